@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The two commands of the README, and what a developer needs. Everything runs
+# in the lab, which is made on demand (see lab/).
+
+.PHONY: all demo check check-long bench fuzz build lab clean clean-lab
+
+all: build
+
+lab:
+	@lab/setup >/dev/null
+
+build: lab
+	@lab/run scripts/build build
+
+demo:
+	@lab/demo
+
+check:
+	@scripts/check
+
+check-long:
+	@scripts/check --long
+
+bench: build
+	@lab/run bench/run
+
+fuzz: lab
+	@lab/run scripts/fuzz
+
+clean:
+	rm -rf build build-asan build-clang
+
+clean-lab:
+	@lab/clean

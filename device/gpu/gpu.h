@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtio-gpu device model (virtio 1.3, 5.7), ignorant of its transport:
+ * requests come in as iovecs, answers go out through a completion.
+ */
+#ifndef VGPU_DEVICE_GPU_H
+#define VGPU_DEVICE_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "lib/control_abi.h"
+#include "lib/err.h"
+
+struct vgpu_gpu;
+struct vgpu_gpu_state; /* device/gpu/state_abi.h: lives in the state block */
+
+struct vgpu_gpu_config {
+	uint32_t heads; /* 0 to VGPU_HEADS_MAX; the guest is told at least 1 */
+	uint32_t max_width;
+	uint32_t max_height;
+};
+
+/*
+ * One request from the guest. Readable parts come before writable ones
+ * (virtio 1.3, 2.7.4.2). They point into guest memory, which the guest goes
+ * on writing: each byte is read once, into a local copy.
+ */
+struct vgpu_gpu_request {
+	const struct iovec *readable;
+	const struct iovec *writable;
+	unsigned int n_readable;
+	unsigned int n_writable;
+	size_t readable_bytes;
+	size_t writable_bytes;
+	/*
+	 * The device process before this one died while it handled this very
+	 * request: what it had done already must not count as an error.
+	 */
+	bool is_retry;
+};
+
+/* What the device model needs of its transport. All are required. */
+struct vgpu_gpu_transport_ops {
+	/*
+	 * The host address of guest-physical [gpa, gpa + len), or NULL if any
+	 * of it is not guest memory. Valid until control returns to the event
+	 * loop; never kept.
+	 */
+	void *(*guest_range)(void *opaque, uint64_t gpa, uint64_t len);
+	/* Answer @request with @written bytes; once for every request. */
+	void (*complete)(void *opaque, struct vgpu_gpu_request *request,
+			 size_t written);
+	/* The configuration space changed: tell the guest. */
+	void (*config_changed)(void *opaque);
+	/* The guest broke a rule (rate-limited by the transport). */
+	void (*guest_fault)(void *opaque, const char *text);
+	/* A head or counter changed: the manager should hear (coalesced). */
+	void (*status_changed)(void *opaque);
+};
+
+/* Bytes to set aside for struct vgpu_gpu_state in the state block. */
+size_t vgpu_gpu_state_bytes(void);
+
+/*
+ * @state is zeroed for a new vGPU; otherwise everything in it is checked as if
+ * a stranger had written it, and the device goes on from it: entries that make
+ * no sense are dropped. @framebuffer is the vGPU's own framebuffer, mapped in
+ * one piece; 2D resources live there, so that they outlast this process.
+ * @state and @framebuffer stay the caller's and outlive the gpu.
+ */
+int vgpu_gpu_create(const struct vgpu_gpu_config *config,
+		    const struct vgpu_gpu_transport_ops *ops, void *opaque,
+		    struct vgpu_gpu_state *state, void *framebuffer,
+		    uint64_t framebuffer_bytes, struct vgpu_gpu **ret_gpu,
+		    struct vgpu_err *err);
+void vgpu_gpu_destroy(struct vgpu_gpu *gpu); /* NULL is fine */
+
+/* Device feature bits 0..23 (virtio 1.3, 5.7.3); the transport adds its own. */
+uint64_t vgpu_gpu_features(const struct vgpu_gpu *gpu);
+/* The guest accepted @features (a subset of those offered). */
+void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features);
+
+/* Control and cursor queues. Each ends in one ops->complete(). */
+void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
+void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
+
+/* struct virtio_gpu_config (virtio 1.3, 5.7.4), little-endian, 16 bytes. */
+#define VGPU_GPU_CONFIG_BYTES 16
+void vgpu_gpu_config_read(struct vgpu_gpu *gpu,
+			  uint8_t ret_config[VGPU_GPU_CONFIG_BYTES]);
+/* Returns -EINVAL for a write beyond the config space; others are ignored. */
+int vgpu_gpu_config_write(struct vgpu_gpu *gpu, uint32_t offset,
+			  const uint8_t *data, uint32_t len);
+
+/* Virtio device reset, or the VMM is gone: no resource, no scanout is left. */
+void vgpu_gpu_reset(struct vgpu_gpu *gpu);
+
+/* The heads and the counters of a status message; the rest is not touched. */
+void vgpu_gpu_status(const struct vgpu_gpu *gpu,
+		     struct vgpu_control_status *status);
+
+/* Change a head's preferred mode and tell the guest; 0 x 0 unplugs the head. */
+int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
+		      uint32_t height, struct vgpu_err *err);
+
+/*
+ * What @head shows now, cursor included, in a new sealed memfd that the caller
+ * owns. A head that shows nothing is black in its preferred mode.
+ */
+int vgpu_gpu_capture(struct vgpu_gpu *gpu, uint32_t head,
+		     struct vgpu_control_frame *ret_frame, int *ret_fd,
+		     struct vgpu_err *err);
+
+/*
+ * Attach a viewer (device/display/viewer_abi.h): frames by damage go to
+ * @socket, a nonblocking SOCK_SEQPACKET, until it closes. Takes @socket over,
+ * also on failure. One viewer a head; a later one replaces.
+ * The gpu polls it through the caller: see vgpu_gpu_viewer_readable().
+ */
+int vgpu_gpu_view(struct vgpu_gpu *gpu, uint32_t head, int socket,
+		  struct vgpu_err *err);
+/* The viewer socket of @head to poll for EPOLLIN, or -1. */
+int vgpu_gpu_viewer_fd(const struct vgpu_gpu *gpu, uint32_t head);
+/* Call when that fd is readable (an acknowledgement, or its end). */
+void vgpu_gpu_viewer_readable(struct vgpu_gpu *gpu, uint32_t head);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vGPU types: what a vGPU is made of, and the catalogue read from a file. */
+#ifndef VGPU_LIB_TYPE_H
+#define VGPU_LIB_TYPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "err.h"
+
+#define VGPU_TYPE_NAME_MAX	      16 /* bytes, with the terminating NUL */
+#define VGPU_TYPES_MAX		      64
+#define VGPU_HEADS_MAX		      16 /* virtio 1.3, 5.7.4: num_scanouts is 1 to 16 */
+#define VGPU_DIMENSION_MAX	      8192 /* pixels; what an EDID of ours can describe */
+#define VGPU_TYPE_FRAMEBUFFER_MIB_MAX (1024 * 1024)
+#define VGPU_TYPE_FRAME_RATE_MAX      240
+#define VGPU_TYPE_WEIGHT_MAX	      10000
+
+struct vgpu_type {
+	char name[VGPU_TYPE_NAME_MAX]; /* "4Q" */
+	char series;		       /* 'Q', 'B', 'A' or 'C' */
+	uint32_t framebuffer_mib;
+	uint32_t heads;	    /* 0 for a type without displays */
+	uint32_t max_width; /* pixels of one head, 0 with no heads */
+	uint32_t max_height;
+	uint32_t frame_rate_limit; /* frames a second, 0 for no limit */
+	uint32_t weight;	   /* share of the GPU's time against others */
+};
+
+/* A catalogue: types sorted by series, then by framebuffer. */
+struct vgpu_types;
+
+/*
+ * Read a types file (INI: one section a type, named as the type). @name is
+ * what messages call the file. On failure returns -EINVAL and says file, line
+ * and reason. The caller owns *ret_types.
+ */
+int vgpu_types_read(FILE *file, const char *name, struct vgpu_types **ret_types,
+		    struct vgpu_err *err);
+/* The same from a path; -errno if it cannot be read. */
+int vgpu_types_load(const char *path, struct vgpu_types **ret_types,
+		    struct vgpu_err *err);
+void vgpu_types_destroy(struct vgpu_types *types); /* NULL is fine */
+
+size_t vgpu_types_count(const struct vgpu_types *types);
+/* @i below the count. Borrowed from the catalogue. */
+const struct vgpu_type *vgpu_types_at(const struct vgpu_types *types, size_t i);
+/* NULL if there is none. Borrowed from the catalogue. */
+const struct vgpu_type *vgpu_types_find(const struct vgpu_types *types,
+					const char *name);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The varlink interface io.openvgpu.Manager: its types, methods and errors. */
+#include "interface.h"
+
+#define FIELD	       SD_VARLINK_DEFINE_FIELD
+#define FIELD_BY_TYPE  SD_VARLINK_DEFINE_FIELD_BY_TYPE
+#define INPUT	       SD_VARLINK_DEFINE_INPUT
+#define OUTPUT	       SD_VARLINK_DEFINE_OUTPUT
+#define OUTPUT_BY_TYPE SD_VARLINK_DEFINE_OUTPUT_BY_TYPE
+#define ABOUT	       SD_VARLINK_FIELD_COMMENT
+#define NULLABLE       SD_VARLINK_NULLABLE
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	State, ABOUT("It is known, its framebuffer is not held yet"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(defined),
+	ABOUT("Its framebuffer is held and its device waits for a virtual machine"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(active), ABOUT("A virtual machine has it"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(attached),
+	ABOUT("It cannot be used; the field failure says why"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(failed));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Gpu,
+	ABOUT("What other calls take to name this GPU: its PCI address, or 'embedded'"),
+	FIELD(gpu, SD_VARLINK_STRING, 0),
+	ABOUT("The name that its driver gives it"),
+	FIELD(name, SD_VARLINK_STRING, 0), ABOUT("The Vulkan driver"),
+	FIELD(driver, SD_VARLINK_STRING, 0),
+	ABOUT("How vGPUs are made on it: 'mediated' or 'sriov'"),
+	FIELD(provider, SD_VARLINK_STRING, 0), ABOUT("The Vulkan device UUID"),
+	FIELD(deviceUuid, SD_VARLINK_STRING, 0),
+	ABOUT("The PCI address, where it has one"),
+	FIELD(pciAddress, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Why no vGPU can be made on it, where that is so"),
+	FIELD(unusable, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Whether it is a software GPU"),
+	FIELD(software, SD_VARLINK_BOOL, 0),
+	ABOUT("Device-local memory that the driver reports, in MiB"),
+	FIELD(memoryMib, SD_VARLINK_INT, 0),
+	ABOUT("Framebuffer there is for vGPUs, the host's reserve taken off, in MiB"),
+	FIELD(framebufferMib, SD_VARLINK_INT, 0),
+	ABOUT("Framebuffer that no vGPU has, in MiB"),
+	FIELD(freeMib, SD_VARLINK_INT, 0),
+	ABOUT("Of the free framebuffer what is populated and scrubbed, in MiB"),
+	FIELD(readyMib, SD_VARLINK_INT, 0), ABOUT("Number of vGPUs on it"),
+	FIELD(vgpus, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Type, FIELD(type, SD_VARLINK_STRING, 0),
+	ABOUT("Q workstation, B desktop, A applications, C compute"),
+	FIELD(series, SD_VARLINK_STRING, 0),
+	ABOUT("The GPU that the field available speaks of"),
+	FIELD(gpu, SD_VARLINK_STRING, 0),
+	FIELD(framebufferMib, SD_VARLINK_INT, 0), FIELD(heads, SD_VARLINK_INT, 0),
+	ABOUT("Largest resolution of one head, in pixels"),
+	FIELD(maxWidth, SD_VARLINK_INT, 0), FIELD(maxHeight, SD_VARLINK_INT, 0),
+	ABOUT("Frames a second, 0 for no limit"),
+	FIELD(frameRateLimit, SD_VARLINK_INT, 0),
+	ABOUT("Share of the GPU's time against other vGPUs"),
+	FIELD(weight, SD_VARLINK_INT, 0),
+	ABOUT("How many more of this type fit now"),
+	FIELD(available, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Head, FIELD(head, SD_VARLINK_INT, 0),
+	ABOUT("What the guest shows, in pixels; 0 while it shows nothing"),
+	FIELD(width, SD_VARLINK_INT, 0), FIELD(height, SD_VARLINK_INT, 0),
+	ABOUT("The mode that the head's EDID prefers"),
+	FIELD(preferredWidth, SD_VARLINK_INT, 0),
+	FIELD(preferredHeight, SD_VARLINK_INT, 0),
+	ABOUT("Where its VNC server listens, if one does: unix:PATH or ADDRESS:PORT"),
+	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Vgpu, FIELD(uuid, SD_VARLINK_STRING, 0),
+	FIELD(name, SD_VARLINK_STRING, NULLABLE),
+	FIELD(type, SD_VARLINK_STRING, 0), FIELD(gpu, SD_VARLINK_STRING, 0),
+	FIELD(provider, SD_VARLINK_STRING, 0), FIELD_BY_TYPE(state, State, 0),
+	ABOUT("Why it failed; only with state failed"),
+	FIELD(failure, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("The vhost-user socket that a virtual machine connects to"),
+	FIELD(socket, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Framebuffer it holds and where, in MiB"),
+	FIELD(framebufferMib, SD_VARLINK_INT, 0),
+	FIELD(framebufferOffsetMib, SD_VARLINK_INT, 0),
+	ABOUT("Of its framebuffer what the guest uses, in bytes"),
+	FIELD(usedBytes, SD_VARLINK_INT, 0),
+	ABOUT("Process of its device, and of the virtual machine that has it"),
+	FIELD(devicePid, SD_VARLINK_INT, NULLABLE),
+	FIELD(vmPid, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Device processes that were replaced since it was created"),
+	FIELD(restarts, SD_VARLINK_INT, 0),
+	ABOUT("Control commands of the guest since it was attached, and those refused"),
+	FIELD(commands, SD_VARLINK_INT, 0), FIELD(errors, SD_VARLINK_INT, 0),
+	FIELD_BY_TYPE(heads, Head, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Event, ABOUT("Counts up by one from the manager's start"),
+	FIELD(sequence, SD_VARLINK_INT, 0),
+	ABOUT("Microseconds since the epoch"), FIELD(time, SD_VARLINK_INT, 0),
+	ABOUT("started, created, destroyed, active, attached, detached, failed, restarted, head, guest-fault, types, manager"),
+	FIELD(event, SD_VARLINK_STRING, 0),
+	FIELD(uuid, SD_VARLINK_STRING, NULLABLE),
+	FIELD(name, SD_VARLINK_STRING, NULLABLE), ABOUT("One line for a person"),
+	FIELD(text, SD_VARLINK_STRING, NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetInfo, OUTPUT(version, SD_VARLINK_STRING, 0),
+	OUTPUT(stateDirectory, SD_VARLINK_STRING, 0),
+	OUTPUT(runtimeDirectory, SD_VARLINK_STRING, 0),
+	ABOUT("The types file in use"), OUTPUT(typesFile, SD_VARLINK_STRING, 0),
+	ABOUT("Why an older catalogue is in use instead of that file, where one is"),
+	OUTPUT(typesProblem, SD_VARLINK_STRING, NULLABLE),
+	OUTPUT(pid, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD(ListGpus,
+				OUTPUT_BY_TYPE(gpus, Gpu, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(ListTypes,
+				ABOUT("Only for this GPU; unset for every GPU"),
+				INPUT(gpu, SD_VARLINK_STRING, NULLABLE),
+				OUTPUT_BY_TYPE(types, Type, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(ListVgpus,
+				OUTPUT_BY_TYPE(vgpus, Vgpu, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(GetVgpu,
+				ABOUT("A uuid or a name, here and below"),
+				INPUT(vgpu, SD_VARLINK_STRING, 0),
+				OUTPUT_BY_TYPE(vgpu, Vgpu, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	Create, INPUT(type, SD_VARLINK_STRING, 0),
+	ABOUT("The GPU to make it on; unset: the first one where it fits"),
+	INPUT(gpu, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("A name for it; unset: it has none"),
+	INPUT(name, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Its uuid; unset: a random one"),
+	INPUT(uuid, SD_VARLINK_STRING, NULLABLE),
+	OUTPUT(uuid, SD_VARLINK_STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	Destroy, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	ABOUT("Take it away from a virtual machine that has it"),
+	INPUT(force, SD_VARLINK_BOOL, NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetQemuArguments, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	ABOUT("Arguments for qemu-system-x86_64, each a word"),
+	OUTPUT(arguments, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+	ABOUT("What else the virtual machine needs, for a person"),
+	OUTPUT(note, SD_VARLINK_STRING, NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
+	Capture, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	ABOUT("The head, counted from 0; unset: 0"),
+	INPUT(head, SD_VARLINK_INT, NULLABLE), OUTPUT(width, SD_VARLINK_INT, 0),
+	OUTPUT(height, SD_VARLINK_INT, 0),
+	ABOUT("Bytes from one row to the next"),
+	OUTPUT(stride, SD_VARLINK_INT, 0),
+	ABOUT("Index of the passed file descriptor that holds the pixels: 32 bit little-endian x8r8g8b8"),
+	OUTPUT(fileDescriptor, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	SetMode, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	INPUT(head, SD_VARLINK_INT, NULLABLE),
+	ABOUT("The mode to prefer, in pixels; 0 and 0 unplug the head"),
+	INPUT(width, SD_VARLINK_INT, 0), INPUT(height, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	SetVnc, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	INPUT(head, SD_VARLINK_INT, NULLABLE),
+	ABOUT("unix:PATH, or 127.0.0.1:PORT, or [::1]:PORT; unset: no VNC server any more"),
+	INPUT(address, SD_VARLINK_STRING, NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD_FULL(
+	Subscribe, SD_VARLINK_REQUIRES_MORE,
+	ABOUT("Send the last events first, as many as are kept"),
+	INPUT(history, SD_VARLINK_BOOL, NULLABLE),
+	ABOUT("Go on after the kept ones"),
+	INPUT(follow, SD_VARLINK_BOOL, NULLABLE),
+	OUTPUT_BY_TYPE(event, Event, NULLABLE));
+
+#define DEFINE_ERROR(name)                                                     \
+	static SD_VARLINK_DEFINE_ERROR(                                        \
+		name, FIELD(text, SD_VARLINK_STRING, NULLABLE))
+
+DEFINE_ERROR(NoSuchVgpu);
+DEFINE_ERROR(NoSuchType);
+DEFINE_ERROR(NoSuchGpu);
+DEFINE_ERROR(NoSuchHead);
+DEFINE_ERROR(BadName);
+DEFINE_ERROR(BadUuid);
+DEFINE_ERROR(BadMode);
+DEFINE_ERROR(BadAddress);
+DEFINE_ERROR(NameInUse);
+DEFINE_ERROR(UuidInUse);
+DEFINE_ERROR(InUse);
+DEFINE_ERROR(NotActive);
+DEFINE_ERROR(GpuUnusable);
+DEFINE_ERROR(PathTooLong);
+DEFINE_ERROR(CannotSave);
+DEFINE_ERROR(TryAgain);
+DEFINE_ERROR(Internal);
+
+static SD_VARLINK_DEFINE_ERROR(NoRoom, FIELD(text, SD_VARLINK_STRING, NULLABLE),
+			       ABOUT("Free framebuffer of the GPU, in MiB"),
+			       FIELD(freeMib, SD_VARLINK_INT, NULLABLE),
+			       ABOUT("Types that still fit"),
+			       FIELD(fits, SD_VARLINK_STRING,
+				     SD_VARLINK_ARRAY | NULLABLE));
+
+SD_VARLINK_DEFINE_INTERFACE(
+	io_openvgpu_Manager, VGPU_INTERFACE,
+	SD_VARLINK_INTERFACE_COMMENT(
+		"vGPUs: their GPUs, types and lives. Every error has a text, one line for a person."),
+	SD_VARLINK_SYMBOL_COMMENT("Where a vGPU is in its life"), &vl_type_State,
+	SD_VARLINK_SYMBOL_COMMENT("A physical GPU, or the embedded software one"),
+	&vl_type_Gpu, SD_VARLINK_SYMBOL_COMMENT("What a vGPU can be, on one GPU"),
+	&vl_type_Type, SD_VARLINK_SYMBOL_COMMENT("One virtual display"),
+	&vl_type_Head, SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"),
+	&vl_type_Vgpu, SD_VARLINK_SYMBOL_COMMENT("Something that happened"),
+	&vl_type_Event, SD_VARLINK_SYMBOL_COMMENT("About the manager itself"),
+	&vl_method_GetInfo, SD_VARLINK_SYMBOL_COMMENT("The GPUs of this machine"),
+	&vl_method_ListGpus,
+	SD_VARLINK_SYMBOL_COMMENT("The types, once for each GPU they can be made on"),
+	&vl_method_ListTypes, SD_VARLINK_SYMBOL_COMMENT("Every vGPU there is"),
+	&vl_method_ListVgpus, SD_VARLINK_SYMBOL_COMMENT("One vGPU"),
+	&vl_method_GetVgpu,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Make a vGPU; it is active and saved when this returns"),
+	&vl_method_Create, SD_VARLINK_SYMBOL_COMMENT("End a vGPU and forget it"),
+	&vl_method_Destroy,
+	SD_VARLINK_SYMBOL_COMMENT("How QEMU is started with this vGPU"),
+	&vl_method_GetQemuArguments,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"What a head shows now, cursor included; the caller must allow file descriptors"),
+	&vl_method_Capture,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Change the mode that a head prefers, while the guest runs"),
+	&vl_method_SetMode,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Start or end a VNC server for a head: view only, no password, this machine only"),
+	&vl_method_SetVnc,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Events as they happen, one reply each; a first reply without an event says that the subscription stands"),
+	&vl_method_Subscribe,
+	SD_VARLINK_SYMBOL_COMMENT("No vGPU has this uuid or name"),
+	&vl_error_NoSuchVgpu, SD_VARLINK_SYMBOL_COMMENT("No type has this name"),
+	&vl_error_NoSuchType, SD_VARLINK_SYMBOL_COMMENT("No GPU has this name"),
+	&vl_error_NoSuchGpu,
+	SD_VARLINK_SYMBOL_COMMENT("The vGPU has no such head"),
+	&vl_error_NoSuchHead,
+	SD_VARLINK_SYMBOL_COMMENT("Not a name for a vGPU"), &vl_error_BadName,
+	SD_VARLINK_SYMBOL_COMMENT("Not a uuid"), &vl_error_BadUuid,
+	SD_VARLINK_SYMBOL_COMMENT("A mode beyond what the type allows"),
+	&vl_error_BadMode,
+	SD_VARLINK_SYMBOL_COMMENT("Not an address that a VNC server may listen on"),
+	&vl_error_BadAddress,
+	SD_VARLINK_SYMBOL_COMMENT("Another vGPU has this name"),
+	&vl_error_NameInUse,
+	SD_VARLINK_SYMBOL_COMMENT("Another vGPU has this uuid"),
+	&vl_error_UuidInUse,
+	SD_VARLINK_SYMBOL_COMMENT("The type does not fit into what is free"),
+	&vl_error_NoRoom, SD_VARLINK_SYMBOL_COMMENT("A virtual machine has it"),
+	&vl_error_InUse, SD_VARLINK_SYMBOL_COMMENT("It has no device that runs"),
+	&vl_error_NotActive,
+	SD_VARLINK_SYMBOL_COMMENT("No vGPU can be made on this GPU"),
+	&vl_error_GpuUnusable,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"A socket's path would be longer than a socket's path can be"),
+	&vl_error_PathTooLong,
+	SD_VARLINK_SYMBOL_COMMENT("The vGPU's definition cannot be written to disk"),
+	&vl_error_CannotSave,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Not now: the vGPU or the manager is busy with the last change"),
+	&vl_error_TryAgain, SD_VARLINK_SYMBOL_COMMENT("The manager failed"),
+	&vl_error_Internal);
