@@ -164,7 +164,8 @@ void vgpu_manager_reload(struct vgpu_manager *manager)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+		   (unsigned long long)now.tv_sec * 1000000 +
+			   (unsigned long long)now.tv_nsec / 1000);
 	if (vgpu_catalogue_reload(&manager->catalogue) < 0)
 		vgpu_events_add(&manager->events, "types", NULL, NULL, "%s",
 				manager->catalogue.problem);
