@@ -145,7 +145,9 @@ void ctl_doctor_manager(struct ctl_findings *findings)
 
 	if (ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, &err) <
 	    0) {
-		ctl_find(findings, "gpu", CTL_FAIL, NULL, "%s", err.text);
+		ctl_find(findings, "gpu", CTL_FAIL,
+			 "look at the manager's log ('journalctl -u vgpud')",
+			 "%s", err.text);
 		check_memory(findings, NULL);
 		return;
 	}
