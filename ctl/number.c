@@ -35,8 +35,8 @@ bool ctl_size_parse(const char *text, uint32_t *ret_width, uint32_t *ret_height)
 {
 	uint32_t width, height;
 
-	if (!read_digits(&text, &width) || *text++ != 'x' ||
-	    !ctl_number_parse(text, &height))
+	if (!read_digits(&text, &width) || *text != 'x' ||
+	    !ctl_number_parse(text + 1, &height))
 		return false;
 	*ret_width = width;
 	*ret_height = height;

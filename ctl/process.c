@@ -36,9 +36,11 @@ char *ctl_process_find(const char *name)
 	return NULL;
 }
 
-static int spawn(char *const argv[], int output, pid_t *ret_pid)
+/* Returns the process, or a negative errno. */
+static pid_t spawn(char *const argv[], int output)
 {
 	posix_spawn_file_actions_t actions;
+	pid_t pid;
 	int r;
 
 	r = posix_spawn_file_actions_init(&actions);
@@ -53,9 +55,9 @@ static int spawn(char *const argv[], int output, pid_t *ret_pid)
 		r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
 						     "/dev/null", O_WRONLY, 0);
 	if (r == 0)
-		r = posix_spawn(ret_pid, argv[0], &actions, NULL, argv, environ);
+		r = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return r == 0 ? pid : -r;
 }
 
 static int seconds_left(const struct timespec *start)
@@ -115,11 +117,12 @@ int ctl_process_run(char *const argv[], char **ret_output, struct vgpu_err *err)
 				    argv[0]);
 	reader = fds[0];
 	writer = fds[1];
-	r = spawn(argv, writer, &pid);
-	if (r < 0)
-		return vgpu_err_set(err, r, NULL, "%s cannot be started: %s",
-				    argv[0], strerror(-r));
-	writer = vgpu_close(writer);
+	pid = spawn(argv, writer);
+	if (pid < 0)
+		return vgpu_err_set(err, pid, NULL, "%s cannot be started: %s",
+				    argv[0], strerror(-pid));
+	/* Or its output would never end. */
+	close(vgpu_steal_fd(&writer));
 
 	r = read_output(reader, &output);
 	if (r < 0)

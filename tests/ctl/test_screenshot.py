@@ -40,8 +40,8 @@ def decode_png(data):
             up = before[x]
             corner = before[x - 3] if x >= 3 else 0
             guess = left + up - corner
-            paeth = min((left, up, corner), key=lambda v: abs(guess - v))
-            now[x] = (now[x] + (0, left, up, (left + up) // 2, paeth)[kind]) \
+            nearest = min((left, up, corner), key=lambda v: abs(guess - v))
+            now[x] = (now[x] + (0, left, up, (left + up) // 2, nearest)[kind]) \
                 & 255
         before = bytes(now)
         rows.append([tuple(now[x:x + 3]) for x in range(0, line, 3)])
