@@ -34,7 +34,7 @@ const struct ctl_command ctl_command_vnc = {
 		"no input and asks for no password: whoever can connect there sees the head.\n"
 		"\n"
 		"Examples:\n"
-		"  vgpuctl vnc cad unix:/run/user/1000/cad.vnc\n"
+		"  vgpuctl vnc cad unix:/run/vgpu/cad.vnc\n"
 		"  vgpuctl vnc cad 127.0.0.1:5900 --head 1\n"
 		"  vgpuctl vnc cad off\n",
 	.options = CTL_OPTION_HEAD,
