@@ -21,7 +21,8 @@ struct vgpu_err {
 /*
  * Fill @err and return @status (a negative errno), so that a failing function
  * can end with `return vgpu_err_set(err, -ENOSPC, "NoRoom", "...")`.
- * Control characters that arguments bring into the text become '?'.
+ * What arguments bring into the text and is a control character or no UTF-8
+ * becomes '?'.
  */
 __attribute__((format(printf, 4, 5))) int vgpu_err_set(struct vgpu_err *err,
 						       int status,

@@ -3,6 +3,7 @@
 #ifndef VGPU_LIB_PLACEMENT_H
 #define VGPU_LIB_PLACEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,18 +35,25 @@ int vgpu_placement_find(const struct vgpu_framebuffer *fb,
 			const struct vgpu_extent *used, size_t n, uint64_t size,
 			struct vgpu_extent *ret_extent);
 
-/* Exactly how many more vGPUs of @size vgpu_placement_find() could place. */
+/*
+ * Exactly how many more vGPUs of @size vgpu_placement_find() could place; 0
+ * where it would return -EINVAL.
+ */
 uint64_t vgpu_placement_count(const struct vgpu_framebuffer *fb,
 			      const struct vgpu_extent *used, size_t n,
 			      uint64_t size);
 
-/* Bytes not used and not reserved, in however many gaps. */
+/*
+ * Bytes not used and not reserved, in however many gaps. What alignment cuts
+ * off at both ends of the framebuffer does not count. 0 where
+ * vgpu_placement_find() would return -EINVAL.
+ */
 uint64_t vgpu_placement_free(const struct vgpu_framebuffer *fb,
 			     const struct vgpu_extent *used, size_t n);
 
-/* True if @extent is aligned, inside the framebuffer and overlaps no @used. */
-int vgpu_placement_is_valid(const struct vgpu_framebuffer *fb,
-			    const struct vgpu_extent *used, size_t n,
-			    const struct vgpu_extent *extent);
+/* Whether @extent is aligned, inside the framebuffer and overlaps no @used. */
+bool vgpu_placement_is_valid(const struct vgpu_framebuffer *fb,
+			     const struct vgpu_extent *used, size_t n,
+			     const struct vgpu_extent *extent);
 
 #endif

@@ -13,6 +13,8 @@
 #define VGPU_TYPES_MAX		      64
 #define VGPU_HEADS_MAX		      16 /* virtio 1.3, 5.7.4: num_scanouts is 1 to 16 */
 #define VGPU_DIMENSION_MAX	      8192 /* pixels; what an EDID of ours can describe */
+#define VGPU_TYPE_WIDTH_MIN	      640 /* of a type with heads */
+#define VGPU_TYPE_HEIGHT_MIN	      480
 #define VGPU_TYPE_FRAMEBUFFER_MIB_MAX (1024 * 1024)
 #define VGPU_TYPE_FRAME_RATE_MAX      240
 #define VGPU_TYPE_WEIGHT_MAX	      10000
