@@ -111,55 +111,91 @@ static uint32_t take_fds(struct msghdr *msg, int *fd, uint32_t max)
 	return n;
 }
 
-/* Look at the next message and record it: NONE -> RECORDED. */
-static int record(struct vgpu_vhost *vhost)
+/*
+ * Choose the fds of @message among the @n that a look at it gave. The kernel
+ * looks on into later messages until it finds fds (unix(7) says nothing of
+ * this; Linux 6.18 does it), so they are another's if this one should have
+ * none and others are behind it.
+ */
+static int choose_fds(struct vgpu_vhost *vhost,
+		      struct vgpu_vhost_message *message, int *fd, uint32_t n)
 {
-	struct vgpu_state_message *message = &vhost->state->message;
-	struct vhost_user_header header;
-	uint8_t payload[VGPU_STATE_PAYLOAD_MAX];
-	int fd[VGPU_SLOT_MEMORY_MAX + 1];
+	uint32_t wanted = vgpu_vhost_fds_of(message);
+	int total = (int)(sizeof(message->header) + message->header.size);
+	int queued = 0;
+	bool is_alone = ioctl(connection_fd(vhost), FIONREAD, &queued) == 0 &&
+			queued == total;
+
+	/* "For compatibility with existing incorrect implementations" */
+	if (message->header.request == VHOST_USER_REM_MEM_REG)
+		is_alone = false;
+	if (n != wanted && (wanted || is_alone))
+		return vgpu_vhost_violation(vhost, "message %u with %u fds",
+					    message->header.request, n);
+	for (; n > wanted; n--)
+		vgpu_close(fd[n - 1]);
+	message->n_fds = wanted;
+	return 0;
+}
+
+/* Look at the next message, whole, with its fds. */
+static int look(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message,
+		int fd[VGPU_SLOT_MEMORY_MAX])
+{
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(fd))];
+		char bytes[CMSG_SPACE(VGPU_SLOT_MEMORY_MAX * sizeof(int))];
 	} control;
-	struct iovec part[2] = {{&header, sizeof(header)}};
+	struct iovec part[2] = {
+		{&message->header, sizeof(message->header)},
+		{message->payload, 0},
+	};
 	struct msghdr msg = {
 		.msg_iov = part,
 		.msg_iovlen = 2,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	uint32_t n_fds;
+	uint32_t n;
 	int r;
 
-	r = peek_header(vhost, &header);
-	if (r < 0)
-		return r;
-	r = vgpu_vhost_check(vhost, &header);
-	if (r < 0)
-		return r;
-
-	part[1] = (struct iovec){payload, header.size};
-	r = peek(vhost, &msg, sizeof(header) + header.size);
-	n_fds = take_fds(&msg, fd, VGPU_ARRAY_SIZE(fd));
+	r = peek_header(vhost, &message->header);
 	if (r >= 0)
-		r = vgpu_vhost_check_fds(vhost, &header, n_fds);
+		r = vgpu_vhost_check(vhost, &message->header);
+	if (r < 0)
+		return r;
+	part[1].iov_len = message->header.size;
+	r = peek(vhost, &msg, sizeof(message->header) + message->header.size);
+	n = take_fds(&msg, fd, VGPU_SLOT_MEMORY_MAX);
 	if (r >= 0 && (msg.msg_flags & MSG_CTRUNC))
 		r = vgpu_vhost_violation(vhost, "more fds than can be received");
-	if (r < 0) {
-		while (n_fds)
-			vgpu_close(fd[--n_fds]);
-		return r;
-	}
+	if (r >= 0)
+		r = choose_fds(vhost, message, fd, n);
+	while (r < 0 && n)
+		vgpu_close(fd[--n]);
+	return r;
+}
 
-	for (uint32_t i = 0; i < n_fds; i++)
+/* Look at the next message and record it: NONE -> RECORDED. */
+static int record(struct vgpu_vhost *vhost)
+{
+	struct vgpu_state_message *record = &vhost->state->message;
+	struct vgpu_vhost_message message;
+	int fd[VGPU_SLOT_MEMORY_MAX];
+	int r;
+
+	memset(message.payload, 0, sizeof(message.payload));
+	r = look(vhost, &message, fd);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < message.n_fds; i++)
 		vgpu_slots_put(vhost->slots, VGPU_SLOT_MESSAGE + i, fd[i]);
-	message->request = header.request;
-	message->flags = header.flags;
-	message->size = header.size;
-	message->n_fds = n_fds;
-	memcpy(message->payload, payload, header.size);
-	vgpu_state_commit(message->phase, VGPU_MESSAGE_RECORDED);
+	record->request = message.header.request;
+	record->flags = message.header.flags;
+	record->size = message.header.size;
+	record->n_fds = message.n_fds;
+	memcpy(record->payload, message.payload, sizeof(record->payload));
+	vgpu_state_commit(record->phase, VGPU_MESSAGE_RECORDED);
 	return 0;
 }
 

@@ -212,12 +212,9 @@ static int take_eventfd(struct vgpu_vhost *vhost,
 
 	if (!queue_of(vhost, (uint32_t)index))
 		return -EPROTO;
-	if (message->u64 >> 9 || message->n_fds != has_fd)
-		return vgpu_vhost_violation(vhost,
-					    "an eventfd message 0x%llx"
-					    " with %u fds",
-					    (unsigned long long)message->u64,
-					    message->n_fds);
+	if (message->u64 >> 9)
+		return vgpu_vhost_violation(vhost, "an eventfd message 0x%llx",
+					    (unsigned long long)message->u64);
 	if (slots == VGPU_SLOT_KICK)
 		vgpu_virtio_unhook(vhost->virtio, (uint32_t)index);
 	if (!has_fd) {
@@ -363,51 +360,48 @@ static int get_shmem_config(struct vgpu_vhost *vhost,
 
 #define NO_FEATURE 64
 
-/* Payload sizes and numbers of fds are minimum and maximum. */
+/* Payload sizes are minimum and maximum; see fds_of() for fds. */
 static const struct rule {
 	handler *handle;
 	uint16_t size_min;
 	uint16_t size_max;
-	uint8_t fds_min;
-	uint8_t fds_max;
 	uint8_t feature; /* that must have been negotiated, or NO_FEATURE */
 } rules[VHOST_USER_MAX] = {
-#define RULE(name, smin, smax, fmin, fmax, feat, fn)                           \
-	[VHOST_USER_##name] = {fn, smin, smax, fmin, fmax, feat}
-	RULE(GET_FEATURES, 0, 0, 0, 0, NO_FEATURE, get_features),
-	RULE(SET_FEATURES, 8, 8, 0, 0, NO_FEATURE, set_features),
-	RULE(SET_OWNER, 0, 0, 0, 0, NO_FEATURE, do_nothing),
-	RULE(RESET_OWNER, 0, 0, 0, 0, NO_FEATURE, do_nothing),
-	RULE(SET_MEM_TABLE, 8, sizeof(struct vhost_user_memory), 0,
-	     VHOST_USER_TABLE_MAX, NO_FEATURE, vgpu_vhost_set_mem_table),
-	RULE(SET_VRING_NUM, 8, 8, 0, 0, NO_FEATURE, set_vring_num),
-	RULE(SET_VRING_ADDR, 40, 40, 0, 0, NO_FEATURE, set_vring_addr),
-	RULE(SET_VRING_BASE, 8, 8, 0, 0, NO_FEATURE, set_vring_base),
-	RULE(GET_VRING_BASE, 8, 8, 0, 0, NO_FEATURE, get_vring_base),
-	RULE(SET_VRING_KICK, 8, 8, 0, 1, NO_FEATURE, set_vring_kick),
-	RULE(SET_VRING_CALL, 8, 8, 0, 1, NO_FEATURE, set_vring_call),
-	RULE(SET_VRING_ERR, 8, 8, 0, 1, NO_FEATURE, set_vring_err),
-	RULE(GET_PROTOCOL_FEATURES, 0, 0, 0, 0, NO_FEATURE, get_protocol_features),
-	RULE(SET_PROTOCOL_FEATURES, 8, 8, 0, 0, NO_FEATURE, set_protocol_features),
-	RULE(GET_QUEUE_NUM, 0, 0, 0, 0, VHOST_USER_PROTOCOL_F_MQ, get_queue_num),
-	RULE(SET_VRING_ENABLE, 8, 8, 0, 0, NO_FEATURE, set_vring_enable),
-	RULE(SET_BACKEND_REQ_FD, 0, 0, 1, 1, VHOST_USER_PROTOCOL_F_BACKEND_REQ,
+#define RULE(name, smin, smax, feat, fn)                                       \
+	[VHOST_USER_##name] = {fn, smin, smax, feat}
+	RULE(GET_FEATURES, 0, 0, NO_FEATURE, get_features),
+	RULE(SET_FEATURES, 8, 8, NO_FEATURE, set_features),
+	RULE(SET_OWNER, 0, 0, NO_FEATURE, do_nothing),
+	RULE(RESET_OWNER, 0, 0, NO_FEATURE, do_nothing),
+	RULE(SET_MEM_TABLE, 8, sizeof(struct vhost_user_memory), NO_FEATURE,
+	     vgpu_vhost_set_mem_table),
+	RULE(SET_VRING_NUM, 8, 8, NO_FEATURE, set_vring_num),
+	RULE(SET_VRING_ADDR, 40, 40, NO_FEATURE, set_vring_addr),
+	RULE(SET_VRING_BASE, 8, 8, NO_FEATURE, set_vring_base),
+	RULE(GET_VRING_BASE, 8, 8, NO_FEATURE, get_vring_base),
+	RULE(SET_VRING_KICK, 8, 8, NO_FEATURE, set_vring_kick),
+	RULE(SET_VRING_CALL, 8, 8, NO_FEATURE, set_vring_call),
+	RULE(SET_VRING_ERR, 8, 8, NO_FEATURE, set_vring_err),
+	RULE(GET_PROTOCOL_FEATURES, 0, 0, NO_FEATURE, get_protocol_features),
+	RULE(SET_PROTOCOL_FEATURES, 8, 8, NO_FEATURE, set_protocol_features),
+	RULE(GET_QUEUE_NUM, 0, 0, VHOST_USER_PROTOCOL_F_MQ, get_queue_num),
+	RULE(SET_VRING_ENABLE, 8, 8, NO_FEATURE, set_vring_enable),
+	RULE(SET_BACKEND_REQ_FD, 0, 0, VHOST_USER_PROTOCOL_F_BACKEND_REQ,
 	     set_backend_req_fd),
 	RULE(GET_CONFIG, VHOST_USER_CONFIG_HEADER,
-	     sizeof(struct vhost_user_config), 0, 0,
-	     VHOST_USER_PROTOCOL_F_CONFIG, get_config),
+	     sizeof(struct vhost_user_config), VHOST_USER_PROTOCOL_F_CONFIG,
+	     get_config),
 	RULE(SET_CONFIG, VHOST_USER_CONFIG_HEADER,
-	     sizeof(struct vhost_user_config), 0, 0,
-	     VHOST_USER_PROTOCOL_F_CONFIG, set_config),
-	RULE(RESET_DEVICE, 0, 0, 0, 0, VHOST_USER_PROTOCOL_F_RESET_DEVICE,
-	     reset_device),
-	RULE(GET_MAX_MEM_SLOTS, 0, 0, 0, 0,
-	     VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS, get_max_mem_slots),
-	RULE(ADD_MEM_REG, 40, 40, 1, 1,
-	     VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS, vgpu_vhost_add_mem_reg),
-	RULE(REM_MEM_REG, 40, 40, 0, 1,
-	     VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS, vgpu_vhost_rem_mem_reg),
-	RULE(GET_SHMEM_CONFIG, 0, 0, 0, 0, VHOST_USER_PROTOCOL_F_SHMEM,
+	     sizeof(struct vhost_user_config), VHOST_USER_PROTOCOL_F_CONFIG,
+	     set_config),
+	RULE(RESET_DEVICE, 0, 0, VHOST_USER_PROTOCOL_F_RESET_DEVICE, reset_device),
+	RULE(GET_MAX_MEM_SLOTS, 0, 0, VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS,
+	     get_max_mem_slots),
+	RULE(ADD_MEM_REG, 40, 40, VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS,
+	     vgpu_vhost_add_mem_reg),
+	RULE(REM_MEM_REG, 40, 40, VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS,
+	     vgpu_vhost_rem_mem_reg),
+	RULE(GET_SHMEM_CONFIG, 0, 0, VHOST_USER_PROTOCOL_F_SHMEM,
 	     get_shmem_config),
 #undef RULE
 };
@@ -436,15 +430,21 @@ int vgpu_vhost_check(struct vgpu_vhost *vhost,
 	return 0;
 }
 
-int vgpu_vhost_check_fds(struct vgpu_vhost *vhost,
-			 const struct vhost_user_header *header, uint32_t n_fds)
+uint32_t vgpu_vhost_fds_of(const struct vgpu_vhost_message *message)
 {
-	const struct rule *rule = &rules[header->request];
-
-	if (n_fds < rule->fds_min || n_fds > rule->fds_max)
-		return vgpu_vhost_violation(vhost, "message %u with %u fds",
-					    header->request, n_fds);
-	return 0;
+	switch (message->header.request) {
+	case VHOST_USER_SET_BACKEND_REQ_FD:
+	case VHOST_USER_ADD_MEM_REG:
+		return 1;
+	case VHOST_USER_SET_VRING_KICK:
+	case VHOST_USER_SET_VRING_CALL:
+	case VHOST_USER_SET_VRING_ERR:
+		return message->u64 & VHOST_USER_VRING_NO_FD ? 0 : 1;
+	case VHOST_USER_SET_MEM_TABLE:
+		return message->memory.n_regions;
+	default:
+		return 0;
+	}
 }
 
 int vgpu_vhost_handle(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message)
@@ -453,7 +453,11 @@ int vgpu_vhost_handle(struct vgpu_vhost *vhost, struct vgpu_vhost_message *messa
 
 	/* It may come from a state block that somebody else wrote. */
 	r = vgpu_vhost_check(vhost, &message->header);
-	if (r >= 0)
-		r = vgpu_vhost_check_fds(vhost, &message->header, message->n_fds);
-	return r < 0 ? r : rules[message->header.request].handle(vhost, message);
+	if (r < 0)
+		return r;
+	if (message->n_fds != vgpu_vhost_fds_of(message))
+		return vgpu_vhost_violation(vhost, "message %u with %u fds",
+					    message->header.request,
+					    message->n_fds);
+	return rules[message->header.request].handle(vhost, message);
 }

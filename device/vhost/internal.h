@@ -66,8 +66,8 @@ int vgpu_vhost_handle(struct vgpu_vhost *vhost,
  */
 int vgpu_vhost_check(struct vgpu_vhost *vhost,
 		     const struct vhost_user_header *header);
-int vgpu_vhost_check_fds(struct vgpu_vhost *vhost,
-			 const struct vhost_user_header *header, uint32_t n_fds);
+/* How many fds come with a message like this. (handlers.c) */
+uint32_t vgpu_vhost_fds_of(const struct vgpu_vhost_message *message);
 /* Say in vhost->fault what is wrong; returns -EPROTO. (handlers.c) */
 __attribute__((format(printf, 2, 3))) int
 vgpu_vhost_violation(struct vgpu_vhost *vhost, const char *fmt, ...);

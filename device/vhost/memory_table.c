@@ -86,14 +86,13 @@ int vgpu_vhost_set_mem_table(struct vgpu_vhost *vhost,
 	const struct vhost_user_memory *table = &message->memory;
 	uint32_t n = table->n_regions;
 
-	if (n > VHOST_USER_TABLE_MAX || message->n_fds != n ||
+	if (n > VHOST_USER_TABLE_MAX ||
 	    message->header.size != offsetof(struct vhost_user_memory, region) +
 					    n * sizeof(table->region[0]))
 		return vgpu_vhost_violation(vhost,
-					    "a memory table of %u regions with"
-					    " %u fds in %u bytes",
-					    n, message->n_fds,
-					    message->header.size);
+					    "a memory table of %u regions"
+					    " in %u bytes",
+					    n, message->header.size);
 	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++)
 		forget_region(vhost, i);
 	for (uint32_t i = 0; i < n; i++) {
