@@ -12,7 +12,7 @@
 #include "util.h"
 
 /* Room for VGPU_TYPES_MAX types with a page of comments each. */
-#define FILE_BYTES_MAX (256 * 1024)
+#define FILE_BYTES_MAX 262144
 
 struct vgpu_types {
 	size_t count;
@@ -126,7 +126,7 @@ static int name_section(struct parser *p, const char *name)
 			    name);
 	if (vgpu_types_find(p->types, name))
 		return fail(p, p->section_line, "type %s is there twice", name);
-	strcpy(p->type.name, name); /* its length was checked */
+	memcpy(p->type.name, name, strlen(name) + 1); /* short: checked */
 	p->is_named = true;
 	return 1;
 }

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 BUILD = os.environ.get("VGPU_BUILD", os.path.join(os.getcwd(), "build"))
-TEST_DEVICE = os.path.join(BUILD, "tests/device/vgpu-device-test")
+TEST_DEVICE = os.path.join(BUILD, "tests/device/vhost/vgpu-device-test")
 DEVICE = os.path.join(BUILD, "vgpu-device")
 
 # Generous: only a hang is longer, also under a sanitizer on a busy machine.

@@ -276,13 +276,13 @@ static void refuses_too_many_types(void **state)
 	types = read_good(text);
 	assert_int_equal(vgpu_types_count(types), VGPU_TYPES_MAX);
 	vgpu_types_destroy(types);
-	strcpy(end, GOOD);
+	snprintf(end, sizeof(GOOD), "%s", GOOD);
 	assert_bad(text, 7 * VGPU_TYPES_MAX + 1, "more than 64");
 }
 
 static void refuses_long_lines_and_files(void **state)
 {
-	size_t size = 300 * 1024;
+	size_t size = 300000;
 	vgpu_autofree char *text = malloc(size + 1);
 	char long_line[400];
 
@@ -290,7 +290,7 @@ static void refuses_long_lines_and_files(void **state)
 	long_line[399] = '\0';
 	assert_bad(long_line, 1, "longer than 198");
 	long_line[198] = '\n';
-	strcpy(long_line + 199, GOOD);
+	snprintf(long_line + 199, sizeof(GOOD), "%s", GOOD);
 	vgpu_types_destroy(read_good(long_line));
 
 	assert_non_null(text);
