@@ -56,9 +56,16 @@ lab_hash() {
 	(cd "$lab_dir" && sha256sum "$@") | sha256sum | cut -c 1-12
 }
 
-# lab_packages FILE: the package names in FILE, comma separated.
-lab_packages() {
-	sed 's/#.*//; /^ *$/d' "$1" | paste -s -d ,
+# lab_root_path, lab_guest_path: where the pieces lie, or will.
+lab_root_path() {
+	printf '%s/root-%s\n' "$lab_cache" \
+		"$(lab_hash root.packages root.preferences bootstrap.sh)"
+}
+lab_guest_path() {
+	local files
+	mapfile -t files < <(cd "$lab_dir" && find guest.d -type f | LC_ALL=C sort)
+	printf '%s/guest-%s\n' "$lab_cache" \
+		"$(lab_hash guest guest.packages root.preferences bootstrap.sh "${files[@]}")"
 }
 
 # lab_locked COMMAND...: run COMMAND while nobody else makes a piece.
@@ -73,6 +80,8 @@ lab_locked() {
 # lab_tick PID LABEL: show that PID goes on, until it ends; returns its status.
 lab_tick() {
 	local pid=$1 label=$2 start=$SECONDS rc=0
+	# A shell starts its background jobs deaf to ctrl-C, so pass it on.
+	trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid"; exit 130' INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 1
 		if [ -t 2 ]; then
@@ -82,31 +91,10 @@ lab_tick() {
 		fi
 	done
 	wait "$pid" || rc=$?
+	trap - INT TERM
 	[ ! -t 2 ] || printf '\r\033[K' >&2
 	[ $rc != 0 ] || lab_say "$label: done in $((SECONDS - start)) s"
 	return $rc
-}
-
-# lab_bootstrap DIR PACKAGES-FILE LABEL [mmdebstrap option...]: a Debian 13 root.
-lab_bootstrap() {
-	local dir=$1 list=$2 label=$3 mirror log
-	shift 3
-	mirror=$(lab_mirror)
-	log=$dir.log
-	cp "$lab_dir/root.preferences" "$dir.preferences"
-	mmdebstrap --quiet --mode=root --variant=apt \
-		--include="$(lab_packages "$list")" \
-		--aptopt='APT::Install-Recommends "false"' \
-		--setup-hook='mkdir -p "$1/etc/apt/preferences.d"' \
-		--setup-hook="cp '$dir.preferences' \"\$1/etc/apt/preferences.d/openvgpu\"" \
-		"$@" trixie "$dir" \
-		"deb $mirror trixie main" \
-		"deb $mirror trixie-backports main" >"$log" 2>&1 &
-	if ! lab_tick $! "$label"; then
-		tail -n 15 "$log" >&2
-		lab_die "$label failed; the whole log: $log"
-	fi
-	rm -f "$log" "$dir.preferences"
 }
 
 # lab_remove DIR: delete a piece, never crossing into another file system and

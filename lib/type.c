@@ -12,7 +12,7 @@
 #include "util.h"
 
 /* Room for VGPU_TYPES_MAX types with a page of comments each. */
-#define FILE_BYTES_MAX (256 * 1024)
+#define FILE_BYTES_MAX 262144
 
 struct vgpu_types {
 	size_t count;
@@ -126,7 +126,7 @@ static int name_section(struct parser *p, const char *name)
 			    name);
 	if (vgpu_types_find(p->types, name))
 		return fail(p, p->section_line, "type %s is there twice", name);
-	strcpy(p->type.name, name); /* its length was checked */
+	memcpy(p->type.name, name, strlen(name) + 1); /* short: checked */
 	p->is_named = true;
 	return 1;
 }
@@ -247,10 +247,23 @@ static int take_key(void *user, const char *section, const char *name,
 	return 1;
 }
 
-/* Whether @c, from the file, can be part of a text. */
-static bool is_text(int c)
+/* The file's next character, or EOF at its end and after fail(). */
+static int next_char(struct parser *p)
 {
-	return c == '\t' || c == '\r' || (c >= 0x20 && c != 0x7f);
+	int c = getc(p->file);
+
+	if (c == EOF)
+		return EOF;
+	if (++p->bytes > FILE_BYTES_MAX) {
+		fail(p, p->line, "the file is longer than %d bytes",
+		     FILE_BYTES_MAX);
+		return EOF;
+	}
+	if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f) {
+		fail(p, p->line, "byte 0x%02x is no text", c);
+		return EOF;
+	}
+	return c;
 }
 
 /*
@@ -265,21 +278,16 @@ static char *read_line(char *buffer, int size, void *stream)
 	if (p->status < 0)
 		return NULL;
 	p->line++;
-	while ((c = getc(p->file)) != EOF && c != '\n') {
-		if (++p->bytes > FILE_BYTES_MAX)
-			fail(p, p->line, "the file is longer than %d bytes",
-			     FILE_BYTES_MAX);
-		else if (!is_text(c))
-			fail(p, p->line, "byte 0x%02x is no text", c);
-		else if (length == size - 2)
+	while ((c = next_char(p)) != EOF && c != '\n') {
+		if (length == size - 2) {
 			fail(p, p->line, "the line is longer than %d bytes",
 			     size - 2);
-		if (p->status < 0)
 			return NULL;
+		}
 		if (length > 0 || (c != ' ' && c != '\t'))
 			buffer[length++] = (char)c;
 	}
-	if (c == EOF && length == 0)
+	if (p->status < 0 || (c == EOF && length == 0))
 		return NULL;
 	buffer[length++] = '\n';
 	buffer[length] = '\0';

@@ -15,8 +15,12 @@
  *                                    <-  ACK       ready for the next
  *     CURSOR (+ memfd), CURSOR_MOVE  ->
  *
- * The device keeps one DAMAGE unanswered at most and joins later damage into
- * the next: a slow viewer gets fewer frames, and costs the guest nothing.
+ * The device sends in batches: [FRAME] [CURSOR] [CURSOR_MOVE] DAMAGE, and keeps
+ * one batch unanswered at most. Its DAMAGE may be empty (0 x 0): then it only
+ * asks for the ACK. What happens meanwhile is joined into the next batch: a
+ * slow viewer gets fewer frames, and costs the guest nothing. The device writes
+ * into the memfd only between the ACK and the next DAMAGE. A viewer that sends
+ * anything else, or an ACK that was not asked for, is cut off.
  * Pixels are x8r8g8b8; a cursor's are 64 x 64 a8r8g8b8, premultiplied.
  */
 enum vgpu_viewer_type {

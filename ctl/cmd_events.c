@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl events: what happened, and what happens. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/util.h"
+
+#include "manager.h"
+#include "message.h"
+#include "text.h"
+
+#define USEC_PER_SEC 1000000
+
+struct subscription {
+	struct ctl *ctl;
+	enum ctl_exit exit;
+	bool is_over;
+};
+
+static void print_time(sd_json_variant *event)
+{
+	char text[64];
+	uint64_t usec;
+	struct tm tm;
+	time_t sec;
+
+	if (!ctl_json_unsigned(event, "time", &usec))
+		usec = 0;
+	sec = usec / USEC_PER_SEC;
+	if (!localtime_r(&sec, &tm) ||
+	    strftime(text, sizeof(text), "%F %T", &tm) == 0) {
+		printf("%-23s", "-");
+		return;
+	}
+	printf("%s.%03u", text, (unsigned int)(usec % USEC_PER_SEC / 1000));
+}
+
+static void print_member(sd_json_variant *event, const char *key,
+			 const char *otherwise, int width)
+{
+	const char *text = ctl_json_string(event, key);
+	vgpu_autofree char *escaped = NULL;
+
+	if (!text || !text[0])
+		text = ctl_json_string(event, otherwise);
+	escaped = ctl_text_escape(text && text[0] ? text : "-");
+	printf("  %-*s", width, escaped ? escaped : "?");
+}
+
+static enum ctl_exit print_event(struct ctl *ctl, sd_json_variant *event)
+{
+	if (ctl->format != CTL_TEXT)
+		return ctl_print_json(ctl, event);
+	print_time(event);
+	print_member(event, "event", "", 11);
+	print_member(event, "name", "uuid", 16);
+	print_member(event, "text", "", 0);
+	putchar('\n');
+	return CTL_DONE;
+}
+
+static int on_reply(sd_varlink *link, sd_json_variant *parameters,
+		    const char *error_id, sd_varlink_reply_flags_t flags,
+		    void *userdata)
+{
+	struct subscription *s = userdata;
+	sd_json_variant *event;
+
+	if (error_id) {
+		struct vgpu_err err = {};
+
+		ctl_manager_explain(s->ctl, "Subscribe", 0, error_id,
+				    parameters, &err);
+		s->exit = ctl_fail("%s", err.text);
+		s->is_over = true;
+		return 0;
+	}
+	if (!(flags & SD_VARLINK_REPLY_CONTINUES))
+		s->is_over = true;
+	/* One without an event says only that the subscription stands. */
+	event = sd_json_variant_is_object(parameters)
+			? sd_json_variant_by_key(parameters, "event")
+			: NULL;
+	if (!event || sd_json_variant_is_null(event))
+		return 0;
+	if (!sd_json_variant_is_object(event)) {
+		s->exit = ctl_fail_reply("Subscribe",
+					 "has an event that is no object");
+		s->is_over = true;
+		return 0;
+	}
+	s->exit = print_event(s->ctl, event);
+	/* Who follows through a pipe wants each line when it happens. */
+	if (s->exit != CTL_DONE || fflush(stdout) != 0)
+		s->is_over = true;
+	return 0;
+}
+
+static enum ctl_exit subscribe(struct ctl *ctl, struct subscription *s)
+{
+	ctl_autojson sd_json_variant *parameters = NULL;
+	int r;
+
+	r = sd_json_variant_set_field_boolean(&parameters, "history", true);
+	if (r >= 0)
+		r = sd_json_variant_set_field_boolean(&parameters, "follow",
+						      ctl->follow);
+	if (r < 0)
+		return ctl_parameters_failed(r);
+	sd_varlink_set_userdata(ctl->link, s);
+	r = sd_varlink_bind_reply(ctl->link, on_reply);
+	if (r >= 0)
+		r = sd_varlink_observe(ctl->link, CTL_INTERFACE ".Subscribe",
+				       parameters);
+	if (r < 0)
+		return ctl_fail("cannot subscribe: %s", strerror(-r));
+	return CTL_DONE;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+	struct subscription s = {.ctl = ctl};
+	struct vgpu_err err = {};
+	enum ctl_exit e;
+	int r;
+
+	if (ctl_manager_connect(ctl, &err) < 0)
+		return ctl_fail("%s", err.text);
+	e = subscribe(ctl, &s);
+	if (e != CTL_DONE)
+		return e;
+
+	while (!s.is_over) {
+		r = sd_varlink_process(ctl->link);
+		if (r == 0)
+			r = sd_varlink_wait(ctl->link, UINT64_MAX);
+		if (r == -EINTR || r >= 0)
+			continue;
+		if (!s.is_over) {
+			ctl_manager_explain(ctl, "Subscribe", r, NULL, NULL,
+					    &err);
+			return ctl_fail("%s", err.text);
+		}
+	}
+	return s.exit;
+}
+
+const struct ctl_command ctl_command_events = {
+	.name = "events",
+	.words = "[--follow] [--json=pretty|short]",
+	.summary = "Print what happened to vGPUs",
+	.help = "  --follow   go on with what happens, until interrupted\n"
+		"\n"
+		"Prints the events that the manager keeps, oldest first, each in one line: time,\n"
+		"event, vGPU, text. As JSON, each is one object, with --json=short in one line.\n"
+		"\n"
+		"Examples:\n"
+		"  vgpuctl events\n"
+		"  vgpuctl events --follow --json=short | jq -r .text\n",
+	.options = CTL_OPTION_FOLLOW | CTL_OPTION_JSON,
+	.run = run,
+};

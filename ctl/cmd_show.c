@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl show: all about one vGPU. */
+#include "ctl.h"
+
+#include <inttypes.h>
+
+#include "lib/util.h"
+
+#include "manager.h"
+#include "message.h"
+#include "number.h"
+#include "text.h"
+
+static void print_line(const char *label, const char *text)
+{
+	vgpu_autofree char *escaped = ctl_text_escape(text);
+
+	if (text[0])
+		printf("%-13s%s\n", label, escaped ? escaped : "?");
+}
+
+static void print_string(const char *label, sd_json_variant *vgpu, const char *key)
+{
+	const char *text = ctl_json_string(vgpu, key);
+
+	if (text)
+		print_line(label, text);
+}
+
+static void print_number(const char *label, sd_json_variant *vgpu, const char *key)
+{
+	uint64_t n;
+
+	if (ctl_json_unsigned(vgpu, key, &n))
+		printf("%-13s%" PRIu64 "\n", label, n);
+}
+
+static void print_framebuffer(sd_json_variant *vgpu)
+{
+	uint64_t size, offset, used;
+
+	if (!ctl_json_unsigned(vgpu, "framebufferMib", &size))
+		return;
+	printf("%-13s%" PRIu64 " MiB", "Framebuffer:", size);
+	if (ctl_json_unsigned(vgpu, "framebufferOffsetMib", &offset))
+		printf(" at %" PRIu64 " MiB", offset);
+	if (ctl_json_unsigned(vgpu, "usedBytes", &used))
+		printf(", %" PRIu64 " MiB in use", ctl_mib(used));
+	putchar('\n');
+}
+
+static void print_commands(sd_json_variant *vgpu)
+{
+	uint64_t commands, errors;
+
+	if (!ctl_json_unsigned(vgpu, "commands", &commands))
+		return;
+	printf("%-13s%" PRIu64, "Commands:", commands);
+	if (ctl_json_unsigned(vgpu, "errors", &errors))
+		printf(", %" PRIu64 " of them refused", errors);
+	putchar('\n');
+}
+
+static void print_head(sd_json_variant *head)
+{
+	const char *vnc = ctl_json_string(head, "vnc");
+	uint64_t number, width, height;
+
+	if (!ctl_json_unsigned(head, "head", &number))
+		return;
+	printf("Head %" PRIu64 ":%*s", number, number > 9 ? 5 : 6, "");
+	if (ctl_json_unsigned(head, "width", &width) &&
+	    ctl_json_unsigned(head, "height", &height) && width && height)
+		printf("shows %" PRIu64 "x%" PRIu64, width, height);
+	else
+		fputs("shows nothing", stdout);
+	if (ctl_json_unsigned(head, "preferredWidth", &width) &&
+	    ctl_json_unsigned(head, "preferredHeight", &height)) {
+		if (width && height)
+			printf(", prefers %" PRIu64 "x%" PRIu64, width, height);
+		else
+			fputs(", unplugged", stdout);
+	}
+	if (vnc) {
+		vgpu_autofree char *escaped = ctl_text_escape(vnc);
+
+		printf(", VNC at %s", escaped ? escaped : "?");
+	}
+	putchar('\n');
+}
+
+static void print_vgpu(sd_json_variant *vgpu)
+{
+	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
+
+	print_string("UUID:", vgpu, "uuid");
+	print_string("Name:", vgpu, "name");
+	print_string("Type:", vgpu, "type");
+	print_string("GPU:", vgpu, "gpu");
+	print_string("Provider:", vgpu, "provider");
+	print_string("State:", vgpu, "state");
+	print_string("Failure:", vgpu, "failure");
+	print_framebuffer(vgpu);
+	print_string("Socket:", vgpu, "socket");
+	print_number("Device PID:", vgpu, "devicePid");
+	print_number("VM PID:", vgpu, "vmPid");
+	print_number("Restarts:", vgpu, "restarts");
+	print_commands(vgpu);
+	if (sd_json_variant_is_array(heads))
+		for (size_t i = 0; i < sd_json_variant_elements(heads); i++)
+			print_head(sd_json_variant_by_index(heads, i));
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+	ctl_autojson sd_json_variant *parameters = NULL;
+	ctl_autojson sd_json_variant *reply = NULL;
+	sd_json_variant *vgpu;
+	enum ctl_exit e;
+
+	e = ctl_vgpu_parameters(ctl, &parameters);
+	if (e != CTL_DONE)
+		return e;
+	e = ctl_call(ctl, "GetVgpu", parameters, &reply);
+	if (e != CTL_DONE)
+		return e;
+	vgpu = sd_json_variant_by_key(reply, "vgpu");
+	if (!sd_json_variant_is_object(vgpu))
+		return ctl_fail_reply("GetVgpu", "lacks the vGPU");
+	if (ctl->format != CTL_TEXT)
+		return ctl_print_json(ctl, vgpu);
+	print_vgpu(vgpu);
+	return CTL_DONE;
+}
+
+const struct ctl_command ctl_command_show = {
+	.name = "show",
+	.words = "V [--json=pretty|short]",
+	.summary = "Show all about one vGPU",
+	.help = "Examples:\n"
+		"  vgpuctl show cad\n"
+		"  vgpuctl show cad --json=short | jq -r .state\n",
+	.options = CTL_OPTION_JSON,
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl top: what the vGPUs do, again every second. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/util.h"
+
+#include "manager.h"
+#include "message.h"
+#include "number.h"
+#include "table.h"
+#include "terminal.h"
+
+#define INTERVAL_MS 1000
+
+/* What is known at one time. */
+struct sample {
+	sd_json_variant *gpus;
+	sd_json_variant *vgpus;
+	double seconds; /* on the monotonic clock */
+};
+
+static void sample_finish(struct sample *sample)
+{
+	sd_json_variant_unref(sample->gpus);
+	sd_json_variant_unref(sample->vgpus);
+}
+
+static int sample_init(struct sample *ret, struct ctl *ctl, struct vgpu_err *err)
+{
+	ctl_autojson sd_json_variant *gpus = NULL;
+	ctl_autojson sd_json_variant *vgpus = NULL;
+	struct timespec now;
+	int r;
+
+	r = ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, err);
+	if (r < 0)
+		return r;
+	r = ctl_manager_call_array(ctl, "ListVgpus", NULL, "vgpus", &vgpus, err);
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	*ret = (struct sample){
+		.gpus = vgpu_steal(&gpus),
+		.vgpus = vgpu_steal(&vgpus),
+		.seconds = now.tv_sec + now.tv_nsec / 1e9,
+	};
+	return 0;
+}
+
+/* What @vgpu was in an earlier sample, or NULL. */
+static sd_json_variant *find_before(const struct sample *before,
+				    sd_json_variant *vgpu)
+{
+	const char *uuid = ctl_json_string(vgpu, "uuid");
+
+	for (size_t i = 0; i < sd_json_variant_elements(before->vgpus); i++) {
+		sd_json_variant *old = sd_json_variant_by_index(before->vgpus, i);
+		const char *old_uuid = ctl_json_string(old, "uuid");
+
+		if (uuid && old_uuid && strcmp(uuid, old_uuid) == 0)
+			return old;
+	}
+	return NULL;
+}
+
+static void add_rate(struct ctl_table *table, sd_json_variant *vgpu,
+		     const struct sample *before, double seconds)
+{
+	sd_json_variant *old = before ? find_before(before, vgpu) : NULL;
+	uint64_t now, then;
+
+	/* It counts from each attaching on, so it may also go back. */
+	if (old && seconds > 0 && ctl_json_unsigned(vgpu, "commands", &now) &&
+	    ctl_json_unsigned(old, "commands", &then) && now >= then)
+		ctl_table_printf(table, "%.0f", (now - then) / seconds);
+	else
+		ctl_table_text(table, NULL);
+}
+
+/* The sizes that its heads show, as in "1920x1080 800x600". */
+static void add_heads(struct ctl_table *table, sd_json_variant *vgpu)
+{
+	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
+	vgpu_autofree char *text = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	if (!sd_json_variant_is_array(heads)) {
+		ctl_table_text(table, NULL);
+		return;
+	}
+	f = open_memstream(&text, &size);
+	for (size_t i = 0; f && i < sd_json_variant_elements(heads); i++) {
+		sd_json_variant *head = sd_json_variant_by_index(heads, i);
+		uint64_t width, height;
+
+		if (ctl_json_unsigned(head, "width", &width) && width > 0 &&
+		    ctl_json_unsigned(head, "height", &height) && height > 0)
+			fprintf(f, "%s%" PRIu64 "x%" PRIu64, i ? " " : "",
+				width, height);
+		else
+			fprintf(f, "%s-", i ? " " : "");
+	}
+	if (f)
+		fclose(f);
+	ctl_table_text(table, text);
+}
+
+static int print_gpus(const struct sample *now, FILE *f)
+{
+	static const struct ctl_column columns[] = {
+		{"GPU", CTL_LEFT},
+		{"FRAMEBUFFER", CTL_RIGHT},
+		{"FREE", CTL_RIGHT},
+		{"READY", CTL_RIGHT},
+		{"VGPUS", CTL_RIGHT},
+		{"NAME", CTL_LEFT},
+		{},
+	};
+	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
+
+	for (size_t i = 0; i < sd_json_variant_elements(now->gpus); i++) {
+		sd_json_variant *gpu = sd_json_variant_by_index(now->gpus, i);
+
+		ctl_table_string(table, gpu, "gpu");
+		ctl_table_number(table, gpu, "framebufferMib", " MiB");
+		ctl_table_number(table, gpu, "freeMib", " MiB");
+		ctl_table_number(table, gpu, "readyMib", " MiB");
+		ctl_table_number(table, gpu, "vgpus", "");
+		ctl_table_string(table, gpu, "name");
+	}
+	return ctl_table_print(table, f);
+}
+
+static int print_vgpus(const struct sample *now, const struct sample *before,
+		       FILE *f)
+{
+	static const struct ctl_column columns[] = {
+		{"VGPU", CTL_LEFT},
+		{"TYPE", CTL_LEFT},
+		{"STATE", CTL_LEFT},
+		{"USED", CTL_RIGHT},
+		{"FRAMEBUFFER", CTL_RIGHT},
+		{"COMMANDS/S", CTL_RIGHT},
+		{"COMMANDS", CTL_RIGHT},
+		{"REFUSED", CTL_RIGHT},
+		{"RESTARTS", CTL_RIGHT},
+		{"HEADS", CTL_LEFT},
+		{},
+	};
+	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
+	double seconds = before ? now->seconds - before->seconds : 0;
+	uint64_t used;
+
+	for (size_t i = 0; i < sd_json_variant_elements(now->vgpus); i++) {
+		sd_json_variant *vgpu = sd_json_variant_by_index(now->vgpus, i);
+		const char *name = ctl_json_string(vgpu, "name");
+
+		ctl_table_text(table, name && name[0]
+					      ? name
+					      : ctl_json_string(vgpu, "uuid"));
+		ctl_table_string(table, vgpu, "type");
+		ctl_table_state(table, vgpu);
+		if (ctl_json_unsigned(vgpu, "usedBytes", &used))
+			ctl_table_printf(table, "%" PRIu64 " MiB", ctl_mib(used));
+		else
+			ctl_table_text(table, NULL);
+		ctl_table_number(table, vgpu, "framebufferMib", " MiB");
+		add_rate(table, vgpu, before, seconds);
+		ctl_table_number(table, vgpu, "commands", "");
+		ctl_table_number(table, vgpu, "errors", "");
+		ctl_table_number(table, vgpu, "restarts", "");
+		add_heads(table, vgpu);
+	}
+	return ctl_table_print(table, f);
+}
+
+static int print_sample(const struct sample *now, const struct sample *before,
+			FILE *f)
+{
+	int r = print_gpus(now, f);
+
+	if (r < 0)
+		return r;
+	fputc('\n', f);
+	return print_vgpus(now, before, f);
+}
+
+static int draw(const struct sample *now, const struct sample *before)
+{
+	vgpu_autofree char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	r = print_sample(now, before, f);
+	fputs("\nq ends.\n", f);
+	if (fclose(f) != 0)
+		return -ENOMEM;
+	if (r == 0)
+		ctl_terminal_draw(text);
+	return r;
+}
+
+/*
+ * Draw @now, and again every second, until told to end; @now is finished. What
+ * goes wrong is for later, when the screen is given back.
+ */
+static int draw_on(struct ctl *ctl, struct sample now, struct vgpu_err *err)
+{
+	struct sample before = {};
+	int r;
+
+	for (;;) {
+		r = draw(&now, before.vgpus ? &before : NULL);
+		if (r < 0)
+			vgpu_err_set(err, r, NULL, "out of memory");
+		sample_finish(&before);
+		before = now;
+		if (r < 0 || ctl_terminal_wait(INTERVAL_MS))
+			break;
+		r = sample_init(&now, ctl, err);
+		if (r < 0)
+			break;
+	}
+	sample_finish(&before);
+	return r;
+}
+
+static enum ctl_exit print_once(struct ctl *ctl, const struct sample *now)
+{
+	if (ctl->format != CTL_TEXT)
+		return ctl_print_json(ctl, now->vgpus);
+	if (print_sample(now, NULL, stdout) < 0)
+		return ctl_fail("out of memory");
+	return CTL_DONE;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+	struct vgpu_err err = {};
+	struct sample now = {};
+	enum ctl_exit e;
+	int r;
+
+	if (sample_init(&now, ctl, &err) < 0)
+		return ctl_fail("%s", err.text);
+	if (ctl->format != CTL_TEXT || !ctl_terminal_is_there()) {
+		e = print_once(ctl, &now);
+		sample_finish(&now);
+		return e;
+	}
+	r = ctl_terminal_init();
+	if (r < 0) {
+		sample_finish(&now);
+		return ctl_fail("cannot use the terminal: %s", strerror(-r));
+	}
+	r = draw_on(ctl, now, &err);
+	ctl_terminal_finish();
+	return r < 0 ? ctl_fail("%s", err.text) : CTL_DONE;
+}
+
+const struct ctl_command ctl_command_top = {
+	.name = "top",
+	.words = "[--json=pretty|short]",
+	.summary = "Watch what the vGPUs do",
+	.help = "Draws once a second on a terminal, until q or ctrl-C; prints once elsewhere, and\n"
+		"as JSON.\n"
+		"\n"
+		"Examples:\n"
+		"  vgpuctl top\n"
+		"  vgpuctl top | cat\n",
+	.options = CTL_OPTION_JSON,
+	.run = run,
+};

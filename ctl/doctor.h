@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vgpuctl doctor looks at, and the list of what it found. */
+#ifndef VGPU_CTL_DOCTOR_H
+#define VGPU_CTL_DOCTOR_H
+
+#include <stdbool.h>
+
+#include "ctl.h"
+
+enum ctl_verdict {
+	CTL_OK,
+	CTL_WARN, /* it works, but less well */
+	CTL_FAIL, /* vGPUs do not work */
+	CTL_VERDICT_MAX,
+};
+
+struct ctl_findings {
+	struct ctl *ctl;
+	sd_json_variant *list; /* what was found, for --json */
+	bool has_failed;       /* one at least is CTL_FAIL */
+	int status; /* 0, or a negative errno: a finding is missing */
+};
+
+/* Add one: @check is its short name, @advice what to do about it, or NULL. */
+__attribute__((format(printf, 5, 6))) void
+ctl_find(struct ctl_findings *findings, const char *check,
+	 enum ctl_verdict verdict, const char *advice, const char *fmt, ...);
+
+/* doctor_manager.c: the manager, its types file, its GPUs, memory for them */
+void ctl_doctor_manager(struct ctl_findings *findings);
+
+/* doctor_host.c: what virtual machines need of this machine */
+void ctl_doctor_qemu(struct ctl_findings *findings);
+void ctl_doctor_kvm(struct ctl_findings *findings);
+void ctl_doctor_namespaces(struct ctl_findings *findings);
+
+/* doctor_vulkan.c */
+void ctl_doctor_vulkan(struct ctl_findings *findings);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl doctor: the manager, its types file, its GPUs, memory for them. */
+#include "doctor.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+#include "manager.h"
+
+/* What the guests and the host need besides vGPUs' framebuffers. */
+#define MEMORY_SPARE_MIB 1024
+/* Without a manager: its default pool is a third of the memory, up to 8 GiB. */
+#define POOL_SHARE   3
+#define POOL_MAX_MIB 8192
+
+/* One line of /proc/meminfo, in MiB; 0 if it is not there. */
+static uint64_t memory_mib(const char *key)
+{
+	vgpu_autofclose FILE *f = fopen("/proc/meminfo", "re");
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long long kib;
+
+		if (strncmp(line, key, strlen(key)) == 0 &&
+		    sscanf(line + strlen(key), ": %llu kB", &kib) == 1)
+			return kib / 1024;
+	}
+	return 0;
+}
+
+/* Framebuffer in RAM that is promised to vGPUs and not taken yet. */
+static uint64_t wanted_mib(sd_json_variant *gpus)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sd_json_variant_elements(gpus); i++) {
+		sd_json_variant *gpu = sd_json_variant_by_index(gpus, i);
+		uint64_t free_mib, ready_mib;
+
+		if (ctl_json_is_true(gpu, "software") &&
+		    ctl_json_unsigned(gpu, "freeMib", &free_mib) &&
+		    ctl_json_unsigned(gpu, "readyMib", &ready_mib) &&
+		    free_mib > ready_mib &&
+		    !vgpu_checked_add(sum, free_mib - ready_mib, &sum))
+			return UINT64_MAX;
+	}
+	return sum;
+}
+
+static void check_memory(struct ctl_findings *findings, sd_json_variant *gpus)
+{
+	uint64_t available = memory_mib("MemAvailable");
+	uint64_t wanted = gpus ? wanted_mib(gpus)
+			       : VGPU_MIN(memory_mib("MemTotal") / POOL_SHARE,
+					  POOL_MAX_MIB);
+
+	if (available == 0)
+		ctl_find(findings, "memory", CTL_WARN,
+			 "mount /proc, so that it can be read",
+			 "how much is free cannot be read");
+	else if (wanted > available || available - wanted < MEMORY_SPARE_MIB)
+		ctl_find(findings, "memory", CTL_WARN,
+			 "end other programs, or give vgpud a smaller framebuffer (vgpud --help)",
+			 "%" PRIu64 " MiB are free, %" PRIu64
+			 " MiB of which framebuffer still takes; virtual machines need memory besides",
+			 available, wanted);
+	else
+		ctl_find(findings, "memory", CTL_OK, NULL,
+			 "%" PRIu64 " MiB are free, %" PRIu64
+			 " MiB of which framebuffer still takes",
+			 available, wanted);
+}
+
+static void check_types(struct ctl_findings *findings, sd_json_variant *info)
+{
+	const char *file = ctl_json_string(info, "typesFile");
+	const char *problem = ctl_json_string(info, "typesProblem");
+
+	if (problem)
+		ctl_find(findings, "types", CTL_WARN,
+			 "mend the file, then 'systemctl reload vgpud'; until then the last good types are used",
+			 "%s", problem);
+	else
+		ctl_find(findings, "types", CTL_OK, NULL, "%s",
+			 file ? file : "?");
+}
+
+static void check_gpus(struct ctl_findings *findings, sd_json_variant *gpus)
+{
+	size_t usable = 0;
+
+	for (size_t i = 0; i < sd_json_variant_elements(gpus); i++) {
+		sd_json_variant *gpu = sd_json_variant_by_index(gpus, i);
+		const char *name = ctl_json_string(gpu, "gpu");
+		const char *why = ctl_json_string(gpu, "unusable");
+
+		if (why)
+			ctl_find(findings, "gpu", CTL_WARN,
+				 "nothing, if the other GPUs will do",
+				 "%s: no vGPU can be made on it: %s",
+				 name ? name : "?", why);
+		else
+			usable++;
+	}
+	if (usable == 0)
+		ctl_find(findings, "gpu", CTL_FAIL,
+			 "see what is said of Vulkan below, then 'systemctl restart vgpud'",
+			 "the manager has no GPU that vGPUs can be made on");
+	else
+		ctl_find(findings, "gpu", CTL_OK, NULL,
+			 "vGPUs can be made on %zu", usable);
+}
+
+void ctl_doctor_manager(struct ctl_findings *findings)
+{
+	ctl_autojson sd_json_variant *info = NULL;
+	ctl_autojson sd_json_variant *gpus = NULL;
+	struct ctl *ctl = findings->ctl;
+	struct vgpu_err err = {};
+	const char *version;
+	uint64_t pid = 0;
+
+	if (ctl_manager_call(ctl, "GetInfo", NULL, &info, &err) < 0) {
+		/* Their texts say what to do. */
+		ctl_find(findings, "manager", CTL_FAIL, NULL, "%s", err.text);
+		check_memory(findings, NULL);
+		return;
+	}
+	version = ctl_json_string(info, "version");
+	ctl_json_unsigned(info, "pid", &pid);
+	if (version && strcmp(version, VGPU_VERSION) == 0)
+		ctl_find(findings, "manager", CTL_OK, NULL,
+			 "vgpud %s at %s, process %" PRIu64, version,
+			 ctl->socket, pid);
+	else
+		ctl_find(findings, "manager", CTL_WARN,
+			 "after an upgrade: 'systemctl restart vgpud'; running virtual machines notice nothing",
+			 "vgpud %s at %s, process %" PRIu64
+			 ", and this is vgpuctl " VGPU_VERSION,
+			 version ? version : "of no version", ctl->socket, pid);
+	check_types(findings, info);
+
+	if (ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, &err) <
+	    0) {
+		ctl_find(findings, "gpu", CTL_FAIL,
+			 "look at the manager's log ('journalctl -u vgpud')",
+			 "%s", err.text);
+		check_memory(findings, NULL);
+		return;
+	}
+	check_gpus(findings, gpus);
+	check_memory(findings, gpus);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl doctor: the GPUs that Vulkan drivers show. */
+#include "doctor.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+#include "manager.h"
+#include "process.h"
+
+#define PROBE "vgpu-probe"
+#define INSTALL                                                                \
+	"install a Vulkan driver for the GPU; the software GPU is in mesa-vulkan-drivers"
+
+/* FOLDER/vgpu-probe if it can be run: the caller's, or NULL. */
+static char *probe_in(const char *folder)
+{
+	vgpu_autofree char *path = NULL;
+
+	if (!folder || !folder[0])
+		return NULL;
+	if (asprintf(&path, "%s/" PROBE, folder) < 0) {
+		path = NULL;
+		return NULL;
+	}
+	return access(path, X_OK) == 0 ? vgpu_steal(&path) : NULL;
+}
+
+/* As vgpud finds it: where it is told, beside itself, where it is installed. */
+static char *find_probe(void)
+{
+	char own[PATH_MAX];
+	ssize_t n;
+	char *path;
+
+	path = probe_in(getenv("VGPU_LIBEXECDIR"));
+	if (path)
+		return path;
+	n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	if (n > 0) {
+		own[n] = '\0';
+		*strrchr(own, '/') = '\0';
+		path = probe_in(own);
+		if (path)
+			return path;
+	}
+	return probe_in(VGPU_LIBEXECDIR);
+}
+
+static void find_gpu(struct ctl_findings *findings, sd_json_variant *gpu)
+{
+	const char *name = ctl_json_string(gpu, "name");
+	const char *driver = ctl_json_string(gpu, "driver");
+	const char *address = ctl_json_string(gpu, "pciAddress");
+	uint64_t mib = 0;
+
+	ctl_json_unsigned(gpu, "memoryMib", &mib);
+	ctl_find(findings, "vulkan", CTL_OK, NULL,
+		 "%s%s%s, %" PRIu64 " MiB, %s, driver %s", name ? name : "?",
+		 address ? " at " : "", address ? address : "", mib,
+		 ctl_json_is_true(gpu, "software") ? "software" : "hardware",
+		 driver ? driver : "?");
+}
+
+void ctl_doctor_vulkan(struct ctl_findings *findings)
+{
+	vgpu_autofree char *path = find_probe();
+	char *const argv[] = {path, NULL};
+	ctl_autojson sd_json_variant *reply = NULL;
+	vgpu_autofree char *output = NULL;
+	struct vgpu_err err = {};
+	sd_json_variant *gpus;
+
+	if (!path) {
+		ctl_find(findings, "vulkan", CTL_FAIL,
+			 "install OpenVGPU whole, or name its folder in VGPU_LIBEXECDIR",
+			 PROBE
+			 " is neither beside vgpuctl nor in " VGPU_LIBEXECDIR);
+		return;
+	}
+	if (ctl_process_run(argv, &output, &err) < 0) {
+		ctl_find(findings, "vulkan", CTL_FAIL,
+			 "a Vulkan driver is broken: run " PROBE
+			 " by hand, then mend or remove that driver",
+			 "%s", err.text);
+		return;
+	}
+	if (sd_json_parse(output, 0, &reply, NULL, NULL) < 0 ||
+	    !sd_json_variant_is_object(reply)) {
+		ctl_find(findings, "vulkan", CTL_FAIL,
+			 "install OpenVGPU anew: vgpuctl and " PROBE
+			 " do not belong together",
+			 "%s printed what is no JSON", path);
+		return;
+	}
+	gpus = sd_json_variant_by_key(reply, "gpus");
+	if (!sd_json_variant_is_array(gpus) ||
+	    sd_json_variant_elements(gpus) == 0) {
+		ctl_find(findings, "vulkan", CTL_WARN, INSTALL,
+			 "no driver shows a GPU");
+		return;
+	}
+	for (size_t i = 0; i < sd_json_variant_elements(gpus); i++)
+		find_gpu(findings, sd_json_variant_by_index(gpus, i));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl: make, watch and end vGPUs. */
+#include <errno.h>
+#include <locale.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "message.h"
+
+int main(int argc, char **argv)
+{
+	const struct ctl_command *command;
+	struct ctl ctl = {};
+	enum ctl_exit e;
+
+	setlocale(LC_CTYPE, "");
+	if (ctl_options_parse(&ctl, argc, argv, &command, &e))
+		e = command->run(&ctl);
+	sd_varlink_unref(ctl.link);
+
+	/* A result that did not reach the disk is no result. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		if (e == CTL_DONE)
+			e = ctl_fail("cannot write the output: %s",
+				     strerror(errno));
+	}
+	return e;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Calls to the manager, and its replies, which are checked before use. */
+#ifndef VGPU_CTL_MANAGER_H
+#define VGPU_CTL_MANAGER_H
+
+#include "lib/err.h"
+
+#include "ctl.h"
+
+/* As vgpu_autofree. */
+#define ctl_autojson __attribute__((cleanup(sd_json_variant_unrefp)))
+
+/* Connect, unless that is done. Returns 0 or a negative errno with @err. */
+int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err);
+
+/*
+ * Call @method (its name alone) with @parameters (NULL for none). Returns 0 and
+ * the reply, which the caller unrefs, or a negative errno with @err.
+ */
+int ctl_manager_call(struct ctl *ctl, const char *method,
+		     sd_json_variant *parameters, sd_json_variant **ret_reply,
+		     struct vgpu_err *err);
+
+/* The same, of a reply whose member @key is an array of objects: the array. */
+int ctl_manager_call_array(struct ctl *ctl, const char *method,
+			   sd_json_variant *parameters, const char *key,
+			   sd_json_variant **ret_array, struct vgpu_err *err);
+
+/*
+ * Put into @err what a varlink error says: @error_id with its @parameters, or a
+ * failed call with @r. Returns a negative errno.
+ */
+int ctl_manager_explain(struct ctl *ctl, const char *method, int r,
+			const char *error_id, sd_json_variant *parameters,
+			struct vgpu_err *err);
+
+/*
+ * The same for handlers, which print and give up: CTL_DONE, or CTL_FAILED with
+ * a line printed. NULL for a reply that says nothing more than "done".
+ */
+enum ctl_exit ctl_call(struct ctl *ctl, const char *method,
+		       sd_json_variant *parameters, sd_json_variant **ret_reply);
+enum ctl_exit ctl_call_array(struct ctl *ctl, const char *method,
+			     sd_json_variant *parameters, const char *key,
+			     sd_json_variant **ret_array);
+
+/* Parameters with the vGPU that the command's first word names. */
+enum ctl_exit ctl_vgpu_parameters(struct ctl *ctl, sd_json_variant **ret);
+/* The same with --head, where it was given. */
+enum ctl_exit ctl_head_parameters(struct ctl *ctl, sd_json_variant **ret);
+/* sd_json_variant_set_field_*() told us @r. */
+enum ctl_exit ctl_parameters_failed(int r);
+
+/* "the manager's reply to METHOD ...", CTL_FAILED. */
+enum ctl_exit ctl_fail_reply(const char *method, const char *what);
+
+/* Members of an object in a reply: NULL or false if they are not there, are
+ * null or of another type. Borrowed. */
+const char *ctl_json_string(sd_json_variant *object, const char *key);
+bool ctl_json_unsigned(sd_json_variant *object, const char *key, uint64_t *ret);
+bool ctl_json_is_true(sd_json_variant *object, const char *key);
+
+/* One value as the format of @ctl has it, with a line end. */
+enum ctl_exit ctl_print_json(struct ctl *ctl, sd_json_variant *value);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: options anywhere, one command, its words. */
+#include "ctl.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "number.h"
+
+enum {
+	OPTION_SOCKET = 0x100,
+	OPTION_VERSION,
+	OPTION_COMMAND = 0x1000, /* + enum ctl_option */
+};
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"json", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_JSON},
+	{"gpu", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_GPU},
+	{"type", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_TYPE},
+	{"name", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_NAME},
+	{"uuid", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_UUID},
+	{"force", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_FORCE},
+	{"head", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_HEAD},
+	{"follow", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_FOLLOW},
+	{},
+};
+
+static const char *option_name(enum ctl_option option)
+{
+	for (const struct option *o = long_options; o->name; o++)
+		if (o->val == OPTION_COMMAND + (int)option)
+			return o->name;
+	return "?";
+}
+
+/* Returns false, with a line printed, if @value makes no sense. */
+static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
+{
+	switch (option) {
+	case CTL_OPTION_JSON:
+		if (strcmp(value, "pretty") == 0)
+			ctl->format = CTL_JSON_PRETTY;
+		else if (strcmp(value, "short") == 0)
+			ctl->format = CTL_JSON_SHORT;
+		else
+			return ctl_complain(
+				"--json takes 'pretty' or 'short', not '%s'",
+				value);
+		return true;
+	case CTL_OPTION_GPU:
+		ctl->gpu = value;
+		return true;
+	case CTL_OPTION_TYPE:
+		ctl->type = value;
+		return true;
+	case CTL_OPTION_NAME:
+		ctl->name = value;
+		return true;
+	case CTL_OPTION_UUID:
+		ctl->uuid = value;
+		return true;
+	case CTL_OPTION_FORCE:
+		ctl->force = true;
+		return true;
+	case CTL_OPTION_HEAD:
+		ctl->has_head = true;
+		return ctl_number_parse(value, &ctl->head) ||
+		       ctl_complain(
+			       "--head takes a number, counted from 0, not '%s'",
+			       value);
+	case CTL_OPTION_FOLLOW:
+		ctl->follow = true;
+		return true;
+	}
+	return false;
+}
+
+/* The option that getopt_long has just stumbled over, as it was written. */
+static const char *stumbled_over(char **argv, char buffer[static 3])
+{
+	/* A short one lies inside its word, which getopt may not have left. */
+	if (optopt > 0 && optopt < 0x100) {
+		buffer[0] = '-';
+		buffer[1] = optopt;
+		buffer[2] = '\0';
+		return buffer;
+	}
+	return argv[optind - 1];
+}
+
+static bool check_words(struct ctl *ctl, const struct ctl_command *command,
+			char **words, unsigned int count)
+{
+	if (count < command->min_words)
+		return ctl_complain("%s needs more: vgpuctl %s %s",
+				    command->name, command->name, command->words);
+	if (count > command->max_words)
+		return ctl_complain(
+			"'%s' is one word too many for %s; see 'vgpuctl %s --help'",
+			words[command->max_words], command->name, command->name);
+	for (unsigned int i = 0; i < count; i++)
+		ctl->words[i] = words[i];
+	return true;
+}
+
+bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
+		       const struct ctl_command **ret_command,
+		       enum ctl_exit *ret_exit)
+{
+	const struct ctl_command *command;
+	unsigned int seen = 0;
+	bool wants_help = false;
+	char buffer[3];
+	int option;
+
+	*ret_exit = CTL_USAGE;
+	ctl->socket = getenv("VGPU_SOCKET");
+	if (!ctl->socket || !ctl->socket[0])
+		ctl->socket = CTL_DEFAULT_SOCKET;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) !=
+	       -1) {
+		switch (option) {
+		case 'h':
+			wants_help = true;
+			break;
+		case OPTION_VERSION:
+			puts("vgpuctl " VGPU_VERSION);
+			*ret_exit = CTL_DONE;
+			return false;
+		case OPTION_SOCKET:
+			ctl->socket = optarg;
+			break;
+		case ':':
+			return ctl_complain("%s needs a value", argv[optind - 1]);
+		case '?':
+			return ctl_complain(
+				"there is no option '%s', or it takes no value, or its name is cut too short; see 'vgpuctl --help'",
+				stumbled_over(argv, buffer));
+		default:
+			seen |= option - OPTION_COMMAND;
+			if (!option_set(ctl, option - OPTION_COMMAND, optarg))
+				return false;
+		}
+	}
+
+	if (optind == argc) {
+		if (!wants_help)
+			return ctl_complain(
+				"which command? 'vgpuctl --help' lists them");
+		ctl_help();
+		*ret_exit = CTL_DONE;
+		return false;
+	}
+
+	command = ctl_command_find(argv[optind]);
+	if (!command) {
+		command = ctl_command_suggest(argv[optind]);
+		if (command)
+			return ctl_complain(
+				"there is no command '%s'; is '%s' meant?",
+				argv[optind], command->name);
+		return ctl_complain(
+			"there is no command '%s'; 'vgpuctl --help' lists them",
+			argv[optind]);
+	}
+	if (wants_help) {
+		ctl_command_help(command);
+		*ret_exit = CTL_DONE;
+		return false;
+	}
+	for (unsigned int bit = 1; bit <= CTL_OPTION_FOLLOW; bit <<= 1)
+		if (seen & ~command->options & bit)
+			return ctl_complain(
+				"%s takes no --%s; see 'vgpuctl %s --help'",
+				command->name, option_name(bit), command->name);
+	optind++;
+	if (!check_words(ctl, command, argv + optind, argc - optind))
+		return false;
+
+	*ret_command = command;
+	*ret_exit = CTL_DONE;
+	return true;
+}

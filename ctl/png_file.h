@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writing pixels as a PNG file. */
+#ifndef VGPU_CTL_PNG_FILE_H
+#define VGPU_CTL_PNG_FILE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/err.h"
+
+/*
+ * Gives the next row, of width x8r8g8b8 pixels, valid until it is called again;
+ * NULL with @err if there is none to be had.
+ */
+typedef const uint8_t *(*ctl_png_row)(void *userdata, struct vgpu_err *err);
+
+/* Write @height rows to @file. Returns 0 or a negative errno with @err. */
+int ctl_png_write(FILE *file, uint32_t width, uint32_t height, ctl_png_row row,
+		  void *userdata, struct vgpu_err *err);
+
+#endif

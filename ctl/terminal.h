@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A terminal that is drawn on again and again, and given back as it was. */
+#ifndef VGPU_CTL_TERMINAL_H
+#define VGPU_CTL_TERMINAL_H
+
+#include <stdbool.h>
+
+/* Whether there is a terminal to draw on. */
+bool ctl_terminal_is_there(void);
+
+/* Take the screen; returns 0 or -errno. Ended by ctl_terminal_finish(). */
+int ctl_terminal_init(void);
+void ctl_terminal_finish(void);
+
+/* Show @text, cut where the screen ends. */
+void ctl_terminal_draw(const char *text);
+
+/* Wait for up to @milliseconds; true if the person wants to end. */
+bool ctl_terminal_wait(int milliseconds);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Strings that a terminal may be shown, whoever wrote them. */
+#ifndef VGPU_CTL_TEXT_H
+#define VGPU_CTL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A copy of @text in which what would move the cursor, change colours, break
+ * the line or turn the direction of writing is spelled out (\x1b, \u202e), and
+ * so are bytes that are not UTF-8. The caller's; NULL without memory.
+ */
+char *ctl_text_escape(const char *text);
+
+/* Whether ctl_text_escape() would change @text. */
+bool ctl_text_is_plain(const char *text);
+
+/* Columns that escaped @text takes on a terminal. */
+size_t ctl_text_width(const char *text);
+
+/* A copy of JSON @text in which the same characters are \u escapes. */
+char *ctl_text_escape_json(const char *text);
+
+/* @word for a shell, quoted where it must be. The caller's; NULL without memory. */
+char *ctl_text_quote(const char *word);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The device's side of a viewer (device/display/viewer_abi.h). */
+#include "device/display/viewer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "device/display/frame.h"
+#include "device/display/viewer_abi.h"
+#include "lib/util.h"
+
+/*
+ *            what is new, joined
+ *           +-------------------+
+ *           v                   |
+ *   READY --+--> send a batch --+--> WAITING -- ACK --> READY
+ *                    |                  |
+ *                    | cannot be sent   | not an ACK, end of file
+ *                    v                  v
+ *                  OVER  <--------------+
+ *
+ * A batch is [FRAME] [CURSOR] [CURSOR_MOVE] DAMAGE, so that a viewer has four
+ * messages unread at most: its socket can only be full if it breaks the rules.
+ */
+enum state { READY, WAITING, OVER };
+
+struct vgpu_viewer {
+	int socket;
+	uint32_t head;
+	const struct vgpu_viewer_source *source;
+	void *opaque;
+	enum state state;
+
+	struct vgpu_frame frame; /* what the viewer sees */
+	/* Not sent yet: the damage is [left, right) x [top, bottom). */
+	bool is_picture_new;
+	bool is_cursor_new;
+	bool is_cursor_moved;
+	uint32_t left;
+	uint32_t top;
+	uint32_t right;
+	uint32_t bottom;
+};
+
+static bool send_msg(struct vgpu_viewer *viewer,
+		     const struct vgpu_viewer_msg *msg, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	struct iovec iov = {(void *)msg, sizeof(*msg)};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t sent;
+
+	if (fd >= 0) {
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	}
+	do
+		sent = sendmsg(viewer->socket, &header,
+			       MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent == sizeof(*msg);
+}
+
+static bool has_damage(const struct vgpu_viewer *viewer)
+{
+	return viewer->left < viewer->right && viewer->top < viewer->bottom;
+}
+
+static bool send_frame(struct vgpu_viewer *viewer)
+{
+	struct vgpu_frame frame = VGPU_FRAME_NONE;
+	uint32_t width, height;
+
+	viewer->source->size(viewer->opaque, viewer->head, &width, &height);
+	viewer->left = viewer->top = 0;
+	viewer->right = width;
+	viewer->bottom = height;
+	if (viewer->frame.width == width && viewer->frame.height == height)
+		return true;
+
+	if (vgpu_frame_init(&frame, width, height) < 0)
+		return false;
+	vgpu_frame_finish(&viewer->frame);
+	viewer->frame = frame;
+	if (vgpu_frame_seal(&viewer->frame) < 0)
+		return false;
+	return send_msg(viewer,
+			&(struct vgpu_viewer_msg){
+				.type = VGPU_VIEWER_FRAME,
+				.width = width,
+				.height = height,
+				.stride_bytes = frame.stride_bytes,
+			},
+			frame.fd);
+}
+
+static bool send_cursor(struct vgpu_viewer *viewer)
+{
+	struct vgpu_frame frame = VGPU_FRAME_NONE;
+	struct vgpu_viewer_cursor cursor = {};
+	const uint32_t *image;
+	bool sent;
+
+	image = viewer->source->cursor(viewer->opaque, viewer->head, &cursor);
+	if (image && viewer->is_cursor_new) {
+		if (vgpu_frame_init(&frame, VGPU_CURSOR_SIDE, VGPU_CURSOR_SIDE) <
+		    0)
+			return false;
+		memcpy(frame.pixels, image, frame.bytes);
+		if (vgpu_frame_seal_contents(&frame) < 0) {
+			vgpu_frame_finish(&frame);
+			return false;
+		}
+	}
+	if (viewer->is_cursor_new) {
+		sent = send_msg(viewer,
+				&(struct vgpu_viewer_msg){
+					.type = VGPU_VIEWER_CURSOR,
+					.x = (int32_t)cursor.hot_x,
+					.y = (int32_t)cursor.hot_y,
+				},
+				frame.fd);
+		vgpu_frame_finish(&frame);
+		if (!sent)
+			return false;
+	}
+	return !image || send_msg(viewer,
+				  &(struct vgpu_viewer_msg){
+					  .type = VGPU_VIEWER_CURSOR_MOVE,
+					  .x = cursor.x,
+					  .y = cursor.y,
+				  },
+				  -1);
+}
+
+static bool send_damage(struct vgpu_viewer *viewer)
+{
+	struct vgpu_viewer_msg msg = {.type = VGPU_VIEWER_DAMAGE};
+
+	/* The picture may have shrunk since; a new FRAME follows then. */
+	viewer->right = VGPU_MIN(viewer->right, viewer->frame.width);
+	viewer->bottom = VGPU_MIN(viewer->bottom, viewer->frame.height);
+	if (has_damage(viewer)) {
+		struct vgpu_picture part = {
+			.pixels = viewer->frame.pixels +
+				  (size_t)viewer->top * viewer->frame.width +
+				  viewer->left,
+			.stride_bytes = viewer->frame.stride_bytes,
+			.x = viewer->left,
+			.y = viewer->top,
+			.width = viewer->right - viewer->left,
+			.height = viewer->bottom - viewer->top,
+		};
+
+		viewer->source->read(viewer->opaque, viewer->head, &part);
+		msg.x = (int32_t)part.x;
+		msg.y = (int32_t)part.y;
+		msg.width = part.width;
+		msg.height = part.height;
+	}
+	return send_msg(viewer, &msg, -1);
+}
+
+static bool send_batch(struct vgpu_viewer *viewer)
+{
+	if (viewer->is_picture_new && !send_frame(viewer))
+		return false;
+	if ((viewer->is_cursor_new || viewer->is_cursor_moved) &&
+	    !send_cursor(viewer))
+		return false;
+	if (!send_damage(viewer))
+		return false;
+	viewer->is_picture_new = false;
+	viewer->is_cursor_new = false;
+	viewer->is_cursor_moved = false;
+	viewer->left = viewer->top = UINT32_MAX;
+	viewer->right = viewer->bottom = 0;
+	return true;
+}
+
+static void end(struct vgpu_viewer *viewer)
+{
+	viewer->state = OVER;
+	shutdown(viewer->socket, SHUT_RDWR);
+}
+
+static void update(struct vgpu_viewer *viewer)
+{
+	if (viewer->state != READY)
+		return;
+	if (!viewer->is_picture_new && !viewer->is_cursor_new &&
+	    !viewer->is_cursor_moved && !has_damage(viewer))
+		return;
+	if (send_batch(viewer))
+		viewer->state = WAITING;
+	else
+		end(viewer);
+}
+
+int vgpu_viewer_create(int socket, uint32_t head,
+		       const struct vgpu_viewer_source *source, void *opaque,
+		       struct vgpu_viewer **ret_viewer, struct vgpu_err *err)
+{
+	struct vgpu_viewer *viewer;
+	int type;
+	socklen_t length = sizeof(type);
+
+	if (getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) < 0 ||
+	    type != SOCK_SEQPACKET) {
+		vgpu_close(socket);
+		return vgpu_err_set(err, -EINVAL, "Internal",
+				    "a viewer needs a SOCK_SEQPACKET socket");
+	}
+	viewer = calloc(1, sizeof(*viewer));
+	if (!viewer) {
+		vgpu_close(socket);
+		return vgpu_err_set(err, -ENOMEM, "Internal",
+				    "no memory for a viewer");
+	}
+	viewer->socket = socket;
+	viewer->head = head;
+	viewer->source = source;
+	viewer->opaque = opaque;
+	viewer->frame = VGPU_FRAME_NONE;
+	viewer->is_picture_new = true;
+	viewer->is_cursor_new = true;
+	update(viewer);
+	*ret_viewer = viewer;
+	return 0;
+}
+
+void vgpu_viewer_destroy(struct vgpu_viewer *viewer)
+{
+	if (!viewer)
+		return;
+	vgpu_frame_finish(&viewer->frame);
+	vgpu_close(viewer->socket);
+	free(viewer);
+}
+
+int vgpu_viewer_fd(const struct vgpu_viewer *viewer)
+{
+	return viewer->socket;
+}
+
+void vgpu_viewer_damage(struct vgpu_viewer *viewer, uint32_t x, uint32_t y,
+			uint32_t width, uint32_t height)
+{
+	uint32_t right, bottom;
+
+	if (!viewer || width == 0 || height == 0)
+		return;
+	if (!vgpu_checked_add(x, width, &right) ||
+	    !vgpu_checked_add(y, height, &bottom))
+		return;
+	if (has_damage(viewer)) {
+		viewer->left = VGPU_MIN(viewer->left, x);
+		viewer->top = VGPU_MIN(viewer->top, y);
+		viewer->right = VGPU_MAX(viewer->right, right);
+		viewer->bottom = VGPU_MAX(viewer->bottom, bottom);
+	} else {
+		viewer->left = x;
+		viewer->top = y;
+		viewer->right = right;
+		viewer->bottom = bottom;
+	}
+	update(viewer);
+}
+
+void vgpu_viewer_picture_changed(struct vgpu_viewer *viewer)
+{
+	if (!viewer)
+		return;
+	viewer->is_picture_new = true;
+	update(viewer);
+}
+
+void vgpu_viewer_cursor_changed(struct vgpu_viewer *viewer)
+{
+	if (!viewer)
+		return;
+	viewer->is_cursor_new = true;
+	update(viewer);
+}
+
+void vgpu_viewer_cursor_moved(struct vgpu_viewer *viewer)
+{
+	if (!viewer)
+		return;
+	viewer->is_cursor_moved = true;
+	update(viewer);
+}
+
+bool vgpu_viewer_readable(struct vgpu_viewer *viewer)
+{
+	struct vgpu_viewer_msg msg = {};
+	ssize_t got;
+
+	if (viewer->state == OVER)
+		return false;
+	do
+		got = recv(viewer->socket, &msg, sizeof(msg),
+			   MSG_DONTWAIT | MSG_TRUNC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN)
+		return true;
+	if (got != sizeof(msg) || msg.type != VGPU_VIEWER_ACK ||
+	    viewer->state != WAITING)
+		return false;
+	viewer->state = READY;
+	update(viewer);
+	return viewer->state != OVER;
+}

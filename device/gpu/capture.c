@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pictures of heads: one for a screenshot, many for a viewer. */
+#include "device/gpu/internal.h"
+
+#include <string.h>
+
+#include "device/display/frame.h"
+
+static uint32_t *row_of(const struct vgpu_picture *part, uint32_t row)
+{
+	return (uint32_t *)((uint8_t *)part->pixels +
+			    (uint64_t)row * part->stride_bytes);
+}
+
+static void read_2d(struct vgpu_gpu *gpu, const struct vgpu_gpu_state_view *view,
+		    const struct vgpu_gpu_state_resource *resource,
+		    const struct vgpu_picture *part)
+{
+	const struct vgpu_pixel_order *order;
+	const uint32_t *from;
+
+	order = vgpu_gpu_format_order(resource->format);
+	from = (const uint32_t *)(gpu->framebuffer + resource->offset) +
+	       (uint64_t)(view->rect.y + part->y) * resource->width +
+	       view->rect.x + part->x;
+	for (uint32_t row = 0; row < part->height; row++)
+		vgpu_pixels_to_xrgb(row_of(part, row),
+				    from + (uint64_t)row * resource->width,
+				    part->width, order);
+}
+
+static void read_blob(struct vgpu_gpu *gpu,
+		      const struct vgpu_gpu_state_view *view, uint32_t slot,
+		      const struct vgpu_picture *part)
+{
+	const struct vgpu_pixel_order *order;
+	struct vgpu_gpu_walk walk;
+	uint64_t offset;
+
+	order = vgpu_gpu_format_order(view->format);
+	offset = view->offset +
+		 (uint64_t)(view->rect.y + part->y) * view->stride_bytes +
+		 (uint64_t)(view->rect.x + part->x) * 4;
+	vgpu_gpu_walk_init(&walk, gpu, slot);
+	for (uint32_t row = 0; row < part->height; row++) {
+		uint32_t *to = row_of(part, row);
+
+		/* Without its memory, as after a detach, a blob is black. */
+		if (!vgpu_gpu_walk_copy(
+			    &walk, offset + (uint64_t)row * view->stride_bytes,
+			    to, (uint64_t)part->width * 4))
+			memset(to, 0, (size_t)part->width * 4);
+		vgpu_pixels_to_xrgb(to, to, part->width, order);
+	}
+}
+
+static void read_part(void *opaque, uint32_t head, const struct vgpu_picture *part)
+{
+	struct vgpu_gpu *gpu = opaque;
+	const struct vgpu_gpu_state_view *view = vgpu_gpu_view_of(gpu, head);
+	const struct vgpu_gpu_state_resource *resource;
+	uint32_t slot;
+
+	if (!view) {
+		for (uint32_t row = 0; row < part->height; row++)
+			memset(row_of(part, row), 0, (size_t)part->width * 4);
+		return;
+	}
+	slot = vgpu_gpu_slot_find(gpu, view->resource_id);
+	resource = &gpu->state->resource[slot];
+	if (resource->kind == VGPU_GPU_KIND_2D)
+		read_2d(gpu, view, resource, part);
+	else
+		read_blob(gpu, view, slot, part);
+}
+
+static void picture_size(void *opaque, uint32_t head, uint32_t *ret_width,
+			 uint32_t *ret_height)
+{
+	vgpu_gpu_picture_size(opaque, head, ret_width, ret_height);
+}
+
+static const uint32_t *cursor_of(void *opaque, uint32_t head,
+				 struct vgpu_viewer_cursor *ret_cursor)
+{
+	struct vgpu_gpu *gpu = opaque;
+
+	/* Nothing shows on a head that shows nothing. */
+	if (!vgpu_gpu_view_of(gpu, head))
+		return NULL;
+	return vgpu_gpu_cursor_of(gpu, head, ret_cursor);
+}
+
+static const struct vgpu_viewer_source viewer_source = {
+	.size = picture_size,
+	.read = read_part,
+	.cursor = cursor_of,
+};
+
+static int check_head(const struct vgpu_gpu *gpu, uint32_t head,
+		      struct vgpu_err *err)
+{
+	if (head < gpu->config.heads)
+		return 0;
+	return vgpu_err_set(err, -ENOENT, "NoSuchHead",
+			    "there is no head %u: this vGPU has %u, counted from 0",
+			    head, gpu->config.heads);
+}
+
+int vgpu_gpu_capture(struct vgpu_gpu *gpu, uint32_t head,
+		     struct vgpu_control_frame *ret_frame, int *ret_fd,
+		     struct vgpu_err *err)
+{
+	struct vgpu_frame frame = VGPU_FRAME_NONE;
+	struct vgpu_viewer_cursor cursor;
+	const uint32_t *image;
+	uint32_t width, height;
+	struct vgpu_picture whole;
+	int ret;
+
+	ret = check_head(gpu, head, err);
+	if (ret < 0)
+		return ret;
+	vgpu_gpu_picture_size(gpu, head, &width, &height);
+	ret = vgpu_frame_init(&frame, width, height);
+	if (ret < 0)
+		return vgpu_err_set(err, ret, "Internal",
+				    "no memory for a picture of %ux%u: %s",
+				    width, height, strerror(-ret));
+
+	whole = (struct vgpu_picture){
+		.pixels = frame.pixels,
+		.stride_bytes = frame.stride_bytes,
+		.width = width,
+		.height = height,
+	};
+	read_part(gpu, head, &whole);
+	image = cursor_of(gpu, head, &cursor);
+	if (image)
+		vgpu_pixels_blend_cursor(&whole, image, cursor.x, cursor.y);
+
+	ret = vgpu_frame_seal_contents(&frame);
+	if (ret < 0) {
+		vgpu_frame_finish(&frame);
+		return vgpu_err_set(err, ret, "Internal",
+				    "cannot seal the picture: %s",
+				    strerror(-ret));
+	}
+	*ret_frame = (struct vgpu_control_frame){
+		.width = width,
+		.height = height,
+		.stride_bytes = frame.stride_bytes,
+	};
+	*ret_fd = vgpu_steal_fd(&frame.fd);
+	return 0;
+}
+
+void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head)
+{
+	vgpu_viewer_picture_changed(gpu->viewer[head]);
+	/* The cursor comes and goes with what is below it. */
+	vgpu_viewer_cursor_changed(gpu->viewer[head]);
+	gpu->ops->status_changed(gpu->opaque);
+}
+
+int vgpu_gpu_view(struct vgpu_gpu *gpu, uint32_t head, int socket,
+		  struct vgpu_err *err)
+{
+	struct vgpu_viewer *viewer;
+	int ret;
+
+	ret = check_head(gpu, head, err);
+	if (ret < 0) {
+		vgpu_close(socket);
+		return ret;
+	}
+	ret = vgpu_viewer_create(socket, head, &viewer_source, gpu, &viewer, err);
+	if (ret < 0)
+		return ret;
+	vgpu_viewer_destroy(gpu->viewer[head]);
+	gpu->viewer[head] = viewer;
+	return 0;
+}
+
+int vgpu_gpu_viewer_fd(const struct vgpu_gpu *gpu, uint32_t head)
+{
+	if (head >= gpu->config.heads || !gpu->viewer[head])
+		return -1;
+	return vgpu_viewer_fd(gpu->viewer[head]);
+}
+
+void vgpu_gpu_viewer_readable(struct vgpu_gpu *gpu, uint32_t head)
+{
+	if (head >= gpu->config.heads || !gpu->viewer[head])
+		return;
+	if (vgpu_viewer_readable(gpu->viewer[head]))
+		return;
+	vgpu_viewer_destroy(gpu->viewer[head]);
+	gpu->viewer[head] = NULL;
+}

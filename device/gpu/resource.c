@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Resources: made, named, unmade. */
+#include "device/gpu/internal.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+bool vgpu_gpu_2d_bytes(uint32_t format, uint32_t width, uint32_t height,
+		       uint64_t *ret_bytes)
+{
+	if (!vgpu_gpu_format_order(format))
+		return false;
+	if (width == 0 || width > VGPU_GPU_SIDE_MAX || height == 0 ||
+	    height > VGPU_GPU_SIDE_MAX)
+		return false;
+	*ret_bytes = (uint64_t)width * height * 4;
+	return true;
+}
+
+uint32_t vgpu_gpu_resource_create_2d(struct vgpu_gpu *gpu,
+				     struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_resource_create_2d *create = &call->create_2d;
+	struct vgpu_gpu_state_resource *resource;
+	uint64_t bytes, offset;
+	uint32_t slot;
+
+	if (create->resource_id == 0)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	resource = vgpu_gpu_resource_find(gpu, create->resource_id);
+	if (resource) {
+		if (call->is_retry && resource->kind == VGPU_GPU_KIND_2D &&
+		    resource->format == create->format &&
+		    resource->width == create->width &&
+		    resource->height == create->height)
+			return VGPU_GPU_OK_NODATA;
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	}
+	if (!vgpu_gpu_2d_bytes(create->format, create->width, create->height,
+			       &bytes))
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+
+	slot = vgpu_gpu_slot_get(gpu);
+	if (slot == VGPU_GPU_NO_SLOT)
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	if (vgpu_gpu_extents_alloc(&gpu->storage, vgpu_gpu_storage_bytes(bytes),
+				   &offset) < 0) {
+		vgpu_gpu_slot_abandon(gpu, slot);
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	}
+	/* The picture of a resource before it must not show. */
+	memset(gpu->framebuffer + offset, 0, bytes);
+
+	resource = &gpu->state->resource[slot];
+	resource->kind = VGPU_GPU_KIND_2D;
+	resource->format = create->format;
+	resource->width = create->width;
+	resource->height = create->height;
+	resource->bytes = bytes;
+	resource->offset = offset;
+	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
+	return VGPU_GPU_OK_NODATA;
+}
+
+uint32_t vgpu_gpu_resource_create_blob(struct vgpu_gpu *gpu,
+				       struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_create_blob *create = &call->create_blob;
+	struct vgpu_gpu_state_resource *resource;
+	uint32_t slot, answer;
+
+	if (create->resource_id == 0)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	resource = vgpu_gpu_resource_find(gpu, create->resource_id);
+	if (resource) {
+		if (call->is_retry && resource->kind == VGPU_GPU_KIND_BLOB &&
+		    resource->bytes == create->bytes)
+			return VGPU_GPU_OK_NODATA;
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	}
+	if (create->blob_mem != VGPU_GPU_BLOB_MEM_GUEST ||
+	    (create->blob_flags & ~VGPU_GPU_BLOB_FLAGS) || create->bytes == 0)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+
+	slot = vgpu_gpu_slot_get(gpu);
+	if (slot == VGPU_GPU_NO_SLOT)
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	answer = vgpu_gpu_backing_take(gpu, call, slot, create->n_entries,
+				       create->bytes);
+	if (answer != VGPU_GPU_OK_NODATA) {
+		vgpu_gpu_slot_abandon(gpu, slot);
+		return answer;
+	}
+	resource = &gpu->state->resource[slot];
+	resource->kind = VGPU_GPU_KIND_BLOB;
+	resource->bytes = create->bytes;
+	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
+	return VGPU_GPU_OK_NODATA;
+}
+
+uint32_t vgpu_gpu_resource_unref(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
+
+	if (slot == VGPU_GPU_NO_SLOT)
+		return call->is_retry && call->only.resource_id != 0
+			       ? VGPU_GPU_OK_NODATA
+			       : VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	vgpu_gpu_scanouts_forget(gpu, call->only.resource_id);
+	vgpu_gpu_slot_drop(gpu, slot);
+	return VGPU_GPU_OK_NODATA;
+}
+
+uint32_t vgpu_gpu_resource_assign_uuid(struct vgpu_gpu *gpu,
+				       struct vgpu_gpu_call *call)
+{
+	struct vgpu_gpu_state_resource *resource;
+
+	resource = vgpu_gpu_resource_find(gpu, call->only.resource_id);
+	if (!resource)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	if (!resource->has_uuid) {
+		uint8_t *uuid = resource->uuid;
+
+		if (getrandom(uuid, sizeof(resource->uuid), 0) !=
+		    sizeof(resource->uuid))
+			return VGPU_GPU_ERR_UNSPEC;
+		/* Version 4, variant of RFC 9562. */
+		uuid[6] = (uuid[6] & 0x0f) | 0x40;
+		uuid[8] = (uuid[8] & 0x3f) | 0x80;
+		vgpu_gpu_commit(&resource->has_uuid, 1u);
+	}
+	memcpy(call->answer.uuid.uuid, resource->uuid, sizeof(resource->uuid));
+	return VGPU_GPU_OK_RESOURCE_UUID;
+}

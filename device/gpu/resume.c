@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Going on from a state block, which is trusted in nothing. */
+#include "device/gpu/internal.h"
+
+static void begin(struct vgpu_gpu *gpu)
+{
+	struct vgpu_gpu_state *state = gpu->state;
+
+	vgpu_gpu_commit(&state->magic, 0u);
+	state->events_read = 0;
+	state->features = 0;
+	state->commands = 0;
+	state->errors = 0;
+	state->slots_used = 0;
+	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++) {
+		struct vgpu_gpu_state_head *at = &state->head[head];
+
+		at->view_in_use = 0;
+		at->cursor_in_use = 0;
+		at->cursor_position = 0;
+		at->preferred = head < gpu->config.heads
+					? vgpu_gpu_head_first_mode(gpu, head)
+					: 0;
+	}
+	vgpu_gpu_commit(&state->magic, VGPU_GPU_STATE_MAGIC);
+}
+
+/* Drops the backing if it is not one that an attach could have made. */
+static void resume_backing(struct vgpu_gpu *gpu, uint32_t slot)
+{
+	struct vgpu_gpu_state_resource *resource = &gpu->state->resource[slot];
+	uint32_t first = resource->backing >> 32;
+	uint32_t n = (uint32_t)resource->backing;
+	uint64_t bytes = 0;
+
+	if (!resource->backing)
+		return;
+	if (vgpu_gpu_extents_claim(&gpu->entries, first, n) < 0) {
+		vgpu_gpu_commit(&resource->backing, (uint64_t)0);
+		return;
+	}
+	for (uint32_t i = first; i < first + n; i++) {
+		if (!vgpu_gpu_entry_is_valid(&gpu->state->entry[i])) {
+			vgpu_gpu_backing_drop(gpu, slot);
+			return;
+		}
+		bytes += gpu->state->entry[i].bytes;
+	}
+	if (resource->kind == VGPU_GPU_KIND_BLOB && bytes < resource->bytes) {
+		vgpu_gpu_backing_drop(gpu, slot);
+		return;
+	}
+	gpu->slot[slot].backing_bytes = bytes;
+}
+
+/* False if the slot holds no resource, or one that could not have been made. */
+static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
+{
+	struct vgpu_gpu_state_resource *resource = &gpu->state->resource[slot];
+	uint64_t bytes;
+
+	if (resource->id == 0 ||
+	    vgpu_gpu_slot_find(gpu, resource->id) != VGPU_GPU_NO_SLOT)
+		return false;
+	switch (resource->kind) {
+	case VGPU_GPU_KIND_2D:
+		if (!vgpu_gpu_2d_bytes(resource->format, resource->width,
+				       resource->height, &bytes) ||
+		    bytes != resource->bytes ||
+		    resource->offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
+		    vgpu_gpu_extents_claim(&gpu->storage, resource->offset,
+					   vgpu_gpu_storage_bytes(bytes)) < 0)
+			return false;
+		break;
+	case VGPU_GPU_KIND_BLOB:
+		if (resource->bytes == 0)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	resume_backing(gpu, slot);
+	vgpu_gpu_slot_put(gpu, slot, resource->id);
+	return true;
+}
+
+static void resume_head(struct vgpu_gpu *gpu, uint32_t head)
+{
+	struct vgpu_gpu_state_head *at = &gpu->state->head[head];
+	uint32_t width, height;
+
+	if (head >= gpu->config.heads) {
+		at->preferred = 0;
+		at->view_in_use = 0;
+		at->cursor_in_use = 0;
+		return;
+	}
+	vgpu_gpu_head_mode(gpu, head, &width, &height);
+	if (at->preferred && !vgpu_gpu_mode_is_valid(gpu, width, height))
+		at->preferred = vgpu_gpu_head_first_mode(gpu, head);
+
+	if (at->view_in_use > VGPU_ARRAY_SIZE(at->view)) {
+		at->view_in_use = 0;
+	} else if (at->view_in_use) {
+		const struct vgpu_gpu_state_view *view;
+		const struct vgpu_gpu_state_resource *resource;
+
+		view = &at->view[at->view_in_use - 1];
+		resource = vgpu_gpu_resource_find(gpu, view->resource_id);
+		if (!resource || vgpu_gpu_view_check(gpu, view, resource->kind) !=
+					 VGPU_GPU_OK_NODATA)
+			at->view_in_use = 0;
+	}
+
+	if (at->cursor_in_use > VGPU_ARRAY_SIZE(at->cursor))
+		at->cursor_in_use = 0;
+	for (unsigned int i = 0; i < VGPU_ARRAY_SIZE(at->cursor); i++) {
+		at->cursor[i].hot_x %= VGPU_GPU_CURSOR_SIDE;
+		at->cursor[i].hot_y %= VGPU_GPU_CURSOR_SIDE;
+	}
+}
+
+void vgpu_gpu_resume(struct vgpu_gpu *gpu)
+{
+	struct vgpu_gpu_state *state = gpu->state;
+
+	if (state->magic != VGPU_GPU_STATE_MAGIC) {
+		begin(gpu);
+		return;
+	}
+	state->features &= vgpu_gpu_features(gpu);
+	state->events_read &= VGPU_GPU_EVENT_DISPLAY;
+	state->slots_used = VGPU_MIN(state->slots_used, VGPU_GPU_RESOURCES_MAX);
+	/* From the end, so that the lowest free slot is taken first. */
+	for (uint32_t slot = state->slots_used; slot-- > 0;) {
+		if (resume_resource(gpu, slot))
+			continue;
+		vgpu_gpu_commit(&state->resource[slot].id, 0u);
+		vgpu_gpu_slot_abandon(gpu, slot);
+	}
+	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
+		resume_head(gpu, head);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Scanouts: which part of which resource a head shows, and what is new in it. */
+#include "device/gpu/internal.h"
+
+const struct vgpu_gpu_state_view *vgpu_gpu_view_of(const struct vgpu_gpu *gpu,
+						   uint32_t head)
+{
+	const struct vgpu_gpu_state_head *at = &gpu->state->head[head];
+
+	return at->view_in_use ? &at->view[at->view_in_use - 1] : NULL;
+}
+
+/* True if @rect is not empty and lies in @width x @height. */
+static bool is_inside(const struct vgpu_gpu_rect *rect, uint32_t width,
+		      uint32_t height)
+{
+	return rect->width > 0 && rect->height > 0 && rect->width <= width &&
+	       rect->height <= height && rect->x <= width - rect->width &&
+	       rect->y <= height - rect->height;
+}
+
+uint32_t vgpu_gpu_view_check(struct vgpu_gpu *gpu,
+			     const struct vgpu_gpu_state_view *view,
+			     uint32_t kind)
+{
+	const struct vgpu_gpu_state_resource *resource;
+	uint64_t end;
+
+	resource = vgpu_gpu_resource_find(gpu, view->resource_id);
+	if (!resource || resource->kind != kind)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	/* The type says how large a head can be. */
+	if (view->rect.width > gpu->config.max_width ||
+	    view->rect.height > gpu->config.max_height)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+
+	if (kind == VGPU_GPU_KIND_2D)
+		return is_inside(&view->rect, resource->width, resource->height)
+			       ? VGPU_GPU_OK_NODATA
+			       : VGPU_GPU_ERR_INVALID_PARAMETER;
+
+	if (!vgpu_gpu_format_order(view->format) || view->width == 0 ||
+	    view->width > VGPU_GPU_SIDE_MAX || view->height == 0 ||
+	    view->height > VGPU_GPU_SIDE_MAX ||
+	    view->stride_bytes < view->width * 4)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (!is_inside(&view->rect, view->width, view->height))
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	/* A side of 14 bits times a stride of 32: far below 64. */
+	end = (uint64_t)view->offset +
+	      (uint64_t)(view->height - 1) * view->stride_bytes +
+	      (uint64_t)view->width * 4;
+	return end <= resource->bytes ? VGPU_GPU_OK_NODATA
+				      : VGPU_GPU_ERR_INVALID_PARAMETER;
+}
+
+void vgpu_gpu_scanout_off(struct vgpu_gpu *gpu, uint32_t head)
+{
+	struct vgpu_gpu_state_head *at = &gpu->state->head[head];
+
+	if (!at->view_in_use)
+		return;
+	vgpu_gpu_commit(&at->view_in_use, 0u);
+	vgpu_gpu_picture_changed(gpu, head);
+}
+
+void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id)
+{
+	for (uint32_t head = 0; head < gpu->config.heads; head++) {
+		const struct vgpu_gpu_state_view *view;
+
+		view = vgpu_gpu_view_of(gpu, head);
+		if (view && view->resource_id == resource_id)
+			vgpu_gpu_scanout_off(gpu, head);
+	}
+}
+
+static uint32_t show(struct vgpu_gpu *gpu, uint32_t head, uint32_t kind,
+		     const struct vgpu_gpu_state_view *view)
+{
+	struct vgpu_gpu_state_head *at;
+	uint32_t old_width, old_height, next, answer;
+	bool was_off;
+
+	if (head >= gpu->n_scanouts)
+		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
+	if (view->resource_id == 0) {
+		vgpu_gpu_scanout_off(gpu, head);
+		return VGPU_GPU_OK_NODATA;
+	}
+	/* The scanout of a vGPU without heads can only be off. */
+	if (head >= gpu->config.heads)
+		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
+	answer = vgpu_gpu_view_check(gpu, view, kind);
+	if (answer != VGPU_GPU_OK_NODATA)
+		return answer;
+
+	at = &gpu->state->head[head];
+	was_off = !at->view_in_use;
+	vgpu_gpu_picture_size(gpu, head, &old_width, &old_height);
+	next = at->view_in_use == 1 ? 2 : 1;
+	at->view[next - 1] = *view;
+	vgpu_gpu_commit(&at->view_in_use, next);
+
+	/* A flip to another buffer of the same size shows by the flush that
+	 * follows it, so that a viewer gets no more than what is new. */
+	if (was_off || view->rect.width != old_width ||
+	    view->rect.height != old_height)
+		vgpu_gpu_picture_changed(gpu, head);
+	return VGPU_GPU_OK_NODATA;
+}
+
+uint32_t vgpu_gpu_set_scanout(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_set_scanout *set = &call->set_scanout;
+
+	return show(gpu, set->scanout_id, VGPU_GPU_KIND_2D,
+		    &(struct vgpu_gpu_state_view){
+			    .resource_id = set->resource_id,
+			    .rect = set->rect,
+		    });
+}
+
+uint32_t vgpu_gpu_set_scanout_blob(struct vgpu_gpu *gpu,
+				   struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_set_scanout_blob *set = &call->set_scanout_blob;
+
+	/* All formats have one plane. */
+	return show(gpu, set->scanout_id, VGPU_GPU_KIND_BLOB,
+		    &(struct vgpu_gpu_state_view){
+			    .resource_id = set->resource_id,
+			    .rect = set->rect,
+			    .format = set->format,
+			    .width = set->width,
+			    .height = set->height,
+			    .stride_bytes = set->strides[0],
+			    .offset = set->offsets[0],
+		    });
+}
+
+/* What of @rect, in the resource, the head shows: its damage, on the head. */
+static void damage(struct vgpu_gpu *gpu, uint32_t head,
+		   const struct vgpu_gpu_rect *shown,
+		   const struct vgpu_gpu_rect *rect)
+{
+	/* In 64 bits, for the rectangle is the guest's. */
+	uint64_t left = VGPU_MAX(shown->x, rect->x);
+	uint64_t top = VGPU_MAX(shown->y, rect->y);
+	uint64_t right = VGPU_MIN((uint64_t)shown->x + shown->width,
+				  (uint64_t)rect->x + rect->width);
+	uint64_t bottom = VGPU_MIN((uint64_t)shown->y + shown->height,
+				   (uint64_t)rect->y + rect->height);
+
+	if (left < right && top < bottom)
+		vgpu_viewer_damage(gpu->viewer[head], left - shown->x,
+				   top - shown->y, right - left, bottom - top);
+}
+
+uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_rect *rect = &call->flush.rect;
+	const struct vgpu_gpu_state_resource *resource;
+
+	resource = vgpu_gpu_resource_find(gpu, call->flush.resource_id);
+	if (!resource)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	/* A blob has no size in pixels but in what shows it. */
+	if (resource->kind == VGPU_GPU_KIND_2D &&
+	    (rect->width > resource->width || rect->height > resource->height ||
+	     rect->x > resource->width - rect->width ||
+	     rect->y > resource->height - rect->height))
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+
+	for (uint32_t head = 0; head < gpu->config.heads; head++) {
+		const struct vgpu_gpu_state_view *view;
+
+		view = vgpu_gpu_view_of(gpu, head);
+		if (view && view->resource_id == call->flush.resource_id)
+			damage(gpu, head, &view->rect, rect);
+	}
+	return VGPU_GPU_OK_NODATA;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a successor of the device process needs: the gpu's part of the state. */
+#ifndef VGPU_DEVICE_GPU_STATE_ABI_H
+#define VGPU_DEVICE_GPU_STATE_ABI_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "device/gpu/abi.h"
+
+/*
+ * Lives in memory that outlasts the process, and may be left at any
+ * instruction. Hence three rules:
+ *
+ *   - Every change becomes true by the store of one word, marked "commit"
+ *     below: all that it makes valid is written before it.
+ *   - What can be computed from the rest is not in here (free lists, the
+ *     lookup of ids, the extents in use).
+ *   - No pointers: indices and offsets, all checked when a process begins.
+ */
+#define VGPU_GPU_STATE_MAGIC   0x31555047u /* "GPU1" */
+#define VGPU_GPU_RESOURCES_MAX 4096u
+#define VGPU_GPU_ENTRIES_MAX   (1u << 20) /* 4 GiB in scattered pages */
+#define VGPU_GPU_CURSOR_PIXELS (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
+
+enum vgpu_gpu_kind {
+	VGPU_GPU_KIND_2D = 1,	/* pixels in the framebuffer */
+	VGPU_GPU_KIND_BLOB = 2, /* pixels in guest memory */
+};
+
+struct vgpu_gpu_state_resource {
+	uint32_t id; /* commit; 0 for a free slot */
+	uint32_t kind;
+	uint32_t format;   /* 2D */
+	uint32_t width;	   /* 2D */
+	uint32_t height;   /* 2D */
+	uint32_t has_uuid; /* commit of uuid */
+	uint64_t bytes;	   /* of a blob; of a 2D resource's pixels */
+	uint64_t offset;   /* 2D: in the framebuffer */
+	uint64_t backing;  /* commit; first entry << 32 | entries; 0 for none */
+	uint8_t uuid[16];
+};
+
+/* What a scanout shows. The last six only for a blob. */
+struct vgpu_gpu_state_view {
+	uint32_t resource_id;
+	struct vgpu_gpu_rect rect;
+	uint32_t format;
+	uint32_t width;
+	uint32_t height;
+	uint32_t stride_bytes;
+	uint32_t offset;
+};
+
+struct vgpu_gpu_state_head {
+	uint32_t preferred;   /* commit; width << 16 | height; 0 if unplugged */
+	uint32_t view_in_use; /* commit; 0 nothing, else view[n - 1] */
+	uint32_t cursor_in_use; /* commit; 0 hidden, else cursor[n - 1] */
+	uint32_t pad;
+	uint64_t cursor_position; /* commit; x << 32 | y, both signed */
+	struct vgpu_gpu_state_view view[2];
+	struct {
+		uint32_t hot_x;
+		uint32_t hot_y;
+	} cursor[2];
+};
+
+struct vgpu_gpu_state {
+	uint32_t magic; /* commit of a first start */
+	uint32_t events_read;
+	uint64_t features; /* that the guest accepted */
+	uint64_t commands;
+	uint64_t errors;
+	uint32_t slots_used; /* resource slots beyond were never used */
+	uint32_t pad[7];
+	struct vgpu_gpu_state_head head[VGPU_GPU_SCANOUTS_MAX];
+	/* Sparse from here on: what is not used takes no memory. */
+	struct vgpu_gpu_state_resource resource[VGPU_GPU_RESOURCES_MAX]
+		__attribute__((aligned(4096)));
+	/* a8r8g8b8, premultiplied: taken when the guest sets the cursor */
+	uint32_t cursor[VGPU_GPU_SCANOUTS_MAX][2][VGPU_GPU_CURSOR_PIXELS]
+		__attribute__((aligned(4096)));
+	struct vgpu_gpu_entry entry[VGPU_GPU_ENTRIES_MAX];
+};
+
+static_assert(sizeof(struct vgpu_gpu_state_resource) == 64, "resource size");
+static_assert(sizeof(struct vgpu_gpu_state_view) == 40, "view size");
+static_assert(sizeof(struct vgpu_gpu_state_head) == 120, "head size");
+static_assert(offsetof(struct vgpu_gpu_state, head) == 64, "state layout");
+static_assert(offsetof(struct vgpu_gpu_state, resource) == 4096, "state layout");
+static_assert(offsetof(struct vgpu_gpu_state, cursor) == 4096 + 4096 * 64,
+	      "state layout");
+static_assert(offsetof(struct vgpu_gpu_state, entry) ==
+		      4096 + 4096 * 64 + 16 * 2 * 16384,
+	      "state layout");
+
+/* Make @word true: what was written before is there before it is. */
+#define vgpu_gpu_commit(word, value)                                           \
+	__atomic_store_n((word), (value), __ATOMIC_RELEASE)
+
+#endif

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bash completion: its syntax, what it offers, and a TAB that is pressed."""
+
+import os
+import pty
+import re
+import select
+import shlex
+import subprocess
+import sys
+import time
+import unittest
+
+import fake_manager as fake
+from fake_manager import BUILD, CtlTest, SOURCE, TIMEOUT
+
+SCRIPT = os.path.join(SOURCE, 'packaging/vgpuctl.bash')
+LIBRARY = '/usr/share/bash-completion/bash_completion'
+UUIDS = [fake.cad()['uuid'], fake.nameless()['uuid']]
+
+
+class Completion(CtlTest):
+    def setUp(self):
+        super().setUp()
+        self.environment['PATH'] = BUILD + ':' + os.environ['PATH']
+        self.manager(ListVgpus=fake.vgpus(), ListTypes=fake.types(),
+                     ListGpus=fake.gpus())
+
+    def complete(self, line):
+        """What is offered for the last word of line, as bash splits it."""
+        words = re.findall(r'[^\s=:]+|[=:]+', line)
+        if not line or line[-1].isspace():
+            words.append('')
+        script = f'''
+            . {LIBRARY}; . {SCRIPT}
+            COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)} COMP_TYPE=9
+            COMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}
+            _vgpuctl
+            printf '%s\\n' "${{COMPREPLY[@]}}"'''
+        done = subprocess.run(['bash', '-c', script], capture_output=True,
+                              env=self.environment, timeout=TIMEOUT,
+                              cwd=self.folder, check=True)
+        self.assertEqual(done.stderr, b'')
+        return sorted(w.strip() for w in done.stdout.decode().split('\n') if w)
+
+    def test_syntax(self):
+        subprocess.run(['bash', '-n', SCRIPT], check=True, timeout=TIMEOUT)
+
+    def test_commands_are_those_of_the_help(self):
+        _, out, _ = self.ctl('--help')
+        commands = re.findall(r'^  ([a-z][a-z-]+) +[A-Z]', out, re.M)
+        self.assertEqual(self.complete('vgpuctl '), sorted(commands))
+        self.assertEqual(self.complete('vgpuctl --socket /x de'), ['destroy'])
+
+    def test_options_are_those_of_the_help(self):
+        for command in self.complete('vgpuctl '):
+            _, out, _ = self.ctl(command, '--help')
+            options = re.findall(r'(--[a-z]+)', out.splitlines()[0])
+            self.assertEqual(self.complete(f'vgpuctl {command} --'),
+                             sorted(options + ['--help', '--socket']), command)
+
+    def test_vgpus(self):
+        for command in ('show', 'destroy', 'qemu-args', 'screenshot', 'mode',
+                        'vnc'):
+            self.assertEqual(self.complete(f'vgpuctl {command} '),
+                             sorted(UUIDS + ['cad']))
+        self.assertEqual(self.complete('vgpuctl show c'), ['cad'])
+        self.assertEqual(self.complete('vgpuctl show cad '), [])
+
+    def test_values(self):
+        self.assertEqual(self.complete('vgpuctl create --type 4'), ['4C', '4Q'])
+        self.assertEqual(self.complete('vgpuctl create --type=4'), ['4C', '4Q'])
+        self.assertEqual(self.complete('vgpuctl create --gpu e'), ['embedded'])
+        # What bash holds to be the last word begins behind the last colon.
+        self.assertEqual(self.complete('vgpuctl create --gpu 0000:0'),
+                         ['01:00.0'])
+        self.assertEqual(self.complete('vgpuctl list --json='),
+                         ['pretty', 'short'])
+        self.assertEqual(self.complete('vgpuctl vnc cad o'), ['off'])
+        self.assertEqual(self.complete('vgpuctl mode cad 19'),
+                         ['1920x1080', '1920x1200'])
+
+    def test_no_manager(self):
+        self.environment['VGPU_SOCKET'] = '/nowhere'
+        self.assertEqual(self.complete('vgpuctl show '), [])
+        self.assertEqual(self.complete(
+            f'vgpuctl --socket {self.socket} show c'), ['cad'])
+
+    def test_tab(self):
+        terminal, end = pty.openpty()
+        with subprocess.Popen(
+                ['bash', '--norc', '--noprofile', '-i'], stdin=end, stdout=end,
+                stderr=end, start_new_session=True,
+                env=dict(self.environment, TERM='dumb')) as shell:
+            os.close(end)
+            try:
+                os.write(terminal, f'. {LIBRARY}; . {SCRIPT}\n'.encode())
+                os.write(terminal, b'vgpuctl destr\tc\t--for\t; :\n')
+                seen, deadline = '', time.monotonic() + TIMEOUT
+                while 'destroy cad --force ; :' not in seen:
+                    self.assertLess(time.monotonic(), deadline, seen)
+                    if select.select([terminal], [], [], 1)[0]:
+                        seen += os.read(terminal, 65536).decode()
+                        seen = seen.replace('\a', '')
+            finally:
+                shell.kill()
+                os.close(terminal)
+
+
+if __name__ == '__main__':
+    if not os.path.exists(LIBRARY):
+        sys.exit(77)
+    unittest.main()

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpuctl against a manager that is played: output, errors, usage."""
+
+import json
+import socket
+import subprocess
+import unittest
+
+import fake_manager as fake
+from fake_manager import CtlTest, Error, Raw, Several, TIMEOUT, VGPUCTL
+
+UUID = fake.cad()['uuid']
+
+
+def events():
+    first = {'sequence': 1, 'time': 1763696712123456, 'event': 'started',
+             'text': 'vgpud 0.1.0 started'}
+    second = {'sequence': 2, 'time': 1763696713000001, 'event': 'created',
+              'uuid': UUID, 'name': 'cad', 'text': 'a 4Q on embedded'}
+    third = {'sequence': 3, 'time': 1763696714999999, 'event': 'guest-fault',
+             'uuid': UUID, 'text': '\x1b[31mbad\ncommand'}
+    return [{'event': e} for e in (first, second, third)]
+
+
+class Golden(CtlTest):
+    """Every read, as text and as both kinds of JSON."""
+
+    def check(self, name, *arguments, notes=''):
+        for suffix, extra in (('txt', ()), ('pretty.json', ('--json=pretty',)),
+                              ('short.json', ('--json=short',))):
+            with self.subTest(format=suffix):
+                code, out, err = self.ctl(*arguments, *extra)
+                self.assertEqual((code, err), (0, '' if extra else notes))
+                self.assert_golden(f'{name}.{suffix}', out)
+                if suffix == 'short.json' and name != 'events':
+                    json.loads(out)
+                    self.assertEqual(out.count('\n'), 1)
+
+    def test_gpus(self):
+        self.manager(ListGpus=fake.gpus())
+        self.check('gpus', 'gpus', notes='0000:01:00.0: no vGPU can be made '
+                   'on it: its memory comes with the renderer\n')
+
+    def test_types(self):
+        manager = self.manager(ListTypes=fake.types())
+        self.check('types', 'types', '--gpu', 'embedded')
+        self.assertEqual(manager.calls[0], ('ListTypes', {'gpu': 'embedded'}))
+
+    def test_list(self):
+        self.manager(ListVgpus=fake.vgpus())
+        self.check('list', 'list')
+
+    def test_show(self):
+        manager = self.manager(GetVgpu={'vgpu': fake.cad()})
+        self.check('show', 'show', 'cad')
+        self.assertEqual(manager.calls[0], ('GetVgpu', {'vgpu': 'cad'}))
+
+    def test_show_failed(self):
+        self.manager(GetVgpu={'vgpu': fake.nameless()})
+        self.check('show-failed', 'show', 'x')
+
+    def test_show_hostile(self):
+        self.manager(GetVgpu={'vgpu': fake.hostile()})
+        self.check('show-hostile', 'show', 'x')
+
+    def test_list_hostile(self):
+        self.manager(ListVgpus={'vgpus': [fake.hostile(), {}, fake.cad()]})
+        self.check('list-hostile', 'list')
+
+    def test_top(self):
+        self.manager(ListVgpus=fake.vgpus(), ListGpus=fake.gpus())
+        self.check('top', 'top')
+
+    def test_qemu_args(self):
+        self.manager(GetQemuArguments={
+            'arguments': ['-chardev', 'socket,id=c,path=/run/a b/$x\'s',
+                          '-device', 'vhost-user-test-device-pci,chardev=c',
+                          '', 'esc\x1b[0m'],
+            'note': 'memory must be shared'})
+        self.check('qemu-args', 'qemu-args', 'cad',
+                   notes='note: memory must be shared\n')
+
+    def test_events(self):
+        manager = self.manager(Subscribe=Several({}, *events()))
+        self.check('events', 'events')
+        self.assertEqual(manager.calls[0], ('Subscribe', {'history': True,
+                                                          'follow': False}))
+
+    def test_help(self):
+        code, out, _ = self.ctl('--help')
+        self.assertEqual(code, 0)
+        self.assert_golden('help.txt', out)
+        for line in out.splitlines():
+            if line.startswith('  ') and line[2] != ' ' and '--' not in line \
+               and 'vgpuctl' not in line:
+                code, text, err = self.ctl(line.split()[0], '--help')
+                self.assertEqual((code, err), (0, ''))
+                self.assertIn('Examples:\n  ', text)
+                self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+
+class Output(CtlTest):
+    def test_hostile_text_has_no_controls(self):
+        self.manager(ListVgpus={'vgpus': [fake.hostile()]},
+                     ListGpus=fake.gpus(), GetVgpu={'vgpu': fake.hostile()})
+        for arguments in (('list',), ('top',), ('show', 'x'),
+                          ('list', '--json=short'), ('show', 'x', '--json=pretty')):
+            _, out, _ = self.ctl(*arguments)
+            for line in out.splitlines():
+                self.assertTrue(all(c.isprintable() or c == '\t'
+                                    for c in line), repr(line))
+
+    def test_hostile_json_keeps_the_name(self):
+        self.manager(ListVgpus={'vgpus': [fake.hostile()]})
+        _, out, _ = self.ctl('list', '--json=short')
+        self.assertEqual(json.loads(out)[0]['name'], fake.hostile()['name'])
+
+    def test_qemu_args_survive_a_shell(self):
+        words = ['-x', 'a b', "it's", '$HOME`id`', '', '*', '~', 'a\\b"c',
+                 '\x1b[0m\'\\', 'ü', '#', '-a=b,c:d/e.f']
+        self.manager(GetQemuArguments={'arguments': words})
+        _, out, err = self.ctl('qemu-args', 'cad')
+        self.assertEqual(err, '')
+        self.assertEqual(out.count('\n'), 1)
+        shown = subprocess.run(
+            ['bash', '-c', f'for w in {out.strip()}; do printf "%s\\0" "$w"; '
+             'done'], capture_output=True, check=True, timeout=TIMEOUT)
+        self.assertEqual(shown.stdout.decode().split('\0')[:-1], words)
+
+    def test_nothing_to_list(self):
+        self.manager(ListGpus={'gpus': []}, ListTypes={'types': []},
+                     ListVgpus={'vgpus': []})
+        for command in 'gpus', 'types', 'list':
+            code, out, err = self.ctl(command)
+            self.assertEqual((code, out), (0, ''))
+            self.assert_line(err)
+            self.assertEqual(self.ctl(command, '--json=short')[:2], (0, '[]\n'))
+
+    def test_full_disk(self):
+        self.manager(ListVgpus=fake.vgpus())
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run([VGPUCTL, 'list'], stdout=full,
+                                  stderr=subprocess.PIPE, timeout=TIMEOUT,
+                                  env=self.environment, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assert_line(done.stderr.decode())
+
+    def test_follow_prints_each_line_at_once(self):
+        self.manager(Subscribe=Several({}, *events(), is_open=True))
+        with subprocess.Popen([VGPUCTL, 'events', '--follow', '--json=short'],
+                              stdout=subprocess.PIPE,
+                              env=self.environment) as follower:
+            try:
+                for i in range(3):
+                    line = json.loads(follower.stdout.readline())
+                    self.assertEqual(line['sequence'], i + 1)
+                self.assertIsNone(follower.poll())
+            finally:
+                follower.kill()
+
+    def test_follow_says_that_the_manager_went(self):
+        manager = self.manager(Subscribe=Several({}, *events(), is_open=True))
+        with subprocess.Popen([VGPUCTL, 'events', '--follow'],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=self.environment) as follower:
+            for _ in range(3):
+                follower.stdout.readline()
+            manager.close()
+            self.assert_line(follower.stderr.read().decode())
+            self.assertEqual(follower.wait(TIMEOUT), 1)
+
+
+class Writes(CtlTest):
+    def test_create(self):
+        manager = self.manager(Create={'uuid': UUID})
+        self.assertEqual(self.ctl('create', '--type', '4Q'), (0, UUID + '\n', ''))
+        self.ctl('create', '--type=4Q', '--gpu=embedded', '--name=n',
+                 '--uuid', UUID)
+        self.assertEqual(manager.calls, [
+            ('Create', {'type': '4Q'}),
+            ('Create', {'type': '4Q', 'gpu': 'embedded', 'name': 'n',
+                        'uuid': UUID})])
+
+    def test_destroy(self):
+        manager = self.manager(Destroy={})
+        self.assertEqual(self.ctl('destroy', 'cad'), (0, '', ''))
+        self.assertEqual(self.ctl('destroy', '--force', 'cad'), (0, '', ''))
+        self.assertEqual(manager.calls, [
+            ('Destroy', {'vgpu': 'cad'}),
+            ('Destroy', {'vgpu': 'cad', 'force': True})])
+
+    def test_mode(self):
+        manager = self.manager(SetMode={})
+        self.assertEqual(self.ctl('mode', 'cad', '1920x1080'), (0, '', ''))
+        self.ctl('mode', 'cad', '0x0', '--head', '3')
+        self.assertEqual(manager.calls, [
+            ('SetMode', {'vgpu': 'cad', 'width': 1920, 'height': 1080}),
+            ('SetMode', {'vgpu': 'cad', 'head': 3, 'width': 0, 'height': 0})])
+
+    def test_vnc(self):
+        manager = self.manager(SetVnc={})
+        self.assertEqual(self.ctl('vnc', 'cad', 'unix:/x'), (0, '', ''))
+        self.ctl('vnc', 'cad', 'off', '--head=1')
+        self.assertEqual(manager.calls, [
+            ('SetVnc', {'vgpu': 'cad', 'address': 'unix:/x'}),
+            ('SetVnc', {'vgpu': 'cad', 'head': 1})])
+
+    def test_option_after_two_dashes_is_a_word(self):
+        manager = self.manager(Destroy={})
+        self.ctl('destroy', '--', '--force')
+        self.assertEqual(manager.calls, [('Destroy', {'vgpu': '--force'})])
+
+
+class Refusals(CtlTest):
+    def test_text_of_an_error(self):
+        text = 'no room for a 4Q on embedded: 2048 MiB are free; 1B, 2B fit'
+        self.manager(Create=Error('NoRoom', text=text, freeMib=2048,
+                                  fits=['1B', '2B']))
+        self.assertEqual(self.assert_fails(1, 'create', '--type', '4Q'),
+                         f'vgpuctl: {text}\n')
+
+    def test_error_without_text(self):
+        self.manager(Destroy=Error('InUse'), GetVgpu=Error('NoSuchVgpu', text=7))
+        self.assertIn('InUse', self.assert_fails(1, 'destroy', 'cad'))
+        self.assertIn('NoSuchVgpu', self.assert_fails(1, 'show', 'cad'))
+
+    def test_hostile_error(self):
+        self.manager(Destroy=Error('InUse', text='a\nb\x1b[2J\u202e\u009b'),
+                     GetVgpu=Error('NoSuchVgpu', text='x' * 100000))
+        self.assert_fails(1, 'destroy', 'cad')
+        self.assertLess(len(self.assert_fails(1, 'show', 'cad')), 1000)
+
+    def test_older_manager(self):
+        self.manager()
+        self.assertIn('does not know', self.assert_fails(1, 'list'))
+        self.assertIn('does not know', self.assert_fails(1, 'events'))
+
+    def test_parameter_refused(self):
+        self.manager(Destroy=Error('org.varlink.service.InvalidParameter',
+                                   parameter='vgpu'))
+        self.assertIn("'vgpu'", self.assert_fails(1, 'destroy', 'x'))
+
+    def test_replies_that_make_no_sense(self):
+        for reply in ({}, {'gpus': None}, {'gpus': 7}, {'gpus': [1]},
+                      {'gpus': {'a': 1}}):
+            with self.subTest(reply=reply):
+                self.setUp()
+                self.manager(ListGpus=reply)
+                self.assertIn('reply to ListGpus', self.assert_fails(1, 'gpus'))
+        self.setUp()
+        self.manager(GetVgpu={'vgpu': []}, Create={}, GetQemuArguments={
+            'arguments': ['-x', 1]}, Subscribe=Several({'event': 'x'}))
+        for arguments in (('show', 'x'), ('create', '--type=T'),
+                          ('qemu-args', 'x'), ('events',)):
+            self.assertIn('reply to', self.assert_fails(1, *arguments))
+
+    def test_what_is_no_varlink(self):
+        for data in (b'', b'HTTP/1.1 400 Bad Request\r\n\r\n\0', b'{"par',
+                     b'{}\0', b'[]\0', b'{"parameters":7}\0', b'\0',
+                     b'{"parameters":{"gpus":["\xff\xfe"]}}\0',
+                     b'{"error":"x","parameters":{}}\0', b'x' * 70000):
+            with self.subTest(data=data[:40]):
+                self.setUp()
+                self.manager(ListGpus=Raw(data), Subscribe=Raw(data))
+                self.assert_fails(1, 'gpus')
+                # An empty reply says no more than that there are no events.
+                if data != b'{}\0':
+                    self.assert_fails(1, 'events')
+
+    def test_no_manager(self):
+        err = self.assert_fails(1, 'list')
+        self.assertIn(self.socket, err)
+        self.assertIn('systemctl start vgpud', err)
+        # A socket whose owner is gone.
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(self.socket)
+        self.assertIn('no manager listens', self.assert_fails(1, 'list'))
+
+    def test_socket_path_too_long(self):
+        path = '/tmp/' + 'x' * 200
+        self.assertIn('205 bytes', self.assert_fails(1, '--socket', path, 'list'))
+
+    def test_socket_option_wins(self):
+        self.environment['VGPU_SOCKET'] = '/nowhere'
+        self.manager(ListVgpus=fake.vgpus())
+        self.assertEqual(self.ctl('list', '--socket', self.socket)[0], 0)
+        # A relative path, which is how a long one is used.
+        self.assertEqual(self.ctl('--socket', 's', 'list', cwd=self.folder)[0],
+                         0)
+
+    def test_words_that_are_not_utf8(self):
+        self.manager()
+        self.assertIn('UTF-8', self.assert_fails(1, 'show', b'\xff\xfe'))
+
+
+class Usage(CtlTest):
+    def test_each_is_one_line(self):
+        for arguments in (
+                (), ('list', 'x'), ('show',), ('show', 'a', 'b'), ('create',),
+                ('create', '--type'), ('destroy',), ('qemu-args',),
+                ('screenshot', 'a'), ('mode', 'a'), ('mode', 'a', '1920'),
+                ('mode', 'a', '1920x'), ('mode', 'a', 'x1080'),
+                ('mode', 'a', '1920x1080x'), ('mode', 'a', '-1x5'),
+                ('mode', 'a', '99999999999x5'), ('vnc', 'a'),
+                ('mode', 'a', '1x1', '--head', '-1'),
+                ('mode', 'a', '1x1', '--head', ''), ('list', '--json'),
+                ('list', '--json=yaml'), ('list', '--nope'), ('list', '-x'),
+                ('list', '--force'), ('destroy', 'a', '--json=short'),
+                ('list', '--head', '1'), ('\x1b[2Jls',), ('--force',)):
+            with self.subTest(arguments=arguments):
+                self.assert_fails(2, *arguments)
+
+    def test_suggestions(self):
+        for wrong, right in (('lst', 'list'), ('ls', 'list'), ('typ', 'types'),
+                             ('delete', 'destroy'), ('screenshoot', 'screenshot'),
+                             ('qemuargs', 'qemu-args')):
+            self.assertIn(f"is '{right}' meant?", self.assert_fails(2, wrong))
+        self.assertNotIn('meant', self.assert_fails(2, 'frobnicate'))
+
+    def test_version(self):
+        self.assertEqual(self.ctl('--version'), (0, 'vgpuctl 0.1.0\n', ''))
+
+    def test_create_says_what_it_needs(self):
+        self.assertIn('--type', self.assert_fails(2, 'create', '--name=x'))
+
+
+if __name__ == '__main__':
+    unittest.main()

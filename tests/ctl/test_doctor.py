@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpuctl doctor, with programs and a manager that are played."""
+
+import json
+import os
+import unittest
+
+import fake_manager as fake
+from fake_manager import CtlTest, Error
+
+PROBE = '{"gpus":[{"name":"A \\u001b[1mGPU","driver":"d","deviceUuid":"u",' \
+        '"pciAddress":"0000:01:00.0","software":false,"memoryMib":16384}]}'
+INFO = {'version': '0.1.0', 'stateDirectory': '/s', 'runtimeDirectory': '/r',
+        'typesFile': '/t/types.ini', 'pid': 12}
+
+
+class Doctor(CtlTest):
+    def setUp(self):
+        super().setUp()
+        self.bin = os.path.join(self.folder, 'bin')
+        os.mkdir(self.bin)
+        self.environment['PATH'] = self.bin
+        self.environment['VGPU_LIBEXECDIR'] = self.bin
+        self.program('vgpu-probe', f"echo '{PROBE}'")
+        self.qemu('11.1.3', 'name "vhost-user-test-device-pci", bus PCI')
+
+    def program(self, name, script):
+        path = os.path.join(self.bin, name)
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write('#!/bin/bash\n' + script + '\n')
+        os.chmod(path, 0o755)
+
+    def qemu(self, version, devices):
+        self.program('qemu-system-x86_64',
+                     f'[ "$1" = --version ] && '
+                     f'echo "QEMU emulator version {version} (Debian)" || '
+                     f"echo '{devices}'")
+
+    def doctor(self):
+        """Its exit status, and what it found: {check: finding}."""
+        code, out, err = self.ctl('doctor', '--json=short')
+        self.assertEqual(err, '')
+        found = json.loads(out)
+        for one in found:
+            self.assertTrue(one.keys() <= {'check', 'status', 'text', 'advice'})
+            if one['status'] != 'ok' and one['check'] != 'manager':
+                self.assertTrue(one['advice'])
+        self.assertEqual(code, int(any(f['status'] == 'fail' for f in found)))
+        return code, {f['check']: f for f in found}
+
+    def assert_found(self, check, status, text=''):
+        _, found = self.doctor()
+        self.assertEqual(found[check]['status'], status, found[check])
+        self.assertIn(text, found[check]['text'])
+
+    def test_all_is_well(self):
+        gpus = fake.gpus()
+        del gpus['gpus'][1]
+        gpus['gpus'][0].update(freeMib=128, readyMib=128)
+        self.manager(GetInfo=INFO, ListGpus=gpus)
+        code, found = self.doctor()
+        self.assertEqual(code, 0, found)
+        for check in ('manager', 'types', 'gpu', 'qemu', 'qemu-device',
+                      'vulkan'):
+            self.assertEqual(found[check]['status'], 'ok', found[check])
+        self.assertLessEqual({'memory', 'kvm', 'namespaces'}, found.keys())
+
+    def test_text(self):
+        self.manager(GetInfo=INFO, ListGpus=fake.gpus())
+        code, out, err = self.ctl('doctor')
+        self.assertEqual((code, err), (0, ''))
+        for line in out.splitlines():
+            self.assertRegex(line, '^(OK  |WARN|FAIL)  [a-z-]+: |^      -> ')
+            self.assertTrue(line.isprintable(), repr(line))
+        self.assertIn('A \\x1b[1mGPU at 0000:01:00.0, 16384 MiB, hardware', out)
+
+    def test_no_manager(self):
+        self.assert_found('manager', 'fail', 'no manager listens')
+        code, out, _ = self.ctl('doctor')
+        self.assertEqual(code, 1)
+        self.assertIn('FAIL  manager: ', out)
+
+    def test_manager_of_another_version(self):
+        self.manager(GetInfo=dict(INFO, version='0.0.9'), ListGpus=fake.gpus())
+        self.assert_found('manager', 'warn', '0.0.9')
+
+    def test_types_problem(self):
+        self.manager(GetInfo=dict(INFO, typesProblem='types.ini:3: no size'),
+                     ListGpus=fake.gpus())
+        self.assert_found('types', 'warn', 'types.ini:3: no size')
+
+    def test_no_usable_gpu(self):
+        self.manager(GetInfo=INFO, ListGpus={'gpus': [fake.gpus()['gpus'][1]]})
+        self.assert_found('gpu', 'fail')
+
+    def test_framebuffer_beyond_memory(self):
+        gpus = fake.gpus()
+        gpus['gpus'][0].update(freeMib=2 ** 50, readyMib=0)
+        self.manager(GetInfo=INFO, ListGpus=gpus)
+        self.assert_found('memory', 'warn')
+
+    def test_manager_that_knows_no_gpus(self):
+        self.manager(GetInfo={}, ListGpus=Error('Internal'))
+        self.assert_found('gpu', 'fail', 'Internal')
+
+    def test_no_qemu(self):
+        os.unlink(os.path.join(self.bin, 'qemu-system-x86_64'))
+        self.assert_found('qemu', 'fail', 'not in PATH')
+
+    def test_old_qemu(self):
+        self.qemu('10.0.13', '')
+        self.assert_found('qemu', 'warn', '10.0')
+        self.assert_found('qemu-device', 'fail')
+
+    def test_qemu_that_fails(self):
+        self.program('qemu-system-x86_64', 'exit 3')
+        self.assert_found('qemu', 'fail', 'exited with 3')
+
+    def test_probe_that_crashes(self):
+        self.program('vgpu-probe', 'kill -SEGV $$')
+        self.assert_found('vulkan', 'fail', 'signal 11')
+
+    def test_probe_that_prints_nonsense(self):
+        for output in ('', 'x', '[]', '{"gpus":[', '7'):
+            self.program('vgpu-probe', f"echo '{output}'")
+            self.assert_found('vulkan', 'fail')
+        for output in ('{}', '{"gpus":[]}', '{"gpus":7}'):
+            self.program('vgpu-probe', f"echo '{output}'")
+            self.assert_found('vulkan', 'warn')
+        self.program('vgpu-probe', 'echo \'{"gpus":[1,{}]}\'')
+        self.assert_found('vulkan', 'ok')
+
+    def test_probe_that_prints_without_end(self):
+        self.program('vgpu-probe', 'exec /usr/bin/yes')
+        self.assert_found('vulkan', 'fail', 'was ended')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpuctl top on a terminal."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+import unittest
+
+import fake_manager as fake
+from fake_manager import CtlTest, TIMEOUT, VGPUCTL
+
+
+class Top(CtlTest):
+    def start(self):
+        self.counted = 0
+
+        def count(_):
+            self.counted += 1
+            vgpu = fake.cad()
+            vgpu['commands'] += 1000 * self.counted
+            return {'vgpus': [vgpu, fake.nameless()]}
+        manager = self.manager(ListGpus=fake.gpus(), ListVgpus=count)
+        self.terminal, end = pty.openpty()
+        self.addCleanup(os.close, self.terminal)
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack('HHHH', 8, 60, 0, 0))
+        self.before = termios.tcgetattr(end)
+        self.end = end
+        self.addCleanup(os.close, end)
+        self.top = subprocess.Popen(
+            [VGPUCTL, 'top'], stdin=end, stdout=end, stderr=end,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(
+                0, termios.TIOCSCTTY, 0),
+            env=dict(self.environment, TERM='xterm'))
+        self.addCleanup(self.top.wait)
+        self.addCleanup(self.top.kill)
+        self.seen = ''
+        return manager
+
+    def wait_for(self, text, times=1):
+        deadline = time.monotonic() + TIMEOUT
+        while self.seen.count(text) < times:
+            self.assertLess(time.monotonic(), deadline, self.seen)
+            if select.select([self.terminal], [], [], 1)[0]:
+                self.seen += os.read(self.terminal, 65536).decode()
+
+    def assert_ended(self, status):
+        self.wait_for('\x1b[?1049l')
+        self.assertEqual(self.top.wait(TIMEOUT), status)
+        self.assertEqual(termios.tcgetattr(self.end), self.before)
+
+    def test_redraws_and_q_ends(self):
+        self.start()
+        self.wait_for('\x1b[H', 3)
+        self.assertGreaterEqual(self.counted, 3)
+        self.assertIn('\x1b[?1049h', self.seen)
+        self.assertIn('COMMANDS/S', self.seen)
+        self.assertIn('\x1b[32mattached', self.seen)
+        os.write(self.terminal, b'xq')
+        self.assert_ended(0)
+
+    def test_control_c_ends(self):
+        self.start()
+        self.wait_for('\x1b[H')
+        os.write(self.terminal, b'\x03')
+        self.assert_ended(0)
+
+    def test_signal_gives_the_terminal_back(self):
+        self.start()
+        self.wait_for('\x1b[H')
+        self.top.send_signal(signal.SIGTERM)
+        self.assert_ended(0)
+
+    def test_new_size_is_drawn_at_once(self):
+        self.start()
+        self.wait_for('\x1b[H')
+        fcntl.ioctl(self.end, termios.TIOCSWINSZ,
+                    struct.pack('HHHH', 3, 60, 0, 0))
+        self.wait_for('\x1b[H', 2)
+        os.write(self.terminal, b'q')
+        self.assert_ended(0)
+        # No more lines than there are rows.
+        last = self.seen.split('\x1b[H')[-1]
+        self.assertLessEqual(last.count('\n'), 7)
+
+    def test_manager_that_goes(self):
+        manager = self.start()
+        self.wait_for('\x1b[H')
+        manager.close()
+        self.assert_ended(1)
+        self.wait_for('vgpuctl: ')
+        # What went wrong stays on the screen that the person has then.
+        self.assertGreater(self.seen.index('vgpuctl: '),
+                           self.seen.index('\x1b[?1049l'))
+
+
+if __name__ == '__main__':
+    unittest.main()
