@@ -5,6 +5,9 @@
 #include "lib/control_abi.h"
 #include "lib/util.h"
 
+/* A vhost-user message has at most one fd for each memory region. */
+#define MESSAGE_FDS_MAX VGPU_SLOT_MEMORY_MAX
+
 static bool is_segment(uint32_t slot)
 {
 	return slot >= VGPU_SLOT_SEGMENT && slot < VGPU_SLOT_MAX;
@@ -21,10 +24,13 @@ bool vgpu_fd_store_is_slot(uint32_t slot)
 		{VGPU_SLOT_CONTROL, 1},
 		{VGPU_SLOT_FRONTEND, 1},
 		{VGPU_SLOT_BACKEND_REQ, 1},
+		{VGPU_SLOT_PIPE_READ, 1},
+		{VGPU_SLOT_PIPE_WRITE, 1},
 		{VGPU_SLOT_MEMORY, VGPU_SLOT_MEMORY_MAX},
 		{VGPU_SLOT_KICK, VGPU_SLOT_QUEUE_MAX},
 		{VGPU_SLOT_CALL, VGPU_SLOT_QUEUE_MAX},
 		{VGPU_SLOT_ERROR, VGPU_SLOT_QUEUE_MAX},
+		{VGPU_SLOT_MESSAGE, MESSAGE_FDS_MAX},
 		{VGPU_SLOT_SEGMENT, VGPU_SLOT_MAX - VGPU_SLOT_SEGMENT},
 	};
 

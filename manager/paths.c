@@ -20,6 +20,9 @@
 #define STATE_LOCK   ".vgpud-state.lock"
 #define RUNTIME_LOCK ".vgpud-runtime.lock"
 
+#define LOCK_WAIT_MS 3000
+#define LOCK_STEP_MS 50
+
 static int make_folder(const char *path, mode_t mode)
 {
 	vgpu_autofree char *copy = strdup(path);
@@ -72,6 +75,7 @@ static int lock_folder(const char *path, const char *name, int *ret_fd,
 {
 	vgpu_autofree char *file = NULL;
 	vgpu_autoclose int fd = -1;
+	unsigned int waited_ms = 0;
 
 	if (asprintf(&file, "%s/%s", path, name) < 0)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
@@ -81,6 +85,12 @@ static int lock_folder(const char *path, const char *name, int *ret_fd,
 		return vgpu_err_set(err, -errno, "Internal",
 				    "%s cannot be opened: %s", file,
 				    strerror(errno));
+	/* A vgpud that was just killed takes a moment to free its memory. */
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
+	       waited_ms < LOCK_WAIT_MS) {
+		usleep(LOCK_STEP_MS * 1000);
+		waited_ms += LOCK_STEP_MS;
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return vgpu_err_set(
