@@ -9,9 +9,13 @@ lab_packages() {
 
 # lab_bootstrap DIR PACKAGES-FILE LABEL [mmdebstrap option...]: a Debian 13 root.
 lab_bootstrap() {
-	local dir=$1 list=$2 label=$3 mirror log
+	local dir=$1 list=$2 label=$3 mirror log proxy=
 	shift 3
 	mirror=$(lab_mirror)
+	# mmdebstrap's apt does not look at the host's configuration.
+	eval "$(apt-config shell proxy Acquire::http::Proxy)"
+	[ -z "$proxy" ] ||
+		set -- "$@" --aptopt="Acquire::http::Proxy \"$proxy\""
 	log=$dir.log
 	cp "$lab_dir/root.preferences" "$dir.preferences"
 	mmdebstrap --verbose --mode=root --variant=apt \
