@@ -93,10 +93,9 @@ static uint8_t checksum(const uint8_t *from, size_t n)
 	return -sum;
 }
 
-static void put_detailed(uint8_t *at, const struct timing *t)
+static void put_detailed(uint8_t *at, const struct timing *t, uint32_t w_mm,
+			 uint32_t h_mm)
 {
-	uint32_t w_mm = millimetres(t->width), h_mm = millimetres(t->height);
-
 	put16(at, t->clock_10khz);
 	at[2] = t->width & 0xff;
 	at[3] = t->h_blank & 0xff;
@@ -129,8 +128,9 @@ static void put_text(uint8_t *at, uint8_t tag, const char *text)
 
 static void put_limits(uint8_t *at, const struct timing *largest)
 {
-	/* 162 MHz and 75 kHz are those of the listed 1600x1200. */
-	uint32_t clock_10mhz = VGPU_MAX(largest->clock_10khz / 1000 + 1, 17u);
+	/* At least what the listed modes need: 193.25 MHz for 1920x1200,
+	 * 75 kHz for 1600x1200. */
+	uint32_t clock_10mhz = VGPU_MAX(largest->clock_10khz / 1000 + 1, 20u);
 	uint32_t h_khz = VGPU_MAX(largest->lines_hz / 1000 + 1, 76u);
 
 	at[3] = 0xfd;
@@ -140,7 +140,7 @@ static void put_limits(uint8_t *at, const struct timing *largest)
 	}
 	at[5] = 50;
 	at[6] = 75;
-	at[7] = 30;
+	at[7] = 29;
 	at[8] = h_khz;
 	at[9] = VGPU_MIN(clock_10mhz, 255u);
 	at[10] = 0x01; /* limits only */
@@ -222,7 +222,8 @@ static void put_base(uint8_t *edid, const struct vgpu_edid_config *config,
 	put_colours(edid + 25);
 	put_established(edid, config);
 
-	put_detailed(edid + 54, first);
+	put_detailed(edid + 54, first, millimetres(config->width),
+		     millimetres(config->height));
 	put_limits(edid + 72, largest);
 	snprintf(text, sizeof(text), "OpenVGPU %u", config->head + 1);
 	put_text(edid + 90, 0xfc, text);
@@ -248,56 +249,100 @@ static void put_type_i(uint8_t *at, const struct timing *t, bool is_preferred)
 	put16(at + 18, t->v_sync - 1);
 }
 
-/* Returns how many modes it holds: those that the base block cannot. */
-static unsigned int put_display_id(uint8_t *block,
-				   const struct vgpu_edid_config *config,
-				   bool has_preferred)
+/* Begins a data block of a DisplayID section. Returns its payload, zeroed. */
+static uint8_t *put_block(uint8_t **at, uint8_t tag, uint8_t bytes)
+{
+	uint8_t *payload = *at + 3;
+
+	(*at)[0] = tag;
+	(*at)[2] = bytes;
+	*at = payload + bytes;
+	return payload;
+}
+
+/* Who it is, what it measures, how it is connected: each section has these. */
+static void put_identity(uint8_t **at, const struct vgpu_edid_config *config)
+{
+	uint32_t longer = VGPU_MAX(config->width, config->height);
+	uint32_t shorter = VGPU_MIN(config->width, config->height);
+	uint8_t *to;
+
+	to = put_block(at, 0x00, 12);
+	memcpy(to, "OVG", 3);
+	put16(to + 3, 1);
+	put16(to + 5, config->head + 1);
+	to[9] = 0xff; /* the year is that of the model */
+	to[10] = 2026 - 2000;
+
+	to = put_block(at, 0x01, 12);
+	put16(to, millimetres(config->width) * 10);
+	put16(to + 2, millimetres(config->height) * 10);
+	put16(to + 4, config->width);
+	put16(to + 6, config->height);
+	to[9] = 120; /* gamma 2.2 */
+	to[10] = VGPU_MIN(longer * 100 / shorter - 100, 255u);
+	to[11] = 0x77; /* 8 bits a colour */
+
+	to = put_block(at, 0x0f, 10);
+	to[0] = 0xb1; /* an interface of its own, one link */
+	to[2] = 0x02; /* 8 bits a colour in RGB */
+}
+
+/* The modes of the extension. Returns how many, the preferred one first. */
+static unsigned int list_modes(const struct vgpu_edid_config *config,
+			       struct mode ret_modes[3])
 {
 	const struct mode large[] = {
 		{config->width, config->height},
 		{config->max_width, config->max_height},
+		{3840, 2160},
 		{2560, 1440},
 		{2560, 1600},
-		{3840, 2160},
 	};
-	uint8_t *at = block + 8;
 	unsigned int n = 0;
 
-	for (size_t i = 0; i < VGPU_ARRAY_SIZE(large); i++) {
-		const struct mode *mode = &large[i];
-		struct timing timing;
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(large) && n < 3; i++) {
+		bool is_new = i == 0 ||
+			      is_listed(config, large[i].width, large[i].height);
 
-		if (i == 0 && !has_preferred)
-			continue;
-		if (!is_listed(config, mode->width, mode->height))
-			continue;
-		/* Each once, and not what is in the base block. */
-		if (i > 0 && mode->width == config->width &&
-		    mode->height == config->height)
-			continue;
-		if (i > 1 && mode->width == config->max_width &&
-		    mode->height == config->max_height)
-			continue;
-		make_timing(&timing, mode->width, mode->height);
-		put_type_i(at, &timing, /* is_preferred= */ i == 0);
-		at += 20;
-		n++;
+		for (unsigned int j = 0; j < n; j++)
+			if (ret_modes[j].width == large[i].width &&
+			    ret_modes[j].height == large[i].height)
+				is_new = false;
+		if (is_new)
+			ret_modes[n++] = large[i];
 	}
+	return n;
+}
+
+static void put_display_id(uint8_t *block, const struct vgpu_edid_config *config,
+			   const struct mode *modes, unsigned int n)
+{
+	uint8_t *at = block + 5;
+	uint8_t *to;
+
 	block[0] = 0x70; /* a DisplayID section */
 	block[1] = 0x13; /* version 1.3 */
-	block[2] = 3 + 20 * n;
 	block[3] = 3;	 /* a monitor of its own */
-	block[5] = 0x03; /* Type I timings */
-	block[7] = 20 * n;
+	put_identity(&at, config);
+	to = put_block(&at, 0x03, 20 * n);
+	for (unsigned int i = 0; i < n; i++) {
+		struct timing timing;
+
+		make_timing(&timing, modes[i].width, modes[i].height);
+		put_type_i(to + i * 20, &timing, /* is_preferred= */ i == 0);
+	}
+	block[2] = at - block - 5;
 	*at = checksum(block + 1, at - block - 1);
 	block[BLOCK - 1] = checksum(block, BLOCK - 1);
-	return n;
 }
 
 size_t vgpu_edid_make(const struct vgpu_edid_config *config,
 		      uint8_t ret_edid[VGPU_EDID_BYTES_MAX])
 {
 	struct timing preferred, largest, first;
+	struct mode modes[3];
+	unsigned int n;
 	bool fits;
 
 	memset(ret_edid, 0, VGPU_EDID_BYTES_MAX);
@@ -314,11 +359,12 @@ size_t vgpu_edid_make(const struct vgpu_edid_config *config,
 			    VGPU_MIN(config->height, 768u));
 	put_base(ret_edid, config, &first, &largest, fits);
 
-	if (put_display_id(ret_edid + BLOCK, config, !fits) == 0) {
-		memset(ret_edid + BLOCK, 0, BLOCK);
+	n = list_modes(config, modes);
+	if (fits && n == 1) {
 		ret_edid[BLOCK - 1] = checksum(ret_edid, BLOCK - 1);
 		return BLOCK;
 	}
+	put_display_id(ret_edid + BLOCK, config, modes, n);
 	ret_edid[BLOCK - 2] = 1; /* one extension follows */
 	ret_edid[BLOCK - 1] = checksum(ret_edid, BLOCK - 1);
 	return 2 * (size_t)BLOCK;

@@ -4,18 +4,26 @@
 
 #include "device/display/edid.h"
 
-/* No desktop is usable below, and Linux lists no smaller mode. */
-#define MODE_WIDTH_MIN	320
-#define MODE_HEIGHT_MIN 200
 /* Of a head that is not plugged in and shows nothing. */
 #define UNPLUGGED_WIDTH	 1024
 #define UNPLUGGED_HEIGHT 768
 
+static void unplugged_size(const struct vgpu_gpu *gpu, uint32_t *ret_width,
+			   uint32_t *ret_height)
+{
+	*ret_width = UNPLUGGED_WIDTH;
+	*ret_height = UNPLUGGED_HEIGHT;
+	if (gpu->config.heads == 0)
+		return;
+	*ret_width = VGPU_MIN(*ret_width, gpu->config.max_width);
+	*ret_height = VGPU_MIN(*ret_height, gpu->config.max_height);
+}
+
 bool vgpu_gpu_mode_is_valid(const struct vgpu_gpu *gpu, uint32_t width,
 			    uint32_t height)
 {
-	return width >= MODE_WIDTH_MIN && width <= gpu->config.max_width &&
-	       height >= MODE_HEIGHT_MIN && height <= gpu->config.max_height;
+	return width >= VGPU_TYPE_WIDTH_MIN && width <= gpu->config.max_width &&
+	       height >= VGPU_TYPE_HEIGHT_MIN && height <= gpu->config.max_height;
 }
 
 /* One monitor at the type's resolution: the others are plugged in by a mode,
@@ -47,8 +55,7 @@ void vgpu_gpu_picture_size(const struct vgpu_gpu *gpu, uint32_t head,
 		width = view->rect.width;
 		height = view->rect.height;
 	} else if (width == 0) {
-		width = UNPLUGGED_WIDTH;
-		height = UNPLUGGED_HEIGHT;
+		unplugged_size(gpu, &width, &height);
 	}
 	*ret_width = width;
 	*ret_height = height;
@@ -88,10 +95,8 @@ uint32_t vgpu_gpu_get_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	/* Drivers read the EDID of an unplugged head too: give them one. */
 	if (head < gpu->config.heads)
 		vgpu_gpu_head_mode(gpu, head, &config.width, &config.height);
-	if (config.width == 0) {
-		config.width = UNPLUGGED_WIDTH;
-		config.height = UNPLUGGED_HEIGHT;
-	}
+	if (config.width == 0)
+		unplugged_size(gpu, &config.width, &config.height);
 	static_assert(VGPU_EDID_BYTES_MAX <= VGPU_GPU_EDID_MAX, "EDID fits");
 	call->answer.edid.bytes = vgpu_edid_make(&config, call->answer.edid.edid);
 	return VGPU_GPU_OK_EDID;
@@ -124,7 +129,7 @@ int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 		return vgpu_err_set(
 			err, -EINVAL, "BadMode",
 			"%ux%u is not a mode of this head: it takes %ux%u to %ux%u, or 0x0 to unplug it",
-			width, height, MODE_WIDTH_MIN, MODE_HEIGHT_MIN,
+			width, height, VGPU_TYPE_WIDTH_MIN, VGPU_TYPE_HEIGHT_MIN,
 			gpu->config.max_width, gpu->config.max_height);
 
 	mode = vgpu_gpu_pack_mode(width, height);
