@@ -38,23 +38,24 @@ class Frame:
         at = y * self.stride + x * 4
         return int.from_bytes(self.data[at:at + 3], "little")
 
-    def main_color(self):
-        """The colour that most of a grid of samples have, as 'rrggbb'."""
-        count = collections.Counter(
-            self.pixel(x * self.width // 64, y * self.height // 36)
+    def colors(self):
+        """How often each colour is met on a grid of samples, by 'rrggbb'."""
+        return collections.Counter(
+            f"{self.pixel(x * self.width // 64, y * self.height // 36):06x}"
             for x in range(64) for y in range(36))
-        return f"{count.most_common(1)[0][0]:06x}"
 
-    def is_blank(self):
-        """Whether all of it is of one colour."""
-        row = self.data[:self.width * 4]
-        return row == row[:4] * self.width and all(
-            self.data[y * self.stride:y * self.stride + self.width * 4] == row
-            for y in range(self.height))
+    def main_color(self):
+        return self.colors().most_common(1)[0][0]
 
-    def shows(self, color):
-        """Whether this is a desktop of this colour with something on it."""
-        return self.main_color() == color and not self.is_blank()
+    def shows(self, color, window=True):
+        """Whether this is a desktop of this colour, with the black window of
+        its terminal or only with its panel."""
+        colors = self.colors()
+        if colors.most_common(1)[0][0] != color:
+            return False
+        if window:
+            return colors["000000"] * 50 >= colors.total()
+        return self.pixel(self.width // 2, 8) != int(color, 16)
 
 
 class Manager:
@@ -190,11 +191,12 @@ class Manager:
         return Frame(reply["width"], reply["height"], reply["stride"], fd)
 
     def wait_desktop(self, name, color, head=0, timeout=60):
-        """Wait until a head shows a desktop of this colour."""
+        """Wait until a head shows a desktop of this colour; the guest puts its
+        only window on head 0."""
         end = time.monotonic() + timeout
         while True:
             frame = self.capture(name, head)
-            if frame.shows(color):
+            if frame.shows(color, window=head == 0):
                 return frame
             if time.monotonic() > end:
                 raise ManagerError(
