@@ -210,7 +210,7 @@ static void on_slot_change(void *opaque, uint32_t slot)
 		return;
 	mark_changed(link, slot);
 	flush(link);
-	deadline = now_ms() + ROOM_MS;
+	int64_t deadline = now_ms() + ROOM_MS;
 	while (link->n_changed && !link->is_stuck && link->socket >= 0) {
 		int64_t left = deadline - now_ms();
 
