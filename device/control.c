@@ -202,7 +202,6 @@ static void on_slot_change(void *opaque, uint32_t slot)
 {
 	struct vgpu_link *link = opaque;
 	struct pollfd poll_fd = {.fd = link->socket, .events = POLLOUT};
-	int64_t deadline;
 
 	if (link->socket < 0)
 		return; /* whoever comes next is told all there is */
