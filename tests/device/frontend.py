@@ -385,7 +385,7 @@ class FrontEnd:
 
 
 # What the device model of vgpu-device-test understands (test_gpu.c).
-ECHO, KEEP, RELEASE, DIE, DIE_AGAIN, FAULT, CONFIG = range(1, 8)
+ECHO, KEEP, RELEASE, DIE, DIE_AGAIN, FAULT, FEATURES, CONFIG = range(1, 9)
 
 
 def command(verb, number=0, address=0):
