@@ -188,6 +188,8 @@ class Manager:
             if status != 0:
                 raise AssertionError(
                     f'vgpud ended with {status}: {self.log()}')
+            if 'runtime error' in self.log():
+                raise AssertionError(self.log())
         finally:
             self.kill()
             if self.owned:
