@@ -17,6 +17,9 @@ BUILD = os.environ.get("VGPU_BUILD", os.path.join(os.getcwd(), "build"))
 TEST_DEVICE = os.path.join(BUILD, "tests/device/vhost/vgpu-device-test")
 DEVICE = os.path.join(BUILD, "vgpu-device")
 
+# A sanitizer's memory says nothing about ours.
+SANITIZED = os.environ.get("VGPU_SANITIZED", "none") not in ("", "none")
+
 # Generous: only a hang is longer, also under a sanitizer on a busy machine.
 TIMEOUT = 20
 
