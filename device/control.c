@@ -13,6 +13,11 @@
 
 /* How long vgpud may take to say what we are to be. */
 #define BEGIN_MS 10000
+/*
+ * How long we wait for a manager that is slow to read what fds there are: the
+ * state block is going to refer to them, and a successor needs both.
+ */
+#define ROOM_MS 200
 /* Changes of the status within this time make one message. */
 #define SOON_US (50 * 1000ULL)
 
@@ -28,6 +33,7 @@ struct vgpu_link {
 	/* Slots that changed and are to be announced when there is room. */
 	uint32_t n_changed;
 	uint8_t is_changed[VGPU_SLOT_MAX];
+	bool is_stuck; /* it did not read for that long: it has had its wait */
 	bool has_status; /* to send */
 	bool is_soon;	 /* the timer runs */
 	bool has_reply;	 /* to send, before the next request is read */
@@ -151,6 +157,8 @@ static int send_all(struct vgpu_link *link)
 {
 	int r = send_changed(link);
 
+	if (r >= 0)
+		link->is_stuck = false;
 	if (r >= 0 && link->has_reply) {
 		r = vgpu_control_send(link->socket, &link->reply, link->reply_fd);
 		if (r >= 0)
@@ -184,22 +192,31 @@ static void flush(struct vgpu_link *link)
 	sd_event_source_set_io_events(link->source, events);
 }
 
+static void mark_changed(struct vgpu_link *link, uint32_t slot)
+{
+	link->n_changed += !link->is_changed[slot];
+	link->is_changed[slot] = 1;
+}
+
 static void on_slot_change(void *opaque, uint32_t slot)
 {
 	struct vgpu_link *link = opaque;
-	int r = -EAGAIN;
+	struct pollfd poll_fd = {.fd = link->socket, .events = POLLOUT};
 
 	if (link->socket < 0)
 		return; /* whoever comes next is told all there is */
-	if (!link->n_changed)
-		r = send_slot(link, slot);
-	if (r >= 0)
+	if (!link->n_changed && send_slot(link, slot) >= 0)
 		return;
-	if (!link->is_changed[slot]) {
-		link->is_changed[slot] = 1;
-		link->n_changed++;
-	}
+	mark_changed(link, slot);
 	flush(link);
+	int64_t deadline = now_ms() + ROOM_MS;
+	while (link->n_changed && !link->is_stuck && link->socket >= 0) {
+		int64_t left = deadline - now_ms();
+
+		link->is_stuck = left <= 0 || poll(&poll_fd, 1, (int)left) <= 0;
+		if (!link->is_stuck)
+			flush(link);
+	}
 }
 
 static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
@@ -254,6 +271,7 @@ static int set_manager(struct vgpu_link *link, int socket)
 
 	drop_manager(link);
 	clear_changed(link);
+	link->is_stuck = false;
 	link->socket = socket;
 	r = fcntl(socket, F_SETFL, O_RDWR | O_NONBLOCK);
 	if (r < 0)
@@ -275,10 +293,8 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 		return 0;
 	}
 	for (uint32_t i = 0; i < VGPU_SLOT_MAX; i++) {
-		if (vgpu_slots_get(link->slots, i) < 0)
-			continue;
-		link->is_changed[i] = 1;
-		link->n_changed++;
+		if (vgpu_slots_get(link->slots, i) >= 0)
+			mark_changed(link, i);
 	}
 	link->has_status = true;
 	flush(link);

@@ -32,7 +32,8 @@ int vgpu_link_begin(int socket, struct vgpu_slots *slots,
 /*
  * Serve the manager at @socket, which is taken over, and each that connects to
  * VGPU_SLOT_CONTROL in its place. From here on @slots' changes are announced
- * to it. Nothing here ever waits for the manager.
+ * to it. A manager that is slow to read fds is given a moment, once; nothing
+ * else here ever waits for it.
  */
 int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
 		     const struct vgpu_link_ops *ops, void *opaque,

@@ -196,8 +196,25 @@ static void send_rest(struct vgpu_device *device)
 	}
 out:
 	/* Any other failure shows as the end of the process. */
-	if (r < 0 && r != -EAGAIN)
+	if (r < 0 && r != -EAGAIN && r != -ETOOMANYREFS)
 		sd_event_source_set_io_events(device->control_source, EPOLLIN);
+}
+
+static int on_still_running(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	vgpu_device_kill(userdata, "closed its control socket and ");
+	return 0;
+}
+
+/* Either it is dying, which is known in a moment, or it is of no more use. */
+static void on_closed(struct vgpu_device *device)
+{
+	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
+	device->timer = sd_event_source_disable_unref(device->timer);
+	if (sd_event_add_time_relative(device->event, &device->timer,
+				       CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
+				       on_still_running, device) < 0)
+		vgpu_device_kill(device, "closed its control socket and ");
 }
 
 static int on_control(sd_event_source *source, int fd, uint32_t revents,
@@ -211,7 +228,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 	for (int i = 0; r > 0 && i < MESSAGES_AT_ONCE; i++)
 		r = receive_one(device);
 	if (r == -EPIPE)
-		vgpu_device_kill(device, "closed its control socket and ");
+		on_closed(device);
 	else if (r == -EPROTO || r == -EINVAL)
 		vgpu_device_kill(device, "broke the control protocol and ");
 	else if (r < 0)

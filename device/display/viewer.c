@@ -282,6 +282,8 @@ void vgpu_viewer_picture_changed(struct vgpu_viewer *viewer)
 	if (!viewer)
 		return;
 	viewer->is_picture_new = true;
+	/* The cursor comes and goes with what is below it. */
+	viewer->is_cursor_new = true;
 	update(viewer);
 }
 

@@ -158,8 +158,6 @@ int vgpu_gpu_capture(struct vgpu_gpu *gpu, uint32_t head,
 void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head)
 {
 	vgpu_viewer_picture_changed(gpu->viewer[head]);
-	/* The cursor comes and goes with what is below it. */
-	vgpu_viewer_cursor_changed(gpu->viewer[head]);
 	gpu->ops->status_changed(gpu->opaque);
 }
 

@@ -231,7 +231,11 @@ class FrontEnd:
             self.socket = where
         else:
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.connect(where)
+            try:
+                self.socket.connect(where)
+            except OSError:
+                self.socket.close()
+                raise
         self.socket.settimeout(TIMEOUT)
         self.queues = []
         self.channel = None

@@ -34,6 +34,8 @@ static void complete(void *opaque, struct vgpu_gpu_request *request,
 {
 	struct guest *guest = opaque;
 
+	if (guest->is_ended_by_completion)
+		_exit(0);
 	must(written <= request->writable_bytes);
 	guest->completions++;
 	guest->written = written;
@@ -69,7 +71,7 @@ static const struct vgpu_gpu_transport_ops ops = {
 static void *map(uint64_t bytes)
 {
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	must(at != MAP_FAILED);
 	return at;

@@ -30,6 +30,8 @@ struct guest {
 	size_t cut;	 /* bytes of one iovec; 0 for all in one */
 	size_t writable; /* room for the answer */
 
+	bool is_ended_by_completion; /* the process, before it sees an answer */
+
 	/* What became of it. */
 	unsigned int completions;
 	unsigned int faults;
