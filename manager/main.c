@@ -164,6 +164,7 @@ int main(int argc, char **argv)
 	/* Sockets get their modes from where they are made, not from here. */
 	umask(0007);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error, no more */
 	raise_fd_limit();
 	return run(&options);
 }
