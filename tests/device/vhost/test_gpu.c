@@ -20,6 +20,7 @@ enum verb {
 	VERB_DIE,	/* be killed, unless this is a retry */
 	VERB_DIE_AGAIN, /* be killed every time */
 	VERB_FAULT,	/* say that the guest broke a rule */
+	VERB_FEATURES,	/* the value is the features that were accepted */
 	VERB_CONFIG,	/* say that the configuration changed */
 };
 
