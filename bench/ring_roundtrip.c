@@ -83,24 +83,25 @@ static void send_vring(const struct front *front, uint32_t request, uint32_t num
 /* A device that serves one front end; *ret_socket is its connection. */
 static pid_t start_device(int *ret_socket)
 {
-	char path[4096], number[16];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	char path[4096], program[sizeof(path) + 32], number[16];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	int fd[2];
 	pid_t pid;
 
 	if (n < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
 		err(1, "cannot start vgpu-device");
 	path[n] = '\0';
-	strcpy(strrchr(path, '/'), "/../vgpu-device");
+	*strrchr(path, '/') = '\0';
+	snprintf(program, sizeof(program), "%s/../vgpu-device", path);
 	snprintf(number, sizeof(number), "%d", fd[1]);
 	pid = fork();
 	if (pid < 0)
 		err(1, "fork");
 	if (!pid) {
 		close(fd[0]);
-		execl(path, "vgpu-device", "--fd", number, "--framebuffer-mib",
-		      "1", (char *)NULL);
-		err(1, "%s", path);
+		execl(program, "vgpu-device", "--fd", number,
+		      "--framebuffer-mib", "1", (char *)NULL);
+		err(1, "%s", program);
 	}
 	close(fd[1]);
 	*ret_socket = fd[0];
@@ -224,9 +225,11 @@ int main(void)
 
 	if (partner < 0 || ping < 0 || pong < 0)
 		err(1, "cannot start");
-	while (!partner) {
-		wait_one(ping);
-		signal_one(pong);
+	if (!partner) {
+		for (;;) {
+			wait_one(ping);
+			signal_one(pong);
+		}
 	}
 	set_up(&front);
 	for (int i = 0; i < ROUND_TRIPS; i++)

@@ -72,7 +72,7 @@ static int listen_at(const char *path, int *ret_fd, struct own_socket *ret_own,
 				    "--socket-path: longer than %zu bytes;"
 				    " choose a shorter one",
 				    sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	r = remove_stale(&address, err);
 	if (r < 0)
 		return r;

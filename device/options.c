@@ -107,7 +107,7 @@ static bool parse_resolution(const char *text, uint32_t *ret_width,
 
 	if (strlen(text) >= sizeof(copy))
 		return false;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	x = strchr(copy, 'x');
 	if (!x)
 		return false;
@@ -180,8 +180,9 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 	case OPTION_VERSION:
 		puts("vgpu-device " VGPU_VERSION);
 		return EXIT_SUCCESS;
+	default:
+		return usage("wrong option");
 	}
-	return usage("wrong option");
 }
 
 /* Whoever asks for the capabilities gets them, whatever else is there. */

@@ -181,7 +181,7 @@ static int record(struct vgpu_vhost *vhost)
 {
 	struct vgpu_state_message *record = &vhost->state->message;
 	struct vgpu_vhost_message message;
-	int fd[VGPU_SLOT_MEMORY_MAX];
+	int fd[VGPU_SLOT_MEMORY_MAX] = {};
 	int r;
 
 	memset(message.payload, 0, sizeof(message.payload));
@@ -311,7 +311,7 @@ int vgpu_vhost_step(struct vgpu_vhost *vhost)
 			r = carry_out(vhost);
 			vhost->is_waiting = r == -EAGAIN;
 			break;
-		case VGPU_MESSAGE_ANSWERING:
+		default:
 			vhost->is_blocked = false;
 			r = answer(vhost);
 			break;

@@ -30,7 +30,8 @@ static int map_region(struct vgpu_vhost *vhost, uint32_t index,
 		vgpu_slots_get(vhost->slots, VGPU_SLOT_MEMORY + index), &err);
 	if (r == -EINVAL)
 		return vgpu_vhost_violation(vhost, "%s", err.text);
-	return r;
+	/* To whoever calls a handler -EAGAIN means something else. */
+	return r == -EAGAIN ? -ENOMEM : r;
 }
 
 /* Region @index becomes what fd number @from of the message holds. */

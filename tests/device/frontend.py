@@ -262,12 +262,12 @@ class FrontEnd:
         self.close()
 
     def send_raw(self, data, fds=()):
-        anc = []
+        ancillary = []
         if fds:
-            anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                     array.array("i", fds))]
         try:
-            self.socket.sendmsg([data], anc)
+            self.socket.sendmsg([data], ancillary)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise Gone from error
 
@@ -517,11 +517,11 @@ class Manager:
         return time.monotonic() - begin
 
     def send(self, data, fd=-1):
-        anc = []
+        ancillary = []
         if fd >= 0:
-            anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                     array.array("i", [fd]))]
-        self.socket.sendmsg([data], anc)
+        self.socket.sendmsg([data], ancillary)
 
     def receive_one(self):
         """Take one message in. False at the end of the connection."""

@@ -189,6 +189,8 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 		gpu->config[0]++;
 		gpu->ops->config_changed(gpu->opaque);
 		break;
+	default:
+		break;
 	}
 	answer(gpu, request, command.number, value);
 	gpu->ops->status_changed(gpu->opaque);
@@ -274,8 +276,6 @@ void vgpu_gpu_viewer_readable(struct vgpu_gpu *gpu, uint32_t head)
 	char byte;
 
 	/* Send back what comes. */
-	if (read(gpu->viewer, &byte, 1) <= 0)
-		gpu->viewer = vgpu_close(gpu->viewer);
-	else if (write(gpu->viewer, &byte, 1) != 1)
+	if (read(gpu->viewer, &byte, 1) <= 0 || write(gpu->viewer, &byte, 1) != 1)
 		gpu->viewer = vgpu_close(gpu->viewer);
 }
