@@ -170,10 +170,13 @@ static int set_vring_base(struct vgpu_vhost *vhost,
 					    "a new base for a running ring");
 	/*
 	 * A ring that begins elsewhere than it ended belongs to a new driver.
-	 * Not every front end says so with RESET_DEVICE.
+	 * Not every front end says so with RESET_DEVICE. The features of that
+	 * driver are set already.
 	 */
-	if (!message->vring_state.index && base != (uint16_t)queue->fetched)
+	if (!message->vring_state.index && base != (uint16_t)queue->fetched) {
 		vgpu_gpu_reset(vgpu_virtio_gpu(vhost->virtio));
+		vgpu_virtio_set_features(vhost->virtio, vhost->state->features);
+	}
 	vgpu_state_commit(queue->fetched, (uint64_t)base);
 	return 0;
 }
