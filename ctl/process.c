@@ -108,7 +108,7 @@ int ctl_process_run(char *const argv[], char **ret_output, struct vgpu_err *err)
 	vgpu_autoclose int reader = -1;
 	vgpu_autoclose int writer = -1;
 	int fds[2];
-	int status;
+	int status = -1;
 	pid_t pid;
 	int r;
 
@@ -118,7 +118,7 @@ int ctl_process_run(char *const argv[], char **ret_output, struct vgpu_err *err)
 	reader = fds[0];
 	writer = fds[1];
 	pid = spawn(argv, writer);
-	if (pid < 0)
+	if (pid <= 0)
 		return vgpu_err_set(err, pid, NULL, "%s cannot be started: %s",
 				    argv[0], strerror(-pid));
 	/* Or its output would never end. */

@@ -9,15 +9,20 @@ lab_packages() {
 
 # lab_bootstrap DIR PACKAGES-FILE LABEL [mmdebstrap option...]: a Debian 13 root.
 lab_bootstrap() {
-	local dir=$1 list=$2 label=$3 mirror log
+	local dir=$1 list=$2 label=$3 mirror log proxy=
+	local pins=${lab_dir:?}/root.preferences
 	shift 3
 	mirror=$(lab_mirror)
+	# mmdebstrap's apt does not look at the host's configuration.
+	eval "$(apt-config shell proxy Acquire::http::Proxy)"
+	[ -z "$proxy" ] ||
+		set -- "$@" --aptopt="Acquire::http::Proxy \"$proxy\""
 	log=$dir.log
-	cp "$lab_dir/root.preferences" "$dir.preferences"
+	cp "$pins" "$dir.preferences"
 	mmdebstrap --verbose --mode=root --variant=apt \
 		--include="$(lab_packages "$list")" \
 		--aptopt='APT::Install-Recommends "false"' \
-		--setup-hook='mkdir -p "$1/etc/apt/preferences.d"' \
+		--setup-hook="mkdir -p \"\$1/etc/apt/preferences.d\"" \
 		--setup-hook="cp '$dir.preferences' \"\$1/etc/apt/preferences.d/openvgpu\"" \
 		"$@" trixie "$dir" \
 		"deb $mirror trixie main" \

@@ -8,7 +8,7 @@
 
 set -euo pipefail
 
-lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck disable=SC2034 # used by the scripts that source this file
 lab_top=$(dirname "$lab_dir")
 lab_cache=${VGPU_LAB_DIR:-/var/cache/openvgpu}
@@ -35,9 +35,11 @@ lab_need_packages() {
 	command -v apt-get >/dev/null ||
 		lab_die "this host is no Debian; install: ${missing[*]}"
 	lab_say "installing on this machine: ${missing[*]}"
-	apt-get update -qq
+	apt-get update -qq || true # what is cached may be enough
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends "${missing[@]}" >/dev/null
+		-o DPkg::Lock::Timeout=120 --no-install-recommends \
+		"${missing[@]}" >/dev/null ||
+		lab_die "cannot install ${missing[*]}: see apt's message above"
 }
 
 # lab_mirror: the Debian mirror this host uses.

@@ -6,11 +6,9 @@ process that started it, however that ends.
 """
 
 import base64
-import ctypes
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import threading
@@ -20,21 +18,17 @@ GUEST = "/lab/guest"
 QEMU = "qemu-system-x86_64"
 ACCEL_CACHE = "/run/openvgpu-accel"
 PROBE_SECONDS = 5.0
-PR_SET_PDEATHSIG = 1
 
 
 class VmError(Exception):
     """A machine did not do what it was waited for."""
 
 
-def _end_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _spawn(args, output):
+def spawn(args, output):
+    """Start a program that is killed when the calling thread ends."""
     return subprocess.Popen(
-        args, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        preexec_fn=_end_with_parent)
+        ["setpriv", "--pdeathsig", "KILL", *args], stdin=subprocess.DEVNULL,
+        stdout=output, stderr=output)
 
 
 def _kvm_boots():
@@ -43,7 +37,7 @@ def _kvm_boots():
         return False
     log = f"{ACCEL_CACHE}.log"
     with open(os.devnull, "wb") as null:
-        probe = _spawn(
+        probe = spawn(
             [QEMU, "-accel", "kvm", "-cpu", "max", "-m", "256", "-nodefaults",
              "-display", "none", "-no-reboot", "-serial", f"file:{log}",
              "-kernel", f"{GUEST}/vmlinuz", "-append",
@@ -173,7 +167,7 @@ class Vm:
             except FileNotFoundError:
                 pass
         with open(self.qemu_log_path, "wb") as log:
-            self.process = _spawn(self._args(), log)
+            self.process = spawn(self._args(), log)
         self._timer = threading.Timer(self.time_limit, self._time_over)
         self._timer.daemon = True
         self._timer.start()
@@ -203,9 +197,9 @@ class Vm:
             why += f" (its limit of {self.time_limit} s has passed)"
         elif not self.is_running():
             why += f" (QEMU ended with {self.process.returncode})"
-        tail = (_tail(self.qemu_log_path) or _tail(self.console_path)).strip()
-        if tail:
-            why += f": {tail.splitlines()[-1]}"
+        last = last_line(self.qemu_log_path) or last_line(self.console_path)
+        if last:
+            why += f": {last}"
         raise VmError(f"{why}; logs: {self.folder}")
 
     def console(self):
@@ -300,10 +294,12 @@ class Vm:
         return output
 
 
-def _tail(path, size=2000):
+def last_line(path, size=2000):
+    """The last line of a log that says something, or ''."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - size))
-            return file.read().decode(errors="replace")
+            lines = file.read().decode(errors="replace").split("\n")
     except FileNotFoundError:
         return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

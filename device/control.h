@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The device's end of the control socket (lib/control_abi.h). */
+#ifndef VGPU_DEVICE_CONTROL_H
+#define VGPU_DEVICE_CONTROL_H
+
+#include <systemd/sd-event.h>
+
+#include "device/slots.h"
+#include "lib/control.h"
+#include "lib/err.h"
+
+struct vgpu_link;
+
+/* What the link asks of its owner. All are required. */
+struct vgpu_link_ops {
+	void (*status)(void *opaque, struct vgpu_control_status *ret_status);
+	/*
+	 * CAPTURE, VIEW or SET_MODE. @fd came with it and is taken over; -1 if
+	 * none. *ret_fd, preset to -1, goes with the reply and is taken over.
+	 */
+	void (*request)(void *opaque, const struct vgpu_control_msg *msg, int fd,
+			struct vgpu_control_reply *ret_reply, int *ret_fd);
+};
+
+/*
+ * Read from @socket what vgpud says to a device that begins: fds, which go
+ * into @slots, and the configuration.
+ */
+int vgpu_link_begin(int socket, struct vgpu_slots *slots,
+		    struct vgpu_control_start *ret_start, struct vgpu_err *err);
+
+/*
+ * Serve the manager at @socket, which is taken over, and each that connects to
+ * VGPU_SLOT_CONTROL in its place. From here on @slots' changes are announced
+ * to it. A manager that is slow to read fds is given a moment, once; nothing
+ * else here ever waits for it.
+ */
+int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
+		     const struct vgpu_link_ops *ops, void *opaque,
+		     struct vgpu_link **ret_link);
+void vgpu_link_destroy(struct vgpu_link *link); /* NULL is fine */
+
+/* Send a status, at once or with others of the same moment. NULL is fine. */
+void vgpu_link_status_now(struct vgpu_link *link);
+void vgpu_link_status_soon(struct vgpu_link *link);
+/* Tell of an event, or of its absence in the next one. NULL is fine. */
+void vgpu_link_event(struct vgpu_link *link, uint32_t kind, uint32_t suppressed,
+		     const char *text);
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One device: the parts of vgpu-device put together. */
+#include "device.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <fcntl.h>
+
+#include "device/control.h"
+#include "device/framebuffer.h"
+#include "device/gpu/gpu.h"
+#include "device/state.h"
+#include "device/vhost/vhost.h"
+#include "lib/type.h"
+#include "lib/util.h"
+
+/* A guest can break rules as fast as it likes; we tell of so many. */
+#define FAULTS_MAX	 10
+#define FAULTS_PERIOD_US (10 * 1000 * 1000ULL)
+
+struct viewer {
+	struct vgpu_device *device;
+	uint32_t head;
+	int fd; /* a duplicate, so that it outlives what the gpu closes */
+	sd_event_source *source;
+};
+
+struct vgpu_device {
+	sd_event *event;
+	struct vgpu_slots *slots;
+	struct vgpu_device_config config;
+	struct vgpu_state *state;
+	void *framebuffer;
+	struct vgpu_vhost *vhost;
+	struct vgpu_link *link; /* NULL if there is no manager */
+	struct viewer viewer[VGPU_HEADS_MAX];
+	bool ends_with_front_end;
+	uint64_t faults_since; /* begin of this period */
+	unsigned int faults;
+	uint32_t faults_suppressed;
+};
+
+static void log_line(const struct vgpu_device *device, const char *text,
+		     uint32_t suppressed)
+{
+	if (suppressed)
+		fprintf(stderr, "vgpu-device %s: %s (%u such lines left out)\n",
+			device->config.start.name, text, suppressed);
+	else
+		fprintf(stderr, "vgpu-device %s: %s\n",
+			device->config.start.name, text);
+}
+
+static void on_fault(void *opaque, const char *text)
+{
+	struct vgpu_device *device = opaque;
+	uint64_t now = 0;
+
+	sd_event_now(device->event, CLOCK_MONOTONIC, &now);
+	if (now - device->faults_since > FAULTS_PERIOD_US) {
+		device->faults_since = now;
+		device->faults = 0;
+	}
+	if (device->faults == FAULTS_MAX) {
+		device->faults_suppressed++;
+		return;
+	}
+	device->faults++;
+	log_line(device, text, device->faults_suppressed);
+	vgpu_link_event(device->link, VGPU_EVENT_GUEST_FAULT,
+			device->faults_suppressed, text);
+	device->faults_suppressed = 0;
+}
+
+static void on_link_changed(void *opaque)
+{
+	struct vgpu_device *device = opaque;
+
+	if (!device->vhost)
+		return; /* a status follows when the device is made */
+	vgpu_link_status_now(device->link);
+	if (device->ends_with_front_end && !vgpu_vhost_is_attached(device->vhost))
+		sd_event_exit(device->event, 0);
+}
+
+static void on_status_changed(void *opaque)
+{
+	struct vgpu_device *device = opaque;
+
+	if (device->vhost)
+		vgpu_link_status_soon(device->link);
+}
+
+static const struct vgpu_vhost_ops vhost_ops = {
+	.fault = on_fault,
+	.link_changed = on_link_changed,
+	.status_changed = on_status_changed,
+};
+
+static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
+{
+	struct vgpu_device *device = opaque;
+
+	ret_status->link = vgpu_vhost_is_attached(device->vhost)
+				   ? VGPU_LINK_ATTACHED
+				   : VGPU_LINK_LISTENING;
+	ret_status->peer_pid = vgpu_vhost_peer_pid(device->vhost);
+	ret_status->heads = device->config.start.heads;
+	ret_status->generation = device->state->generation;
+	vgpu_gpu_status(vgpu_vhost_gpu(device->vhost), ret_status);
+}
+
+static void drop_viewer(struct viewer *viewer)
+{
+	viewer->source = sd_event_source_disable_unref(viewer->source);
+	viewer->fd = vgpu_close(viewer->fd);
+}
+
+static int on_viewer(sd_event_source *source, int fd, uint32_t revents,
+		     void *opaque)
+{
+	struct viewer *viewer = opaque;
+	struct vgpu_gpu *gpu = vgpu_vhost_gpu(viewer->device->vhost);
+
+	vgpu_gpu_viewer_readable(gpu, viewer->head);
+	if (vgpu_gpu_viewer_fd(gpu, viewer->head) < 0 ||
+	    (revents & (EPOLLHUP | EPOLLERR)))
+		drop_viewer(viewer);
+	return 0;
+}
+
+static int poll_viewer(struct vgpu_device *device, uint32_t head)
+{
+	struct viewer *viewer = &device->viewer[head];
+	int fd = vgpu_gpu_viewer_fd(vgpu_vhost_gpu(device->vhost), head);
+
+	drop_viewer(viewer);
+	if (fd < 0)
+		return 0;
+	viewer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (viewer->fd < 0)
+		return -errno;
+	return sd_event_add_io(device->event, &viewer->source, viewer->fd,
+			       EPOLLIN, on_viewer, viewer);
+}
+
+static int view(struct vgpu_device *device, uint32_t head, int fd,
+		struct vgpu_err *err)
+{
+	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
+	int r;
+
+	if (fd < 0)
+		return vgpu_err_set(err, -EINVAL, NULL,
+				    "no viewer socket came with the request");
+	if (head >= VGPU_HEADS_MAX) {
+		vgpu_close(fd);
+		return vgpu_err_set(err, -EINVAL, NULL, "there is no head %u",
+				    head);
+	}
+	if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
+		vgpu_close(fd);
+		return vgpu_err_set(err, -EINVAL, NULL,
+				    "the viewer socket is none");
+	}
+	r = vgpu_gpu_view(gpu, head, fd, err);
+	if (r < 0)
+		return r;
+	r = poll_viewer(device, head);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot poll the viewer") : 0;
+}
+
+static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
+		       struct vgpu_control_reply *ret_reply, int *ret_fd)
+{
+	struct vgpu_device *device = opaque;
+	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
+	struct vgpu_err err = {};
+	int r;
+
+	switch (msg->type) {
+	case VGPU_CONTROL_CAPTURE:
+		vgpu_close(fd);
+		r = vgpu_gpu_capture(gpu, msg->head, &ret_reply->frame, ret_fd,
+				     &err);
+		break;
+	case VGPU_CONTROL_VIEW:
+		r = view(device, msg->head, fd, &err);
+		break;
+	default:
+		vgpu_close(fd);
+		r = vgpu_gpu_set_mode(gpu, msg->mode.head, msg->mode.width,
+				      msg->mode.height, &err);
+		break;
+	}
+	ret_reply->status = VGPU_MIN(r, 0);
+	if (r < 0)
+		snprintf(ret_reply->text, sizeof(ret_reply->text), "%.190s",
+			 err.text);
+}
+
+static const struct vgpu_link_ops link_ops = {
+	.status = fill_status,
+	.request = on_request,
+};
+
+static int check_start(const struct vgpu_control_start *start,
+		       struct vgpu_err *err)
+{
+	if (start->version != VGPU_CONTROL_VERSION)
+		return vgpu_err_set(err, -EPROTO, NULL,
+				    "the manager speaks version %u, this"
+				    " program version %u",
+				    start->version, VGPU_CONTROL_VERSION);
+	if (start->heads > VGPU_HEADS_MAX)
+		return vgpu_err_set(err, -EINVAL, NULL,
+				    "%u heads; at most %u can be had",
+				    start->heads, VGPU_HEADS_MAX);
+	if (start->max_width > VGPU_DIMENSION_MAX ||
+	    start->max_height > VGPU_DIMENSION_MAX ||
+	    (start->heads && (!start->max_width || !start->max_height)))
+		return vgpu_err_set(err, -EINVAL, NULL,
+				    "heads of %u x %u; at most %u x %u can be"
+				    " had",
+				    start->max_width, start->max_height,
+				    VGPU_DIMENSION_MAX, VGPU_DIMENSION_MAX);
+	return 0;
+}
+
+static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
+{
+	const struct vgpu_control_start *start = &device->config.start;
+	int state_fd = vgpu_slots_get(device->slots, VGPU_SLOT_STATE);
+	struct vgpu_vhost_config config = {
+		.virtio =
+			{
+				.gpu =
+					{
+						.heads = start->heads,
+						.max_width = start->max_width,
+						.max_height = start->max_height,
+					},
+				.framebuffer_bytes = start->framebuffer_bytes,
+			},
+		.host_visible_bytes = device->config.host_visible_bytes,
+	};
+	int r;
+
+	r = check_start(start, err);
+	if (r < 0)
+		return r;
+	if (state_fd < 0)
+		return vgpu_err_set(err, -EPROTO, NULL,
+				    "no state block was given");
+	r = vgpu_state_map(state_fd, vgpu_gpu_state_bytes(), &device->state, err);
+	if (r < 0)
+		return r;
+	r = vgpu_framebuffer_map(device->slots, start->segments,
+				 start->segment_bytes, start->framebuffer_bytes,
+				 &device->framebuffer, err);
+	if (r < 0)
+		return r;
+	config.virtio.framebuffer = device->framebuffer;
+	return vgpu_vhost_create(device->event, device->state, device->slots,
+				 &config, &vhost_ops, device, &device->vhost,
+				 err);
+}
+
+int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
+		       const struct vgpu_device_config *config, int control,
+		       struct vgpu_device **ret_device, struct vgpu_err *err)
+{
+	struct vgpu_device *device = calloc(1, sizeof(*device));
+	char text[VGPU_CONTROL_TEXT_MAX];
+	int r;
+
+	if (!device) {
+		vgpu_close(control);
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	}
+	device->event = event;
+	device->slots = slots;
+	device->config = *config;
+	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
+		device->viewer[i] = (struct viewer){device, i, -1, NULL};
+
+	/* First the link: what the rest changes in the slots must be told. */
+	if (control >= 0) {
+		r = vgpu_link_create(event, slots, control, &link_ops, device,
+				     &device->link);
+		if (r < 0) {
+			vgpu_err_set(err, r, NULL, "control socket: %s",
+				     strerror(-r));
+			goto fail;
+		}
+	}
+	r = bring_up(device, err);
+	if (r < 0)
+		goto fail;
+	vgpu_link_status_now(device->link);
+	if (device->state->generation) {
+		snprintf(text, sizeof(text), "device process %u goes on",
+			 device->state->generation);
+		vgpu_link_event(device->link, VGPU_EVENT_RESUMED, 0, text);
+	}
+	*ret_device = device;
+	return 0;
+fail:
+	vgpu_device_destroy(device);
+	return r;
+}
+
+void vgpu_device_destroy(struct vgpu_device *device)
+{
+	if (!device)
+		return;
+	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
+		drop_viewer(&device->viewer[i]);
+	vgpu_link_destroy(device->link);
+	vgpu_vhost_destroy(device->vhost);
+	vgpu_framebuffer_unmap(device->framebuffer,
+			       device->config.start.framebuffer_bytes);
+	vgpu_state_unmap(device->state);
+	free(device);
+}
+
+int vgpu_device_serve_one(struct vgpu_device *device, int fd)
+{
+	device->ends_with_front_end = true;
+	return vgpu_vhost_attach(device->vhost, fd);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpu-device: one virtual GPU, as a vhost-user back end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "device/control.h"
+#include "device/device.h"
+#include "device/harden.h"
+#include "device/options.h"
+#include "lib/util.h"
+
+/* The socket file that we made, to be removed at the end. */
+struct own_socket {
+	const char *path;
+	dev_t dev;
+	ino_t ino;
+};
+
+static void remove_own_socket(const struct own_socket *own)
+{
+	struct stat st;
+
+	/* Somebody may have put another one there. */
+	if (own->path && lstat(own->path, &st) == 0 && st.st_dev == own->dev &&
+	    st.st_ino == own->ino)
+		unlink(own->path);
+}
+
+/* Remove a socket file that nobody listens on any more. */
+static int remove_stale(const struct sockaddr_un *address, struct vgpu_err *err)
+{
+	vgpu_autoclose int fd = -1;
+	struct stat st;
+
+	if (lstat(address->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return vgpu_err_set(err, -EEXIST, NULL,
+				    "%s exists and is no socket; choose"
+				    " another path",
+				    address->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return vgpu_err_set(err, -errno, NULL, "no socket: %s",
+				    strerror(errno));
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	    errno != ECONNREFUSED)
+		return vgpu_err_set(err, -EADDRINUSE, NULL,
+				    "%s is in use by another process; choose"
+				    " another path",
+				    address->sun_path);
+	unlink(address->sun_path);
+	return 0;
+}
+
+static int listen_at(const char *path, int *ret_fd, struct own_socket *ret_own,
+		     struct vgpu_err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	vgpu_autoclose int fd = -1;
+	struct stat st;
+	int r;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return vgpu_err_set(err, -ENAMETOOLONG, NULL,
+				    "--socket-path: longer than %zu bytes;"
+				    " choose a shorter one",
+				    sizeof(address.sun_path) - 1);
+	strcpy(address.sun_path, path);
+	r = remove_stale(&address, err);
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return vgpu_err_set(err, -errno, NULL, "cannot bind %s: %s",
+				    path, strerror(errno));
+	if (lstat(path, &st) == 0)
+		*ret_own = (struct own_socket){path, st.st_dev, st.st_ino};
+	if (listen(fd, 4) < 0)
+		return vgpu_err_set(err, -errno, NULL, "cannot listen on %s: %s",
+				    path, strerror(errno));
+	*ret_fd = vgpu_steal_fd(&fd);
+	return 0;
+}
+
+/* --fd: *ret_listens says which kind of socket it is. */
+static int check_fd(int fd, bool *ret_listens, struct vgpu_err *err)
+{
+	int domain, type, listens;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 ||
+	    domain != AF_UNIX || type != SOCK_STREAM)
+		return vgpu_err_set(err, -EINVAL, NULL,
+				    "--fd: fd %d is not a unix stream socket",
+				    fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return vgpu_err_set(err, -errno, NULL, "--fd: %s",
+				    strerror(errno));
+	*ret_listens = listens;
+	return 0;
+}
+
+/* A file in memory of our own, as vgpud would have given us. */
+static int add_memory(struct vgpu_slots *slots, uint32_t slot, const char *name,
+		      uint64_t bytes, struct vgpu_err *err)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return vgpu_err_set(err, -errno, NULL, "no memory: %s",
+				    strerror(errno));
+	vgpu_slots_put(slots, slot, fd);
+	if (ftruncate(fd, (off_t)bytes) < 0)
+		return vgpu_err_set(err, -errno, NULL, "no memory: %s",
+				    strerror(errno));
+	return 0;
+}
+
+static int configure(const struct vgpu_options *options, struct vgpu_slots *slots,
+		     struct vgpu_control_start *start, struct vgpu_err *err)
+{
+	int r;
+
+	*start = (struct vgpu_control_start){
+		.version = VGPU_CONTROL_VERSION,
+		.heads = options->heads,
+		.max_width = options->max_width,
+		.max_height = options->max_height,
+		.segments = 1,
+		.segment_bytes = options->framebuffer_bytes,
+		.framebuffer_bytes = options->framebuffer_bytes,
+	};
+	snprintf(start->uuid, sizeof(start->uuid), "%s", options->uuid);
+	snprintf(start->name, sizeof(start->name), "%s", options->name);
+	r = add_memory(slots, VGPU_SLOT_STATE, "vgpu-state", 0, err);
+	if (r < 0)
+		return r;
+	return add_memory(slots, VGPU_SLOT_SEGMENT, "vgpu-framebuffer",
+			  options->framebuffer_bytes, err);
+}
+
+static int make_event(sd_event **ret_event)
+{
+	sd_event *event = NULL;
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r = sd_event_new(&event);
+	if (r >= 0) /* no handler: the event loop ends with status 0 */
+		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+	if (r < 0) {
+		sd_event_unref(event);
+		return r;
+	}
+	*ret_event = event;
+	return 0;
+}
+
+static int serve(const struct vgpu_options *options, sd_event *event,
+		 struct vgpu_slots *slots, struct own_socket *own,
+		 struct vgpu_err *err)
+{
+	struct vgpu_device_config config = {
+		.host_visible_bytes = options->host_visible_bytes,
+	};
+	struct vgpu_device *device = NULL;
+	bool listens = true;
+	int fd = options->fd;
+	int r;
+
+	if (options->control_fd >= 0) {
+		r = vgpu_link_begin(options->control_fd, slots, &config.start,
+				    err);
+	} else {
+		r = options->socket_path
+			    ? listen_at(options->socket_path, &fd, own, err)
+			    : check_fd(fd, &listens, err);
+		if (r >= 0 && listens)
+			vgpu_slots_put(slots, VGPU_SLOT_LISTEN, fd);
+		if (r >= 0)
+			r = configure(options, slots, &config.start, err);
+	}
+	if (r >= 0)
+		r = vgpu_device_create(event, slots, &config,
+				       options->control_fd, &device, err);
+	if (r < 0)
+		return r;
+	if (!listens)
+		r = vgpu_device_serve_one(device, fd);
+	if (r >= 0)
+		r = sd_event_loop(event);
+	vgpu_device_destroy(device);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct vgpu_options options;
+	struct own_socket own = {};
+	struct vgpu_slots *slots = NULL;
+	struct vgpu_err err = {};
+	sd_event *event = NULL;
+	int r;
+
+	r = vgpu_options_parse(argc, argv, &options);
+	if (r >= 0)
+		return r;
+	r = vgpu_harden(VGPU_MAX(options.fd, options.control_fd));
+	if (r >= 0)
+		r = make_event(&event);
+	if (r >= 0)
+		r = vgpu_slots_create(&slots);
+	if (r < 0)
+		vgpu_err_set(&err, r, NULL, "cannot begin: %s", strerror(-r));
+	else
+		r = serve(&options, event, slots, &own, &err);
+	if (r < 0)
+		fprintf(stderr, "vgpu-device: %s\n", err.text);
+	remove_own_socket(&own);
+	vgpu_slots_destroy(slots);
+	sd_event_unref(event);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of vgpu-device. */
+#ifndef VGPU_DEVICE_OPTIONS_H
+#define VGPU_DEVICE_OPTIONS_H
+
+#include <stdint.h>
+
+#include "lib/name.h"
+
+struct vgpu_options {
+	const char *socket_path; /* one of these three */
+	int fd;			 /* -1 if not given */
+	int control_fd;		 /* -1 if not given */
+	uint32_t heads;
+	uint32_t max_width;
+	uint32_t max_height;
+	uint64_t framebuffer_bytes;
+	uint64_t host_visible_bytes;
+	char uuid[VGPU_UUID_SIZE];
+	const char *name;
+};
+
+/*
+ * Returns -1 if the program shall go on, else its exit status: everything was
+ * said already.
+ */
+int vgpu_options_parse(int argc, char **argv, struct vgpu_options *ret_options);
+
+#endif

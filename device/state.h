@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making the state block, or taking one over. */
+#ifndef VGPU_DEVICE_STATE_H
+#define VGPU_DEVICE_STATE_H
+
+#include <stddef.h>
+
+#include "device/state_abi.h"
+#include "lib/err.h"
+
+/*
+ * Map the state block in @fd, which stays the caller's. An empty file, or one
+ * whose making was never finished, becomes a new block with room for
+ * @gpu_bytes of the gpu's; another is checked as if a stranger had written it.
+ * -EBADMSG with err if it makes no sense.
+ */
+int vgpu_state_map(int fd, size_t gpu_bytes, struct vgpu_state **ret_state,
+		   struct vgpu_err *err);
+void vgpu_state_unmap(struct vgpu_state *state); /* NULL is fine */
+
+/* The gpu's part. */
+void *vgpu_state_gpu(struct vgpu_state *state);
+
+#endif

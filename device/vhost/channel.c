@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The back-end channel: requests that the device makes of the front end. */
+#include "channel.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "device/vhost/abi.h"
+#include "lib/util.h"
+
+/* Requests without an answer; more are refused with -EAGAIN. */
+#define PENDING_MAX 64
+
+struct reply {
+	struct vhost_user_header header;
+	uint64_t status;
+} __attribute__((packed));
+
+struct pending {
+	uint32_t request;
+	vgpu_channel_done *done;
+	void *opaque;
+};
+
+struct vgpu_channel {
+	int socket;
+	bool has_replies;
+	bool is_dead;
+	sd_event_source *source;
+	/* The front end answers in order: a ring of those it owes us. */
+	struct pending pending[PENDING_MAX];
+	unsigned int first;
+	unsigned int n_pending;
+	char in[sizeof(struct reply)];
+	size_t n_in;
+};
+
+static void finish_first(struct vgpu_channel *channel, int status)
+{
+	struct pending pending = channel->pending[channel->first];
+
+	channel->first = (channel->first + 1) % PENDING_MAX;
+	channel->n_pending--;
+	pending.done(pending.opaque, status);
+}
+
+static void die(struct vgpu_channel *channel)
+{
+	channel->is_dead = true;
+	channel->source = sd_event_source_disable_unref(channel->source);
+	while (channel->n_pending)
+		finish_first(channel, -ECONNRESET);
+}
+
+/* False if the front end said something that is no answer. */
+static bool handle_reply(struct vgpu_channel *channel)
+{
+	struct reply reply;
+
+	memcpy(&reply, channel->in, sizeof(reply));
+	channel->n_in = 0;
+	if (reply.header.size != sizeof(reply.status) ||
+	    !(reply.header.flags & VHOST_USER_REPLY))
+		return false;
+	/* What a predecessor asked for is answered too. */
+	if (!channel->n_pending)
+		return true;
+	if (reply.header.request != channel->pending[channel->first].request)
+		return false;
+	finish_first(channel, reply.status ? -EIO : 0);
+	return true;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents,
+		       void *opaque)
+{
+	struct vgpu_channel *channel = opaque;
+	ssize_t n;
+
+	n = recv(channel->socket, channel->in + channel->n_in,
+		 sizeof(channel->in) - channel->n_in, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		die(channel);
+		return 0;
+	}
+	channel->n_in += (size_t)n;
+	if (channel->n_in == sizeof(channel->in) && !handle_reply(channel))
+		die(channel);
+	return 0;
+}
+
+int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
+			struct vgpu_channel **ret_channel)
+{
+	struct vgpu_channel *channel = calloc(1, sizeof(*channel));
+	int r;
+
+	if (!channel)
+		return -ENOMEM;
+	channel->socket = socket;
+	channel->has_replies = has_replies;
+	r = sd_event_add_io(event, &channel->source, socket, EPOLLIN,
+			    on_readable, channel);
+	if (r < 0) {
+		free(channel);
+		return r;
+	}
+	*ret_channel = channel;
+	return 0;
+}
+
+void vgpu_channel_destroy(struct vgpu_channel *channel)
+{
+	if (!channel)
+		return;
+	die(channel);
+	free(channel);
+}
+
+static int send_message(struct vgpu_channel *channel, uint32_t request,
+			uint32_t flags, const void *payload, uint32_t size,
+			int fd)
+{
+	struct vhost_user_header header = {
+		.request = request,
+		.flags = VHOST_USER_VERSION | flags,
+		.size = size,
+	};
+	struct iovec part[2] = {
+		{&header, sizeof(header)},
+		{(void *)payload, size},
+	};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	struct msghdr msg = {.msg_iov = part, .msg_iovlen = size ? 2 : 1};
+	struct cmsghdr *cmsg;
+
+	if (channel->is_dead)
+		return -ECONNRESET;
+	if (fd >= 0) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	/* A unix socket takes a message as small as this whole or not. */
+	if (sendmsg(channel->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int vgpu_channel_config_changed(struct vgpu_channel *channel)
+{
+	return send_message(channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0,
+			    NULL, 0, /* fd= */ -1);
+}
+
+static int send_mmap(struct vgpu_channel *channel, uint32_t request,
+		     const struct vhost_user_mmap *mmap, int fd,
+		     vgpu_channel_done *done, void *opaque)
+{
+	uint32_t flags = channel->has_replies ? VHOST_USER_NEED_REPLY : 0;
+	unsigned int last;
+	int r;
+
+	if (channel->n_pending == PENDING_MAX)
+		return -EAGAIN;
+	r = send_message(channel, request, flags, mmap, sizeof(*mmap), fd);
+	if (r < 0)
+		return r;
+	if (!channel->has_replies) {
+		done(opaque, 0);
+		return 0;
+	}
+	last = (channel->first + channel->n_pending++) % PENDING_MAX;
+	channel->pending[last] = (struct pending){request, done, opaque};
+	return 0;
+}
+
+int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,
+		     uint64_t fd_offset, uint64_t shm_offset, uint64_t bytes,
+		     bool is_writable, vgpu_channel_done *done, void *opaque)
+{
+	struct vhost_user_mmap mmap = {
+		.shmid = shmid,
+		.fd_offset = fd_offset,
+		.shm_offset = shm_offset,
+		.bytes = bytes,
+		.flags = is_writable ? VHOST_USER_MAP_WRITABLE : 0,
+	};
+
+	return send_mmap(channel, VHOST_USER_BACKEND_SHMEM_MAP, &mmap, fd, done,
+			 opaque);
+}
+
+int vgpu_channel_unmap(struct vgpu_channel *channel, uint8_t shmid,
+		       uint64_t shm_offset, uint64_t bytes,
+		       vgpu_channel_done *done, void *opaque)
+{
+	struct vhost_user_mmap mmap = {
+		.shmid = shmid,
+		.shm_offset = shm_offset,
+		.bytes = bytes,
+	};
+
+	return send_mmap(channel, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap,
+			 /* fd= */ -1, done, opaque);
+}

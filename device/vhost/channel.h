@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The back-end channel: requests that the device makes of the front end. */
+#ifndef VGPU_DEVICE_VHOST_CHANNEL_H
+#define VGPU_DEVICE_VHOST_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+struct vgpu_channel;
+
+/* The front end's answer to a map or unmap: 0, or -errno. */
+typedef void vgpu_channel_done(void *opaque, int status);
+
+/*
+ * @socket stays the caller's. With @has_replies (REPLY_ACK was negotiated)
+ * maps and unmaps are answered by the front end, else at once.
+ */
+int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
+			struct vgpu_channel **ret_channel);
+/* Requests not answered yet are done with -ECONNRESET. NULL is fine. */
+void vgpu_channel_destroy(struct vgpu_channel *channel);
+
+/* Returns 0, or -EAGAIN if the channel is full: try again later. */
+int vgpu_channel_config_changed(struct vgpu_channel *channel);
+
+/*
+ * Map [fd_offset, fd_offset + bytes) of @fd at @shm_offset of the shared
+ * memory region @shmid, or unmap exactly such a range. @done is called once,
+ * later or at once, if 0 was returned.
+ */
+int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,
+		     uint64_t fd_offset, uint64_t shm_offset, uint64_t bytes,
+		     bool is_writable, vgpu_channel_done *done, void *opaque);
+int vgpu_channel_unmap(struct vgpu_channel *channel, uint8_t shmid,
+		       uint64_t shm_offset, uint64_t bytes,
+		       vgpu_channel_done *done, void *opaque);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest memory as the front end tells it: SET_MEM_TABLE, ADD and REM_MEM_REG. */
+#include <string.h>
+
+#include "device/vhost/internal.h"
+#include "lib/util.h"
+
+static void forget_region(struct vgpu_vhost *vhost, uint32_t index)
+{
+	vgpu_state_commit(vhost->state->region[index].is_used, 0U);
+	vgpu_memory_remove(vgpu_virtio_memory(vhost->virtio), index);
+	vgpu_slots_drop(vhost->slots, VGPU_SLOT_MEMORY + index);
+}
+
+void vgpu_vhost_forget_memory(struct vgpu_vhost *vhost)
+{
+	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++)
+		forget_region(vhost, i);
+	vgpu_virtio_resolve(vhost->virtio);
+}
+
+static int map_region(struct vgpu_vhost *vhost, uint32_t index,
+		      const struct vgpu_state_region *region)
+{
+	struct vgpu_err err = {};
+	int r;
+
+	r = vgpu_memory_add(
+		vgpu_virtio_memory(vhost->virtio), index, region,
+		vgpu_slots_get(vhost->slots, VGPU_SLOT_MEMORY + index), &err);
+	if (r == -EINVAL)
+		return vgpu_vhost_violation(vhost, "%s", err.text);
+	return r;
+}
+
+/* Region @index becomes what fd number @from of the message holds. */
+static int add_region(struct vgpu_vhost *vhost, uint32_t index, uint32_t from,
+		      const struct vhost_user_region *wire)
+{
+	struct vgpu_state_region *region = &vhost->state->region[index];
+	int r;
+
+	r = vgpu_slots_copy(vhost->slots, VGPU_SLOT_MESSAGE + from,
+			    VGPU_SLOT_MEMORY + index);
+	if (r < 0)
+		return r;
+	region->guest_address = wire->guest_address;
+	region->bytes = wire->bytes;
+	region->user_address = wire->user_address;
+	region->file_offset = wire->mmap_offset;
+	r = map_region(vhost, index, region);
+	if (r < 0) {
+		vgpu_slots_drop(vhost->slots, VGPU_SLOT_MEMORY + index);
+		return r;
+	}
+	vgpu_state_commit(region->is_used, 1U);
+	return 0;
+}
+
+static void changed(struct vgpu_vhost *vhost)
+{
+	vgpu_virtio_resolve(vhost->virtio);
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
+		vgpu_virtio_run(vhost->virtio, i);
+}
+
+int vgpu_vhost_map_memory(struct vgpu_vhost *vhost)
+{
+	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++) {
+		const struct vgpu_state_region *region = &vhost->state->region[i];
+		int r;
+
+		if (!region->is_used)
+			continue;
+		r = map_region(vhost, i, region);
+		if (r < 0)
+			return r;
+	}
+	vgpu_virtio_resolve(vhost->virtio);
+	return 0;
+}
+
+int vgpu_vhost_set_mem_table(struct vgpu_vhost *vhost,
+			     struct vgpu_vhost_message *message)
+{
+	const struct vhost_user_memory *table = &message->memory;
+	uint32_t n = table->n_regions;
+
+	if (n > VHOST_USER_TABLE_MAX ||
+	    message->header.size != offsetof(struct vhost_user_memory, region) +
+					    n * sizeof(table->region[0]))
+		return vgpu_vhost_violation(vhost,
+					    "a memory table of %u regions"
+					    " in %u bytes",
+					    n, message->header.size);
+	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++)
+		forget_region(vhost, i);
+	for (uint32_t i = 0; i < n; i++) {
+		int r = add_region(vhost, i, i, &table->region[i]);
+
+		if (r < 0) {
+			vgpu_vhost_forget_memory(vhost);
+			return r;
+		}
+	}
+	changed(vhost);
+	return 0;
+}
+
+static bool is_same(const struct vgpu_state_region *region,
+		    const struct vhost_user_region *wire)
+{
+	return region->is_used && region->guest_address == wire->guest_address &&
+	       region->bytes == wire->bytes &&
+	       region->user_address == wire->user_address;
+}
+
+int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
+			   struct vgpu_vhost_message *message)
+{
+	const struct vhost_user_region *wire = &message->single_region.region;
+	int free = -1;
+	int r;
+
+	for (int i = VGPU_SLOT_MEMORY_MAX - 1; i >= 0; i--) {
+		/* A predecessor may have added it. */
+		if (is_same(&vhost->state->region[i], wire))
+			return 0;
+		if (!vhost->state->region[i].is_used)
+			free = i;
+	}
+	if (free < 0)
+		return vgpu_vhost_violation(vhost, "more than %u memory regions",
+					    VGPU_SLOT_MEMORY_MAX);
+	r = add_region(vhost, (uint32_t)free, 0, wire);
+	if (r < 0)
+		return r;
+	changed(vhost);
+	return 0;
+}
+
+int vgpu_vhost_rem_mem_reg(struct vgpu_vhost *vhost,
+			   struct vgpu_vhost_message *message)
+{
+	const struct vhost_user_region *wire = &message->single_region.region;
+
+	/* None is fine: a predecessor may have removed it. */
+	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++) {
+		if (!is_same(&vhost->state->region[i], wire))
+			continue;
+		forget_region(vhost, i);
+		changed(vhost);
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The vhost-user back end: one front end at a time, from a listening socket. */
+#include "vhost.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "device/vhost/internal.h"
+#include "lib/util.h"
+
+/* How long a front end that stops a queue waits for what is in flight. */
+#define DRAIN_US (5 * 1000 * 1000ULL)
+/* How soon to try again if the back-end channel is full. */
+#define CONFIG_RETRY_US (20 * 1000ULL)
+
+/* Let the front end go, and be as new for the next. */
+static void detach(struct vgpu_vhost *vhost)
+{
+	struct vgpu_state *state = vhost->state;
+
+	/* From here on a successor does the same. */
+	vgpu_state_commit(state->is_connected, 0U);
+	vhost->connection = sd_event_source_disable_unref(vhost->connection);
+	sd_event_source_set_enabled(vhost->step, SD_EVENT_OFF);
+	sd_event_source_set_enabled(vhost->drain_deadline, SD_EVENT_OFF);
+	sd_event_source_set_enabled(vhost->config_retry, SD_EVENT_OFF);
+	vgpu_channel_destroy(vhost->channel);
+	vhost->channel = NULL;
+
+	vgpu_virtio_reset(vhost->virtio);
+	vgpu_virtio_set_features(vhost->virtio, 0);
+	vgpu_vhost_forget_memory(vhost);
+	vgpu_vhost_forget_message(vhost);
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
+		state->queue[i].num = 0;
+		state->queue[i].is_addressed = 0;
+		vgpu_slots_drop(vhost->slots, VGPU_SLOT_KICK + i);
+		vgpu_slots_drop(vhost->slots, VGPU_SLOT_CALL + i);
+		vgpu_slots_drop(vhost->slots, VGPU_SLOT_ERROR + i);
+	}
+	vgpu_virtio_resolve(vhost->virtio);
+	state->features = 0;
+	state->protocol_features = 0;
+	state->has_config_changed = 0;
+	vgpu_slots_drop(vhost->slots, VGPU_SLOT_BACKEND_REQ);
+	vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
+}
+
+static void step(struct vgpu_vhost *vhost)
+{
+	bool was_blocked = vhost->is_blocked;
+	int r = vgpu_vhost_step(vhost);
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	/* Nobody is there who would hear the answer. */
+	if (r >= 0 && vhost->is_waiting && vhost->has_hung_up)
+		r = -ECONNRESET;
+	if (r < 0) {
+		if (r != -ECONNRESET) {
+			snprintf(text, sizeof(text), "vhost-user: %.180s",
+				 r == -EPROTO ? vhost->fault : strerror(-r));
+			vhost->ops->fault(vhost->opaque, text);
+		}
+		detach(vhost);
+		vhost->ops->link_changed(vhost->opaque);
+		return;
+	}
+	if (vhost->is_waiting &&
+	    sd_event_source_get_enabled(vhost->drain_deadline, NULL) == 0) {
+		sd_event_source_set_time_relative(vhost->drain_deadline,
+						  DRAIN_US);
+		sd_event_source_set_enabled(vhost->drain_deadline,
+					    SD_EVENT_ONESHOT);
+	}
+	/* This looks for an edge again, so never without need. */
+	if (vhost->is_blocked != was_blocked)
+		sd_event_source_set_io_events(
+			vhost->connection,
+			EPOLLIN | EPOLLRDHUP | EPOLLET |
+				(vhost->is_blocked ? EPOLLOUT : 0));
+}
+
+static int on_message(sd_event_source *source, int fd, uint32_t revents,
+		      void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	/*
+	 * Edge-triggered, or half a message would keep us busy. Whoever hangs
+	 * up can send no more: half a message will never be whole.
+	 */
+	if (revents & (EPOLLHUP | EPOLLRDHUP | EPOLLERR))
+		vhost->has_hung_up = true;
+	step(vhost);
+	return 0;
+}
+
+static int on_step(sd_event_source *source, void *opaque)
+{
+	step(opaque);
+	return 0;
+}
+
+static int on_drain_deadline(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	if (!vhost->is_waiting)
+		return 0;
+	vhost->ops->fault(vhost->opaque,
+			  "requests in flight were given up: their queue was"
+			  " to stop");
+	vgpu_virtio_abandon(vhost->virtio, vhost->draining);
+	step(vhost);
+	return 0;
+}
+
+static int attach(struct vgpu_vhost *vhost)
+{
+	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND);
+
+	vhost->has_hung_up = false;
+	return sd_event_add_io(vhost->event, &vhost->connection, fd,
+			       EPOLLIN | EPOLLRDHUP | EPOLLET, on_message, vhost);
+}
+
+int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd)
+{
+	int r;
+
+	vgpu_slots_put(vhost->slots, VGPU_SLOT_FRONTEND, fd);
+	r = attach(vhost);
+	if (r < 0) {
+		vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
+		return r;
+	}
+	vgpu_state_commit(vhost->state->is_connected, 1U);
+	vhost->ops->link_changed(vhost->opaque);
+	return 0;
+}
+
+static bool has_peer_gone(const struct vgpu_vhost *vhost)
+{
+	struct pollfd poll_fd = {
+		.fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND),
+		.events = POLLRDHUP,
+	};
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t revents,
+		      void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+	int connection = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (connection < 0)
+		return 0;
+	/* One machine may start at the moment when another has just ended. */
+	if (vgpu_vhost_is_attached(vhost) && has_peer_gone(vhost)) {
+		detach(vhost);
+		vhost->ops->link_changed(vhost->opaque);
+	}
+	if (vgpu_vhost_is_attached(vhost)) {
+		vgpu_close(connection);
+		vhost->ops->fault(vhost->opaque,
+				  "vhost-user: a second front end is refused");
+	} else if (vgpu_vhost_attach(vhost, connection) < 0) {
+		vhost->ops->fault(vhost->opaque,
+				  "vhost-user: a front end cannot be polled");
+	}
+	return 0;
+}
+
+static void send_config_changed(struct vgpu_vhost *vhost)
+{
+	int r;
+
+	if (!vhost->state->has_config_changed)
+		return;
+	r = vhost->channel ? vgpu_channel_config_changed(vhost->channel) : 0;
+	if (r == -EAGAIN) {
+		sd_event_source_set_time_relative(vhost->config_retry,
+						  CONFIG_RETRY_US);
+		sd_event_source_set_enabled(vhost->config_retry,
+					    SD_EVENT_ONESHOT);
+		return;
+	}
+	vgpu_state_commit(vhost->state->has_config_changed, 0U);
+}
+
+static int on_config_retry(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	send_config_changed(opaque);
+	return 0;
+}
+
+int vgpu_vhost_open_channel(struct vgpu_vhost *vhost)
+{
+	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ);
+	bool has_replies = vhost->state->protocol_features &
+			   1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+
+	return vgpu_channel_create(vhost->event, fd, has_replies,
+				   &vhost->channel);
+}
+
+static void virtio_fault(void *opaque, const char *text)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	vhost->ops->fault(vhost->opaque, text);
+}
+
+static void virtio_config_changed(void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	if (!(vhost->state->protocol_features &
+	      1ULL << VHOST_USER_PROTOCOL_F_CONFIG))
+		return;
+	vgpu_state_commit(vhost->state->has_config_changed, 1U);
+	send_config_changed(vhost);
+}
+
+static void virtio_status_changed(void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	vhost->ops->status_changed(vhost->opaque);
+}
+
+static void virtio_drained(void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	/* Not now: the device model is still in the middle of something. */
+	sd_event_source_set_enabled(vhost->step, SD_EVENT_ONESHOT);
+}
+
+static const struct vgpu_virtio_ops virtio_ops = {
+	.fault = virtio_fault,
+	.config_changed = virtio_config_changed,
+	.status_changed = virtio_status_changed,
+	.drained = virtio_drained,
+};
+
+/* Go on with the front end of a predecessor. */
+static int resume(struct vgpu_vhost *vhost)
+{
+	int r;
+
+	if (vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND) < 0)
+		return vgpu_vhost_violation(vhost, "its connection is lost");
+	if (vhost->state->features & ~(vgpu_virtio_features(vhost->virtio) |
+				       1ULL << VHOST_USER_F_PROTOCOL_FEATURES))
+		return vgpu_vhost_violation(
+			vhost, "features that this program does not have");
+	r = vgpu_vhost_map_memory(vhost);
+	if (r < 0)
+		return r;
+	vgpu_virtio_set_features(vhost->virtio, vhost->state->features);
+	r = vgpu_vhost_resume_message(vhost);
+	if (r < 0)
+		return r;
+	r = attach(vhost);
+	if (r >= 0 && vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ) >= 0)
+		r = vgpu_vhost_open_channel(vhost);
+	if (r < 0)
+		return r;
+	vgpu_virtio_resume(vhost->virtio);
+	/* The message first: it may be the one that gives the rings. */
+	step(vhost);
+	if (!vgpu_vhost_is_attached(vhost))
+		return 0;
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
+		vgpu_virtio_run(vhost->virtio, i);
+	send_config_changed(vhost);
+	return 0;
+}
+
+static int make_pipe(struct vgpu_vhost *vhost)
+{
+	int fd[2];
+
+	if (vgpu_slots_get(vhost->slots, VGPU_SLOT_PIPE_READ) >= 0 &&
+	    vgpu_slots_get(vhost->slots, VGPU_SLOT_PIPE_WRITE) >= 0)
+		return 0;
+	if (vhost->state->message.phase != VGPU_MESSAGE_NONE)
+		return -EBADMSG;
+	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0)
+		return -errno;
+	vgpu_slots_put(vhost->slots, VGPU_SLOT_PIPE_READ, fd[0]);
+	vgpu_slots_put(vhost->slots, VGPU_SLOT_PIPE_WRITE, fd[1]);
+	return 0;
+}
+
+static int add_sources(struct vgpu_vhost *vhost)
+{
+	int listening = vgpu_slots_get(vhost->slots, VGPU_SLOT_LISTEN);
+	int r;
+
+	r = sd_event_add_defer(vhost->event, &vhost->step, on_step, vhost);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(vhost->step, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(vhost->event, &vhost->drain_deadline,
+				      CLOCK_MONOTONIC, 0, 0, on_drain_deadline,
+				      vhost);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(vhost->drain_deadline,
+						SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(vhost->event, &vhost->config_retry,
+				      CLOCK_MONOTONIC, 0, 0, on_config_retry,
+				      vhost);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(vhost->config_retry,
+						SD_EVENT_OFF);
+	if (r >= 0 && listening >= 0)
+		r = sd_event_add_io(vhost->event, &vhost->listening, listening,
+				    EPOLLIN, on_connect, vhost);
+	return r;
+}
+
+int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
+		      struct vgpu_slots *slots,
+		      const struct vgpu_vhost_config *config,
+		      const struct vgpu_vhost_ops *ops, void *opaque,
+		      struct vgpu_vhost **ret_vhost, struct vgpu_err *err)
+{
+	struct vgpu_vhost *vhost = calloc(1, sizeof(*vhost));
+	int r;
+
+	if (!vhost)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	vhost->event = event;
+	vhost->state = state;
+	vhost->slots = slots;
+	vhost->host_visible_bytes = config->host_visible_bytes;
+	vhost->ops = ops;
+	vhost->opaque = opaque;
+	r = vgpu_virtio_create(event, state, slots, &config->virtio,
+			       &virtio_ops, vhost, &vhost->virtio, err);
+	if (r < 0)
+		goto fail;
+	r = make_pipe(vhost);
+	if (r >= 0)
+		r = add_sources(vhost);
+	if (r < 0) {
+		vgpu_err_set(err, r, NULL, "cannot listen: %s", strerror(-r));
+		goto fail;
+	}
+	if (state->is_connected) {
+		r = resume(vhost);
+		if (r < 0) {
+			vgpu_err_set(err, r, NULL,
+				     "cannot go on with the front end: %s",
+				     r == -EPROTO ? vhost->fault : strerror(-r));
+			goto fail;
+		}
+	} else {
+		/* A predecessor may have been killed while it did this. */
+		detach(vhost);
+	}
+	*ret_vhost = vhost;
+	return 0;
+fail:
+	vgpu_vhost_destroy(vhost);
+	return r;
+}
+
+void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
+{
+	if (!vhost)
+		return;
+	sd_event_source_disable_unref(vhost->listening);
+	sd_event_source_disable_unref(vhost->connection);
+	sd_event_source_disable_unref(vhost->step);
+	sd_event_source_disable_unref(vhost->drain_deadline);
+	sd_event_source_disable_unref(vhost->config_retry);
+	vgpu_channel_destroy(vhost->channel);
+	vgpu_virtio_destroy(vhost->virtio);
+	free(vhost);
+}
+
+bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost)
+{
+	return vhost->state->is_connected;
+}
+
+int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (!vgpu_vhost_is_attached(vhost) ||
+	    getsockopt(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND),
+		       SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return 0;
+	return peer.pid;
+}
+
+struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost)
+{
+	return vgpu_virtio_gpu(vhost->virtio);
+}

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The virtio device: queues on one side, the device model on the other. */
+#include "device.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_gpu.h>
+#include <linux/virtio_ring.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "device/state.h"
+#include "device/virtio/queue.h"
+#include "lib/util.h"
+
+#define TRANSPORT_FEATURES                                                     \
+	(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |    \
+	 1ULL << VIRTIO_RING_F_EVENT_IDX)
+/* Requests of one queue before the others, and the manager, get a turn. */
+#define BUDGET 64
+/* How often a queue without a kick fd is looked at. */
+#define POLL_US 1000
+/* Processes that may die on one request before it is refused. */
+#define DEATHS_MAX 2
+/* Requests kept for later ones; what a busy Linux guest has in flight. */
+#define FREE_MAX 16
+
+struct ring {
+	struct vgpu_queue queue;
+	struct vgpu_virtio *virtio;
+	sd_event_source *kick;
+	sd_event_source *poll;	/* in place of a kick fd */
+	sd_event_source *again; /* the budget was used up */
+	bool is_draining;
+	bool must_resume; /* a predecessor may have left something half done */
+};
+
+struct vgpu_virtio {
+	sd_event *event;
+	struct vgpu_state *state;
+	struct vgpu_slots *slots;
+	struct vgpu_memory *memory;
+	struct vgpu_gpu *gpu;
+	const struct vgpu_virtio_ops *ops;
+	void *opaque;
+	struct ring ring[VGPU_STATE_QUEUES];
+	struct vgpu_queue_request *free;
+	unsigned int n_free;
+	unsigned int n_busy; /* requests that point into guest memory */
+	bool is_in_batch;    /* the guest is told when the batch is over */
+};
+
+static const char *const queue_names[VGPU_STATE_QUEUES] = {
+	"control queue",
+	"cursor queue",
+};
+
+static struct vgpu_queue_request *take_request(struct vgpu_virtio *virtio)
+{
+	struct vgpu_queue_request *request = virtio->free;
+
+	if (request) {
+		virtio->free = request->next;
+		virtio->n_free--;
+	} else {
+		request = malloc(sizeof(*request));
+		if (!request)
+			return NULL;
+	}
+	virtio->n_busy++;
+	return request;
+}
+
+static void put_request(struct vgpu_virtio *virtio,
+			struct vgpu_queue_request *request)
+{
+	virtio->n_busy--;
+	if (!virtio->n_busy)
+		vgpu_memory_release(virtio->memory);
+	if (virtio->n_free < FREE_MAX) {
+		request->next = virtio->free;
+		virtio->free = request;
+		virtio->n_free++;
+	} else {
+		free(request);
+	}
+}
+
+static void signal_fd(const struct vgpu_virtio *virtio, uint32_t slot)
+{
+	static const uint64_t one = 1;
+	int fd = vgpu_slots_get(virtio->slots, slot);
+
+	/* A full counter is a signal too; another error has no remedy. */
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static uint32_t index_of(const struct ring *ring)
+{
+	return (uint32_t)(ring - ring->virtio->ring);
+}
+
+static void call(struct ring *ring)
+{
+	if (ring->queue.used && vgpu_queue_wants_call(&ring->queue))
+		signal_fd(ring->virtio, VGPU_SLOT_CALL + index_of(ring));
+}
+
+static void report(struct ring *ring, const char *fault)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s: %s", queue_names[index_of(ring)],
+		 fault);
+	ring->virtio->ops->fault(ring->virtio->opaque, text);
+}
+
+/* The guest broke a rule of the ring: it stands until it is reset. */
+static void break_ring(struct ring *ring, const char *fault)
+{
+	vgpu_state_commit(ring->queue.state->is_broken, 1U);
+	report(ring, fault);
+	signal_fd(ring->virtio, VGPU_SLOT_ERROR + index_of(ring));
+}
+
+/* What is in flight is forgotten: nobody waits for the answers any more. */
+static void forget(struct ring *ring)
+{
+	struct vgpu_state_queue *state = ring->queue.state;
+
+	ring->queue.life++;
+	ring->queue.in_flight = 0;
+	ring->is_draining = false;
+	vgpu_state_commit(state->completing, 0);
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUE_NUM; i++)
+		if (state->request[i])
+			vgpu_state_commit(state->request[i], 0);
+}
+
+static void finish(struct ring *ring, uint16_t head, uint32_t written)
+{
+	struct vgpu_virtio *virtio = ring->virtio;
+
+	vgpu_queue_answer(&ring->queue, head, written);
+	if (!virtio->is_in_batch)
+		call(ring);
+	if (ring->is_draining && !ring->queue.in_flight)
+		virtio->ops->drained(virtio->opaque);
+}
+
+static void gpu_complete(void *opaque, struct vgpu_gpu_request *gpu_request,
+			 size_t written)
+{
+	struct vgpu_virtio *virtio = opaque;
+	struct vgpu_queue_request *request =
+		vgpu_container_of(gpu_request, struct vgpu_queue_request, gpu);
+	struct ring *ring = vgpu_container_of(request->queue, struct ring, queue);
+	bool is_current = request->life == ring->queue.life;
+	uint16_t head = request->head;
+
+	assert(written <= gpu_request->writable_bytes);
+	put_request(virtio, request);
+	if (!is_current || ring->queue.state->is_broken)
+		return;
+	if (ring->queue.used)
+		finish(ring, head, (uint32_t)written);
+	else
+		break_ring(ring, "its memory went away while it was in use");
+}
+
+static void execute(struct ring *ring, struct vgpu_queue_request *request)
+{
+	struct vgpu_virtio *virtio = ring->virtio;
+	uint64_t *word = &ring->queue.state->request[request->head];
+	uint32_t life = request->life;
+
+	vgpu_state_commit(*word, (*word & ~0xfULL) | VGPU_REQUEST_EXECUTING);
+	if (index_of(ring) == 0)
+		vgpu_gpu_control(virtio->gpu, &request->gpu);
+	else
+		vgpu_gpu_cursor(virtio->gpu, &request->gpu);
+	/* Not answered yet: whoever dies from now on, it was not this one. */
+	if (ring->queue.life == life && (*word & 0xf) == VGPU_REQUEST_EXECUTING)
+		vgpu_state_commit(*word,
+				  (*word & ~0xfULL) | VGPU_REQUEST_WAITING);
+}
+
+/* Fetch and execute one request. False if there is none, or no more. */
+static bool run_one(struct ring *ring)
+{
+	struct vgpu_queue_request *request = take_request(ring->virtio);
+	const char *fault = NULL;
+	int r;
+
+	if (!request) {
+		break_ring(ring, "no memory for a request");
+		return false;
+	}
+	r = vgpu_queue_fetch(&ring->queue, request, &fault);
+	if (r > 0) {
+		execute(ring, request);
+		return true;
+	}
+	put_request(ring->virtio, request);
+	if (r < 0)
+		break_ring(ring, fault);
+	return false;
+}
+
+/* Answer the request at @head that nobody will execute. */
+static void refuse(struct ring *ring, uint16_t head)
+{
+	struct vgpu_queue_request *request = take_request(ring->virtio);
+	struct virtio_gpu_ctrl_hdr in = {}, out = {};
+	const char *fault;
+	size_t n = 0;
+
+	if (!request) {
+		break_ring(ring, "no memory for a request");
+		return;
+	}
+	if (vgpu_queue_fetch_again(&ring->queue, head, request, &fault) < 0) {
+		put_request(ring->virtio, request);
+		break_ring(ring, fault);
+		return;
+	}
+	for (unsigned int i = 0; i < request->gpu.n_readable; i++) {
+		const struct iovec *part = &request->gpu.readable[i];
+		size_t size = VGPU_MIN(part->iov_len, sizeof(in) - n);
+
+		memcpy((char *)&in + n, part->iov_base, size);
+		n += size;
+	}
+	out.type = htole32(VIRTIO_GPU_RESP_ERR_UNSPEC);
+	/* Whoever waits for the fence must not wait for ever. */
+	out.flags = in.flags & htole32(VIRTIO_GPU_FLAG_FENCE |
+				       VIRTIO_GPU_FLAG_INFO_RING_IDX);
+	out.fence_id = in.fence_id;
+	out.ctx_id = in.ctx_id;
+	out.ring_idx = in.ring_idx;
+	n = 0;
+	for (unsigned int i = 0; i < request->gpu.n_writable; i++) {
+		const struct iovec *part = &request->gpu.writable[i];
+		size_t size = VGPU_MIN(part->iov_len, sizeof(out) - n);
+
+		memcpy(part->iov_base, (char *)&out + n, size);
+		n += size;
+	}
+	put_request(ring->virtio, request);
+	finish(ring, head, n);
+}
+
+/* The oldest request in flight that was fetched after @after others. */
+static int oldest(const struct ring *ring, uint32_t *age)
+{
+	const struct vgpu_state_queue *state = ring->queue.state;
+	uint32_t best = 0;
+	int head = -1;
+
+	for (uint32_t i = 0; i < state->num; i++) {
+		uint64_t word = state->request[i];
+		uint32_t its = (uint32_t)state->fetched - (uint32_t)(word >> 32);
+
+		if (word && its < *age && its > best) {
+			best = its;
+			head = (int)i;
+		}
+	}
+	*age = best;
+	return head;
+}
+
+/* Execute again, in order, what a predecessor left in flight. */
+static void redo(struct ring *ring)
+{
+	struct vgpu_state_queue *state = ring->queue.state;
+	uint32_t age = UINT32_MAX;
+	int head;
+
+	while (!state->is_broken && (head = oldest(ring, &age)) >= 0) {
+		uint64_t word = state->request[head];
+		struct vgpu_queue_request *request;
+		const char *fault;
+
+		if (((word >> 4) & 0xf) >= DEATHS_MAX) {
+			report(ring, "a request that killed its device twice "
+				     "is refused");
+			refuse(ring, (uint16_t)head);
+			continue;
+		}
+		request = take_request(ring->virtio);
+		if (!request) {
+			break_ring(ring, "no memory for a request");
+			return;
+		}
+		if (vgpu_queue_fetch_again(&ring->queue, (uint16_t)head,
+					   request, &fault) < 0) {
+			put_request(ring->virtio, request);
+			break_ring(ring, fault);
+			return;
+		}
+		request->gpu.is_retry = (word & 0xf) == VGPU_REQUEST_WAITING;
+		execute(ring, request);
+	}
+}
+
+static void resume(struct ring *ring)
+{
+	struct vgpu_queue *queue = &ring->queue;
+
+	ring->must_resume = false;
+	vgpu_queue_recover(queue);
+	queue->notified = queue->state->answered;
+	/* The call for an answer may have died with its sender. */
+	queue->must_notify = true;
+	redo(ring);
+	call(ring);
+}
+
+static void run(struct ring *ring)
+{
+	struct vgpu_virtio *virtio = ring->virtio;
+	struct vgpu_queue *queue = &ring->queue;
+	unsigned int budget = BUDGET;
+
+	if (ring->must_resume && queue->used)
+		resume(ring);
+	if (!vgpu_queue_is_running(queue))
+		return;
+	virtio->is_in_batch = true;
+	vgpu_queue_quiet(queue);
+	do {
+		while (budget && run_one(ring))
+			budget--;
+	} while (budget && vgpu_queue_is_running(queue) &&
+		 vgpu_queue_listen(queue));
+	virtio->is_in_batch = false;
+	if (!budget)
+		sd_event_source_set_enabled(ring->again, SD_EVENT_ONESHOT);
+	call(ring);
+}
+
+static int on_kick(sd_event_source *source, int fd, uint32_t revents, void *opaque)
+{
+	/* Edge-triggered: nothing is read, which saves a system call. */
+	run(opaque);
+	return 0;
+}
+
+static int on_again(sd_event_source *source, void *opaque)
+{
+	run(opaque);
+	return 0;
+}
+
+static int on_poll(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	run(opaque);
+	sd_event_source_set_time_relative(source, POLL_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void *gpu_guest_range(void *opaque, uint64_t gpa, uint64_t len)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	return vgpu_memory_guest(virtio->memory, gpa, len);
+}
+
+static void gpu_config_changed(void *opaque)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	virtio->ops->config_changed(virtio->opaque);
+}
+
+static void gpu_guest_fault(void *opaque, const char *text)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	virtio->ops->fault(virtio->opaque, text);
+}
+
+static void gpu_status_changed(void *opaque)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	virtio->ops->status_changed(virtio->opaque);
+}
+
+static const struct vgpu_gpu_transport_ops gpu_ops = {
+	.guest_range = gpu_guest_range,
+	.complete = gpu_complete,
+	.config_changed = gpu_config_changed,
+	.guest_fault = gpu_guest_fault,
+	.status_changed = gpu_status_changed,
+};
+
+static int init_ring(struct vgpu_virtio *virtio, uint32_t index)
+{
+	struct ring *ring = &virtio->ring[index];
+	int r;
+
+	ring->virtio = virtio;
+	ring->queue.state = &virtio->state->queue[index];
+	ring->queue.memory = virtio->memory;
+	r = sd_event_add_defer(virtio->event, &ring->again, on_again, ring);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
+}
+
+int vgpu_virtio_create(sd_event *event, struct vgpu_state *state,
+		       struct vgpu_slots *slots,
+		       const struct vgpu_virtio_config *config,
+		       const struct vgpu_virtio_ops *ops, void *opaque,
+		       struct vgpu_virtio **ret_virtio, struct vgpu_err *err)
+{
+	struct vgpu_virtio *virtio = calloc(1, sizeof(*virtio));
+	int r;
+
+	if (!virtio)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	virtio->event = event;
+	virtio->state = state;
+	virtio->slots = slots;
+	virtio->ops = ops;
+	virtio->opaque = opaque;
+	r = vgpu_memory_create(&virtio->memory);
+	for (uint32_t i = 0; r >= 0 && i < VGPU_STATE_QUEUES; i++)
+		r = init_ring(virtio, i);
+	if (r < 0) {
+		vgpu_err_set(err, r, NULL, "cannot make the queues: %s",
+			     strerror(-r));
+		goto fail;
+	}
+	r = vgpu_gpu_create(&config->gpu, &gpu_ops, virtio,
+			    vgpu_state_gpu(state), config->framebuffer,
+			    config->framebuffer_bytes, &virtio->gpu, err);
+	if (r < 0)
+		goto fail;
+	*ret_virtio = virtio;
+	return 0;
+fail:
+	vgpu_virtio_destroy(virtio);
+	return r;
+}
+
+void vgpu_virtio_destroy(struct vgpu_virtio *virtio)
+{
+	if (!virtio)
+		return;
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
+		vgpu_virtio_unhook(virtio, i);
+		sd_event_source_unref(virtio->ring[i].again);
+	}
+	vgpu_gpu_destroy(virtio->gpu);
+	while (virtio->free) {
+		struct vgpu_queue_request *request = virtio->free;
+
+		virtio->free = request->next;
+		free(request);
+	}
+	vgpu_memory_destroy(virtio->memory);
+	free(virtio);
+}
+
+struct vgpu_gpu *vgpu_virtio_gpu(struct vgpu_virtio *virtio)
+{
+	return virtio->gpu;
+}
+
+struct vgpu_memory *vgpu_virtio_memory(struct vgpu_virtio *virtio)
+{
+	return virtio->memory;
+}
+
+uint64_t vgpu_virtio_features(const struct vgpu_virtio *virtio)
+{
+	return TRANSPORT_FEATURES | vgpu_gpu_features(virtio->gpu);
+}
+
+void vgpu_virtio_set_features(struct vgpu_virtio *virtio, uint64_t features)
+{
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
+		struct vgpu_queue *queue = &virtio->ring[i].queue;
+
+		queue->has_event_idx = features & 1ULL << VIRTIO_RING_F_EVENT_IDX;
+		queue->has_indirect =
+			features & 1ULL << VIRTIO_RING_F_INDIRECT_DESC;
+	}
+	vgpu_gpu_set_features(virtio->gpu,
+			      features & vgpu_gpu_features(virtio->gpu));
+}
+
+void vgpu_virtio_resolve(struct vgpu_virtio *virtio)
+{
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
+		vgpu_queue_resolve(&virtio->ring[i].queue);
+	if (!virtio->n_busy)
+		vgpu_memory_release(virtio->memory);
+}
+
+bool vgpu_virtio_is_resolved(const struct vgpu_virtio *virtio, uint32_t index)
+{
+	return virtio->ring[index].queue.used;
+}
+
+void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index)
+{
+	struct ring *ring = &virtio->ring[index];
+
+	ring->kick = sd_event_source_disable_unref(ring->kick);
+	ring->poll = sd_event_source_disable_unref(ring->poll);
+}
+
+static int hook(struct ring *ring)
+{
+	struct vgpu_virtio *virtio = ring->virtio;
+	int fd = vgpu_slots_get(virtio->slots, VGPU_SLOT_KICK + index_of(ring));
+
+	vgpu_virtio_unhook(virtio, index_of(ring));
+	if (fd >= 0)
+		return sd_event_add_io(virtio->event, &ring->kick, fd,
+				       EPOLLIN | EPOLLET, on_kick, ring);
+	return sd_event_add_time_relative(virtio->event, &ring->poll,
+					  CLOCK_MONOTONIC, POLL_US, 0, on_poll,
+					  ring);
+}
+
+int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index)
+{
+	struct ring *ring = &virtio->ring[index];
+	struct vgpu_queue *queue = &ring->queue;
+
+	if (!queue->used || hook(ring) < 0)
+		return -EINVAL;
+	if (!queue->state->is_started) {
+		queue->state->answered = le16toh(queue->used->idx);
+		queue->notified = queue->state->answered;
+		vgpu_state_commit(queue->state->is_started, 1U);
+	}
+	run(ring);
+	return 0;
+}
+
+int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
+{
+	struct ring *ring = &virtio->ring[index];
+	struct vgpu_state_queue *state = ring->queue.state;
+
+	if (ring->must_resume && ring->queue.used)
+		resume(ring);
+	vgpu_state_commit(state->is_started, 0U);
+	vgpu_virtio_unhook(virtio, index);
+	sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
+	if (state->is_broken || !ring->queue.used)
+		forget(ring);
+	if (ring->queue.in_flight) {
+		ring->is_draining = true;
+		return -EAGAIN;
+	}
+	ring->is_draining = false;
+	vgpu_state_commit(state->is_broken, 0U);
+	return 0;
+}
+
+void vgpu_virtio_abandon(struct vgpu_virtio *virtio, uint32_t index)
+{
+	struct ring *ring = &virtio->ring[index];
+	uint32_t age = UINT32_MAX;
+	int head;
+
+	/* What the device model still has will be of an older life. */
+	ring->queue.life++;
+	ring->is_draining = false;
+	while (!ring->queue.state->is_broken && ring->queue.used &&
+	       (head = oldest(ring, &age)) >= 0)
+		refuse(ring, (uint16_t)head);
+	forget(ring);
+}
+
+void vgpu_virtio_run(struct vgpu_virtio *virtio, uint32_t index)
+{
+	run(&virtio->ring[index]);
+}
+
+void vgpu_virtio_reset(struct vgpu_virtio *virtio)
+{
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
+		struct ring *ring = &virtio->ring[i];
+
+		vgpu_state_commit(ring->queue.state->is_started, 0U);
+		vgpu_virtio_unhook(virtio, i);
+		sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
+		forget(ring);
+		ring->queue.state->fetched = 0;
+		ring->queue.state->is_enabled = 0;
+		vgpu_state_commit(ring->queue.state->is_broken, 0U);
+	}
+	vgpu_gpu_reset(virtio->gpu);
+}
+
+void vgpu_virtio_resume(struct vgpu_virtio *virtio)
+{
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
+		struct ring *ring = &virtio->ring[i];
+
+		ring->must_resume = true;
+		if (ring->queue.state->is_started && hook(ring) < 0)
+			break_ring(ring, "a kick fd that cannot be polled");
+	}
+}

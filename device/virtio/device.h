@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The virtio device: queues on one side, the device model on the other. */
+#ifndef VGPU_DEVICE_VIRTIO_DEVICE_H
+#define VGPU_DEVICE_VIRTIO_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "device/gpu/gpu.h"
+#include "device/slots.h"
+#include "device/state_abi.h"
+#include "device/virtio/memory.h"
+#include "lib/err.h"
+
+struct vgpu_virtio;
+
+/* What the virtio device tells its owner. All are required. */
+struct vgpu_virtio_ops {
+	/* The guest broke a rule; @text says which. */
+	void (*fault)(void *opaque, const char *text);
+	void (*config_changed)(void *opaque);
+	void (*status_changed)(void *opaque);
+	/* A queue that vgpu_virtio_stop() waits for has no request left. */
+	void (*drained)(void *opaque);
+};
+
+struct vgpu_virtio_config {
+	struct vgpu_gpu_config gpu;
+	void *framebuffer;
+	uint64_t framebuffer_bytes;
+};
+
+/*
+ * A device on @state, with @slots' fds; all of them stay the caller's and
+ * outlive it. Nothing runs before vgpu_virtio_resume() or _start().
+ */
+int vgpu_virtio_create(sd_event *event, struct vgpu_state *state,
+		       struct vgpu_slots *slots,
+		       const struct vgpu_virtio_config *config,
+		       const struct vgpu_virtio_ops *ops, void *opaque,
+		       struct vgpu_virtio **ret_virtio, struct vgpu_err *err);
+void vgpu_virtio_destroy(struct vgpu_virtio *virtio); /* NULL is fine */
+
+struct vgpu_gpu *vgpu_virtio_gpu(struct vgpu_virtio *virtio);
+struct vgpu_memory *vgpu_virtio_memory(struct vgpu_virtio *virtio);
+
+uint64_t vgpu_virtio_features(const struct vgpu_virtio *virtio);
+void vgpu_virtio_set_features(struct vgpu_virtio *virtio, uint64_t features);
+
+/* Guest memory or the addresses of a ring changed: find the rings again. */
+void vgpu_virtio_resolve(struct vgpu_virtio *virtio);
+/* True if the ring of @index lies in guest memory, as a ring must. */
+bool vgpu_virtio_is_resolved(const struct vgpu_virtio *virtio, uint32_t index);
+
+/* The kick fd of a queue is about to be replaced: poll it no more. */
+void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index);
+/*
+ * Start queue @index, with the kick fd in its slot, or by polling if there is
+ * none. -EINVAL if its ring is not in guest memory or the fd cannot be polled.
+ */
+int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index);
+/*
+ * Stop queue @index. -EAGAIN if requests are still in flight: ops->drained()
+ * says when to try again.
+ */
+int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index);
+/* Answer with an error what is in flight in @index, a stopped queue. */
+void vgpu_virtio_abandon(struct vgpu_virtio *virtio, uint32_t index);
+/* Look at queue @index now: it was enabled, say. */
+void vgpu_virtio_run(struct vgpu_virtio *virtio, uint32_t index);
+
+/* All queues stopped, nothing in flight, the device model as new. */
+void vgpu_virtio_reset(struct vgpu_virtio *virtio);
+/*
+ * Go on where a predecessor was killed: each queue does when it is run next,
+ * which the caller sees to with vgpu_virtio_run().
+ */
+void vgpu_virtio_resume(struct vgpu_virtio *virtio);
+
+#endif

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `make demo` shows, inside the lab: two machines, two vGPUs."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from manager import Manager, ManagerError, SEGMENT_MIB
+from vm import Vm, VmError, accel_args
+
+SCRATCH = "/tmp/demo"
+OUT = "demo"
+VM_MIB = 1024
+SPARE_MIB = 1024  # for QEMU, the devices, and what runs here besides
+BOOT_SECONDS = 240
+SECOND_MONITOR = "1920x1080"
+
+# Largest first: pairs of types and the framebuffer that each takes.
+PAIRS = [(("4Q", 4096), ("2B", 2048)),
+         (("2Q", 2048), ("1B", 1024)),
+         (("1Q", 1024), ("1B", 1024))]
+NAMES = ("cad", "office")
+COLORS = ("204060", "602040")
+
+start = time.monotonic()
+
+
+def say(text):
+    print(f"demo: {time.monotonic() - start:3.0f} s  {text}", flush=True)
+
+
+def memory_mib():
+    """The memory that can be had: the machine's, or a control group's."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        words = dict(line.split(":", 1) for line in file)
+    available = int(words["MemAvailable"].split()[0]) // 1024
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
+            limit = int(file.read())
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as file:
+            limit -= int(file.read())
+        available = min(available, limit >> 20)
+    except (FileNotFoundError, ValueError):
+        pass
+    return available
+
+
+def choose_pair():
+    """The largest types that fit into memory, saying so if they are smaller."""
+    have = memory_mib()
+    for pair in PAIRS:
+        need = sum(mib for _, mib in pair) + 2 * VM_MIB + SPARE_MIB
+        if need <= have:
+            if pair != PAIRS[0]:
+                say(f"{have} MiB of memory are free: too few for "
+                    f"{PAIRS[0][0][0]} and {PAIRS[0][1][0]}, so it is "
+                    f"{pair[0][0]} and {pair[1][0]}")
+            return pair
+    raise ManagerError(f"the demo needs {need} MiB of free memory, and there "
+                       f"are {have}: end something, or add memory")
+
+
+def plugged_heads(manager, name):
+    return [head for head in manager.vgpu(name)["heads"]
+            if head["preferredWidth"]]
+
+
+def create(manager, name, type_name):
+    """A vGPU, with a second monitor plugged in where it is a workstation's."""
+    manager.ctl("create", "--type", type_name, "--name", name)
+    if type_name.endswith("Q"):
+        manager.ctl("mode", name, SECOND_MONITOR, "--head", "1")
+
+
+def save_pictures(manager, name, color):
+    """A PNG of each head that is plugged in; returns their paths."""
+    paths = []
+    for head in plugged_heads(manager, name):
+        number = head["head"]
+        frame = manager.wait_desktop(name, color, number)
+        preferred = (head["preferredWidth"], head["preferredHeight"])
+        if (frame.width, frame.height) != preferred:
+            raise ManagerError(
+                f"{name} head {number} is {frame.width}x{frame.height}, not "
+                f"{preferred[0]}x{preferred[1]}")
+        path = f"{OUT}/{name}-head{number}.png"
+        manager.ctl("screenshot", name, path, "--head", str(number))
+        paths.append(path)
+    return paths
+
+
+def print_table(manager, pictures):
+    rows = [("VGPU", "TYPE", "FRAMEBUFFER", "HEADS", "RESOLUTION", "STATE",
+             "SCREENSHOT")]
+    for name, paths in pictures.items():
+        vgpu = manager.vgpu(name)
+        shown = [h for h in vgpu["heads"] if h["width"]]
+        for row, (head, path) in enumerate(zip(shown, paths, strict=True)):
+            size = f"{head['width']}x{head['height']}"
+            rows.append((name, vgpu["type"], f"{vgpu['framebufferMib']} MiB",
+                         f"{len(shown)} of {len(vgpu['heads'])}", size,
+                         vgpu["state"], path)
+                        if row == 0 else ("", "", "", "", size, "", path))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    print()
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width
+                        in zip(row, widths)).rstrip())
+    print(flush=True)
+
+
+def keep(manager):
+    print("The machines run on until you leave this shell. Try:\n"
+          "  vgpuctl list\n  vgpuctl top\n"
+          f"  vgpuctl mode {NAMES[0]} 1920x1080 --head 2\n"
+          f"  vgpuctl screenshot {NAMES[0]} demo/now.png\n", flush=True)
+    subprocess.call(["bash", "--norc", "-i"],
+                    env={**os.environ, "VGPU_SOCKET": manager.socket,
+                         "PS1": "demo$ "})
+
+
+def show(manager, pair):
+    machines = []
+    try:
+        for name, color, (type_name, _) in zip(NAMES, COLORS, pair):
+            create(manager, name, type_name)
+            machine = Vm(name, SCRATCH, manager.qemu_args(name), color=color,
+                         title=f"{name}:_a_{type_name}_vGPU",
+                         memory_mib=VM_MIB)
+            machines.append(machine)
+            machine.start()
+            say(f"{name} has a {type_name} and boots")
+        pictures = {}
+        for machine in machines:
+            heads = machine.wait_desktop(BOOT_SECONDS)
+            say(f"{machine.name} has started its desktop on "
+                f"{heads} head{'s'[:heads != 1]}")
+        for machine in machines:
+            pictures[machine.name] = save_pictures(
+                manager, machine.name, machine.color)
+            say(f"{machine.name}: {', '.join(pictures[machine.name])}")
+        print_table(manager, pictures)
+        if os.environ.get("VGPU_KEEP"):
+            keep(manager)
+    finally:
+        for machine in machines:
+            machine.kill()
+
+
+def save_logs():
+    """The logs, before the lab's /tmp goes; returns where they are."""
+    logs = f"{OUT}/logs"
+    for folder, _, names in os.walk(SCRATCH):
+        for name in names:
+            if name.endswith(".log"):
+                os.makedirs(logs, exist_ok=True)
+                flat = os.path.relpath(os.path.join(folder, name), SCRATCH)
+                shutil.copyfile(os.path.join(folder, name),
+                                f"{logs}/{flat.replace('/', '-')}")
+    return logs
+
+
+def main():
+    shutil.rmtree(OUT, ignore_errors=True)
+    os.makedirs(OUT)
+    try:
+        pair = choose_pair()
+        framebuffer_mib = sum(mib for _, mib in pair)
+        assert framebuffer_mib % SEGMENT_MIB == 0
+        with Manager(SCRATCH, framebuffer_mib) as manager:
+            accel = accel_args()[1].split(",")[0]
+            say(f"vgpud runs, with {framebuffer_mib} MiB of framebuffer; "
+                f"the machines use {accel.upper()}")
+            show(manager, pair)
+    except (OSError, ManagerError, VmError, KeyboardInterrupt) as error:
+        text = "interrupted" if isinstance(error, KeyboardInterrupt) else error
+        say(f"failed: {text}; all logs: {save_logs()}/")
+        return 1
+    say("done, all taken down")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

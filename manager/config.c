@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The manager's configuration file. */
+#include "config.h"
+
+#include <ini.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/util.h"
+#include "log.h"
+#include "memory.h"
+
+/* Without a configuration: a third of the memory, but no more than this. */
+#define DEFAULT_MIB_MAX 8192
+/* Far above any machine; keeps sums of bytes within 64 bits. */
+#define FRAMEBUFFER_MIB_MAX (64ULL * 1024 * 1024)
+
+struct parse {
+	struct vgpu_config *config;
+	char problem[160];
+	int line;
+};
+
+static int parse_mib(struct parse *parse, const char *name, const char *value,
+		     uint64_t *ret)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+	unsigned long long number;
+	char *end;
+
+	errno = 0;
+	number = strtoull(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno ||
+	    number > FRAMEBUFFER_MIB_MAX) {
+		snprintf(parse->problem, sizeof(parse->problem),
+			 "%s is a number of MiB from 0 to %llu, not '%s'", name,
+			 FRAMEBUFFER_MIB_MAX, vgpu_quote(quoted, value));
+		return 0;
+	}
+	*ret = number;
+	return 1;
+}
+
+static int on_entry(void *user, const char *section, const char *name,
+		    const char *value)
+{
+	struct parse *parse = user;
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (strcmp(section, "embedded") == 0) {
+		if (strcmp(name, "framebuffer_mib") == 0)
+			return parse_mib(parse, name, value,
+					 &parse->config->embedded_mib);
+		if (strcmp(name, "host_reserve_mib") == 0)
+			return parse_mib(parse, name, value,
+					 &parse->config->embedded_reserve_mib);
+	}
+	if (!parse->problem[0])
+		snprintf(parse->problem, sizeof(parse->problem),
+			 "there is no setting of the name '%s' in section [%s]",
+			 vgpu_quote(quoted, name),
+			 strcmp(section, "embedded") == 0 ? section : "?");
+	return 0;
+}
+
+static void set_defaults(struct vgpu_config *config)
+{
+	uint64_t third = vgpu_memory_total() / VGPU_MIB / 3;
+
+	*config = (struct vgpu_config){
+		.embedded_mib = VGPU_MIN(third, DEFAULT_MIB_MAX),
+	};
+}
+
+int vgpu_config_load(const char *path, struct vgpu_config *ret_config,
+		     struct vgpu_err *err)
+{
+	const char *name = path ? path : VGPU_CONFIG_PATH;
+	vgpu_autofclose FILE *file = NULL;
+	struct vgpu_config config;
+	struct parse parse = {.config = &config};
+	int r;
+
+	set_defaults(&config);
+	file = fopen(name, "re");
+	if (!file && !path && errno == ENOENT) {
+		*ret_config = config;
+		return 0;
+	}
+	if (!file)
+		return vgpu_err_set(err, -errno, "Internal",
+				    "%s cannot be read: %s", name,
+				    strerror(errno));
+
+	r = ini_parse_file(file, on_entry, &parse);
+	if (r != 0)
+		return vgpu_err_set(err, -EINVAL, "Internal", "%s, line %d: %s",
+				    name, VGPU_MAX(r, 0),
+				    parse.problem[0] ? parse.problem : "not INI");
+	if (config.embedded_reserve_mib > config.embedded_mib)
+		return vgpu_err_set(
+			err, -EINVAL, "Internal",
+			"%s: host_reserve_mib is more than framebuffer_mib",
+			name);
+	*ret_config = config;
+	return 0;
+}

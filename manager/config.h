@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The manager's configuration file. */
+#ifndef VGPU_MANAGER_CONFIG_H
+#define VGPU_MANAGER_CONFIG_H
+
+#include <stdint.h>
+
+#include "lib/err.h"
+
+#define VGPU_CONFIG_PATH "/etc/vgpu/vgpud.conf"
+
+/*
+ * INI:
+ *	[embedded]
+ *	framebuffer_mib = 4096     the embedded GPU's framebuffer; 0: it has
+ *none host_reserve_mib = 0       of it what no vGPU gets
+ */
+struct vgpu_config {
+	uint64_t embedded_mib;
+	uint64_t embedded_reserve_mib;
+};
+
+/*
+ * Read @path over the defaults; NULL is VGPU_CONFIG_PATH, which need not
+ * exist. Says file, line and reason where it fails.
+ */
+int vgpu_config_load(const char *path, struct vgpu_config *ret_config,
+		     struct vgpu_err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The fds of one vGPU by slot: what a successor of its device would need. */
+#ifndef VGPU_MANAGER_FD_STORE_H
+#define VGPU_MANAGER_FD_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vgpu_fd_store {
+	struct vgpu_fd_entry {
+		uint32_t slot;
+		int fd;
+	} *entries;
+	size_t count;
+	size_t allocated;
+};
+
+bool vgpu_fd_store_is_slot(uint32_t slot); /* one of the contract's */
+
+/*
+ * Keep @fd as @slot, closing what was there; takes @fd even where it fails
+ * (-EINVAL for no slot, -ENOMEM).
+ */
+int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd);
+void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot);
+/* The fd of @slot, still the store's, or -1. */
+int vgpu_fd_store_get(const struct vgpu_fd_store *store, uint32_t slot);
+
+/* Take the segments out, @n at most, into @ret_fds. Returns how many. */
+size_t vgpu_fd_store_take_segments(struct vgpu_fd_store *store, int *ret_fds,
+				   size_t n);
+size_t vgpu_fd_store_count_segments(const struct vgpu_fd_store *store);
+/* Close all that are no segments. */
+void vgpu_fd_store_keep_segments(struct vgpu_fd_store *store);
+void vgpu_fd_store_finish(struct vgpu_fd_store *store);
+
+#endif

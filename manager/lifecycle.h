@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What happens to a vGPU between its creation and its end. */
+#ifndef VGPU_MANAGER_LIFECYCLE_H
+#define VGPU_MANAGER_LIFECYCLE_H
+
+#include "instance.h"
+
+/*
+ * Bring a defined vGPU to life: take its framebuffer if that is there (else it
+ * is tried again when memory comes), and start its device.
+ */
+void vgpu_lifecycle_begin(struct vgpu_instance *instance);
+/*
+ * Take over the process that an earlier vgpud started for it. Returns -ENOENT
+ * if none runs.
+ */
+int vgpu_lifecycle_adopt(struct vgpu_instance *instance);
+/* It cannot be used. No process of it runs; its fds and VNC servers end. */
+__attribute__((format(printf, 2, 3))) void
+vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...);
+/*
+ * End it for good: process, sockets, definition, framebuffer. Answers
+ * create_link or destroy_link at its end; the instance is freed, perhaps
+ * before this returns.
+ */
+void vgpu_lifecycle_stop(struct vgpu_instance *instance);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a new device process begins with: its sockets and its state block. */
+#ifndef VGPU_MANAGER_LISTEN_H
+#define VGPU_MANAGER_LISTEN_H
+
+#include "fd_store.h"
+#include "lib/err.h"
+#include "paths.h"
+
+/*
+ * Make the vGPU's folder, its two listening sockets and an empty state block,
+ * and put their fds into @store. Old sockets are replaced.
+ */
+int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
+			struct vgpu_fd_store *store, struct vgpu_err *err);
+
+#endif

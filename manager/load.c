@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bringing back the vGPUs that are defined. */
+#include <dirent.h>
+#include <string.h>
+
+#include "capacity.h"
+#include "create.h"
+#include "lib/util.h"
+#include "lifecycle.h"
+#include "log.h"
+
+static int load_one(struct vgpu_manager *manager, const char *uuid)
+{
+	struct vgpu_definition definition;
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	int r;
+
+	r = vgpu_store_load(&manager->paths, uuid, &definition, &err);
+	instance = vgpu_instance_create(manager, &definition);
+	if (!instance)
+		return -ENOMEM;
+	if (r < 0) {
+		vgpu_lifecycle_fail(instance, "%s", err.text);
+	} else if (!instance->gpu || !instance->gpu->ops) {
+		vgpu_lifecycle_fail(instance, "its GPU %s is %s", definition.gpu,
+				    instance->gpu ? instance->gpu->unusable
+						  : "gone");
+	} else if (vgpu_capacity_is_free(manager, instance->gpu,
+					 &definition.place)) {
+		instance->is_placed = true;
+	}
+	return 0;
+}
+
+/*
+ * Its place is taken or beyond the end: the framebuffer became smaller, or the
+ * file was edited. It gets another one if there is room.
+ */
+static void place_again(struct vgpu_instance *instance)
+{
+	struct vgpu_definition *d = &instance->definition;
+	struct vgpu_extent place;
+	struct vgpu_err err = {};
+
+	if (vgpu_capacity_place(instance->manager, instance->gpu, &d->type,
+				&place, &err) < 0) {
+		vgpu_lifecycle_fail(instance, "its framebuffer has no room: %s",
+				    err.text);
+		return;
+	}
+	d->place = place;
+	instance->is_placed = true;
+	if (vgpu_store_save(&instance->manager->paths, d, &err) < 0)
+		vgpu_log("%s: %s", d->uuid, err.text);
+}
+
+static void bring_back(struct vgpu_instance *instance)
+{
+	/* A running device serves its VM on, whatever became of its type. */
+	if (vgpu_lifecycle_adopt(instance) == 0)
+		return;
+	if (!vgpu_types_find(instance->manager->catalogue.types,
+			     instance->definition.type.name)) {
+		instance->lacks_type = true;
+		vgpu_lifecycle_fail(
+			instance,
+			"its type %s is no longer in %s: put it back there, or destroy the vGPU",
+			instance->definition.type.name,
+			instance->manager->catalogue.file);
+		return;
+	}
+	vgpu_lifecycle_begin(instance);
+}
+
+/* Folders of vGPUs that have no definition. */
+static void clean_runtime(struct vgpu_manager *manager)
+{
+	struct vgpu_process process = VGPU_PROCESS_NONE;
+	char path[VGPU_SOCKET_PATH_SIZE];
+	struct dirent *entry;
+	DIR *folder = opendir(manager->paths.runtime);
+
+	while (folder && (entry = readdir(folder))) {
+		const char *uuid = entry->d_name;
+
+		if (!vgpu_uuid_has_form(uuid) ||
+		    vgpu_instance_find(manager, uuid, NULL))
+			continue;
+		vgpu_paths_instance(&manager->paths, uuid, "device.pid", path);
+		if (vgpu_process_recall(path, &process) == 0) {
+			vgpu_events_add(
+				&manager->events, "manager", uuid, NULL,
+				"its device process %d runs and it has no definition: left alone",
+				process.pid);
+			vgpu_process_finish(&process);
+		} else {
+			vgpu_paths_remove_instance(&manager->paths, uuid);
+		}
+	}
+	if (folder)
+		closedir(folder);
+}
+
+int vgpu_load(struct vgpu_manager *manager)
+{
+	vgpu_autofree char(*uuids)[VGPU_UUID_SIZE] = NULL;
+	struct vgpu_instance *instance;
+	size_t count;
+	int r;
+
+	r = vgpu_store_list(&manager->paths, &uuids, &count);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = load_one(manager, uuids[i]);
+	if (r < 0)
+		return r;
+
+	/* First who has a place, then who seeks one. */
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (instance->phase == VGPU_PHASE_DEFINED && !instance->is_placed)
+		place_again(instance);
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (instance->phase == VGPU_PHASE_DEFINED)
+		bring_back(instance);
+	clean_runtime(manager);
+	return 0;
+}
+
+void vgpu_load_retry(struct vgpu_manager *manager)
+{
+	struct vgpu_instance *instance;
+
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	{
+		if (instance->phase != VGPU_PHASE_FAILED ||
+		    !instance->lacks_type ||
+		    !vgpu_types_find(manager->catalogue.types,
+				     instance->definition.type.name))
+			continue;
+		instance->lacks_type = false;
+		if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) == 0)
+			vgpu_lifecycle_begin(instance);
+	}
+}

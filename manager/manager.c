@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The manager: all that vgpud has, in one place. */
+#include "manager.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "capacity.h"
+#include "create.h"
+#include "embedded.h"
+#include "instance.h"
+#include "lib/util.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "methods.h"
+#include "vnc.h"
+
+static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
+{
+	char problem[VGPU_ERR_TEXT_MAX];
+	int r;
+
+	r = vgpu_inventory_init(&manager->inventory, problem);
+	if (r >= 0)
+		r = vgpu_embedded_init(&manager->inventory.gpus[0],
+				       manager->event, &manager->config,
+				       vgpu_manager_on_memory, manager);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "the embedded GPU cannot be set up: %s",
+				    strerror(-r));
+	if (problem[0])
+		vgpu_events_add(&manager->events, "manager", NULL, NULL,
+				"the GPUs could not be found: %s", problem);
+	return 0;
+}
+
+static int init_all(struct vgpu_manager *manager,
+		    const struct vgpu_manager_options *options,
+		    struct vgpu_err *err)
+{
+	int r;
+
+	r = vgpu_config_load(options->config, &manager->config, err);
+	if (r < 0)
+		return r;
+	r = vgpu_paths_open(&manager->paths, options->state, options->runtime,
+			    err);
+	if (r < 0)
+		return r;
+	r = vgpu_catalogue_init(&manager->catalogue, options->types,
+				manager->paths.types, err);
+	if (r < 0)
+		return r;
+	if (manager->catalogue.problem[0])
+		vgpu_events_add(&manager->events, "types", NULL, NULL, "%s",
+				manager->catalogue.problem);
+	return init_gpus(manager, err);
+}
+
+int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
+		      const struct vgpu_manager_options *options,
+		      struct vgpu_err *err)
+{
+	int r;
+
+	*manager = (struct vgpu_manager){
+		.event = sd_event_ref(event),
+		.paths = {.state_lock = -1, .runtime_lock = -1},
+	};
+	vgpu_events_init(&manager->events);
+	TAILQ_INIT(&manager->instances);
+	TAILQ_INIT(&manager->ending_vncs);
+	r = init_all(manager, options, err);
+	if (r < 0)
+		vgpu_manager_finish(manager);
+	return r;
+}
+
+static int serve(struct vgpu_manager *manager)
+{
+	int r;
+
+	r = vgpu_methods_listen(manager);
+	if (r < 0) {
+		vgpu_log("%s cannot be listened on: %s", manager->paths.socket,
+			 strerror(-r));
+		sd_event_exit(manager->event, 1);
+		return r;
+	}
+	sd_notify(0, "READY=1");
+	vgpu_events_add(&manager->events, "manager", NULL, NULL,
+			"vgpud " VGPU_VERSION " serves on %s",
+			manager->paths.socket);
+	vgpu_manager_on_change(manager);
+	return 0;
+}
+
+/* Not before it can say of every vGPU how it is. */
+static int serve_if_ready(struct vgpu_manager *manager)
+{
+	struct vgpu_instance *instance;
+
+	if (manager->server || manager->is_ending)
+		return 0;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (instance->phase == VGPU_PHASE_ADOPTING)
+		return 0;
+	return serve(manager);
+}
+
+void vgpu_manager_on_adopted(struct vgpu_manager *manager)
+{
+	serve_if_ready(manager);
+}
+
+int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
+{
+	int r;
+
+	r = vgpu_load(manager);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "the definitions in %s cannot be read: %s",
+				    manager->paths.vgpus, strerror(-r));
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		r = gpu->ops ? gpu->ops->start(gpu) : 0;
+		if (r < 0)
+			return vgpu_err_set(err, r, "Internal",
+					    "no thread for %s: %s", gpu->id,
+					    strerror(-r));
+	}
+	r = serve_if_ready(manager);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal", "it cannot serve");
+	return 0;
+}
+
+void vgpu_manager_finish(struct vgpu_manager *manager)
+{
+	manager->is_ending = true;
+	if (manager->server) {
+		unlink(manager->paths.socket);
+		sd_varlink_server_shutdown(manager->server);
+		manager->server = sd_varlink_server_unref(manager->server);
+	}
+	while (!TAILQ_EMPTY(&manager->instances))
+		vgpu_instance_destroy(TAILQ_FIRST(&manager->instances));
+	vgpu_vnc_forget_ending(manager);
+	vgpu_events_finish(&manager->events);
+	vgpu_inventory_finish(&manager->inventory);
+	vgpu_catalogue_finish(&manager->catalogue);
+	vgpu_paths_finish(&manager->paths);
+	manager->event = sd_event_unref(manager->event);
+}
+
+void vgpu_manager_reload(struct vgpu_manager *manager)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)now.tv_sec * 1000000 +
+			   (unsigned long long)now.tv_nsec / 1000);
+	if (vgpu_catalogue_reload(&manager->catalogue) < 0)
+		vgpu_events_add(&manager->events, "types", NULL, NULL, "%s",
+				manager->catalogue.problem);
+	else
+		vgpu_events_add(&manager->events, "types", NULL, NULL,
+				"%zu types were read from %s",
+				vgpu_types_count(manager->catalogue.types),
+				manager->catalogue.file);
+	vgpu_load_retry(manager);
+	sd_notify(0, "READY=1");
+	vgpu_manager_on_change(manager);
+}
+
+static void report_shortage(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
+{
+	bool is_short = gpu->ops->is_short(gpu);
+
+	if (is_short == gpu->was_short)
+		return;
+	gpu->was_short = is_short;
+	vgpu_events_add(
+		&manager->events, "manager", NULL, NULL,
+		is_short ? "the machine is short of memory: %s has %llu MiB of framebuffer ready, more is tried every 5 s"
+			 : "there is memory again: %s has %llu MiB of framebuffer ready",
+		gpu->id, gpu->ops->ready(gpu) / VGPU_MIB);
+}
+
+void vgpu_manager_on_memory(void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_instance *instance, *next;
+
+	for (instance = TAILQ_FIRST(&manager->instances); instance;
+	     instance = next) {
+		next = TAILQ_NEXT(instance, entry);
+		vgpu_lifecycle_begin(instance);
+	}
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		if (!gpu->ops)
+			continue;
+		report_shortage(manager, gpu);
+		if (gpu->was_short)
+			vgpu_create_fail_waiting(manager, gpu);
+	}
+}
+
+void vgpu_manager_on_change(struct vgpu_manager *manager)
+{
+	struct vgpu_gpu *embedded = &manager->inventory.gpus[0];
+	struct vgpu_instance *instance;
+	unsigned int n = 0, attached = 0;
+
+	if (!manager->server)
+		return;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	{
+		n++;
+		attached += vgpu_instance_is_attached(instance);
+	}
+	sd_notifyf(0, "STATUS=%u vGPUs, %u of them in use, %llu MiB free", n,
+		   attached, vgpu_capacity_free(manager, embedded) / VGPU_MIB);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The manager: all that vgpud has, in one place. */
+#ifndef VGPU_MANAGER_MANAGER_H
+#define VGPU_MANAGER_MANAGER_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include <systemd/sd-event.h>
+#include <systemd/sd-varlink.h>
+
+#include "catalogue.h"
+#include "config.h"
+#include "events.h"
+#include "inventory.h"
+#include "paths.h"
+
+struct vgpu_instance;
+struct vgpu_vnc;
+
+/* One thread runs all of it; the pool's thread has its own small state. */
+struct vgpu_manager {
+	sd_event *event;
+	sd_varlink_server *server; /* NULL until it is ready */
+	struct vgpu_paths paths;
+	struct vgpu_config config;
+	struct vgpu_catalogue catalogue;
+	struct vgpu_inventory inventory;
+	struct vgpu_events events;
+	/* Every vGPU, in the order of their coming. */
+	TAILQ_HEAD(vgpu_instances, vgpu_instance) instances;
+	/* VNC servers whose vGPU is gone and that are about to end. */
+	TAILQ_HEAD(, vgpu_vnc) ending_vncs;
+	bool is_ending;
+};
+
+struct vgpu_manager_options {
+	const char *state;
+	const char *runtime;
+	const char *config; /* NULL for the default */
+	const char *types;  /* NULL for the default */
+};
+
+int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
+		      const struct vgpu_manager_options *options,
+		      struct vgpu_err *err);
+/* Bring back every vGPU that is defined, and begin to serve. */
+int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err);
+/* Let go of everything. Device processes run on. */
+void vgpu_manager_finish(struct vgpu_manager *manager);
+
+void vgpu_manager_reload(struct vgpu_manager *manager);
+
+/* Something about memory changed: who waits for it may have it now. */
+void vgpu_manager_on_memory(void *manager);
+/* A device that ran before was taken over, or was not. */
+void vgpu_manager_on_adopted(struct vgpu_manager *manager);
+/* A vGPU came, went or changed its state. */
+void vgpu_manager_on_change(struct vgpu_manager *manager);
+
+#endif

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The varlink server: the methods of io.openvgpu.Manager. */
+#include "methods.h"
+
+#include <string.h>
+
+#include "capacity.h"
+#include "create.h"
+#include "interface.h"
+#include "json.h"
+#include "lib/util.h"
+#include "log.h"
+#include "reply.h"
+
+/* Each may hold 16 MiB of unfinished call, which is libsystemd's own bound. */
+#define CONNECTIONS_MAX		256
+#define CONNECTIONS_PER_UID_MAX 128
+
+static int get_info(sd_varlink *link, sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {{}};
+	struct vgpu_manager *manager = userdata;
+	const struct vgpu_catalogue *catalogue = &manager->catalogue;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, NULL);
+	if (r != 0)
+		return r;
+	return sd_varlink_replybo(
+		link, SD_JSON_BUILD_PAIR_STRING("version", VGPU_VERSION),
+		SD_JSON_BUILD_PAIR_STRING("stateDirectory", manager->paths.state),
+		SD_JSON_BUILD_PAIR_STRING("runtimeDirectory",
+					  manager->paths.runtime),
+		SD_JSON_BUILD_PAIR_STRING("typesFile", catalogue->file),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			catalogue->problem[0], "typesProblem",
+			SD_JSON_BUILD_STRING(catalogue->problem)),
+		SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()));
+}
+
+static int reply_array(sd_varlink *link, const char *field, sd_json_variant *array)
+{
+	if (!array)
+		return sd_varlink_replybo(link,
+					  SD_JSON_BUILD_PAIR_EMPTY_ARRAY(field));
+	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT(field, array));
+}
+
+static int list_gpus(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {{}};
+	vgpu_autojson sd_json_variant *array = NULL;
+	struct vgpu_manager *manager = userdata;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, NULL);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		vgpu_autojson sd_json_variant *gpu = NULL;
+
+		r = vgpu_show_gpu(manager, &manager->inventory.gpus[i], &gpu);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, gpu);
+		if (r < 0)
+			return r;
+	}
+	return reply_array(link, "gpus", array);
+}
+
+static struct vgpu_gpu *find_gpu(struct vgpu_manager *manager, const char *id,
+				 struct vgpu_err *err)
+{
+	struct vgpu_gpu *gpu = vgpu_inventory_find(&manager->inventory, id);
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (!gpu)
+		vgpu_err_set(err, -ENODEV, "NoSuchGpu",
+			     "there is no GPU '%s': `vgpuctl gpus` lists them",
+			     vgpu_quote(quoted, id));
+	return gpu;
+}
+
+static int append_types(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
+			sd_json_variant **array)
+{
+	const struct vgpu_types *types = manager->catalogue.types;
+
+	/* No type can be made where there is no provider. */
+	for (size_t i = 0; gpu->ops && i < vgpu_types_count(types); i++) {
+		vgpu_autojson sd_json_variant *type = NULL;
+		int r;
+
+		r = vgpu_show_type(manager, vgpu_types_at(types, i), gpu, &type);
+		if (r >= 0)
+			r = sd_json_variant_append_array(array, type);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int list_types(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {
+		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 0, SD_JSON_NULLABLE},
+		{},
+	};
+	vgpu_autojson sd_json_variant *array = NULL;
+	struct vgpu_manager *manager = userdata;
+	const char *id = NULL;
+	struct vgpu_gpu *only = NULL;
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &id);
+	if (r != 0)
+		return r;
+	if (id) {
+		only = find_gpu(manager, id, &err);
+		if (!only)
+			return vgpu_reply_error(link, &err);
+	}
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		r = only && gpu != only ? 0 : append_types(manager, gpu, &array);
+		if (r < 0)
+			return r;
+	}
+	return reply_array(link, "types", array);
+}
+
+static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {{}};
+	vgpu_autojson sd_json_variant *array = NULL;
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_instance *instance;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, NULL);
+	if (r != 0)
+		return r;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	{
+		vgpu_autojson sd_json_variant *json = NULL;
+
+		r = vgpu_show_instance(instance, &json);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, json);
+		if (r < 0)
+			return r;
+	}
+	return reply_array(link, "vgpus", array);
+}
+
+/* For methods whose only parameter is the vGPU. Returns 1 if it was found. */
+static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
+		     struct vgpu_manager *manager,
+		     struct vgpu_instance **ret_instance)
+{
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 0, SD_JSON_MANDATORY},
+		{},
+	};
+	struct vgpu_err err = {};
+	const char *vgpu = NULL;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &vgpu);
+	if (r != 0)
+		return VGPU_MIN(r, 0);
+	*ret_instance = vgpu_instance_find(manager, vgpu, &err);
+	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
+}
+
+static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
+{
+	vgpu_autojson sd_json_variant *json = NULL;
+	struct vgpu_instance *instance;
+	int r;
+
+	r = take_vgpu(link, parameters, userdata, &instance);
+	if (r <= 0)
+		return r;
+	r = vgpu_show_instance(instance, &json);
+	if (r < 0)
+		return r;
+	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("vgpu", json));
+}
+
+static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
+			      sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	char socket[VGPU_SOCKET_PATH_SIZE];
+	char chardev[VGPU_SOCKET_PATH_SIZE + 64], device[160];
+	int r;
+
+	r = take_vgpu(link, parameters, userdata, &instance);
+	if (r <= 0)
+		return r;
+	if (!vgpu_instance_is_serving(instance)) {
+		vgpu_err_set(&err, -ENOTCONN, "NotActive",
+			     "the vGPU is %s: it has no device to connect to",
+			     vgpu_instance_state(instance));
+		return vgpu_reply_error(link, &err);
+	}
+	vgpu_paths_instance(&instance->manager->paths,
+			    instance->definition.uuid, "vhost.sock", socket);
+	/* Eight digits tell the vGPUs of one machine apart. */
+	snprintf(chardev, sizeof(chardev), "socket,id=vgpu-%.8s,path=%s",
+		 instance->definition.uuid, socket);
+	snprintf(device, sizeof(device),
+		 "vhost-user-test-device-pci,virtio-id=16,num_vqs=2,config_size=16,chardev=vgpu-%.8s",
+		 instance->definition.uuid);
+	return sd_varlink_replybo(
+		link,
+		SD_JSON_BUILD_PAIR_ARRAY("arguments",
+					 SD_JSON_BUILD_STRING("-chardev"),
+					 SD_JSON_BUILD_STRING(chardev),
+					 SD_JSON_BUILD_STRING("-device"),
+					 SD_JSON_BUILD_STRING(device)),
+		SD_JSON_BUILD_PAIR_STRING(
+			"note",
+			"the VM's memory must be shared: -object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0"));
+}
+
+static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
+			 struct vgpu_gpu *gpu, const struct vgpu_err *err)
+{
+	const struct vgpu_types *types = manager->catalogue.types;
+	vgpu_autojson sd_json_variant *fits = NULL;
+	char text[VGPU_ERR_TEXT_MAX];
+	int r;
+
+	r = sd_json_variant_new_array(&fits, NULL, 0);
+	for (size_t i = 0; r >= 0 && i < vgpu_types_count(types); i++) {
+		const struct vgpu_type *type = vgpu_types_at(types, i);
+
+		if (vgpu_capacity_count(manager, gpu, type) > 0)
+			r = sd_json_variant_append_arrayb(
+				&fits, SD_JSON_BUILD_STRING(type->name));
+	}
+	if (r < 0)
+		return vgpu_reply_error(link, err);
+	strcpy(text, err->text);
+	vgpu_make_printable(text);
+	sd_varlink_errorbo(
+		link, VGPU_INTERFACE ".NoRoom",
+		SD_JSON_BUILD_PAIR_STRING("text", text),
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"freeMib", vgpu_capacity_free(manager, gpu) / VGPU_MIB),
+		SD_JSON_BUILD_PAIR_VARIANT("fits", fits));
+	return 0;
+}
+
+static int create(sd_varlink *link, sd_json_variant *parameters,
+		  sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {
+		{"type", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct vgpu_create_request, type), SD_JSON_MANDATORY},
+		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct vgpu_create_request, gpu), SD_JSON_NULLABLE},
+		{"name", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct vgpu_create_request, name), SD_JSON_NULLABLE},
+		{"uuid", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct vgpu_create_request, uuid), SD_JSON_NULLABLE},
+		{},
+	};
+	struct vgpu_create_request request = {};
+	struct vgpu_gpu *gpu = NULL;
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &request);
+	if (r != 0)
+		return r;
+	r = vgpu_create(userdata, &request, link, &gpu, &err);
+	if (r == -ENOSPC && gpu)
+		return reply_no_room(link, userdata, gpu, &err);
+	return r < 0 ? vgpu_reply_error(link, &err) : 0;
+}
+
+static int destroy(sd_varlink *link, sd_json_variant *parameters,
+		   sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		const char *vgpu;
+		int force;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
+		{"force", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
+		 offsetof(struct parameters, force), SD_JSON_NULLABLE},
+		{},
+	};
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return r;
+	r = vgpu_destroy(userdata, p.vgpu, p.force > 0, link, &err);
+	return r < 0 ? vgpu_reply_error(link, &err) : 0;
+}
+
+static int subscribe(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		int history;
+		int follow;
+	} p = {.history = -1, .follow = -1};
+	static const sd_json_dispatch_field fields[] = {
+		{"history", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
+		 offsetof(struct parameters, history), SD_JSON_NULLABLE},
+		{"follow", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
+		 offsetof(struct parameters, follow), SD_JSON_NULLABLE},
+		{},
+	};
+	struct vgpu_manager *manager = userdata;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return r;
+	return vgpu_events_subscribe(&manager->events, link, p.history > 0,
+				     p.follow != 0);
+}
+
+static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)
+{
+	/* For Capture. */
+	return sd_varlink_set_allow_fd_passing_output(link, true);
+}
+
+static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
+			  void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+
+	vgpu_events_forget(&manager->events, link);
+}
+
+static int bind_all(sd_varlink_server *server)
+{
+	return sd_varlink_server_bind_method_many(
+		server, VGPU_INTERFACE ".GetInfo", get_info,
+		VGPU_INTERFACE ".ListGpus", list_gpus,
+		VGPU_INTERFACE ".ListTypes", list_types,
+		VGPU_INTERFACE ".ListVgpus", list_vgpus,
+		VGPU_INTERFACE ".GetVgpu", get_vgpu, VGPU_INTERFACE ".Create",
+		create, VGPU_INTERFACE ".Destroy", destroy,
+		VGPU_INTERFACE ".GetQemuArguments", get_qemu_arguments,
+		VGPU_INTERFACE ".Capture", vgpu_method_capture,
+		VGPU_INTERFACE ".SetMode", vgpu_method_set_mode,
+		VGPU_INTERFACE ".SetVnc", vgpu_method_set_vnc,
+		VGPU_INTERFACE ".Subscribe", subscribe);
+}
+
+int vgpu_methods_listen(struct vgpu_manager *manager)
+{
+	__attribute__((cleanup(sd_varlink_server_unrefp)))
+	sd_varlink_server *server = NULL;
+	int r;
+
+	r = sd_varlink_server_new(&server,
+				  SD_VARLINK_SERVER_ACCOUNT_UID |
+					  SD_VARLINK_SERVER_INHERIT_USERDATA);
+	if (r < 0)
+		return r;
+	sd_varlink_server_set_userdata(server, manager);
+	r = sd_varlink_server_set_info(server, "OpenVGPU", "vgpud",
+				       VGPU_VERSION, "");
+	if (r >= 0)
+		r = sd_varlink_server_add_interface(
+			server, &vl_interface_io_openvgpu_Manager);
+	if (r >= 0)
+		r = bind_all(server);
+	if (r >= 0)
+		r = sd_varlink_server_bind_connect(server, on_connect);
+	if (r >= 0)
+		r = sd_varlink_server_bind_disconnect(server, on_disconnect);
+	if (r >= 0)
+		r = sd_varlink_server_set_connections_max(server,
+							  CONNECTIONS_MAX);
+	if (r >= 0)
+		r = sd_varlink_server_set_connections_per_uid_max(
+			server, CONNECTIONS_PER_UID_MAX);
+	/* Who may manage vGPUs is vgpud's user and group. */
+	if (r >= 0)
+		r = sd_varlink_server_listen_address(
+			server, manager->paths.socket, 0660);
+	if (r >= 0)
+		r = sd_varlink_server_attach_event(server, manager->event,
+						   SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	manager->server = vgpu_steal(&server);
+	return 0;
+}

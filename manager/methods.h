@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The varlink server: the methods of io.openvgpu.Manager. */
+#ifndef VGPU_MANAGER_METHODS_H
+#define VGPU_MANAGER_METHODS_H
+
+#include <systemd/sd-json.h>
+#include <systemd/sd-varlink.h>
+
+#include "instance.h"
+
+int vgpu_methods_listen(struct vgpu_manager *manager);
+
+/* methods_display.c: each is an sd_varlink_method_t. */
+int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata);
+
+/* show.c: what is told of things. */
+int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
+		  sd_json_variant **ret_json);
+int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
+		   struct vgpu_gpu *gpu, sd_json_variant **ret_json);
+int vgpu_show_instance(const struct vgpu_instance *instance,
+		       sd_json_variant **ret_json);
+
+#endif

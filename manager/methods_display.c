@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Methods about heads: what is asked of the device, and answered by it. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/util.h"
+#include "log.h"
+#include "methods.h"
+#include "reply.h"
+#include "vnc.h"
+
+/* A call that waits for the device's answer. */
+struct pending {
+	sd_varlink *link;
+	struct vgpu_manager *manager;
+	char uuid[VGPU_UUID_SIZE];     /* the vGPU may be gone by then */
+	struct vgpu_control_mode mode; /* of SetMode */
+};
+
+static struct pending *pending_create(struct vgpu_instance *instance,
+				      sd_varlink *link)
+{
+	struct pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending)
+		return NULL;
+	pending->link = sd_varlink_ref(link);
+	pending->manager = instance->manager;
+	strcpy(pending->uuid, instance->definition.uuid);
+	return pending;
+}
+
+static void pending_destroy(struct pending *pending)
+{
+	if (!pending)
+		return;
+	sd_varlink_unref(pending->link);
+	free(pending);
+}
+
+/* A head's number: an integer, 0 if it is not given. */
+static int dispatch_number(const char *name, sd_json_variant *variant,
+			   sd_json_dispatch_flags_t flags, void *userdata)
+{
+	uint32_t *number = userdata;
+
+	if (sd_json_variant_is_null(variant))
+		return 0;
+	/* Whatever is no such number is no such head or mode either. */
+	*number = UINT32_MAX;
+	if (sd_json_variant_is_unsigned(variant))
+		*number = (uint32_t)VGPU_MIN(sd_json_variant_unsigned(variant),
+					     UINT32_MAX);
+	return 0;
+}
+
+/* The vGPU, if it has @head and a device that answers; NULL and err if not. */
+static struct vgpu_instance *find_head(struct vgpu_manager *manager,
+				       const char *vgpu, uint32_t head,
+				       struct vgpu_err *err)
+{
+	struct vgpu_instance *instance = vgpu_instance_find(manager, vgpu, err);
+
+	if (!instance)
+		return NULL;
+	if (head >= instance->definition.type.heads) {
+		if (instance->definition.type.heads == 0)
+			vgpu_err_set(err, -ENOENT, "NoSuchHead",
+				     "a vGPU of type %s has no heads",
+				     instance->definition.type.name);
+		else
+			vgpu_err_set(err, -ENOENT, "NoSuchHead",
+				     "the heads of the vGPU are 0 to %u",
+				     instance->definition.type.heads - 1);
+		return NULL;
+	}
+	if (!vgpu_instance_is_serving(instance)) {
+		vgpu_err_set(err, -ENOTCONN, "NotActive",
+			     "the vGPU is %s: its device does not run now",
+			     vgpu_instance_state(instance));
+		return NULL;
+	}
+	return instance;
+}
+
+/* A refusal of the device's, as an error with @name. */
+static int take_refusal(const struct vgpu_control_reply *reply,
+			const char *name, struct vgpu_err *err)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	memcpy(text, reply->text, sizeof(text));
+	vgpu_make_printable(text);
+	return vgpu_err_set(err, -EIO, name, "the device refuses it: %s",
+			    text[0] ? text : strerror(-reply->status));
+}
+
+/*
+ * What a device sends is not trusted: the client maps as many bytes as the
+ * frame says, and they must stay.
+ */
+static bool is_frame_sound(const struct vgpu_control_frame *frame, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && frame->width > 0 && frame->height > 0 &&
+	       frame->width <= VGPU_DIMENSION_MAX &&
+	       frame->height <= VGPU_DIMENSION_MAX &&
+	       frame->stride_bytes >= frame->width * 4 &&
+	       frame->stride_bytes <= VGPU_DIMENSION_MAX * 8 &&
+	       (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0 ||
+		(fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_SEAL)) ==
+			(F_SEAL_SHRINK | F_SEAL_SEAL)) &&
+	       fstat(fd, &st) == 0 &&
+	       (uint64_t)st.st_size >=
+		       (uint64_t)frame->stride_bytes * frame->height;
+}
+
+static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
+			int fd, const struct vgpu_err *err)
+{
+	struct pending *pending = userdata;
+	vgpu_autoclose int frame_fd = fd;
+	struct vgpu_err refusal = {};
+	int index;
+
+	if (reply && reply->status != 0) {
+		take_refusal(reply, "TryAgain", &refusal);
+		err = &refusal;
+	} else if (reply && !is_frame_sound(&reply->frame, fd)) {
+		vgpu_err_set(&refusal, -EPROTO, "Internal",
+			     "the device answered with no frame");
+		err = &refusal;
+	}
+	if (err) {
+		vgpu_reply_error(pending->link, err);
+		pending_destroy(pending);
+		return;
+	}
+	index = sd_varlink_push_fd(pending->link, frame_fd);
+	if (index >= 0) {
+		frame_fd = -1; /* the link's now */
+		sd_varlink_replybo(
+			pending->link,
+			SD_JSON_BUILD_PAIR_UNSIGNED("width", reply->frame.width),
+			SD_JSON_BUILD_PAIR_UNSIGNED("height", reply->frame.height),
+			SD_JSON_BUILD_PAIR_UNSIGNED("stride",
+						    reply->frame.stride_bytes),
+			SD_JSON_BUILD_PAIR_INTEGER("fileDescriptor", index));
+	}
+	pending_destroy(pending);
+}
+
+int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		const char *vgpu;
+		uint32_t head;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
+		{"head", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
+		 offsetof(struct parameters, head), 0},
+		{},
+	};
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_CAPTURE};
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	struct pending *pending;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return r;
+	instance = find_head(userdata, p.vgpu, p.head, &err);
+	if (!instance)
+		return vgpu_reply_error(link, &err);
+	pending = pending_create(instance, link);
+	if (!pending)
+		return -ENOMEM;
+	msg.head = p.head;
+	r = vgpu_device_request(instance->device, &msg, -1, on_captured,
+				pending, &err);
+	if (r < 0) {
+		pending_destroy(pending);
+		return vgpu_reply_error(link, &err);
+	}
+	return 0;
+}
+
+static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
+			int fd, const struct vgpu_err *err)
+{
+	struct pending *pending = userdata;
+	const struct vgpu_control_mode *mode = &pending->mode;
+	struct vgpu_instance *instance;
+	struct vgpu_err own = {};
+
+	vgpu_close(fd);
+	instance = vgpu_instance_find(pending->manager, pending->uuid, &own);
+	if (reply && reply->status != 0) {
+		take_refusal(reply, "BadMode", &own);
+		err = &own;
+	} else if (!err && !instance) {
+		err = &own;
+	} else if (!err) {
+		struct vgpu_definition d = instance->definition;
+
+		d.heads[mode->head].has_mode = true;
+		d.heads[mode->head].width = mode->width;
+		d.heads[mode->head].height = mode->height;
+		if (vgpu_store_save(&pending->manager->paths, &d, &own) < 0)
+			err = &own; /* it holds until the device ends */
+		else
+			instance->definition = d;
+	}
+	if (err)
+		vgpu_reply_error(pending->link, err);
+	else
+		sd_varlink_reply(pending->link, NULL);
+	pending_destroy(pending);
+}
+
+static int check_mode(const struct vgpu_type *type, uint32_t width,
+		      uint32_t height, struct vgpu_err *err)
+{
+	if (width == 0 && height == 0)
+		return 0;
+	if (width > 0 && height > 0 && width <= type->max_width &&
+	    height <= type->max_height)
+		return 0;
+	return vgpu_err_set(
+		err, -EINVAL, "BadMode",
+		"a head of type %s has modes up to %u x %u, and 0 x 0 to unplug it",
+		type->name, type->max_width, type->max_height);
+}
+
+int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		const char *vgpu;
+		uint32_t head;
+		uint32_t width;
+		uint32_t height;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
+		{"head", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
+		 offsetof(struct parameters, head), 0},
+		{"width", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
+		 offsetof(struct parameters, width), SD_JSON_MANDATORY},
+		{"height", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
+		 offsetof(struct parameters, height), SD_JSON_MANDATORY},
+		{},
+	};
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_MODE};
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	struct pending *pending;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return r;
+	instance = find_head(userdata, p.vgpu, p.head, &err);
+	if (!instance ||
+	    check_mode(&instance->definition.type, p.width, p.height, &err) < 0)
+		return vgpu_reply_error(link, &err);
+	pending = pending_create(instance, link);
+	if (!pending)
+		return -ENOMEM;
+	pending->mode = (struct vgpu_control_mode){
+		.head = p.head, .width = p.width, .height = p.height};
+	msg.mode = pending->mode;
+	r = vgpu_device_request(instance->device, &msg, -1, on_mode_set,
+				pending, &err);
+	if (r < 0) {
+		pending_destroy(pending);
+		return vgpu_reply_error(link, &err);
+	}
+	return 0;
+}
+
+int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		const char *vgpu;
+		uint32_t head;
+		const char *address;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
+		{"head", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
+		 offsetof(struct parameters, head), 0},
+		{"address", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, address), SD_JSON_NULLABLE},
+		{},
+	};
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return r;
+	instance = find_head(userdata, p.vgpu, p.head, &err);
+	if (!instance ||
+	    (p.address && vgpu_vnc_check_address(p.address, &err) < 0) ||
+	    vgpu_vnc_set(instance, p.head, p.address, link, &err) < 0)
+		return vgpu_reply_error(link, &err);
+	return 0;
+}

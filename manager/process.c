@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Helper programs as processes: finding, starting, knowing and ending them. */
+#include "process.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#include "lib/util.h"
+
+static char *join(const char *folder, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
+static char *find_helper(const char *name)
+{
+	const char *given = secure_getenv("VGPU_LIBEXECDIR");
+	vgpu_autofree char *path = NULL;
+	char self[PATH_MAX];
+	ssize_t n;
+
+	if (given && *given)
+		return join(given, name);
+
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		*strrchr(self, '/') = '\0';
+		path = join(self, name);
+		if (!path || access(path, X_OK) == 0)
+			return vgpu_steal(&path);
+	}
+	return join(VGPU_LIBEXECDIR, name);
+}
+
+/* What of vgpud's environment even an almost empty one has. */
+static char **make_environment(void)
+{
+	static const char *const kept[] = {
+		"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
+	static char *environment[VGPU_ARRAY_SIZE(kept) + 3];
+	size_t n = 0;
+
+	environment[n++] = (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	environment[n++] = (char *)"LANG=C.UTF-8";
+	for (char **e = environ; *e; e++)
+		for (size_t i = 0; i < VGPU_ARRAY_SIZE(kept); i++)
+			if (strncmp(*e, kept[i], strlen(kept[i])) == 0 &&
+			    n < VGPU_ARRAY_SIZE(environment) - 1)
+				environment[n++] = *e;
+	environment[n] = NULL;
+	return environment;
+}
+
+static int set_fds(posix_spawn_file_actions_t *actions, int fd, unsigned int flags)
+{
+	int r;
+
+	/* stdout would keep a reader of vgpud's waiting after vgpud's end. */
+	r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
+					     O_RDONLY, 0);
+	if (r == 0 && flags & VGPU_PROCESS_STDOUT)
+		r = posix_spawn_file_actions_adddup2(actions, fd, STDOUT_FILENO);
+	else if (r == 0)
+		r = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO,
+						     "/dev/null", O_WRONLY, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(actions, fd,
+						     VGPU_PROCESS_CHILD_FD);
+	return r;
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	r = posix_spawnattr_setsigmask(attributes, &none);
+	if (r == 0)
+		r = posix_spawnattr_setsigdefault(attributes, &all);
+	if (r == 0)
+		r = posix_spawnattr_setflags(
+			attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+					    POSIX_SPAWN_SETSIGDEF);
+	return r;
+}
+
+static int spawn(const char *path, char *const argv[], int fd,
+		 unsigned int flags, int *ret_pidfd)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int r;
+
+	r = posix_spawn_file_actions_init(&actions);
+	if (r != 0)
+		return -r;
+	r = posix_spawnattr_init(&attributes);
+	if (r != 0)
+		goto finish_actions;
+
+	r = set_fds(&actions, fd, flags);
+	if (r == 0)
+		r = set_attributes(&attributes);
+	if (r == 0)
+		r = pidfd_spawn(ret_pidfd, path, &actions, &attributes, argv,
+				flags & VGPU_PROCESS_KEEP_ENVIRONMENT
+					? environ
+					: make_environment());
+
+	posix_spawnattr_destroy(&attributes);
+finish_actions:
+	posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
+
+int vgpu_process_start(char *const argv[], int fd, unsigned int flags,
+		       struct vgpu_process *ret_process, struct vgpu_err *err)
+{
+	vgpu_autofree char *path = find_helper(argv[0]);
+	vgpu_autoclose int above = -1;
+	int pidfd = -1;
+	int r;
+
+	if (!path)
+		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	/* Out of the way of the numbers that the child's fds get. */
+	above = fcntl(fd, F_DUPFD_CLOEXEC, VGPU_PROCESS_CHILD_FD + 1);
+	if (above < 0)
+		r = -errno;
+	else
+		r = spawn(path, argv, above, flags, &pidfd);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "%s cannot be started: %s", path,
+				    strerror(-r));
+	*ret_process = (struct vgpu_process){
+		.pid = pidfd_getpid(pidfd),
+		.pidfd = pidfd,
+	};
+	return 0;
+}
+
+void vgpu_process_signal(const struct vgpu_process *process, int signal)
+{
+	if (process->pidfd >= 0)
+		pidfd_send_signal(process->pidfd, signal, NULL, 0);
+}
+
+void vgpu_process_reap(struct vgpu_process *process,
+		       char ret_reason[VGPU_PROCESS_REASON_SIZE])
+{
+	siginfo_t info = {};
+	const char *name;
+
+	if (process->pidfd < 0 ||
+	    waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) < 0 ||
+	    info.si_pid == 0) {
+		/* A device that an earlier vgpud started is not our child. */
+		snprintf(ret_reason, VGPU_PROCESS_REASON_SIZE, "ended");
+	} else if (info.si_code == CLD_EXITED) {
+		snprintf(ret_reason, VGPU_PROCESS_REASON_SIZE,
+			 "ended with status %d", info.si_status);
+	} else {
+		name = sigabbrev_np(info.si_status);
+		snprintf(ret_reason, VGPU_PROCESS_REASON_SIZE,
+			 "was killed by SIG%s", name ? name : "?");
+	}
+	vgpu_process_finish(process);
+}
+
+void vgpu_process_finish(struct vgpu_process *process)
+{
+	vgpu_close(process->pidfd);
+	*process = VGPU_PROCESS_NONE;
+}
+
+/* When process @pid started, in ticks since the machine did (proc(5)). */
+static int start_time(pid_t pid, uint64_t *ret_ticks)
+{
+	vgpu_autofclose FILE *f = NULL;
+	char path[64], line[1024];
+	char *field;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return -ESRCH;
+	/* Field 22; the second is a name in parentheses and may hold any. */
+	field = strrchr(line, ')');
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	if (!field || sscanf(field, "%" SCNu64, ret_ticks) != 1)
+		return -EIO;
+	return 0;
+}
+
+int vgpu_process_record(const struct vgpu_process *process, const char *path,
+			const char *temporary)
+{
+	vgpu_autofclose FILE *f = NULL;
+	uint64_t ticks;
+	int r;
+
+	r = start_time(process->pid, &ticks);
+	if (r < 0)
+		return r;
+	f = fopen(temporary, "we");
+	if (!f || fprintf(f, "%d %" PRIu64 "\n", process->pid, ticks) < 0 ||
+	    fflush(f) == EOF || rename(temporary, path) < 0) {
+		r = -errno;
+		unlink(temporary);
+		return r;
+	}
+	return 0;
+}
+
+int vgpu_process_recall(const char *path, struct vgpu_process *ret_process)
+{
+	vgpu_autofclose FILE *f = fopen(path, "re");
+	struct vgpu_process process = VGPU_PROCESS_NONE;
+	vgpu_autoclose int pidfd = -1;
+	uint64_t recorded, ticks;
+	int r;
+
+	if (!f)
+		return -errno;
+	if (fscanf(f, "%d %" SCNu64, &process.pid, &recorded) != 2 ||
+	    process.pid <= 1)
+		return -ESRCH;
+
+	/* Opened before it is checked: the number cannot change hands after. */
+	pidfd = pidfd_open(process.pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	r = start_time(process.pid, &ticks);
+	if (r < 0 || ticks != recorded)
+		return -ESRCH;
+
+	process.pidfd = vgpu_steal_fd(&pidfd);
+	*ret_process = process;
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Definitions of vGPUs on disk, one file each. */
+#ifndef VGPU_MANAGER_STORE_H
+#define VGPU_MANAGER_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
+#include "lib/name.h"
+#include "lib/placement.h"
+#include "lib/type.h"
+#include "paths.h"
+
+/* Of the file. A file of a later version is left alone and not used. */
+#define VGPU_DEFINITION_VERSION 1
+
+#define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
+#define VGPU_GPU_ID_SIZE      32
+
+struct vgpu_head_setting {
+	bool has_mode;
+	uint32_t width; /* 0 x 0: unplugged */
+	uint32_t height;
+	char vnc[VGPU_VNC_ADDRESS_SIZE]; /* "" for no VNC server */
+};
+
+/* All that makes a vGPU what it is. */
+struct vgpu_definition {
+	char uuid[VGPU_UUID_SIZE];
+	char name[VGPU_NAME_MAX + 1]; /* "" if it has none */
+	struct vgpu_type type;	      /* as it was when the vGPU was created */
+	char gpu[VGPU_GPU_ID_SIZE];
+	struct vgpu_extent place; /* size 0: not known */
+	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
+};
+
+int vgpu_store_save(const struct vgpu_paths *paths,
+		    const struct vgpu_definition *definition,
+		    struct vgpu_err *err);
+int vgpu_store_remove(const struct vgpu_paths *paths, const char *uuid,
+		      struct vgpu_err *err);
+
+/*
+ * Read the definition of @uuid. On failure err says what is wrong with it, and
+ * *definition still has the uuid, and of name, type and GPU what can be told.
+ */
+int vgpu_store_load(const struct vgpu_paths *paths, const char *uuid,
+		    struct vgpu_definition *definition, struct vgpu_err *err);
+
+/* The uuids that have a definition, sorted; removes unfinished files. */
+int vgpu_store_list(const struct vgpu_paths *paths,
+		    char (**ret_uuids)[VGPU_UUID_SIZE], size_t *ret_count);
+
+#endif

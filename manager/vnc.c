@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VNC servers of heads: a vgpu-vnc process each. */
+#include "vnc.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "lib/util.h"
+#include "log.h"
+#include "process.h"
+#include "reply.h"
+
+#define USEC_PER_S	    1000000ULL
+#define LISTEN_TIMEOUT_USEC (5 * USEC_PER_S)
+#define STOP_TIMEOUT_USEC   (1 * USEC_PER_S)
+#define RESTART_DELAY_USEC  (1 * USEC_PER_S)
+#define FAILURES_MAX	    10 /* in a row, without having listened */
+
+struct vgpu_vnc {
+	TAILQ_ENTRY(vgpu_vnc) entry;	/* of vgpu_manager.ending_vncs */
+	struct vgpu_instance *instance; /* NULL while it only has to end */
+	struct vgpu_manager *manager;
+	uint32_t head;
+	char address[VGPU_VNC_ADDRESS_SIZE]; /* wanted; "" for none */
+	sd_varlink *link;		     /* who asked for it */
+	struct vgpu_process process;
+	int control;
+	sd_event_source *control_source;
+	sd_event_source *process_source;
+	sd_event_source *timer;
+	bool is_listening;
+	bool is_stopping;
+	unsigned int failures;
+	char problem[200]; /* what it said before it ended */
+};
+
+static void close_process(struct vgpu_vnc *vnc)
+{
+	vnc->control_source = sd_event_source_disable_unref(vnc->control_source);
+	vnc->process_source = sd_event_source_disable_unref(vnc->process_source);
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	vnc->control = vgpu_close(vnc->control);
+	vgpu_process_finish(&vnc->process);
+	vnc->is_listening = false;
+	vnc->is_stopping = false;
+}
+
+static void destroy(struct vgpu_vnc *vnc)
+{
+	if (vnc->instance)
+		vnc->instance->vnc[vnc->head] = NULL;
+	else
+		TAILQ_REMOVE(&vnc->manager->ending_vncs, vnc, entry);
+	close_process(vnc);
+	sd_varlink_unref(vnc->link);
+	free(vnc);
+}
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	vgpu_process_signal(&vnc->process, SIGKILL);
+	return 0;
+}
+
+static void kill_later(struct vgpu_vnc *vnc)
+{
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
+				       CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
+				       on_stop_timeout, vnc) < 0)
+		vgpu_process_signal(&vnc->process, SIGKILL);
+}
+
+static void stop(struct vgpu_vnc *vnc)
+{
+	vnc->is_stopping = true;
+	vgpu_process_signal(&vnc->process, SIGTERM);
+	kill_later(vnc);
+}
+
+static int save_address(struct vgpu_instance *instance, uint32_t head,
+			const char *address, struct vgpu_err *err)
+{
+	struct vgpu_definition definition = instance->definition;
+	int r;
+
+	strcpy(definition.heads[head].vnc, address);
+	r = vgpu_store_save(&instance->manager->paths, &definition, err);
+	if (r == 0)
+		instance->definition = definition;
+	return r;
+}
+
+static int send_viewer(int control, int viewer)
+{
+	char cmsg_buffer[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = {.iov_base = (char[]){'V'}, .iov_len = 1};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = cmsg_buffer,
+		.msg_controllen = sizeof(cmsg_buffer),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &viewer, sizeof(int));
+	return sendmsg(control, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Join it with the device that serves now, if one does. */
+static void give_viewer(struct vgpu_vnc *vnc)
+{
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_VIEW,
+				       .head = vnc->head};
+	vgpu_autoclose int ours = -1, theirs = -1;
+	struct vgpu_err err = {};
+	int pair[2];
+	int r;
+
+	if (!vnc->is_listening || !vgpu_instance_is_serving(vnc->instance))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return;
+	ours = pair[0];
+	theirs = pair[1];
+	r = vgpu_device_request(vnc->instance->device, &msg, theirs,
+				vgpu_reply_ignore, NULL, &err);
+	if (r == 0)
+		r = send_viewer(vnc->control, ours);
+	if (r < 0)
+		vgpu_log("%s: head %u gets no viewer: %s",
+			 vnc->instance->definition.uuid, vnc->head,
+			 err.text[0] ? err.text : strerror(-r));
+}
+
+static void on_listening(struct vgpu_vnc *vnc)
+{
+	struct vgpu_instance *instance = vnc->instance;
+	const char *saved = instance->definition.heads[vnc->head].vnc;
+	struct vgpu_err err = {};
+
+	vnc->is_listening = true;
+	vnc->failures = 0;
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (strcmp(saved, vnc->address) != 0 &&
+	    save_address(instance, vnc->head, vnc->address, &err) < 0) {
+		vnc->address[0] = '\0';
+		vgpu_reply_later_error(&vnc->link, &err);
+		stop(vnc);
+		return;
+	}
+	give_viewer(vnc);
+	vgpu_reply_later_empty(&vnc->link);
+}
+
+static int on_control(sd_event_source *source, int fd, uint32_t revents,
+		      void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+	char packet[sizeof(vnc->problem)];
+	ssize_t n = recv(fd, packet, sizeof(packet) - 1, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n > 0 && packet[0] == 'R' && !vnc->is_listening && !vnc->is_stopping) {
+		on_listening(vnc);
+		return 0;
+	}
+	if (n > 1 && packet[0] == 'E') {
+		packet[n] = '\0';
+		strcpy(vnc->problem, packet + 1);
+		vgpu_make_printable(vnc->problem);
+	}
+	if (n <= 0) {
+		/* It is ending, or is to end. */
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		kill_later(vnc);
+	}
+	return 0;
+}
+
+static void start(struct vgpu_vnc *vnc);
+
+static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	start(userdata);
+	return 0;
+}
+
+/* It ended by itself, or could not be started. */
+static void handle_failure(struct vgpu_vnc *vnc, const char *why)
+{
+	struct vgpu_instance *instance = vnc->instance;
+	struct vgpu_err err = {};
+
+	if (vnc->link) {
+		/* Whoever asked for it knows; it is not tried again. */
+		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
+			     "the VNC server cannot listen on %s: %s",
+			     vnc->address, why);
+		if (instance->definition.heads[vnc->head].vnc[0])
+			save_address(instance, vnc->head, "", NULL);
+		vgpu_reply_later_error(&vnc->link, &err);
+		destroy(vnc);
+		return;
+	}
+	if (++vnc->failures >= FAILURES_MAX ||
+	    sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
+				       CLOCK_MONOTONIC, RESTART_DELAY_USEC, 0,
+				       on_restart, vnc) < 0) {
+		vgpu_instance_event(instance, "head",
+				    "the VNC server of head %u on %s failed: %s",
+				    vnc->head, vnc->address, why);
+		destroy(vnc);
+	}
+}
+
+static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
+			  void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+	bool was_stopping = vnc->is_stopping;
+	char how[VGPU_PROCESS_REASON_SIZE], why[256];
+
+	/* Its last words may still be unread. */
+	if (vnc->control >= 0 && !vnc->problem[0])
+		on_control(vnc->control_source, vnc->control, EPOLLIN, vnc);
+	vgpu_process_reap(&vnc->process, how);
+	close_process(vnc);
+	if (!vnc->instance) {
+		destroy(vnc);
+	} else if (was_stopping && !vnc->address[0]) {
+		vgpu_reply_later_empty(&vnc->link);
+		destroy(vnc);
+	} else if (was_stopping) {
+		start(vnc);
+	} else {
+		snprintf(why, sizeof(why), "%s",
+			 vnc->problem[0] ? vnc->problem : how);
+		handle_failure(vnc, why);
+	}
+	return 0;
+}
+
+static int on_listen_timeout(sd_event_source *source, uint64_t usec,
+			     void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	strcpy(vnc->problem, "it did not answer within 5 s");
+	vgpu_process_signal(&vnc->process, SIGKILL);
+	return 0;
+}
+
+static int spawn(struct vgpu_vnc *vnc, struct vgpu_err *err)
+{
+	const struct vgpu_definition *d = &vnc->instance->definition;
+	sd_event *event = vnc->manager->event;
+	vgpu_autoclose int theirs = -1;
+	char name[VGPU_NAME_MAX + 32];
+	char *const argv[] = {(char *)"vgpu-vnc",
+			      (char *)"--control-fd",
+			      (char *)"3",
+			      (char *)"--listen",
+			      vnc->address,
+			      (char *)"--name",
+			      name,
+			      NULL};
+	int pair[2];
+	int r;
+
+	static_assert(VGPU_PROCESS_CHILD_FD == 3, "the fd in argv");
+	snprintf(name, sizeof(name), "%s head %u",
+		 d->name[0] ? d->name : d->uuid, vnc->head);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return vgpu_err_set(err, -errno, "Internal",
+				    "no control socket: %s", strerror(errno));
+	vnc->control = pair[0];
+	theirs = pair[1];
+	r = fcntl(vnc->control, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	if (r >= 0)
+		r = vgpu_process_start(argv, theirs, 0, &vnc->process, err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(event, &vnc->control_source, vnc->control, EPOLLIN,
+			    on_control, vnc);
+	if (r >= 0)
+		r = sd_event_add_io(event, &vnc->process_source,
+				    vnc->process.pidfd, EPOLLIN, on_process_end,
+				    vnc);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+			event, &vnc->timer, CLOCK_MONOTONIC,
+			LISTEN_TIMEOUT_USEC, 0, on_listen_timeout, vnc);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "the VNC server cannot be watched: %s",
+				    strerror(-r));
+	return 0;
+}
+
+static void start(struct vgpu_vnc *vnc)
+{
+	struct vgpu_err err = {};
+
+	vnc->problem[0] = '\0';
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (spawn(vnc, &err) < 0) {
+		close_process(vnc);
+		handle_failure(vnc, err.text);
+	}
+}
+
+static struct vgpu_vnc *create(struct vgpu_instance *instance, uint32_t head)
+{
+	struct vgpu_vnc *vnc = calloc(1, sizeof(*vnc));
+
+	if (!vnc)
+		return NULL;
+	vnc->instance = instance;
+	vnc->manager = instance->manager;
+	vnc->head = head;
+	vnc->process = VGPU_PROCESS_NONE;
+	vnc->control = -1;
+	instance->vnc[head] = vnc;
+	return vnc;
+}
+
+/* @vnc has a process: it gives way to another address, or to none. */
+static void change(struct vgpu_vnc *vnc, const char *address, sd_varlink *link)
+{
+	strcpy(vnc->address, address);
+	vnc->link = sd_varlink_ref(link);
+	vnc->failures = 0;
+	if (vnc->process.pidfd >= 0) {
+		stop(vnc);
+	} else if (address[0]) {
+		start(vnc);
+	} else {
+		vgpu_reply_later_empty(&vnc->link);
+		destroy(vnc);
+	}
+}
+
+int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
+		 const char *address, sd_varlink *link, struct vgpu_err *err)
+{
+	struct vgpu_vnc *vnc = instance->vnc[head];
+	int r;
+
+	if (vnc && (vnc->link || vnc->is_stopping))
+		return vgpu_err_set(
+			err, -EBUSY, "TryAgain",
+			"the VNC server of head %u is just being changed: try again",
+			head);
+	if (address && vnc && vnc->is_listening &&
+	    strcmp(vnc->address, address) == 0) {
+		sd_varlink_reply(link, NULL);
+		return 0;
+	}
+	if (!address && instance->definition.heads[head].vnc[0]) {
+		r = save_address(instance, head, "", err);
+		if (r < 0)
+			return r;
+	}
+	if (!address && !vnc) {
+		sd_varlink_reply(link, NULL);
+		return 0;
+	}
+	if (!vnc)
+		vnc = create(instance, head);
+	if (!vnc)
+		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	change(vnc, address ? address : "", link);
+	return 0;
+}
+
+void vgpu_vnc_on_serving(struct vgpu_instance *instance)
+{
+	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
+		const char *saved = instance->definition.heads[i].vnc;
+		struct vgpu_vnc *vnc = instance->vnc[i];
+
+		if (vnc) {
+			give_viewer(vnc);
+		} else if (saved[0] && (vnc = create(instance, i))) {
+			strcpy(vnc->address, saved);
+			start(vnc);
+		}
+	}
+}
+
+void vgpu_vnc_finish(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+
+	vgpu_err_set(&err, -ESHUTDOWN, "NotActive", "the vGPU ended meanwhile");
+	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++) {
+		struct vgpu_vnc *vnc = instance->vnc[i];
+
+		if (!vnc)
+			continue;
+		vgpu_reply_later_error(&vnc->link, &err);
+		if (vnc->process.pidfd < 0) {
+			destroy(vnc);
+			continue;
+		}
+		/* It stays until it is reaped. */
+		instance->vnc[i] = NULL;
+		vnc->instance = NULL;
+		TAILQ_INSERT_TAIL(&vnc->manager->ending_vncs, vnc, entry);
+		stop(vnc);
+	}
+}
+
+void vgpu_vnc_forget_ending(struct vgpu_manager *manager)
+{
+	while (!TAILQ_EMPTY(&manager->ending_vncs))
+		destroy(TAILQ_FIRST(&manager->ending_vncs));
+}

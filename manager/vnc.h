@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VNC servers of heads: a vgpu-vnc process each. */
+#ifndef VGPU_MANAGER_VNC_H
+#define VGPU_MANAGER_VNC_H
+
+#include "instance.h"
+
+/*
+ * vgpu-vnc gets a SOCK_SEQPACKET control socket. It sends "R" when it listens,
+ * or "E" and a text before it ends. For each device process it gets a packet
+ * "V" with a viewer socket attached (device/display/viewer_abi.h); it ends
+ * when the control socket does.
+ */
+
+/* unix:PATH, or the literal of a loopback address with a port. */
+int vgpu_vnc_check_address(const char *address, struct vgpu_err *err);
+
+/*
+ * Start, move or (@address NULL) end the server of @head, save that, and
+ * answer @link, at once or later. Fails, with nothing changed and nothing
+ * answered, if it cannot begin.
+ */
+int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
+		 const char *address, sd_varlink *link, struct vgpu_err *err);
+
+/* A new device process serves: start what is saved, give all a viewer. */
+void vgpu_vnc_on_serving(struct vgpu_instance *instance);
+/* End all of a vGPU's servers; what is saved stays saved. */
+void vgpu_vnc_finish(struct vgpu_instance *instance);
+/* Let go of those that are still ending. */
+void vgpu_vnc_forget_ending(struct vgpu_manager *manager);
+
+#endif

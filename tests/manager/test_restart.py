@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpud ends, dies and comes back; what is on disk is broken."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import harness
+from harness import Manager, ManagerTest, wait_for
+
+UUID = '12345678-9abc-4def-8123-456789abcdef'
+
+
+class Restart(ManagerTest):
+    def attach(self, manager, vgpu):
+        vmm = socket.socket(socket.AF_UNIX)
+        self.addCleanup(vmm.close)
+        vmm.connect(manager.show(vgpu)['socket'])
+        wait_for(lambda: manager.show(vgpu)['state'] == 'attached', 'attach')
+        return vmm
+
+    def assert_connected(self, vmm):
+        vmm.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            vmm.recv(1)
+        vmm.setblocking(True)
+
+    def test_killed_vgpud_adopts(self):
+        for number in signal.SIGKILL, signal.SIGTERM:
+            with self.subTest(number=number):
+                m = self.manager()
+                m.create(type='256MQ', name='a')
+                m.create(type='128MB', uuid=UUID)
+                vmm = self.attach(m, 'a')
+                before = m.call('ListVgpus')['vgpus']
+                m.restart(number)
+                after = m.call('ListVgpus')['vgpus']
+                for vgpu in before + after:
+                    vgpu.pop('heads')
+
+                def by_uuid(vgpu):
+                    return vgpu['uuid']
+                self.assertEqual(sorted(after, key=by_uuid),
+                                 sorted(before, key=by_uuid))
+                self.assert_connected(vmm)
+                self.assertEqual(m.gpu()['freeMib'], 1024 - 256 - 128)
+                # What was taken over can be ended.
+                pid = m.show(UUID)['devicePid']
+                m.call('Destroy', vgpu=UUID)
+                self.assertFalse(harness.is_alive(pid))
+
+    def test_adopted_device_has_a_successor(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        vmm = self.attach(m, 'a')
+        m.restart()
+        for _ in range(3):
+            pid = m.show('a')['devicePid']
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: m.show('a').get('devicePid', pid) != pid and
+                     m.show('a')['state'] == 'attached', 'a successor')
+            self.assert_connected(vmm)
+
+    def test_reboot(self):
+        """No process is left: everything is started again."""
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        pid = m.show('a')['devicePid']
+        m.kill()
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not harness.is_alive(pid), 'its death')
+        shutil.rmtree(m.runtime)
+        m.start()
+        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+        self.assertNotEqual(m.show('a')['devicePid'], pid)
+        self.assertEqual([e['event'] for e in m.events() if 'uuid' in e],
+                         ['started', 'active'])
+
+    def test_hung_device_is_replaced(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        pid = m.show('a')['devicePid']
+        m.kill()
+        os.kill(pid, signal.SIGSTOP)
+        m.start()
+        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+        self.assertFalse(harness.is_alive(pid))
+        self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
+
+    def test_hung_device_has_an_end(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        os.kill(m.show('a')['devicePid'], signal.SIGSTOP)
+        m.call('Destroy', vgpu='a')
+        self.assert_clean(m)
+
+    def test_process_number_of_another(self):
+        """The recorded process is not the device any more: it is spared."""
+        m = self.manager()
+        uuid = m.create(type='128MB')
+        pid = m.show(uuid)['devicePid']
+        m.kill()
+        os.kill(pid, signal.SIGKILL)
+        with subprocess.Popen(['sleep', '1000']) as stranger:
+            with open(os.path.join(m.folder_of(uuid), 'device.pid'), 'w',
+                      encoding='utf-8') as f:
+                f.write(f'{stranger.pid} 1\n')
+            m.start()
+            wait_for(lambda: m.show(uuid)['state'] == 'active', 'active')
+            self.assertIsNone(stranger.poll())
+            stranger.kill()
+
+    def test_old_folders_go(self):
+        m = self.manager()
+        m.kill()
+        os.mkdir(m.folder_of(UUID))
+        Manager.write(os.path.join(m.folder_of(UUID), 'device.pid'), 'x')
+        m.start()
+        self.assert_clean(m)
+
+
+class Definitions(ManagerTest):
+    """Files that a manager finds and cannot use."""
+
+    def broken(self, change, **options):
+        """A manager that starts when CHANGE(path) has been at a definition."""
+        m = self.manager(**options)
+        m.create(type='128MB', name='good')
+        m.create(type='256MQ', name='bad', uuid=UUID)
+        pids = [v['devicePid'] for v in m.call('ListVgpus')['vgpus']]
+        m.kill()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        change(m.definition(UUID))
+        with open(m.definition(UUID), 'rb') as f:
+            content = f.read()
+        m.start()
+        wait_for(lambda: m.show('good')['state'] == 'active', 'active')
+        vgpu = m.show(UUID)
+        self.assertEqual(vgpu['state'], 'failed')
+        with open(m.definition(UUID), 'rb') as f:
+            self.assertEqual(f.read(), content)
+        for method in 'GetQemuArguments', 'Capture':
+            error = 'NotActive' if vgpu['heads'] or \
+                method == 'GetQemuArguments' else 'NoSuchHead'
+            self.assert_refused(error, m.call, method, vgpu=UUID)
+        self.assert_refused('UuidInUse', m.create, type='128MB', uuid=UUID)
+        # The next one finds the same.
+        m.restart()
+        self.assertEqual(m.show(UUID)['failure'], vgpu['failure'])
+        m.call('Destroy', vgpu=UUID)
+        self.assertFalse(os.path.exists(m.definition(UUID)))
+        m.call('Destroy', vgpu='good')
+        self.assert_clean(m)
+        return vgpu
+
+    def edit(self, **fields):
+        def change(path):
+            with open(path, encoding='utf-8') as f:
+                definition = json.load(f)
+            definition.update(fields)
+            Manager.write(path, json.dumps(definition))
+        return change
+
+    def test_empty(self):
+        vgpu = self.broken(lambda path: Manager.write(path, ''))
+        self.assertIn('is empty', vgpu['failure'])
+
+    def test_truncated(self):
+        vgpu = self.broken(lambda path: os.truncate(path, 100))
+        self.assertIn('is damaged', vgpu['failure'])
+
+    def test_garbage(self):
+        for content in (b'\0' * 100, b'[]', b'{}', b'\xff' * 1000, b'null',
+                        b'[' * 60000):
+            with self.subTest(content=content[:4]):
+                def change(path, content=content):
+                    with open(path, 'wb') as f:
+                        f.write(content)
+                self.assertIn('is damaged', self.broken(change)['failure'])
+
+    def test_large(self):
+        vgpu = self.broken(lambda path: os.truncate(path, 1 << 30))
+        self.assertIn('cannot be read', vgpu['failure'])
+
+    def test_future(self):
+        vgpu = self.broken(self.edit(version=2, news={'a': [1]}))
+        self.assertIn('version 2', vgpu['failure'])
+        self.assertEqual((vgpu['name'], vgpu['type']), ('bad', '256MQ'))
+
+    def test_wrong_fields(self):
+        for fields in (dict(version=0), dict(version='1'), dict(uuid='x'),
+                       dict(size=0), dict(size=-1), dict(maxHeads=17),
+                       dict(maxWidth=1 << 20), dict(type='x' * 100),
+                       dict(heads=[{'head': 1, 'width': 1, 'height': 1}]),
+                       dict(heads=[{'head': 0, 'width': 99999, 'height': 1}]),
+                       dict(heads=[{'head': 0, 'vnc': 'x' * 200}]),
+                       dict(unknown=1), dict(framebufferMib=0),
+                       dict(series='')):
+            with self.subTest(fields=str(fields)[:50]):
+                vgpu = self.broken(self.edit(**fields))
+                self.assertIn('is damaged', vgpu['failure'])
+
+    def test_gpu_gone(self):
+        vgpu = self.broken(self.edit(gpu='0000:99:00.0'))
+        self.assertIn('0000:99:00.0 is gone', vgpu['failure'])
+
+    def test_framebuffer_shrank(self):
+        vgpu = self.broken(self.edit(framebufferMib=4096, size=4 << 30))
+        self.assertIn('no room', vgpu['failure'])
+
+    def test_overlap_is_placed_again(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        m.create(type='256MQ', uuid=UUID)
+        pids = [v['devicePid'] for v in m.call('ListVgpus')['vgpus']]
+        m.kill()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.edit(offset=0)(m.definition(UUID))
+        m.start()
+        wait_for(lambda: all(v['state'] == 'active'
+                             for v in m.call('ListVgpus')['vgpus']), 'active')
+        self.assertEqual(m.gpu()['freeMib'], 1024 - 256 - 128)
+
+    def test_type_gone_and_back(self):
+        m = self.manager()
+        m.create(type='256MQ', name='a')
+        pid = m.show('a')['devicePid']
+        Manager.write(m.types, harness.TYPE.format(
+            name='128MB', mib=128, heads=1, width=800, height=600))
+        # A device that runs, runs on.
+        m.restart()
+        self.assertEqual(m.show('a')['state'], 'active')
+        m.kill()
+        os.kill(pid, signal.SIGKILL)
+        m.start()
+        vgpu = m.show('a')
+        self.assertEqual(vgpu['state'], 'failed')
+        self.assertIn('type 256MQ is no longer in', vgpu['failure'])
+        # Its place is kept for it.
+        self.assertEqual(m.gpu()['freeMib'], 1024 - 256)
+        Manager.write(m.types, harness.TYPES)
+        m.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+
+    def test_other_files_are_left(self):
+        m = self.manager()
+        m.kill()
+        folder = os.path.join(m.state, 'vgpus')
+        for name in ('README', UUID + '.json~', UUID.upper() + '.json',
+                     'x.json', UUID + '.json.new'):
+            Manager.write(os.path.join(folder, name), 'x')
+        m.start()
+        self.assertEqual(m.call('ListVgpus')['vgpus'], [])
+        self.assertNotIn(UUID + '.json.new', os.listdir(folder))
+        self.assertEqual(len(os.listdir(folder)), 4)
+
+
+class Types(ManagerTest):
+    def test_broken_file_keeps_the_last_good(self):
+        m = self.manager()
+        for content in ('', '[128MB]\nframebuffer_mib = x\n', '\0\0', '[',
+                        harness.TYPES + '[128MB]\n'):
+            with self.subTest(content=content[:20]):
+                Manager.write(m.types, content)
+                m.process.send_signal(signal.SIGHUP)
+                problem = wait_for(
+                    lambda: m.call('GetInfo').get('typesProblem'), 'notice')
+                self.assertIn(m.types, problem)
+                self.assertIn('last good catalogue', problem)
+                self.assertEqual(len(m.call('ListTypes')['types']), 4)
+                # Also over a restart, while the file is still broken.
+                m.restart()
+                self.assertEqual(m.call('GetInfo')['typesProblem'], problem)
+                m.create(type='128MB', name='a')
+                m.call('Destroy', vgpu='a')
+                Manager.write(m.types, harness.TYPES)
+                m.process.send_signal(signal.SIGHUP)
+                wait_for(lambda: 'typesProblem' not in m.call('GetInfo'),
+                         'notice')
+
+    def test_missing_file(self):
+        m = self.manager()
+        os.unlink(m.types)
+        m.restart()
+        self.assertIn('No such file', m.call('GetInfo')['typesProblem'])
+
+
+class Refusals(unittest.TestCase):
+    """A manager that does not start: one line, exit status 1."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='vgpud.')
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def refuse(self, manager, status=1):
+        with open(manager.log_path, 'w', encoding='utf-8'):
+            pass
+        process = manager.spawn()
+        try:
+            self.assertEqual(process.wait(harness.TIMEOUT), status)
+        finally:
+            process.kill()
+        text = manager.log()
+        self.assertEqual(text.count('\n'), 1, text)
+        return text
+
+    def test_two_managers(self):
+        m = Manager(folder=self.folder)
+        self.addCleanup(m.finish)
+        m.start()
+        m.create(type='128MB', name='a')
+        self.assertIn('another vgpud uses the folder', self.refuse(m))
+        # Also if only one folder is shared.
+        other = Manager(folder=self.folder)
+        other.state += '2'
+        self.assertIn(m.runtime, self.refuse(other))
+        other.state, other.runtime = m.state, m.runtime + '2'
+        self.assertIn(m.state, self.refuse(other))
+        self.assertEqual(m.show('a')['state'], 'active')
+
+    def test_long_path(self):
+        m = Manager(folder=self.folder)
+        m.runtime = os.path.join(self.folder, 'x' * 100)
+        self.assertIn('bytes too long for sockets', self.refuse(m))
+
+    def test_longest_path(self):
+        m = Manager(folder=self.folder)
+        socket_name = f'/{"0" * 36}/control.sock'
+        m.runtime = os.path.join(self.folder, '')
+        m.runtime += 'x' * (107 - len(m.runtime) - len(socket_name))
+        m.socket = os.path.join(m.runtime, harness.INTERFACE)
+        self.addCleanup(m.finish)
+        m.start()
+        m.create(type='128MB')
+        self.assertEqual(len(m.folder_of('0' * 36)) + len('/control.sock'),
+                         107)
+
+    def test_folder_is_a_file(self):
+        m = Manager(folder=self.folder)
+        m.state = m.config
+        self.assertIn('is not a folder', self.refuse(m))
+
+    def test_broken_types_and_no_older(self):
+        m = Manager(folder=self.folder, types='[4Q]\n')
+        self.assertIn(m.types, self.refuse(m))
+
+    def test_broken_config(self):
+        m = Manager(folder=self.folder)
+        for text, part in (
+                ('[embedded]\nframebuffer_mib = 1x\n', 'line 2'),
+                ('[embedded]\nframebuffer_mib = -1\n', 'line 2'),
+                ('[embedded]\nframebuffer_mib = 99999999999999\n', 'line 2'),
+                ('[embedded]\ncolour = red\n', 'colour'),
+                ('framebuffer_mib = 1\n', 'line 1'),
+                ('[embedded\n', 'line 1'),
+                ('[embedded]\nframebuffer_mib = 1\nhost_reserve_mib = 2\n',
+                 'host_reserve_mib is more')):
+            with self.subTest(text=text):
+                Manager.write(m.config, text)
+                line = self.refuse(m)
+                self.assertIn(part, line)
+                self.assertIn(m.config, line)
+        os.unlink(m.config)
+        self.assertIn('cannot be read', self.refuse(m))
+
+    def test_wrong_usage(self):
+        for arguments in (['--colour'], ['x'], ['--types']):
+            result = subprocess.run(
+                [os.path.join(harness.BUILD, 'vgpud'), *arguments],
+                capture_output=True, timeout=harness.TIMEOUT, check=False)
+            self.assertEqual(result.returncode, 2)
+            self.assertEqual(result.stdout, b'')
+        for option in '--help', '--version':
+            result = subprocess.run(
+                [os.path.join(harness.BUILD, 'vgpud'), option],
+                capture_output=True, timeout=harness.TIMEOUT, check=True)
+            self.assertEqual(result.stderr, b'')
+            self.assertIn(b'vgpud', result.stdout)
+
+
+class FullDisk(ManagerTest):
+    """A state folder on a file system of a few kilobytes."""
+
+    def full_disk(self, path):
+        os.makedirs(path)
+        mount = subprocess.run(
+            ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', path],
+            capture_output=True, check=False)
+        if mount.returncode != 0:
+            self.skipTest(f'no mount here: {mount.stderr.decode().strip()}')
+        self.addCleanup(subprocess.run, ['umount', '-l', path], check=True)
+
+    def test_create_and_settings(self):
+        m = Manager()
+        self.full_disk(m.state)
+        self.addCleanup(m.finish)
+        m.start()
+        m.create(type='128MB', name='a')
+        filler = os.path.join(m.state, 'filler')
+        with open(filler, 'wb', buffering=0) as f:
+            try:
+                while True:
+                    f.write(b'x' * 4096)
+            except OSError:
+                pass
+        before = harness.wait_for_rest(m)
+        refused = self.assert_refused('CannotSave', m.create, type='128MB')
+        self.assertIn('No space left', refused.parameters['text'])
+        self.assert_refused('CannotSave', m.call, 'SetMode', vgpu='a',
+                            width=640, height=480)
+        self.assertEqual(harness.wait_for_rest(m), before)
+        self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
+        self.assertEqual(m.show('a')['state'], 'active')
+        os.unlink(filler)
+        m.create(type='128MB', name='b')
+        m.restart()
+        self.assertEqual(len(m.call('ListVgpus')['vgpus']), 2)
+
+
+if __name__ == '__main__':
+    sys.exit(harness.main())
