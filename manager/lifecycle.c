@@ -408,8 +408,6 @@ static void begin_serving(struct vgpu_instance *instance,
 	vgpu_instance_event(instance, "active", "its device process %d serves",
 			    vgpu_device_pid(instance->device));
 	vgpu_vnc_on_serving(instance);
-	if (last_phase == VGPU_PHASE_ADOPTING)
-		vgpu_manager_on_adopted(instance->manager);
 }
 
 static void on_status(void *owner, const struct vgpu_control_status *status)
@@ -436,7 +434,9 @@ static void on_status(void *owner, const struct vgpu_control_status *status)
 	instance->status = *status;
 	instance->status.link =
 		is_attached ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
-	if (next != last_phase)
+	if (last_phase == VGPU_PHASE_ADOPTING)
+		vgpu_manager_on_adopted(instance->manager);
+	else if (next != last_phase)
 		vgpu_manager_on_change(instance->manager);
 }
 
