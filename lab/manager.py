@@ -51,7 +51,7 @@ class Frame:
         """Whether this is a desktop of this colour, with the black window of
         its terminal or only with its panel."""
         colors = self.colors()
-        if colors.most_common(1)[0][0] != color:
+        if colors[color] * 5 < colors.total():
             return False
         if window:
             return colors["000000"] * 50 >= colors.total()
