@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "closer.h"
 #include "lib/util.h"
 #include "log.h"
 #include "manager.h"
@@ -125,6 +126,8 @@ static int run(const struct vgpu_manager_options *options)
 	r = manager ? sd_event_default(&event) : -ENOMEM;
 	if (r >= 0)
 		r = add_signals(event, manager);
+	if (r >= 0)
+		r = vgpu_closer_start();
 	if (r >= 0)
 		r = sd_event_set_watchdog(event, true);
 	if (r < 0) {

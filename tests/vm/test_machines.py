@@ -44,7 +44,7 @@ class Machines(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="vgpu-vm.")
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.addClassCleanup(cls.keep_logs)
         cls.manager = Manager(cls.folder, framebuffer_mib=2048)
         cls.enterClassContext(cls.manager)
         cls.vms = {}
@@ -57,6 +57,16 @@ class Machines(unittest.TestCase):
             cls.manager.wait_desktop(name, vm.color)
 
     @classmethod
+    def keep_logs(cls):
+        """Logs and the last pictures outlive the test, beside Meson's log."""
+        logs = os.path.join(os.environ["VGPU_BUILD"], "meson-logs",
+                            "vm-machines")
+        shutil.rmtree(logs, ignore_errors=True)
+        shutil.copytree(cls.folder, logs, ignore=shutil.ignore_patterns(
+            "*.sock", "run", "state"))
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    @classmethod
     def machine(cls, name, memory_mib=768):
         vm = Vm(name, cls.folder, cls.manager.qemu_args(name),
                 color=TYPES[name][3], title=f"{name}:_{TYPES[name][0]}",
@@ -66,6 +76,8 @@ class Machines(unittest.TestCase):
 
     def tearDown(self):
         for name, vm in self.vms.items():
+            self.manager.run("screenshot", name, os.path.join(
+                self.folder, f"{self.id().rpartition('.')[2]}-{name}.png"))
             self.assertTrue(vm.is_running(), f"{name} ended")
 
     def assert_desktop_lives(self, name):
