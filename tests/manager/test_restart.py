@@ -386,6 +386,36 @@ class Refusals(unittest.TestCase):
             self.assertIn(b'vgpud', result.stdout)
 
 
+class Service(ManagerTest):
+    """What systemd is told."""
+
+    def test_notifications(self):
+        m = Manager()
+        self.addCleanup(m.finish)
+        path = os.path.join(m.folder, 'notify')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            notify.settimeout(harness.TIMEOUT)
+            m.notify = path
+            m.start()
+
+            def expect(*parts):
+                text = ''
+                while not all(part in text for part in parts):
+                    text = notify.recv(4096).decode()
+
+            expect('READY=1')
+            m.create(type='128MB')
+            expect('STATUS=1 vGPUs, 0 of them in use, 896 MiB free')
+            m.process.send_signal(signal.SIGHUP)
+            expect('RELOADING=1', 'MONOTONIC_USEC=')
+            expect('READY=1')
+            m.process.send_signal(signal.SIGTERM)
+            expect('STOPPING=1')
+            self.assertEqual(m.process.wait(harness.TIMEOUT), 0)
+            m.process = m.notify = None
+
+
 class FullDisk(ManagerTest):
     """A state folder on a file system of a few kilobytes."""
 
