@@ -291,7 +291,7 @@ static int create(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	r = vgpu_create(userdata, &request, link, &gpu, &err);
-	if (r == -ENOSPC && gpu)
+	if (r < 0 && gpu && err.name && strcmp(err.name, "NoRoom") == 0)
 		return reply_no_room(link, userdata, gpu, &err);
 	return r < 0 ? vgpu_reply_error(link, &err) : 0;
 }
