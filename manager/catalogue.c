@@ -8,6 +8,7 @@
 #include "file.h"
 #include "lib/util.h"
 #include "log.h"
+#include "text.h"
 
 #define TYPES_FILE_MAX (1024 * 1024) /* 64 types take some kilobytes */
 
@@ -76,7 +77,7 @@ static void set_problem(struct vgpu_catalogue *catalogue, const char *text)
 {
 	snprintf(catalogue->problem, sizeof(catalogue->problem),
 		 "%.400s; the last good catalogue stays in use", text);
-	vgpu_make_printable(catalogue->problem);
+	vgpu_text_make_printable(catalogue->problem);
 }
 
 int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 #include "memory.h"
 
 /* Without a configuration: a third of the memory, but no more than this. */
@@ -35,7 +35,7 @@ static int parse_mib(struct parse *parse, const char *name, const char *value,
 	    number > FRAMEBUFFER_MIB_MAX) {
 		snprintf(parse->problem, sizeof(parse->problem),
 			 "%s is a number of MiB from 0 to %llu, not '%s'", name,
-			 FRAMEBUFFER_MIB_MAX, vgpu_quote(quoted, value));
+			 FRAMEBUFFER_MIB_MAX, vgpu_text_quote(quoted, value));
 		return 0;
 	}
 	*ret = number;
@@ -59,7 +59,7 @@ static int on_entry(void *user, const char *section, const char *name,
 	if (!parse->problem[0])
 		snprintf(parse->problem, sizeof(parse->problem),
 			 "there is no setting of the name '%s' in section [%s]",
-			 vgpu_quote(quoted, name),
+			 vgpu_text_quote(quoted, name),
 			 strcmp(section, "embedded") == 0 ? section : "?");
 	return 0;
 }

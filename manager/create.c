@@ -8,7 +8,7 @@
 #include "capacity.h"
 #include "lib/util.h"
 #include "lifecycle.h"
-#include "log.h"
+#include "text.h"
 
 /* Populating the largest types takes seconds; more than this is a fault. */
 #define CREATE_TIMEOUT_USEC 60000000ULL
@@ -62,7 +62,7 @@ static int choose_gpu(struct vgpu_manager *manager, const char *wanted,
 			return vgpu_err_set(
 				err, -ENODEV, "NoSuchGpu",
 				"there is no GPU '%s': `vgpuctl gpus` lists them",
-				vgpu_quote(quoted, wanted));
+				vgpu_text_quote(quoted, wanted));
 		if (!gpu->ops)
 			return vgpu_err_set(err, -ENODEV, "GpuUnusable",
 					    "no vGPU can be made on %s: %s",
@@ -149,24 +149,23 @@ int vgpu_create(struct vgpu_manager *manager,
 		return vgpu_err_set(
 			err, -ENOENT, "NoSuchType",
 			"there is no type '%s': `vgpuctl types` lists them",
-			vgpu_quote(quoted, request->type));
+			vgpu_text_quote(quoted, request->type));
 	definition.type = *type;
 
 	if (request->name) {
 		r = check_name(manager, request->name, err);
 		if (r < 0)
 			return r;
-		strcpy(definition.name, request->name);
+		VGPU_TEXT_SET(definition.name, request->name);
 	}
 	r = choose_uuid(manager, request->uuid, definition.uuid, err);
 	if (r < 0)
 		return r;
 	r = choose_gpu(manager, request->gpu, type, &gpu, &definition.place, err);
-	if (r < 0) {
-		*ret_gpu = gpu;
+	*ret_gpu = gpu;
+	if (r < 0 || !gpu)
 		return r;
-	}
-	strcpy(definition.gpu, gpu->id);
+	VGPU_TEXT_SET(definition.gpu, gpu->id);
 	return begin(manager, &definition, link, err);
 }
 

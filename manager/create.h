@@ -16,8 +16,8 @@ struct vgpu_create_request {
 
 /*
  * Make a vGPU and answer @link when it is active, or failed. Fails with
- * nothing answered and nothing left if it cannot begin; with err "NoRoom"
- * *ret_gpu is where there is none.
+ * nothing answered and nothing left if it cannot begin. *ret_gpu is the
+ * GPU that was chosen, if one was, also where err is "NoRoom".
  */
 int vgpu_create(struct vgpu_manager *manager,
 		const struct vgpu_create_request *request, sd_varlink *link,

@@ -12,7 +12,7 @@
 
 #include "lib/control.h"
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 
 #define USEC_PER_S	   1000000ULL
 #define START_TIMEOUT_USEC (5 * USEC_PER_S)
@@ -50,7 +50,7 @@ struct vgpu_device {
 	size_t sent;
 	bool is_start_sent;
 
-	TAILQ_HEAD(, request) requests;
+	TAILQ_HEAD(requests, request) requests;
 	size_t n_requests;
 	uint32_t last_serial;
 };
@@ -363,9 +363,8 @@ static int connect_to(const char *path, int *ret_fd)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	vgpu_autoclose int fd = -1;
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (!VGPU_TEXT_SET(address.sun_path, path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;

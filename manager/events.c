@@ -10,6 +10,7 @@
 
 #include "lib/util.h"
 #include "log.h"
+#include "text.h"
 
 /* Events that a subscriber may leave unread. */
 #define WAITING_MAX 1024
@@ -120,7 +121,7 @@ void vgpu_events_add(struct vgpu_events *events, const char *event,
 	va_start(args, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, args);
 	va_end(args);
-	vgpu_make_printable(e->text);
+	vgpu_text_make_printable(e->text);
 
 	vgpu_log("%s%s%s%s%s: %s", e->uuid, e->name[0] ? " (" : "", e->name,
 		 e->name[0] ? ") " : (e->uuid[0] ? " " : ""), event, e->text);

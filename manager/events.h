@@ -28,7 +28,7 @@ struct vgpu_subscriber;
 struct vgpu_events {
 	struct vgpu_event kept[VGPU_EVENTS_KEPT]; /* at sequence modulo it */
 	uint64_t next_sequence;
-	TAILQ_HEAD(, vgpu_subscriber) subscribers;
+	TAILQ_HEAD(vgpu_subscribers, vgpu_subscriber) subscribers;
 };
 
 void vgpu_events_init(struct vgpu_events *events);

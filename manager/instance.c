@@ -28,6 +28,7 @@
 
 #include "lib/util.h"
 #include "log.h"
+#include "text.h"
 #include "vnc.h"
 
 #define TO(phase) (1U << VGPU_PHASE_##phase)
@@ -155,7 +156,7 @@ struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,
 		return instance;
 	vgpu_err_set(err, -ENOENT, "NoSuchVgpu",
 		     "there is no vGPU of the uuid or name '%s'",
-		     vgpu_quote(quoted, uuid_or_name));
+		     vgpu_text_quote(quoted, uuid_or_name));
 	return NULL;
 }
 

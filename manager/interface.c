@@ -175,9 +175,9 @@ static SD_VARLINK_DEFINE_METHOD(
 
 static SD_VARLINK_DEFINE_METHOD_FULL(
 	Subscribe, SD_VARLINK_REQUIRES_MORE,
-	ABOUT("Send the last events first, as many as are kept"),
+	ABOUT("Send the last events first, as many as are kept; unset: no"),
 	INPUT(history, SD_VARLINK_BOOL, NULLABLE),
-	ABOUT("Go on after the kept ones"),
+	ABOUT("Go on with events as they happen; unset: yes"),
 	INPUT(follow, SD_VARLINK_BOOL, NULLABLE),
 	OUTPUT_BY_TYPE(event, Event, NULLABLE));
 

@@ -11,7 +11,7 @@
 #include "embedded.h"
 #include "json.h"
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 #include "process.h"
 
 #define PROBE_TIMEOUT_MS 10000
@@ -100,7 +100,7 @@ static int dispatch_text(const char *name, sd_json_variant *variant,
 
 	/* Every text of struct vgpu_gpu that is read here has room for 32. */
 	snprintf(text, 32, "%s", sd_json_variant_string(variant));
-	vgpu_make_printable(text);
+	vgpu_text_make_printable(text);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static int dispatch_long_text(const char *name, sd_json_variant *variant,
 	char *text = userdata;
 
 	snprintf(text, 256, "%s", sd_json_variant_string(variant));
-	vgpu_make_printable(text);
+	vgpu_text_make_printable(text);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static int dispatch_uuid(const char *name, sd_json_variant *variant,
 	char *text = userdata;
 
 	snprintf(text, 40, "%s", sd_json_variant_string(variant));
-	vgpu_make_printable(text);
+	vgpu_text_make_printable(text);
 	return 0;
 }
 
@@ -162,7 +162,7 @@ static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *fou
 			return;
 		*embedded = *found;
 		embedded->pci_address[0] = '\0';
-		strcpy(embedded->id, VGPU_EMBEDDED_ID);
+		VGPU_TEXT_SET(embedded->id, VGPU_EMBEDDED_ID);
 		return;
 	}
 	if (inventory->count == VGPU_INVENTORY_MAX)
@@ -170,11 +170,11 @@ static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *fou
 	gpu = &inventory->gpus[inventory->count++];
 	*gpu = *found;
 	if (gpu->pci_address[0])
-		strcpy(gpu->id, gpu->pci_address);
+		VGPU_TEXT_SET(gpu->id, gpu->pci_address);
 	else
 		snprintf(gpu->id, sizeof(gpu->id), "gpu%zu",
 			 inventory->count - 1);
-	strcpy(gpu->unusable, UNUSABLE_HARDWARE);
+	VGPU_TEXT_SET(gpu->unusable, UNUSABLE_HARDWARE);
 }
 
 static int parse_output(struct vgpu_inventory *inventory, const char *text,
@@ -219,15 +219,15 @@ int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
 
 	embedded = &inventory.gpus[inventory.count++];
 	*embedded = (struct vgpu_gpu){.is_software = true};
-	strcpy(embedded->id, VGPU_EMBEDDED_ID);
-	strcpy(embedded->name, "Embedded software GPU");
-	strcpy(embedded->driver, "none");
+	VGPU_TEXT_SET(embedded->id, VGPU_EMBEDDED_ID);
+	VGPU_TEXT_SET(embedded->name, "Embedded software GPU");
+	VGPU_TEXT_SET(embedded->driver, "none");
 
 	r = run_probe(text, PROBE_OUTPUT_MAX, &err);
 	if (r == 0)
 		r = parse_output(&inventory, text, &err);
 	if (r < 0)
-		strcpy(ret_problem, err.text);
+		vgpu_text_copy(ret_problem, VGPU_ERR_TEXT_MAX, err.text);
 	else
 		ret_problem[0] = '\0';
 	*ret_inventory = inventory;

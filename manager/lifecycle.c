@@ -9,6 +9,7 @@
 #include "lib/util.h"
 #include "listen.h"
 #include "log.h"
+#include "text.h"
 #include "reply.h"
 #include "vnc.h"
 
@@ -46,9 +47,9 @@ static void fill_start(const struct vgpu_instance *instance,
 		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
 	};
 
-	strcpy(start.uuid, d->uuid);
-	strcpy(start.name, d->name);
-	strcpy(start.type, d->type.name);
+	VGPU_TEXT_SET(start.uuid, d->uuid);
+	VGPU_TEXT_SET(start.name, d->name);
+	VGPU_TEXT_SET(start.type, d->type.name);
 	*ret_start = start;
 }
 
@@ -143,7 +144,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	vgpu_make_printable(text);
+	vgpu_text_make_printable(text);
 
 	if (instance->create_link) {
 		/* It never was: its creator is told, and nothing remains. */
@@ -156,7 +157,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	assert(!instance->device);
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_FAILED) < 0)
 		return;
-	strcpy(instance->failure, text);
+	VGPU_TEXT_SET(instance->failure, text);
 	vgpu_vnc_finish(instance);
 	make_fresh(instance);
 	vgpu_instance_event(instance, "failed", "%s", text);
@@ -408,8 +409,6 @@ static void begin_serving(struct vgpu_instance *instance,
 	vgpu_instance_event(instance, "active", "its device process %d serves",
 			    vgpu_device_pid(instance->device));
 	vgpu_vnc_on_serving(instance);
-	if (last_phase == VGPU_PHASE_ADOPTING)
-		vgpu_manager_on_adopted(instance->manager);
 }
 
 static void on_status(void *owner, const struct vgpu_control_status *status)
@@ -436,7 +435,9 @@ static void on_status(void *owner, const struct vgpu_control_status *status)
 	instance->status = *status;
 	instance->status.link =
 		is_attached ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
-	if (next != last_phase)
+	if (last_phase == VGPU_PHASE_ADOPTING)
+		vgpu_manager_on_adopted(instance->manager);
+	else if (next != last_phase)
 		vgpu_manager_on_change(instance->manager);
 }
 

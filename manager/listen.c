@@ -9,6 +9,7 @@
 
 #include "lib/control_abi.h"
 #include "lib/util.h"
+#include "text.h"
 
 /* One VMM, and the next while the last goes away. */
 #define BACKLOG 4
@@ -18,9 +19,8 @@ static int listen_on(const char *path, int type, mode_t mode, int *ret_fd)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	vgpu_autoclose int fd = -1;
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (!VGPU_TEXT_SET(address.sun_path, path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
 

@@ -30,7 +30,7 @@ struct vgpu_manager {
 	/* Every vGPU, in the order of their coming. */
 	TAILQ_HEAD(vgpu_instances, vgpu_instance) instances;
 	/* VNC servers whose vGPU is gone and that are about to end. */
-	TAILQ_HEAD(, vgpu_vnc) ending_vncs;
+	TAILQ_HEAD(vgpu_vncs, vgpu_vnc) ending_vncs;
 	bool is_ending;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "text.h"
 
 static uint64_t meminfo(const char *key, uint64_t fallback)
 {
@@ -74,7 +75,8 @@ static bool own_group(char ret[PATH_MAX])
 		if (strncmp(line, "0::/", 4) != 0)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		strcpy(ret, strcmp(line, "0::/") == 0 ? "" : line + 3);
+		vgpu_text_copy(ret, PATH_MAX,
+			       strcmp(line, "0::/") == 0 ? "" : line + 3);
 		return true;
 	}
 	return false;

@@ -9,7 +9,7 @@
 #include "interface.h"
 #include "json.h"
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 #include "reply.h"
 
 /* Each may hold 16 MiB of unfinished call, which is libsystemd's own bound. */
@@ -79,7 +79,7 @@ static struct vgpu_gpu *find_gpu(struct vgpu_manager *manager, const char *id,
 	if (!gpu)
 		vgpu_err_set(err, -ENODEV, "NoSuchGpu",
 			     "there is no GPU '%s': `vgpuctl gpus` lists them",
-			     vgpu_quote(quoted, id));
+			     vgpu_text_quote(quoted, id));
 	return gpu;
 }
 
@@ -105,23 +105,25 @@ static int append_types(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 static int list_types(sd_varlink *link, sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata)
 {
+	struct parameters {
+		const char *gpu;
+	} p = {};
 	static const sd_json_dispatch_field fields[] = {
 		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 0, SD_JSON_NULLABLE},
+		 offsetof(struct parameters, gpu), SD_JSON_NULLABLE},
 		{},
 	};
 	vgpu_autojson sd_json_variant *array = NULL;
 	struct vgpu_manager *manager = userdata;
-	const char *id = NULL;
 	struct vgpu_gpu *only = NULL;
 	struct vgpu_err err = {};
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &id);
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
-	if (id) {
-		only = find_gpu(manager, id, &err);
+	if (p.gpu) {
+		only = find_gpu(manager, p.gpu, &err);
 		if (!only)
 			return vgpu_reply_error(link, &err);
 	}
@@ -165,19 +167,21 @@ static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
 		     struct vgpu_manager *manager,
 		     struct vgpu_instance **ret_instance)
 {
+	struct parameters {
+		const char *vgpu;
+	} p = {};
 	static const sd_json_dispatch_field fields[] = {
 		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 0, SD_JSON_MANDATORY},
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
 		{},
 	};
 	struct vgpu_err err = {};
-	const char *vgpu = NULL;
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &vgpu);
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return VGPU_MIN(r, 0);
-	*ret_instance = vgpu_instance_find(manager, vgpu, &err);
+	*ret_instance = vgpu_instance_find(manager, p.vgpu, &err);
 	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
 }
 
@@ -253,8 +257,8 @@ static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
 	}
 	if (r < 0)
 		return vgpu_reply_error(link, err);
-	strcpy(text, err->text);
-	vgpu_make_printable(text);
+	VGPU_TEXT_SET(text, err->text);
+	vgpu_text_make_printable(text);
 	sd_varlink_errorbo(
 		link, VGPU_INTERFACE ".NoRoom",
 		SD_JSON_BUILD_PAIR_STRING("text", text),
@@ -287,7 +291,7 @@ static int create(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	r = vgpu_create(userdata, &request, link, &gpu, &err);
-	if (r == -ENOSPC && gpu)
+	if (r < 0 && gpu && err.name && strcmp(err.name, "NoRoom") == 0)
 		return reply_no_room(link, userdata, gpu, &err);
 	return r < 0 ? vgpu_reply_error(link, &err) : 0;
 }

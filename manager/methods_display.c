@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 #include "methods.h"
 #include "reply.h"
 #include "vnc.h"
@@ -27,7 +27,7 @@ static struct pending *pending_create(struct vgpu_instance *instance,
 		return NULL;
 	pending->link = sd_varlink_ref(link);
 	pending->manager = instance->manager;
-	strcpy(pending->uuid, instance->definition.uuid);
+	VGPU_TEXT_SET(pending->uuid, instance->definition.uuid);
 	return pending;
 }
 
@@ -91,7 +91,7 @@ static int take_refusal(const struct vgpu_control_reply *reply,
 	char text[VGPU_CONTROL_TEXT_MAX];
 
 	memcpy(text, reply->text, sizeof(text));
-	vgpu_make_printable(text);
+	vgpu_text_make_printable(text);
 	return vgpu_err_set(err, -EIO, name, "the device refuses it: %s",
 			    text[0] ? text : strerror(-reply->status));
 }
@@ -122,13 +122,16 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 {
 	struct pending *pending = userdata;
 	vgpu_autoclose int frame_fd = fd;
+	struct vgpu_control_frame frame = {};
 	struct vgpu_err refusal = {};
 	int index;
 
+	if (reply)
+		frame = reply->frame;
 	if (reply && reply->status != 0) {
 		take_refusal(reply, "TryAgain", &refusal);
 		err = &refusal;
-	} else if (reply && !is_frame_sound(&reply->frame, fd)) {
+	} else if (!err && !is_frame_sound(&frame, fd)) {
 		vgpu_err_set(&refusal, -EPROTO, "Internal",
 			     "the device answered with no frame");
 		err = &refusal;
@@ -143,10 +146,9 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 		frame_fd = -1; /* the link's now */
 		sd_varlink_replybo(
 			pending->link,
-			SD_JSON_BUILD_PAIR_UNSIGNED("width", reply->frame.width),
-			SD_JSON_BUILD_PAIR_UNSIGNED("height", reply->frame.height),
-			SD_JSON_BUILD_PAIR_UNSIGNED("stride",
-						    reply->frame.stride_bytes),
+			SD_JSON_BUILD_PAIR_UNSIGNED("width", frame.width),
+			SD_JSON_BUILD_PAIR_UNSIGNED("height", frame.height),
+			SD_JSON_BUILD_PAIR_UNSIGNED("stride", frame.stride_bytes),
 			SD_JSON_BUILD_PAIR_INTEGER("fileDescriptor", index));
 	}
 	pending_destroy(pending);

@@ -223,7 +223,7 @@ void vgpu_pool_destroy(struct vgpu_pool *pool)
 	}
 	sd_event_source_disable_unref(pool->progress_source);
 	vgpu_close(pool->progress_fd);
-	for (size_t i = 0; i < pool->n_ready; i++)
+	for (size_t i = 0; pool->ready && i < pool->n_ready; i++)
 		close(pool->ready[i]);
 	for (size_t i = 0; i < pool->n_trash; i++)
 		close(pool->trash[i]);

@@ -20,25 +20,32 @@ static char *join(const char *folder, const char *name)
 	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
+/* Where @name is, the first that can be run; the last place if none can. */
 static char *find_helper(const char *name)
 {
 	const char *given = secure_getenv("VGPU_LIBEXECDIR");
-	vgpu_autofree char *path = NULL;
 	char self[PATH_MAX];
+	const char *folders[3];
+	size_t count = 0;
 	ssize_t n;
 
 	if (given && *given)
-		return join(given, name);
-
+		folders[count++] = given;
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0) {
 		self[n] = '\0';
 		*strrchr(self, '/') = '\0';
-		path = join(self, name);
+		folders[count++] = self;
+	}
+	folders[count++] = VGPU_LIBEXECDIR;
+
+	for (size_t i = 0; i < count - 1; i++) {
+		vgpu_autofree char *path = join(folders[i], name);
+
 		if (!path || access(path, X_OK) == 0)
 			return vgpu_steal(&path);
 	}
-	return join(VGPU_LIBEXECDIR, name);
+	return join(folders[count - 1], name);
 }
 
 /* What of vgpud's environment even an almost empty one has. */

@@ -26,8 +26,8 @@ enum vgpu_process_flags {
 
 /*
  * Start helper @argv[0] with @fd as VGPU_PROCESS_CHILD_FD and no other fd but
- * the standard ones. It is sought in $VGPU_LIBEXECDIR if that is set, else
- * beside vgpud itself, else where it is installed. It leads a session of its
+ * the standard ones. It is sought in $VGPU_LIBEXECDIR if that is set, then
+ * beside vgpud itself, then where it is installed. It leads a session of its
  * own: a signal from vgpud's terminal does not reach it, and it outlives
  * vgpud.
  */

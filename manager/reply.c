@@ -7,7 +7,7 @@
 
 #include "interface.h"
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 
 int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
 {
@@ -16,8 +16,8 @@ int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
 	snprintf(name, sizeof(name), VGPU_INTERFACE ".%s",
 		 err->name ? err->name : "Internal");
 	/* JSON is UTF-8, and the text may have been cut within a letter. */
-	strcpy(text, err->text);
-	vgpu_make_printable(text);
+	VGPU_TEXT_SET(text, err->text);
+	vgpu_text_make_printable(text);
 	sd_varlink_errorbo(link, name, SD_JSON_BUILD_PAIR_STRING("text", text));
 	return 0;
 }

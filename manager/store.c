@@ -8,7 +8,7 @@
 #include "file.h"
 #include "json.h"
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 
 #define DEFINITION_MAX (64 * 1024) /* with every setting set it is 4 KiB */
 #define SUFFIX	       ".json"
@@ -136,14 +136,6 @@ struct raw_head {
 	const char *vnc;
 };
 
-static bool copy_text(char *ret, size_t size, const char *text)
-{
-	if (!text || strlen(text) >= size)
-		return false;
-	strcpy(ret, text);
-	return true;
-}
-
 static int take_head(struct vgpu_definition *d, sd_json_variant *json)
 {
 	static const sd_json_dispatch_field fields[] = {
@@ -169,7 +161,7 @@ static int take_head(struct vgpu_definition *d, sd_json_variant *json)
 	setting->has_mode = sd_json_variant_by_key(json, "width") != NULL;
 	setting->width = raw.width;
 	setting->height = raw.height;
-	if (raw.vnc && !copy_text(setting->vnc, sizeof(setting->vnc), raw.vnc))
+	if (raw.vnc && !VGPU_TEXT_SET(setting->vnc, raw.vnc))
 		return -EINVAL;
 	return 0;
 }
@@ -178,8 +170,8 @@ static int take_type(struct vgpu_definition *d, const struct raw *raw)
 {
 	struct vgpu_type type = raw->limits;
 
-	if (!copy_text(type.name, sizeof(type.name), raw->type) ||
-	    strlen(raw->series) != 1 || type.framebuffer_mib == 0 ||
+	if (!VGPU_TEXT_SET(type.name, raw->type) || strlen(raw->series) != 1 ||
+	    type.framebuffer_mib == 0 ||
 	    type.framebuffer_mib > VGPU_TYPE_FRAMEBUFFER_MIB_MAX ||
 	    type.heads > VGPU_HEADS_MAX || type.max_width > VGPU_DIMENSION_MAX ||
 	    type.max_height > VGPU_DIMENSION_MAX)
@@ -229,7 +221,7 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 
 	if (sd_json_dispatch(json, fields, 0, &raw) < 0 ||
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
-	    take_type(d, &raw) < 0 || !copy_text(d->gpu, sizeof(d->gpu), raw.gpu))
+	    take_type(d, &raw) < 0 || !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;
 	for (size_t i = 0; i < sd_json_variant_elements(raw.heads); i++)
 		if (take_head(d, sd_json_variant_by_index(raw.heads, i)) < 0)
@@ -252,11 +244,13 @@ static void take_what_can_be_told(struct vgpu_definition *d, sd_json_variant *js
 				  : NULL;
 	}
 	if (text[0] && vgpu_name_check(text[0], NULL) == 0)
-		strcpy(d->name, text[0]);
-	if (text[1] && copy_text(d->type.name, sizeof(d->type.name), text[1]))
-		vgpu_make_printable(d->type.name);
-	if (text[2] && copy_text(d->gpu, sizeof(d->gpu), text[2]))
-		vgpu_make_printable(d->gpu);
+		VGPU_TEXT_SET(d->name, text[0]);
+	if (text[1])
+		VGPU_TEXT_SET(d->type.name, text[1]);
+	if (text[2])
+		VGPU_TEXT_SET(d->gpu, text[2]);
+	vgpu_text_make_printable(d->type.name);
+	vgpu_text_make_printable(d->gpu);
 }
 
 static int parse(const char *path, const char *text,
@@ -300,9 +294,9 @@ int vgpu_store_load(const struct vgpu_paths *paths, const char *uuid,
 	int r;
 
 	*definition = (struct vgpu_definition){};
-	strcpy(definition->uuid, uuid);
-	strcpy(definition->type.name, "unknown");
-	strcpy(definition->gpu, "unknown");
+	VGPU_TEXT_SET(definition->uuid, uuid);
+	VGPU_TEXT_SET(definition->type.name, "unknown");
+	VGPU_TEXT_SET(definition->gpu, "unknown");
 	if (!path)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
 
@@ -327,6 +321,17 @@ static bool has_end(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
+static void remove_unfinished(const struct vgpu_paths *paths, const char *name)
+{
+	vgpu_autofree char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", paths->vgpus, name) < 0) {
+		path = NULL;
+		return;
+	}
+	unlink(path);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(a, b);
@@ -348,7 +353,7 @@ int vgpu_store_list(const struct vgpu_paths *paths,
 		void *more;
 
 		if (has_end(entry->d_name, UNFINISHED)) {
-			unlinkat(dirfd(folder), entry->d_name, 0);
+			remove_unfinished(paths, entry->d_name);
 			continue;
 		}
 		if (strlen(entry->d_name) != VGPU_UUID_LENGTH + strlen(SUFFIX) ||

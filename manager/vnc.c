@@ -10,6 +10,7 @@
 
 #include "lib/util.h"
 #include "log.h"
+#include "text.h"
 #include "process.h"
 #include "reply.h"
 
@@ -89,7 +90,7 @@ static int save_address(struct vgpu_instance *instance, uint32_t head,
 	struct vgpu_definition definition = instance->definition;
 	int r;
 
-	strcpy(definition.heads[head].vnc, address);
+	VGPU_TEXT_SET(definition.heads[head].vnc, address);
 	r = vgpu_store_save(&instance->manager->paths, &definition, err);
 	if (r == 0)
 		instance->definition = definition;
@@ -176,8 +177,8 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 	}
 	if (n > 1 && packet[0] == 'E') {
 		packet[n] = '\0';
-		strcpy(vnc->problem, packet + 1);
-		vgpu_make_printable(vnc->problem);
+		VGPU_TEXT_SET(vnc->problem, packet + 1);
+		vgpu_text_make_printable(vnc->problem);
 	}
 	if (n <= 0) {
 		/* It is ending, or is to end. */
@@ -255,7 +256,7 @@ static int on_listen_timeout(sd_event_source *source, uint64_t usec,
 {
 	struct vgpu_vnc *vnc = userdata;
 
-	strcpy(vnc->problem, "it did not answer within 5 s");
+	VGPU_TEXT_SET(vnc->problem, "it did not answer within 5 s");
 	vgpu_process_signal(&vnc->process, SIGKILL);
 	return 0;
 }
@@ -337,7 +338,7 @@ static struct vgpu_vnc *create(struct vgpu_instance *instance, uint32_t head)
 /* @vnc has a process: it gives way to another address, or to none. */
 static void change(struct vgpu_vnc *vnc, const char *address, sd_varlink *link)
 {
-	strcpy(vnc->address, address);
+	VGPU_TEXT_SET(vnc->address, address);
 	vnc->link = sd_varlink_ref(link);
 	vnc->failures = 0;
 	if (vnc->process.pidfd >= 0) {
@@ -391,8 +392,11 @@ void vgpu_vnc_on_serving(struct vgpu_instance *instance)
 
 		if (vnc) {
 			give_viewer(vnc);
-		} else if (saved[0] && (vnc = create(instance, i))) {
-			strcpy(vnc->address, saved);
+			continue;
+		}
+		vnc = saved[0] ? create(instance, i) : NULL;
+		if (vnc) {
+			VGPU_TEXT_SET(vnc->address, saved);
 			start(vnc);
 		}
 	}

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include "lib/util.h"
-#include "log.h"
+#include "text.h"
 #include "vnc.h"
 
 static int check_path(const char *path, struct vgpu_err *err)
@@ -71,6 +71,6 @@ int vgpu_vnc_check_address(const char *address, struct vgpu_err *err)
 		return vgpu_err_set(
 			err, -EINVAL, "BadAddress",
 			"'%s' is no address for a VNC server: unix:PATH, 127.0.0.1:PORT or [::1]:PORT",
-			vgpu_quote(quoted, address));
+			vgpu_text_quote(quoted, address));
 	return 0;
 }

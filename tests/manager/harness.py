@@ -112,6 +112,7 @@ class Manager:
         self.log_path = os.path.join(self.folder, 'log')
         self.socket = os.path.join(self.runtime, INTERFACE)
         self.process = None
+        self.notify = None  # path of systemd's socket
         self.write(self.types, types)
         self.write(self.config, f'[embedded]\nframebuffer_mib = {mib}\n')
         os.makedirs(self.helpers, exist_ok=True)
@@ -143,6 +144,8 @@ class Manager:
     def spawn(self, **options):
         environment = dict(os.environ, VGPU_LIBEXECDIR=self.helpers)
         environment.pop('NOTIFY_SOCKET', None)
+        if self.notify:
+            environment['NOTIFY_SOCKET'] = self.notify
         with open(self.log_path, 'ab') as log:
             return subprocess.Popen(self.arguments(), stderr=log,
                                     stdin=subprocess.DEVNULL,

@@ -3,12 +3,14 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import harness
@@ -122,6 +124,55 @@ class Restart(ManagerTest):
         os.mkdir(m.folder_of(UUID))
         Manager.write(os.path.join(m.folder_of(UUID), 'device.pid'), 'x')
         m.start()
+        self.assert_clean(m)
+
+
+class Storm(ManagerTest):
+    """vgpud is killed at any moment of creations and destructions."""
+
+    @staticmethod
+    def devices(m):
+        """Processes that have files of this manager's vGPUs."""
+        found = set()
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                    words = f.read().split(b'\0')
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if os.path.basename(words[0]) == b'vgpu-device' and \
+                    harness.is_alive(pid):
+                found.add(int(pid))
+        return found
+
+    def test_storm(self):
+        m = self.manager(mib=512)
+        rng = random.Random(2)
+        known = set()
+        for _ in range(25):
+            clients = []
+            for i in range(3):
+                client = m.client()
+                clients.append(client)
+                if known and rng.random() < 0.5:
+                    client.send('Destroy', {'vgpu': rng.choice(sorted(known))})
+                else:
+                    client.send('Create', {'type': '128MB'})
+            time.sleep(rng.random() * 0.04)
+            m.kill()
+            for client in clients:
+                client.close()
+            m.start()
+            wait_for(lambda: {v['state'] for v in
+                              m.call('ListVgpus')['vgpus']} <= {'active'},
+                     'every vGPU to be active')
+            vgpus = m.call('ListVgpus')['vgpus']
+            known = {v['uuid'] for v in vgpus}
+            wait_for(lambda vgpus=vgpus: self.devices(m) ==
+                     {v['devicePid'] for v in vgpus}, 'stray devices to end')
+            self.assertEqual(m.gpu()['freeMib'], 512 - 128 * len(vgpus))
+        for uuid in known:
+            m.call('Destroy', vgpu=uuid)
         self.assert_clean(m)
 
 
@@ -384,6 +435,36 @@ class Refusals(unittest.TestCase):
                 capture_output=True, timeout=harness.TIMEOUT, check=True)
             self.assertEqual(result.stderr, b'')
             self.assertIn(b'vgpud', result.stdout)
+
+
+class Service(ManagerTest):
+    """What systemd is told."""
+
+    def test_notifications(self):
+        m = Manager()
+        self.addCleanup(m.finish)
+        path = os.path.join(m.folder, 'notify')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            notify.settimeout(harness.TIMEOUT)
+            m.notify = path
+            m.start()
+
+            def expect(*parts):
+                text = ''
+                while not all(part in text for part in parts):
+                    text = notify.recv(4096).decode()
+
+            expect('READY=1')
+            m.create(type='128MB')
+            expect('STATUS=1 vGPUs, 0 of them in use, 896 MiB free')
+            m.process.send_signal(signal.SIGHUP)
+            expect('RELOADING=1', 'MONOTONIC_USEC=')
+            expect('READY=1')
+            m.process.send_signal(signal.SIGTERM)
+            expect('STOPPING=1')
+            self.assertEqual(m.process.wait(harness.TIMEOUT), 0)
+            m.process = m.notify = None
 
 
 class FullDisk(ManagerTest):

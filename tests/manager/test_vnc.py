@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 
 import harness
@@ -143,6 +144,33 @@ class Vnc(ManagerTest):
         # Its vGPU goes meanwhile.
         self.m.call('Destroy', vgpu='a')
         self.assert_refused('NotActive', client.receive)
+
+
+class Real(ManagerTest):
+    """The real vgpu-vnc."""
+
+    def test_handshake(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        path = os.path.join(m.folder, 'vnc')
+        m.call('SetVnc', vgpu='a', address='unix:' + path)
+        for _ in range(2):
+            with socket.socket(socket.AF_UNIX) as viewer:
+                viewer.settimeout(harness.TIMEOUT)
+                viewer.connect(path)
+                self.assertEqual(viewer.recv(12)[:4], b'RFB ')
+            os.kill(m.show('a')['devicePid'], signal.SIGKILL)
+            wait_for(lambda: 'socket' in m.show('a'), 'a successor')
+        # Another cannot have the same.
+        m.create(type='128MB', name='b')
+        self.assert_refused('BadAddress', m.call, 'SetVnc', vgpu='b',
+                            address='unix:' + path)
+        m.call('SetVnc', vgpu='a', address='127.0.0.1:5999')
+        with socket.create_connection(('127.0.0.1', 5999)) as viewer:
+            self.assertEqual(viewer.recv(12)[:4], b'RFB ')
+        m.call('SetVnc', vgpu='a', address=None)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(('127.0.0.1', 5999))
 
 
 if __name__ == '__main__':
