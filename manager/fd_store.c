@@ -2,6 +2,7 @@
 /* The fds of one vGPU by slot: what a successor of its device would need. */
 #include "fd_store.h"
 
+#include "closer.h"
 #include "lib/control_abi.h"
 #include "lib/util.h"
 
@@ -54,11 +55,11 @@ int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 	struct vgpu_fd_entry *entry = find(store, slot);
 
 	if (!vgpu_fd_store_is_slot(slot)) {
-		vgpu_close(fd);
+		vgpu_closer_close(fd);
 		return -EINVAL;
 	}
 	if (entry) {
-		vgpu_close(entry->fd);
+		vgpu_closer_close(entry->fd);
 		entry->fd = fd;
 		return 0;
 	}
@@ -67,7 +68,7 @@ int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 
 		entry = reallocarray(store->entries, n, sizeof(*entry));
 		if (!entry) {
-			vgpu_close(fd);
+			vgpu_closer_close(fd);
 			return -ENOMEM;
 		}
 		store->entries = entry;
@@ -83,7 +84,7 @@ void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot)
 
 	if (!entry)
 		return;
-	vgpu_close(entry->fd);
+	vgpu_closer_close(entry->fd);
 	*entry = store->entries[--store->count];
 }
 
@@ -128,7 +129,7 @@ void vgpu_fd_store_keep_segments(struct vgpu_fd_store *store)
 		if (is_segment(store->entries[i].slot)) {
 			i++;
 		} else {
-			vgpu_close(store->entries[i].fd);
+			vgpu_closer_close(store->entries[i].fd);
 			store->entries[i] = store->entries[--store->count];
 		}
 	}
@@ -137,7 +138,7 @@ void vgpu_fd_store_keep_segments(struct vgpu_fd_store *store)
 void vgpu_fd_store_finish(struct vgpu_fd_store *store)
 {
 	for (size_t i = 0; i < store->count; i++)
-		vgpu_close(store->entries[i].fd);
+		vgpu_closer_close(store->entries[i].fd);
 	free(store->entries);
 	*store = (struct vgpu_fd_store){};
 }

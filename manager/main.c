@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "closer.h"
 #include "lib/util.h"
 #include "log.h"
 #include "manager.h"
@@ -126,6 +127,8 @@ static int run(const struct vgpu_manager_options *options)
 	if (r >= 0)
 		r = add_signals(event, manager);
 	if (r >= 0)
+		r = vgpu_closer_start();
+	if (r >= 0)
 		r = sd_event_set_watchdog(event, true);
 	if (r < 0) {
 		vgpu_log("no event loop: %s", strerror(-r));
@@ -164,6 +167,7 @@ int main(int argc, char **argv)
 	/* Sockets get their modes from where they are made, not from here. */
 	umask(0007);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error, no more */
 	raise_fd_limit();
 	return run(&options);
 }

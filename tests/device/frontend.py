@@ -17,6 +17,9 @@ BUILD = os.environ.get("VGPU_BUILD", os.path.join(os.getcwd(), "build"))
 TEST_DEVICE = os.path.join(BUILD, "tests/device/vhost/vgpu-device-test")
 DEVICE = os.path.join(BUILD, "vgpu-device")
 
+# A sanitizer's memory says nothing about ours.
+SANITIZED = os.environ.get("VGPU_SANITIZED", "none") not in ("", "none")
+
 # Generous: only a hang is longer, also under a sanitizer on a busy machine.
 TIMEOUT = 20
 
@@ -382,7 +385,7 @@ class FrontEnd:
 
 
 # What the device model of vgpu-device-test understands (test_gpu.c).
-ECHO, KEEP, RELEASE, DIE, DIE_AGAIN, FAULT, CONFIG = range(1, 8)
+ECHO, KEEP, RELEASE, DIE, DIE_AGAIN, FAULT, FEATURES, CONFIG = range(1, 9)
 
 
 def command(verb, number=0, address=0):

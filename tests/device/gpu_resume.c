@@ -19,6 +19,12 @@
 #define RESOURCES 16
 #define ENTRIES	  256
 
+#ifdef __SANITIZE_ADDRESS__
+#define STRIDE 8
+#else
+#define STRIDE 1
+#endif
+
 static const struct vgpu_gpu_set_scanout_blob show_blob = {
 	.rect = {2, 2, SIDE - 4, SIDE - 4},
 	.scanout_id = 1,
@@ -334,7 +340,9 @@ static void step(struct guest *guest, struct guest *twin, size_t command)
 			continue;
 		memcpy(seen, guest->state, head_bytes);
 		memcpy(seen + head_bytes, guest->state->entry, entry_bytes);
-		changes++;
+		/* The sanitizers make each look dear: take a sample. */
+		if (changes++ % STRIDE != 0)
+			continue;
 		copy_state(twin, guest);
 		guest_resume(twin);
 		guest_check(twin);

@@ -54,7 +54,11 @@ class Client:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(TIMEOUT)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
         self.buffer = b''
         self.fds = []
 
@@ -148,11 +152,18 @@ class Manager:
         if os.path.exists(self.socket):
             os.unlink(self.socket)
         self.process = self.spawn(**options)
-        wait_for(lambda: os.path.exists(self.socket) or
+        wait_for(lambda: self.is_serving() or
                  self.process.poll() is not None, 'vgpud to serve')
         if self.process.poll() is not None:
             raise AssertionError(f'vgpud ended at once: {self.log()}')
         return self
+
+    def is_serving(self):
+        try:
+            self.client().close()
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def kill(self, number=signal.SIGKILL):
         if self.process:
@@ -177,6 +188,8 @@ class Manager:
             if status != 0:
                 raise AssertionError(
                     f'vgpud ended with {status}: {self.log()}')
+            if 'runtime error' in self.log():
+                raise AssertionError(self.log())
         finally:
             self.kill()
             if self.owned:
@@ -247,6 +260,20 @@ def wait_for(condition, what):
         if time.monotonic() > end:
             raise AssertionError(f'waited {TIMEOUT} s in vain for {what}')
         time.sleep(0.01)
+
+
+def wait_for_rest(manager):
+    """The files and fds of a manager whose pool is full and who is idle."""
+    wait_for(lambda: manager.gpu()['readyMib'] == manager.gpu()['freeMib'],
+             'the pool')
+    seen = []
+
+    def is_steady():
+        seen.append((manager.files(), manager.fds()))
+        time.sleep(0.02)
+        return len(seen) > 4 and all(s == seen[-1] for s in seen[-5:])
+    wait_for(is_steady, 'vgpud to rest')
+    return seen[-1]
 
 
 def is_alive(pid):

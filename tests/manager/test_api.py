@@ -124,7 +124,7 @@ class BadCalls(ManagerTest):
     def test_create(self):
         m = self.manager()
         m.create(type='128MB', name='a', uuid=UUID)
-        before = m.files(), m.fds()
+        before = harness.wait_for_rest(m)
         bad = {
             'NoSuchType': [dict(type='9Z'), dict(type=''),
                            dict(type='x' * 5000), dict(type='\x1b[0m'),
@@ -148,7 +148,7 @@ class BadCalls(ManagerTest):
             for call in calls:
                 with self.subTest(error=error, call=str(call)[:60]):
                     self.assert_refused(error, m.create, **call)
-        self.assertEqual((m.files(), m.fds()), before)
+        self.assertEqual(harness.wait_for_rest(m), before)
 
     def test_no_room_says_what_fits(self):
         m = self.manager()

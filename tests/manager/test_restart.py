@@ -411,12 +411,13 @@ class FullDisk(ManagerTest):
                     f.write(b'x' * 4096)
             except OSError:
                 pass
-        before = m.files(), m.fds(), m.gpu()['freeMib']
+        before = harness.wait_for_rest(m)
         refused = self.assert_refused('CannotSave', m.create, type='128MB')
         self.assertIn('No space left', refused.parameters['text'])
         self.assert_refused('CannotSave', m.call, 'SetMode', vgpu='a',
                             width=640, height=480)
-        self.assertEqual((m.files(), m.fds(), m.gpu()['freeMib']), before)
+        self.assertEqual(harness.wait_for_rest(m), before)
+        self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
         self.assertEqual(m.show('a')['state'], 'active')
         os.unlink(filler)
         m.create(type='128MB', name='b')

@@ -20,6 +20,7 @@ enum verb {
 	VERB_DIE,	/* be killed, unless this is a retry */
 	VERB_DIE_AGAIN, /* be killed every time */
 	VERB_FAULT,	/* say that the guest broke a rule */
+	VERB_FEATURES,	/* the value is the features that were accepted */
 	VERB_CONFIG,	/* say that the configuration changed */
 };
 
@@ -181,6 +182,9 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 	case VERB_FAULT:
 		gpu->ops->guest_fault(gpu->opaque, "the test says so");
 		break;
+	case VERB_FEATURES:
+		value = gpu->state->features;
+		break;
 	case VERB_CONFIG:
 		gpu->config[0]++;
 		gpu->ops->config_changed(gpu->opaque);
@@ -213,6 +217,7 @@ int vgpu_gpu_config_write(struct vgpu_gpu *gpu, uint32_t offset,
 void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 {
 	release(gpu);
+	gpu->state->features = 0;
 	gpu->state->resets++;
 }
 

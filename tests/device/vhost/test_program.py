@@ -217,6 +217,7 @@ class Program(unittest.TestCase):
         for fd in fds:
             os.close(fd)
 
+    @unittest.skipIf(fe.SANITIZED, "a sanitizer needs memory of its own")
     def test_idle_is_small(self):
         with fe.Device(program=fe.DEVICE) as device:
             with device.connect() as front:

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpu-vnc: shows one head of a vGPU to VNC clients of this machine. */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "device/display/vnc/listen.h"
+#include "device/display/vnc/server.h"
+#include "device/display/vnc/source.h"
+#include "lib/util.h"
+
+/*
+ * The control socket is a SOCK_SEQPACKET to vgpud:
+ *
+ *   'V' with a viewer socket attached  ->  its pictures from now on
+ *                                      <-  'R': it listens
+ *                                      <-  'E' and a text: it cannot, and ends
+ *   the end of the connection          ->  it ends
+ */
+
+#define NAME_MAX_BYTES 100
+#define OPEN_FILES     64
+
+struct vnc {
+	int control;
+	struct vgpu_vnc_listener listener;
+	struct vgpu_vnc_source source;
+	struct vgpu_vnc_server *server;
+	bool owes_ack; /* the device waits for one */
+};
+
+static volatile sig_atomic_t is_ended;
+
+static void on_signal(int number)
+{
+	is_ended = 1;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: vgpu-vnc --control-fd N --listen ADDRESS [--name NAME]\n"
+	      "Shows a head of a vGPU by VNC: view only, to this machine only.\n"
+	      "ADDRESS is unix:PATH, 127.0.0.1:PORT or [::1]:PORT. vgpud starts\n"
+	      "this program; see vgpud(8).\n",
+	      to);
+}
+
+static void report(int control, char tag, const char *text)
+{
+	char packet[1 + VGPU_ERR_TEXT_MAX];
+	size_t length = strnlen(text, sizeof(packet) - 1);
+
+	packet[0] = tag;
+	memcpy(packet + 1, text, length);
+	if (send(control, packet, 1 + length, MSG_NOSIGNAL) < 0)
+		fprintf(stderr, "vgpu-vnc: cannot tell vgpud: %s\n",
+			strerror(errno));
+}
+
+/* It is enough for a process that only copies pixels to sockets. */
+static void confine(void)
+{
+	const struct rlimit files = {OPEN_FILES, OPEN_FILES};
+	const struct rlimit none = {};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	setrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+/* False when vgpud is gone. */
+static bool handle_control(struct vnc *vnc)
+{
+	char space[CMSG_SPACE(sizeof(int))], tag = 0;
+	struct iovec iov = {&tag, sizeof(tag)};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = space,
+		.msg_controllen = sizeof(space),
+	};
+	ssize_t got =
+		recvmsg(vnc->control, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct cmsghdr *control;
+	int fd = -1;
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (got == 0)
+		return false;
+	control = CMSG_FIRSTHDR(&header);
+	if (control && control->cmsg_level == SOL_SOCKET &&
+	    control->cmsg_type == SCM_RIGHTS &&
+	    control->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	if (tag != 'V') {
+		vgpu_close(fd);
+		return true;
+	}
+	vgpu_vnc_source_attach(&vnc->source, fd);
+	vnc->owes_ack = false;
+	return true;
+}
+
+static void handle_source(struct vnc *vnc)
+{
+	uint32_t *old = NULL;
+
+	switch (vgpu_vnc_source_receive(&vnc->source, &old)) {
+	case VGPU_VNC_RESIZED:
+		vgpu_vnc_server_resize(vnc->server);
+		free(old);
+		vnc->owes_ack = true;
+		break;
+	case VGPU_VNC_DAMAGE:
+		vgpu_vnc_server_damage(vnc->server);
+		vnc->owes_ack = true;
+		break;
+	case VGPU_VNC_OVER:
+		/* Clients keep the last picture; vgpud sends another 'V'. */
+		vgpu_vnc_source_attach(&vnc->source, -1);
+		vnc->owes_ack = false;
+		break;
+	case VGPU_VNC_NONE:
+		break;
+	}
+}
+
+static void handle_listener(struct vnc *vnc)
+{
+	int fd = accept4(vnc->listener.fd, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		vgpu_vnc_server_add(vnc->server, fd);
+}
+
+static void run(struct vnc *vnc, const sigset_t *unblocked)
+{
+	while (!is_ended) {
+		struct pollfd fds[3 + VGPU_VNC_CLIENTS_MAX] = {
+			{.fd = vnc->control, .events = POLLIN},
+			{.fd = vnc->source.socket, .events = POLLIN},
+			{.fd = vnc->listener.fd, .events = POLLIN},
+		};
+		unsigned int n = 3 + vgpu_vnc_server_poll(vnc->server, fds + 3);
+
+		if (ppoll(fds, n, NULL, unblocked) < 0) {
+			if (errno == EINTR)
+				continue;
+			return;
+		}
+		/* The source first: a new 'V' closes the socket polled. */
+		if (fds[1].revents)
+			handle_source(vnc);
+		if (fds[0].revents && !handle_control(vnc))
+			return;
+		if (fds[2].revents)
+			handle_listener(vnc);
+		vgpu_vnc_server_serve(vnc->server);
+		if (vnc->owes_ack && vgpu_vnc_server_is_ready(vnc->server)) {
+			vnc->owes_ack = false;
+			vgpu_vnc_source_acknowledge(&vnc->source);
+		}
+	}
+}
+
+static int serve(int control, const char *address, const char *name)
+{
+	struct vnc vnc = {.control = control};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t ends, unblocked;
+	struct vgpu_err err = {};
+
+	/* Signals come in only while it waits. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigprocmask(SIG_BLOCK, &ends, &unblocked);
+	sigdelset(&unblocked, SIGTERM);
+	sigdelset(&unblocked, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	confine();
+	if (vgpu_vnc_listen(&vnc.listener, address, &err) < 0) {
+		report(control, 'E', err.text);
+		fprintf(stderr, "vgpu-vnc: %s\n", err.text);
+		return EXIT_FAILURE;
+	}
+	if (vgpu_vnc_source_init(&vnc.source) == 0)
+		vnc.server = vgpu_vnc_server_create(name, &vnc.source);
+	if (vnc.server) {
+		report(control, 'R', "");
+		run(&vnc, &unblocked);
+	} else {
+		report(control, 'E', "no memory for a VNC server");
+	}
+	vgpu_vnc_listener_finish(&vnc.listener);
+	vgpu_vnc_server_destroy(vnc.server);
+	vgpu_vnc_source_finish(&vnc.source);
+	return vnc.server ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int parse_control(const char *text)
+{
+	struct stat stat;
+	char *end;
+	long fd;
+
+	errno = 0;
+	fd = strtol(text, &end, 10);
+	if (errno || end == text || *end || fd < 0 || fd > INT32_MAX ||
+	    fstat((int)fd, &stat) < 0 || !S_ISSOCK(stat.st_mode))
+		return -1;
+	return (int)fd;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"control-fd", required_argument, NULL, 'c'},
+		{"listen", required_argument, NULL, 'l'},
+		{"name", required_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{},
+	};
+	const char *address = NULL;
+	char name[NAME_MAX_BYTES] = "OpenVGPU";
+	int control = -1, option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (option) {
+		case 'c':
+			control = parse_control(optarg);
+			if (control < 0) {
+				fprintf(stderr,
+					"vgpu-vnc: --control-fd %s is not an open socket\n",
+					optarg);
+				return 2;
+			}
+			break;
+		case 'l':
+			address = optarg;
+			break;
+		case 'n':
+			snprintf(name, sizeof(name), "%s", optarg);
+			break;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		case 'v':
+			puts("vgpu-vnc " VGPU_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (control < 0 || !address || optind < argc) {
+		usage(stderr);
+		return 2;
+	}
+	/* Viewers print it. */
+	for (char *c = name; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return serve(control, address, name);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Closing of fds that came from a device process, off the event loop. */
+#include "closer.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "lib/util.h"
+
+/* Numbers of fds to close go through here. */
+static int pipe_fds[2] = {-1, -1};
+
+static void *close_all(void *unused)
+{
+	int fd;
+
+	while (read(pipe_fds[0], &fd, sizeof(fd)) == (ssize_t)sizeof(fd))
+		close(fd);
+	return NULL;
+}
+
+int vgpu_closer_start(void)
+{
+	pthread_t thread;
+	int r;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0 ||
+	    fcntl(pipe_fds[1], F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r = pthread_create(&thread, NULL, close_all, NULL);
+	if (r == 0)
+		pthread_detach(thread);
+	return -r;
+}
+
+void vgpu_closer_close(int fd)
+{
+	int saved = errno;
+
+	if (fd < 0)
+		return;
+	/* It holds 16384; full, the thread has been held up for long. */
+	if (write(pipe_fds[1], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
+		close(fd);
+	errno = saved;
+}

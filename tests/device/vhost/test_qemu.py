@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stock QEMU and a stock guest, on a device that is killed under them."""
+
+import os
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import frontend as fe
+
+TOP = os.path.join(os.path.dirname(__file__), "../../..")
+sys.path.insert(0, os.path.join(TOP, "lab"))
+
+import vm  # noqa: E402  pylint: disable=wrong-import-position
+
+
+def gpu_args(path):
+    return ["-chardev", f"socket,id=gpu,path={path}", "-device",
+            "vhost-user-test-device-pci,virtio-id=16,num_vqs=2,"
+            "config_size=16,chardev=gpu"]
+
+
+class Qemu(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.log = tempfile.TemporaryFile("w+")
+        self.manager = fe.Manager(program=fe.DEVICE, heads=2,
+                                  segment_bytes=64 << 20, log=self.log)
+        self.manager.start()
+        self.done = threading.Event()
+        self.lock = threading.Lock()
+        self.reader = threading.Thread(target=self.read_manager)
+        self.reader.start()
+
+    def read_manager(self):
+        while not self.done.is_set():
+            with self.lock:
+                self.manager.pump()
+            time.sleep(0.01)
+
+    def tearDown(self):
+        self.done.set()
+        self.reader.join()
+        self.manager.close()
+        self.log.seek(0)
+        print(self.log.read(), end="")
+        self.log.close()
+        self.folder.cleanup()
+
+    def succeed(self):
+        """Kill the device process; the milliseconds until one serves."""
+        with self.lock:
+            begin = time.monotonic()
+            self.manager.kill()
+            self.manager.start()
+            return (time.monotonic() - begin) * 1000
+
+    def faults(self):
+        with self.lock:
+            return [event for event in self.manager.events
+                    if event[0] == fe.EVENT_GUEST_FAULT]
+
+    def test_realised_and_reset_without_a_guest(self):
+        for window in ("0", "256"):
+            with fe.Device("--host-visible-mib", window,
+                           program=fe.DEVICE) as device:
+                machine = vm.Vm("bare", self.folder.name,
+                                gpu_args(device.path) + ["-S"],
+                                memory_mib=256, time_limit=60)
+                with machine:
+                    for _ in range(3):
+                        machine.qmp("system_reset")
+                self.assertEqual(device.messages(), "")
+
+    @unittest.skipUnless(os.path.exists(vm.GUEST), "no guest image")
+    def test_guest_notices_nothing(self):
+        machine = vm.Vm("guest", self.folder.name, gpu_args(self.manager.path))
+        with machine:
+            # While the guest boots: messages and first commands.
+            gaps = []
+            for _ in range(30):
+                time.sleep(0.1)
+                gaps.append(self.succeed())
+            self.assertEqual(machine.wait_desktop(), 1)
+            before = machine.check("dmesg")
+            for _ in range(20):
+                gaps.append(self.succeed())
+                time.sleep(0.05)
+            status = self.manager.statuses[-1]
+            # The heads are back in the very first status of a successor.
+            self.assertEqual(status[0], 1)
+            self.assertGreater(status[4], 0)
+            # The guest draws on, and its driver has nothing to say.
+            machine.check("true")
+            self.assertEqual(machine.check("dmesg"), before)
+
+            # A paused machine keeps what it shows.
+            machine.qmp("stop")
+            machine.qmp("cont")
+            machine.check("true")
+            self.assertEqual(machine.check("dmesg"), before)
+            self.assertEqual(self.faults(), [])
+
+            # A reboot begins anew, with no resource left of the old life.
+            machine.qmp("system_reset")
+            self.assertEqual(machine.wait_desktop(), 1)
+            gaps.append(self.succeed())
+            machine.check("true")
+        gaps.sort()
+        print(f"{len(gaps)} successors: median {gaps[len(gaps) // 2]:.0f} ms, "
+              f"longest {gaps[-1]:.0f} ms")
+        self.assertLess(gaps[len(gaps) // 2], 500)
+        self.assertEqual(self.faults(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

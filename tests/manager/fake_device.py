@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A vgpu-device that misbehaves: `fake_device.py HOW --control-fd N`."""
+
+import array
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+SIZE = 264
+FD, FD_DROP, START, STATUS, EVENT, CAPTURE, VIEW, SET_MODE, REPLY = range(1, 10)
+FRONTEND, SEGMENT = 4, 1024
+
+
+class Control:
+    def __init__(self, fd):
+        self.socket = socket.socket(fileno=fd)
+
+    def send(self, kind, body=b'', serial=0, fds=()):
+        message = struct.pack('<II', kind, serial) + body
+        self.raw(message.ljust(SIZE, b'\0'), fds)
+
+    def raw(self, data, fds=()):
+        control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                    array.array('i', fds))] if fds else []
+        self.socket.sendmsg([data], control)
+
+    def receive(self):
+        data, control, _, _ = self.socket.recvmsg(SIZE, 256)
+        fds = array.array('i')
+        for _, kind, content in control:
+            if kind == socket.SCM_RIGHTS:
+                fds.frombytes(content)
+        if not data:
+            sys.exit(0)
+        kind, serial = struct.unpack_from('<II', data)
+        return kind, serial, data[8:], list(fds)
+
+    def begin(self):
+        while self.receive()[0] != START:
+            pass
+
+    def status(self, link=0, heads=()):
+        body = struct.pack('<IiIIQQQ', link, 1, len(heads), 0, 2**64 - 1,
+                           2**64 - 1, 2**64 - 1)
+        for width, height in heads:
+            body += struct.pack('<HHHH', width, height, 640, 480)
+        self.send(STATUS, body)
+
+
+def serve(control, answer):
+    """Answer every request by ANSWER(kind, serial, body)."""
+    control.begin()
+    control.status()
+    while True:
+        kind, serial, body, _ = control.receive()
+        answer(kind, serial, body)
+
+
+def memfd(size, seals=True):
+    fd = os.memfd_create('frame', os.MFD_CLOEXEC |
+                         (os.MFD_ALLOW_SEALING if seals else 0))
+    os.truncate(fd, size)
+    return fd
+
+
+def frame(width, height, stride, status=0, text=b''):
+    return struct.pack('<iIIIII', status, 0, width, height, stride, 0) + text
+
+
+def run(how, control):
+    null = os.open('/dev/null', os.O_RDWR)
+    if how == 'silent':
+        time.sleep(1000)
+    elif how == 'early':
+        control.send(FD, struct.pack('<I', FRONTEND), fds=[null])
+        time.sleep(1000)
+    elif how == 'deaf':
+        # Serves, then answers nothing and ignores SIGTERM.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        serve(control, lambda *_: None)
+    elif how == 'closes':
+        control.begin()
+        control.status()
+        control.socket.close()
+        time.sleep(1000)
+    elif how == 'flood':
+        control.begin()
+        control.status()
+        heads = 0
+        while True:
+            heads += 1
+            control.status(heads & 1, [(heads % 1000, 480)] * 16)
+            control.send(EVENT, struct.pack('<II', 1, 2**32 - 1) +
+                         b'\x1b[31m\xff\n fault' + b'x' * 180)
+    elif how in ('bad-frames', 'bad-modes'):
+        answers = iter([
+            (frame(640, 480, 2560), []),
+            (frame(640, 480, 2560), [memfd(640 * 480 * 4 - 1)]),
+            (frame(640, 480, 2559), [memfd(640 * 480 * 4)]),
+            (frame(0, 480, 2560), [memfd(640 * 480 * 4)]),
+            (frame(2**32 - 1, 2**32 - 1, 2**32 - 4), [memfd(4096)]),
+            (frame(640, 480, 2560), [null]),
+            (frame(640, 480, 2560), [memfd(640 * 480 * 4, seals=False)]),
+            (frame(0, 0, 0, -2**31, b'\x1b\xff' * 100), []),
+        ])
+
+        def answer(kind, serial, _):
+            # One answer too many, for a serial that nobody waits for.
+            control.send(REPLY, frame(1, 1, 4), serial + 99, [null])
+            body, fds = next(answers)
+            control.send(REPLY, body, serial, fds)
+        serve(control, answer)
+    else:
+        control.begin()
+        control.status()
+        bad = {
+            'type': lambda: control.send(99),
+            'type0': lambda: control.send(0),
+            'start': lambda: control.send(START),
+            'slot': lambda: control.send(FD, struct.pack('<I', 2**31),
+                                         fds=[null]),
+            'gap': lambda: control.send(FD, struct.pack('<I', 1000),
+                                        fds=[null]),
+            'given': lambda: control.send(FD, struct.pack('<I', 1),
+                                          fds=[null]),
+            'segment': lambda: control.send(FD, struct.pack('<I', SEGMENT),
+                                            fds=[null]),
+            'drop-given': lambda: control.send(FD_DROP,
+                                               struct.pack('<I', SEGMENT)),
+            'no-fd': lambda: control.send(FD, struct.pack('<I', FRONTEND)),
+            'two-fds': lambda: control.send(FD, struct.pack('<I', FRONTEND),
+                                            fds=[null, null]),
+            'fd-too-much': lambda: control.send(STATUS, fds=[null]),
+            'short': lambda: control.raw(b'x'),
+            'long': lambda: control.raw(b'\1' * 4096),
+        }
+        bad[how]()
+        time.sleep(1000)
+
+
+if __name__ == '__main__':
+    assert sys.argv[2] == '--control-fd', sys.argv
+    try:
+        run(sys.argv[1], Control(int(sys.argv[3])))
+    except (BrokenPipeError, ConnectionResetError):
+        pass

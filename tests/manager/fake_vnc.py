@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A vgpu-vnc that does as its address says, and writes down what it gets."""
+
+import argparse
+import array
+import os
+import socket
+import struct
+import sys
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument('--control-fd', type=int)
+parser.add_argument('--listen')
+parser.add_argument('--name')
+options = parser.parse_args()
+path = options.listen.removeprefix('unix:')
+control = socket.socket(fileno=options.control_fd)
+
+
+def note(text):
+    with open(path + '.log', 'a', encoding='utf-8') as f:
+        f.write(text + '\n')
+
+
+note(f'start {os.getpid()} {options.name}')
+if 'refuse' in path:
+    control.send(b'Eaddress in use\x1b[0m')
+    sys.exit(1)
+if 'crash' in path:
+    sys.exit(3)
+if 'silent' in path:
+    time.sleep(1000)
+control.send(b'R')
+viewers = []
+while True:
+    data, messages, _, _ = control.recvmsg(64, 64)
+    if not data:
+        note('end')
+        sys.exit(0)
+    fds = array.array('i')
+    for _, kind, content in messages:
+        if kind == socket.SCM_RIGHTS:
+            fds.frombytes(content)
+    viewer = socket.socket(fileno=fds[0])
+    viewers.append(viewer)
+    # viewer_abi.h: FRAME, with the pixels.
+    frame, messages, _, _ = viewer.recvmsg(24, 64)
+    kind, width, height = struct.unpack_from('<III', frame)
+    note(f'{data.decode()} {kind} {width}x{height} {len(messages)}')

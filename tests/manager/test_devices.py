@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Device processes that die, hang, or break the control protocol."""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+import harness
+from harness import ManagerTest, wait_for, wait_for_rest
+
+FAKE = os.path.join(harness.HERE, 'fake_device.py')
+
+
+def fake(how):
+    return (f'#!/bin/sh\nexec {sys.executable} {FAKE} {how} "$@"\n')
+
+
+class Deaths(ManagerTest):
+    def test_successor(self):
+        m = self.manager()
+        uuid = m.create(type='128MB', name='a')
+        vmm = socket.socket(socket.AF_UNIX)
+        self.addCleanup(vmm.close)
+        vmm.connect(m.show('a')['socket'])
+        wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
+        first = m.show('a')['devicePid']
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: m.show('a').get('devicePid', first) != first and
+                 'socket' in m.show('a'), 'a successor')
+        vgpu = m.show('a')
+        self.assertEqual((vgpu['state'], vgpu['restarts']), ('attached', 1))
+        vmm.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            vmm.recv(1)
+        texts = [e['text'] for e in m.events()
+                 if (e.get('uuid'), e['event']) == (uuid, 'restarted')]
+        self.assertEqual(texts,
+                         [f'the device process {first} was killed by SIGKILL'])
+
+    def test_ten_deaths(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        path = m.show('a')['socket']
+        vmm = socket.socket(socket.AF_UNIX)
+        self.addCleanup(vmm.close)
+        vmm.connect(path)
+        wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
+        fds = m.fds()
+        last = 0
+        for i in range(10):
+            last = wait_for(lambda last=last: m.show('a').get(
+                'devicePid', last) != last and 'socket' in m.show('a') and
+                m.show('a')['devicePid'], 'a successor')
+            self.assertEqual(m.show('a')['restarts'], i)
+            os.kill(last, signal.SIGKILL)
+        wait_for(lambda: m.show('a')['state'] == 'failed', 'failure')
+        vgpu = m.show('a')
+        self.assertIn('10 device processes in a row', vgpu['failure'])
+        self.assertIn(f'{last} was killed by SIGKILL', vgpu['failure'])
+        self.assertNotIn('socket', vgpu)
+        # The VM sees the end; the framebuffer is held until destruction.
+        self.assertEqual(vmm.recv(1), b'')
+        self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
+        self.assertLess(m.fds(), fds)
+        self.assert_refused('NotActive', m.call, 'Capture', vgpu='a')
+        m.call('Destroy', vgpu='a')
+        self.assert_clean(m)
+
+    def test_long_service_ends_a_row(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        for i in range(12):
+            pid = wait_for(lambda: 'socket' in m.show('a') and
+                           m.show('a')['devicePid'], 'a device')
+            if i == 8:
+                time.sleep(5.5)
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda pid=pid: m.show('a').get('devicePid') != pid,
+                     'its end')
+        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+
+    def test_killed_while_destroyed(self):
+        m = self.manager()
+        for _ in range(5):
+            m.create(type='128MB', name='a')
+            pid = m.show('a')['devicePid']
+            client = m.client()
+            client.send('Destroy', {'vgpu': 'a'})
+            os.kill(pid, signal.SIGKILL)
+            client.receive()
+            client.close()
+            self.assert_clean(m)
+
+
+class Misfits(ManagerTest):
+    """Doubles of vgpu-device."""
+
+    def test_creation_fails(self):
+        for script, part in (
+                ('#!/bin/sh\nexit 3\n', 'ended with status 3'),
+                ('#!/bin/sh\nkill -SEGV $$\n', 'was killed by SIGSEGV'),
+                ('#!/nonexistent\n', 'cannot be started'),
+                (fake('early'), 'did not answer'),
+                (fake('silent'), 'did not answer')):
+            with self.subTest(part=part):
+                m = self.manager(helpers={'vgpu-device': script})
+                before = wait_for_rest(m)
+                refused = self.assert_refused('Internal', m.create,
+                                              type='128MB', name='a')
+                self.assertIn(part, refused.parameters['text'])
+                self.assert_clean(m)
+                self.assertEqual(wait_for_rest(m), before)
+                # And it can be made once there is a device.
+                m.helper('vgpu-device')
+                m.create(type='128MB', name='a')
+
+    def test_no_device_after_creation(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        m.helper('vgpu-device', '#!/bin/sh\nexit 3\n')
+        os.kill(m.show('a')['devicePid'], signal.SIGKILL)
+        wait_for(lambda: m.show('a')['state'] == 'failed', 'failure')
+        self.assertIn('ended with status 3', m.show('a')['failure'])
+        # A restart of vgpud tries again.
+        m.helper('vgpu-device')
+        m.restart()
+        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+
+    def test_broken_protocol(self):
+        for how in ('type', 'type0', 'start', 'slot', 'gap', 'given',
+                    'segment', 'drop-given', 'no-fd', 'two-fds',
+                    'fd-too-much', 'short', 'long', 'closes'):
+            with self.subTest(how=how):
+                m = self.manager(helpers={'vgpu-device': fake(how)})
+                m.create(type='128MB', name='a')
+                wait_for(lambda m=m: m.show('a')['restarts'] > 0 or
+                         m.show('a')['state'] == 'failed', 'a replacement')
+                text = next(e['text'] for e in m.events()
+                            if e['event'] == 'restarted')
+                self.assertIn('closed its control socket and'
+                              if how == 'closes' else
+                              'broke the control protocol and', text)
+                m.call('Destroy', vgpu='a')
+                self.assert_clean(m)
+
+    def test_bad_frames(self):
+        m = self.manager(helpers={'vgpu-device': fake('bad-frames')})
+        m.create(type='128MB', name='a')
+        for _ in range(7):
+            self.assert_refused('Internal', m.call, 'Capture', vgpu='a')
+        self.assert_refused('TryAgain', m.call, 'Capture', vgpu='a')
+        vgpu = m.show('a')
+        self.assertEqual(vgpu['usedBytes'], 128 << 20)
+        self.assertGreater(vgpu['commands'], 0)
+
+    def test_no_answer(self):
+        m = self.manager(helpers={'vgpu-device': fake('deaf')})
+        m.create(type='128MB', name='a')
+        client = m.client()
+        self.addCleanup(client.close)
+        client.send('Capture', {'vgpu': 'a'})
+        # Nobody else waits meanwhile, and one that leaves harms nobody.
+        leaver = m.client()
+        leaver.send('Capture', {'vgpu': 'a'})
+        leaver.close()
+        begin = time.monotonic()
+        self.assertEqual(m.show('a')['state'], 'active')
+        self.assertLess(time.monotonic() - begin, 4)
+        refused = self.assert_refused('TryAgain', client.receive)
+        self.assertIn('within 5 s', refused.parameters['text'])
+        # It ignores SIGTERM, too.
+        m.call('Destroy', vgpu='a')
+        self.assert_clean(m)
+
+    def test_death_answers_requests(self):
+        m = self.manager(helpers={'vgpu-device': fake('deaf')})
+        m.create(type='128MB', name='a')
+        client = m.client()
+        self.addCleanup(client.close)
+        client.send('SetMode', {'vgpu': 'a', 'width': 640, 'height': 480})
+        m.call('ListVgpus')
+        os.kill(m.show('a')['devicePid'], signal.SIGKILL)
+        self.assert_refused('TryAgain', client.receive)
+
+    def test_many_requests(self):
+        m = self.manager(helpers={'vgpu-device': fake('deaf')})
+        m.create(type='128MB', name='a')
+        clients = [m.client() for _ in range(70)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.send('Capture', {'vgpu': 'a'})
+        texts = []
+        for client in clients:
+            refused = self.assert_refused('TryAgain', client.receive)
+            texts.append(refused.parameters['text'])
+        self.assertEqual(sum('busy' in text for text in texts), 6)
+
+    def test_flood(self):
+        m = self.manager(helpers={'vgpu-device': fake('flood')})
+        m.create(type='128MB', name='a')
+        for _ in range(20):
+            m.show('a')
+            time.sleep(0.05)
+        self.assertLess(len(m.events()), 60)
+        self.assertTrue(all(e['text'].isprintable() for e in m.events()))
+        m.call('Destroy', vgpu='a', force=True)
+        self.assert_clean(m)
+
+
+if __name__ == '__main__':
+    harness.main()
