@@ -13,7 +13,7 @@ build: lab
 	@lab/run scripts/build build
 
 demo:
-	@lab/demo
+	@VGPU_KEEP=$(KEEP) lab/demo
 
 check:
 	@scripts/check
