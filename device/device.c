@@ -122,9 +122,9 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents,
 	struct viewer *viewer = opaque;
 	struct vgpu_gpu *gpu = vgpu_vhost_gpu(viewer->device->vhost);
 
+	/* Its last words come before its end: this is called again for that. */
 	vgpu_gpu_viewer_readable(gpu, viewer->head);
-	if (vgpu_gpu_viewer_fd(gpu, viewer->head) < 0 ||
-	    (revents & (EPOLLHUP | EPOLLERR)))
+	if (vgpu_gpu_viewer_fd(gpu, viewer->head) < 0)
 		drop_viewer(viewer);
 	return 0;
 }

@@ -7,6 +7,17 @@
 /* Entries are read in pieces, through a buffer that no guest can size. */
 #define PIECE 64
 
+static bool is_guest_memory(const struct vgpu_gpu *gpu, uint64_t gpa,
+			    uint64_t bytes)
+{
+	uint64_t part;
+
+	for (; bytes > 0; gpa += part, bytes -= part)
+		if (!gpu->ops->guest_range(gpu->opaque, gpa, bytes, &part))
+			return false;
+	return true;
+}
+
 static uint32_t read_entries(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 			     uint64_t first, uint32_t n, uint64_t *ret_bytes)
 {
@@ -23,8 +34,7 @@ static uint32_t read_entries(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 			struct vgpu_gpu_entry *entry = &piece[i];
 
 			if (!vgpu_gpu_entry_is_valid(entry) ||
-			    !gpu->ops->guest_range(gpu->opaque, entry->gpa,
-						   entry->bytes))
+			    !is_guest_memory(gpu, entry->gpa, entry->bytes))
 				return VGPU_GPU_ERR_INVALID_PARAMETER;
 			entry->padding = 0;
 			bytes += entry->bytes; /* at most 2^20 of 2^32 */
@@ -122,7 +132,7 @@ bool vgpu_gpu_walk_copy(struct vgpu_gpu_walk *walk, uint64_t offset, void *to,
 
 	while (bytes > 0) {
 		const struct vgpu_gpu_entry *entry;
-		uint64_t skip, here;
+		uint64_t skip, here, part;
 		const void *from;
 
 		if (walk->entry == walk->end)
@@ -136,9 +146,10 @@ bool vgpu_gpu_walk_copy(struct vgpu_gpu_walk *walk, uint64_t offset, void *to,
 		}
 		here = VGPU_MIN(entry->bytes - skip, bytes);
 		from = gpu->ops->guest_range(gpu->opaque, entry->gpa + skip,
-					     here);
+					     here, &part);
 		if (!from)
 			return false;
+		here = part;
 		memcpy(at, from, here);
 		at += here;
 		offset += here;

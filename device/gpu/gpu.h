@@ -45,11 +45,13 @@ struct vgpu_gpu_request {
 /* What the device model needs of its transport. All are required. */
 struct vgpu_gpu_transport_ops {
 	/*
-	 * The host address of guest-physical [gpa, gpa + len), or NULL if any
-	 * of it is not guest memory. Valid until control returns to the event
-	 * loop; never kept.
+	 * The host address of guest-physical [gpa, gpa + len), as far as it is
+	 * one piece: *ret_part bytes, 1 to len. Adjacent regions of guest
+	 * memory need not be adjacent here. NULL if gpa is not guest memory.
+	 * Valid until control returns to the event loop; never kept.
 	 */
-	void *(*guest_range)(void *opaque, uint64_t gpa, uint64_t len);
+	void *(*guest_range)(void *opaque, uint64_t gpa, uint64_t len,
+			     uint64_t *ret_part);
 	/* Answer @request with @written bytes; once for every request. */
 	void (*complete)(void *opaque, struct vgpu_gpu_request *request,
 			 size_t written);

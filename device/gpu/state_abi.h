@@ -97,6 +97,9 @@ static_assert(offsetof(struct vgpu_gpu_state, entry) ==
 
 /* Make @word true: what was written before is there before it is. */
 #define vgpu_gpu_commit(word, value)                                           \
-	__atomic_store_n((word), (value), __ATOMIC_RELEASE)
+	do {                                                                   \
+		__atomic_store_n((word), (value), __ATOMIC_RELEASE);           \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                       \
+	} while (0)
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "device/vhost/internal.h"
 #include "lib/util.h"
@@ -138,6 +139,31 @@ static int choose_fds(struct vgpu_vhost *vhost,
 	return 0;
 }
 
+/*
+ * Whether @fd is of a kind that a message may carry: a unix socket, memory, or
+ * an eventfd (whose inode has no type). Others could hold up whoever closes
+ * them last, the manager too.
+ */
+static bool is_expected_kind(int fd)
+{
+	int domain = -1;
+	socklen_t len = sizeof(domain);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFSOCK:
+		return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		       domain == AF_UNIX;
+	case S_IFREG:
+		/* Only files in memory have seals: memfd, tmpfs, hugetlbfs. */
+		return fcntl(fd, F_GET_SEALS) >= 0;
+	default:
+		return (st.st_mode & S_IFMT) == 0;
+	}
+}
+
 /* Look at the next message, whole, with its fds. */
 static int look(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message,
 		int fd[VGPU_SLOT_MEMORY_MAX])
@@ -145,7 +171,7 @@ static int look(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message,
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(VGPU_SLOT_MEMORY_MAX * sizeof(int))];
-	} control;
+	} control = {};
 	struct iovec part[2] = {
 		{&message->header, sizeof(message->header)},
 		{message->payload, 0},
@@ -171,6 +197,13 @@ static int look(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message,
 		r = vgpu_vhost_violation(vhost, "more fds than can be received");
 	if (r >= 0)
 		r = choose_fds(vhost, message, fd, n);
+	for (uint32_t i = 0; r >= 0 && i < message->n_fds; i++)
+		if (!is_expected_kind(fd[i]))
+			r = vgpu_vhost_violation(
+				vhost,
+				"message %u with an fd that is no memory, "
+				"eventfd or unix socket",
+				message->header.request);
 	while (r < 0 && n)
 		vgpu_close(fd[--n]);
 	return r;

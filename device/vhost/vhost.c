@@ -334,6 +334,7 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 		      struct vgpu_vhost **ret_vhost, struct vgpu_err *err)
 {
 	struct vgpu_vhost *vhost = calloc(1, sizeof(*vhost));
+	char text[VGPU_CONTROL_TEXT_MAX];
 	int r;
 
 	if (!vhost)
@@ -356,12 +357,17 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 		goto fail;
 	}
 	if (state->is_connected) {
+		/*
+		 * A front end that cannot be gone on with (its memory file has
+		 * shrunk, say) loses its connection; the vGPU goes on.
+		 */
 		r = resume(vhost);
 		if (r < 0) {
-			vgpu_err_set(err, r, NULL,
-				     "cannot go on with the front end: %s",
-				     r == -EPROTO ? vhost->fault : strerror(-r));
-			goto fail;
+			snprintf(text, sizeof(text),
+				 "cannot go on with the front end: %.150s",
+				 r == -EPROTO ? vhost->fault : strerror(-r));
+			detach(vhost);
+			vhost->ops->fault(vhost->opaque, text);
 		}
 	} else {
 		/* A predecessor may have been killed while it did this. */

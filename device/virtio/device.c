@@ -9,6 +9,7 @@
 #include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "device/state.h"
 #include "device/virtio/queue.h"
@@ -19,6 +20,8 @@
 	 1ULL << VIRTIO_RING_F_EVENT_IDX)
 /* Requests of one queue before the others, and the manager, get a turn. */
 #define BUDGET 64
+/* ... or when this much time has passed, which large transfers can take. */
+#define BUDGET_NS 2000000u
 /* How often a queue without a kick fd is looked at. */
 #define POLL_US 1000
 /* Processes that may die on one request before it is refused. */
@@ -319,11 +322,20 @@ static void resume(struct ring *ring)
 	call(ring);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void run(struct ring *ring)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	struct vgpu_queue *queue = &ring->queue;
 	unsigned int budget = BUDGET;
+	uint64_t start = now_ns();
 
 	if (ring->must_resume && queue->used)
 		resume(ring);
@@ -333,7 +345,7 @@ static void run(struct ring *ring)
 	vgpu_queue_quiet(queue);
 	do {
 		while (budget && run_one(ring))
-			budget--;
+			budget = now_ns() - start < BUDGET_NS ? budget - 1 : 0;
 	} while (budget && vgpu_queue_is_running(queue) &&
 		 vgpu_queue_listen(queue));
 	virtio->is_in_batch = false;
@@ -362,11 +374,12 @@ static int on_poll(sd_event_source *source, uint64_t usec, void *opaque)
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static void *gpu_guest_range(void *opaque, uint64_t gpa, uint64_t len)
+static void *gpu_guest_range(void *opaque, uint64_t gpa, uint64_t len,
+			     uint64_t *ret_part)
 {
 	struct vgpu_virtio *virtio = opaque;
 
-	return vgpu_memory_guest(virtio->memory, gpa, len);
+	return vgpu_memory_guest_part(virtio->memory, gpa, len, ret_part);
 }
 
 static void gpu_config_changed(void *opaque)

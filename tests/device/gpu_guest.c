@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/util.h"
+
 #define FENCE_ID 0x1122334455667788ull
 
 /* Not assert(): fuzzers and benchmarks are made without a test framework. */
@@ -19,13 +21,18 @@
 		}                                                              \
 	} while (0)
 
-static void *guest_range(void *opaque, uint64_t gpa, uint64_t len)
+/* In pieces that begin at every PIECE, as regions of guest memory may. */
+static void *guest_range(void *opaque, uint64_t gpa, uint64_t len,
+			 uint64_t *ret_part)
 {
 	struct guest *guest = opaque;
+	uint64_t left;
 
-	if (gpa < GUEST_BASE || gpa - GUEST_BASE > guest->memory_bytes ||
-	    len > guest->memory_bytes - (gpa - GUEST_BASE))
+	if (gpa < GUEST_BASE || gpa - GUEST_BASE >= guest->memory_bytes)
 		return NULL;
+	left = GUEST_PIECE - (gpa - GUEST_BASE) % GUEST_PIECE;
+	left = VGPU_MIN(left, guest->memory_bytes - (gpa - GUEST_BASE));
+	*ret_part = VGPU_MIN(len, left);
 	return guest->memory + (gpa - GUEST_BASE);
 }
 

@@ -10,8 +10,10 @@
 #include "device/gpu/internal.h"
 
 /* Where the guest's memory begins: nothing is below, nothing beyond. */
-#define GUEST_BASE   0x100000000ull
-#define GUEST_PAGE   4096u
+#define GUEST_BASE 0x100000000ull
+#define GUEST_PAGE 4096u
+/* Guest memory is contiguous for so long, and not with what follows. */
+#define GUEST_PIECE  (1024u * 1024u + GUEST_PAGE)
 #define GUEST_WIDTH  640u /* largest mode unless told otherwise */
 #define GUEST_HEIGHT 480u
 

@@ -151,16 +151,17 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 {
 	struct command command = command_of(request);
 	uint64_t value = 0;
+	uint64_t part;
 	void *range;
 
 	__atomic_add_fetch(&gpu->state->executed, 1, __ATOMIC_RELEASE);
 	switch (command.verb) {
 	case VERB_ECHO:
-		range = command.address
-				? gpu->ops->guest_range(gpu->opaque,
-							command.address, 8)
-				: NULL;
-		if (range)
+		range = command.address ? gpu->ops->guest_range(gpu->opaque,
+								command.address,
+								8, &part)
+					: NULL;
+		if (range && part == 8)
 			memcpy(&value, range, sizeof(value));
 		break;
 	case VERB_KEEP:

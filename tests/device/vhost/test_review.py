@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Faults that a review found, each with the test that failed before it."""
+
+import os
+import signal
+import socket
+import struct
+import time
+import unittest
+
+import frontend as fe
+
+OK, ERR_UNSPEC = 0x1100, 0x1200
+
+
+def header(kind, flags=0):
+    return struct.pack("<IIQIBxxx", kind, flags, 0, 0, 0)
+
+
+def send(queue, kind, body=b"", writable=1056, wait=True):
+    """One command; the type of its answer."""
+    queue.submit(header(kind) + body, writable)
+    if not wait:
+        return None
+    return struct.unpack_from("<I", queue.wait()[1])[0]
+
+
+def send_large(queue, data, at, kick=True):
+    """One command whose readable part lies at @at."""
+    queue.memory.write(at, data)
+    head = queue.free.pop()
+    queue.put_desc(head, at, len(data), fe.DESC_NEXT, head + 1)
+    queue.put_desc(head + 1, queue.buffers + 4096 * head + 2048, 24,
+                   fe.DESC_WRITE)
+    queue.pending[head] = None
+    queue.make_available(head)
+    if kick:
+        queue.kick()
+
+
+def answer_of(queue):
+    return struct.unpack_from("<I", queue.wait()[1])[0]
+
+
+class Faults(unittest.TestCase):
+    def test_new_driver_keeps_its_features(self):
+        """QEMU: SET_FEATURES, then SET_VRING_BASE 0 after a guest's reset."""
+        with fe.Device(program=fe.DEVICE) as device, \
+                device.connect() as front:
+            queues = front.bring_up()
+            self.assertEqual(send(queues[0], 0x10a, bytes(8)), 0x1104)
+            for queue in queues:
+                front.stop(queue.index)
+                queue.reset()
+            front.send(fe.SET_FEATURES, struct.pack("<Q", front.features))
+            for queue in queues:
+                front.start(queue)
+            self.assertEqual(hex(send(queues[0], 0x10a, bytes(8))), "0x1104")
+
+    def test_entry_over_a_seam(self):
+        """Two regions side by side, one backing entry over both."""
+        with fe.Device(program=fe.DEVICE) as device, \
+                device.connect() as front:
+            front.negotiate()
+            front.open_channel()
+            low, high = fe.Memory(8 << 20), fe.Memory(8 << 20, 8 << 20)
+            front.memory = low
+            front.send(fe.SET_MEM_TABLE, struct.pack("<II", 2, 0) +
+                       low.region() + high.region(), [low.fd, high.fd])
+            queue = fe.Queue(low, 0)
+            front.queues.append(queue)
+            front.start(queue)
+            self.assertEqual(send(queue, 0x101,
+                                  struct.pack("<IIII", 1, 2, 64, 64)), OK)
+            entry = struct.pack("<IIQII", 1, 1, (8 << 20) - 8192, 16384, 0)
+            self.assertEqual(hex(send(queue, 0x106, entry)), hex(OK))
+            high.close()
+
+    def test_others_get_their_turn(self):
+        """64 of the dearest commands, and a message behind them."""
+        with fe.Device("--framebuffer-mib", "300", program=fe.DEVICE) as \
+                device, device.connect() as front:
+            queues = front.bring_up(num=256)
+            queue = queues[0]
+            side = 8192
+            self.assertEqual(send(queue, 0x101, struct.pack(
+                "<IIII", 1, 2, side, side)), OK)
+            size = 1024
+            n = side * side * 4 // size
+            body = struct.pack("<II", 1, n)
+            body += struct.pack("<QII", 0x500000, size, 0) * n
+            send_large(queue, header(0x106) + body, 0x600000)
+            self.assertEqual(answer_of(queue), OK)
+            for _ in range(64):
+                queue.submit(header(0x105) + struct.pack(
+                    "<IIIIQII", 0, 0, side, side, 0, 1, 0), 24, kick=False)
+            queue.kick()
+            time.sleep(0.05)
+            begin = time.monotonic()
+            front.socket.settimeout(120)
+            front.ask_u64(fe.GET_FEATURES)
+            took = time.monotonic() - begin
+            print(f"a message waited {took:.2f} s behind 64 transfers")
+            self.assertLess(took, 2)
+
+
+class Managed(unittest.TestCase):
+    def test_slow_manager(self):
+        """The manager does not read for a while; then the device dies."""
+        with fe.Manager(fe.DEVICE) as manager:
+            manager.start()
+            front = manager.connect()
+            front.bring_up()
+            manager.pump()
+            calls = front.queues[0].call_fd
+            for _ in range(400):
+                front.send(fe.SET_VRING_CALL, struct.pack("<Q", 0), [calls])
+            high = fe.Memory(1 << 20, 1 << 32)
+            front.send(fe.SET_MEM_TABLE, struct.pack("<II", 2, 0) +
+                       front.memory.region() + high.region(),
+                       [front.memory.fd, high.fd])
+            front.ask_u64(fe.GET_FEATURES)
+            high.close()
+            manager.kill()
+            # What the manager never got is lost, the connection with it; the
+            # vGPU is not.
+            manager.start()
+            front.close()
+            manager.connect().close()
+
+    def test_manager_never_waits_in_close(self):
+        """A socket that lingers: whoever closes it last waits."""
+        with fe.Manager(fe.DEVICE) as manager:
+            manager.start()
+            front = manager.connect()
+            front.negotiate()
+            server = socket.create_server(("127.0.0.1", 0))
+            client = socket.create_connection(server.getsockname())
+            peer, _ = server.accept()
+            client.setblocking(False)
+            try:
+                while client.send(bytes(65536)):
+                    pass
+            except BlockingIOError:
+                pass
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                              struct.pack("ii", 1, 4))
+            front.send(fe.SET_BACKEND_REQ_FD, fds=[client.fileno()])
+            with self.assertRaises(fe.Gone):
+                front.ask_u64(fe.GET_FEATURES)
+            client.close()
+            front.close()
+            begin = time.monotonic()
+            manager.wait_status()
+            while manager.statuses[-1][0]:
+                manager.wait_status()
+            took = time.monotonic() - begin
+            peer.close()
+            server.close()
+            print(f"the manager waited {took:.2f} s in close()")
+            self.assertLess(took, 1)
+
+    def test_viewer_that_goes_with_its_ack(self):
+        with fe.Manager(fe.DEVICE) as manager:
+            manager.start()
+            pid = manager.process.pid
+            before = fe.count_fds(pid)
+            ours, theirs = socket.socketpair(socket.AF_UNIX,
+                                             socket.SOCK_SEQPACKET)
+            manager.send(fe.control_message(fe.C_VIEW, 1,
+                                            struct.pack("<I", 0)),
+                         theirs.fileno())
+            theirs.close()
+            self.assertEqual(manager.wait_reply()[1], 0)
+            kind = 0
+            while kind != 2:
+                data, fds, _, _ = socket.recv_fds(ours, 64, 4)
+                kind = struct.unpack_from("<I", data)[0]
+                for fd in fds:
+                    os.close(fd)
+            os.kill(pid, signal.SIGSTOP)
+            ours.send(struct.pack("<IIIIii", 5, 0, 0, 0, 0, 0))
+            ours.close()
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.5)
+            self.assertEqual(fe.count_fds(pid), before)
+
+    def test_outlives_a_hostile_machine(self):
+        """A VMM cuts its memory, which kills the device, and goes."""
+        with fe.Manager(fe.DEVICE) as manager:
+            manager.start()
+            front = manager.connect()
+            front.bring_up()
+            manager.pump()
+            os.ftruncate(front.memory.fd, 4096)
+            front.queues[0].kick()
+            manager.process.wait(fe.TIMEOUT)
+            manager.end()
+            front.close()
+            manager.start()
+            manager.connect().close()
+
+
+if __name__ == "__main__":
+    unittest.main()
