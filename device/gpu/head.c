@@ -23,7 +23,8 @@ bool vgpu_gpu_mode_is_valid(const struct vgpu_gpu *gpu, uint32_t width,
 			    uint32_t height)
 {
 	return width >= VGPU_TYPE_WIDTH_MIN && width <= gpu->config.max_width &&
-	       height >= VGPU_TYPE_HEIGHT_MIN && height <= gpu->config.max_height;
+	       height >= VGPU_TYPE_HEIGHT_MIN &&
+	       height <= gpu->config.max_height;
 }
 
 /* One monitor at the type's resolution: the others are plugged in by a mode,
