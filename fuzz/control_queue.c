@@ -16,7 +16,10 @@
  * checks are those of the guest (gpu_guest.c) after every step, and those of
  * the sanitizers.
  */
-#define STEPS_MAX	200
+#define STEPS_MAX 200
+/* Small heads, so that pictures of them are quick. */
+#define WIDTH		128
+#define HEIGHT		96
 #define MEMORY_MIB	1
 #define FRAMEBUFFER_MIB 1
 #define SOCKETS_MAX	3 /* heads */
@@ -414,8 +417,9 @@ static void configure(struct input *in)
 				      value / 4 % sizeof(data));
 		break;
 	case 1:
-		vgpu_gpu_set_mode(guest->gpu, take8(in) % 4, take_size(in), 480,
-				  &err);
+		/* All that fits this small is to unplug the head. */
+		vgpu_gpu_set_mode(guest->gpu, take8(in) % 4,
+				  take8(in) % 2 * 640, 0, &err);
 		break;
 	case 2:
 		vgpu_gpu_set_features(guest->gpu, take8(in));
@@ -473,8 +477,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {data, size};
 
 	if (!guest) {
-		guest = guest_create(0, GUEST_WIDTH, GUEST_HEIGHT,
-				     FRAMEBUFFER_MIB, MEMORY_MIB);
+		guest = guest_create(0, WIDTH, HEIGHT, FRAMEBUFFER_MIB,
+				     MEMORY_MIB);
 		/* Nowhere what the framebuffer holds already. */
 		for (uint32_t i = 0; i < MEMORY_MIB * VGPU_MIB / 4; i++)
 			((uint32_t *)guest->memory)[i] = i * 2654435761u | 1;
