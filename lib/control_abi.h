@@ -57,12 +57,12 @@ enum vgpu_control_slot {
 	VGPU_SLOT_BACKEND_REQ = 5, /* vhost-user back-end channel */
 	VGPU_SLOT_PIPE_READ = 6,   /* what leaves and enters the connection */
 	VGPU_SLOT_PIPE_WRITE = 7,
-	VGPU_SLOT_MEMORY = 16,	   /* + region, VGPU_SLOT_MEMORY_MAX of them */
-	VGPU_SLOT_KICK = 64,	   /* + queue */
-	VGPU_SLOT_CALL = 80,	   /* + queue */
-	VGPU_SLOT_ERROR = 96,	   /* + queue */
-	VGPU_SLOT_MESSAGE = 128,   /* + i of the message being handled */
-	VGPU_SLOT_SEGMENT = 1024,  /* + index in the vGPU's framebuffer */
+	VGPU_SLOT_MEMORY = 16,	  /* + region, VGPU_SLOT_MEMORY_MAX of them */
+	VGPU_SLOT_KICK = 64,	  /* + queue */
+	VGPU_SLOT_CALL = 80,	  /* + queue */
+	VGPU_SLOT_ERROR = 96,	  /* + queue */
+	VGPU_SLOT_MESSAGE = 128,  /* + i of the message being handled */
+	VGPU_SLOT_SEGMENT = 1024, /* + index in the vGPU's framebuffer */
 	VGPU_SLOT_MAX = 1024 + 8192,
 };
 #define VGPU_SLOT_MEMORY_MAX 32

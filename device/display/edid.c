@@ -330,7 +330,8 @@ static void put_display_id(uint8_t *block, const struct vgpu_edid_config *config
 		struct timing timing;
 
 		make_timing(&timing, modes[i].width, modes[i].height);
-		put_type_i(to + i * 20, &timing, /* is_preferred= */ i == 0);
+		put_type_i(to + (size_t)i * 20, &timing,
+			   /* is_preferred= */ i == 0);
 	}
 	block[2] = at - block - 5;
 	*at = checksum(block + 1, at - block - 1);
@@ -341,7 +342,7 @@ size_t vgpu_edid_make(const struct vgpu_edid_config *config,
 		      uint8_t ret_edid[VGPU_EDID_BYTES_MAX])
 {
 	struct timing preferred, largest, first;
-	struct mode modes[3];
+	struct mode modes[3] = {};
 	unsigned int n;
 	bool fits;
 

@@ -361,7 +361,7 @@ static int on_kick(sd_event_source *source, int fd, uint32_t revents, void *opaq
 	return 0;
 }
 
-static int on_again(sd_event_source *source, void *opaque)
+static int on_again(sd_event_source *source, uint64_t usec, void *opaque)
 {
 	run(opaque);
 	return 0;
@@ -419,7 +419,9 @@ static int init_ring(struct vgpu_virtio *virtio, uint32_t index)
 	ring->virtio = virtio;
 	ring->queue.state = &virtio->state->queue[index];
 	ring->queue.memory = virtio->memory;
-	r = sd_event_add_defer(virtio->event, &ring->again, on_again, ring);
+	/* A timer: the loop looks at no fd while a deferred source is enabled. */
+	r = sd_event_add_time(virtio->event, &ring->again, CLOCK_MONOTONIC, 0,
+			      1, on_again, ring);
 	if (r < 0)
 		return r;
 	return sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);

@@ -146,14 +146,11 @@ class Managed(unittest.TestCase):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                               struct.pack("ii", 1, 4))
             front.send(fe.SET_BACKEND_REQ_FD, fds=[client.fileno()])
-            with self.assertRaises(fe.Gone):
-                front.ask_u64(fe.GET_FEATURES)
+            manager.wait_event(fe.EVENT_GUEST_FAULT)
             client.close()
             front.close()
             begin = time.monotonic()
-            manager.wait_status()
-            while manager.statuses[-1][0]:
-                manager.wait_status()
+            manager.kill()
             took = time.monotonic() - begin
             peer.close()
             server.close()
