@@ -128,34 +128,17 @@ class Managed(unittest.TestCase):
             front.close()
             manager.connect().close()
 
-    def test_manager_never_waits_in_close(self):
-        """A socket that lingers: whoever closes it last waits."""
+    def test_only_kinds_that_messages_carry(self):
+        """A TCP socket can hold up whoever closes it last: it is refused."""
         with fe.Manager(fe.DEVICE) as manager:
             manager.start()
             front = manager.connect()
             front.negotiate()
-            server = socket.create_server(("127.0.0.1", 0))
-            client = socket.create_connection(server.getsockname())
-            peer, _ = server.accept()
-            client.setblocking(False)
-            try:
-                while client.send(bytes(65536)):
-                    pass
-            except BlockingIOError:
-                pass
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                              struct.pack("ii", 1, 4))
-            front.send(fe.SET_BACKEND_REQ_FD, fds=[client.fileno()])
-            manager.wait_event(fe.EVENT_GUEST_FAULT)
-            client.close()
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                front.send(fe.SET_BACKEND_REQ_FD, fds=[server.fileno()])
+                manager.wait_event(fe.EVENT_GUEST_FAULT)
+            self.assertNotIn(fe.SLOT_BACKEND_REQ, manager.slots)
             front.close()
-            begin = time.monotonic()
-            manager.kill()
-            took = time.monotonic() - begin
-            peer.close()
-            server.close()
-            print(f"the manager waited {took:.2f} s in close()")
-            self.assertLess(took, 1)
 
     def test_viewer_that_goes_with_its_ack(self):
         with fe.Manager(fe.DEVICE) as manager:
