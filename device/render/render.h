@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One guest context's render process, as the device sees it. */
+#ifndef VGPU_DEVICE_RENDER_H
+#define VGPU_DEVICE_RENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "lib/err.h"
+
+struct vgpu_render;
+
+/*
+ * Where device memory comes from. One for all contexts of a vGPU; all calls
+ * come from the event loop.
+ */
+struct vgpu_render_memory_ops {
+	/*
+	 * @bytes (a multiple of 4096) for @context; *ret_offset names them.
+	 * *ret_fd is their own memfd, which the caller closes, or -1 if they
+	 * lie at *ret_offset of the framebuffer. @is_charge: no memory, only
+	 * the charge to the quota. Returns -ENOMEM past the quota.
+	 */
+	int (*alloc)(void *opaque, struct vgpu_render *context, uint64_t bytes,
+		     bool is_charge, uint64_t *ret_offset, int *ret_fd,
+		     bool *ret_is_zero);
+	/* Returns -EINVAL if @offset is not one of @context's. */
+	int (*free)(void *opaque, struct vgpu_render *context, uint64_t offset);
+	/* The process is gone: all that is @context's is free. */
+	void (*free_all)(void *opaque, struct vgpu_render *context);
+};
+
+struct vgpu_render_ops {
+	/* All commands before fence @id of this timeline are done. */
+	void (*fence_done)(void *opaque, uint32_t ring_idx, uint64_t id);
+	/* Answer to vgpu_render_export(); @status 0 or -errno. */
+	void (*exported)(void *opaque, uint32_t resource_id, int status,
+			 uint64_t offset, uint64_t bytes);
+	/*
+	 * The context is at an end, by the guest's fault or the driver's; @why
+	 * is one line. Its process is gone, its memory is free, all its fences
+	 * count as done (no fence_done comes). Only destroy may follow; it may
+	 * be called from here.
+	 */
+	void (*lost)(void *opaque, const char *why);
+};
+
+struct vgpu_render_config {
+	sd_event *event;
+	const char *name; /* of the vGPU, for the log */
+	uint8_t gpu_uuid[16];
+	const int *segment;  /* the framebuffer's memfds, in order */
+	uint32_t n_segments; /* 0: memory comes with fds of its own */
+	uint64_t segment_bytes;
+	uint64_t framebuffer_bytes; /* the guest's heap */
+	const struct vgpu_render_memory_ops *memory;
+	void *memory_opaque;
+};
+
+/*
+ * Start a process for a new context. Returns at once; the process gets ready
+ * while the first commands wait for it. @config is copied but for the fds and
+ * the strings, which stay the caller's and outlive the context.
+ */
+int vgpu_render_create(const struct vgpu_render_config *config,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err);
+/* Kills the process and waits for its end. NULL is fine. */
+void vgpu_render_destroy(struct vgpu_render *render);
+
+/*
+ * These are carried out in order. They return 0; -ENOBUFS if the guest has
+ * sent much more than its context takes in, after which the context is lost
+ * (lost() comes from the event loop); -EPIPE if it is lost already.
+ */
+int vgpu_render_submit(struct vgpu_render *render, const void *commands,
+		       size_t bytes);
+int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id);
+/* Shared memory in @fd (duplicated), or with -1 device memory at @offset. */
+int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
+			     int fd, uint64_t offset, uint64_t bytes);
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id);
+int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
+		       uint32_t resource_id, uint64_t bytes);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What passes between vgpu-device and the vgpu-render of one guest context. */
+#ifndef VGPU_RENDER_ABI_H
+#define VGPU_RENDER_ABI_H
+
+#include <assert.h>
+#include <stdint.h>
+
+/*
+ * Two SOCK_SEQPACKET socket pairs, which the render process finds at these
+ * fds. Each packet is one struct vgpu_render_message, then what its type says.
+ *
+ * On COMMAND both sides send when they like. What the device sends is handled
+ * in order by the context's own thread; commands in it may wait for a ring, so
+ * the device never waits for an answer there.
+ *
+ * On MEMORY the render process asks and the device answers at once, one
+ * question at a time.
+ */
+#define VGPU_RENDER_FD_COMMAND 3
+#define VGPU_RENDER_FD_MEMORY  4
+
+/* Commands in a packet; more than that travel in a memfd. */
+#define VGPU_RENDER_INLINE_MAX (64U * 1024)
+/* Fds in one packet; the kernel's own limit is 253. */
+#define VGPU_RENDER_FDS_MAX  128
+#define VGPU_RENDER_TEXT_MAX 200
+/* Timelines of a context: 0 is the CPU's, the others are queues'. */
+#define VGPU_RENDER_TIMELINES 64
+
+enum vgpu_render_type {
+	/* COMMAND, from the device */
+	/*
+	 * The first one. @bytes of framebuffer in @n segments; uuid[16] of the
+	 * physical GPU (VkPhysicalDeviceIDProperties::deviceUUID) follows, all
+	 * zero for the embedded one. If @n is 0, memory comes as fds of its
+	 * own with each ALLOC.
+	 */
+	VGPU_RENDER_START = 1,
+	/* The next segments, in order: @n fds, each of @bytes. */
+	VGPU_RENDER_SEGMENTS,
+	/* @bytes of commands follow, or lie at the beginning of the fd. */
+	VGPU_RENDER_SUBMIT,
+	/*
+	 * @resource_id can be named from now on: @bytes, with fd: shared
+	 * memory for rings, streams and replies; without: device memory at
+	 * @offset in the framebuffer.
+	 */
+	VGPU_RENDER_RESOURCE_ADD,
+	VGPU_RENDER_RESOURCE_REMOVE, /* @resource_id */
+	/*
+	 * The guest wants the VkDeviceMemory with object id @id as resource
+	 * @resource_id, @bytes of it. Answered by EXPORTED.
+	 */
+	VGPU_RENDER_EXPORT,
+	/* Say FENCE_DONE when all before it on timeline @ring_idx is done. */
+	VGPU_RENDER_FENCE,
+
+	/* COMMAND, from the render process */
+	VGPU_RENDER_READY = 32, /* it has opened all that it ever will */
+	/*
+	 * For @resource_id: @status 0 or an errno; the ALLOC's @offset, which
+	 * names the memory (see there), @bytes that may be mapped.
+	 */
+	VGPU_RENDER_EXPORTED,
+	VGPU_RENDER_FENCE_DONE, /* @ring_idx, @id */
+	/* The context is at an end: @bytes of text say why. It exits. */
+	VGPU_RENDER_FATAL,
+
+	/* MEMORY, questions; the answer has the same type */
+	/*
+	 * @bytes, a multiple of 4096, charged to the vGPU's framebuffer.
+	 * Answer: @status (ENOMEM past the quota), @offset. With segments,
+	 * @offset is where it lies in the framebuffer; without, @offset is
+	 * just its name and an fd of @bytes comes along. @flags says whether
+	 * it is known to be zero. CHARGE: no memory, only the charge.
+	 */
+	VGPU_RENDER_ALLOC = 64,
+	VGPU_RENDER_FREE, /* @offset, as ALLOC gave it */
+};
+
+#define VGPU_RENDER_FLAG_ZERO	(1U << 0) /* answer to ALLOC */
+#define VGPU_RENDER_FLAG_CHARGE (1U << 1) /* question ALLOC */
+
+struct vgpu_render_message {
+	uint32_t type;
+	uint32_t status; /* errno */
+	uint32_t resource_id;
+	uint32_t ring_idx;
+	uint64_t id; /* of a fence or an object */
+	uint64_t offset;
+	uint64_t bytes;
+	uint32_t n;
+	uint32_t flags;
+};
+
+static_assert(sizeof(struct vgpu_render_message) == 48, "message size");
+
+#endif
