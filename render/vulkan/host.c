@@ -91,7 +91,7 @@ static const char *read_extensions(struct vgpu_host *host)
 			host->has_external_semaphore_fd = true;
 		if (is_hidden(name))
 			continue;
-		for (k = 0; k < vgpu_venus_n_extensions; k++) {
+		for (k = 0; vgpu_venus_extensions[k].name; k++) {
 			if (strcmp(name, vgpu_venus_extensions[k].name) != 0)
 				continue;
 			all[kept] = all[i];

@@ -181,3 +181,19 @@ void vgpu_handle_GetPhysicalDeviceMemoryProperties2(
 		}
 	}
 }
+
+void vgpu_handle_EnumerateInstanceLayerProperties(
+	struct vgpu_decoder *d,
+	struct vgpu_args_EnumerateInstanceLayerProperties *args)
+{
+	*args->pPropertyCount = 0;
+	args->ret = VK_SUCCESS;
+}
+
+void vgpu_handle_EnumerateDeviceLayerProperties(
+	struct vgpu_decoder *d,
+	struct vgpu_args_EnumerateDeviceLayerProperties *args)
+{
+	*args->pPropertyCount = 0;
+	args->ret = VK_SUCCESS;
+}
