@@ -119,6 +119,8 @@ clean_chain(VkMemoryAllocateInfo *info)
 			s->pNext = s->pNext->pNext;
 			break;
 		case VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO:
+		/* Not for host memory: VUID-VkMemoryAllocateInfo-pNext-02806. */
+		case VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO:
 			s->pNext = s->pNext->pNext;
 			break;
 		default:
@@ -206,6 +208,69 @@ void vgpu_handle_AllocateMemory(struct vgpu_decoder *d,
 		args->new_pMemory[0]->priv = memory;
 	else
 		memory_free(ctx, memory);
+}
+
+/*
+ * What is bound to imported memory has to say so when it is made. The guest
+ * knows nothing of that: @ours goes before its chain, and what it says itself
+ * of kinds of memory that it is not offered goes. Returns the new chain.
+ */
+static const void *external_chain(const void *chain, VkStructureType type,
+				  VkBaseOutStructure *ours)
+{
+	VkBaseOutStructure *s = ours;
+
+	ours->sType = type;
+	ours->pNext = (VkBaseOutStructure *)chain;
+	while (s->pNext) {
+		if (s->pNext->sType == type)
+			s->pNext = s->pNext->pNext;
+		else
+			s = s->pNext;
+	}
+	return ours;
+}
+
+void vgpu_handle_CreateBuffer(struct vgpu_decoder *d,
+			      struct vgpu_args_CreateBuffer *args)
+{
+	VkExternalMemoryBufferCreateInfo external = {
+		.handleTypes =
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+	};
+	VkBufferCreateInfo info = *args->pCreateInfo;
+
+	info.pNext = external_chain(
+		info.pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
+		(VkBaseOutStructure *)&external);
+	args->pCreateInfo = &info;
+	vgpu_default_CreateBuffer(d, args);
+}
+
+void vgpu_handle_CreateImage(struct vgpu_decoder *d,
+			     struct vgpu_args_CreateImage *args)
+{
+	VkExternalMemoryImageCreateInfo external = {
+		.handleTypes =
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+	};
+	VkImageCreateInfo info = *args->pCreateInfo;
+
+	/*
+	 * Vulkan has no image that is both imported and preinitialized: then
+	 * what the guest has written counts more than the letter
+	 * (VUID-VkImageCreateInfo-pNext-01443 against
+	 * VUID-VkBindImageMemoryInfo-memory-02989).
+	 */
+	if (info.initialLayout == VK_IMAGE_LAYOUT_PREINITIALIZED) {
+		vgpu_default_CreateImage(d, args);
+		return;
+	}
+	info.pNext = external_chain(
+		info.pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
+		(VkBaseOutStructure *)&external);
+	args->pCreateInfo = &info;
+	vgpu_default_CreateImage(d, args);
 }
 
 void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object)
