@@ -22,7 +22,7 @@ TAKE_MAX = 1024
 
 
 def indent(lines, by=1):
-    return ['\t' * by + line for line in lines]
+    return ['\t' * by + line if line else '' for line in lines]
 
 
 class Venus:
