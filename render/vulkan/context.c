@@ -67,8 +67,7 @@ static void on_submit(struct vgpu_context *ctx,
 	if (message->bytes > SUBMIT_BYTES_MAX)
 		vgpu_context_fatal(ctx, "a submit is too long");
 	copy = malloc(message->bytes ? message->bytes : 1);
-	if (!copy ||
-	    pread(fd, copy, message->bytes, 0) != (ssize_t)message->bytes)
+	if (!copy || pread(fd, copy, message->bytes, 0) != (ssize_t)message->bytes)
 		vgpu_context_fatal(ctx, "a submit cannot be read");
 	run_commands(ctx, copy, message->bytes);
 }
@@ -141,8 +140,7 @@ static void handle(struct vgpu_context *ctx,
 		on_fence(ctx, message);
 		break;
 	default:
-		vgpu_context_fatal(ctx, "message %u is not known",
-				   message->type);
+		vgpu_context_fatal(ctx, "message %u is not known", message->type);
 	}
 }
 
@@ -153,13 +151,12 @@ static void map_segments(struct vgpu_context *ctx, uint64_t *done,
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		uint64_t bytes = VGPU_MIN(segment_bytes,
-					  ctx->framebuffer_bytes - *done);
+		uint64_t bytes =
+			VGPU_MIN(segment_bytes, ctx->framebuffer_bytes - *done);
 
 		if (bytes == 0 ||
-		    mmap(ctx->framebuffer + *done, bytes,
-			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fds[i],
-			 0) == MAP_FAILED)
+		    mmap(ctx->framebuffer + *done, bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fds[i], 0) == MAP_FAILED)
 			vgpu_context_fatal(ctx, "the framebuffer: %s",
 					   bytes ? strerror(errno)
 						 : "too many segments");
@@ -229,8 +226,7 @@ void vgpu_context_run(struct vgpu_context *ctx)
 {
 	struct vgpu_render_message message;
 	int fds[VGPU_RENDER_FDS_MAX];
-	static uint8_t data[VGPU_RENDER_INLINE_MAX]
-		__attribute__((aligned(8)));
+	static uint8_t data[VGPU_RENDER_INLINE_MAX] __attribute__((aligned(8)));
 
 	vgpu_channel_init(&ctx->channel);
 	pthread_mutex_init(&ctx->lock, NULL);

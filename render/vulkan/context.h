@@ -73,7 +73,7 @@ struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
 struct vgpu_stream {
 	struct vgpu_decoder decoder;
 	struct vgpu_context *ctx;
-	struct vgpu_ring *ring; /* NULL for the context's own */
+	struct vgpu_ring *ring;	     /* NULL for the context's own */
 	struct vgpu_resource *reply; /* where answers go */
 	uint8_t *reply_begin;
 	bool is_nested; /* inside vkExecuteCommandStreamsMESA */
@@ -111,7 +111,7 @@ struct vgpu_ring {
 	bool has_priority;
 	int priority;
 	pthread_t thread;
-	atomic_uint done; /* what *head should be */
+	atomic_uint done;     /* what *head should be */
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t wake;
 	bool is_stopping;
@@ -160,7 +160,7 @@ struct vgpu_queue {
 	uint32_t index;
 	uint32_t ring_idx; /* timeline; 0 until the guest fetches the queue */
 	pthread_mutex_t submit_lock; /* Vulkan wants one caller at a time */
-	uint64_t probed_ns; /* when we last put a fence of ours in */
+	uint64_t probed_ns;	     /* when we last put a fence of ours in */
 	pthread_t thread;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t wake;

@@ -81,13 +81,11 @@ static const char *read_extensions(struct vgpu_host *host)
 	for (i = 0; i < n; i++) {
 		const char *name = all[i].extensionName;
 
-		if (strcmp(name, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) ==
-		    0)
+		if (strcmp(name, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) == 0)
 			host->import_alignment = 1;
 		if (strcmp(name, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) == 0)
 			host->has_external_fence_fd = true;
-		if (strcmp(name, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) ==
-		    0)
+		if (strcmp(name, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) == 0)
 			host->has_external_semaphore_fd = true;
 		if (is_hidden(name))
 			continue;
@@ -148,8 +146,7 @@ static uint32_t importable_types(struct vgpu_host *host, void *page)
  * The heap is the framebuffer of the vGPU, no more; and what cannot be carved
  * from it cannot be mapped by the guest.
  */
-static const char *read_memory(struct vgpu_host *host,
-			       uint64_t framebuffer_bytes)
+static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_bytes)
 {
 	VkPhysicalDeviceExternalMemoryHostPropertiesEXT import = {
 		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT,
@@ -206,8 +203,7 @@ static const char *create_instance(struct vgpu_host *host)
 
 	vgpu_vk_load_global(&host->vk, vkGetInstanceProcAddr);
 	if (!host->vk.EnumerateInstanceVersion ||
-	    host->vk.EnumerateInstanceVersion(&host->api_version) !=
-		    VK_SUCCESS ||
+	    host->vk.EnumerateInstanceVersion(&host->api_version) != VK_SUCCESS ||
 	    host->api_version < VK_API_VERSION_1_1)
 		return "the host has no Vulkan 1.1";
 	host->api_version = VGPU_MIN(host->api_version,
@@ -236,8 +232,7 @@ const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
 	if (!host->physical)
 		return "the GPU of this vGPU is not there";
 	host->vk.GetPhysicalDeviceQueueFamilyProperties(host->physical,
-							&host->n_families,
-							NULL);
+							&host->n_families, NULL);
 	host->families = calloc(host->n_families ? host->n_families : 1,
 				sizeof(*host->families));
 	if (!host->families)

@@ -106,8 +106,7 @@ static struct vgpu_memory *memory_alloc(struct vgpu_context *ctx,
  * Take structures that are between the guest and us out of a chain. Returns
  * the resource to import, or NULL.
  */
-static const VkImportMemoryResourceInfoMESA *
-clean_chain(VkMemoryAllocateInfo *info)
+static const VkImportMemoryResourceInfoMESA *clean_chain(VkMemoryAllocateInfo *info)
 {
 	const VkImportMemoryResourceInfoMESA *import = NULL;
 	VkBaseOutStructure *s = (VkBaseOutStructure *)info;
@@ -153,8 +152,8 @@ memory_of_resource(struct vgpu_context *ctx,
 }
 
 /* The framebuffer bytes for an allocation, or NULL with the VkResult. */
-static struct vgpu_memory *
-memory_for(struct vgpu_context *ctx, VkMemoryAllocateInfo *info, VkResult *ret)
+static struct vgpu_memory *memory_for(struct vgpu_context *ctx,
+				      VkMemoryAllocateInfo *info, VkResult *ret)
 {
 	const VkImportMemoryResourceInfoMESA *import = clean_chain(info);
 	const struct vgpu_host *host = &ctx->host;
@@ -238,12 +237,12 @@ void vgpu_handle_CreateBuffer(struct vgpu_decoder *d,
 		.handleTypes =
 			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
 	};
-	VkBufferCreateInfo info = *args->pCreateInfo;
+	/* The decoder's own copy. */
+	VkBufferCreateInfo *info = (VkBufferCreateInfo *)args->pCreateInfo;
 
-	info.pNext = external_chain(
-		info.pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
+	info->pNext = external_chain(
+		info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
 		(VkBaseOutStructure *)&external);
-	args->pCreateInfo = &info;
 	vgpu_default_CreateBuffer(d, args);
 }
 
@@ -254,7 +253,8 @@ void vgpu_handle_CreateImage(struct vgpu_decoder *d,
 		.handleTypes =
 			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
 	};
-	VkImageCreateInfo info = *args->pCreateInfo;
+	/* The decoder's own copy. */
+	VkImageCreateInfo *info = (VkImageCreateInfo *)args->pCreateInfo;
 
 	/*
 	 * Vulkan has no image that is both imported and preinitialized: then
@@ -262,14 +262,13 @@ void vgpu_handle_CreateImage(struct vgpu_decoder *d,
 	 * (VUID-VkImageCreateInfo-pNext-01443 against
 	 * VUID-VkBindImageMemoryInfo-memory-02989).
 	 */
-	if (info.initialLayout == VK_IMAGE_LAYOUT_PREINITIALIZED) {
+	if (info->initialLayout == VK_IMAGE_LAYOUT_PREINITIALIZED) {
 		vgpu_default_CreateImage(d, args);
 		return;
 	}
-	info.pNext = external_chain(
-		info.pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
+	info->pNext = external_chain(
+		info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
 		(VkBaseOutStructure *)&external);
-	args->pCreateInfo = &info;
 	vgpu_default_CreateImage(d, args);
 }
 
@@ -287,8 +286,7 @@ void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object)
 }
 
 bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
-			uint64_t bytes, uint64_t *ret_offset,
-			uint64_t *ret_bytes)
+			uint64_t bytes, uint64_t *ret_offset, uint64_t *ret_bytes)
 {
 	struct vgpu_object *object = vgpu_objects_find(
 		ctx->objects, object_id, VK_OBJECT_TYPE_DEVICE_MEMORY);
@@ -315,8 +313,7 @@ void vgpu_handle_GetMemoryResourcePropertiesMESA(
 	VkMemoryHostPointerPropertiesEXT host = {
 		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
 	};
-	struct vgpu_resource *resource =
-		vgpu_resource_get(ctx, args->resourceId);
+	struct vgpu_resource *resource = vgpu_resource_get(ctx, args->resourceId);
 	VkBaseOutStructure *s;
 
 	if (!resource) {

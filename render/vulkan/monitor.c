@@ -24,8 +24,7 @@ static void *monitor(void *opaque)
 		/* Half the period: the guest must see it every time. */
 		ns = vgpu_now_ns() + ctx->monitor.period_us * 500ULL;
 		until = (struct timespec){ns / 1000000000, ns % 1000000000};
-		pthread_cond_timedwait(&ctx->monitor.changed, &ctx->lock,
-				       &until);
+		pthread_cond_timedwait(&ctx->monitor.changed, &ctx->lock, &until);
 		pthread_mutex_unlock(&ctx->lock);
 	}
 	return NULL;

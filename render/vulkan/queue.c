@@ -225,8 +225,7 @@ void vgpu_handle_QueueBindSparse(struct vgpu_decoder *d,
 	struct vgpu_queue *queue = args->o_queue->priv;
 
 	pthread_mutex_lock(&queue->submit_lock);
-	args->ret = queue->vk->QueueBindSparse(queue->handle,
-					       args->bindInfoCount,
+	args->ret = queue->vk->QueueBindSparse(queue->handle, args->bindInfoCount,
 					       args->pBindInfo, args->fence);
 	watch(queue);
 	pthread_mutex_unlock(&queue->submit_lock);
@@ -312,8 +311,7 @@ void vgpu_handle_ResetFenceResourceMESA(
 }
 
 void vgpu_handle_WaitSemaphoreResourceMESA(
-	struct vgpu_decoder *d,
-	struct vgpu_args_WaitSemaphoreResourceMESA *args)
+	struct vgpu_decoder *d, struct vgpu_args_WaitSemaphoreResourceMESA *args)
 {
 	VkSemaphoreGetFdInfoKHR info = {
 		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_GET_FD_INFO_KHR,
@@ -330,8 +328,7 @@ void vgpu_handle_WaitSemaphoreResourceMESA(
 }
 
 void vgpu_handle_ImportSemaphoreResourceMESA(
-	struct vgpu_decoder *d,
-	struct vgpu_args_ImportSemaphoreResourceMESA *args)
+	struct vgpu_decoder *d, struct vgpu_args_ImportSemaphoreResourceMESA *args)
 {
 	VkImportSemaphoreFdInfoKHR info = {
 		.sType = VK_STRUCTURE_TYPE_IMPORT_SEMAPHORE_FD_INFO_KHR,

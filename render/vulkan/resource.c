@@ -23,9 +23,9 @@ int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
 
 	if (bytes == 0)
 		return -EINVAL;
-	if (fd < 0 && (!ctx->framebuffer ||
-		       !vgpu_checked_add(offset, bytes, &end) ||
-		       end > ctx->framebuffer_bytes))
+	if (fd < 0 &&
+	    (!ctx->framebuffer || !vgpu_checked_add(offset, bytes, &end) ||
+	     end > ctx->framebuffer_bytes))
 		return -EINVAL;
 	resource = calloc(1, sizeof(*resource));
 	if (!resource)
@@ -88,9 +88,8 @@ struct vgpu_resource *vgpu_resource_get(struct vgpu_context *ctx, uint32_t id)
 
 void vgpu_resource_put(struct vgpu_resource *resource)
 {
-	if (!resource ||
-	    atomic_fetch_sub_explicit(&resource->references, 1,
-				      memory_order_acq_rel) > 1)
+	if (!resource || atomic_fetch_sub_explicit(&resource->references, 1,
+						   memory_order_acq_rel) > 1)
 		return;
 	if (!resource->is_memory)
 		munmap(resource->map, resource->bytes);

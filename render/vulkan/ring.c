@@ -107,8 +107,7 @@ static bool sleep_idle(struct vgpu_ring *ring)
 {
 	bool goes_on;
 
-	atomic_fetch_or_explicit(ring->status, STATUS_IDLE,
-				 memory_order_seq_cst);
+	atomic_fetch_or_explicit(ring->status, STATUS_IDLE, memory_order_seq_cst);
 	pthread_mutex_lock(&ring->lock);
 	/* A guest that saw no IDLE yet has moved the tail before. */
 	while (!ring->is_stopping && !ring->is_notified &&
@@ -144,12 +143,12 @@ static void *ring_thread(void *opaque)
 	if (ring->has_priority) /* a wish; nobody is told if it fails */
 		setpriority(PRIO_PROCESS, 0, VGPU_MAX(ring->priority, 0));
 	for (;;) {
-		uint32_t tail = atomic_load_explicit(ring->tail,
-						     memory_order_acquire);
+		uint32_t tail =
+			atomic_load_explicit(ring->tail, memory_order_acquire);
 		uint64_t waited;
 
-		if (tail != atomic_load_explicit(&ring->done,
-						 memory_order_relaxed)) {
+		if (tail !=
+		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
 			run_commands(ring, tail);
 			since = vgpu_now_ns();
 			nap_ns = NAP_NS_FIRST;
@@ -185,8 +184,7 @@ static const VkBaseInStructure *find_struct(const void *chain, uint32_t type)
 	return s;
 }
 
-static void read_options(struct vgpu_ring *ring,
-			 const VkRingCreateInfoMESA *info)
+static void read_options(struct vgpu_ring *ring, const VkRingCreateInfoMESA *info)
 {
 	const VkRingMonitorInfoMESA *monitor = (const void *)find_struct(
 		info->pNext, VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA);
@@ -195,9 +193,9 @@ static void read_options(struct vgpu_ring *ring,
 
 	if (monitor) {
 		ring->is_monitored = true;
-		vgpu_monitor_start(ring->stream.ctx,
-				   VGPU_MAX(monitor->maxReportingPeriodMicroseconds,
-					    1000U));
+		vgpu_monitor_start(
+			ring->stream.ctx,
+			VGPU_MAX(monitor->maxReportingPeriodMicroseconds, 1000U));
 	}
 	if (priority) {
 		ring->has_priority = true;
@@ -322,8 +320,7 @@ void vgpu_ring_notify(struct vgpu_ring *ring)
 	pthread_mutex_unlock(&ring->lock);
 }
 
-bool vgpu_ring_write_extra(struct vgpu_ring *ring, uint64_t offset,
-			   uint32_t value)
+bool vgpu_ring_write_extra(struct vgpu_ring *ring, uint64_t offset, uint32_t value)
 {
 	uint64_t end;
 
@@ -342,8 +339,7 @@ void vgpu_ring_wait(struct vgpu_ring *ring, uint32_t seqno)
 	vgpu_ring_notify(ring); /* it may sleep with the commands before it */
 	pthread_mutex_lock(&ctx->lock);
 	atomic_fetch_add_explicit(&ctx->ring_waiters, 1, memory_order_seq_cst);
-	while ((int32_t)(atomic_load_explicit(&ring->done,
-					      memory_order_seq_cst) -
+	while ((int32_t)(atomic_load_explicit(&ring->done, memory_order_seq_cst) -
 			 seqno) < 0)
 		pthread_cond_wait(&ctx->ring_moved, &ctx->lock);
 	atomic_fetch_sub_explicit(&ctx->ring_waiters, 1, memory_order_seq_cst);

@@ -23,8 +23,7 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 
 	if (!vgpu_venus_dispatch(d))
 		vgpu_context_fatal(stream->ctx, "%s: %s",
-				   vgpu_venus_command_name(d->command),
-				   d->fatal);
+				   vgpu_venus_command_name(d->command), d->fatal);
 }
 
 void vgpu_stream_finish(struct vgpu_stream *stream)
@@ -66,8 +65,7 @@ static bool seek_reply(struct vgpu_decoder *d, uint64_t position)
 }
 
 void vgpu_handle_SeekReplyCommandStreamMESA(
-	struct vgpu_decoder *d,
-	struct vgpu_args_SeekReplyCommandStreamMESA *args)
+	struct vgpu_decoder *d, struct vgpu_args_SeekReplyCommandStreamMESA *args)
 {
 	seek_reply(d, args->position);
 }
@@ -85,9 +83,8 @@ static void execute(struct vgpu_decoder *d,
 		vgpu_decoder_fail(d, "a command stream is too long");
 		return;
 	}
-	resource = vgpu_resource_get_range(vgpu_context_of(d),
-					   range->resourceId, range->offset,
-					   range->size);
+	resource = vgpu_resource_get_range(vgpu_context_of(d), range->resourceId,
+					   range->offset, range->size);
 	if (!resource) {
 		vgpu_decoder_fail(d, "no such shared memory to read from");
 		return;
@@ -107,8 +104,7 @@ static void execute(struct vgpu_decoder *d,
 }
 
 void vgpu_handle_ExecuteCommandStreamsMESA(
-	struct vgpu_decoder *d,
-	struct vgpu_args_ExecuteCommandStreamsMESA *args)
+	struct vgpu_decoder *d, struct vgpu_args_ExecuteCommandStreamsMESA *args)
 {
 	VkCommandStreamDescriptionMESA range[STREAMS_MAX];
 	size_t position[STREAMS_MAX];
