@@ -116,7 +116,8 @@ void vgpu_handle_EnumeratePhysicalDeviceGroups(
 		}
 		group->physicalDeviceCount = 1;
 		group->subsetAllocation = VK_FALSE;
-		memset(group->physicalDevices, 0, sizeof(group->physicalDevices));
+		memset((void *)group->physicalDevices, 0,
+		       sizeof(group->physicalDevices));
 		/* Sent as it is: the guest knows ids only. */
 		group->physicalDevices[0] = (VkPhysicalDevice)(uintptr_t)id;
 	}

@@ -11,7 +11,7 @@
 /* struct in the facts of the venus protocol: status of a ring */
 #define STATUS_IDLE 1u
 
-#define RING_BYTES_MAX (16U * 1024 * 1024)
+#define RING_BYTES_MAX (16ULL * 1024 * 1024)
 #define RINGS_MAX      64 /* a ring is a thread */
 
 /*

@@ -6,7 +6,7 @@
 
 /* Ranges in one vkExecuteCommandStreamsMESA, and bytes of one of them. */
 #define STREAMS_MAX	 64
-#define STREAM_BYTES_MAX (256U * 1024 * 1024)
+#define STREAM_BYTES_MAX (256ULL * 1024 * 1024)
 
 void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 		      struct vgpu_ring *ring)
