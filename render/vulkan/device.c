@@ -95,8 +95,7 @@ static const char **extensions_for(const struct vgpu_host *host,
 					     info->ppEnabledExtensionNames[i]))
 			return NULL;
 	*ret = VK_ERROR_OUT_OF_HOST_MEMORY;
-	names = (const char **)calloc(n + VGPU_ARRAY_SIZE(ours),
-				      sizeof(*names));
+	names = (const char **)calloc(n + VGPU_ARRAY_SIZE(ours), sizeof(*names));
 	if (!names)
 		return NULL;
 	for (i = 0; i < n; i++)
