@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpu-device: one virtual GPU, as a vhost-user back end. */
+/* vgpu-device: one virtual GPU, as a vhost-user back end or for vtest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +13,8 @@
 #include "device/device.h"
 #include "device/harden.h"
 #include "device/options.h"
+#include "device/vtest/capset.h"
+#include "device/vtest/vtest.h"
 #include "lib/util.h"
 
 /* The socket file that we made, to be removed at the end. */
@@ -69,9 +71,9 @@ static int listen_at(const char *path, int *ret_fd, struct own_socket *ret_own,
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return vgpu_err_set(err, -ENAMETOOLONG, NULL,
-				    "--socket-path: longer than %zu bytes;"
-				    " choose a shorter one",
-				    sizeof(address.sun_path) - 1);
+				    "%s is longer than %zu bytes; choose a"
+				    " shorter path",
+				    path, sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	r = remove_stale(&address, err);
 	if (r < 0)
@@ -210,6 +212,30 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
 }
 
+static int serve_vtest(const struct vgpu_options *options, sd_event *event,
+		       struct own_socket *own, struct vgpu_err *err)
+{
+	struct vgpu_vtest_config config = {
+		.name = options->name,
+		.framebuffer_bytes = options->framebuffer_bytes,
+		.capset = &vgpu_venus_capset,
+		.capset_bytes = VGPU_VENUS_CAPSET_BYTES,
+	};
+	vgpu_autoclose int fd = -1;
+	struct vgpu_vtest *vtest = NULL;
+	int r;
+
+	memcpy(config.gpu_uuid, options->gpu_uuid, sizeof(config.gpu_uuid));
+	r = listen_at(options->vtest_path, &fd, own, err);
+	if (r >= 0)
+		r = vgpu_vtest_create(event, fd, &config, &vtest, err);
+	if (r < 0)
+		return r;
+	r = sd_event_loop(event);
+	vgpu_vtest_destroy(vtest);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct vgpu_options options;
@@ -229,6 +255,8 @@ int main(int argc, char **argv)
 		r = vgpu_slots_create(&slots);
 	if (r < 0)
 		vgpu_err_set(&err, r, NULL, "cannot begin: %s", strerror(-r));
+	else if (options.vtest_path)
+		r = serve_vtest(&options, event, &own, &err);
 	else
 		r = serve(&options, event, slots, &own, &err);
 	if (r < 0)

@@ -17,10 +17,12 @@ enum option_key {
 	OPTION_SOCKET_PATH = 1,
 	OPTION_FD,
 	OPTION_CONTROL_FD,
+	OPTION_VTEST,
 	OPTION_HEADS,
 	OPTION_MAX_RESOLUTION,
 	OPTION_FRAMEBUFFER_MIB,
 	OPTION_HOST_VISIBLE_MIB,
+	OPTION_GPU_UUID,
 	OPTION_UUID,
 	OPTION_NAME,
 	OPTION_PRINT_CAPABILITIES,
@@ -32,10 +34,12 @@ static const struct option options[] = {
 	{"socket-path", required_argument, NULL, OPTION_SOCKET_PATH},
 	{"fd", required_argument, NULL, OPTION_FD},
 	{"control-fd", required_argument, NULL, OPTION_CONTROL_FD},
+	{"vtest", required_argument, NULL, OPTION_VTEST},
 	{"heads", required_argument, NULL, OPTION_HEADS},
 	{"max-resolution", required_argument, NULL, OPTION_MAX_RESOLUTION},
 	{"framebuffer-mib", required_argument, NULL, OPTION_FRAMEBUFFER_MIB},
 	{"host-visible-mib", required_argument, NULL, OPTION_HOST_VISIBLE_MIB},
+	{"gpu-uuid", required_argument, NULL, OPTION_GPU_UUID},
 	{"uuid", required_argument, NULL, OPTION_UUID},
 	{"name", required_argument, NULL, OPTION_NAME},
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
@@ -45,21 +49,28 @@ static const struct option options[] = {
 };
 
 static const char help[] =
-	"Usage: vgpu-device --socket-path PATH | --fd N | --control-fd N [OPTION...]\n"
-	"One virtual GPU, as a vhost-user back end.\n"
+	"Usage: vgpu-device --socket-path PATH | --fd N | --control-fd N |\n"
+	"                   --vtest PATH [OPTION...]\n"
+	"One virtual GPU, as a vhost-user back end or for programs on this host.\n"
 	"\n"
 	"  --socket-path PATH      listen for a VMM at PATH\n"
 	"  --fd N                  ... on the socket that is fd N, or serve the\n"
 	"                          VMM that is connected to it and end with it\n"
 	"  --control-fd N          be told everything by vgpud, on fd N\n"
+	"  --vtest PATH            listen at PATH for Vulkan programs without a VM\n"
+	"                          (VN_DEBUG=vtest VTEST_SOCKET_NAME=PATH)\n"
 	"\n"
+	"With all but --control-fd:\n"
+	"  --framebuffer-mib N     size of the framebuffer (256)\n"
+	"  --uuid U, --name S      what to call it\n"
+	"With --vtest:\n"
+	"  --gpu-uuid U            Vulkan's deviceUUID of the GPU to use (the\n"
+	"                          software one)\n"
 	"With --socket-path or --fd:\n"
 	"  --heads N               virtual displays, 0 to 16 (1)\n"
 	"  --max-resolution WxH    largest resolution of each (1920x1080)\n"
-	"  --framebuffer-mib N     size of the framebuffer (256)\n"
 	"  --host-visible-mib N    size of the window into which the guest maps\n"
 	"                          host memory, a power of two; 0 for none (0)\n"
-	"  --uuid U, --name S      what to call it\n"
 	"\n"
 	"  --print-capabilities    say what this back end can do, as JSON\n"
 	"  --help, --version\n";
@@ -120,6 +131,23 @@ static bool parse_resolution(const char *text, uint32_t *ret_width,
 	return true;
 }
 
+static bool parse_gpu_uuid(const char *text, uint8_t ret_uuid[16])
+{
+	size_t n = 0;
+
+	if (!vgpu_uuid_has_form(text))
+		return false;
+	for (const char *c = text; *c; c += 2) {
+		char digits[3] = {};
+
+		if (*c == '-')
+			c++;
+		memcpy(digits, c, 2);
+		ret_uuid[n++] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return true;
+}
+
 static int parse_one(int option, const char *arg, struct vgpu_options *o)
 {
 	struct vgpu_err err = {};
@@ -130,6 +158,11 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 		if (!*arg)
 			return usage("--socket-path: a path is needed");
 		o->socket_path = arg;
+		return -1;
+	case OPTION_VTEST:
+		if (!*arg)
+			return usage("--vtest: a path is needed");
+		o->vtest_path = arg;
 		return -1;
 	case OPTION_FD:
 	case OPTION_CONTROL_FD:
@@ -164,6 +197,12 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 				     " of two up to %u",
 				     arg, HOST_VISIBLE_MIB_MAX);
 		o->host_visible_bytes = number * VGPU_MIB;
+		return -1;
+	case OPTION_GPU_UUID:
+		if (!parse_gpu_uuid(arg, o->gpu_uuid))
+			return usage("--gpu-uuid: '%s' is not of the form"
+				     " 8-4-4-4-12",
+				     arg);
 		return -1;
 	case OPTION_UUID:
 		if (vgpu_uuid_parse(arg, o->uuid, &err) < 0)
@@ -227,8 +266,10 @@ int vgpu_options_parse(int argc, char **argv, struct vgpu_options *ret_options)
 	}
 	if (optind < argc)
 		return usage("unexpected argument '%s'", argv[optind]);
-	if (!!o->socket_path + (o->fd >= 0) + (o->control_fd >= 0) != 1)
-		return usage("exactly one of --socket-path, --fd and"
-			     " --control-fd is needed");
+	if (!!o->socket_path + !!o->vtest_path + (o->fd >= 0) +
+		    (o->control_fd >= 0) !=
+	    1)
+		return usage("exactly one of --socket-path, --fd, --control-fd"
+			     " and --vtest is needed");
 	return -1;
 }

@@ -8,15 +8,17 @@
 #include "lib/name.h"
 
 struct vgpu_options {
-	const char *socket_path; /* one of these three */
-	int fd;			 /* -1 if not given */
-	int control_fd;		 /* -1 if not given */
+	const char *socket_path; /* one of these four */
+	const char *vtest_path;
+	int fd;		/* -1 if not given */
+	int control_fd; /* -1 if not given */
 	uint32_t heads;
 	uint32_t max_width;
 	uint32_t max_height;
 	uint64_t framebuffer_bytes;
 	uint64_t host_visible_bytes;
 	char uuid[VGPU_UUID_SIZE];
+	uint8_t gpu_uuid[16]; /* zeroes: the embedded one */
 	const char *name;
 };
 

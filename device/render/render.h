@@ -32,6 +32,7 @@ struct vgpu_render_memory_ops {
 	void (*free_all)(void *opaque, struct vgpu_render *context);
 };
 
+/* Destroy may be called from lost() alone. */
 struct vgpu_render_ops {
 	/* All commands before fence @id of this timeline are done. */
 	void (*fence_done)(void *opaque, uint32_t ring_idx, uint64_t id);

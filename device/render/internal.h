@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of device/render share. */
+#ifndef VGPU_DEVICE_RENDER_INTERNAL_H
+#define VGPU_DEVICE_RENDER_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "device/render/outbox.h"
+#include "device/render/render.h"
+
+/* Answers that a guest can leave its render process to owe us. */
+#define FENCES_MAX  65536U
+#define EXPORTS_MAX 4096U
+
+struct fence;
+struct export;
+STAILQ_HEAD(fences, fence);
+STAILQ_HEAD(exports, export);
+
+/*
+ *   RUNNING -- a rule is broken (SIGKILL), it says FATAL --> ENDING
+ *      |                                                       |
+ *      +------------- the process is dead ---------------------+--> LOST
+ */
+enum state { RUNNING, ENDING, LOST };
+
+struct vgpu_render {
+	struct vgpu_render_config config;
+	const struct vgpu_render_ops *ops;
+	void *opaque;
+	enum state state;
+	struct vgpu_err why; /* of the end; empty: its exit status says it */
+	bool is_ready;
+	bool is_killed; /* by us */
+
+	int pidfd; /* -1 once it is reaped */
+	int command;
+	int memory;
+	sd_event_source *on_exit;
+	sd_event_source *on_command;
+	sd_event_source *on_memory;
+	sd_event_source *on_late; /* to be READY, or to end */
+	struct vgpu_render_outbox outbox;
+
+	/* What it owes: it may tell us nothing that was not asked. */
+	struct fences fences[VGPU_RENDER_TIMELINES];
+	uint32_t n_fences;
+	uint64_t last_fence; /* as the process knows it */
+	struct exports exports;
+	uint32_t n_exports;
+};
+
+/* packet.c */
+/*
+ * Receive one packet into @buffer. Returns its size, 0 if the other side is
+ * gone, -EAGAIN, or -EPROTO if it is larger or brings fds (which are closed).
+ */
+ssize_t vgpu_render_receive(int socket, void *buffer, size_t size);
+
+/* memory.c */
+/* Answer one question. Returns as vgpu_render_receive(), 1 if there was one. */
+int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err);
+
+/* owed.c: what was asked, and whether it is what was answered */
+int vgpu_render_owe_fence(struct vgpu_render *render, uint32_t ring_idx,
+			  uint64_t id, bool is_internal, uint64_t *ret_wire_id);
+int vgpu_render_owe_export(struct vgpu_render *render, uint32_t resource_id,
+			   uint64_t bytes);
+void vgpu_render_owe_nothing(struct vgpu_render *render);
+/* Returns false if that was never asked. */
+bool vgpu_render_settle_fence(struct vgpu_render *render,
+			      const struct vgpu_render_message *message);
+bool vgpu_render_settle_export(struct vgpu_render *render,
+			       const struct vgpu_render_message *message);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The render process asks for memory; what it says is not believed. */
+#include "internal.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/util.h"
+
+#define PAGE_BYTES 4096U
+
+static void allocate(struct vgpu_render *render,
+		     const struct vgpu_render_message *question,
+		     struct vgpu_render_message *answer, int *ret_fd)
+{
+	bool is_charge = question->flags & VGPU_RENDER_FLAG_CHARGE;
+	bool is_zero = false;
+	int r;
+
+	r = render->config.memory->alloc(render->config.memory_opaque, render,
+					 question->bytes, is_charge,
+					 &answer->offset, ret_fd, &is_zero);
+	answer->status = (uint32_t)-r;
+	answer->bytes = question->bytes;
+	if (r == 0 && is_zero)
+		answer->flags = VGPU_RENDER_FLAG_ZERO;
+}
+
+static int send_answer(int socket, const struct vgpu_render_message *answer,
+		       int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {(void *)answer, sizeof(*answer)};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t sent;
+
+	if (fd >= 0) {
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	}
+	do
+		sent = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
+}
+
+static bool is_question(const struct vgpu_render_message *m)
+{
+	if (m->type == VGPU_RENDER_FREE)
+		return true;
+	return m->type == VGPU_RENDER_ALLOC && m->bytes &&
+	       m->bytes % PAGE_BYTES == 0 &&
+	       !(m->flags & ~VGPU_RENDER_FLAG_CHARGE);
+}
+
+int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
+{
+	struct vgpu_render_message question, answer;
+	vgpu_autoclose int fd = -1;
+	ssize_t n;
+	int r;
+
+	n = vgpu_render_receive(render->memory, &question, sizeof(question));
+	if (n == 0 || n == -EAGAIN)
+		return (int)n;
+	if (n != sizeof(question) || !is_question(&question))
+		return vgpu_err_set(err, -EPROTO, NULL,
+				    "the render process asks for memory in a"
+				    " way that makes no sense");
+	answer = (struct vgpu_render_message){.type = question.type};
+	if (question.type == VGPU_RENDER_ALLOC) {
+		allocate(render, &question, &answer, &fd);
+	} else {
+		r = render->config.memory->free(render->config.memory_opaque,
+						render, question.offset);
+		answer.status = (uint32_t)-r;
+	}
+	r = send_answer(render->memory, &answer, fd);
+	if (r == -EAGAIN)
+		return vgpu_err_set(err, -EPROTO, NULL,
+				    "the render process asks for memory but"
+				    " takes no answers");
+	if (r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL, "cannot hand out memory: %s",
+				    strerror(-r));
+	return 1;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Device memory where there is no VM: a memfd for each allocation. */
+#include "own_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "lib/util.h"
+
+#define GROWTH 64U
+#define NONE   UINT32_MAX
+
+struct allocation {
+	const struct vgpu_render *owner; /* NULL: free */
+	uint64_t bytes;
+	int fd;		 /* -1 for a mere charge */
+	uint32_t serial; /* of this use of the slot */
+	uint32_t next;	 /* free one, or NONE */
+};
+
+struct vgpu_own_memory {
+	uint64_t quota_bytes;
+	uint64_t used_bytes;
+	struct allocation *slot;
+	uint32_t n_slots;
+	uint32_t first_free; /* or NONE */
+};
+
+int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved)
+{
+	vgpu_autoclose int fd = -1;
+
+	if (bytes > INT64_MAX)
+		return -EFBIG;
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
+	    (is_reserved && fallocate(fd, 0, 0, (off_t)bytes) < 0) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	return vgpu_steal_fd(&fd);
+}
+
+void vgpu_sealed_memfd_drop(int fd, uint64_t bytes)
+{
+	if (fd < 0)
+		return;
+	/*
+	 * Whoever was given the file may keep it. What is in it then is empty,
+	 * and pages that come to be in it are on that process's own account.
+	 */
+	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		  (off_t)bytes);
+	close(fd);
+}
+
+int vgpu_own_memory_create(uint64_t quota_bytes,
+			   struct vgpu_own_memory **ret_memory)
+{
+	struct vgpu_own_memory *memory = malloc(sizeof(*memory));
+
+	if (!memory)
+		return -ENOMEM;
+	*memory = (struct vgpu_own_memory){
+		.quota_bytes = quota_bytes,
+		.first_free = NONE,
+	};
+	*ret_memory = memory;
+	return 0;
+}
+
+static void drop(struct vgpu_own_memory *memory, uint32_t index)
+{
+	struct allocation *slot = &memory->slot[index];
+
+	vgpu_sealed_memfd_drop(slot->fd, slot->bytes);
+	memory->used_bytes -= slot->bytes;
+	slot->owner = NULL;
+	slot->next = memory->first_free;
+	memory->first_free = index;
+}
+
+void vgpu_own_memory_destroy(struct vgpu_own_memory *memory)
+{
+	if (!memory)
+		return;
+	/* Those of a process that would not end are still there. */
+	for (uint32_t i = 0; i < memory->n_slots; i++)
+		if (memory->slot[i].owner)
+			drop(memory, i);
+	free(memory->slot);
+	free(memory);
+}
+
+static bool grow(struct vgpu_own_memory *memory)
+{
+	uint32_t n = memory->n_slots + VGPU_MAX(GROWTH, memory->n_slots);
+	struct allocation *slot;
+
+	n = VGPU_MIN(n, VGPU_OWN_MEMORY_ALLOCATIONS_MAX);
+	if (n == memory->n_slots)
+		return false;
+	slot = reallocarray(memory->slot, n, sizeof(*slot));
+	if (!slot)
+		return false;
+	memory->slot = slot;
+	while (memory->n_slots < n) {
+		slot[memory->n_slots] = (struct allocation){
+			.next = memory->first_free,
+		};
+		memory->first_free = memory->n_slots++;
+	}
+	return true;
+}
+
+/* Its name: the slot, and which use of it, so that old names mean nothing. */
+static uint64_t name_of(const struct vgpu_own_memory *memory, uint32_t index)
+{
+	return (uint64_t)memory->slot[index].serial << 32 | index;
+}
+
+static const struct allocation *find(const struct vgpu_own_memory *memory,
+				     const struct vgpu_render *context,
+				     uint64_t name)
+{
+	uint32_t index = (uint32_t)name;
+
+	if (index >= memory->n_slots || name_of(memory, index) != name ||
+	    memory->slot[index].owner != context)
+		return NULL;
+	return &memory->slot[index];
+}
+
+static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
+		     bool is_charge, uint64_t *ret_offset, int *ret_fd,
+		     bool *ret_is_zero)
+{
+	struct vgpu_own_memory *memory = opaque;
+	vgpu_autoclose int fd = -1, copy = -1;
+	struct allocation *slot;
+
+	if (bytes > memory->quota_bytes - memory->used_bytes ||
+	    (memory->first_free == NONE && !grow(memory)))
+		return -ENOMEM;
+	if (!is_charge) {
+		fd = vgpu_sealed_memfd("vgpu-memory", bytes,
+				       /* is_reserved= */ true);
+		copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (copy < 0)
+			return -ENOMEM; /* whatever it was: the guest has none */
+	}
+	slot = &memory->slot[memory->first_free];
+	*slot = (struct allocation){
+		.owner = context,
+		.bytes = bytes,
+		.fd = vgpu_steal_fd(&fd),
+		.serial = slot->serial + 1,
+		.next = slot->next,
+	};
+	*ret_offset = name_of(memory, memory->first_free);
+	memory->first_free = slot->next;
+	memory->used_bytes += bytes;
+	*ret_fd = vgpu_steal_fd(&copy);
+	*ret_is_zero = true;
+	return 0;
+}
+
+static int own_free(void *opaque, struct vgpu_render *context, uint64_t offset)
+{
+	struct vgpu_own_memory *memory = opaque;
+	const struct allocation *slot = find(memory, context, offset);
+
+	if (!slot)
+		return -EINVAL;
+	drop(memory, (uint32_t)(slot - memory->slot));
+	return 0;
+}
+
+static void own_free_all(void *opaque, struct vgpu_render *context)
+{
+	struct vgpu_own_memory *memory = opaque;
+
+	for (uint32_t i = 0; i < memory->n_slots; i++)
+		if (memory->slot[i].owner == context)
+			drop(memory, i);
+}
+
+const struct vgpu_render_memory_ops vgpu_own_memory_ops = {
+	.alloc = own_alloc,
+	.free = own_free,
+	.free_all = own_free_all,
+};
+
+int vgpu_own_memory_get(const struct vgpu_own_memory *memory,
+			const struct vgpu_render *context, uint64_t offset,
+			uint64_t bytes)
+{
+	const struct allocation *slot = find(memory, context, offset);
+
+	return slot && slot->fd >= 0 && bytes <= slot->bytes ? slot->fd : -EINVAL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Device memory where there is no VM: a memfd for each allocation. */
+#ifndef VGPU_DEVICE_RENDER_OWN_MEMORY_H
+#define VGPU_DEVICE_RENDER_OWN_MEMORY_H
+
+#include "device/render/render.h"
+
+/*
+ * Allocations of one vGPU, each a file and so an fd of ours; Vulkan lets a
+ * driver count them, and ours to the guest is as small as this.
+ */
+#define VGPU_OWN_MEMORY_ALLOCATIONS_MAX 16384U
+
+struct vgpu_own_memory;
+
+/* All contexts together get @quota_bytes. */
+int vgpu_own_memory_create(uint64_t quota_bytes,
+			   struct vgpu_own_memory **ret_memory);
+/* No context may be left. NULL is fine. */
+void vgpu_own_memory_destroy(struct vgpu_own_memory *memory);
+
+/* Its opaque is a struct vgpu_own_memory. */
+extern const struct vgpu_render_memory_ops vgpu_own_memory_ops;
+
+/*
+ * The file of @context's allocation @offset, if it has at least @bytes; the fd
+ * stays the memory's. -EINVAL if there is no such allocation.
+ */
+int vgpu_own_memory_get(const struct vgpu_own_memory *memory,
+			const struct vgpu_render *context, uint64_t offset,
+			uint64_t bytes);
+
+/*
+ * A sealed memfd of @bytes whose size nobody can change any more, or -errno.
+ * @is_reserved: with all its pages, so that no access to it can fail.
+ */
+int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved);
+/* Give the pages back, whoever else still has the file, and close it. */
+void vgpu_sealed_memfd_drop(int fd, uint64_t bytes);
+
+#endif

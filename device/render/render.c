@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One guest context's render process: its life, and what it is told. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "device/render/spawn.h"
+#include "lib/util.h"
+
+/* Opening a driver takes long where it is compiled with sanitizers. */
+#define READY_US (60 * 1000 * 1000ULL)
+/* How long a process that says goodbye may take to go. */
+#define GRACE_US (1000 * 1000ULL)
+/* A killed process has ended by then, or it hangs in the kernel. */
+#define END_MS 5000
+/* Packets handled before others have their turn. */
+#define TURN 64
+
+static void kill_process(struct vgpu_render *render)
+{
+	render->is_killed = true;
+	pidfd_send_signal(render->pidfd, SIGKILL, NULL, 0);
+}
+
+/* The first reason counts. */
+__attribute__((format(printf, 2, 0))) static void
+set_why(struct vgpu_render *render, const char *fmt, va_list args)
+{
+	char text[VGPU_ERR_TEXT_MAX];
+
+	if (render->why.status)
+		return;
+	vsnprintf(text, sizeof(text), fmt, args);
+	vgpu_err_set(&render->why, -ECONNRESET, NULL, "%s", text);
+}
+
+static bool stop(struct vgpu_render *render)
+{
+	if (render->state != RUNNING)
+		return false;
+	render->state = ENDING;
+	sd_event_source_set_enabled(render->on_command, SD_EVENT_OFF);
+	sd_event_source_set_enabled(render->on_memory, SD_EVENT_OFF);
+	sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
+	return true;
+}
+
+/* A rule is broken. on_process_exit() goes on from here. */
+__attribute__((format(printf, 2, 3))) static void end(struct vgpu_render *render,
+						      const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	set_why(render, fmt, args);
+	va_end(args);
+	if (stop(render))
+		kill_process(render);
+}
+
+/* It says or shows that it is ending. Its exit status tells more. */
+static void let_end(struct vgpu_render *render)
+{
+	if (!stop(render))
+		return;
+	if (sd_event_source_set_time_relative(render->on_late, GRACE_US) < 0 ||
+	    sd_event_source_set_enabled(render->on_late, SD_EVENT_ONESHOT) < 0)
+		kill_process(render);
+}
+
+static void update_events(struct vgpu_render *render)
+{
+	sd_event_source_set_io_events(
+		render->on_command,
+		EPOLLIN | (vgpu_render_outbox_wants_room(&render->outbox) ? EPOLLOUT
+									  : 0));
+}
+
+static int sent(struct vgpu_render *render, int r)
+{
+	if (r == -EPIPE)
+		let_end(render);
+	else if (r == -ENOBUFS)
+		end(render, "the guest sends much more than its context takes");
+	else if (r < 0)
+		end(render, "cannot talk to the render process: %s",
+		    strerror(-r));
+	else
+		update_events(render);
+	return r == 0 || r == -ENOBUFS || r == -EPIPE ? r : -ENOBUFS;
+}
+
+static int put(struct vgpu_render *render, const struct vgpu_render_parcel *parcel)
+{
+	if (render->state != RUNNING) {
+		vgpu_close(parcel->own_fd);
+		return -EPIPE;
+	}
+	return sent(render, vgpu_render_outbox_put(&render->outbox, parcel));
+}
+
+static void flush(struct vgpu_render *render)
+{
+	if (render->state == RUNNING)
+		sent(render, vgpu_render_outbox_flush(&render->outbox));
+}
+
+static void on_fatal(struct vgpu_render *render, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void on_fatal(struct vgpu_render *render, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	set_why(render, fmt, args);
+	va_end(args);
+	let_end(render);
+}
+
+/* Returns whether it makes sense. */
+static bool handle(struct vgpu_render *render,
+		   const struct vgpu_render_message *message, const char *body,
+		   size_t body_bytes)
+{
+	if (message->type == VGPU_RENDER_FATAL) {
+		if (!body_bytes || message->bytes != body_bytes)
+			return false;
+		on_fatal(render, "%.*s", (int)body_bytes, body);
+		return true;
+	}
+	if (body_bytes)
+		return false;
+	switch (message->type) {
+	case VGPU_RENDER_READY:
+		if (render->is_ready)
+			return false;
+		render->is_ready = true;
+		sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
+		return true;
+	case VGPU_RENDER_EXPORTED:
+		return vgpu_render_settle_export(render, message);
+	case VGPU_RENDER_FENCE_DONE:
+		return vgpu_render_settle_fence(render, message);
+	default:
+		return false;
+	}
+}
+
+/* Returns whether there was a packet. */
+static bool receive(struct vgpu_render *render)
+{
+	struct {
+		struct vgpu_render_message message;
+		char body[VGPU_RENDER_TEXT_MAX];
+	} packet;
+	ssize_t n = vgpu_render_receive(render->command, &packet, sizeof(packet));
+
+	if (n == -EAGAIN)
+		return false;
+	if (n == 0) {
+		let_end(render);
+		return false;
+	}
+	if (n < (ssize_t)sizeof(packet.message) ||
+	    !handle(render, &packet.message, packet.body,
+		    (size_t)n - sizeof(packet.message))) {
+		end(render, "the render process says what makes no sense");
+		return false;
+	}
+	return true;
+}
+
+static int on_command(sd_event_source *source, int fd, uint32_t revents,
+		      void *opaque)
+{
+	struct vgpu_render *render = opaque;
+
+	for (int i = 0; i < TURN && render->state == RUNNING; i++)
+		if (!receive(render))
+			break;
+	flush(render);
+	return 0;
+}
+
+static int on_memory(sd_event_source *source, int fd, uint32_t revents,
+		     void *opaque)
+{
+	struct vgpu_render *render = opaque;
+	struct vgpu_err err = {};
+	int r = vgpu_render_answer(render, &err);
+
+	if (r == 0)
+		let_end(render);
+	else if (r < 0 && r != -EAGAIN)
+		end(render, "%s", err.text);
+	return 0;
+}
+
+static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	struct vgpu_render *render = opaque;
+
+	if (render->state == RUNNING)
+		end(render, "the render process does not get ready");
+	else
+		kill_process(render);
+	return 0;
+}
+
+/* Returns whether it has ended. */
+static bool reap(struct vgpu_render *render)
+{
+	siginfo_t info = {};
+	const char *name;
+
+	if (waitid(P_PIDFD, (id_t)render->pidfd, &info, WEXITED | WNOHANG) < 0)
+		info.si_code = CLD_EXITED; /* nothing is left to wait for */
+	else if (!info.si_pid)
+		return false;
+	render->pidfd = vgpu_close(render->pidfd);
+	if (render->why.status)
+		return true;
+	name = sigdescr_np(info.si_status);
+	if (info.si_code == CLD_EXITED)
+		vgpu_err_set(&render->why, -ECONNRESET, NULL,
+			     info.si_status == 127
+				     ? "the render process cannot be executed"
+				     : "the render process ended by itself"
+				       " (status %d)",
+			     info.si_status);
+	else if (render->is_killed)
+		vgpu_err_set(&render->why, -ECONNRESET, NULL,
+			     "the render process closed its socket");
+	else
+		vgpu_err_set(&render->why, -ECONNRESET, NULL,
+			     "the render process died of signal %d%s%s",
+			     info.si_status, name ? ", " : "", name ? name : "");
+	return true;
+}
+
+static void become_lost(struct vgpu_render *render)
+{
+	render->state = LOST;
+	render->on_exit = sd_event_source_disable_unref(render->on_exit);
+	render->on_command = sd_event_source_disable_unref(render->on_command);
+	render->on_memory = sd_event_source_disable_unref(render->on_memory);
+	render->on_late = sd_event_source_disable_unref(render->on_late);
+	vgpu_render_outbox_finish(&render->outbox);
+	vgpu_render_owe_nothing(render);
+	render->config.memory->free_all(render->config.memory_opaque, render);
+}
+
+static int on_process_exit(sd_event_source *source, int fd, uint32_t revents,
+			   void *opaque)
+{
+	struct vgpu_render *render = opaque;
+
+	/* Its last words, if its own doing does not say it all already. */
+	while (!render->why.status && receive(render))
+		;
+	if (!reap(render))
+		return 0;
+	become_lost(render);
+	render->ops->lost(render->opaque, render->why.text);
+	return 0;
+}
+
+static int make_pair(int *ret_ours, int *ret_theirs)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	*ret_ours = pair[0];
+	*ret_theirs = pair[1];
+	return 0;
+}
+
+static int start_process(struct vgpu_render *render, struct vgpu_err *err)
+{
+	vgpu_autoclose int command = -1, memory = -1;
+	int r = make_pair(&render->command, &command);
+
+	if (r >= 0)
+		r = make_pair(&render->memory, &memory);
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL, "no socket: %s", strerror(-r));
+	r = vgpu_render_spawn(command, memory, &render->pidfd, err);
+	if (r < 0)
+		return r;
+	vgpu_render_outbox_init(&render->outbox, render->command);
+	r = sd_event_add_io(render->config.event, &render->on_exit,
+			    render->pidfd, EPOLLIN, on_process_exit, render);
+	if (r >= 0)
+		r = sd_event_add_io(render->config.event, &render->on_command,
+				    render->command, EPOLLIN, on_command, render);
+	if (r >= 0)
+		r = sd_event_add_io(render->config.event, &render->on_memory,
+				    render->memory, EPOLLIN, on_memory, render);
+	if (r >= 0)
+		r = sd_event_add_time_relative(render->config.event,
+					       &render->on_late, CLOCK_MONOTONIC,
+					       READY_US, 0, on_late, render);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "no event source: %s",
+				    strerror(-r))
+		     : 0;
+}
+
+static int send_start(struct vgpu_render *render)
+{
+	const struct vgpu_render_config *config = &render->config;
+	int r;
+
+	r = put(render, &(struct vgpu_render_parcel){
+				.message = {.type = VGPU_RENDER_START,
+					    .bytes = config->framebuffer_bytes,
+					    .n = config->n_segments},
+				.body = config->gpu_uuid,
+				.body_bytes = sizeof(config->gpu_uuid),
+				.own_fd = -1,
+			});
+	for (uint32_t i = 0; r == 0 && i < config->n_segments;
+	     i += VGPU_RENDER_FDS_MAX) {
+		uint32_t n =
+			VGPU_MIN(config->n_segments - i, VGPU_RENDER_FDS_MAX);
+
+		r = put(render,
+			&(struct vgpu_render_parcel){
+				.message = {.type = VGPU_RENDER_SEGMENTS,
+					    .bytes = config->segment_bytes,
+					    .n = n},
+				.fds = config->segment + i,
+				.n_fds = n,
+				.own_fd = -1,
+			});
+	}
+	return r;
+}
+
+int vgpu_render_create(const struct vgpu_render_config *config,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err)
+{
+	struct vgpu_render *render = malloc(sizeof(*render));
+	int r;
+
+	if (!render)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	*render = (struct vgpu_render){
+		.config = *config,
+		.ops = ops,
+		.opaque = opaque,
+		.pidfd = -1,
+		.command = -1,
+		.memory = -1,
+	};
+	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
+		STAILQ_INIT(&render->fences[i]);
+	STAILQ_INIT(&render->exports);
+	vgpu_render_outbox_init(&render->outbox, -1);
+	r = start_process(render, err);
+	if (r < 0) {
+		vgpu_render_destroy(render);
+		return r;
+	}
+	/* If this fails, lost() comes and says why. */
+	send_start(render);
+	*ret_render = render;
+	return 0;
+}
+
+/* Returns whether the process has ended. */
+static bool end_process(struct vgpu_render *render)
+{
+	struct pollfd poll_fd = {.fd = render->pidfd, .events = POLLIN};
+
+	if (render->pidfd < 0)
+		return true;
+	kill_process(render);
+	while (poll(&poll_fd, 1, END_MS) < 0 && errno == EINTR)
+		;
+	return reap(render);
+}
+
+void vgpu_render_destroy(struct vgpu_render *render)
+{
+	bool is_dead;
+
+	if (!render)
+		return;
+	is_dead = end_process(render);
+	if (is_dead && render->state != LOST)
+		become_lost(render);
+	sd_event_source_disable_unref(render->on_exit);
+	sd_event_source_disable_unref(render->on_command);
+	sd_event_source_disable_unref(render->on_memory);
+	sd_event_source_disable_unref(render->on_late);
+	vgpu_render_outbox_finish(&render->outbox);
+	vgpu_render_owe_nothing(render);
+	vgpu_close(render->pidfd);
+	vgpu_close(render->command);
+	vgpu_close(render->memory);
+	if (is_dead) {
+		free(render);
+		return;
+	}
+	/*
+	 * What it may still write to is nobody else's: its memory stays taken,
+	 * in the name of this context, and no other may get that name.
+	 */
+	fprintf(stderr,
+		"vgpu-device %s: a render process does not end; its memory stays"
+		" taken\n",
+		render->config.name);
+}
+
+static int ask_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id,
+		     bool is_internal)
+{
+	uint64_t wire_id = 0;
+	int r = vgpu_render_owe_fence(render, ring_idx, id, is_internal,
+				      &wire_id);
+
+	if (r < 0)
+		return sent(render, r);
+	return put(render, &(struct vgpu_render_parcel){
+				   .message = {.type = VGPU_RENDER_FENCE,
+					       .ring_idx = ring_idx,
+					       .id = wire_id},
+				   .own_fd = -1,
+			   });
+}
+
+static int write_all(int fd, const char *data, size_t bytes)
+{
+	while (bytes) {
+		ssize_t n = write(fd, data, bytes);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			data += n;
+			bytes -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Too much for a packet: in a memfd, and a fence says when it is taken in. */
+static int submit_bulk(struct vgpu_render *render, const void *commands,
+		       size_t bytes)
+{
+	int fd, r;
+
+	if (bytes > VGPU_RENDER_QUEUE_BYTES_MAX)
+		return sent(render, -ENOBUFS);
+	fd = memfd_create("vgpu-commands", MFD_CLOEXEC);
+	r = fd < 0 ? -errno : write_all(fd, commands, bytes);
+	if (r < 0) {
+		vgpu_close(fd);
+		return sent(render, r);
+	}
+	r = put(render,
+		&(struct vgpu_render_parcel){
+			.message = {.type = VGPU_RENDER_SUBMIT, .bytes = bytes},
+			.own_fd = fd,
+			.own_bytes = bytes,
+		});
+	return r < 0 ? r : ask_fence(render, 0, 0, /* is_internal= */ true);
+}
+
+int vgpu_render_submit(struct vgpu_render *render, const void *commands,
+		       size_t bytes)
+{
+	if (render->state != RUNNING)
+		return -EPIPE;
+	if (bytes > VGPU_RENDER_INLINE_MAX)
+		return submit_bulk(render, commands, bytes);
+	return put(render, &(struct vgpu_render_parcel){
+				   .message = {.type = VGPU_RENDER_SUBMIT,
+					       .bytes = bytes},
+				   .body = commands,
+				   .body_bytes = bytes,
+				   .own_fd = -1,
+			   });
+}
+
+int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id)
+{
+	if (render->state != RUNNING)
+		return -EPIPE;
+	if (ring_idx >= VGPU_RENDER_TIMELINES) {
+		end(render, "the guest names timeline %" PRIu32, ring_idx);
+		return -EPIPE;
+	}
+	return ask_fence(render, ring_idx, id, /* is_internal= */ false);
+}
+
+int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
+			     int fd, uint64_t offset, uint64_t bytes)
+{
+	struct vgpu_render_parcel parcel = {
+		.message = {.type = VGPU_RENDER_RESOURCE_ADD,
+			    .resource_id = resource_id,
+			    .offset = offset,
+			    .bytes = bytes},
+		.own_fd = -1,
+	};
+
+	if (render->state != RUNNING)
+		return -EPIPE;
+	if (fd >= 0) {
+		parcel.own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (parcel.own_fd < 0)
+			return sent(render, -errno);
+	}
+	return put(render, &parcel);
+}
+
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id)
+{
+	return put(render, &(struct vgpu_render_parcel){
+				   .message = {.type = VGPU_RENDER_RESOURCE_REMOVE,
+					       .resource_id = resource_id},
+				   .own_fd = -1,
+			   });
+}
+
+int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
+		       uint32_t resource_id, uint64_t bytes)
+{
+	int r;
+
+	if (render->state != RUNNING)
+		return -EPIPE;
+	r = vgpu_render_owe_export(render, resource_id, bytes);
+	if (r < 0)
+		return sent(render, r);
+	return put(render, &(struct vgpu_render_parcel){
+				   .message = {.type = VGPU_RENDER_EXPORT,
+					       .resource_id = resource_id,
+					       .id = memory_id,
+					       .bytes = bytes},
+				   .own_fd = -1,
+			   });
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands: how long each may be, when it may come, what it does. */
+#include "internal.h"
+
+#include <string.h>
+
+#include "lib/util.h"
+
+#define NAME_BYTES_MAX 4096U
+
+/* Lengths are in words, but for @is_bytes. */
+struct command {
+	int (*handle)(struct connection *c, const uint32_t *body);
+	uint32_t length_min;
+	uint32_t length_max;
+	enum phase from; /* the phases in which it may come */
+	enum phase to;
+	bool is_bytes;
+};
+
+static int create_renderer(struct connection *c, const uint32_t *body)
+{
+	/* The name that a program gives itself proves nothing: no use for it. */
+	c->phase = NAMED;
+	return 0;
+}
+
+static int ping_protocol_version(struct connection *c, const uint32_t *body)
+{
+	vgpu_connection_answer(c, NULL, 0, /* fd= */ -1);
+	return 0;
+}
+
+static int resource_busy_wait(struct connection *c, const uint32_t *body)
+{
+	const uint32_t is_busy = 0;
+
+	/* Resource 0 is none, which is all that venus ever asks about. */
+	if (body[0])
+		return vgpu_connection_end(c, "waits for a resource");
+	vgpu_connection_answer(c, &is_busy, 1, /* fd= */ -1);
+	return 0;
+}
+
+static int protocol_version(struct connection *c, const uint32_t *body)
+{
+	const uint32_t version = VGPU_MIN(body[0], VTEST_VERSION);
+
+	vgpu_connection_answer(c, &version, 1, /* fd= */ -1);
+	if (version < VTEST_VERSION)
+		return vgpu_connection_end(c,
+					   "speaks version %u of the protocol,"
+					   " which is too old",
+					   version);
+	c->phase = AGREED;
+	return 0;
+}
+
+static int get_param(struct connection *c, const uint32_t *body)
+{
+	uint32_t answer[2] = {0, 0};
+
+	if (body[0] == VTEST_PARAM_MAX_TIMELINE_COUNT) {
+		answer[0] = 1;
+		answer[1] = VGPU_RENDER_TIMELINES;
+	}
+	vgpu_connection_answer(c, answer, 2, /* fd= */ -1);
+	return 0;
+}
+
+static int get_capset(struct connection *c, const uint32_t *body)
+{
+	const struct vgpu_vtest_config *config = &c->vtest->config;
+	uint32_t answer[ANSWER_BYTES_MAX / sizeof(uint32_t)] = {};
+	struct vgpu_err err = {};
+	size_t n = 1;
+
+	/*
+	 * Without the capset Mesa says that it cannot initialise. After it
+	 * nothing but an abort is left, so the context must be had by now.
+	 */
+	if (body[0] == VTEST_CAPSET_VENUS && body[1] == 0) {
+		if (c->phase >= STARTED || vgpu_context_start(c, &err) >= 0) {
+			answer[0] = 1;
+			memcpy(&answer[1], config->capset, config->capset_bytes);
+			n += config->capset_bytes / sizeof(uint32_t);
+		} else {
+			vgpu_vtest_log(c->vtest, "no context: %s", err.text);
+		}
+	}
+	vgpu_connection_answer(c, answer, n, /* fd= */ -1);
+	return 0;
+}
+
+static int context_init(struct connection *c, const uint32_t *body)
+{
+	if (body[0] != VTEST_CAPSET_VENUS)
+		return vgpu_connection_end(c, "wants a context of capset %u",
+					   body[0]);
+	c->phase = SERVED;
+	c->on_late = sd_event_source_disable_unref(c->on_late);
+	return 0;
+}
+
+static int resource_unref(struct connection *c, const uint32_t *body)
+{
+	return vgpu_resource_unref(c, body[0]);
+}
+
+static int sync_create(struct connection *c, const uint32_t *body)
+{
+	return vgpu_sync_create(c, vgpu_words_u64(body));
+}
+
+static int sync_unref(struct connection *c, const uint32_t *body)
+{
+	return vgpu_sync_unref(c, body[0]);
+}
+
+static int sync_read(struct connection *c, const uint32_t *body)
+{
+	return vgpu_sync_read(c, body[0]);
+}
+
+static int sync_write(struct connection *c, const uint32_t *body)
+{
+	return vgpu_sync_write(c, body[0], vgpu_words_u64(body + 1));
+}
+
+static int sync_wait(struct connection *c, const uint32_t *body)
+{
+	return vgpu_sync_wait(c, body, c->header.length);
+}
+
+static int submit_cmd2(struct connection *c, const uint32_t *body)
+{
+	return vgpu_context_submit(c, body, c->header.length);
+}
+
+#define WORDS_MAX (BODY_BYTES_MAX / sizeof(uint32_t))
+
+static const struct command commands[] = {
+	[VTEST_CREATE_RENDERER] = {create_renderer, 0, NAME_BYTES_MAX, NEW, NEW,
+				   true},
+	[VTEST_PING_PROTOCOL_VERSION] = {ping_protocol_version, 0, 0, NAMED,
+					 SERVED},
+	[VTEST_RESOURCE_BUSY_WAIT] = {resource_busy_wait, 2, 2, NAMED, SERVED},
+	[VTEST_PROTOCOL_VERSION] = {protocol_version, 1, 1, NAMED, NAMED},
+	[VTEST_GET_PARAM] = {get_param, 1, 1, AGREED, SERVED},
+	[VTEST_GET_CAPSET] = {get_capset, 2, 2, AGREED, SERVED},
+	[VTEST_CONTEXT_INIT] = {context_init, 1, 1, STARTED, STARTED},
+	[VTEST_RESOURCE_CREATE_BLOB] = {vgpu_resource_create_blob, 6, 6, SERVED,
+					SERVED},
+	[VTEST_RESOURCE_UNREF] = {resource_unref, 1, 1, SERVED, SERVED},
+	[VTEST_SYNC_CREATE] = {sync_create, 2, 2, SERVED, SERVED},
+	[VTEST_SYNC_UNREF] = {sync_unref, 1, 1, SERVED, SERVED},
+	[VTEST_SYNC_READ] = {sync_read, 1, 1, SERVED, SERVED},
+	[VTEST_SYNC_WRITE] = {sync_write, 3, 3, SERVED, SERVED},
+	[VTEST_SYNC_WAIT] = {sync_wait, 2, WORDS_MAX, SERVED, SERVED},
+	[VTEST_SUBMIT_CMD2] = {submit_cmd2, 1, WORDS_MAX, SERVED, SERVED},
+};
+
+int vgpu_command_check(struct connection *c, size_t *ret_bytes)
+{
+	uint32_t length = c->header.length;
+	const struct command *command;
+
+	if (c->header.command >= VGPU_ARRAY_SIZE(commands) ||
+	    !commands[c->header.command].handle)
+		return vgpu_connection_end(c, "command %u is not known",
+					   c->header.command);
+	command = &commands[c->header.command];
+	if (length < command->length_min || length > command->length_max)
+		return vgpu_connection_end(c, "command %u with a length of %u",
+					   c->header.command, length);
+	if (c->phase < command->from || c->phase > command->to)
+		return vgpu_connection_end(c, "command %u comes out of turn",
+					   c->header.command);
+	*ret_bytes = command->is_bytes ? length : length * sizeof(uint32_t);
+	return 0;
+}
+
+int vgpu_command_handle(struct connection *c)
+{
+	return commands[c->header.command].handle(c, c->body);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One client: its commands come in, its answers go out. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "lib/util.h"
+
+/* Commands handled before others have their turn. */
+#define TURN 32
+/* How long a client may take to ask for its context. */
+#define LATE_US (30 * 1000 * 1000ULL)
+/* A buffer larger than this is given back after use. */
+#define BODY_BYTES_KEPT (64U * 1024)
+
+int vgpu_connection_end(struct connection *c, const char *fmt, ...)
+{
+	char text[VGPU_ERR_TEXT_MAX];
+	va_list args;
+
+	if (c->phase == OVER)
+		return -ECONNABORTED;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	vgpu_vtest_log(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
+		       (int)c->pid, text);
+	c->phase = OVER;
+	sd_event_source_set_enabled(c->on_io, SD_EVENT_OFF);
+	sd_event_source_set_enabled(c->on_over, SD_EVENT_ONESHOT);
+	return -ECONNABORTED;
+}
+
+/* The client is gone: nothing to say about that. */
+static void leave(struct connection *c)
+{
+	if (c->phase == OVER)
+		return;
+	c->phase = OVER;
+	sd_event_source_set_enabled(c->on_io, SD_EVENT_OFF);
+	sd_event_source_set_enabled(c->on_over, SD_EVENT_ONESHOT);
+}
+
+static void update_events(struct connection *c)
+{
+	uint32_t events =
+		c->has_answer ? EPOLLOUT : (c->held_resource ? 0 : EPOLLIN);
+
+	if (c->phase != OVER)
+		sd_event_source_set_io_events(c->on_io, events);
+}
+
+static ssize_t send_rest(struct connection *c)
+{
+	ssize_t n = send(c->socket, c->answer + c->answer_sent,
+			 c->answer_bytes - c->answer_sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n > 0)
+		c->answer_sent += (size_t)n;
+	return n;
+}
+
+static ssize_t send_fd(struct connection *c)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte = 0;
+	struct iovec iov = {&byte, 1};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &c->answer_fd, sizeof(int));
+	n = sendmsg(c->socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n == 1)
+		c->answer_fd = vgpu_close(c->answer_fd);
+	return n;
+}
+
+static void flush(struct connection *c)
+{
+	while (c->has_answer && c->phase != OVER) {
+		ssize_t n = c->answer_sent < c->answer_bytes ? send_rest(c)
+							     : send_fd(c);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+			leave(c);
+		else if (n < 0)
+			vgpu_connection_end(c, "cannot be answered: %s",
+					    strerror(errno));
+		c->has_answer =
+			c->answer_sent < c->answer_bytes || c->answer_fd >= 0;
+	}
+	update_events(c);
+}
+
+void vgpu_connection_answer(struct connection *c, const uint32_t *words,
+			    size_t n_words, int fd)
+{
+	const struct vtest_header header = {(uint32_t)n_words, c->header.command};
+
+	/* One command at a time: the last answer is long sent. */
+	memcpy(c->answer, &header, sizeof(header));
+	if (n_words)
+		memcpy(c->answer + sizeof(header), words,
+		       n_words * sizeof(*words));
+	c->answer_bytes = sizeof(header) + n_words * sizeof(*words);
+	c->answer_sent = 0;
+	c->answer_fd = fd;
+	c->has_answer = true;
+	flush(c);
+}
+
+/* Returns whether all of it is there. */
+static bool receive(struct connection *c, void *buffer, size_t *bytes, size_t size)
+{
+	while (*bytes < size) {
+		struct iovec iov = {(char *)buffer + *bytes, size - *bytes};
+		/* With no place for fds the kernel closes those that come. */
+		struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t n = recvmsg(c->socket, &header, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n <= 0) {
+			leave(c);
+			return false;
+		}
+		if (header.msg_flags & MSG_CTRUNC) {
+			vgpu_connection_end(c, "sends an fd");
+			return false;
+		}
+		*bytes += (size_t)n;
+	}
+	return true;
+}
+
+static bool make_room(struct connection *c)
+{
+	if (c->body_size > c->body_capacity) {
+		uint32_t *body = realloc(c->body, c->body_size);
+
+		if (!body) {
+			vgpu_connection_end(c, "no memory for its commands");
+			return false;
+		}
+		c->body = body;
+		c->body_capacity = c->body_size;
+	}
+	return true;
+}
+
+static bool receive_header(struct connection *c)
+{
+	if (c->header_bytes == sizeof(c->header))
+		return true;
+	if (!receive(c, &c->header, &c->header_bytes, sizeof(c->header)))
+		return false;
+	c->body_bytes = 0;
+	return vgpu_command_check(c, &c->body_size) >= 0 && make_room(c);
+}
+
+/* Returns whether a command was handled. */
+static bool step(struct connection *c)
+{
+	if (!receive_header(c) ||
+	    !receive(c, c->body, &c->body_bytes, c->body_size))
+		return false;
+	c->header_bytes = 0;
+	if (vgpu_command_handle(c) < 0)
+		return false;
+	if (c->body_capacity > BODY_BYTES_KEPT) {
+		free(c->body);
+		c->body = NULL;
+		c->body_capacity = 0;
+	}
+	return true;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *opaque)
+{
+	struct connection *c = opaque;
+
+	if (revents & (EPOLLHUP | EPOLLERR)) {
+		leave(c);
+		return 0;
+	}
+	flush(c);
+	for (int i = 0;
+	     i < TURN && c->phase != OVER && !c->has_answer && !c->held_resource;
+	     i++)
+		if (!step(c))
+			break;
+	update_events(c);
+	return 0;
+}
+
+static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	struct connection *c = opaque;
+
+	if (c->phase < SERVED)
+		vgpu_connection_end(c, "does not ask for a context");
+	return 0;
+}
+
+static int on_over(sd_event_source *source, void *opaque)
+{
+	vgpu_connection_destroy(opaque);
+	return 0;
+}
+
+static int add_sources(struct connection *c)
+{
+	sd_event *event = c->vtest->event;
+	int r;
+
+	r = sd_event_add_io(event, &c->on_io, c->socket, EPOLLIN, on_io, c);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &c->on_late,
+					       CLOCK_MONOTONIC, LATE_US, 0,
+					       on_late, c);
+	if (r >= 0)
+		r = sd_event_add_defer(event, &c->on_over, on_over, c);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(c->on_over, SD_EVENT_OFF);
+	return r;
+}
+
+int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
+{
+	struct connection *c = malloc(sizeof(*c));
+	struct ucred peer = {};
+	socklen_t length = sizeof(peer);
+	int r;
+
+	if (!c) {
+		vgpu_close(socket);
+		return -ENOMEM;
+	}
+	*c = (struct connection){
+		.vtest = vtest,
+		.number = ++vtest->last_number,
+		.socket = socket,
+		.answer_fd = -1,
+	};
+	vgpu_syncs_init(&c->syncs);
+	TAILQ_INSERT_TAIL(&vtest->connections, c, link);
+	vtest->n_connections++;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)
+		c->pid = peer.pid;
+	r = add_sources(c);
+	if (r < 0)
+		vgpu_connection_destroy(c);
+	return r;
+}
+
+/*
+ * Mesa takes the end of the connection for an answer that is not there yet,
+ * and would wait for ever; an answer without its fd makes it give up.
+ */
+static void refuse_held(struct connection *c)
+{
+	const uint32_t words[] = {1, VTEST_RESOURCE_CREATE_BLOB, 0};
+
+	if (c->held_resource)
+		send(c->socket, words, sizeof(words),
+		     MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void vgpu_connection_destroy(struct connection *c)
+{
+	sd_event_source_disable_unref(c->on_io);
+	sd_event_source_disable_unref(c->on_late);
+	sd_event_source_disable_unref(c->on_over);
+	refuse_held(c);
+	vgpu_context_finish(c);
+	vgpu_resources_finish(c);
+	vgpu_syncs_finish(&c->syncs);
+	vgpu_close(c->answer_fd);
+	vgpu_close(c->socket);
+	TAILQ_REMOVE(&c->vtest->connections, c, link);
+	c->vtest->n_connections--;
+	free(c->body);
+	free(c);
+}

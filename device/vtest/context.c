@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The render process of a client, and what the client submits to it. */
+#include "internal.h"
+
+#include <string.h>
+
+#include "lib/util.h"
+
+static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
+{
+	vgpu_sync_fence_done(opaque, ring_idx, id);
+}
+
+static void on_exported(void *opaque, uint32_t resource_id, int status,
+			uint64_t offset, uint64_t bytes)
+{
+	vgpu_resource_exported(opaque, resource_id, status, offset, bytes);
+}
+
+static void on_lost(void *opaque, const char *why)
+{
+	vgpu_connection_end(opaque, "its context is lost: %s", why);
+}
+
+static const struct vgpu_render_ops render_ops = {
+	.fence_done = on_fence_done,
+	.exported = on_exported,
+	.lost = on_lost,
+};
+
+int vgpu_context_start(struct connection *c, struct vgpu_err *err)
+{
+	struct vgpu_vtest *vtest = c->vtest;
+	struct vgpu_render_config config = {
+		.event = vtest->event,
+		.name = vtest->config.name,
+		.framebuffer_bytes = vtest->config.framebuffer_bytes,
+		.memory = &vgpu_own_memory_ops,
+		.memory_opaque = vtest->memory,
+	};
+	int r;
+
+	if (vtest->n_contexts >= VGPU_VTEST_CONTEXTS_MAX)
+		return vgpu_err_set(err, -EMFILE, NULL,
+				    "there are %u already, the most a vGPU has",
+				    VGPU_VTEST_CONTEXTS_MAX);
+	memcpy(config.gpu_uuid, vtest->config.gpu_uuid, sizeof(config.gpu_uuid));
+	r = vgpu_render_create(&config, &render_ops, c, &c->render, err);
+	if (r < 0)
+		return r;
+	vtest->n_contexts++;
+	c->phase = STARTED;
+	return 0;
+}
+
+void vgpu_context_finish(struct connection *c)
+{
+	if (!c->render)
+		return;
+	vgpu_render_destroy(c->render);
+	c->render = NULL;
+	c->vtest->n_contexts--;
+}
+
+/* @n items of @item_words words at @offset, in a body of @n_words. */
+static bool is_inside(uint32_t offset, uint32_t n, uint32_t item_words,
+		      size_t n_words)
+{
+	return (uint64_t)offset + (uint64_t)n * item_words <= n_words;
+}
+
+static int submit_batch(struct connection *c, const struct vtest_batch *batch,
+			const uint32_t *body)
+{
+	bool has_timeline = batch->flags & VTEST_BATCH_RING_IDX;
+	uint32_t ring_idx =
+		has_timeline ? batch->ring_idx : VGPU_RENDER_TIMELINES;
+	uint64_t fence = 0;
+	int r = 0;
+
+	if (batch->command_size)
+		r = vgpu_render_submit(c->render, body + batch->command_offset,
+				       batch->command_size * sizeof(*body));
+	if (r == 0 && batch->points)
+		r = vgpu_sync_submit(c, ring_idx, body + batch->point_offset,
+				     batch->points, &fence);
+	if (r == 0 && fence)
+		r = vgpu_render_fence(c->render, ring_idx, fence);
+	/* A context that is lost will say so. */
+	return r == -ECONNABORTED ? r : 0;
+}
+
+int vgpu_context_submit(struct connection *c, const uint32_t *body, size_t n_words)
+{
+	uint32_t n = body[0];
+	int r = 0;
+
+	if (n > BATCHES_MAX || (n && n_words < 1 + (n - 1) * VTEST_BATCH_WORDS +
+						       VTEST_BATCH_LAST_WORDS))
+		return vgpu_connection_end(c, "submits %u batches in %zu words",
+					   n, n_words);
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		struct vtest_batch batch;
+
+		memcpy(&batch, body + 1 + i * VTEST_BATCH_WORDS, sizeof(batch));
+		if (batch.flags & ~VTEST_BATCH_RING_IDX)
+			return vgpu_connection_end(c, "submits with flags %#x",
+						   batch.flags);
+		if (batch.flags && batch.ring_idx >= VGPU_RENDER_TIMELINES)
+			return vgpu_connection_end(c, "names timeline %u",
+						   batch.ring_idx);
+		if (!is_inside(batch.command_offset, batch.command_size, 1,
+			       n_words) ||
+		    !is_inside(batch.point_offset, batch.points,
+			       VTEST_POINT_WORDS, n_words))
+			return vgpu_connection_end(c,
+						   "submits what is not there");
+		r = submit_batch(c, &batch, body);
+	}
+	return r;
+}

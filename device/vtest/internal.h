@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of device/vtest share. */
+#ifndef VGPU_DEVICE_VTEST_INTERNAL_H
+#define VGPU_DEVICE_VTEST_INTERNAL_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "device/render/own_memory.h"
+#include "device/render/render.h"
+#include "device/vtest/abi.h"
+#include "device/vtest/vtest.h"
+#include "render/abi.h"
+
+/* The largest command of a client. Mesa's larger ones lie in its streams. */
+#define BODY_BYTES_MAX (4U * 1024 * 1024)
+/* The largest answer but for its fd: a capset. */
+#define ANSWER_BYTES_MAX 256U
+#define SYNCS_MAX	 16384U
+/* Waits that nobody has given up yet; those are looked for at each doubling. */
+#define WAITS_MAX 1024U
+/*
+ * Values of syncs that waits and submits of a context hold together; each is
+ * looked at when any value changes.
+ */
+#define POINTS_MAX    16384U
+#define RESOURCES_MAX 16384U
+#define BATCHES_MAX   64U
+
+struct sync;
+struct wait;
+struct submission;
+TAILQ_HEAD(waits, wait);
+STAILQ_HEAD(submissions, submission);
+
+struct vgpu_syncs {
+	struct sync **slot; /* id - 1 */
+	uint32_t n_slots;
+	uint32_t lowest_free; /* none is free below it */
+	struct waits waits;
+	uint32_t n_waits;
+	uint32_t sweep_at;
+	uint32_t n_points;
+	struct submissions submissions[VGPU_RENDER_TIMELINES];
+	uint64_t last_submission;
+};
+
+enum resource_kind { RESOURCE_NONE = 0, RESOURCE_SHM, RESOURCE_MEMORY };
+
+struct resource {
+	enum resource_kind kind;
+	int fd; /* of shm, else -1 */
+	uint64_t bytes;
+};
+
+struct vgpu_resources {
+	struct resource *slot; /* id - 1 */
+	uint32_t n_slots;
+	uint32_t lowest_free;
+};
+
+/*
+ *   NEW --CREATE_RENDERER--> NAMED --PROTOCOL_VERSION--> AGREED
+ *     --GET_CAPSET--> STARTED (has a render process) --CONTEXT_INIT--> SERVED
+ *
+ * From everywhere to OVER, when the client leaves or breaks a rule or its
+ * render process ends; the event loop takes it away from there.
+ */
+enum phase { NEW, NAMED, AGREED, STARTED, SERVED, OVER };
+
+struct connection {
+	TAILQ_ENTRY(connection) link;
+	struct vgpu_vtest *vtest;
+	uint64_t number; /* for the log */
+	pid_t pid;
+	enum phase phase;
+	int socket;
+	sd_event_source *on_io;
+	sd_event_source *on_late; /* until it is SERVED */
+	sd_event_source *on_over;
+
+	/* Input: the header, then the body. */
+	struct vtest_header header;
+	uint32_t *body;
+	size_t header_bytes; /* that are there */
+	size_t body_bytes;   /* that are there */
+	size_t body_size;    /* that there will be */
+	size_t body_capacity;
+
+	/* Output: one answer. No command is read before it is sent. */
+	uint8_t answer[ANSWER_BYTES_MAX];
+	size_t answer_bytes;
+	size_t answer_sent;
+	int answer_fd; /* goes with one byte after it; -1 for none */
+	bool has_answer;
+	/* An answer that waits for the render process; this is its resource. */
+	uint32_t held_resource; /* 0 for none */
+	uint64_t held_bytes;
+
+	struct vgpu_render *render;
+	struct vgpu_syncs syncs;
+	struct vgpu_resources resources;
+};
+
+struct vgpu_vtest {
+	sd_event *event;
+	struct vgpu_vtest_config config;
+	sd_event_source *on_connect;
+	struct vgpu_own_memory *memory;
+	int always_ready; /* an fd that everybody finds readable */
+	TAILQ_HEAD(, connection) connections;
+	uint32_t n_connections;
+	uint32_t n_contexts;
+	uint64_t shm_bytes;
+	uint64_t last_number;
+	uint64_t lines_since; /* begin of this period */
+	unsigned int lines;
+	unsigned int lines_left_out;
+};
+
+/* vtest.c */
+/* Log, but not as often as a client can make us. */
+__attribute__((format(printf, 2, 3))) void
+vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...);
+
+/* connection.c */
+int vgpu_connection_create(struct vgpu_vtest *vtest, int socket);
+void vgpu_connection_destroy(struct connection *c);
+/* Say why, end it soon, and return -ECONNABORTED. */
+__attribute__((format(printf, 2, 3))) int
+vgpu_connection_end(struct connection *c, const char *fmt, ...);
+/*
+ * Send @n_words after a header, and @fd, which is taken over, after that (-1
+ * for none).
+ */
+void vgpu_connection_answer(struct connection *c, const uint32_t *words,
+			    size_t n_words, int fd);
+
+/* command.c: 0, or -ECONNABORTED after vgpu_connection_end() */
+/* Whether a body of @header.length may come; *ret_bytes is its size. */
+int vgpu_command_check(struct connection *c, size_t *ret_bytes);
+int vgpu_command_handle(struct connection *c);
+
+/* context.c */
+int vgpu_context_start(struct connection *c, struct vgpu_err *err);
+void vgpu_context_finish(struct connection *c);
+int vgpu_context_submit(struct connection *c, const uint32_t *body,
+			size_t n_words);
+
+/* resource.c */
+int vgpu_resource_create_blob(struct connection *c, const uint32_t *body);
+int vgpu_resource_unref(struct connection *c, uint32_t id);
+/* The render process has said what the memory of held_resource is. */
+void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
+			    uint64_t offset, uint64_t bytes);
+void vgpu_resources_finish(struct connection *c);
+
+/* sync.c */
+void vgpu_syncs_init(struct vgpu_syncs *syncs);
+void vgpu_syncs_finish(struct vgpu_syncs *syncs);
+int vgpu_sync_create(struct connection *c, uint64_t value);
+int vgpu_sync_unref(struct connection *c, uint32_t id);
+int vgpu_sync_read(struct connection *c, uint32_t id);
+int vgpu_sync_write(struct connection *c, uint32_t id, uint64_t value);
+int vgpu_sync_wait(struct connection *c, const uint32_t *body, size_t n_words);
+/*
+ * Set @n points when all before on timeline @ring_idx is done, or now if there
+ * is none (VGPU_RENDER_TIMELINES). *ret_id is what to fence with, or 0.
+ */
+int vgpu_sync_submit(struct connection *c, uint32_t ring_idx,
+		     const uint32_t *points, uint32_t n, uint64_t *ret_id);
+void vgpu_sync_fence_done(struct connection *c, uint32_t ring_idx, uint64_t id);
+
+static inline uint64_t vgpu_words_u64(const uint32_t *words)
+{
+	return (uint64_t)words[1] << 32 | words[0];
+}
+
+#endif

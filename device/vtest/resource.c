@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a client shares with its render process: rings, and device memory. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+#define PAGE_BYTES 4096U
+#define GROWTH	   16U
+#define FLAGS_KNOWN                                                            \
+	(VTEST_BLOB_MAPPABLE | VTEST_BLOB_SHAREABLE | VTEST_BLOB_CROSS_DEVICE)
+
+/* The index of a free slot, or RESOURCES_MAX. */
+static uint32_t find_free(struct vgpu_resources *resources)
+{
+	struct resource *slot;
+	uint32_t i = resources->lowest_free;
+
+	while (i < resources->n_slots && resources->slot[i].kind)
+		i++;
+	if (i == resources->n_slots && i < RESOURCES_MAX) {
+		uint32_t n = i + VGPU_MAX(GROWTH, i);
+
+		n = VGPU_MIN(n, RESOURCES_MAX);
+		slot = reallocarray(resources->slot, n, sizeof(*slot));
+		if (!slot)
+			return RESOURCES_MAX;
+		memset(slot + i, 0, (n - i) * sizeof(*slot));
+		resources->slot = slot;
+		resources->n_slots = n;
+	}
+	resources->lowest_free = i;
+	return i;
+}
+
+static int answer_with(struct connection *c, uint32_t id, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return vgpu_connection_end(c, "no fd for its memory: %s",
+					   strerror(errno));
+	vgpu_connection_answer(c, &id, 1, copy);
+	return 0;
+}
+
+static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
+{
+	struct vgpu_vtest *vtest = c->vtest;
+	struct resource *slot = &c->resources.slot[index];
+	int fd;
+
+	if (bytes > VGPU_VTEST_SHM_BYTES_MAX - vtest->shm_bytes)
+		return vgpu_connection_end(c,
+					   "%" PRIu64 " bytes of shared memory"
+					   " are more than are left",
+					   bytes);
+	fd = vgpu_sealed_memfd("vgpu-shm", bytes, /* is_reserved= */ false);
+	if (fd < 0)
+		return vgpu_connection_end(c, "no shared memory: %s",
+					   strerror(-fd));
+	*slot = (struct resource){RESOURCE_SHM, fd, bytes};
+	vtest->shm_bytes += bytes;
+	vgpu_render_resource_add(c->render, index + 1, fd, 0, bytes);
+	return answer_with(c, index + 1, fd);
+}
+
+int vgpu_resource_create_blob(struct connection *c, const uint32_t *body)
+{
+	uint64_t bytes = vgpu_words_u64(body + 2);
+	uint64_t id = vgpu_words_u64(body + 4);
+	uint32_t index;
+
+	if (body[0] != VTEST_BLOB_HOST3D || (body[1] & ~FLAGS_KNOWN) ||
+	    !bytes || bytes > INT64_MAX)
+		return vgpu_connection_end(c, "wants a blob that makes no sense");
+	if (body[1] & VTEST_BLOB_CROSS_DEVICE)
+		return vgpu_connection_end(c, "wants a dma-buf");
+	bytes = vgpu_align_up(bytes, PAGE_BYTES);
+	index = find_free(&c->resources);
+	if (index == RESOURCES_MAX)
+		return vgpu_connection_end(c, "has no room for more resources");
+	if (!id)
+		return create_shm(c, index, bytes);
+
+	c->resources.slot[index] = (struct resource){RESOURCE_MEMORY, -1, bytes};
+	c->held_resource = index + 1;
+	c->held_bytes = bytes;
+	vgpu_render_export(c->render, id, index + 1, bytes);
+	return 0;
+}
+
+void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
+			    uint64_t offset, uint64_t bytes)
+{
+	int fd;
+
+	if (c->phase == OVER || id != c->held_resource)
+		return;
+	if (status < 0) {
+		vgpu_connection_end(c, "wants memory that is not there: %s",
+				    strerror(-status));
+		return;
+	}
+	fd = vgpu_own_memory_get(c->vtest->memory, c->render, offset,
+				 VGPU_MAX(bytes, c->held_bytes));
+	if (fd < 0) {
+		vgpu_connection_end(c, "its render process names memory that is"
+				       " not there");
+		return;
+	}
+	c->held_resource = 0;
+	answer_with(c, id, fd);
+}
+
+static void drop(struct connection *c, uint32_t index)
+{
+	struct resource *slot = &c->resources.slot[index];
+
+	if (slot->kind == RESOURCE_SHM) {
+		vgpu_sealed_memfd_drop(slot->fd, slot->bytes);
+		c->vtest->shm_bytes -= slot->bytes;
+	}
+	slot->kind = RESOURCE_NONE;
+	c->resources.lowest_free = VGPU_MIN(c->resources.lowest_free, index);
+}
+
+int vgpu_resource_unref(struct connection *c, uint32_t id)
+{
+	if (!id || id > c->resources.n_slots || !c->resources.slot[id - 1].kind)
+		return vgpu_connection_end(c,
+					   "gives up resource %u, which is"
+					   " not there",
+					   id);
+	vgpu_render_resource_remove(c->render, id);
+	drop(c, id - 1);
+	return 0;
+}
+
+void vgpu_resources_finish(struct connection *c)
+{
+	for (uint32_t i = 0; i < c->resources.n_slots; i++)
+		if (c->resources.slot[i].kind)
+			drop(c, i);
+	free(c->resources.slot);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Syncs: values that submits set and clients wait for. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+#define GROWTH	  64U
+#define SWEEP_MIN 64U
+
+struct sync {
+	uint32_t references; /* its id, and each point */
+	uint64_t value;
+};
+
+struct point {
+	struct sync *sync; /* NULL: it was reached */
+	uint64_t value;
+};
+
+/*
+ * The client has the read end of a pipe: a byte says that the wait is over,
+ * an end without one that the context is lost (Mesa: VK_ERROR_DEVICE_LOST),
+ * which an eventfd could not say. It counts its time itself, and that it
+ * gave up shows at the write end.
+ */
+struct wait {
+	TAILQ_ENTRY(wait) link;
+	int pipe;
+	bool is_any;
+	bool is_reached; /* one of them is */
+	uint32_t n;
+	uint32_t n_left;
+	struct point point[];
+};
+
+struct submission {
+	STAILQ_ENTRY(submission) link;
+	uint64_t id;
+	uint32_t n;
+	struct point point[];
+};
+
+void vgpu_syncs_init(struct vgpu_syncs *syncs)
+{
+	*syncs = (struct vgpu_syncs){.sweep_at = SWEEP_MIN};
+	TAILQ_INIT(&syncs->waits);
+	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
+		STAILQ_INIT(&syncs->submissions[i]);
+}
+
+static void put(struct sync *sync)
+{
+	if (sync && --sync->references == 0)
+		free(sync);
+}
+
+static struct sync *find(const struct vgpu_syncs *syncs, uint32_t id)
+{
+	return id && id <= syncs->n_slots ? syncs->slot[id - 1] : NULL;
+}
+
+static void set_point(struct point *point, struct sync *sync,
+		      const uint32_t *words)
+{
+	sync->references++;
+	*point = (struct point){sync, vgpu_words_u64(words + 1)};
+}
+
+static void free_wait(struct vgpu_syncs *syncs, struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->n; i++)
+		put(wait->point[i].sync);
+	syncs->n_points -= wait->n;
+	vgpu_close(wait->pipe);
+	free(wait);
+}
+
+static void drop_wait(struct vgpu_syncs *syncs, struct wait *wait)
+{
+	TAILQ_REMOVE(&syncs->waits, wait, link);
+	syncs->n_waits--;
+	free_wait(syncs, wait);
+}
+
+static void free_submission(struct vgpu_syncs *syncs,
+			    struct submission *submission)
+{
+	for (uint32_t i = 0; i < submission->n; i++)
+		put(submission->point[i].sync);
+	syncs->n_points -= submission->n;
+	free(submission);
+}
+
+void vgpu_syncs_finish(struct vgpu_syncs *syncs)
+{
+	while (!TAILQ_EMPTY(&syncs->waits))
+		drop_wait(syncs, TAILQ_FIRST(&syncs->waits));
+	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++) {
+		struct submissions *list = &syncs->submissions[i];
+
+		while (!STAILQ_EMPTY(list)) {
+			struct submission *first = STAILQ_FIRST(list);
+
+			STAILQ_REMOVE_HEAD(list, link);
+			free_submission(syncs, first);
+		}
+	}
+	for (uint32_t i = 0; i < syncs->n_slots; i++)
+		put(syncs->slot[i]);
+	free(syncs->slot);
+}
+
+static bool is_over(struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->n; i++) {
+		struct point *point = &wait->point[i];
+
+		/* Reached is reached, even if it is set back later. */
+		if (!point->sync || point->sync->value < point->value)
+			continue;
+		put(vgpu_steal(&point->sync));
+		wait->is_reached = true;
+		wait->n_left--;
+	}
+	return !wait->n_left || (wait->is_any && wait->is_reached);
+}
+
+/* Values have changed: tell those who waited for them. */
+static void settle(struct vgpu_syncs *syncs)
+{
+	struct wait *wait, *next;
+	const char byte = 1;
+
+	for (wait = TAILQ_FIRST(&syncs->waits); wait; wait = next) {
+		next = TAILQ_NEXT(wait, link);
+		if (!is_over(wait))
+			continue;
+		/* An empty pipe has room; who has gone needs no word. */
+		(void)!write(wait->pipe, &byte, sizeof(byte));
+		drop_wait(syncs, wait);
+	}
+}
+
+int vgpu_sync_create(struct connection *c, uint64_t value)
+{
+	struct vgpu_syncs *syncs = &c->syncs;
+	uint32_t i = syncs->lowest_free;
+	struct sync *sync, **slot;
+
+	while (i < syncs->n_slots && syncs->slot[i])
+		i++;
+	if (i == SYNCS_MAX)
+		return vgpu_connection_end(c, "makes more than %u syncs",
+					   SYNCS_MAX);
+	if (i == syncs->n_slots) {
+		uint32_t n = i + VGPU_MAX(GROWTH, i);
+
+		n = VGPU_MIN(n, SYNCS_MAX);
+		slot = reallocarray(syncs->slot, n, sizeof(*slot));
+		if (!slot)
+			return vgpu_connection_end(c, "no memory for syncs");
+		memset(slot + i, 0, (n - i) * sizeof(*slot));
+		syncs->slot = slot;
+		syncs->n_slots = n;
+	}
+	sync = malloc(sizeof(*sync));
+	if (!sync)
+		return vgpu_connection_end(c, "no memory for syncs");
+	*sync = (struct sync){1, value};
+	syncs->slot[i] = sync;
+	syncs->lowest_free = ++i;
+	vgpu_connection_answer(c, &i, 1, /* fd= */ -1);
+	return 0;
+}
+
+static int no_such(struct connection *c, uint32_t id)
+{
+	return vgpu_connection_end(c, "names sync %u, which is not there", id);
+}
+
+int vgpu_sync_unref(struct connection *c, uint32_t id)
+{
+	struct vgpu_syncs *syncs = &c->syncs;
+
+	if (!find(syncs, id))
+		return no_such(c, id);
+	put(vgpu_steal(&syncs->slot[id - 1]));
+	syncs->lowest_free = VGPU_MIN(syncs->lowest_free, id - 1);
+	return 0;
+}
+
+int vgpu_sync_read(struct connection *c, uint32_t id)
+{
+	const struct sync *sync = find(&c->syncs, id);
+	uint32_t answer[2];
+
+	if (!sync)
+		return no_such(c, id);
+	memcpy(answer, &sync->value, sizeof(answer));
+	vgpu_connection_answer(c, answer, 2, /* fd= */ -1);
+	return 0;
+}
+
+int vgpu_sync_write(struct connection *c, uint32_t id, uint64_t value)
+{
+	struct sync *sync = find(&c->syncs, id);
+
+	if (!sync)
+		return no_such(c, id);
+	sync->value = value;
+	settle(&c->syncs);
+	return 0;
+}
+
+/* Drop the waits that their client has given up. */
+static void sweep(struct vgpu_syncs *syncs)
+{
+	struct wait *wait, *next;
+
+	for (wait = TAILQ_FIRST(&syncs->waits); wait; wait = next) {
+		struct pollfd pipe = {.fd = wait->pipe};
+
+		next = TAILQ_NEXT(wait, link);
+		if (poll(&pipe, 1, 0) == 1 && (pipe.revents & POLLERR))
+			drop_wait(syncs, wait);
+	}
+	syncs->sweep_at = VGPU_MAX(SWEEP_MIN, 2 * syncs->n_waits);
+}
+
+static int begin_wait(struct connection *c, struct wait *wait)
+{
+	struct vgpu_syncs *syncs = &c->syncs;
+	int fds[2];
+
+	if (syncs->n_waits >= syncs->sweep_at)
+		sweep(syncs);
+	if (syncs->n_waits >= WAITS_MAX) {
+		free_wait(syncs, wait);
+		return vgpu_connection_end(c, "waits %u times at once",
+					   WAITS_MAX);
+	}
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+		free_wait(syncs, wait);
+		return vgpu_connection_end(c, "no pipe for its wait: %s",
+					   strerror(errno));
+	}
+	wait->pipe = fds[1];
+	TAILQ_INSERT_TAIL(&syncs->waits, wait, link);
+	syncs->n_waits++;
+	vgpu_connection_answer(c, NULL, 0, fds[0]);
+	return 0;
+}
+
+static int end_wait(struct connection *c, struct wait *wait)
+{
+	int fd = fcntl(c->vtest->always_ready, F_DUPFD_CLOEXEC, 3);
+
+	free_wait(&c->syncs, wait);
+	if (fd < 0)
+		return vgpu_connection_end(c, "no fd for its wait: %s",
+					   strerror(errno));
+	vgpu_connection_answer(c, NULL, 0, fd);
+	return 0;
+}
+
+int vgpu_sync_wait(struct connection *c, const uint32_t *body, size_t n_words)
+{
+	struct vgpu_syncs *syncs = &c->syncs;
+	size_t n = (n_words - 2) / VTEST_POINT_WORDS;
+	struct wait *wait;
+
+	if ((n_words - 2) % VTEST_POINT_WORDS || (body[0] & ~VTEST_WAIT_ANY) ||
+	    n > POINTS_MAX - syncs->n_points)
+		return vgpu_connection_end(c, "waits for %zu words", n_words);
+	wait = calloc(1, sizeof(*wait) + n * sizeof(wait->point[0]));
+	if (!wait)
+		return vgpu_connection_end(c, "no memory for its wait");
+	wait->pipe = -1;
+	wait->is_any = body[0] & VTEST_WAIT_ANY;
+	for (; wait->n < n; wait->n++) {
+		const uint32_t *words = body + 2 + wait->n * VTEST_POINT_WORDS;
+		struct sync *sync = find(syncs, words[0]);
+
+		if (!sync)
+			break;
+		set_point(&wait->point[wait->n], sync, words);
+	}
+	wait->n_left = wait->n;
+	syncs->n_points += wait->n;
+	if (wait->n < n) {
+		uint32_t id = body[2 + wait->n * VTEST_POINT_WORDS];
+
+		free_wait(syncs, wait);
+		return no_such(c, id);
+	}
+	return is_over(wait) ? end_wait(c, wait) : begin_wait(c, wait);
+}
+
+static void carry_out(struct vgpu_syncs *syncs, struct submission *submission)
+{
+	for (uint32_t i = 0; i < submission->n; i++)
+		submission->point[i].sync->value = submission->point[i].value;
+	free_submission(syncs, submission);
+	settle(syncs);
+}
+
+int vgpu_sync_submit(struct connection *c, uint32_t ring_idx,
+		     const uint32_t *points, uint32_t n, uint64_t *ret_id)
+{
+	struct vgpu_syncs *syncs = &c->syncs;
+	struct submission *submission;
+
+	if (n > POINTS_MAX - syncs->n_points)
+		return vgpu_connection_end(c, "submits %u points", n);
+	submission =
+		malloc(sizeof(*submission) + n * sizeof(submission->point[0]));
+	if (!submission)
+		return vgpu_connection_end(c, "no memory for its submit");
+	submission->n = 0;
+	for (; submission->n < n; submission->n++, points += VTEST_POINT_WORDS) {
+		struct sync *sync = find(syncs, points[0]);
+
+		if (!sync)
+			break;
+		set_point(&submission->point[submission->n], sync, points);
+	}
+	syncs->n_points += submission->n;
+	if (submission->n < n) {
+		free_submission(syncs, submission);
+		return no_such(c, points[0]);
+	}
+	if (ring_idx == VGPU_RENDER_TIMELINES) {
+		carry_out(syncs, submission);
+		return 0;
+	}
+	submission->id = ++syncs->last_submission;
+	STAILQ_INSERT_TAIL(&syncs->submissions[ring_idx], submission, link);
+	*ret_id = submission->id;
+	return 0;
+}
+
+void vgpu_sync_fence_done(struct connection *c, uint32_t ring_idx, uint64_t id)
+{
+	struct submissions *list = &c->syncs.submissions[ring_idx];
+	struct submission *submission;
+
+	/* They come in order, so it is the first. */
+	while ((submission = STAILQ_FIRST(list)) && submission->id <= id) {
+		STAILQ_REMOVE_HEAD(list, link);
+		carry_out(&c->syncs, submission);
+	}
+}
