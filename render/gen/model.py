@@ -224,7 +224,8 @@ class Model:
             pointers=declaration.count('*'), const=source.const,
             fixed=list(source.fixedSizeArray),
             length=None if source.fixedSizeArray else source.length,
-            string=source.nullTerminated, optional=source.optional,
+            string=source.nullTerminated and not source.fixedSizeArray,
+            optional=source.optional,
             optional_value=source.optionalPointer,
             unchecked=source.noAutoValidity)
 
