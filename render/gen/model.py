@@ -143,6 +143,7 @@ class Model:
         tree = Registry(reader, base_generator.BaseGeneratorOptions())
         tree.loadFile(f'{registry}/vk.xml')
         tree.apiGen()
+        self.type_aliases = {**reader.enumAliasMap, **reader.bitmaskAliasMap}
         self._take_types(tree.tree, reader.vk, values)
         self._take_structs(reader.vk)
         self._take_commands(tree.tree, reader.vk)
@@ -218,13 +219,15 @@ class Model:
 
     def _field(self, source):
         declaration = ' '.join(source.cDeclaration.split())
+        name = self.type_aliases.get(source.type, source.type)
         return Field(
-            name=source.name, type=source.type, kind=self.kind(source.type),
+            name=source.name, type=name, kind=self.kind(name),
             declaration=declaration,
             pointers=declaration.count('*'), const=source.const,
             fixed=list(source.fixedSizeArray),
             length=None if source.fixedSizeArray else source.length,
-            string=source.nullTerminated, optional=source.optional,
+            string=source.nullTerminated and not source.fixedSizeArray,
+            optional=source.optional,
             optional_value=source.optionalPointer,
             unchecked=source.noAutoValidity)
 

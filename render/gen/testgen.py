@@ -21,6 +21,10 @@ class TestEmitter:
     def __init__(self, model, wire, emitter):
         self.model, self.wire, self.emitter = model, wire, emitter
         self.structs = model.structs
+        # Members of a parameter that say how many other parameters there are.
+        self.outer_lengths = {f.length.rpartition('->')[2]
+                              for c in wire.commands for f in c.fields
+                              if f.length and '->' in f.length}
 
     # -- encoding -------------------------------------------------------------
 
@@ -40,7 +44,7 @@ class TestEmitter:
         return f'vgpu_put_u{size}(e, VGPU_SITE_{site}, (uint{size}_t){value});'
 
     def put_elements(self, f, v, n, is_new=False):
-        if f.kind in ('void', 'u8', 'char'):
+        if f.kind in ('void', 'u8', 'char') and not f.string:
             return [f'vgpu_put_bytes(e, {v}, {n});']
         value = f'{v}[i]'
         if is_new:
@@ -260,13 +264,17 @@ class TestEmitter:
         for f in fields:
             if not f.length:
                 continue
-            n = BLOB_BYTES if f.kind in ('void', 'u8', 'char') else COUNT
+            is_blob = f.kind in ('void', 'u8', 'char') and not f.string
+            n = BLOB_BYTES if is_blob else COUNT
             match = re.fullmatch(r'(\w+)', f.length)
             if match and match.group(1) in {g.name for g in fields}:
                 values[match.group(1)] = n
             match = re.fullmatch(r'(\w+) / 4', f.length)
             if match:
                 values[match.group(1)] = 4 * n
+        for f in fields:
+            if f.name in self.outer_lengths:
+                values[f.name] = COUNT
         return values
 
     def sample_fields(self, fields, is_command=False):
