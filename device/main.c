@@ -13,7 +13,7 @@
 #include "device/device.h"
 #include "device/harden.h"
 #include "device/options.h"
-#include "device/vtest/capset.h"
+#include "venus_capset.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
 
@@ -141,7 +141,11 @@ static int configure(const struct vgpu_options *options, struct vgpu_slots *slot
 		.segments = 1,
 		.segment_bytes = options->framebuffer_bytes,
 		.framebuffer_bytes = options->framebuffer_bytes,
+		.host_visible_bytes = options->host_visible_bytes,
+		.has_renderer = options->has_renderer,
+		.is_framebuffer_new = true,
 	};
+	memcpy(start->gpu_uuid, options->gpu_uuid, sizeof(start->gpu_uuid));
 	snprintf(start->uuid, sizeof(start->uuid), "%s", options->uuid);
 	snprintf(start->name, sizeof(start->name), "%s", options->name);
 	r = add_memory(slots, VGPU_SLOT_STATE, "vgpu-state", 0, err);
@@ -180,7 +184,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 		 struct vgpu_err *err)
 {
 	struct vgpu_device_config config = {
-		.host_visible_bytes = options->host_visible_bytes,
+		.capset = &vgpu_venus_capset,
 	};
 	struct vgpu_device *device = NULL;
 	bool listens = true;
@@ -219,7 +223,7 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 		.name = options->name,
 		.framebuffer_bytes = options->framebuffer_bytes,
 		.capset = &vgpu_venus_capset,
-		.capset_bytes = VGPU_VENUS_CAPSET_BYTES,
+		.capset_bytes = sizeof(vgpu_venus_capset),
 	};
 	vgpu_autoclose int fd = -1;
 	struct vgpu_vtest *vtest = NULL;

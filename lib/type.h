@@ -16,8 +16,10 @@
 #define VGPU_TYPE_WIDTH_MIN	      640 /* of a type with heads */
 #define VGPU_TYPE_HEIGHT_MIN	      480
 #define VGPU_TYPE_FRAMEBUFFER_MIB_MAX (1024 * 1024)
-#define VGPU_TYPE_FRAME_RATE_MAX      240
-#define VGPU_TYPE_WEIGHT_MAX	      10000
+/* What the contexts of a vGPU may share with the guest besides, in bytes. */
+#define VGPU_SHARED_MEMORY_MAX	 (256ULL << 20)
+#define VGPU_TYPE_FRAME_RATE_MAX 240
+#define VGPU_TYPE_WEIGHT_MAX	 10000
 
 struct vgpu_type {
 	char name[VGPU_TYPE_NAME_MAX]; /* "4Q" */
@@ -29,6 +31,12 @@ struct vgpu_type {
 	uint32_t frame_rate_limit; /* frames a second, 0 for no limit */
 	uint32_t weight;	   /* share of the GPU's time against others */
 };
+
+/*
+ * The window of the guest's into the host's memory that a framebuffer of so
+ * many bytes and the shared memory need: a power of two, for it is a PCI BAR.
+ */
+uint64_t vgpu_type_window(uint64_t framebuffer_bytes);
 
 /* A catalogue: types sorted by series, then by framebuffer. */
 struct vgpu_types;

@@ -15,9 +15,11 @@
 static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "little-endian hosts only");
 
 enum vgpu_gpu_feature {
+	VGPU_GPU_F_VIRGL = 0,
 	VGPU_GPU_F_EDID = 1,
 	VGPU_GPU_F_RESOURCE_UUID = 2,
 	VGPU_GPU_F_RESOURCE_BLOB = 3,
+	VGPU_GPU_F_CONTEXT_INIT = 4,
 };
 
 enum vgpu_gpu_command {
@@ -35,7 +37,16 @@ enum vgpu_gpu_command {
 	VGPU_GPU_RESOURCE_ASSIGN_UUID = 0x010b,
 	VGPU_GPU_RESOURCE_CREATE_BLOB = 0x010c,
 	VGPU_GPU_SET_SCANOUT_BLOB = 0x010d,
-	VGPU_GPU_CONTROL_END, /* of the 2D commands */
+	VGPU_GPU_2D_END,
+
+	VGPU_GPU_CTX_CREATE = 0x0200,
+	VGPU_GPU_CTX_DESTROY = 0x0201,
+	VGPU_GPU_CTX_ATTACH_RESOURCE = 0x0202,
+	VGPU_GPU_CTX_DETACH_RESOURCE = 0x0203,
+	VGPU_GPU_SUBMIT_3D = 0x0207,
+	VGPU_GPU_RESOURCE_MAP_BLOB = 0x0208,
+	VGPU_GPU_RESOURCE_UNMAP_BLOB = 0x0209,
+	VGPU_GPU_3D_END,
 
 	VGPU_GPU_UPDATE_CURSOR = 0x0300,
 	VGPU_GPU_MOVE_CURSOR = 0x0301,
@@ -48,6 +59,7 @@ enum vgpu_gpu_answer {
 	VGPU_GPU_OK_CAPSET = 0x1103,
 	VGPU_GPU_OK_EDID = 0x1104,
 	VGPU_GPU_OK_RESOURCE_UUID = 0x1105,
+	VGPU_GPU_OK_MAP_INFO = 0x1106,
 
 	VGPU_GPU_ERR_UNSPEC = 0x1200,
 	VGPU_GPU_ERR_OUT_OF_MEMORY = 0x1201,
@@ -74,9 +86,15 @@ enum vgpu_gpu_format {
 
 #define VGPU_GPU_EVENT_DISPLAY (1u << 0)
 
-#define VGPU_GPU_BLOB_MEM_GUEST 1u
+#define VGPU_GPU_BLOB_MEM_GUEST	 1u
+#define VGPU_GPU_BLOB_MEM_HOST3D 2u
+#define VGPU_GPU_BLOB_MAPPABLE	 1u
 /* mappable, shareable, shareable across devices */
 #define VGPU_GPU_BLOB_FLAGS 7u
+
+#define VGPU_GPU_CAPSET_VENUS 4u
+#define VGPU_GPU_CAPSET_BYTES 160u /* of venus' */
+#define VGPU_GPU_MAP_CACHED   1u
 
 #define VGPU_GPU_SCANOUTS_MAX 16
 #define VGPU_GPU_CURSOR_SIDE  64 /* pixels; 5.7.6.10 allows no other */
@@ -169,6 +187,24 @@ struct vgpu_gpu_create_blob {
 	uint64_t bytes;
 };
 
+struct vgpu_gpu_ctx_create {
+	uint32_t name_bytes;
+	uint32_t context_init; /* capset id in the low 8 bits */
+	char debug_name[64];
+};
+
+/* Its commands follow. */
+struct vgpu_gpu_submit_3d {
+	uint32_t bytes;
+	uint32_t padding;
+};
+
+struct vgpu_gpu_map_blob {
+	uint32_t resource_id;
+	uint32_t padding;
+	uint64_t offset; /* in the host-visible window */
+};
+
 struct vgpu_gpu_set_scanout_blob {
 	struct vgpu_gpu_rect rect;
 	uint32_t scanout_id;
@@ -216,6 +252,25 @@ struct vgpu_gpu_answer_uuid {
 	uint8_t uuid[16];
 };
 
+struct vgpu_gpu_answer_capset_info {
+	struct vgpu_gpu_header header;
+	uint32_t capset_id;
+	uint32_t max_version;
+	uint32_t max_bytes;
+	uint32_t padding;
+};
+
+struct vgpu_gpu_answer_capset {
+	struct vgpu_gpu_header header;
+	uint8_t data[VGPU_GPU_CAPSET_BYTES];
+};
+
+struct vgpu_gpu_answer_map_info {
+	struct vgpu_gpu_header header;
+	uint32_t map_info;
+	uint32_t padding;
+};
+
 /* The configuration space. */
 struct vgpu_gpu_config_space {
 	uint32_t events_read;
@@ -237,6 +292,11 @@ static_assert(sizeof(struct vgpu_gpu_get_capset_info) == 8, "5.7.6.8");
 static_assert(sizeof(struct vgpu_gpu_get_capset) == 8, "5.7.6.8");
 static_assert(sizeof(struct vgpu_gpu_get_edid) == 8, "5.7.6.8");
 static_assert(sizeof(struct vgpu_gpu_create_blob) == 32, "5.7.6.8");
+static_assert(sizeof(struct vgpu_gpu_ctx_create) == 72, "5.7.6.9");
+static_assert(sizeof(struct vgpu_gpu_submit_3d) == 8, "5.7.6.9");
+static_assert(sizeof(struct vgpu_gpu_map_blob) == 16, "5.7.6.8");
+static_assert(sizeof(struct vgpu_gpu_answer_capset_info) == 40, "5.7.6.8");
+static_assert(sizeof(struct vgpu_gpu_answer_map_info) == 32, "5.7.6.8");
 static_assert(sizeof(struct vgpu_gpu_set_scanout_blob) == 72, "5.7.6.8");
 static_assert(offsetof(struct vgpu_gpu_set_scanout_blob, strides) == 40,
 	      "5.7.6.8");

@@ -91,6 +91,9 @@ uint32_t vgpu_gpu_attach_backing(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 	if (slot == VGPU_GPU_NO_SLOT)
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	resource = &gpu->state->resource[slot];
+	if (resource->kind != VGPU_GPU_KIND_2D &&
+	    resource->kind != VGPU_GPU_KIND_BLOB)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	if (resource->backing && !call->is_retry)
 		return VGPU_GPU_ERR_UNSPEC;
 	vgpu_gpu_backing_drop(gpu, slot);

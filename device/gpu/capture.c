@@ -54,6 +54,33 @@ static void read_blob(struct vgpu_gpu *gpu,
 	}
 }
 
+/* Straight from the framebuffer, where a context renders into it. */
+static void read_memory(struct vgpu_gpu *gpu,
+			const struct vgpu_gpu_state_view *view,
+			const struct vgpu_gpu_state_resource *resource,
+			const struct vgpu_picture *part)
+{
+	const struct vgpu_pixel_order *order;
+	const uint8_t *from;
+
+	order = vgpu_gpu_format_order(view->format);
+	from = gpu->framebuffer + resource->offset + view->offset +
+	       (uint64_t)(view->rect.y + part->y) * view->stride_bytes +
+	       (uint64_t)(view->rect.x + part->x) * 4;
+	for (uint32_t row = 0; row < part->height; row++) {
+		uint32_t *to = row_of(part, row);
+		const uint8_t *at = from + (uint64_t)row * view->stride_bytes;
+
+		if ((uintptr_t)at % sizeof(*to) == 0) {
+			vgpu_pixels_to_xrgb(to, (const uint32_t *)at,
+					    part->width, order);
+			continue;
+		}
+		memcpy(to, at, (size_t)part->width * 4);
+		vgpu_pixels_to_xrgb(to, to, part->width, order);
+	}
+}
+
 static void read_part(void *opaque, uint32_t head, const struct vgpu_picture *part)
 {
 	struct vgpu_gpu *gpu = opaque;
@@ -70,6 +97,8 @@ static void read_part(void *opaque, uint32_t head, const struct vgpu_picture *pa
 	resource = &gpu->state->resource[slot];
 	if (resource->kind == VGPU_GPU_KIND_2D)
 		read_2d(gpu, view, resource, part);
+	else if (resource->kind == VGPU_GPU_KIND_MEMORY)
+		read_memory(gpu, view, resource, part);
 	else
 		read_blob(gpu, view, slot, part);
 }

@@ -2,6 +2,8 @@
 /* The cursor of each head: its picture is taken when the guest sets it. */
 #include "device/gpu/internal.h"
 
+#include <string.h>
+
 const uint32_t *vgpu_gpu_cursor_of(const struct vgpu_gpu *gpu, uint32_t head,
 				   struct vgpu_viewer_cursor *ret_cursor)
 {
@@ -54,8 +56,12 @@ static uint32_t take_picture(struct vgpu_gpu *gpu, uint32_t slot, uint32_t *to)
 		return VGPU_GPU_OK_NODATA;
 	}
 	/* A blob has no format; cursors are B8G8R8A8, rows without a gap. */
-	if (resource->bytes < bytes)
+	if (resource->bytes < bytes || resource->kind == VGPU_GPU_KIND_SHARED)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (resource->kind == VGPU_GPU_KIND_MEMORY) {
+		memcpy(to, gpu->framebuffer + resource->offset, bytes);
+		return VGPU_GPU_OK_NODATA;
+	}
 	vgpu_gpu_walk_init(&walk, gpu, slot);
 	return vgpu_gpu_walk_copy(&walk, 0, to, bytes) ? VGPU_GPU_OK_NODATA
 						       : VGPU_GPU_ERR_UNSPEC;

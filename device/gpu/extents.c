@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ranges in use, as a sorted array: few thousand at most, rebuilt at start. */
+/* Ranges in use, as a sorted array that is rebuilt at start. */
 #include "device/gpu/extents.h"
 
 #include <assert.h>
@@ -47,7 +47,7 @@ static void insert(struct vgpu_gpu_extents *e, size_t at, uint64_t offset,
 {
 	memmove(&e->extent[at + 1], &e->extent[at],
 		(e->n - at) * sizeof(e->extent[0]));
-	e->extent[at] = (struct vgpu_gpu_extent){offset, size};
+	e->extent[at] = (struct vgpu_gpu_extent){.offset = offset, .size = size};
 	e->n++;
 	e->used += size;
 }
@@ -90,6 +90,15 @@ int vgpu_gpu_extents_claim(struct vgpu_gpu_extents *e, uint64_t offset,
 		return -EINVAL;
 	insert(e, at, offset, size);
 	return 0;
+}
+
+struct vgpu_gpu_extent *vgpu_gpu_extents_find(struct vgpu_gpu_extents *e,
+					      uint64_t offset)
+{
+	size_t at = find(e, offset);
+
+	return at < e->n && e->extent[at].offset == offset ? &e->extent[at]
+							   : NULL;
 }
 
 void vgpu_gpu_extents_free(struct vgpu_gpu_extents *e, uint64_t offset)

@@ -9,6 +9,9 @@
 struct vgpu_gpu_extent {
 	uint64_t offset;
 	uint64_t size;
+	/* For whoever uses the allocator: zero at first. */
+	const void *owner;
+	uint32_t users;
 };
 
 struct vgpu_gpu_extents {
@@ -30,6 +33,9 @@ int vgpu_gpu_extents_alloc(struct vgpu_gpu_extents *e, uint64_t size,
 /* Exactly this range. Returns 0, or -EINVAL if it is empty, out or taken. */
 int vgpu_gpu_extents_claim(struct vgpu_gpu_extents *e, uint64_t offset,
 			   uint64_t size);
+/* The range that begins at @offset, until the next call; NULL if none does. */
+struct vgpu_gpu_extent *vgpu_gpu_extents_find(struct vgpu_gpu_extents *e,
+					      uint64_t offset);
 /* Give back the range that begins at @offset. */
 void vgpu_gpu_extents_free(struct vgpu_gpu_extents *e, uint64_t offset);
 void vgpu_gpu_extents_clear(struct vgpu_gpu_extents *e);

@@ -5,64 +5,78 @@
 
 #include <string.h>
 
-struct command {
-	const char *name;
-	uint64_t feature;      /* bits that the guest must have accepted */
-	uint32_t body_bytes;   /* of the request, without the header */
-	uint32_t answer_bytes; /* with the header, when all is well */
-	vgpu_gpu_handler *handle;
-};
-
 #define NODATA	     sizeof(struct vgpu_gpu_header)
+#define ANSWER(name) sizeof(struct vgpu_gpu_answer_##name)
 #define BODY(member) (sizeof(((struct vgpu_gpu_call *)NULL)->member))
-#define F_EDID	     (1ull << VGPU_GPU_F_EDID)
-#define F_UUID	     (1ull << VGPU_GPU_F_RESOURCE_UUID)
-#define F_BLOB	     (1ull << VGPU_GPU_F_RESOURCE_BLOB)
+/* Where in the body the resource is named. */
+#define AT(member)                                                             \
+	(offsetof(struct vgpu_gpu_call, member.resource_id) -                  \
+	 offsetof(struct vgpu_gpu_call, body) + 1)
+#define F_EDID	   (1ull << VGPU_GPU_F_EDID)
+#define F_UUID	   (1ull << VGPU_GPU_F_RESOURCE_UUID)
+#define F_BLOB	   (1ull << VGPU_GPU_F_RESOURCE_BLOB)
+#define F_CONTEXTS (1ull << VGPU_GPU_F_VIRGL | 1ull << VGPU_GPU_F_CONTEXT_INIT)
+#define F_3D	   (F_CONTEXTS | F_BLOB)
 
-static const struct command control_commands[] = {
-#define COMMAND(n) [VGPU_GPU_##n - VGPU_GPU_GET_DISPLAY_INFO]
-	COMMAND(GET_DISPLAY_INFO) = {"GET_DISPLAY_INFO", 0, 0,
-				     sizeof(struct vgpu_gpu_answer_display_info),
-				     vgpu_gpu_get_display_info},
-	COMMAND(RESOURCE_CREATE_2D) = {"RESOURCE_CREATE_2D", 0, BODY(create_2d),
-				       NODATA, vgpu_gpu_resource_create_2d},
-	COMMAND(RESOURCE_UNREF) = {"RESOURCE_UNREF", 0, BODY(only), NODATA,
-				   vgpu_gpu_resource_unref},
-	COMMAND(SET_SCANOUT) = {"SET_SCANOUT", 0, BODY(set_scanout), NODATA,
-				vgpu_gpu_set_scanout},
-	COMMAND(RESOURCE_FLUSH) = {"RESOURCE_FLUSH", 0, BODY(flush), NODATA,
-				   vgpu_gpu_resource_flush},
-	COMMAND(TRANSFER_TO_HOST_2D) = {"TRANSFER_TO_HOST_2D", 0, BODY(transfer),
-					NODATA, vgpu_gpu_transfer_to_host_2d},
-	COMMAND(RESOURCE_ATTACH_BACKING) = {"RESOURCE_ATTACH_BACKING", 0,
-					    BODY(attach), NODATA,
-					    vgpu_gpu_attach_backing},
-	COMMAND(RESOURCE_DETACH_BACKING) = {"RESOURCE_DETACH_BACKING", 0,
-					    BODY(only), NODATA,
-					    vgpu_gpu_detach_backing},
-	COMMAND(GET_CAPSET_INFO) = {"GET_CAPSET_INFO", 0, BODY(get_capset_info),
-				    NODATA, vgpu_gpu_get_capset_info},
-	COMMAND(GET_CAPSET) = {"GET_CAPSET", 0, BODY(get_capset), NODATA,
-			       vgpu_gpu_get_capset},
-	COMMAND(GET_EDID) = {"GET_EDID", F_EDID, BODY(get_edid),
-			     sizeof(struct vgpu_gpu_answer_edid),
-			     vgpu_gpu_get_edid},
-	COMMAND(RESOURCE_ASSIGN_UUID) = {"RESOURCE_ASSIGN_UUID", F_UUID,
-					 BODY(only),
-					 sizeof(struct vgpu_gpu_answer_uuid),
-					 vgpu_gpu_resource_assign_uuid},
-	COMMAND(RESOURCE_CREATE_BLOB) = {"RESOURCE_CREATE_BLOB", F_BLOB,
-					 BODY(create_blob), NODATA,
-					 vgpu_gpu_resource_create_blob},
-	COMMAND(SET_SCANOUT_BLOB) = {"SET_SCANOUT_BLOB", F_BLOB,
-				     BODY(set_scanout_blob), NODATA,
-				     vgpu_gpu_set_scanout_blob},
+#define RULE(n, features, body, answer, fn, at, context)                       \
+	{#n, features, body, answer, fn, at, context}
+
+static const struct vgpu_gpu_rule control_rules[] = {
+#define COMMAND(n, ...)                                                        \
+	[VGPU_GPU_##n - VGPU_GPU_GET_DISPLAY_INFO] = RULE(n, __VA_ARGS__)
+	COMMAND(GET_DISPLAY_INFO, 0, 0, ANSWER(display_info),
+		vgpu_gpu_get_display_info, 0, false),
+	COMMAND(RESOURCE_CREATE_2D, 0, BODY(create_2d), NODATA,
+		vgpu_gpu_resource_create_2d, AT(create_2d), false),
+	COMMAND(RESOURCE_UNREF, 0, BODY(only), NODATA, vgpu_gpu_resource_unref,
+		AT(only), false),
+	COMMAND(SET_SCANOUT, 0, BODY(set_scanout), NODATA, vgpu_gpu_set_scanout,
+		AT(set_scanout), false),
+	COMMAND(RESOURCE_FLUSH, 0, BODY(flush), NODATA, vgpu_gpu_resource_flush,
+		AT(flush), false),
+	COMMAND(TRANSFER_TO_HOST_2D, 0, BODY(transfer), NODATA,
+		vgpu_gpu_transfer_to_host_2d, AT(transfer), false),
+	COMMAND(RESOURCE_ATTACH_BACKING, 0, BODY(attach), NODATA,
+		vgpu_gpu_attach_backing, AT(attach), false),
+	COMMAND(RESOURCE_DETACH_BACKING, 0, BODY(only), NODATA,
+		vgpu_gpu_detach_backing, AT(only), false),
+	COMMAND(GET_CAPSET_INFO, 0, BODY(get_capset_info), ANSWER(capset_info),
+		vgpu_gpu_get_capset_info, 0, false),
+	COMMAND(GET_CAPSET, 0, BODY(get_capset), ANSWER(capset),
+		vgpu_gpu_get_capset, 0, false),
+	COMMAND(GET_EDID, F_EDID, BODY(get_edid), ANSWER(edid),
+		vgpu_gpu_get_edid, 0, false),
+	COMMAND(RESOURCE_ASSIGN_UUID, F_UUID, BODY(only), ANSWER(uuid),
+		vgpu_gpu_resource_assign_uuid, AT(only), false),
+	COMMAND(RESOURCE_CREATE_BLOB, F_BLOB, BODY(create_blob), NODATA,
+		vgpu_gpu_resource_create_blob, AT(create_blob), true),
+	COMMAND(SET_SCANOUT_BLOB, F_BLOB, BODY(set_scanout_blob), NODATA,
+		vgpu_gpu_set_scanout_blob, AT(set_scanout_blob), false),
 #undef COMMAND
 };
 
-static const struct command cursor_commands[] = {
-	{"UPDATE_CURSOR", 0, BODY(cursor), NODATA, vgpu_gpu_update_cursor},
-	{"MOVE_CURSOR", 0, BODY(cursor), NODATA, vgpu_gpu_move_cursor},
+static const struct vgpu_gpu_rule context_rules[] = {
+#define COMMAND(n, ...)                                                        \
+	[VGPU_GPU_##n - VGPU_GPU_CTX_CREATE] = RULE(n, F_3D, __VA_ARGS__)
+	COMMAND(CTX_CREATE, BODY(ctx_create), NODATA, vgpu_gpu_ctx_create, 0,
+		true),
+	COMMAND(CTX_DESTROY, 0, NODATA, vgpu_gpu_ctx_destroy, 0, true),
+	COMMAND(CTX_ATTACH_RESOURCE, BODY(only), NODATA,
+		vgpu_gpu_ctx_attach_resource, AT(only), true),
+	COMMAND(CTX_DETACH_RESOURCE, BODY(only), NODATA,
+		vgpu_gpu_ctx_detach_resource, AT(only), true),
+	COMMAND(SUBMIT_3D, BODY(submit), NODATA, vgpu_gpu_submit_3d, 0, true),
+	COMMAND(RESOURCE_MAP_BLOB, BODY(map_blob), ANSWER(map_info),
+		vgpu_gpu_resource_map_blob, AT(map_blob), false),
+	COMMAND(RESOURCE_UNMAP_BLOB, BODY(only), NODATA,
+		vgpu_gpu_resource_unmap_blob, AT(only), false),
+#undef COMMAND
+};
+
+static const struct vgpu_gpu_rule cursor_rules[] = {
+	RULE(UPDATE_CURSOR, 0, BODY(cursor), NODATA, vgpu_gpu_update_cursor, 0,
+	     false),
+	RULE(MOVE_CURSOR, 0, BODY(cursor), NODATA, vgpu_gpu_move_cursor, 0, false),
 };
 
 size_t vgpu_gpu_state_bytes(void)
@@ -88,24 +102,44 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 				    config->heads, config->max_width,
 				    config->max_height);
 	gpu = calloc(1, sizeof(*gpu));
-	if (!gpu ||
-	    vgpu_gpu_extents_init(&gpu->storage, framebuffer_bytes,
-				  VGPU_GPU_RESOURCES_MAX) < 0 ||
-	    vgpu_gpu_extents_init(&gpu->entries, VGPU_GPU_ENTRIES_MAX,
-				  VGPU_GPU_RESOURCES_MAX) < 0) {
-		vgpu_gpu_destroy(gpu);
+	if (!gpu)
 		return vgpu_err_set(err, -ENOMEM, "Internal",
 				    "no memory for a gpu");
-	}
 	gpu->config = *config;
 	gpu->ops = ops;
 	gpu->opaque = opaque;
 	gpu->state = state;
 	gpu->framebuffer = framebuffer;
 	gpu->n_scanouts = VGPU_MAX(config->heads, 1u);
+	TAILQ_INIT(&gpu->pendings);
+	if (config->render) {
+		gpu->render = *config->render;
+		gpu->render.memory = &vgpu_gpu_memory_ops;
+		gpu->render.memory_opaque = gpu;
+	}
+	if (vgpu_gpu_storage_init(gpu, framebuffer_bytes) < 0 ||
+	    vgpu_gpu_extents_init(&gpu->entries, VGPU_GPU_ENTRIES_MAX,
+				  VGPU_GPU_RESOURCES_MAX) < 0 ||
+	    vgpu_gpu_extents_init(&gpu->window, config->window_bytes,
+				  VGPU_GPU_RESOURCES_MAX) < 0) {
+		vgpu_gpu_destroy(gpu);
+		return vgpu_err_set(err, -ENOMEM, "Internal",
+				    "no memory for a gpu");
+	}
 	vgpu_gpu_resume(gpu);
 	*ret_gpu = gpu;
 	return 0;
+}
+
+/* What this process knows, and a successor will not. */
+static void forget_everything(struct vgpu_gpu *gpu)
+{
+	vgpu_gpu_forget(gpu, &gpu->pendings);
+	vgpu_gpu_contexts_clear(gpu);
+	vgpu_gpu_table_clear(gpu);
+	vgpu_gpu_storage_clear(gpu);
+	vgpu_gpu_extents_clear(&gpu->entries);
+	vgpu_gpu_extents_clear(&gpu->window);
 }
 
 void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
@@ -114,14 +148,18 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 		return;
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
 		vgpu_viewer_destroy(gpu->viewer[head]);
-	vgpu_gpu_extents_finish(&gpu->storage);
+	forget_everything(gpu);
+	vgpu_gpu_storage_finish(gpu);
 	vgpu_gpu_extents_finish(&gpu->entries);
+	vgpu_gpu_extents_finish(&gpu->window);
 	free(gpu);
 }
 
 uint64_t vgpu_gpu_features(const struct vgpu_gpu *gpu)
 {
-	return F_EDID | F_UUID | F_BLOB;
+	uint64_t features = F_EDID | F_UUID | F_BLOB;
+
+	return gpu->config.render ? features | F_3D : features;
 }
 
 void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features)
@@ -156,53 +194,24 @@ static void fault(struct vgpu_gpu *gpu, const char *name, uint32_t type,
 	gpu->ops->guest_fault(gpu->opaque, text);
 }
 
-/* Returns the answer; its text in *ret_why if the guest is to blame. */
-static uint32_t run(struct vgpu_gpu *gpu, const struct command *command,
-		    struct vgpu_gpu_request *request, struct vgpu_gpu_call *call,
-		    bool is_answered, const char **ret_why)
-{
-	uint32_t answer;
-
-	if (!command || command->feature & ~gpu->state->features) {
-		*ret_why = "not offered or not accepted";
-		return VGPU_GPU_ERR_UNSPEC;
-	}
-	if (is_answered && request->writable_bytes < command->answer_bytes) {
-		*ret_why = "no room for the answer";
-		return VGPU_GPU_ERR_UNSPEC;
-	}
-	if (!vgpu_gpu_read(&call->rest, call->body, command->body_bytes)) {
-		*ret_why = "request too short";
-		return VGPU_GPU_ERR_UNSPEC;
-	}
-	call->rest_bytes = request->readable_bytes - sizeof(call->header) -
-			   command->body_bytes;
-	call->is_retry = request->is_retry;
-	memset(&call->answer, 0, command->answer_bytes);
-	answer = command->handle(gpu, call);
-	/* To find memory used up is no offence. */
-	if (answer >= VGPU_GPU_ERR_UNSPEC && answer != VGPU_GPU_ERR_OUT_OF_MEMORY)
-		*ret_why = answer_name(answer);
-	return answer;
-}
-
-static const struct command *find(const struct command *commands, size_t n,
-				  uint32_t first, uint32_t type)
+static const struct vgpu_gpu_rule *find(const struct vgpu_gpu_rule *rules,
+					size_t n, uint32_t first, uint32_t type)
 {
 	if (type < first || type - first >= n)
 		return NULL;
-	return &commands[type - first];
+	return rules[type - first].handle ? &rules[type - first] : NULL;
 }
 
-static size_t answer_with(struct vgpu_gpu_request *request,
-			  const struct command *command,
-			  struct vgpu_gpu_call *call, uint32_t answer)
+static size_t write_answer(struct vgpu_gpu_call *call, uint32_t answer)
 {
 	struct vgpu_gpu_header *header = &call->answer.header;
 	size_t bytes = sizeof(*header);
 
+	/* Linux and Windows leave none on the cursor queue. */
+	if (call->request->writable_bytes < bytes)
+		return 0;
 	if (answer < VGPU_GPU_ERR_UNSPEC)
-		bytes = command->answer_bytes;
+		bytes = call->rule->answer_bytes;
 	*header = (struct vgpu_gpu_header){.type = answer};
 	/* Every command is done when it is answered: so is its fence. */
 	if (call->header.flags & VGPU_GPU_FLAG_FENCE) {
@@ -214,58 +223,120 @@ static size_t answer_with(struct vgpu_gpu_request *request,
 			header->ring_idx = call->header.ring_idx;
 		}
 	}
-	return vgpu_gpu_write(request->writable, request->n_writable,
-			      &call->answer, bytes);
+	return vgpu_gpu_write(call->request->writable,
+			      call->request->n_writable, &call->answer, bytes);
 }
 
-static void handle(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request,
-		   const struct command *commands, size_t n, uint32_t first,
-		   bool must_answer)
+/* @why: what the guest is to blame for, NULL for nothing. */
+static void end_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		     uint32_t answer, const char *why)
 {
-	const struct command *command = NULL;
-	bool is_answered = request->writable_bytes >= NODATA;
-	const char *why = NULL;
-	struct vgpu_gpu_call call;
-	uint32_t answer;
-	size_t written = 0;
+	size_t written = write_answer(call, answer);
 
-	gpu->state->commands++;
-	vgpu_gpu_reader_init(&call.rest, request->readable, request->n_readable);
-	if (!vgpu_gpu_read(&call.rest, &call.header, sizeof(call.header))) {
-		call.header = (struct vgpu_gpu_header){};
-		answer = VGPU_GPU_ERR_UNSPEC;
-		why = "request without a header";
-	} else if (must_answer && !is_answered) {
-		answer = VGPU_GPU_ERR_UNSPEC;
-		why = "no room for any answer";
-	} else {
-		command = find(commands, n, first, call.header.type);
-		answer = run(gpu, command, request, &call, is_answered, &why);
-	}
-
-	if (is_answered)
-		written = answer_with(request, command, &call, answer);
 	if (answer >= VGPU_GPU_ERR_UNSPEC)
 		gpu->state->errors++;
 	if (why)
-		fault(gpu, command ? command->name : "command",
-		      call.header.type, why);
+		fault(gpu, call->rule ? call->rule->name : "command",
+		      call->header.type, why);
 	gpu->ops->status_changed(gpu->opaque);
-	gpu->ops->complete(gpu->opaque, request, written);
+	gpu->ops->complete(gpu->opaque, call->request, written);
+}
+
+void vgpu_gpu_answer(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		     uint32_t answer)
+{
+	/* To find memory used up is no offence. */
+	bool is_offence = answer >= VGPU_GPU_ERR_UNSPEC &&
+			  answer != VGPU_GPU_ERR_OUT_OF_MEMORY &&
+			  !call->is_blameless;
+
+	end_call(gpu, call, answer, is_offence ? answer_name(answer) : NULL);
+}
+
+/* Returns what is wrong with a request, or NULL. */
+static const char *begin_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_rule *rule = call->rule;
+	const struct vgpu_gpu_request *request = call->request;
+
+	if (!rule || rule->feature & ~gpu->state->features)
+		return "not offered or not accepted";
+	if (request->writable_bytes >= NODATA &&
+	    request->writable_bytes < rule->answer_bytes)
+		return "no room for the answer";
+	if (!vgpu_gpu_read(&call->rest, call->body, rule->body_bytes))
+		return "request too short";
+	call->rest_bytes = request->readable_bytes - sizeof(call->header) -
+			   rule->body_bytes;
+	call->is_retry = request->is_retry;
+	call->is_blameless = false;
+	memset(&call->answer, 0, rule->answer_bytes);
+	return NULL;
+}
+
+static void run(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	uint32_t answer = VGPU_GPU_LATER;
+
+	if (!vgpu_gpu_must_wait(gpu, call))
+		answer = call->rule->handle(gpu, call);
+	else if (!vgpu_gpu_park(gpu, call))
+		answer = VGPU_GPU_ERR_OUT_OF_MEMORY;
+	if (answer != VGPU_GPU_LATER)
+		vgpu_gpu_answer(gpu, call, answer);
+}
+
+/* Read the header. Returns what is wrong with it, or NULL. */
+static const char *read_header(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+			       struct vgpu_gpu_request *request)
+{
+	call->request = request;
+	call->rule = NULL;
+	call->pending = NULL;
+	gpu->state->commands++;
+	vgpu_gpu_reader_init(&call->rest, request->readable, request->n_readable);
+	if (vgpu_gpu_read(&call->rest, &call->header, sizeof(call->header)))
+		return NULL;
+	call->header = (struct vgpu_gpu_header){};
+	return "request without a header";
 }
 
 void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 {
-	handle(gpu, request, control_commands,
-	       VGPU_ARRAY_SIZE(control_commands), VGPU_GPU_GET_DISPLAY_INFO,
-	       /* must_answer= */ true);
+	struct vgpu_gpu_call call;
+	const char *why = read_header(gpu, &call, request);
+
+	if (!why && request->writable_bytes < NODATA)
+		why = "no room for any answer";
+	if (!why) {
+		call.rule = find(control_rules, VGPU_ARRAY_SIZE(control_rules),
+				 VGPU_GPU_GET_DISPLAY_INFO, call.header.type);
+		if (!call.rule)
+			call.rule = find(context_rules,
+					 VGPU_ARRAY_SIZE(context_rules),
+					 VGPU_GPU_CTX_CREATE, call.header.type);
+		why = begin_call(gpu, &call);
+	}
+	if (why)
+		end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
+	else
+		run(gpu, &call);
 }
 
 void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 {
-	/* Linux and Windows leave no room for an answer on this queue. */
-	handle(gpu, request, cursor_commands, VGPU_ARRAY_SIZE(cursor_commands),
-	       VGPU_GPU_UPDATE_CURSOR, /* must_answer= */ false);
+	struct vgpu_gpu_call call;
+	const char *why = read_header(gpu, &call, request);
+
+	if (!why) {
+		call.rule = find(cursor_rules, VGPU_ARRAY_SIZE(cursor_rules),
+				 VGPU_GPU_UPDATE_CURSOR, call.header.type);
+		why = begin_call(gpu, &call);
+	}
+	if (why)
+		end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
+	else
+		vgpu_gpu_answer(gpu, &call, call.rule->handle(gpu, &call));
 }
 
 void vgpu_gpu_config_read(struct vgpu_gpu *gpu,
@@ -274,6 +345,7 @@ void vgpu_gpu_config_read(struct vgpu_gpu *gpu,
 	struct vgpu_gpu_config_space space = {
 		.events_read = gpu->state->events_read,
 		.n_scanouts = gpu->n_scanouts,
+		.n_capsets = gpu->config.render ? 1 : 0,
 	};
 
 	static_assert(sizeof(space) == VGPU_GPU_CONFIG_BYTES, "5.7.4");
@@ -309,9 +381,10 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 	for (uint32_t slot = 0; slot < state->slots_used; slot++)
 		vgpu_gpu_commit(&state->resource[slot].id, 0u);
 	vgpu_gpu_commit(&state->slots_used, 0u);
-	vgpu_gpu_table_clear(gpu);
-	vgpu_gpu_extents_clear(&gpu->storage);
-	vgpu_gpu_extents_clear(&gpu->entries);
+	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
+		vgpu_gpu_commit(&state->context[i], 0u);
+	forget_everything(gpu);
+	gpu->ops->window_forget(gpu->opaque);
 	state->features = 0;
 	state->events_read = 0;
 	state->commands = 0;
@@ -325,7 +398,7 @@ void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 	status->heads = gpu->config.heads;
 	status->commands = gpu->state->commands;
 	status->errors = gpu->state->errors;
-	status->framebuffer_used_bytes = gpu->storage.used;
+	status->framebuffer_used_bytes = vgpu_gpu_storage_used(gpu);
 	memset(status->head, 0, sizeof(status->head));
 	for (uint32_t i = 0; i < gpu->config.heads; i++) {
 		struct vgpu_control_head *head = &status->head[i];

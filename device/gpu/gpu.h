@@ -16,11 +16,32 @@
 
 struct vgpu_gpu;
 struct vgpu_gpu_state; /* device/gpu/state_abi.h: lives in the state block */
+struct vgpu_render_config; /* device/render/render.h */
 
 struct vgpu_gpu_config {
 	uint32_t heads; /* 0 to VGPU_HEADS_MAX; the guest is told at least 1 */
 	uint32_t max_width;
 	uint32_t max_height;
+	/*
+	 * NULL for a GPU that only displays. Else what its contexts' processes
+	 * are started with (all but the memory, which is the gpu's), what the
+	 * guest is told of them (VGPU_GPU_CAPSET_BYTES), and the size of the
+	 * window where it maps their memory. Both outlive the gpu.
+	 */
+	const struct vgpu_render_config *render;
+	const void *capset;
+	uint64_t window_bytes;
+	/* Nobody has written to the framebuffer yet: it is all zero. */
+	bool is_framebuffer_new;
+};
+
+/* A range of the host-visible window and what the guest finds there. */
+struct vgpu_gpu_mapping {
+	uint64_t window_offset;
+	uint64_t bytes;
+	bool is_framebuffer; /* else shared memory: */
+	int fd;		     /* to map it; an unmap may have none */
+	uint64_t offset;     /* in the framebuffer or the fd */
 };
 
 /*
@@ -61,6 +82,17 @@ struct vgpu_gpu_transport_ops {
 	void (*guest_fault)(void *opaque, const char *text);
 	/* A head or counter changed: the manager should hear (coalesced). */
 	void (*status_changed)(void *opaque);
+	/*
+	 * Change the host-visible window. 0: vgpu_gpu_window_done() follows
+	 * with @cookie, later; or -errno. An unmap is as the map was, and may
+	 * be of one that a dead process did not get done.
+	 */
+	int (*window_map)(void *opaque, uint64_t cookie,
+			  const struct vgpu_gpu_mapping *mapping);
+	int (*window_unmap)(void *opaque, uint64_t cookie,
+			    const struct vgpu_gpu_mapping *mapping);
+	/* A reset: the VMM has emptied the window, no cookie counts any more. */
+	void (*window_forget)(void *opaque);
 };
 
 /* Bytes to set aside for struct vgpu_gpu_state in the state block. */
@@ -88,6 +120,12 @@ void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features);
 /* Control and cursor queues. Each ends in one ops->complete(). */
 void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
 void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
+
+/* The answer to window_map or window_unmap: 0 or -errno. */
+void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status);
+
+/* Whether @inode is that of memory that a resource shares with the guest. */
+bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode);
 
 /* struct virtio_gpu_config (virtio 1.3, 5.7.4), little-endian, 16 bytes. */
 #define VGPU_GPU_CONFIG_BYTES 16

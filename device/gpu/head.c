@@ -103,17 +103,6 @@ uint32_t vgpu_gpu_get_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	return VGPU_GPU_OK_EDID;
 }
 
-/* There are no capability sets: every index and id is beyond their number. */
-uint32_t vgpu_gpu_get_capset_info(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
-{
-	return VGPU_GPU_ERR_INVALID_PARAMETER;
-}
-
-uint32_t vgpu_gpu_get_capset(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
-{
-	return VGPU_GPU_ERR_INVALID_PARAMETER;
-}
-
 int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 		      uint32_t height, struct vgpu_err *err)
 {

@@ -3,14 +3,18 @@
 #ifndef VGPU_DEVICE_GPU_INTERNAL_H
 #define VGPU_DEVICE_GPU_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "device/display/pixels.h"
 #include "device/display/viewer.h"
 #include "device/gpu/abi.h"
 #include "device/gpu/extents.h"
 #include "device/gpu/gpu.h"
 #include "device/gpu/state_abi.h"
+#include "device/render/render.h"
 #include "lib/type.h"
 #include "lib/util.h"
+#include "render/abi.h"
 
 static_assert(VGPU_HEADS_MAX == VGPU_GPU_SCANOUTS_MAX, "a head is a scanout");
 
@@ -18,12 +22,22 @@ static_assert(VGPU_HEADS_MAX == VGPU_GPU_SCANOUTS_MAX, "a head is a scanout");
 #define VGPU_GPU_SIDE_MAX 16384u
 /* The framebuffer is given out in pages. */
 #define VGPU_GPU_STORAGE_ALIGN 4096u
+/* Allocations of device memory: a Vulkan application makes up to 4096. */
+#define VGPU_GPU_ALLOCATIONS_MAX (1u << 16)
+/* Commands of one SUBMIT_3D: what a chain of pages can carry. */
+#define VGPU_GPU_SUBMIT_MAX (4u << 20)
 
 /* What a slot of the resource table has besides its state: recomputed. */
 struct vgpu_gpu_slot {
 	uint64_t backing_bytes; /* sum of its entries */
-	uint32_t next; /* slot + 1 in its hash chain or the free list */
+	uint32_t next;	   /* slot + 1 in its hash chain or the free list */
+	int shared_plus_1; /* fd of shared memory; 0: it was lost */
 };
+
+/* A request that is answered later. */
+struct vgpu_gpu_pending;
+TAILQ_HEAD(vgpu_gpu_pendings, vgpu_gpu_pending);
+struct vgpu_gpu_context;
 
 struct vgpu_gpu {
 	struct vgpu_gpu_config config;
@@ -31,10 +45,18 @@ struct vgpu_gpu {
 	void *opaque;
 	struct vgpu_gpu_state *state;
 	uint8_t *framebuffer;
+	struct vgpu_render_config render;
 
 	uint32_t n_scanouts;		 /* at least 1, even with no heads */
 	struct vgpu_gpu_extents storage; /* of the framebuffer, in bytes */
+	struct vgpu_gpu_extents charges; /* to it, for memory elsewhere */
 	struct vgpu_gpu_extents entries; /* of state->entry */
+	struct vgpu_gpu_extents window;	 /* what is mapped in it */
+	uint64_t shared_bytes;		 /* of all shared memory */
+	struct vgpu_gpu_context *context[VGPU_GPU_CONTEXTS_MAX];
+	/* In the order of their coming: those that wait, or hold others up. */
+	struct vgpu_gpu_pendings pendings;
+	uint64_t last_cookie;
 	struct vgpu_gpu_slot slot[VGPU_GPU_RESOURCES_MAX];
 	uint32_t chain[VGPU_GPU_RESOURCES_MAX]; /* slot + 1, by hash of the id */
 	uint32_t free_slot;			/* slot + 1 */
@@ -48,12 +70,18 @@ struct vgpu_gpu_reader {
 	size_t offset; /* in iov[0] */
 };
 
+struct vgpu_gpu_rule;
+
 /* One command while it is handled. */
 struct vgpu_gpu_call {
+	const struct vgpu_gpu_rule *rule;
+	struct vgpu_gpu_request *request;
+	struct vgpu_gpu_pending *pending; /* that it is part of, or NULL */
 	struct vgpu_gpu_header header;
 	struct vgpu_gpu_reader rest; /* what follows the fixed part */
 	uint64_t rest_bytes;
 	bool is_retry;
+	bool is_blameless; /* the guest could not know that it would fail */
 	union {
 		struct vgpu_gpu_resource_create_2d create_2d;
 		struct vgpu_gpu_resource_only only;
@@ -65,6 +93,9 @@ struct vgpu_gpu_call {
 		struct vgpu_gpu_get_capset get_capset;
 		struct vgpu_gpu_get_edid get_edid;
 		struct vgpu_gpu_create_blob create_blob;
+		struct vgpu_gpu_ctx_create ctx_create;
+		struct vgpu_gpu_submit_3d submit;
+		struct vgpu_gpu_map_blob map_blob;
 		struct vgpu_gpu_set_scanout_blob set_scanout_blob;
 		struct vgpu_gpu_cursor_request cursor;
 		uint8_t body[72]; /* room for any of them */
@@ -74,12 +105,100 @@ struct vgpu_gpu_call {
 		struct vgpu_gpu_answer_display_info display_info;
 		struct vgpu_gpu_answer_edid edid;
 		struct vgpu_gpu_answer_uuid uuid;
+		struct vgpu_gpu_answer_capset_info capset_info;
+		struct vgpu_gpu_answer_capset capset;
+		struct vgpu_gpu_answer_map_info map_info;
 	} answer;
 };
 
-/* Handlers return an enum vgpu_gpu_answer. */
+/*
+ * Handlers return an enum vgpu_gpu_answer, or this: the call is pending, and
+ * will be answered by vgpu_gpu_finish().
+ */
+#define VGPU_GPU_LATER 0u
 typedef uint32_t vgpu_gpu_handler(struct vgpu_gpu *gpu,
 				  struct vgpu_gpu_call *call);
+
+/* gpu.c */
+struct vgpu_gpu_rule {
+	const char *name;
+	uint64_t feature;      /* bits that the guest must have accepted */
+	uint32_t body_bytes;   /* of the request, without the header */
+	uint32_t answer_bytes; /* with the header, when all is well */
+	vgpu_gpu_handler *handle;
+	/* What it needs in order: see lane.c. */
+	uint8_t resource_at; /* offset of the id in the body, +1; 0 for none */
+	bool is_context;     /* it is of the context in its header */
+};
+void vgpu_gpu_answer(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		     uint32_t answer);
+
+/* lane.c: requests that wait for others, or for someone else */
+struct vgpu_gpu_pending {
+	TAILQ_ENTRY(vgpu_gpu_pending) entry;
+	struct vgpu_gpu_call call;
+	/* Running: somebody works on it. Else it waits for its turn. */
+	bool is_running;
+	uint32_t context;  /* it keeps others of this id waiting; 0 for none */
+	uint32_t resource; /* the same */
+	uint64_t cookie;   /* of a window operation that runs */
+	uint64_t fence;	   /* of a context's fences */
+};
+/* True if @call has to wait for an earlier one, or for its context. */
+bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call);
+/* Let @call wait. NULL if there is no memory for that. */
+struct vgpu_gpu_pending *vgpu_gpu_park(struct vgpu_gpu *gpu,
+				       struct vgpu_gpu_call *call);
+/* @call runs from now on, and keeps others from its resource. The same. */
+struct vgpu_gpu_pending *vgpu_gpu_park_running(struct vgpu_gpu *gpu,
+					       struct vgpu_gpu_call *call);
+/* A copy of @call, which is not pending, in no list. NULL the same. */
+struct vgpu_gpu_pending *vgpu_gpu_pending_new(const struct vgpu_gpu_call *call);
+/* Answer it, out of the list it was in. */
+void vgpu_gpu_finish(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list,
+		     struct vgpu_gpu_pending *pending, uint32_t answer);
+/* Something that was waited for has happened. */
+void vgpu_gpu_wake(struct vgpu_gpu *gpu);
+/* Let go of all in @list; nobody waits for the answers. */
+void vgpu_gpu_forget(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list);
+
+/* context.c */
+vgpu_gpu_handler vgpu_gpu_ctx_create, vgpu_gpu_ctx_destroy,
+	vgpu_gpu_ctx_attach_resource, vgpu_gpu_ctx_detach_resource,
+	vgpu_gpu_submit_3d;
+/* Its process, or NULL with *ret_answer: there is none of that id, or none
+ * any more, for which @call is not to blame. */
+struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
+					    struct vgpu_gpu_call *call,
+					    uint32_t *ret_answer);
+/* True if it has much to do already: nothing more may be given to it. */
+bool vgpu_gpu_context_is_full(struct vgpu_gpu *gpu, uint32_t id);
+/* No context knows the resource in @slot any more. */
+void vgpu_gpu_contexts_forget(struct vgpu_gpu *gpu, uint32_t slot);
+void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu);
+/* The contexts of a predecessor, all of them lost. */
+void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu);
+
+/* storage.c: the framebuffer, and who has what of it */
+extern const struct vgpu_render_memory_ops vgpu_gpu_memory_ops;
+int vgpu_gpu_storage_init(struct vgpu_gpu *gpu, uint64_t framebuffer_bytes);
+void vgpu_gpu_storage_finish(struct vgpu_gpu *gpu);
+void vgpu_gpu_storage_clear(struct vgpu_gpu *gpu);
+uint64_t vgpu_gpu_storage_used(const struct vgpu_gpu *gpu);
+/* A range for a resource alone. Returns 0 or -ENOMEM. */
+int vgpu_gpu_storage_take(struct vgpu_gpu *gpu, uint64_t bytes,
+			  uint64_t *ret_offset);
+/*
+ * A resource names the range at @offset, too, which @owner was given. Returns
+ * how large it is, 0 if there is no such range.
+ */
+uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
+				const struct vgpu_render *owner, uint64_t offset);
+/* A resource of a predecessor has it. @is_shared: others may, too. */
+bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t offset,
+			    uint64_t bytes, bool is_shared);
+/* A resource names it no more. */
+void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t offset);
 
 /* iov.c */
 void vgpu_gpu_reader_init(struct vgpu_gpu_reader *reader,
@@ -112,7 +231,7 @@ const struct vgpu_pixel_order *vgpu_gpu_format_order(uint32_t format);
 
 /* resource.c */
 vgpu_gpu_handler vgpu_gpu_resource_create_2d, vgpu_gpu_resource_unref,
-	vgpu_gpu_resource_assign_uuid, vgpu_gpu_resource_create_blob;
+	vgpu_gpu_resource_assign_uuid;
 /* Bytes of a 2D resource's pixels; false if there can be no such. */
 bool vgpu_gpu_2d_bytes(uint32_t format, uint32_t width, uint32_t height,
 		       uint64_t *ret_bytes);
@@ -120,6 +239,23 @@ static inline uint64_t vgpu_gpu_storage_bytes(uint64_t bytes)
 {
 	return vgpu_align_up(bytes, VGPU_GPU_STORAGE_ALIGN);
 }
+
+/* blob.c */
+vgpu_gpu_handler vgpu_gpu_resource_create_blob;
+void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
+		       const struct vgpu_render *render, uint32_t resource_id,
+		       int status, uint64_t offset, uint64_t bytes);
+
+/* window.c: blobs in the host-visible window */
+vgpu_gpu_handler vgpu_gpu_resource_map_blob, vgpu_gpu_resource_unmap_blob;
+/* Unmap the resource in @slot for @call: LATER, or an error. */
+uint32_t vgpu_gpu_window_leave(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+			       uint32_t slot);
+/* False if what the state says of the mapping cannot be. */
+bool vgpu_gpu_window_resume(struct vgpu_gpu *gpu, uint32_t slot);
+
+/* capset.c */
+vgpu_gpu_handler vgpu_gpu_get_capset_info, vgpu_gpu_get_capset;
 
 /* backing.c: the guest memory behind a resource */
 vgpu_gpu_handler vgpu_gpu_attach_backing, vgpu_gpu_detach_backing;
@@ -163,7 +299,7 @@ vgpu_gpu_handler vgpu_gpu_set_scanout, vgpu_gpu_set_scanout_blob,
 /* OK_NODATA if @view can be shown, or what is wrong with it. */
 uint32_t vgpu_gpu_view_check(struct vgpu_gpu *gpu,
 			     const struct vgpu_gpu_state_view *view,
-			     uint32_t kind);
+			     bool is_blob);
 /* What the head shows, or NULL. */
 const struct vgpu_gpu_state_view *vgpu_gpu_view_of(const struct vgpu_gpu *gpu,
 						   uint32_t head);
@@ -178,8 +314,7 @@ const uint32_t *vgpu_gpu_cursor_of(const struct vgpu_gpu *gpu, uint32_t head,
 				   struct vgpu_viewer_cursor *ret_cursor);
 
 /* head.c: what the guest and the manager are told of the heads */
-vgpu_gpu_handler vgpu_gpu_get_display_info, vgpu_gpu_get_edid,
-	vgpu_gpu_get_capset_info, vgpu_gpu_get_capset;
+vgpu_gpu_handler vgpu_gpu_get_display_info, vgpu_gpu_get_edid;
 /* A head's mode; 0 x 0 if it is unplugged. */
 void vgpu_gpu_head_mode(const struct vgpu_gpu *gpu, uint32_t head,
 			uint32_t *ret_width, uint32_t *ret_height);

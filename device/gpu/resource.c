@@ -43,14 +43,10 @@ uint32_t vgpu_gpu_resource_create_2d(struct vgpu_gpu *gpu,
 	slot = vgpu_gpu_slot_get(gpu);
 	if (slot == VGPU_GPU_NO_SLOT)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	if (vgpu_gpu_extents_alloc(&gpu->storage, vgpu_gpu_storage_bytes(bytes),
-				   &offset) < 0) {
+	if (vgpu_gpu_storage_take(gpu, bytes, &offset) < 0) {
 		vgpu_gpu_slot_abandon(gpu, slot);
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	}
-	/* The picture of a resource before it must not show. */
-	memset(gpu->framebuffer + offset, 0, bytes);
-
 	resource = &gpu->state->resource[slot];
 	resource->kind = VGPU_GPU_KIND_2D;
 	resource->format = create->format;
@@ -58,42 +54,6 @@ uint32_t vgpu_gpu_resource_create_2d(struct vgpu_gpu *gpu,
 	resource->height = create->height;
 	resource->bytes = bytes;
 	resource->offset = offset;
-	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
-	return VGPU_GPU_OK_NODATA;
-}
-
-uint32_t vgpu_gpu_resource_create_blob(struct vgpu_gpu *gpu,
-				       struct vgpu_gpu_call *call)
-{
-	const struct vgpu_gpu_create_blob *create = &call->create_blob;
-	struct vgpu_gpu_state_resource *resource;
-	uint32_t slot, answer;
-
-	if (create->resource_id == 0)
-		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
-	resource = vgpu_gpu_resource_find(gpu, create->resource_id);
-	if (resource) {
-		if (call->is_retry && resource->kind == VGPU_GPU_KIND_BLOB &&
-		    resource->bytes == create->bytes)
-			return VGPU_GPU_OK_NODATA;
-		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
-	}
-	if (create->blob_mem != VGPU_GPU_BLOB_MEM_GUEST ||
-	    (create->blob_flags & ~VGPU_GPU_BLOB_FLAGS) || create->bytes == 0)
-		return VGPU_GPU_ERR_INVALID_PARAMETER;
-
-	slot = vgpu_gpu_slot_get(gpu);
-	if (slot == VGPU_GPU_NO_SLOT)
-		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	answer = vgpu_gpu_backing_take(gpu, call, slot, create->n_entries,
-				       create->bytes);
-	if (answer != VGPU_GPU_OK_NODATA) {
-		vgpu_gpu_slot_abandon(gpu, slot);
-		return answer;
-	}
-	resource = &gpu->state->resource[slot];
-	resource->kind = VGPU_GPU_KIND_BLOB;
-	resource->bytes = create->bytes;
 	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -107,6 +67,9 @@ uint32_t vgpu_gpu_resource_unref(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 			       ? VGPU_GPU_OK_NODATA
 			       : VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	vgpu_gpu_scanouts_forget(gpu, call->only.resource_id);
+	/* No one else's memory may ever show where the guest mapped this. */
+	if (gpu->state->resource[slot].window)
+		return vgpu_gpu_window_leave(gpu, call, slot);
 	vgpu_gpu_slot_drop(gpu, slot);
 	return VGPU_GPU_OK_NODATA;
 }

@@ -12,6 +12,10 @@ static void begin(struct vgpu_gpu *gpu)
 	state->commands = 0;
 	state->errors = 0;
 	state->slots_used = 0;
+	state->storage_mark =
+		gpu->config.is_framebuffer_new ? 0 : gpu->storage.total;
+	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
+		state->context[i] = 0;
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++) {
 		struct vgpu_gpu_state_head *at = &state->head[head];
 
@@ -53,6 +57,13 @@ static void resume_backing(struct vgpu_gpu *gpu, uint32_t slot)
 	gpu->slot[slot].backing_bytes = bytes;
 }
 
+static bool is_host3d(const struct vgpu_gpu *gpu,
+		      const struct vgpu_gpu_state_resource *resource)
+{
+	return gpu->config.render && resource->bytes > 0 &&
+	       resource->bytes % VGPU_GPU_STORAGE_ALIGN == 0;
+}
+
 /* False if the slot holds no resource, or one that could not have been made. */
 static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
 {
@@ -68,17 +79,34 @@ static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
 				       resource->height, &bytes) ||
 		    bytes != resource->bytes ||
 		    resource->offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
-		    vgpu_gpu_extents_claim(&gpu->storage, resource->offset,
-					   vgpu_gpu_storage_bytes(bytes)) < 0)
+		    !vgpu_gpu_storage_claim(gpu, resource->offset,
+					    vgpu_gpu_storage_bytes(bytes),
+					    /* is_shared= */ false))
 			return false;
 		break;
 	case VGPU_GPU_KIND_BLOB:
 		if (resource->bytes == 0)
 			return false;
 		break;
+	case VGPU_GPU_KIND_SHARED:
+		if (!is_host3d(gpu, resource))
+			return false;
+		break;
+	case VGPU_GPU_KIND_MEMORY:
+		if (!is_host3d(gpu, resource) ||
+		    resource->bytes > resource->storage_bytes ||
+		    resource->offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
+		    resource->storage_bytes % VGPU_GPU_STORAGE_ALIGN != 0 ||
+		    !vgpu_gpu_storage_claim(gpu, resource->offset,
+					    resource->storage_bytes,
+					    /* is_shared= */ true))
+			return false;
+		break;
 	default:
 		return false;
 	}
+	if (resource->window && !vgpu_gpu_window_resume(gpu, slot))
+		resource->window = 0;
 	resume_backing(gpu, slot);
 	vgpu_gpu_slot_put(gpu, slot, resource->id);
 	return true;
@@ -107,8 +135,10 @@ static void resume_head(struct vgpu_gpu *gpu, uint32_t head)
 
 		view = &at->view[at->view_in_use - 1];
 		resource = vgpu_gpu_resource_find(gpu, view->resource_id);
-		if (!resource || vgpu_gpu_view_check(gpu, view, resource->kind) !=
-					 VGPU_GPU_OK_NODATA)
+		if (!resource ||
+		    vgpu_gpu_view_check(gpu, view,
+					resource->kind != VGPU_GPU_KIND_2D) !=
+			    VGPU_GPU_OK_NODATA)
 			at->view_in_use = 0;
 	}
 
@@ -131,6 +161,7 @@ void vgpu_gpu_resume(struct vgpu_gpu *gpu)
 	state->features &= vgpu_gpu_features(gpu);
 	state->events_read &= VGPU_GPU_EVENT_DISPLAY;
 	state->slots_used = VGPU_MIN(state->slots_used, VGPU_GPU_RESOURCES_MAX);
+	vgpu_gpu_contexts_resume(gpu);
 	/* From the end, so that the lowest free slot is taken first. */
 	for (uint32_t slot = state->slots_used; slot-- > 0;) {
 		if (resume_resource(gpu, slot))

@@ -19,22 +19,27 @@ static bool is_inside(const struct vgpu_gpu_rect *rect, uint32_t width,
 	       rect->y <= height - rect->height;
 }
 
+static bool is_visible_blob(uint32_t kind)
+{
+	return kind == VGPU_GPU_KIND_BLOB || kind == VGPU_GPU_KIND_MEMORY;
+}
+
 uint32_t vgpu_gpu_view_check(struct vgpu_gpu *gpu,
-			     const struct vgpu_gpu_state_view *view,
-			     uint32_t kind)
+			     const struct vgpu_gpu_state_view *view, bool is_blob)
 {
 	const struct vgpu_gpu_state_resource *resource;
 	uint64_t end;
 
 	resource = vgpu_gpu_resource_find(gpu, view->resource_id);
-	if (!resource || resource->kind != kind)
+	if (!resource || (is_blob ? !is_visible_blob(resource->kind)
+				  : resource->kind != VGPU_GPU_KIND_2D))
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	/* The type says how large a head can be. */
 	if (view->rect.width > gpu->config.max_width ||
 	    view->rect.height > gpu->config.max_height)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 
-	if (kind == VGPU_GPU_KIND_2D)
+	if (!is_blob)
 		return is_inside(&view->rect, resource->width, resource->height)
 			       ? VGPU_GPU_OK_NODATA
 			       : VGPU_GPU_ERR_INVALID_PARAMETER;
@@ -75,7 +80,7 @@ void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id)
 	}
 }
 
-static uint32_t show(struct vgpu_gpu *gpu, uint32_t head, uint32_t kind,
+static uint32_t show(struct vgpu_gpu *gpu, uint32_t head, bool is_blob,
 		     const struct vgpu_gpu_state_view *view)
 {
 	struct vgpu_gpu_state_head *at;
@@ -91,7 +96,7 @@ static uint32_t show(struct vgpu_gpu *gpu, uint32_t head, uint32_t kind,
 	/* The scanout of a vGPU without heads can only be off. */
 	if (head >= gpu->config.heads)
 		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
-	answer = vgpu_gpu_view_check(gpu, view, kind);
+	answer = vgpu_gpu_view_check(gpu, view, is_blob);
 	if (answer != VGPU_GPU_OK_NODATA)
 		return answer;
 
@@ -114,7 +119,7 @@ uint32_t vgpu_gpu_set_scanout(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	const struct vgpu_gpu_set_scanout *set = &call->set_scanout;
 
-	return show(gpu, set->scanout_id, VGPU_GPU_KIND_2D,
+	return show(gpu, set->scanout_id, /* is_blob= */ false,
 		    &(struct vgpu_gpu_state_view){
 			    .resource_id = set->resource_id,
 			    .rect = set->rect,
@@ -127,7 +132,7 @@ uint32_t vgpu_gpu_set_scanout_blob(struct vgpu_gpu *gpu,
 	const struct vgpu_gpu_set_scanout_blob *set = &call->set_scanout_blob;
 
 	/* All formats have one plane. */
-	return show(gpu, set->scanout_id, VGPU_GPU_KIND_BLOB,
+	return show(gpu, set->scanout_id, /* is_blob= */ true,
 		    &(struct vgpu_gpu_state_view){
 			    .resource_id = set->resource_id,
 			    .rect = set->rect,

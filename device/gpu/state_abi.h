@@ -19,15 +19,21 @@
  *     lookup of ids, the extents in use).
  *   - No pointers: indices and offsets, all checked when a process begins.
  */
-#define VGPU_GPU_STATE_MAGIC   0x31555047u /* "GPU1" */
+#define VGPU_GPU_STATE_MAGIC   0x32555047u /* "GPU2" */
 #define VGPU_GPU_RESOURCES_MAX 4096u
 #define VGPU_GPU_ENTRIES_MAX   (1u << 20) /* 4 GiB in scattered pages */
+#define VGPU_GPU_CONTEXTS_MAX  64u	  /* each is a process of the host */
 #define VGPU_GPU_CURSOR_PIXELS (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
 
 enum vgpu_gpu_kind {
 	VGPU_GPU_KIND_2D = 1,	/* pixels in the framebuffer */
 	VGPU_GPU_KIND_BLOB = 2, /* pixels in guest memory */
+	/* Shared by a context's process and the guest; lost with this process */
+	VGPU_GPU_KIND_SHARED = 3,
+	VGPU_GPU_KIND_MEMORY = 4, /* a context's device memory */
 };
+
+#define VGPU_GPU_WINDOW_MAPPED (1ULL << 0)
 
 struct vgpu_gpu_state_resource {
 	uint32_t id; /* commit; 0 for a free slot */
@@ -37,9 +43,12 @@ struct vgpu_gpu_state_resource {
 	uint32_t height;   /* 2D */
 	uint32_t has_uuid; /* commit of uuid */
 	uint64_t bytes;	   /* of a blob; of a 2D resource's pixels */
-	uint64_t offset;   /* 2D: in the framebuffer */
+	uint64_t offset;   /* 2D, memory: in the framebuffer; shared: inode */
 	uint64_t backing;  /* commit; first entry << 32 | entries; 0 for none */
 	uint8_t uuid[16];
+	uint64_t storage_bytes; /* memory: of the range that it is part of */
+	/* commit; offset in the window | MAPPED: mapped, or under way; else 0 */
+	uint64_t window;
 };
 
 /* What a scanout shows. The last six only for a blob. */
@@ -73,8 +82,12 @@ struct vgpu_gpu_state {
 	uint64_t commands;
 	uint64_t errors;
 	uint32_t slots_used; /* resource slots beyond were never used */
-	uint32_t pad[7];
+	uint32_t pad;
+	/* commit; what is beyond in the framebuffer was never handed out */
+	uint64_t storage_mark;
+	uint64_t pad2[2];
 	struct vgpu_gpu_state_head head[VGPU_GPU_SCANOUTS_MAX];
+	uint32_t context[VGPU_GPU_CONTEXTS_MAX]; /* commit; ids, 0 for none */
 	/* Sparse from here on: what is not used takes no memory. */
 	struct vgpu_gpu_state_resource resource[VGPU_GPU_RESOURCES_MAX]
 		__attribute__((aligned(4096)));
@@ -84,15 +97,15 @@ struct vgpu_gpu_state {
 	struct vgpu_gpu_entry entry[VGPU_GPU_ENTRIES_MAX];
 };
 
-static_assert(sizeof(struct vgpu_gpu_state_resource) == 64, "resource size");
+static_assert(sizeof(struct vgpu_gpu_state_resource) == 80, "resource size");
 static_assert(sizeof(struct vgpu_gpu_state_view) == 40, "view size");
 static_assert(sizeof(struct vgpu_gpu_state_head) == 120, "head size");
 static_assert(offsetof(struct vgpu_gpu_state, head) == 64, "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, resource) == 4096, "state layout");
-static_assert(offsetof(struct vgpu_gpu_state, cursor) == 4096 + 4096 * 64,
+static_assert(offsetof(struct vgpu_gpu_state, cursor) == 4096 + 4096 * 80,
 	      "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, entry) ==
-		      4096 + 4096 * 64 + 16 * 2 * 16384,
+		      4096 + 4096 * 80 + 16 * 2 * 16384,
 	      "state layout");
 
 /* Make @word true: what was written before is there before it is. */

@@ -70,14 +70,23 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	struct vgpu_gpu_state_resource *resource = &gpu->state->resource[slot];
 	uint32_t *link = &gpu->chain[hash(resource->id)];
+	int fd = gpu->slot[slot].shared_plus_1 - 1;
+
+	vgpu_gpu_contexts_forget(gpu, slot);
 
 	while (*link != slot + 1)
 		link = &gpu->slot[*link - 1].next;
 	*link = gpu->slot[slot].next;
 	/* This ends storage and backing too: they are the resource's. */
 	vgpu_gpu_commit(&resource->id, 0u);
-	if (resource->kind == VGPU_GPU_KIND_2D)
-		vgpu_gpu_extents_free(&gpu->storage, resource->offset);
+	if (resource->kind == VGPU_GPU_KIND_2D ||
+	    resource->kind == VGPU_GPU_KIND_MEMORY)
+		vgpu_gpu_storage_put(gpu, resource->offset);
+	if (fd >= 0) {
+		gpu->shared_bytes -= resource->bytes;
+		vgpu_close(fd);
+		gpu->slot[slot].shared_plus_1 = 0;
+	}
 	if (resource->backing)
 		vgpu_gpu_extents_free(&gpu->entries, resource->backing >> 32);
 	vgpu_gpu_slot_abandon(gpu, slot);
@@ -85,6 +94,12 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 
 void vgpu_gpu_table_clear(struct vgpu_gpu *gpu)
 {
+	/* Those of slots that were dropped are closed and zero. */
+	for (uint32_t slot = 0; slot < VGPU_GPU_RESOURCES_MAX; slot++) {
+		vgpu_close(gpu->slot[slot].shared_plus_1 - 1);
+		gpu->slot[slot].shared_plus_1 = 0;
+	}
+	gpu->shared_bytes = 0;
 	memset(gpu->chain, 0, sizeof(gpu->chain));
 	gpu->free_slot = 0;
 }

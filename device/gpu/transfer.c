@@ -18,7 +18,7 @@ uint32_t vgpu_gpu_transfer_to_host_2d(struct vgpu_gpu *gpu,
 	resource = &gpu->state->resource[slot];
 	/* A blob's pixels are the guest's own; Linux transfers them all the
 	 * same when they are behind a dumb buffer. */
-	if (resource->kind == VGPU_GPU_KIND_BLOB)
+	if (resource->kind != VGPU_GPU_KIND_2D)
 		return VGPU_GPU_OK_NODATA;
 
 	if (rect->width > resource->width || rect->height > resource->height ||

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Blobs: in the guest's memory, shared with a context, or a context's own. */
+#include "device/gpu/internal.h"
+
+#include <sys/stat.h>
+
+#include "device/render/own_memory.h"
+
+/* The slot of a new blob, which is not put yet; else *ret_answer. */
+static uint32_t begin(struct vgpu_gpu *gpu, uint32_t kind, uint64_t bytes,
+		      uint32_t *ret_answer)
+{
+	uint32_t slot = vgpu_gpu_slot_get(gpu);
+	struct vgpu_gpu_state_resource *resource;
+
+	if (slot == VGPU_GPU_NO_SLOT) {
+		*ret_answer = VGPU_GPU_ERR_OUT_OF_MEMORY;
+		return slot;
+	}
+	resource = &gpu->state->resource[slot];
+	resource->kind = kind;
+	resource->bytes = bytes;
+	return slot;
+}
+
+static uint32_t create_guest(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_create_blob *create = &call->create_blob;
+	uint32_t answer;
+	uint32_t slot = begin(gpu, VGPU_GPU_KIND_BLOB, create->bytes, &answer);
+
+	if (slot == VGPU_GPU_NO_SLOT)
+		return answer;
+	answer = vgpu_gpu_backing_take(gpu, call, slot, create->n_entries,
+				       create->bytes);
+	if (answer != VGPU_GPU_OK_NODATA) {
+		vgpu_gpu_slot_abandon(gpu, slot);
+		return answer;
+	}
+	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
+	return VGPU_GPU_OK_NODATA;
+}
+
+/* For rings, streams and replies: of the host's memory, on the vGPU's cap. */
+static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_create_blob *create = &call->create_blob;
+	uint32_t slot, answer;
+	struct stat st;
+	int fd;
+
+	if (create->blob_flags != VGPU_GPU_BLOB_MAPPABLE)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (create->bytes > VGPU_SHARED_MEMORY_MAX - gpu->shared_bytes)
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	fd = vgpu_sealed_memfd("vgpu-shared", create->bytes,
+			       /* is_reserved= */ false);
+	if (fd < 0)
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	slot = begin(gpu, VGPU_GPU_KIND_SHARED, create->bytes, &answer);
+	if (slot == VGPU_GPU_NO_SLOT) {
+		vgpu_close(fd);
+		return answer;
+	}
+	gpu->slot[slot].shared_plus_1 = fd + 1;
+	gpu->shared_bytes += create->bytes;
+	if (fstat(fd, &st) == 0)
+		gpu->state->resource[slot].offset = st.st_ino;
+	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
+	return VGPU_GPU_OK_NODATA;
+}
+
+static uint32_t create_host3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_create_blob *create = &call->create_blob;
+	struct vgpu_render *render;
+	uint32_t answer;
+
+	render = vgpu_gpu_context_render(gpu, call, &answer);
+	if (!render)
+		return answer;
+	if (create->n_entries || create->bytes % VGPU_GPU_STORAGE_ALIGN != 0)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (create->blob_id == 0)
+		return create_shared(gpu, call);
+	if (create->bytes > gpu->storage.total)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (vgpu_render_export(render, create->blob_id, create->resource_id,
+			       create->bytes) < 0) {
+		call->is_blameless = true;
+		return VGPU_GPU_ERR_UNSPEC;
+	}
+	/* The answer to it will find nobody, then. */
+	if (!vgpu_gpu_park_running(gpu, call))
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	return VGPU_GPU_LATER;
+}
+
+static uint32_t take_export(struct vgpu_gpu *gpu,
+			    const struct vgpu_gpu_create_blob *create,
+			    const struct vgpu_render *render, int status,
+			    uint64_t offset, uint64_t bytes)
+{
+	struct vgpu_gpu_state_resource *resource;
+	uint64_t storage_bytes;
+	uint32_t slot, answer;
+
+	if (status < 0)
+		return status == -ENOMEM ? VGPU_GPU_ERR_OUT_OF_MEMORY
+					 : VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (create->bytes > bytes)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	slot = begin(gpu, VGPU_GPU_KIND_MEMORY, create->bytes, &answer);
+	if (slot == VGPU_GPU_NO_SLOT)
+		return answer;
+	storage_bytes = vgpu_gpu_storage_share(gpu, render, offset);
+	if (storage_bytes < create->bytes) {
+		if (storage_bytes)
+			vgpu_gpu_storage_put(gpu, offset);
+		vgpu_gpu_slot_abandon(gpu, slot);
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	}
+	resource = &gpu->state->resource[slot];
+	resource->offset = offset;
+	resource->storage_bytes = storage_bytes;
+	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
+	return VGPU_GPU_OK_NODATA;
+}
+
+void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
+		       const struct vgpu_render *render, uint32_t resource_id,
+		       int status, uint64_t offset, uint64_t bytes)
+{
+	struct vgpu_gpu_pending *pending;
+
+	TAILQ_FOREACH(pending, &gpu->pendings, entry)
+	if (pending->is_running && pending->resource == resource_id &&
+	    pending->call.header.type == VGPU_GPU_RESOURCE_CREATE_BLOB &&
+	    pending->call.header.ctx_id == context)
+		break;
+	if (!pending)
+		return;
+	vgpu_gpu_finish(gpu, &gpu->pendings, pending,
+			take_export(gpu, &pending->call.create_blob, render,
+				    status, offset, bytes));
+	vgpu_gpu_wake(gpu);
+}
+
+static uint32_t kind_of(const struct vgpu_gpu_create_blob *create)
+{
+	if (create->blob_mem == VGPU_GPU_BLOB_MEM_GUEST)
+		return VGPU_GPU_KIND_BLOB;
+	return create->blob_id ? VGPU_GPU_KIND_MEMORY : VGPU_GPU_KIND_SHARED;
+}
+
+uint32_t vgpu_gpu_resource_create_blob(struct vgpu_gpu *gpu,
+				       struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_create_blob *create = &call->create_blob;
+	const struct vgpu_gpu_state_resource *resource;
+
+	if (create->resource_id == 0)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	resource = vgpu_gpu_resource_find(gpu, create->resource_id);
+	if (resource) {
+		if (call->is_retry && resource->kind == kind_of(create) &&
+		    resource->bytes == create->bytes)
+			return VGPU_GPU_OK_NODATA;
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	}
+	if ((create->blob_flags & ~VGPU_GPU_BLOB_FLAGS) || create->bytes == 0)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	if (create->blob_mem == VGPU_GPU_BLOB_MEM_GUEST)
+		return create_guest(gpu, call);
+	if (create->blob_mem == VGPU_GPU_BLOB_MEM_HOST3D && gpu->config.render)
+		return create_host3d(gpu, call);
+	return VGPU_GPU_ERR_INVALID_PARAMETER;
+}
+
+bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode)
+{
+	for (uint32_t slot = 0; slot < gpu->state->slots_used; slot++) {
+		const struct vgpu_gpu_state_resource *resource;
+
+		resource = &gpu->state->resource[slot];
+		if (resource->id && resource->kind == VGPU_GPU_KIND_SHARED &&
+		    resource->offset == inode)
+			return true;
+	}
+	return false;
+}

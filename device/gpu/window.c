@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Blobs in the host-visible window, where the guest's processes reach them. */
+#include "device/gpu/internal.h"
+
+#include <assert.h>
+
+static struct vgpu_gpu_mapping mapping_of(const struct vgpu_gpu *gpu,
+					  uint32_t slot)
+{
+	const struct vgpu_gpu_state_resource *resource;
+	bool is_shared;
+
+	resource = &gpu->state->resource[slot];
+	is_shared = resource->kind == VGPU_GPU_KIND_SHARED;
+	return (struct vgpu_gpu_mapping){
+		.window_offset = resource->window & ~VGPU_GPU_WINDOW_MAPPED,
+		.bytes = resource->bytes,
+		.is_framebuffer = !is_shared,
+		.fd = gpu->slot[slot].shared_plus_1 - 1,
+		.offset = is_shared ? 0 : resource->offset,
+	};
+}
+
+static void forget(struct vgpu_gpu *gpu, uint32_t slot)
+{
+	uint64_t *window = &gpu->state->resource[slot].window;
+	uint64_t offset = *window & ~VGPU_GPU_WINDOW_MAPPED;
+
+	if (!*window)
+		return;
+	vgpu_gpu_commit(window, (uint64_t)0);
+	vgpu_gpu_extents_free(&gpu->window, offset);
+}
+
+static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		       uint32_t slot,
+		       int (*operation)(void *opaque, uint64_t cookie,
+					const struct vgpu_gpu_mapping *mapping))
+{
+	struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
+	struct vgpu_gpu_pending *pending;
+
+	pending = vgpu_gpu_park_running(gpu, call);
+	if (!pending)
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	pending->cookie = ++gpu->last_cookie;
+	if (operation(gpu->opaque, pending->cookie, &mapping) == 0)
+		return VGPU_GPU_LATER;
+	/* As if it had never been parked. */
+	if (!call->pending) {
+		TAILQ_REMOVE(&gpu->pendings, pending, entry);
+		free(pending);
+	}
+	call->is_blameless = true;
+	return VGPU_GPU_ERR_UNSPEC;
+}
+
+static uint32_t map(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		    uint32_t slot)
+{
+	uint32_t answer = change(gpu, call, slot, gpu->ops->window_map);
+
+	if (answer != VGPU_GPU_LATER)
+		forget(gpu, slot);
+	return answer;
+}
+
+uint32_t vgpu_gpu_resource_map_blob(struct vgpu_gpu *gpu,
+				    struct vgpu_gpu_call *call)
+{
+	uint64_t offset = call->map_blob.offset;
+	uint32_t slot = vgpu_gpu_slot_find(gpu, call->map_blob.resource_id);
+	struct vgpu_gpu_state_resource *resource;
+
+	if (slot == VGPU_GPU_NO_SLOT)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	resource = &gpu->state->resource[slot];
+	if (resource->kind != VGPU_GPU_KIND_SHARED &&
+	    resource->kind != VGPU_GPU_KIND_MEMORY)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	if (resource->kind == VGPU_GPU_KIND_SHARED &&
+	    !gpu->slot[slot].shared_plus_1) {
+		call->is_blameless = true;
+		return VGPU_GPU_ERR_UNSPEC;
+	}
+	if (resource->window) {
+		if (!call->is_retry ||
+		    resource->window != (offset | VGPU_GPU_WINDOW_MAPPED))
+			return VGPU_GPU_ERR_UNSPEC;
+		/* How far a predecessor got with it, nobody knows. */
+		return vgpu_gpu_window_leave(gpu, call, slot);
+	}
+	if (offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
+	    vgpu_gpu_extents_claim(&gpu->window, offset, resource->bytes) < 0)
+		return VGPU_GPU_ERR_INVALID_PARAMETER;
+	vgpu_gpu_commit(&resource->window, offset | VGPU_GPU_WINDOW_MAPPED);
+	call->is_retry = false; /* nothing of it was done */
+	return map(gpu, call, slot);
+}
+
+uint32_t vgpu_gpu_window_leave(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+			       uint32_t slot)
+{
+	return change(gpu, call, slot, gpu->ops->window_unmap);
+}
+
+uint32_t vgpu_gpu_resource_unmap_blob(struct vgpu_gpu *gpu,
+				      struct vgpu_gpu_call *call)
+{
+	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
+
+	if (slot == VGPU_GPU_NO_SLOT)
+		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
+	if (!gpu->state->resource[slot].window)
+		return call->is_retry ? VGPU_GPU_OK_NODATA : VGPU_GPU_ERR_UNSPEC;
+	return vgpu_gpu_window_leave(gpu, call, slot);
+}
+
+/* What comes after the window's answer to @pending. */
+static uint32_t go_on(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending,
+		      int status)
+{
+	struct vgpu_gpu_call *call = &pending->call;
+	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
+
+	assert(slot != VGPU_GPU_NO_SLOT);
+	switch (call->header.type) {
+	case VGPU_GPU_RESOURCE_MAP_BLOB:
+		if (call->is_retry) {
+			/* It is unmapped for certain: now as if it were new. */
+			call->is_retry = false;
+			return map(gpu, call, slot);
+		}
+		if (status < 0) {
+			forget(gpu, slot);
+			call->is_blameless = true;
+			return VGPU_GPU_ERR_UNSPEC;
+		}
+		call->answer.map_info.map_info = VGPU_GPU_MAP_CACHED;
+		return VGPU_GPU_OK_MAP_INFO;
+	case VGPU_GPU_RESOURCE_UNREF:
+		forget(gpu, slot);
+		vgpu_gpu_slot_drop(gpu, slot);
+		return VGPU_GPU_OK_NODATA;
+	default:
+		/* What the VMM cannot unmap was not mapped. */
+		forget(gpu, slot);
+		return VGPU_GPU_OK_NODATA;
+	}
+}
+
+void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
+{
+	struct vgpu_gpu_pending *pending;
+	uint32_t answer;
+
+	TAILQ_FOREACH(pending, &gpu->pendings, entry)
+	if (pending->is_running && pending->cookie == cookie)
+		break;
+	if (!pending)
+		return;
+	answer = go_on(gpu, pending, status);
+	if (answer == VGPU_GPU_LATER)
+		return;
+	vgpu_gpu_finish(gpu, &gpu->pendings, pending, answer);
+	vgpu_gpu_wake(gpu);
+}
+
+bool vgpu_gpu_window_resume(struct vgpu_gpu *gpu, uint32_t slot)
+{
+	const struct vgpu_gpu_state_resource *resource;
+	uint64_t offset;
+
+	resource = &gpu->state->resource[slot];
+	offset = resource->window & ~VGPU_GPU_WINDOW_MAPPED;
+	return (resource->window & VGPU_GPU_WINDOW_MAPPED) &&
+	       offset % VGPU_GPU_STORAGE_ALIGN == 0 &&
+	       vgpu_gpu_extents_claim(&gpu->window, offset, resource->bytes) == 0;
+}
