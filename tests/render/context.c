@@ -142,9 +142,10 @@ static void saw(uint32_t number, void *args)
 	if (!command || command->number != number)
 		return;
 	context.n_calls++;
+	/* First, as it makes handles of the ids that were sent. */
+	command->fill(&context.sampler, args);
 	command->encode(&seen, args, VK_COMMAND_GENERATE_REPLY_BIT_EXT);
 	context.seen_bytes = (size_t)(seen.at - context.seen);
-	command->fill(&context.sampler, args);
 	wanted.at = context.wanted;
 	wanted.end = context.wanted + CONTEXT_STREAM_BYTES;
 	command->answer(&wanted, args);
