@@ -2,6 +2,7 @@
 /* One device: the parts of vgpu-device put together. */
 #include "device.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include "device/control.h"
 #include "device/framebuffer.h"
 #include "device/gpu/gpu.h"
+#include "device/render/render.h"
 #include "device/state.h"
 #include "device/vhost/vhost.h"
 #include "lib/type.h"
@@ -31,6 +33,8 @@ struct vgpu_device {
 	struct vgpu_device_config config;
 	struct vgpu_state *state;
 	void *framebuffer;
+	struct vgpu_render_config render;
+	int *segment; /* fds of the slots, for it */
 	struct vgpu_vhost *vhost;
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct viewer viewer[VGPU_HEADS_MAX];
@@ -224,6 +228,35 @@ static int check_start(const struct vgpu_control_start *start,
 				    " had",
 				    start->max_width, start->max_height,
 				    VGPU_DIMENSION_MAX, VGPU_DIMENSION_MAX);
+	if (start->host_visible_bytes & (start->host_visible_bytes - 1))
+		return vgpu_err_set(err, -EINVAL, NULL,
+				    "a window of %" PRIu64
+				    " bytes; it must be a power of two",
+				    start->host_visible_bytes);
+	return 0;
+}
+
+/* What the render process of each context is started with. */
+static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
+{
+	const struct vgpu_control_start *start = &device->config.start;
+
+	device->segment = calloc(start->segments, sizeof(device->segment[0]));
+	if (!device->segment)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	for (uint32_t i = 0; i < start->segments; i++)
+		device->segment[i] =
+			vgpu_slots_get(device->slots, VGPU_SLOT_SEGMENT + i);
+	device->render = (struct vgpu_render_config){
+		.event = device->event,
+		.name = start->name,
+		.segment = device->segment,
+		.n_segments = start->segments,
+		.segment_bytes = start->segment_bytes,
+		.framebuffer_bytes = start->framebuffer_bytes,
+	};
+	memcpy(device->render.gpu_uuid, start->gpu_uuid,
+	       sizeof(device->render.gpu_uuid));
 	return 0;
 }
 
@@ -239,10 +272,15 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 						.heads = start->heads,
 						.max_width = start->max_width,
 						.max_height = start->max_height,
+						.window_bytes =
+							start->host_visible_bytes,
+						.is_framebuffer_new =
+							start->is_framebuffer_new,
 					},
 				.framebuffer_bytes = start->framebuffer_bytes,
 			},
-		.host_visible_bytes = device->config.host_visible_bytes,
+		.host_visible_bytes = start->host_visible_bytes,
+		.segment_bytes = start->segment_bytes,
 	};
 	int r;
 
@@ -261,6 +299,13 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 	if (r < 0)
 		return r;
 	config.virtio.framebuffer = device->framebuffer;
+	if (start->has_renderer) {
+		r = configure_render(device, err);
+		if (r < 0)
+			return r;
+		config.virtio.gpu.render = &device->render;
+		config.virtio.gpu.capset = device->config.capset;
+	}
 	return vgpu_vhost_create(device->event, device->state, device->slots,
 				 &config, &vhost_ops, device, &device->vhost,
 				 err);
@@ -321,6 +366,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_framebuffer_unmap(device->framebuffer,
 			       device->config.start.framebuffer_bytes);
 	vgpu_state_unmap(device->state);
+	free(device->segment);
 	free(device);
 }
 

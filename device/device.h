@@ -14,7 +14,7 @@ struct vgpu_device;
 
 struct vgpu_device_config {
 	struct vgpu_control_start start;
-	uint64_t host_visible_bytes;
+	const void *capset; /* venus', VGPU_GPU_CAPSET_BYTES; outlives it */
 };
 
 /*

@@ -141,7 +141,11 @@ static int configure(const struct vgpu_options *options, struct vgpu_slots *slot
 		.segments = 1,
 		.segment_bytes = options->framebuffer_bytes,
 		.framebuffer_bytes = options->framebuffer_bytes,
+		.host_visible_bytes = options->host_visible_bytes,
+		.has_renderer = options->has_renderer,
+		.is_framebuffer_new = true,
 	};
+	memcpy(start->gpu_uuid, options->gpu_uuid, sizeof(start->gpu_uuid));
 	snprintf(start->uuid, sizeof(start->uuid), "%s", options->uuid);
 	snprintf(start->name, sizeof(start->name), "%s", options->name);
 	r = add_memory(slots, VGPU_SLOT_STATE, "vgpu-state", 0, err);
@@ -180,7 +184,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 		 struct vgpu_err *err)
 {
 	struct vgpu_device_config config = {
-		.host_visible_bytes = options->host_visible_bytes,
+		.capset = &vgpu_venus_capset,
 	};
 	struct vgpu_device *device = NULL;
 	bool listens = true;

@@ -22,6 +22,7 @@ enum option_key {
 	OPTION_MAX_RESOLUTION,
 	OPTION_FRAMEBUFFER_MIB,
 	OPTION_HOST_VISIBLE_MIB,
+	OPTION_RENDERER,
 	OPTION_GPU_UUID,
 	OPTION_UUID,
 	OPTION_NAME,
@@ -39,6 +40,7 @@ static const struct option options[] = {
 	{"max-resolution", required_argument, NULL, OPTION_MAX_RESOLUTION},
 	{"framebuffer-mib", required_argument, NULL, OPTION_FRAMEBUFFER_MIB},
 	{"host-visible-mib", required_argument, NULL, OPTION_HOST_VISIBLE_MIB},
+	{"renderer", no_argument, NULL, OPTION_RENDERER},
 	{"gpu-uuid", required_argument, NULL, OPTION_GPU_UUID},
 	{"uuid", required_argument, NULL, OPTION_UUID},
 	{"name", required_argument, NULL, OPTION_NAME},
@@ -63,7 +65,6 @@ static const char help[] =
 	"With all but --control-fd:\n"
 	"  --framebuffer-mib N     size of the framebuffer (256)\n"
 	"  --uuid U, --name S      what to call it\n"
-	"With --vtest:\n"
 	"  --gpu-uuid U            Vulkan's deviceUUID of the GPU to use (the\n"
 	"                          software one)\n"
 	"With --socket-path or --fd:\n"
@@ -71,6 +72,8 @@ static const char help[] =
 	"  --max-resolution WxH    largest resolution of each (1920x1080)\n"
 	"  --host-visible-mib N    size of the window into which the guest maps\n"
 	"                          host memory, a power of two; 0 for none (0)\n"
+	"  --renderer              the guest gets Vulkan; without a size given,\n"
+	"                          the window is as large as that needs\n"
 	"\n"
 	"  --print-capabilities    say what this back end can do, as JSON\n"
 	"  --help, --version\n";
@@ -131,23 +134,6 @@ static bool parse_resolution(const char *text, uint32_t *ret_width,
 	return true;
 }
 
-static bool parse_gpu_uuid(const char *text, uint8_t ret_uuid[16])
-{
-	size_t n = 0;
-
-	if (!vgpu_uuid_has_form(text))
-		return false;
-	for (const char *c = text; *c; c += 2) {
-		char digits[3] = {};
-
-		if (*c == '-')
-			c++;
-		memcpy(digits, c, 2);
-		ret_uuid[n++] = (uint8_t)strtoul(digits, NULL, 16);
-	}
-	return true;
-}
-
 static int parse_one(int option, const char *arg, struct vgpu_options *o)
 {
 	struct vgpu_err err = {};
@@ -198,8 +184,11 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 				     arg, HOST_VISIBLE_MIB_MAX);
 		o->host_visible_bytes = number * VGPU_MIB;
 		return -1;
+	case OPTION_RENDERER:
+		o->has_renderer = true;
+		return -1;
 	case OPTION_GPU_UUID:
-		if (!parse_gpu_uuid(arg, o->gpu_uuid))
+		if (!vgpu_uuid_bytes(arg, o->gpu_uuid))
 			return usage("--gpu-uuid: '%s' is not of the form"
 				     " 8-4-4-4-12",
 				     arg);
@@ -271,5 +260,7 @@ int vgpu_options_parse(int argc, char **argv, struct vgpu_options *ret_options)
 	    1)
 		return usage("exactly one of --socket-path, --fd, --control-fd"
 			     " and --vtest is needed");
+	if (o->has_renderer && !o->host_visible_bytes)
+		o->host_visible_bytes = vgpu_type_window(o->framebuffer_bytes);
 	return -1;
 }

@@ -3,6 +3,7 @@
 #ifndef VGPU_DEVICE_OPTIONS_H
 #define VGPU_DEVICE_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/name.h"
@@ -17,6 +18,7 @@ struct vgpu_options {
 	uint32_t max_height;
 	uint64_t framebuffer_bytes;
 	uint64_t host_visible_bytes;
+	bool has_renderer;
 	char uuid[VGPU_UUID_SIZE];
 	uint8_t gpu_uuid[16]; /* zeroes: the embedded one */
 	const char *name;

@@ -31,7 +31,7 @@
  * the device drops its old manager, sends FD for all it has, then STATUS.
  */
 
-#define VGPU_CONTROL_VERSION 1
+#define VGPU_CONTROL_VERSION 2
 
 enum vgpu_control_type {
 	VGPU_CONTROL_FD = 1,  /* both ways; slot; one fd attached */
@@ -82,6 +82,10 @@ struct vgpu_control_start {
 	uint32_t frame_rate_limit;
 	uint64_t segment_bytes; /* size of each */
 	uint64_t framebuffer_bytes;
+	uint64_t host_visible_bytes; /* of the window; a power of two, or 0 */
+	uint8_t gpu_uuid[16]; /* Vulkan's deviceUUID; zeroes: the embedded one */
+	uint32_t has_renderer;	     /* guests get Vulkan */
+	uint32_t is_framebuffer_new; /* no process has had it: it is all zero */
 };
 
 enum vgpu_control_link {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -93,6 +94,23 @@ int vgpu_uuid_parse(const char *text, char ret_uuid[VGPU_UUID_SIZE],
 		ret_uuid[i] = c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c;
 	}
 	return 0;
+}
+
+bool vgpu_uuid_bytes(const char *text, uint8_t ret_bytes[16])
+{
+	size_t n = 0;
+
+	if (!vgpu_uuid_has_form(text))
+		return false;
+	for (const char *c = text; *c; c += 2) {
+		char digits[3] = {};
+
+		if (*c == '-')
+			c++;
+		memcpy(digits, c, 2);
+		ret_bytes[n++] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return true;
 }
 
 int vgpu_uuid_random(char ret_uuid[VGPU_UUID_SIZE])

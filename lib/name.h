@@ -4,6 +4,7 @@
 #define VGPU_LIB_NAME_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "err.h"
 
@@ -24,6 +25,8 @@ int vgpu_name_check(const char *name, struct vgpu_err *err);
 int vgpu_uuid_parse(const char *text, char ret_uuid[VGPU_UUID_SIZE],
 		    struct vgpu_err *err);
 bool vgpu_uuid_has_form(const char *text);
+/* The bytes of a UUID. False, and nothing in @ret_bytes, if it is none. */
+bool vgpu_uuid_bytes(const char *text, uint8_t ret_bytes[16]);
 /* A random uuid, version 4 (RFC 9562). Returns 0 or -errno. */
 int vgpu_uuid_random(char ret_uuid[VGPU_UUID_SIZE]);
 

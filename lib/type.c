@@ -365,6 +365,15 @@ int vgpu_types_load(const char *path, struct vgpu_types **ret_types,
 	return vgpu_types_read(file, path, ret_types, err);
 }
 
+uint64_t vgpu_type_window(uint64_t framebuffer_bytes)
+{
+	uint64_t bytes = 1;
+
+	while (bytes < framebuffer_bytes + VGPU_SHARED_MEMORY_MAX)
+		bytes *= 2;
+	return bytes;
+}
+
 void vgpu_types_destroy(struct vgpu_types *types)
 {
 	free(types);

@@ -32,6 +32,12 @@ struct vgpu_type {
 	uint32_t weight;	   /* share of the GPU's time against others */
 };
 
+/*
+ * The window of the guest's into the host's memory that a framebuffer of so
+ * many bytes and the shared memory need: a power of two, for it is a PCI BAR.
+ */
+uint64_t vgpu_type_window(uint64_t framebuffer_bytes);
+
 /* A catalogue: types sorted by series, then by framebuffer. */
 struct vgpu_types;
 

@@ -34,9 +34,10 @@ struct vgpu_instance {
 	char failure[VGPU_ERR_TEXT_MAX]; /* with VGPU_PHASE_FAILED */
 	bool lacks_type; /* it failed because its type is gone */
 
-	struct vgpu_gpu *gpu; /* NULL if there is no such GPU */
-	bool is_placed;	      /* definition.place counts as used on gpu */
-	bool has_memory;      /* taken from the provider, or adopted */
+	struct vgpu_gpu *gpu;	 /* NULL if there is no such GPU */
+	bool is_placed;		 /* definition.place counts as used on gpu */
+	bool has_memory;	 /* taken from the provider, or adopted */
+	bool is_framebuffer_new; /* ... and no process has had it */
 
 	struct vgpu_fd_store fds;
 	struct vgpu_device *device;	   /* NULL if no process runs */

@@ -45,7 +45,17 @@ static void fill_start(const struct vgpu_instance *instance,
 		.frame_rate_limit = d->type.frame_rate_limit,
 		.segment_bytes = segment,
 		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
+		/* If a Vulkan driver was found for it. */
+		.has_renderer = instance->gpu->device_uuid[0] != '\0',
+		.is_framebuffer_new = instance->is_framebuffer_new,
 	};
+
+	if (start.has_renderer)
+		start.host_visible_bytes =
+			vgpu_type_window(start.framebuffer_bytes);
+	/* The embedded one is whichever software renderer there is. */
+	if (!instance->gpu->is_software)
+		vgpu_uuid_bytes(instance->gpu->device_uuid, start.gpu_uuid);
 
 	VGPU_TEXT_SET(start.uuid, d->uuid);
 	VGPU_TEXT_SET(start.name, d->name);
@@ -97,6 +107,8 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 	if (instance->phase != VGPU_PHASE_DEFINED || !instance->is_placed)
 		return;
 	make_fresh(instance);
+	/* What an earlier process left in it is not zero. */
+	instance->is_framebuffer_new = !instance->has_memory;
 	if (!instance->has_memory)
 		r = gpu->ops->take(gpu, instance->definition.place.size,
 				   &instance->fds);

@@ -2,8 +2,9 @@
 /* Blobs: in the guest's memory, shared with a context, or a context's own. */
 #include "device/gpu/internal.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "device/render/own_memory.h"
 
 /* The slot of a new blob, which is not put yet; else *ret_answer. */
 static uint32_t begin(struct vgpu_gpu *gpu, uint32_t kind, uint64_t bytes,
@@ -40,34 +41,20 @@ static uint32_t create_guest(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	return VGPU_GPU_OK_NODATA;
 }
 
-/* Memory of which nobody can change the size. Returns an fd or -errno. */
-static int make_memory(uint64_t bytes)
-{
-	int fd = memfd_create("vgpu-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
-		    0) {
-		vgpu_close(fd);
-		return -ENOMEM;
-	}
-	return fd;
-}
-
 /* For rings, streams and replies: of the host's memory, on the vGPU's cap. */
 static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	const struct vgpu_gpu_create_blob *create = &call->create_blob;
 	uint32_t slot, answer;
+	struct stat st;
 	int fd;
 
 	if (create->blob_flags != VGPU_GPU_BLOB_MAPPABLE)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	if (create->bytes > VGPU_SHARED_MEMORY_MAX - gpu->shared_bytes)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	fd = make_memory(create->bytes);
+	fd = vgpu_sealed_memfd("vgpu-shared", create->bytes,
+			       /* is_reserved= */ false);
 	if (fd < 0)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	slot = begin(gpu, VGPU_GPU_KIND_SHARED, create->bytes, &answer);
@@ -77,6 +64,8 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	}
 	gpu->slot[slot].shared_plus_1 = fd + 1;
 	gpu->shared_bytes += create->bytes;
+	if (fstat(fd, &st) == 0)
+		gpu->state->resource[slot].offset = st.st_ino;
 	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -186,4 +175,17 @@ uint32_t vgpu_gpu_resource_create_blob(struct vgpu_gpu *gpu,
 	if (create->blob_mem == VGPU_GPU_BLOB_MEM_HOST3D && gpu->config.render)
 		return create_host3d(gpu, call);
 	return VGPU_GPU_ERR_INVALID_PARAMETER;
+}
+
+bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode)
+{
+	for (uint32_t slot = 0; slot < gpu->state->slots_used; slot++) {
+		const struct vgpu_gpu_state_resource *resource;
+
+		resource = &gpu->state->resource[slot];
+		if (resource->id && resource->kind == VGPU_GPU_KIND_SHARED &&
+		    resource->offset == inode)
+			return true;
+	}
+	return false;
 }

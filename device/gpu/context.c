@@ -311,9 +311,11 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 		return VGPU_GPU_OK_NODATA;
 	resource = &gpu->state->resource[slot];
 	if (is_for_process(gpu, slot) &&
-	    vgpu_render_resource_add(context->render, resource->id,
-				     gpu->slot[slot].shared_plus_1 - 1,
-				     resource->offset, resource->bytes) < 0) {
+	    vgpu_render_resource_add(
+		    context->render, resource->id,
+		    gpu->slot[slot].shared_plus_1 - 1,
+		    resource->kind == VGPU_GPU_KIND_MEMORY ? resource->offset : 0,
+		    resource->bytes) < 0) {
 		call->is_blameless = true;
 		return VGPU_GPU_ERR_UNSPEC;
 	}

@@ -124,6 +124,9 @@ void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
 /* The answer to window_map or window_unmap: 0 or -errno. */
 void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status);
 
+/* Whether @inode is that of memory that a resource shares with the guest. */
+bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode);
+
 /* struct virtio_gpu_config (virtio 1.3, 5.7.4), little-endian, 16 bytes. */
 #define VGPU_GPU_CONFIG_BYTES 16
 void vgpu_gpu_config_read(struct vgpu_gpu *gpu,

@@ -43,7 +43,7 @@ struct vgpu_gpu_state_resource {
 	uint32_t height;   /* 2D */
 	uint32_t has_uuid; /* commit of uuid */
 	uint64_t bytes;	   /* of a blob; of a 2D resource's pixels */
-	uint64_t offset;   /* 2D, memory: in the framebuffer */
+	uint64_t offset;   /* 2D, memory: in the framebuffer; shared: inode */
 	uint64_t backing;  /* commit; first entry << 32 | entries; 0 for none */
 	uint8_t uuid[16];
 	uint64_t storage_bytes; /* memory: of the range that it is part of */

@@ -134,6 +134,7 @@ struct vhost_user_mmap {
 	uint64_t flags;
 };
 #define VHOST_USER_MAP_WRITABLE 1U
+#define VHOST_USER_SHMID_WINDOW 1 /* virtio 1.3, 5.7.6: VIRTIO_GPU_SHM_ID */
 static_assert(sizeof(struct vhost_user_mmap) == 40, "mmap size");
 
 #endif

@@ -27,6 +27,11 @@ struct vgpu_channel {
 	int socket;
 	bool has_replies;
 	bool is_dead;
+	/*
+	 * Answers to the syncs of resume() that are to come, one right after
+	 * the other, until it is known that no other is a predecessor's.
+	 */
+	unsigned int n_resuming;
 	sd_event_source *source;
 	/* The front end answers in order: a ring of those it owes us. */
 	struct pending pending[PENDING_MAX];
@@ -53,6 +58,23 @@ static void die(struct vgpu_channel *channel)
 		finish_first(channel, -ECONNRESET);
 }
 
+#define SYNC	     VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
+#define RESUME_SYNCS 2 /* in a row, which else never happens */
+
+/* True if @request is an answer to us, and no leftover. */
+static bool is_ours(struct vgpu_channel *channel, uint32_t request)
+{
+	if (channel->n_resuming) {
+		channel->n_resuming = request == SYNC ? channel->n_resuming - 1
+						      : RESUME_SYNCS;
+		return false;
+	}
+	/* What other predecessors asked for, who did not get further. */
+	return channel->n_pending &&
+	       (request != SYNC ||
+		channel->pending[channel->first].request == SYNC);
+}
+
 /* False if the front end said something that is no answer. */
 static bool handle_reply(struct vgpu_channel *channel)
 {
@@ -63,8 +85,7 @@ static bool handle_reply(struct vgpu_channel *channel)
 	if (reply.header.size != sizeof(reply.status) ||
 	    !(reply.header.flags & VHOST_USER_REPLY))
 		return false;
-	/* What a predecessor asked for is answered too. */
-	if (!channel->n_pending)
+	if (!is_ours(channel, reply.header.request))
 		return true;
 	if (reply.header.request != channel->pending[channel->first].request)
 		return false;
@@ -90,34 +111,6 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents,
 	if (channel->n_in == sizeof(channel->in) && !handle_reply(channel))
 		die(channel);
 	return 0;
-}
-
-int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
-			struct vgpu_channel **ret_channel)
-{
-	struct vgpu_channel *channel = calloc(1, sizeof(*channel));
-	int r;
-
-	if (!channel)
-		return -ENOMEM;
-	channel->socket = socket;
-	channel->has_replies = has_replies;
-	r = sd_event_add_io(event, &channel->source, socket, EPOLLIN,
-			    on_readable, channel);
-	if (r < 0) {
-		free(channel);
-		return r;
-	}
-	*ret_channel = channel;
-	return 0;
-}
-
-void vgpu_channel_destroy(struct vgpu_channel *channel)
-{
-	if (!channel)
-		return;
-	die(channel);
-	free(channel);
 }
 
 static int send_message(struct vgpu_channel *channel, uint32_t request,
@@ -157,23 +150,70 @@ static int send_message(struct vgpu_channel *channel, uint32_t request,
 	return 0;
 }
 
+static int resume(struct vgpu_channel *channel)
+{
+	for (int i = 0; i < RESUME_SYNCS; i++) {
+		int r = send_message(channel, SYNC, VHOST_USER_NEED_REPLY, NULL,
+				     0, /* fd= */ -1);
+
+		/* A full one is of no use: its reader stands still. */
+		if (r < 0)
+			return r;
+	}
+	channel->n_resuming = RESUME_SYNCS;
+	return 0;
+}
+
+int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
+			bool is_resumed, struct vgpu_channel **ret_channel)
+{
+	struct vgpu_channel *channel = calloc(1, sizeof(*channel));
+	int r;
+
+	if (!channel)
+		return -ENOMEM;
+	channel->socket = socket;
+	channel->has_replies = has_replies;
+	r = sd_event_add_io(event, &channel->source, socket, EPOLLIN,
+			    on_readable, channel);
+	if (r < 0) {
+		free(channel);
+		return r;
+	}
+	r = is_resumed && has_replies ? resume(channel) : 0;
+	if (r < 0) {
+		vgpu_channel_destroy(channel);
+		return r;
+	}
+	*ret_channel = channel;
+	return 0;
+}
+
+void vgpu_channel_destroy(struct vgpu_channel *channel)
+{
+	if (!channel)
+		return;
+	die(channel);
+	free(channel);
+}
+
 int vgpu_channel_config_changed(struct vgpu_channel *channel)
 {
 	return send_message(channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0,
 			    NULL, 0, /* fd= */ -1);
 }
 
-static int send_mmap(struct vgpu_channel *channel, uint32_t request,
-		     const struct vhost_user_mmap *mmap, int fd,
-		     vgpu_channel_done *done, void *opaque)
+static int ask(struct vgpu_channel *channel, uint32_t request,
+	       const void *payload, uint32_t size, int fd,
+	       vgpu_channel_done *done, void *opaque)
 {
 	uint32_t flags = channel->has_replies ? VHOST_USER_NEED_REPLY : 0;
 	unsigned int last;
 	int r;
 
-	if (channel->n_pending == PENDING_MAX)
+	if (channel->n_pending == PENDING_MAX || channel->n_resuming)
 		return -EAGAIN;
-	r = send_message(channel, request, flags, mmap, sizeof(*mmap), fd);
+	r = send_message(channel, request, flags, payload, size, fd);
 	if (r < 0)
 		return r;
 	if (!channel->has_replies) {
@@ -183,6 +223,12 @@ static int send_mmap(struct vgpu_channel *channel, uint32_t request,
 	last = (channel->first + channel->n_pending++) % PENDING_MAX;
 	channel->pending[last] = (struct pending){request, done, opaque};
 	return 0;
+}
+
+int vgpu_channel_sync(struct vgpu_channel *channel, vgpu_channel_done *done,
+		      void *opaque)
+{
+	return ask(channel, SYNC, NULL, 0, /* fd= */ -1, done, opaque);
 }
 
 int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,
@@ -197,8 +243,8 @@ int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,
 		.flags = is_writable ? VHOST_USER_MAP_WRITABLE : 0,
 	};
 
-	return send_mmap(channel, VHOST_USER_BACKEND_SHMEM_MAP, &mmap, fd, done,
-			 opaque);
+	return ask(channel, VHOST_USER_BACKEND_SHMEM_MAP, &mmap, sizeof(mmap),
+		   fd, done, opaque);
 }
 
 int vgpu_channel_unmap(struct vgpu_channel *channel, uint8_t shmid,
@@ -211,6 +257,6 @@ int vgpu_channel_unmap(struct vgpu_channel *channel, uint8_t shmid,
 		.bytes = bytes,
 	};
 
-	return send_mmap(channel, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap,
-			 /* fd= */ -1, done, opaque);
+	return ask(channel, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap, sizeof(mmap),
+		   /* fd= */ -1, done, opaque);
 }

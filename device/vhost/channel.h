@@ -9,20 +9,29 @@
 
 struct vgpu_channel;
 
-/* The front end's answer to a map or unmap: 0, or -errno. */
+/* The front end's answer to a request: 0, or -errno. */
 typedef void vgpu_channel_done(void *opaque, int status);
 
 /*
  * @socket stays the caller's. With @has_replies (REPLY_ACK was negotiated)
- * maps and unmaps are answered by the front end, else at once.
+ * requests are answered by the front end, else at once. With @is_resumed a
+ * predecessor may have left requests unanswered: none is taken before they are.
  */
 int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
-			struct vgpu_channel **ret_channel);
+			bool is_resumed, struct vgpu_channel **ret_channel);
 /* Requests not answered yet are done with -ECONNRESET. NULL is fine. */
 void vgpu_channel_destroy(struct vgpu_channel *channel);
 
-/* Returns 0, or -EAGAIN if the channel is full: try again later. */
+/* All below return 0, or -EAGAIN if the channel is full: try again later. */
 int vgpu_channel_config_changed(struct vgpu_channel *channel);
+
+/*
+ * @done is called when all that was asked before is in effect: QEMU 11.1.3
+ * answers a map before the guest can use it, but does one after the other.
+ * Never twice without a map or unmap in between.
+ */
+int vgpu_channel_sync(struct vgpu_channel *channel, vgpu_channel_done *done,
+		      void *opaque);
 
 /*
  * Map [fd_offset, fd_offset + bytes) of @fd at @shm_offset of the shared

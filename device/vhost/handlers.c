@@ -18,7 +18,8 @@
 	 1ULL << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |                   \
 	 1ULL << VHOST_USER_PROTOCOL_F_SHMEM)
 
-#define HOST_VISIBLE_SHMID 1 /* virtio 1.3, 5.7.6: VIRTIO_GPU_SHM_ID */
+/* What QEMU 11.1.3 can handle. */
+#define MEM_SLOTS_WITH_WINDOW 512
 
 typedef int handler(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message);
 
@@ -197,6 +198,10 @@ static int get_vring_base(struct vgpu_vhost *vhost,
 		return -EPROTO;
 	vhost->draining = index;
 	r = vgpu_virtio_stop(vhost->virtio, index);
+	if (r == -EAGAIN) {
+		vgpu_window_settle(vhost->window);
+		r = vgpu_virtio_stop(vhost->virtio, index);
+	}
 	if (r < 0)
 		return r;
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_KICK + index);
@@ -293,13 +298,12 @@ static int set_backend_req_fd(struct vgpu_vhost *vhost,
 
 	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return vgpu_vhost_violation(vhost, "a channel that is no socket");
-	vgpu_channel_destroy(vhost->channel);
-	vhost->channel = NULL;
+	vgpu_vhost_close_channel(vhost);
 	r = vgpu_slots_copy(vhost->slots, VGPU_SLOT_MESSAGE,
 			    VGPU_SLOT_BACKEND_REQ);
 	if (r < 0)
 		return r;
-	return vgpu_vhost_open_channel(vhost);
+	return vgpu_vhost_open_channel(vhost, /* is_resumed= */ false);
 }
 
 /* Config space beyond what the device has reads as zero. */
@@ -352,7 +356,10 @@ static int reset_device(struct vgpu_vhost *vhost,
 static int get_max_mem_slots(struct vgpu_vhost *vhost,
 			     struct vgpu_vhost_message *message)
 {
-	return reply_u64(message, VGPU_SLOT_MEMORY_MAX);
+	/* Each mapping of the window takes one, of which we keep none. */
+	return reply_u64(message, vhost->host_visible_bytes
+					  ? MEM_SLOTS_WITH_WINDOW
+					  : VGPU_SLOT_MEMORY_MAX);
 }
 
 static int get_shmem_config(struct vgpu_vhost *vhost,
@@ -361,7 +368,7 @@ static int get_shmem_config(struct vgpu_vhost *vhost,
 	struct vhost_user_shmem_config *config = &message->reply.shmem_config;
 
 	memset(config, 0, sizeof(*config));
-	config->bytes[HOST_VISIBLE_SHMID] = vhost->host_visible_bytes;
+	config->bytes[VHOST_USER_SHMID_WINDOW] = vhost->host_visible_bytes;
 	config->n_regions = vhost->host_visible_bytes ? 1 : 0;
 	message->reply.size = sizeof(*config);
 	return 0;

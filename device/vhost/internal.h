@@ -6,6 +6,7 @@
 #include "device/vhost/abi.h"
 #include "device/vhost/channel.h"
 #include "device/vhost/vhost.h"
+#include "device/vhost/window.h"
 
 struct vgpu_vhost {
 	sd_event *event;
@@ -16,6 +17,7 @@ struct vgpu_vhost {
 	const struct vgpu_vhost_ops *ops;
 	void *opaque;
 	struct vgpu_channel *channel;
+	struct vgpu_window *window;
 	sd_event_source *listening;
 	sd_event_source *connection;
 	sd_event_source *step;		 /* go on with messages */
@@ -82,8 +84,14 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 int vgpu_vhost_rem_mem_reg(struct vgpu_vhost *vhost,
 			   struct vgpu_vhost_message *message);
 
-/* Make the channel of the socket in its slot. (vhost.c) */
-int vgpu_vhost_open_channel(struct vgpu_vhost *vhost);
+/*
+ * Make the channel of the socket in its slot, which a predecessor may have
+ * used, or close it. (vhost.c)
+ */
+int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed);
+void vgpu_vhost_close_channel(struct vgpu_vhost *vhost);
+/* True if the front end can map into the window for us. (vhost.c) */
+bool vgpu_vhost_has_window(const struct vgpu_vhost *vhost);
 
 /*
  * The connection: read, carry out and answer messages until there is none, or

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guest memory as the front end tells it: SET_MEM_TABLE, ADD and REM_MEM_REG. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "device/vhost/internal.h"
 #include "lib/util.h"
@@ -116,12 +117,30 @@ static bool is_same(const struct vgpu_state_region *region,
 	       region->user_address == wire->user_address;
 }
 
+/*
+ * QEMU 11.1.3 tells us of what is in the window as if it were the guest's
+ * memory. There may be hundreds of it, and no request has to do with it.
+ */
+static bool is_in_window(struct vgpu_vhost *vhost)
+{
+	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_MESSAGE);
+	struct stat st;
+
+	if (!vgpu_vhost_has_window(vhost) || fstat(fd, &st) < 0)
+		return false;
+	return vgpu_window_is_segment(vhost->window, fd) ||
+	       vgpu_gpu_shares(vgpu_virtio_gpu(vhost->virtio), st.st_ino);
+}
+
 int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 			   struct vgpu_vhost_message *message)
 {
 	const struct vhost_user_region *wire = &message->single_region.region;
 	int free = -1;
 	int r;
+
+	if (is_in_window(vhost))
+		return 0;
 
 	for (int i = VGPU_SLOT_MEMORY_MAX - 1; i >= 0; i--) {
 		/* A predecessor may have added it. */

@@ -27,8 +27,7 @@ static void detach(struct vgpu_vhost *vhost)
 	sd_event_source_set_enabled(vhost->step, SD_EVENT_OFF);
 	sd_event_source_set_enabled(vhost->drain_deadline, SD_EVENT_OFF);
 	sd_event_source_set_enabled(vhost->config_retry, SD_EVENT_OFF);
-	vgpu_channel_destroy(vhost->channel);
-	vhost->channel = NULL;
+	vgpu_vhost_close_channel(vhost);
 
 	vgpu_virtio_reset(vhost->virtio);
 	vgpu_virtio_set_features(vhost->virtio, 0);
@@ -199,14 +198,38 @@ static int on_config_retry(sd_event_source *source, uint64_t usec, void *opaque)
 	return 0;
 }
 
-int vgpu_vhost_open_channel(struct vgpu_vhost *vhost)
+int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed)
 {
 	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ);
 	bool has_replies = vhost->state->protocol_features &
 			   1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+	int r;
 
-	return vgpu_channel_create(vhost->event, fd, has_replies,
-				   &vhost->channel);
+	/* Nothing that is answered is ever asked but about the window. */
+	r = vgpu_channel_create(vhost->event, fd, has_replies,
+				is_resumed && vgpu_vhost_has_window(vhost),
+				&vhost->channel);
+	if (r >= 0)
+		vgpu_window_set_channel(vhost->window, vhost->channel);
+	return r;
+}
+
+void vgpu_vhost_close_channel(struct vgpu_vhost *vhost)
+{
+	vgpu_window_set_channel(vhost->window, NULL);
+	vgpu_channel_destroy(vhost->channel);
+	vhost->channel = NULL;
+}
+
+bool vgpu_vhost_has_window(const struct vgpu_vhost *vhost)
+{
+	const uint64_t needed = 1ULL << VHOST_USER_PROTOCOL_F_SHMEM |
+				1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+				1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ |
+				1ULL << VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD;
+
+	return vhost->host_visible_bytes &&
+	       (vhost->state->protocol_features & needed) == needed;
 }
 
 static void virtio_fault(void *opaque, const char *text)
@@ -242,11 +265,62 @@ static void virtio_drained(void *opaque)
 	sd_event_source_set_enabled(vhost->step, SD_EVENT_ONESHOT);
 }
 
+static int virtio_window_map(void *opaque, uint64_t cookie,
+			     const struct vgpu_gpu_mapping *mapping)
+{
+	struct vgpu_vhost *vhost = opaque;
+	int r = -ENOTCONN;
+
+	if (vgpu_vhost_has_window(vhost))
+		r = vgpu_window_map(vhost->window, cookie, mapping);
+	if (r < 0)
+		vhost->ops->fault(vhost->opaque,
+				  r == -ENOSPC
+					  ? "the window holds as many mappings"
+					    " as the VMM can bear"
+					  : "the VMM cannot map into the window");
+	return r;
+}
+
+static int virtio_window_unmap(void *opaque, uint64_t cookie,
+			       const struct vgpu_gpu_mapping *mapping)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	if (!vgpu_vhost_has_window(vhost))
+		return -ENOTCONN;
+	return vgpu_window_unmap(vhost->window, cookie, mapping);
+}
+
+static void virtio_window_forget(void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	vgpu_window_forget(vhost->window);
+}
+
+static void window_done(void *opaque, uint64_t cookie, int status)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	if (status < 0)
+		vhost->ops->fault(vhost->opaque,
+				  status == -ETIMEDOUT
+					  ? "the VMM does not answer about the"
+					    " window"
+					  : "the VMM refuses a change of the"
+					    " window");
+	vgpu_gpu_window_done(vgpu_virtio_gpu(vhost->virtio), cookie, status);
+}
+
 static const struct vgpu_virtio_ops virtio_ops = {
 	.fault = virtio_fault,
 	.config_changed = virtio_config_changed,
 	.status_changed = virtio_status_changed,
 	.drained = virtio_drained,
+	.window_map = virtio_window_map,
+	.window_unmap = virtio_window_unmap,
+	.window_forget = virtio_window_forget,
 };
 
 /* Go on with the front end of a predecessor. */
@@ -269,7 +343,7 @@ static int resume(struct vgpu_vhost *vhost)
 		return r;
 	r = attach(vhost);
 	if (r >= 0 && vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ) >= 0)
-		r = vgpu_vhost_open_channel(vhost);
+		r = vgpu_vhost_open_channel(vhost, /* is_resumed= */ true);
 	if (r < 0)
 		return r;
 	vgpu_virtio_resume(vhost->virtio);
@@ -345,6 +419,13 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 	vhost->host_visible_bytes = config->host_visible_bytes;
 	vhost->ops = ops;
 	vhost->opaque = opaque;
+	r = vgpu_window_create(event, slots, config->segment_bytes, window_done,
+			       vhost, &vhost->window);
+	if (r < 0) {
+		vgpu_err_set(err, r, NULL, "cannot make the window: %s",
+			     strerror(-r));
+		goto fail;
+	}
 	r = vgpu_virtio_create(event, state, slots, &config->virtio,
 			       &virtio_ops, vhost, &vhost->virtio, err);
 	if (r < 0)
@@ -391,6 +472,7 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
 	sd_event_source_disable_unref(vhost->config_retry);
 	vgpu_channel_destroy(vhost->channel);
 	vgpu_virtio_destroy(vhost->virtio);
+	vgpu_window_destroy(vhost->window);
 	free(vhost);
 }
 

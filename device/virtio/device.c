@@ -403,12 +403,38 @@ static void gpu_status_changed(void *opaque)
 	virtio->ops->status_changed(virtio->opaque);
 }
 
+static int gpu_window_map(void *opaque, uint64_t cookie,
+			  const struct vgpu_gpu_mapping *mapping)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	return virtio->ops->window_map(virtio->opaque, cookie, mapping);
+}
+
+static int gpu_window_unmap(void *opaque, uint64_t cookie,
+			    const struct vgpu_gpu_mapping *mapping)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	return virtio->ops->window_unmap(virtio->opaque, cookie, mapping);
+}
+
+static void gpu_window_forget(void *opaque)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	virtio->ops->window_forget(virtio->opaque);
+}
+
 static const struct vgpu_gpu_transport_ops gpu_ops = {
 	.guest_range = gpu_guest_range,
 	.complete = gpu_complete,
 	.config_changed = gpu_config_changed,
 	.guest_fault = gpu_guest_fault,
 	.status_changed = gpu_status_changed,
+	.window_map = gpu_window_map,
+	.window_unmap = gpu_window_unmap,
+	.window_forget = gpu_window_forget,
 };
 
 static int init_ring(struct vgpu_virtio *virtio, uint32_t index)
@@ -470,6 +496,8 @@ void vgpu_virtio_destroy(struct vgpu_virtio *virtio)
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
 		vgpu_virtio_unhook(virtio, i);
 		sd_event_source_unref(virtio->ring[i].again);
+		/* The gpu lets go of its requests; a successor answers them. */
+		virtio->ring[i].queue.life++;
 	}
 	vgpu_gpu_destroy(virtio->gpu);
 	while (virtio->free) {

@@ -23,6 +23,12 @@ struct vgpu_virtio_ops {
 	void (*status_changed)(void *opaque);
 	/* A queue that vgpu_virtio_stop() waits for has no request left. */
 	void (*drained)(void *opaque);
+	/* As in struct vgpu_gpu_transport_ops. */
+	int (*window_map)(void *opaque, uint64_t cookie,
+			  const struct vgpu_gpu_mapping *mapping);
+	int (*window_unmap)(void *opaque, uint64_t cookie,
+			    const struct vgpu_gpu_mapping *mapping);
+	void (*window_forget)(void *opaque);
 };
 
 struct vgpu_virtio_config {

@@ -99,6 +99,7 @@ class Model:
         self.folder = folder
         self.extensions = list(read_lines(f'{folder}/extensions.txt'))
         self.never = set(read_lines(f'{folder}/never.txt'))
+        self.null_ok = set(read_lines(f'{folder}/null-ok.txt'))
         self.numbers = {}
         for line in read_lines(f'{folder}/commands.txt'):
             number, name = line.split()
@@ -242,7 +243,10 @@ class Model:
         for source in vk.structs.values():
             if source.name not in self.pending:
                 continue
-            struct = Struct(source.name, [self._field(m) for m in source.members],
+            fields = [self._field(m) for m in source.members]
+            for f in fields:
+                f.optional_value |= f'{source.name}.{f.name}' in self.null_ok
+            struct = Struct(source.name, fields,
                             union=source.union, stype=source.sType,
                             may_repeat=source.allowDuplicate)
             if source.sType:

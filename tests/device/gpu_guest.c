@@ -100,10 +100,7 @@ struct guest *guest_create(uint32_t heads, uint32_t width, uint32_t height,
 
 	must(guest);
 	guest->config = (struct vgpu_gpu_config){
-		.heads = heads,
-		.max_width = width,
-		.max_height = height,
-	};
+		.heads = heads, .max_width = width, .max_height = height};
 	guest->framebuffer_bytes = framebuffer_mib * VGPU_MIB;
 	guest->memory_bytes = memory_mib * VGPU_MIB;
 	guest->state = map(vgpu_gpu_state_bytes());

@@ -109,8 +109,8 @@ uint64_t vgpu_sample_value(struct vgpu_sampler *s)
 	return ++s->value * 0x01000193u;
 }
 
-int64_t vgpu_sample_pick(struct vgpu_sampler *s, int64_t a, int64_t b, int64_t c,
-			 int64_t d)
+int64_t vgpu_sample_pick(struct vgpu_sampler *s, int64_t a, int64_t b,
+			 int64_t c, int64_t d)
 {
 	const int64_t from[] = {a, b, c, d};
 

@@ -74,8 +74,8 @@ struct vgpu_sample_link {
 };
 
 uint64_t vgpu_sample_value(struct vgpu_sampler *s);
-int64_t vgpu_sample_pick(struct vgpu_sampler *s, int64_t a, int64_t b, int64_t c,
-			 int64_t d);
+int64_t vgpu_sample_pick(struct vgpu_sampler *s, int64_t a, int64_t b,
+			 int64_t c, int64_t d);
 uint64_t vgpu_sample_id(struct vgpu_sampler *s, VkObjectType type);
 uint64_t vgpu_sample_new_id(struct vgpu_sampler *s);
 uint64_t vgpu_sample_handle(struct vgpu_sampler *s);

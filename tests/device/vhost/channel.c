@@ -38,7 +38,7 @@ static void on_done(void *opaque, int status)
 	f->status = status;
 }
 
-static void open_channel(struct fixture *f, bool has_replies)
+static void open_resumed(struct fixture *f, bool has_replies, bool is_resumed)
 {
 	int fd[2];
 
@@ -48,8 +48,13 @@ static void open_channel(struct fixture *f, bool has_replies)
 	f->theirs = fd[1];
 	assert_true(sd_event_new(&f->event) >= 0);
 	assert_int_equal(vgpu_channel_create(f->event, f->ours, has_replies,
-					     &f->channel),
+					     is_resumed, &f->channel),
 			 0);
+}
+
+static void open_channel(struct fixture *f, bool has_replies)
+{
+	open_resumed(f, has_replies, /* is_resumed= */ false);
 }
 
 static void close_channel(struct fixture *f)

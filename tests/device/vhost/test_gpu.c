@@ -217,6 +217,15 @@ int vgpu_gpu_config_write(struct vgpu_gpu *gpu, uint32_t offset,
 	return 0;
 }
 
+void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
+{
+}
+
+bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode)
+{
+	return false;
+}
+
 void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 {
 	release(gpu);

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host-visible window: what the front end is asked to map there. */
+#include "window.h"
+
+#include <fcntl.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include "device/vhost/abi.h"
+#include "lib/util.h"
+
+/*
+ * A mapping of the framebuffer goes over as many segments as it likes, and
+ * each needs a message: an operation is several of them. All go out in order
+ * and are answered in order, so a later operation finds what an earlier one
+ * left, however long its answer takes.
+ */
+
+/* How long the guest waits for the front end. */
+#define ANSWER_US (10 * 1000 * 1000ULL)
+/* How soon to try again if the channel takes nothing. */
+#define RETRY_US (2 * 1000ULL)
+/*
+ * Pieces mapped at a time. QEMU 11.1.3 counts each as a memory region of the
+ * device's and asserts that there are 512 at most, the guest's own among them.
+ */
+#define PIECES_MAX 448
+
+struct operation {
+	TAILQ_ENTRY(operation) entry;
+	struct vgpu_window *window;
+	uint64_t cookie; /* 0: nobody waits for it */
+	bool is_map;
+	bool has_failed;
+	bool is_sent;			 /* all of it */
+	struct vgpu_gpu_mapping mapping; /* a map's fd is its own */
+	uint64_t sent_bytes;
+	uint32_t unanswered;
+	uint64_t deadline;
+};
+
+struct vgpu_window {
+	sd_event *event;
+	const struct vgpu_slots *slots;
+	uint64_t segment_bytes;
+	vgpu_window_done *done;
+	void *opaque;
+	struct vgpu_channel *channel;
+	TAILQ_HEAD(, operation) operations;
+	uint32_t pieces; /* mapped, or about to be */
+	sd_event_source *pump;
+	sd_event_source *timer; /* to try again, and for deadlines */
+};
+
+static uint32_t count_pieces(const struct vgpu_window *window,
+			     const struct vgpu_gpu_mapping *mapping)
+{
+	uint64_t last = mapping->offset + mapping->bytes - 1;
+
+	if (!mapping->is_framebuffer)
+		return 1;
+	return (uint32_t)(last / window->segment_bytes -
+			  mapping->offset / window->segment_bytes + 1);
+}
+
+/* The piece of @mapping that begins after @skip bytes. Returns its size. */
+static uint64_t piece_at(const struct vgpu_window *window,
+			 const struct vgpu_gpu_mapping *mapping, uint64_t skip,
+			 int *ret_fd, uint64_t *ret_fd_offset)
+{
+	uint64_t offset = mapping->offset + skip;
+	uint64_t left = mapping->bytes - skip;
+
+	if (!mapping->is_framebuffer) {
+		*ret_fd = mapping->fd;
+		*ret_fd_offset = offset;
+		return left;
+	}
+	*ret_fd = vgpu_slots_get(
+		window->slots,
+		(uint32_t)(VGPU_SLOT_SEGMENT + offset / window->segment_bytes));
+	*ret_fd_offset = offset % window->segment_bytes;
+	return VGPU_MIN(left, window->segment_bytes - *ret_fd_offset);
+}
+
+static void pump_soon(struct vgpu_window *window)
+{
+	sd_event_source_set_enabled(window->pump, SD_EVENT_ONESHOT);
+}
+
+static void on_answer(void *opaque, int status)
+{
+	struct operation *operation = opaque;
+
+	operation->unanswered--;
+	if (status < 0)
+		operation->has_failed = true;
+	pump_soon(operation->window);
+}
+
+static struct operation *add(struct vgpu_window *window, uint64_t cookie,
+			     bool is_map, const struct vgpu_gpu_mapping *mapping)
+{
+	struct operation *operation = malloc(sizeof(*operation));
+	uint64_t now = 0;
+
+	if (!operation)
+		return NULL;
+	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
+	*operation = (struct operation){
+		.window = window,
+		.cookie = cookie,
+		.is_map = is_map,
+		.mapping = *mapping,
+		.deadline = now + ANSWER_US,
+	};
+	operation->mapping.fd = -1;
+	TAILQ_INSERT_TAIL(&window->operations, operation, entry);
+	pump_soon(window);
+	return operation;
+}
+
+/* Let nothing be left of a map that nobody wants any more. */
+static void undo(struct vgpu_window *window, struct operation *map)
+{
+	struct vgpu_gpu_mapping mapping = map->mapping;
+
+	window->pieces -= count_pieces(window, &map->mapping);
+	mapping.bytes = map->sent_bytes;
+	/* Pieces after this are not sent. */
+	map->is_sent = true;
+	if (mapping.bytes)
+		add(window, 0, /* is_map= */ false, &mapping);
+}
+
+/* Tell who waits for it; it may still be under way. */
+static void notify(struct vgpu_window *window, struct operation *operation,
+		   int status)
+{
+	uint64_t cookie = operation->cookie;
+
+	operation->cookie = 0;
+	if (!cookie)
+		return;
+	if (operation->is_map && status < 0)
+		undo(window, operation);
+	window->done(window->opaque, cookie, status);
+}
+
+static void drop(struct vgpu_window *window, struct operation *operation)
+{
+	TAILQ_REMOVE(&window->operations, operation, entry);
+	vgpu_close(operation->mapping.fd);
+	free(operation);
+}
+
+static int send_piece(struct vgpu_window *window, struct operation *operation)
+{
+	const struct vgpu_gpu_mapping *mapping = &operation->mapping;
+	uint64_t at = mapping->window_offset + operation->sent_bytes;
+	uint64_t fd_offset, bytes;
+	int fd, r;
+
+	bytes = piece_at(window, mapping, operation->sent_bytes, &fd, &fd_offset);
+	if (operation->is_map)
+		r = vgpu_channel_map(window->channel, VHOST_USER_SHMID_WINDOW,
+				     fd, fd_offset, at, bytes,
+				     /* is_writable= */ true, on_answer,
+				     operation);
+	else
+		r = vgpu_channel_unmap(window->channel, VHOST_USER_SHMID_WINDOW,
+				       at, bytes, on_answer, operation);
+	if (r < 0)
+		return r;
+	operation->unanswered++;
+	operation->sent_bytes += bytes;
+	return 0;
+}
+
+/* Send what is to be sent of it. False if the channel takes no more now. */
+static bool send_all(struct vgpu_window *window, struct operation *operation)
+{
+	int r = window->channel ? 0 : -ENOTCONN;
+
+	while (r >= 0 && !operation->is_sent) {
+		if (operation->sent_bytes < operation->mapping.bytes) {
+			r = send_piece(window, operation);
+			continue;
+		}
+		if (operation->is_map) {
+			r = vgpu_channel_sync(window->channel, on_answer,
+					      operation);
+			operation->unanswered += r >= 0;
+		}
+		operation->is_sent = r >= 0;
+	}
+	if (r >= 0 || operation->is_sent)
+		return true;
+	if (r == -EAGAIN)
+		return false;
+	operation->has_failed = true;
+	operation->is_sent = true;
+	return true;
+}
+
+static void arm(struct vgpu_window *window, uint64_t usec)
+{
+	sd_event_source_set_time_relative(window->timer, usec);
+	sd_event_source_set_enabled(window->timer, SD_EVENT_ONESHOT);
+}
+
+static void pump(struct vgpu_window *window)
+{
+	struct operation *operation, *next;
+	uint64_t now = 0;
+
+	TAILQ_FOREACH(operation, &window->operations, entry)
+	if (!operation->is_sent && !send_all(window, operation)) {
+		arm(window, RETRY_US);
+		break;
+	}
+	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
+	for (operation = TAILQ_FIRST(&window->operations); operation;
+	     operation = next) {
+		bool is_over = operation->is_sent && !operation->unanswered;
+
+		if (is_over)
+			notify(window, operation,
+			       operation->has_failed ? -EIO : 0);
+		else if (operation->deadline <= now)
+			notify(window, operation, -ETIMEDOUT);
+		/* What was told may have added some, behind this one. */
+		next = TAILQ_NEXT(operation, entry);
+		if (is_over)
+			drop(window, operation);
+	}
+	if (!TAILQ_EMPTY(&window->operations) &&
+	    sd_event_source_get_enabled(window->timer, NULL) == 0)
+		arm(window, ANSWER_US);
+}
+
+static int on_pump(sd_event_source *source, void *opaque)
+{
+	pump(opaque);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	pump(opaque);
+	return 0;
+}
+
+int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
+		       uint64_t segment_bytes, vgpu_window_done *done,
+		       void *opaque, struct vgpu_window **ret_window)
+{
+	struct vgpu_window *window = calloc(1, sizeof(*window));
+	int r;
+
+	if (!window)
+		return -ENOMEM;
+	window->event = event;
+	window->slots = slots;
+	window->segment_bytes = segment_bytes;
+	window->done = done;
+	window->opaque = opaque;
+	TAILQ_INIT(&window->operations);
+	r = sd_event_add_defer(event, &window->pump, on_pump, window);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(window->pump, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(event, &window->timer, CLOCK_MONOTONIC, 0,
+				      0, on_timer, window);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(window->timer, SD_EVENT_OFF);
+	if (r < 0) {
+		vgpu_window_destroy(window);
+		return r;
+	}
+	*ret_window = window;
+	return 0;
+}
+
+void vgpu_window_destroy(struct vgpu_window *window)
+{
+	if (!window)
+		return;
+	while (!TAILQ_EMPTY(&window->operations))
+		drop(window, TAILQ_FIRST(&window->operations));
+	sd_event_source_disable_unref(window->pump);
+	sd_event_source_disable_unref(window->timer);
+	free(window);
+}
+
+void vgpu_window_set_channel(struct vgpu_window *window,
+			     struct vgpu_channel *channel)
+{
+	struct operation *operation;
+
+	window->channel = channel;
+	if (channel)
+		return;
+	/* Whatever was sent will not be answered. */
+	TAILQ_FOREACH(operation, &window->operations, entry)
+	{
+		operation->has_failed = true;
+		operation->is_sent = true;
+	}
+	pump_soon(window);
+}
+
+int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
+		    const struct vgpu_gpu_mapping *mapping)
+{
+	uint32_t n = count_pieces(window, mapping);
+	vgpu_autoclose int fd = -1;
+	struct operation *operation;
+
+	if (!window->channel)
+		return -ENOTCONN;
+	if (n > PIECES_MAX - window->pieces)
+		return -ENOSPC;
+	if (!mapping->is_framebuffer) {
+		fd = fcntl(mapping->fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return -errno;
+	}
+	operation = add(window, cookie, /* is_map= */ true, mapping);
+	if (!operation)
+		return -ENOMEM;
+	operation->mapping.fd = vgpu_steal_fd(&fd);
+	window->pieces += n;
+	return 0;
+}
+
+int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
+		      const struct vgpu_gpu_mapping *mapping)
+{
+	uint32_t n = count_pieces(window, mapping);
+
+	if (!window->channel)
+		return -ENOTCONN;
+	if (!add(window, cookie, /* is_map= */ false, mapping))
+		return -ENOMEM;
+	/* A predecessor's were not counted. */
+	window->pieces -= VGPU_MIN(n, window->pieces);
+	return 0;
+}
+
+void vgpu_window_forget(struct vgpu_window *window)
+{
+	struct operation *operation, *next;
+
+	for (operation = TAILQ_FIRST(&window->operations); operation;
+	     operation = next) {
+		next = TAILQ_NEXT(operation, entry);
+		/* It may come after the front end has emptied the window. */
+		if (operation->is_map && operation->cookie &&
+		    operation->unanswered)
+			undo(window, operation);
+		operation->cookie = 0;
+		if (!operation->unanswered && !operation->sent_bytes &&
+		    operation->is_map)
+			drop(window, operation);
+	}
+	window->pieces = 0;
+}
+
+void vgpu_window_settle(struct vgpu_window *window)
+{
+	struct operation *operation, *next;
+
+	pump(window);
+	for (operation = TAILQ_FIRST(&window->operations); operation;
+	     operation = next) {
+		if (operation->is_sent)
+			notify(window, operation, 0);
+		next = TAILQ_NEXT(operation, entry);
+	}
+}
+
+bool vgpu_window_is_segment(const struct vgpu_window *window, int fd)
+{
+	struct stat st, segment;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	for (uint32_t i = VGPU_SLOT_SEGMENT; i < VGPU_SLOT_MAX; i++) {
+		int its = vgpu_slots_get(window->slots, i);
+
+		if (its < 0 || fstat(its, &segment) < 0)
+			return false; /* they are one after the other */
+		if (segment.st_dev == st.st_dev && segment.st_ino == st.st_ino)
+			return true;
+	}
+	return false;
+}
