@@ -29,7 +29,8 @@ def native_env(driver=NATIVE):
 class Vtest:
     """A server of venus on a socket: by default vgpu-device --vtest."""
 
-    def __init__(self, framebuffer_mib=1024, command=None, driver=NATIVE):
+    def __init__(self, framebuffer_mib=1024, command=None,
+                 environment=None):
         self.folder = tempfile.mkdtemp(prefix="vtest.")
         self.socket = os.path.join(self.folder, "socket")
         self.log_path = os.path.join(self.folder, "log")
@@ -37,7 +38,7 @@ class Vtest:
             word.format(socket=self.socket) for word in command or
             ["vgpu-device", "--vtest", "{socket}", "--framebuffer-mib",
              str(framebuffer_mib)]]
-        self.driver = driver
+        self.environment = {**native_env(), **(environment or {})}
         self.process = None
 
     def __enter__(self):
@@ -45,7 +46,7 @@ class Vtest:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=native_env(self.driver))
+                env=self.environment)
         end = time.monotonic() + 10
         try:
             while not self._answers():
