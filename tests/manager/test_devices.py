@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Device processes that die, hang, or break the control protocol."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -88,7 +89,8 @@ class Deaths(ManagerTest):
             pid = m.show('a')['devicePid']
             client = m.client()
             client.send('Destroy', {'vgpu': 'a'})
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             client.receive()
             client.close()
             self.assert_clean(m)
