@@ -50,6 +50,23 @@ static char *find_probe(void)
 	return probe_in(VGPU_LIBEXECDIR);
 }
 
+/* Without this a guest falls back to llvmpipe, on its own processors. */
+static void find_guest_memory(struct ctl_findings *findings,
+			      sd_json_variant *gpu, const char *name)
+{
+	if (!sd_json_variant_by_key(gpu, "importsHostMemory"))
+		return; /* an older vgpu-probe does not say */
+	if (ctl_json_is_true(gpu, "importsHostMemory"))
+		ctl_find(findings, "guest-memory", CTL_OK, NULL,
+			 "%s: guests' Vulkan memory is their framebuffer, imported (VK_EXT_external_memory_host)",
+			 name);
+	else
+		ctl_find(findings, "guest-memory", CTL_WARN,
+			 "use a driver that has VK_EXT_external_memory_host",
+			 "%s: its driver cannot import memory, so GUESTS ON IT GET NO VULKAN and fall back to llvmpipe",
+			 name);
+}
+
 static void find_gpu(struct ctl_findings *findings, sd_json_variant *gpu)
 {
 	const char *name = ctl_json_string(gpu, "name");
@@ -63,6 +80,7 @@ static void find_gpu(struct ctl_findings *findings, sd_json_variant *gpu)
 		 address ? " at " : "", address ? address : "", mib,
 		 ctl_json_is_true(gpu, "software") ? "software" : "hardware",
 		 driver ? driver : "?");
+	find_guest_memory(findings, gpu, name ? name : "?");
 }
 
 void ctl_doctor_vulkan(struct ctl_findings *findings)

@@ -13,7 +13,7 @@
 #include "device/device.h"
 #include "device/harden.h"
 #include "device/options.h"
-#include "device/vtest/capset.h"
+#include "venus_capset.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
 
@@ -223,7 +223,7 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 		.name = options->name,
 		.framebuffer_bytes = options->framebuffer_bytes,
 		.capset = &vgpu_venus_capset,
-		.capset_bytes = VGPU_VENUS_CAPSET_BYTES,
+		.capset_bytes = sizeof(vgpu_venus_capset),
 	};
 	vgpu_autoclose int fd = -1;
 	struct vgpu_vtest *vtest = NULL;

@@ -174,6 +174,11 @@ static void print_gpu(VkPhysicalDevice gpu, uint32_t api_version)
 	       properties.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU
 		       ? "true"
 		       : "false");
+	/* How a guest's Vulkan memory comes out of its framebuffer. */
+	printf(",\"importsHostMemory\":%s",
+	       has_extension(gpu, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)
+		       ? "true"
+		       : "false");
 	printf(",\"memoryMib\":%llu}",
 	       (unsigned long long)(device_local_bytes(gpu) / VGPU_MIB));
 }

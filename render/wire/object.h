@@ -18,6 +18,7 @@ struct vgpu_object {
 	uint64_t id;	 /* the guest's; 0 while nobody's */
 	uint64_t handle; /* the driver's, a pointer or a 64-bit handle */
 	VkObjectType type;
+	uint32_t state; /* the table's */
 	/* What it dies with: a pool, a device, an instance; NULL for none. */
 	struct vgpu_object *parent;
 	const struct vgpu_vk *vk; /* functions of its device or instance */
@@ -45,8 +46,17 @@ struct vgpu_object *vgpu_objects_reserve(struct vgpu_objects *objects,
 void vgpu_objects_publish(struct vgpu_objects *objects,
 			  struct vgpu_object *object);
 /*
- * Published or only reserved: its id names nothing any more. Its children must
- * be gone already. NULL is fine.
+ * Out of the table, for who wants to destroy it: no lookup finds it any more,
+ * but its id stays taken until it is removed. False if another thread has
+ * taken it already.
+ */
+bool vgpu_objects_take(struct vgpu_objects *objects, struct vgpu_object *object);
+/* The same of the child that was made last; NULL if there is none. */
+struct vgpu_object *vgpu_objects_take_child(struct vgpu_objects *objects,
+					    struct vgpu_object *parent);
+/*
+ * Published, taken or only reserved: its id names nothing any more. Its
+ * children must be gone already. NULL is fine.
  */
 void vgpu_objects_remove(struct vgpu_objects *objects,
 			 struct vgpu_object *object);

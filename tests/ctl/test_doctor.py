@@ -131,6 +131,12 @@ class Doctor(CtlTest):
         self.assert_found('vulkan', 'ok')
 
     def test_probe_that_prints_without_end(self):
+        self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
+                     '"importsHostMemory":false}]}\'')
+        self.assert_found('guest-memory', 'warn', 'NO VULKAN')
+        self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
+                     '"importsHostMemory":true}]}\'')
+        self.assert_found('guest-memory', 'ok', 'imported')
         self.program('vgpu-probe', 'exec /usr/bin/yes')
         self.assert_found('vulkan', 'fail', 'was ended')
 

@@ -243,6 +243,7 @@ class FrontEnd:
         self.queues = []
         self.channel = None
         self.memory = None
+        self.piece = 0  # bytes sent at a time; 0 for all
 
     def close(self):
         self.socket.close()
@@ -266,8 +267,14 @@ class FrontEnd:
         if fds:
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                     array.array("i", fds))]
+        first, rest = data, b""
+        if self.piece:
+            first, rest = data[:self.piece], data[self.piece:]
         try:
-            self.socket.sendmsg([data], ancillary)
+            self.socket.sendmsg([first], ancillary)
+            while rest:
+                self.socket.sendall(rest[:self.piece])
+                rest = rest[self.piece:]
         except (BrokenPipeError, ConnectionResetError) as error:
             raise Gone from error
 
@@ -455,7 +462,10 @@ class Device:
  C_REPLY) = range(1, 10)
 SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL, SLOT_FRONTEND = 1, 2, 3, 4
 SLOT_BACKEND_REQ = 5
-SLOT_SEGMENT = 1024
+SLOT_MESSAGE, SLOT_SEGMENT = 128, 1024
+# Offsets in the state block (device/state_abi.h).
+STATE_MESSAGE = 80
+STATE_MESSAGE_FILES = STATE_MESSAGE + 352
 EVENT_GUEST_FAULT, EVENT_RESUMED = 1, 2
 MESSAGE_SIZE = 264
 START_VERSION = 2

@@ -208,6 +208,18 @@ class Misfits(ManagerTest):
         m.call('Destroy', vgpu='a', force=True)
         self.assert_clean(m)
 
+    def test_slow_to_close(self):
+        """Fds whose last close takes 20 s each hold nobody up."""
+        m = self.manager(helpers={'vgpu-device': fake('slow-closes')})
+        begin = time.monotonic()
+        m.create(type='128MB', name='a')
+        wait_for(lambda: any(e['text'] == 'dropped' for e in m.events()),
+                 'the fds to be dropped')
+        self.assertEqual(len(m.call('ListVgpus')['vgpus']), 1)
+        self.assertLess(time.monotonic() - begin, 10)
+        m.call('Destroy', vgpu='a', force=True)
+        self.assert_clean(m)
+
 
 if __name__ == '__main__':
     harness.main()

@@ -365,6 +365,7 @@ class Managed(unittest.TestCase):
                 number = 0
                 while not done.is_set():
                     number += 1
+                    self.front.piece = number % 4 * 3
                     assert self.front.ask_u64(fe.GET_QUEUE_NUM) == 2
                     config = struct.pack("<III", 4, 4, 0)
                     self.front.send(fe.SET_CONFIG, config + bytes(4))

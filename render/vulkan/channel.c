@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The sockets to vgpu-device. */
+#include "context.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+void vgpu_channel_init(struct vgpu_channel *channel)
+{
+	pthread_mutex_init(&channel->command_lock, NULL);
+	pthread_mutex_init(&channel->memory_lock, NULL);
+}
+
+/* Bytes of the packet, 0 at the end, -errno. */
+static ssize_t receive(int socket, struct vgpu_render_message *ret_message,
+		       void *data, size_t data_max, int *ret_fds,
+		       unsigned int *ret_n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * VGPU_RENDER_FDS_MAX)];
+	} control;
+	struct iovec iov[2] = {
+		{ret_message, sizeof(*ret_message)},
+		{data, data_max},
+	};
+	struct msghdr msg = {
+		.msg_iov = iov,
+		.msg_iovlen = data ? 2 : 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	do {
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+
+	*ret_n_fds = 0;
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET ||
+		    cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		*ret_n_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(ret_fds, CMSG_DATA(cmsg), *ret_n_fds * sizeof(int));
+	}
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
+	    (size_t)n < sizeof(*ret_message))
+		return -EPROTO;
+	return n;
+}
+
+int vgpu_channel_receive(struct vgpu_render_message *ret_message, void *data,
+			 size_t data_max, int *ret_fds, unsigned int *ret_n_fds)
+{
+	ssize_t n = receive(VGPU_RENDER_FD_COMMAND, ret_message, data, data_max,
+			    ret_fds, ret_n_fds);
+
+	if (n == 0)
+		return -ECONNRESET;
+	return n < 0 ? (int)n : (int)(n - (ssize_t)sizeof(*ret_message));
+}
+
+static void send_packet(int socket, const struct vgpu_render_message *message,
+			const void *data, size_t bytes)
+{
+	struct iovec iov[2] = {
+		{(void *)message, sizeof(*message)},
+		{(void *)data, bytes},
+	};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = bytes ? 2 : 1};
+	ssize_t n;
+
+	do {
+		n = sendmsg(socket, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		_exit(0); /* the device has gone: nobody is left to serve */
+}
+
+void vgpu_channel_send(struct vgpu_channel *channel,
+		       const struct vgpu_render_message *message,
+		       const void *data, size_t bytes)
+{
+	pthread_mutex_lock(&channel->command_lock);
+	send_packet(VGPU_RENDER_FD_COMMAND, message, data, bytes);
+	pthread_mutex_unlock(&channel->command_lock);
+}
+
+void vgpu_channel_ask(struct vgpu_channel *channel,
+		      struct vgpu_render_message *message, int *ret_fd)
+{
+	int fds[VGPU_RENDER_FDS_MAX];
+	unsigned int n_fds = 0;
+	uint32_t type = message->type;
+
+	pthread_mutex_lock(&channel->memory_lock);
+	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0);
+	if (receive(VGPU_RENDER_FD_MEMORY, message, NULL, 0, fds, &n_fds) <= 0 ||
+	    message->type != type || n_fds > 1)
+		_exit(0);
+	pthread_mutex_unlock(&channel->memory_lock);
+	*ret_fd = n_fds ? fds[0] : -1;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One guest context: it does what the device sends, in order. */
+#include "context.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STATUS_FATAL 2u
+
+/* Commands sent in a memfd, those that a packet has no room for. */
+#define SUBMIT_BYTES_MAX (64ULL * 1024 * 1024)
+
+uint64_t vgpu_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+void vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...)
+{
+	static atomic_flag is_said = ATOMIC_FLAG_INIT;
+	struct vgpu_render_message message = {.type = VGPU_RENDER_FATAL};
+	char text[VGPU_RENDER_TEXT_MAX];
+	va_list args;
+
+	if (atomic_flag_test_and_set(&is_said))
+		for (;;) /* the first one ends the process */
+			pause();
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	vgpu_rings_set_status(ctx, STATUS_FATAL, false);
+	message.bytes = strlen(text);
+	vgpu_channel_send(&ctx->channel, &message, text, message.bytes);
+	_exit(1);
+}
+
+static void run_commands(struct vgpu_context *ctx, const void *commands,
+			 size_t bytes)
+{
+	struct vgpu_decoder *d = &ctx->stream.decoder;
+
+	d->at = commands;
+	d->end = d->at + bytes;
+	while (d->at < d->end)
+		vgpu_stream_step(&ctx->stream);
+}
+
+static void on_submit(struct vgpu_context *ctx,
+		      const struct vgpu_render_message *message,
+		      const void *data, size_t bytes, int fd)
+{
+	vgpu_autofree uint8_t *copy = NULL;
+
+	if (fd < 0) {
+		if (message->bytes > bytes)
+			vgpu_context_fatal(ctx, "a submit is cut short");
+		run_commands(ctx, data, message->bytes);
+		return;
+	}
+	if (message->bytes > SUBMIT_BYTES_MAX)
+		vgpu_context_fatal(ctx, "a submit is too long");
+	copy = malloc(message->bytes ? message->bytes : 1);
+	if (!copy || pread(fd, copy, message->bytes, 0) != (ssize_t)message->bytes)
+		vgpu_context_fatal(ctx, "a submit cannot be read");
+	run_commands(ctx, copy, message->bytes);
+}
+
+static void on_export(struct vgpu_context *ctx,
+		      const struct vgpu_render_message *message)
+{
+	struct vgpu_render_message answer = {
+		.type = VGPU_RENDER_EXPORTED,
+		.resource_id = message->resource_id,
+		.id = message->id,
+	};
+
+	if (!vgpu_memory_export(ctx, message->id, message->bytes,
+				&answer.offset, &answer.bytes))
+		answer.status = EINVAL;
+	vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
+}
+
+static void on_fence(struct vgpu_context *ctx,
+		     const struct vgpu_render_message *message)
+{
+	struct vgpu_render_message answer = {
+		.type = VGPU_RENDER_FENCE_DONE,
+		.ring_idx = message->ring_idx,
+		.id = message->id,
+	};
+	struct vgpu_queue *queue;
+
+	if (message->ring_idx >= VGPU_RENDER_TIMELINES)
+		vgpu_context_fatal(ctx, "a fence on no timeline");
+	pthread_mutex_lock(&ctx->lock);
+	queue = ctx->timeline[message->ring_idx];
+	pthread_mutex_unlock(&ctx->lock);
+	if (queue)
+		vgpu_queue_fence(queue, message->id);
+	else /* the CPU's timeline, or a queue that is gone */
+		vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
+}
+
+static void on_resource_add(struct vgpu_context *ctx,
+			    const struct vgpu_render_message *message, int fd)
+{
+	int r = vgpu_resource_add(ctx, message->resource_id, fd,
+				  message->offset, message->bytes);
+
+	if (r < 0)
+		vgpu_context_fatal(ctx, "resource %u: %s", message->resource_id,
+				   strerror(-r));
+}
+
+static void handle(struct vgpu_context *ctx,
+		   const struct vgpu_render_message *message, const void *data,
+		   size_t bytes, int fd)
+{
+	switch (message->type) {
+	case VGPU_RENDER_SUBMIT:
+		on_submit(ctx, message, data, bytes, fd);
+		break;
+	case VGPU_RENDER_RESOURCE_ADD:
+		on_resource_add(ctx, message, fd);
+		break;
+	case VGPU_RENDER_RESOURCE_REMOVE:
+		vgpu_resource_remove(ctx, message->resource_id);
+		break;
+	case VGPU_RENDER_EXPORT:
+		on_export(ctx, message);
+		break;
+	case VGPU_RENDER_FENCE:
+		on_fence(ctx, message);
+		break;
+	default:
+		vgpu_context_fatal(ctx, "message %u is not known", message->type);
+	}
+}
+
+/* Map @n more segments behind the @done bytes that are there already. */
+static void map_segments(struct vgpu_context *ctx, uint64_t *done,
+			 uint64_t segment_bytes, const int *fds, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t bytes =
+			VGPU_MIN(segment_bytes, ctx->framebuffer_bytes - *done);
+
+		if (bytes == 0 ||
+		    mmap(ctx->framebuffer + *done, bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fds[i], 0) == MAP_FAILED)
+			vgpu_context_fatal(ctx, "the framebuffer: %s",
+					   bytes ? strerror(errno)
+						 : "too many segments");
+		*done += bytes;
+		close(fds[i]);
+	}
+}
+
+/* Adjacent here, whatever segments they are. */
+static void receive_segments(struct vgpu_context *ctx, uint32_t n)
+{
+	struct vgpu_render_message message;
+	int fds[VGPU_RENDER_FDS_MAX];
+	unsigned int n_fds = 0;
+	uint64_t done = 0;
+	void *room;
+
+	room = mmap(NULL, ctx->framebuffer_bytes, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		vgpu_context_fatal(ctx, "no address space for a framebuffer");
+	ctx->framebuffer = room;
+	while (n > 0) {
+		if (vgpu_channel_receive(&message, NULL, 0, fds, &n_fds) < 0 ||
+		    message.type != VGPU_RENDER_SEGMENTS || n_fds == 0 ||
+		    n_fds > n)
+			vgpu_context_fatal(ctx, "the framebuffer: no segments");
+		map_segments(ctx, &done, message.bytes, fds, n_fds);
+		n -= n_fds;
+	}
+	if (done != ctx->framebuffer_bytes)
+		vgpu_context_fatal(ctx, "the framebuffer: segments are missing");
+}
+
+static void set_up(struct vgpu_context *ctx)
+{
+	struct vgpu_render_message message = {};
+	int fds[VGPU_RENDER_FDS_MAX];
+	unsigned int n_fds = 0;
+	uint8_t uuid[16];
+	const char *why;
+	int r;
+
+	r = vgpu_channel_receive(&message, uuid, sizeof(uuid), fds, &n_fds);
+	if (r == -ECONNRESET)
+		_exit(0);
+	if (r != sizeof(uuid) || message.type != VGPU_RENDER_START || n_fds ||
+	    message.bytes == 0)
+		vgpu_context_fatal(ctx, "this is not how a device begins");
+	ctx->framebuffer_bytes = message.bytes;
+	if (message.n)
+		receive_segments(ctx, message.n);
+	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
+	if (why)
+		vgpu_context_fatal(ctx, "%s", why);
+	r = vgpu_objects_create(&ctx->objects);
+	if (r == 0)
+		r = vgpu_sandbox_enter();
+	if (r < 0)
+		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
+	vgpu_stream_init(&ctx->stream, ctx, NULL);
+	message = (struct vgpu_render_message){.type = VGPU_RENDER_READY};
+	vgpu_channel_send(&ctx->channel, &message, NULL, 0);
+}
+
+void vgpu_context_run(struct vgpu_context *ctx)
+{
+	struct vgpu_render_message message;
+	pthread_condattr_t attr;
+	int fds[VGPU_RENDER_FDS_MAX];
+	static uint8_t data[VGPU_RENDER_INLINE_MAX] __attribute__((aligned(8)));
+
+	vgpu_channel_init(&ctx->channel);
+	pthread_mutex_init(&ctx->lock, NULL);
+	pthread_mutex_init(&ctx->memory_lock, NULL);
+	pthread_cond_init(&ctx->ring_moved, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ctx->resource_added, &attr);
+	pthread_condattr_destroy(&attr);
+	set_up(ctx);
+	for (;;) {
+		unsigned int n_fds = 0;
+		int bytes = vgpu_channel_receive(&message, data, sizeof(data),
+						 fds, &n_fds);
+
+		if (bytes == -ECONNRESET)
+			return;
+		if (bytes < 0 || n_fds > 1)
+			vgpu_context_fatal(ctx, "no message of the device's");
+		handle(ctx, &message, data, bytes, n_fds ? fds[0] : -1);
+		if (n_fds)
+			close(fds[0]);
+	}
+}

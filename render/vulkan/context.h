@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of render/vulkan share: one guest context and its parts. */
+#ifndef VGPU_RENDER_VULKAN_CONTEXT_H
+#define VGPU_RENDER_VULKAN_CONTEXT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <vulkan/vulkan_core.h>
+
+#include "render/abi.h"
+#include "render/wire/decoder.h"
+#include "render/wire/object.h"
+#include "lib/util.h"
+#include "venus.h"
+
+struct vgpu_context;
+struct vgpu_ring;
+struct vgpu_queue;
+
+/*
+ * Threads: the context's own (main), which reads the COMMAND socket; one a
+ * ring; one a queue, which waits for its fences; one that says that we are
+ * alive. Lock order: ring->lock inside ctx->lock; queue locks, the memory lock
+ * and the channel's locks are innermost and hold nothing else.
+ */
+
+/* channel.c: the two sockets */
+struct vgpu_channel {
+	pthread_mutex_t command_lock; /* one packet at a time */
+	pthread_mutex_t memory_lock;  /* one question at a time */
+};
+void vgpu_channel_init(struct vgpu_channel *channel);
+/*
+ * The next packet, with what follows it in @data (of @data_max bytes) and its
+ * fds in @fd, which become the caller's. Returns the bytes of data, or
+ * -ECONNRESET when the device has gone, -EPROTO for no packet of ours.
+ */
+int vgpu_channel_receive(struct vgpu_render_message *ret_message, void *data,
+			 size_t data_max, int *ret_fds, unsigned int *ret_n_fds);
+/* Says something to the device. Ends the process if the device has gone. */
+void vgpu_channel_send(struct vgpu_channel *channel,
+		       const struct vgpu_render_message *message,
+		       const void *data, size_t bytes);
+/* Ask about memory; @message becomes the answer. *ret_fd is -1 if none came. */
+void vgpu_channel_ask(struct vgpu_channel *channel,
+		      struct vgpu_render_message *message, int *ret_fd);
+
+/* resource.c: what the guest's resource ids mean here */
+struct vgpu_resource {
+	struct vgpu_resource *next;
+	uint32_t id;
+	atomic_uint references; /* the table's, rings', reply streams' */
+	bool is_memory;		/* device memory, else shared memory */
+	uint8_t *map;
+	uint64_t bytes;
+	uint64_t offset; /* of device memory, in the framebuffer */
+};
+int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
+		      uint64_t offset, uint64_t bytes);
+bool vgpu_resource_remove(struct vgpu_context *ctx, uint32_t id);
+/* With a reference, or NULL. */
+struct vgpu_resource *vgpu_resource_get(struct vgpu_context *ctx, uint32_t id);
+void vgpu_resource_put(struct vgpu_resource *resource); /* NULL is fine */
+/*
+ * [offset, offset + bytes) of shared memory @id, or NULL; with a reference.
+ * On a ring's thread (@is_ring) it waits for a while: the guest may have used
+ * what it mapped before the context's thread has been told of it.
+ */
+struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
+					      bool is_ring, uint32_t id,
+					      uint64_t offset, uint64_t bytes);
+
+/* transport.c: a source of commands, the context's own or a ring's */
+struct vgpu_stream {
+	struct vgpu_decoder decoder;
+	struct vgpu_context *ctx;
+	struct vgpu_ring *ring;	     /* NULL for the context's own */
+	struct vgpu_resource *reply; /* where answers go */
+	uint8_t *reply_begin;
+	bool is_nested; /* inside vkExecuteCommandStreamsMESA */
+};
+void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
+		      struct vgpu_ring *ring);
+void vgpu_stream_finish(struct vgpu_stream *stream);
+/* Carry out the next command. A fatal one does not return. */
+void vgpu_stream_step(struct vgpu_stream *stream);
+static inline struct vgpu_stream *vgpu_stream_of(struct vgpu_decoder *d)
+{
+	return vgpu_container_of(d, struct vgpu_stream, decoder);
+}
+static inline struct vgpu_context *vgpu_context_of(struct vgpu_decoder *d)
+{
+	return vgpu_stream_of(d)->ctx;
+}
+
+/* ring.c */
+struct vgpu_ring {
+	struct vgpu_stream stream;
+	struct vgpu_ring *next; /* in ctx->rings */
+	uint64_t id;
+	struct vgpu_resource *resource;
+	atomic_uint *head; /* these three in memory that the guest writes */
+	atomic_uint *tail;
+	atomic_uint *status;
+	const uint8_t *buffer;
+	uint32_t buffer_bytes; /* a power of two */
+	uint8_t *extra;
+	uint64_t extra_bytes;
+	uint8_t *commands; /* the private copy that is decoded */
+	uint64_t idle_timeout_ns;
+	bool is_monitored;
+	bool has_priority;
+	int priority;
+	pthread_t thread;
+	atomic_uint done;     /* what *head should be */
+	pthread_mutex_t lock; /* protects what follows */
+	pthread_cond_t wake;
+	bool is_stopping;
+	bool is_notified;
+	uint64_t virtqueue_seqno;
+};
+/* Starts it. -EINVAL if @info describes no ring, -EEXIST, -ENOMEM. */
+int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
+		     const VkRingCreateInfoMESA *info);
+/* The ring with this id, or NULL. Only the context's thread calls this. */
+struct vgpu_ring *vgpu_ring_find(struct vgpu_context *ctx, uint64_t id);
+void vgpu_ring_destroy(struct vgpu_ring *ring);
+void vgpu_ring_notify(struct vgpu_ring *ring);
+bool vgpu_ring_write_extra(struct vgpu_ring *ring, uint64_t offset,
+			   uint32_t value);
+/* The context's thread waits for the ring. False: it never comes so far. */
+void vgpu_ring_wait(struct vgpu_ring *ring, uint32_t seqno);
+/* The ring's thread waits for the context's. */
+void vgpu_ring_submit_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno);
+void vgpu_ring_wait_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno);
+/* Set @bits in the status of all rings (those monitored only, if asked). */
+void vgpu_rings_set_status(struct vgpu_context *ctx, uint32_t bits,
+			   bool monitored_only);
+
+/* monitor.c: says in time that the context is alive */
+void vgpu_monitor_start(struct vgpu_context *ctx, uint32_t period_us);
+
+/* memory.c: VkDeviceMemory in the vGPU's framebuffer */
+struct vgpu_memory;
+/* @object is at its end: the driver's memory is freed, and ours. */
+void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object);
+/* The object's memory as the device knows it. False if there is no such. */
+bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
+			uint64_t bytes, uint64_t *ret_offset,
+			uint64_t *ret_bytes);
+
+/* queue.c */
+struct vgpu_queue {
+	struct vgpu_queue *next; /* of its device */
+	struct vgpu_context *ctx;
+	VkDevice device;
+	const struct vgpu_vk *vk;
+	VkQueue handle;
+	VkDeviceQueueCreateFlags flags;
+	uint32_t family;
+	uint32_t index;
+	uint32_t ring_idx; /* timeline; 0 until the guest fetches the queue */
+	pthread_mutex_t submit_lock; /* Vulkan wants one caller at a time */
+	uint64_t probed_ns;	     /* when we last put a fence of ours in */
+	pthread_t thread;
+	pthread_mutex_t lock; /* protects what follows */
+	pthread_cond_t wake;
+	bool is_stopping;
+	struct vgpu_fence *fences, **fences_end; /* to wait for, in order */
+	struct vgpu_fence *spare;
+};
+struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
+				     const struct vgpu_vk *vk,
+				     const VkDeviceQueueInfo2 *info);
+void vgpu_queue_destroy(struct vgpu_queue *queue);
+/* Say FENCE_DONE @id when all that was submitted is done. */
+void vgpu_queue_fence(struct vgpu_queue *queue, uint64_t id);
+
+/* object.c: the end of objects that have a priv (see decoder.h) */
+bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object);
+
+/* device.c: what a VkDevice object's priv is */
+struct vgpu_vk_device {
+	struct vgpu_vk vk;
+	struct vgpu_queue *queues;
+};
+/* Its children are gone already. */
+void vgpu_vk_device_destroy(struct vgpu_vk_device *device, VkDevice handle);
+
+/* host.c: the driver and the one GPU of it that the guest may see */
+struct vgpu_host {
+	VkInstance instance;
+	struct vgpu_vk vk;
+	VkPhysicalDevice physical;
+	uint32_t api_version;
+	VkPhysicalDeviceProperties properties;
+	VkPhysicalDeviceMemoryProperties memory; /* as the guest sees it */
+	VkPhysicalDeviceMemoryProperties real_memory;
+	uint64_t import_alignment; /* of host pointers; 0: cannot import */
+	bool has_external_fence_fd;
+	bool has_external_semaphore_fd;
+	VkQueueFamilyProperties *families;
+	uint32_t n_families;
+	VkExtensionProperties *extensions; /* that the guest may use */
+	uint32_t n_extensions;
+};
+/* NULL, or one line of why the GPU cannot be used. */
+const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
+			   uint64_t framebuffer_bytes);
+bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name);
+
+/* context.c */
+struct vgpu_context {
+	struct vgpu_channel channel;
+	struct vgpu_host host;
+	struct vgpu_objects *objects;
+	uint64_t framebuffer_bytes;
+	uint8_t *framebuffer; /* all of it; NULL if memory comes as fds */
+	struct vgpu_stream stream;
+	uint64_t n_instances;
+	pthread_mutex_t lock; /* protects what follows */
+	struct vgpu_resource *resources[256];
+	pthread_cond_t resource_added;
+	struct vgpu_ring *rings;
+	struct vgpu_queue *timeline[VGPU_RENDER_TIMELINES];
+	pthread_cond_t ring_moved; /* a ring went on while somebody waits */
+	atomic_uint ring_waiters;
+	struct {
+		bool is_started;
+		uint32_t period_us;
+		pthread_cond_t changed;
+	} monitor;
+	pthread_mutex_t memory_lock; /* exports against frees */
+};
+/* Serve the device until it goes. @text says why not, if it returns. */
+void vgpu_context_run(struct vgpu_context *ctx);
+/*
+ * The context is at an end: the guest's rings and the device are told, and the
+ * process ends. Called on any thread.
+ */
+__attribute__((noreturn, format(printf, 2, 3))) void
+vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...);
+
+/* sandbox.c: from now on this process opens nothing. -errno. */
+int vgpu_sandbox_enter(void);
+
+/* time in ns since some time, never going back */
+uint64_t vgpu_now_ns(void);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Logical devices. */
+#include "context.h"
+
+#include <string.h>
+
+static void destroy_queues(struct vgpu_vk_device *device)
+{
+	while (device->queues) {
+		struct vgpu_queue *queue = device->queues;
+
+		device->queues = queue->next;
+		vgpu_queue_destroy(queue);
+	}
+}
+
+void vgpu_vk_device_destroy(struct vgpu_vk_device *device, VkDevice handle)
+{
+	destroy_queues(device);
+	device->vk.DestroyDevice(handle, NULL);
+	free(device);
+}
+
+/* Drivers trust these numbers, and so must we be able to. */
+static bool queues_are_valid(const struct vgpu_host *host,
+			     const VkDeviceCreateInfo *info)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < info->queueCreateInfoCount; i++) {
+		const VkDeviceQueueCreateInfo *q = &info->pQueueCreateInfos[i];
+		uint64_t sum = 0;
+
+		if (q->queueFamilyIndex >= host->n_families)
+			return false;
+		for (k = 0; k <= i; k++)
+			if (info->pQueueCreateInfos[k].queueFamilyIndex ==
+			    q->queueFamilyIndex)
+				sum += info->pQueueCreateInfos[k].queueCount;
+		if (sum > host->families[q->queueFamilyIndex].queueCount)
+			return false;
+	}
+	return true;
+}
+
+static bool create_queues(struct vgpu_context *ctx, VkDevice handle,
+			  struct vgpu_vk_device *device,
+			  const VkDeviceCreateInfo *info)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < info->queueCreateInfoCount; i++) {
+		const VkDeviceQueueCreateInfo *q = &info->pQueueCreateInfos[i];
+
+		for (k = 0; k < q->queueCount; k++) {
+			VkDeviceQueueInfo2 which = {
+				.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+				.flags = q->flags,
+				.queueFamilyIndex = q->queueFamilyIndex,
+				.queueIndex = k,
+			};
+			struct vgpu_queue *queue = vgpu_queue_create(
+				ctx, handle, &device->vk, &which);
+
+			if (!queue)
+				return false;
+			queue->next = device->queues;
+			device->queues = queue;
+		}
+	}
+	return true;
+}
+
+/* The guest's extensions, all of them ours to give, and those we need. */
+static const char **extensions_for(const struct vgpu_host *host,
+				   const VkDeviceCreateInfo *info,
+				   uint32_t *ret_n, VkResult *ret)
+{
+	static const char *const ours[] = {
+		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+		VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME,
+		VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
+	};
+	const bool has[] = {
+		host->import_alignment > 0,
+		host->has_external_fence_fd,
+		host->has_external_semaphore_fd,
+	};
+	uint32_t n = info->enabledExtensionCount, i, k;
+	const char **names;
+
+	*ret = VK_ERROR_EXTENSION_NOT_PRESENT;
+	for (i = 0; i < n; i++)
+		if (!vgpu_host_has_extension(host,
+					     info->ppEnabledExtensionNames[i]))
+			return NULL;
+	*ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+	names = (const char **)calloc(n + VGPU_ARRAY_SIZE(ours), sizeof(*names));
+	if (!names)
+		return NULL;
+	for (i = 0; i < n; i++)
+		names[i] = info->ppEnabledExtensionNames[i];
+	for (i = 0; i < VGPU_ARRAY_SIZE(ours); i++) {
+		for (k = 0; k < n && strcmp(names[k], ours[i]) != 0; k++)
+			;
+		if (has[i] && k == n)
+			names[n++] = ours[i];
+	}
+	*ret_n = n;
+	return names;
+}
+
+void vgpu_handle_CreateDevice(struct vgpu_decoder *d,
+			      struct vgpu_args_CreateDevice *args)
+{
+	struct vgpu_context *ctx = vgpu_context_of(d);
+	const struct vgpu_vk *vk = &ctx->host.vk;
+	VkDeviceCreateInfo info = *args->pCreateInfo;
+	vgpu_autofree struct vgpu_vk_device *device = NULL;
+	vgpu_autofree const char **names = NULL;
+
+	if (!queues_are_valid(&ctx->host, &info)) {
+		args->ret = VK_ERROR_INITIALIZATION_FAILED;
+		return;
+	}
+	names = extensions_for(&ctx->host, &info, &info.enabledExtensionCount,
+			       &args->ret);
+	if (!names)
+		return;
+	info.ppEnabledExtensionNames = names;
+	info.enabledLayerCount = 0;
+	device = calloc(1, sizeof(*device));
+	if (!device) {
+		args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+		return;
+	}
+	args->ret = vk->CreateDevice(args->physicalDevice, &info, NULL,
+				     args->pDevice);
+	if (args->ret != VK_SUCCESS)
+		return;
+	device->vk = *vk;
+	vgpu_vk_load_device(&device->vk, vk->GetDeviceProcAddr, *args->pDevice);
+	if (!create_queues(ctx, *args->pDevice, device, &info)) {
+		args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+		vgpu_vk_device_destroy(vgpu_steal(&device), *args->pDevice);
+		return;
+	}
+	args->new_pDevice[0]->vk = &device->vk;
+	args->new_pDevice[0]->priv = vgpu_steal(&device);
+}
+
+void vgpu_handle_DestroyDevice(struct vgpu_decoder *d,
+			       struct vgpu_args_DestroyDevice *args)
+{
+	/* What the guest left behind may still be in use by the GPU. */
+	if (args->o_device)
+		args->o_device->vk->DeviceWaitIdle(args->device);
+	vgpu_default_DestroyDevice(d, args);
+}
+
+/* Not offered: see PROTOCOL_VERSION in render/gen/capset.py. */
+void vgpu_handle_CopyImageToMemoryMESA(struct vgpu_decoder *d,
+				       struct vgpu_args_CopyImageToMemoryMESA *args)
+{
+	vgpu_decoder_fail(d, "copies by the host are not offered");
+}
+
+void vgpu_handle_CopyMemoryToImageMESA(struct vgpu_decoder *d,
+				       struct vgpu_args_CopyMemoryToImageMESA *args)
+{
+	vgpu_decoder_fail(d, "copies by the host are not offered");
+}

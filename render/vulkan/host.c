@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host's driver, and the one GPU of it that this vGPU is on. */
+#include "context.h"
+
+#include <string.h>
+
+PFN_vkVoidFunction vkGetInstanceProcAddr(VkInstance instance, const char *name);
+
+static VkPhysicalDevice pick(const struct vgpu_host *host,
+			     const VkPhysicalDevice *all, uint32_t n,
+			     const uint8_t uuid[16])
+{
+	static const uint8_t embedded[16];
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		VkPhysicalDeviceIDProperties id = {
+			.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES,
+		};
+		VkPhysicalDeviceProperties2 props = {
+			.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+			.pNext = &id,
+		};
+
+		host->vk.GetPhysicalDeviceProperties2(all[i], &props);
+		if (props.properties.apiVersion < VK_API_VERSION_1_1)
+			continue;
+		if (memcmp(uuid, embedded, 16) != 0
+			    ? memcmp(uuid, id.deviceUUID, 16) == 0
+			    : props.properties.deviceType ==
+				      VK_PHYSICAL_DEVICE_TYPE_CPU)
+			return all[i];
+	}
+	return VK_NULL_HANDLE;
+}
+
+bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < host->n_extensions; i++)
+		if (strcmp(host->extensions[i].extensionName, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Memory leaves a context by our own ways only (memory.c), so the guest is not
+ * told of the driver's.
+ */
+static bool is_hidden(const char *name)
+{
+	static const char *const hidden[] = {
+		VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+		VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+		VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME,
+		VK_EXT_PHYSICAL_DEVICE_DRM_EXTENSION_NAME,
+	};
+	size_t i;
+
+	for (i = 0; i < VGPU_ARRAY_SIZE(hidden); i++)
+		if (strcmp(name, hidden[i]) == 0)
+			return true;
+	return false;
+}
+
+static const char *read_extensions(struct vgpu_host *host)
+{
+	uint32_t n = 0, i, k, kept = 0;
+	VkExtensionProperties *all;
+
+	host->vk.EnumerateDeviceExtensionProperties(host->physical, NULL, &n,
+						    NULL);
+	all = calloc(n ? n : 1, sizeof(*all));
+	if (!all || host->vk.EnumerateDeviceExtensionProperties(
+			    host->physical, NULL, &n, all) != VK_SUCCESS) {
+		free(all);
+		return "the driver's extensions cannot be read";
+	}
+	for (i = 0; i < n; i++) {
+		const char *name = all[i].extensionName;
+
+		if (strcmp(name, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) == 0)
+			host->import_alignment = 1;
+		if (strcmp(name, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) == 0)
+			host->has_external_fence_fd = true;
+		if (strcmp(name, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) == 0)
+			host->has_external_semaphore_fd = true;
+		if (is_hidden(name))
+			continue;
+		for (k = 0; vgpu_venus_extensions[k].name; k++) {
+			if (strcmp(name, vgpu_venus_extensions[k].name) != 0)
+				continue;
+			all[kept] = all[i];
+			all[kept].specVersion =
+				VGPU_MIN(all[i].specVersion,
+					 vgpu_venus_extensions[k].spec_version);
+			kept++;
+			break;
+		}
+	}
+	host->extensions = all;
+	host->n_extensions = kept;
+	return NULL;
+}
+
+/* What memory types a host pointer can become: asked of a device of our own. */
+static uint32_t importable_types(struct vgpu_host *host, void *page)
+{
+	static const char *const extension =
+		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+	const float priority = 1;
+	VkDeviceQueueCreateInfo queue = {
+		.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+		.queueCount = 1,
+		.pQueuePriorities = &priority,
+	};
+	VkDeviceCreateInfo info = {
+		.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+		.queueCreateInfoCount = 1,
+		.pQueueCreateInfos = &queue,
+		.enabledExtensionCount = 1,
+		.ppEnabledExtensionNames = &extension,
+	};
+	VkMemoryHostPointerPropertiesEXT props = {
+		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
+	};
+	struct vgpu_vk vk = host->vk;
+	VkDevice device;
+
+	if (host->vk.CreateDevice(host->physical, &info, NULL, &device) !=
+	    VK_SUCCESS)
+		return 0;
+	vgpu_vk_load_device(&vk, host->vk.GetDeviceProcAddr, device);
+	if (vk.GetMemoryHostPointerPropertiesEXT)
+		vk.GetMemoryHostPointerPropertiesEXT(
+			device,
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+			page, &props);
+	vk.DestroyDevice(device, NULL);
+	return props.memoryTypeBits;
+}
+
+/*
+ * The heap is the framebuffer of the vGPU, no more; and what cannot be carved
+ * from it cannot be mapped by the guest.
+ */
+static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_bytes)
+{
+	VkPhysicalDeviceExternalMemoryHostPropertiesEXT import = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT,
+	};
+	VkPhysicalDeviceProperties2 props = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+		.pNext = host->import_alignment ? &import : NULL,
+	};
+	VkPhysicalDeviceMemoryProperties *memory = &host->memory;
+	uint32_t importable = ~0u, i;
+	bool is_mappable = false;
+
+	host->vk.GetPhysicalDeviceProperties2(host->physical, &props);
+	host->properties = props.properties;
+	if (!host->import_alignment)
+		return "the driver lacks VK_EXT_external_memory_host";
+	host->import_alignment = import.minImportedHostPointerAlignment;
+	if (host->import_alignment > 4096)
+		return "the driver imports host memory in too large pieces";
+	host->vk.GetPhysicalDeviceMemoryProperties(host->physical, memory);
+	host->real_memory = *memory;
+	if (memory->memoryTypeCount > 1) {
+		void *page = aligned_alloc(4096, 4096);
+
+		importable = page ? importable_types(host, page) : 0;
+		free(page);
+	}
+	for (i = 0; i < memory->memoryTypeCount; i++) {
+		if (!(importable & (1u << i)))
+			memory->memoryTypes[i].propertyFlags &=
+				~(VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+				  VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
+				  VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+		if (memory->memoryTypes[i].propertyFlags &
+		    VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT)
+			is_mappable = true;
+	}
+	for (i = 0; i < memory->memoryHeapCount; i++)
+		memory->memoryHeaps[i].size = framebuffer_bytes;
+	return is_mappable ? NULL : "no memory type can be imported";
+}
+
+static const char *create_instance(struct vgpu_host *host)
+{
+	VkApplicationInfo app = {
+		.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+		.pApplicationName = "vgpu-render",
+		.apiVersion = VK_API_VERSION_1_1,
+	};
+	VkInstanceCreateInfo info = {
+		.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+		.pApplicationInfo = &app,
+	};
+
+	vgpu_vk_load_global(&host->vk, vkGetInstanceProcAddr);
+	if (!host->vk.EnumerateInstanceVersion ||
+	    host->vk.EnumerateInstanceVersion(&host->api_version) != VK_SUCCESS ||
+	    host->api_version < VK_API_VERSION_1_1)
+		return "the host has no Vulkan 1.1";
+	host->api_version = VGPU_MIN(host->api_version,
+				     (uint32_t)VK_HEADER_VERSION_COMPLETE);
+	app.apiVersion = host->api_version;
+	if (host->vk.CreateInstance(&info, NULL, &host->instance) != VK_SUCCESS)
+		return "the host has no Vulkan driver";
+	vgpu_vk_load_instance(&host->vk, vkGetInstanceProcAddr, host->instance);
+	return NULL;
+}
+
+const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
+			   uint64_t framebuffer_bytes)
+{
+	VkPhysicalDevice all[32];
+	uint32_t n = VGPU_ARRAY_SIZE(all);
+	const char *why = create_instance(host);
+	VkResult result;
+
+	if (why)
+		return why;
+	result = host->vk.EnumeratePhysicalDevices(host->instance, &n, all);
+	if (result != VK_SUCCESS && result != VK_INCOMPLETE)
+		return "the host has no GPU";
+	host->physical = pick(host, all, n, uuid);
+	if (!host->physical)
+		return "the GPU of this vGPU is not there";
+	host->vk.GetPhysicalDeviceQueueFamilyProperties(host->physical,
+							&host->n_families, NULL);
+	host->families = calloc(host->n_families ? host->n_families : 1,
+				sizeof(*host->families));
+	if (!host->families)
+		return "out of memory";
+	host->vk.GetPhysicalDeviceQueueFamilyProperties(
+		host->physical, &host->n_families, host->families);
+	why = read_extensions(host);
+	if (!why)
+		why = read_memory(host, framebuffer_bytes);
+	return why;
+}

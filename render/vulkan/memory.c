@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VkDeviceMemory in the vGPU's own framebuffer: what the guest may map is
+ * carved from it by the device process and imported into the driver as host
+ * memory (VK_EXT_external_memory_host), so that neither a dma-buf nor a render
+ * node is needed to show it to the guest. What it cannot map is the driver's,
+ * and charged to the framebuffer all the same.
+ */
+#include "context.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE_BYTES 4096u
+
+struct vgpu_memory {
+	uint64_t offset; /* its name between us and the device */
+	uint64_t bytes;
+	uint8_t *map;
+	bool is_charge;	 /* the bytes are the driver's */
+	bool is_mapped;	 /* by us, to be unmapped */
+	bool is_foreign; /* of a resource, not ours to free */
+	struct vgpu_resource *resource;
+};
+
+static void memory_free(struct vgpu_context *ctx, struct vgpu_memory *memory)
+{
+	if (!memory)
+		return;
+	if (memory->is_mapped)
+		munmap(memory->map, memory->bytes);
+	vgpu_resource_put(memory->resource);
+	if (!memory->is_foreign) {
+		struct vgpu_render_message message = {
+			.type = VGPU_RENDER_FREE,
+			.offset = memory->offset,
+		};
+		int fd;
+
+		vgpu_channel_ask(&ctx->channel, &message, &fd);
+		vgpu_close(fd);
+	}
+	free(memory);
+}
+
+/* Map what the device gave: its own memfd, or a part of the framebuffer. */
+static bool memory_map(struct vgpu_context *ctx, struct vgpu_memory *memory,
+		       int fd)
+{
+	uint64_t end;
+
+	if (fd >= 0) {
+		void *map = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED, fd, 0);
+
+		if (map == MAP_FAILED)
+			return false;
+		memory->map = map;
+		memory->is_mapped = true;
+		return true;
+	}
+	if (!ctx->framebuffer ||
+	    !vgpu_checked_add(memory->offset, memory->bytes, &end) ||
+	    end > ctx->framebuffer_bytes)
+		return false;
+	memory->map = ctx->framebuffer + memory->offset;
+	return true;
+}
+
+/* NULL past the quota. */
+static struct vgpu_memory *memory_alloc(struct vgpu_context *ctx,
+					uint64_t bytes, bool is_charge)
+{
+	struct vgpu_render_message message = {
+		.type = VGPU_RENDER_ALLOC,
+		.bytes = bytes,
+		.flags = is_charge ? VGPU_RENDER_FLAG_CHARGE : 0,
+	};
+	vgpu_autoclose int fd = -1;
+	struct vgpu_memory *memory;
+
+	memory = calloc(1, sizeof(*memory));
+	if (!memory)
+		return NULL;
+	vgpu_channel_ask(&ctx->channel, &message, &fd);
+	if (message.status) {
+		free(memory);
+		return NULL;
+	}
+	memory->offset = message.offset;
+	memory->bytes = bytes;
+	memory->is_charge = is_charge;
+	if (is_charge)
+		return memory;
+	if (!memory_map(ctx, memory, fd)) {
+		memory_free(ctx, memory);
+		return NULL;
+	}
+	/* Nobody sees what was there before. */
+	if (!(message.flags & VGPU_RENDER_FLAG_ZERO))
+		memset(memory->map, 0, bytes);
+	return memory;
+}
+
+/*
+ * Take structures that are between the guest and us out of a chain. Returns
+ * the resource to import, or NULL.
+ */
+static const VkImportMemoryResourceInfoMESA *clean_chain(VkMemoryAllocateInfo *info)
+{
+	const VkImportMemoryResourceInfoMESA *import = NULL;
+	VkBaseOutStructure *s = (VkBaseOutStructure *)info;
+
+	while (s->pNext) {
+		switch ((uint32_t)s->pNext->sType) {
+		case VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA:
+			import = (const void *)s->pNext;
+			s->pNext = s->pNext->pNext;
+			break;
+		case VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO:
+		/* Not for host memory: VUID-VkMemoryAllocateInfo-pNext-02806. */
+		case VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO:
+			s->pNext = s->pNext->pNext;
+			break;
+		default:
+			s = s->pNext;
+		}
+	}
+	return import;
+}
+
+static struct vgpu_memory *
+memory_of_resource(struct vgpu_context *ctx,
+		   const VkImportMemoryResourceInfoMESA *import, uint64_t bytes)
+{
+	struct vgpu_resource *resource =
+		vgpu_resource_get(ctx, import->resourceId);
+	struct vgpu_memory *memory = NULL;
+
+	if (resource && resource->is_memory && bytes <= resource->bytes)
+		memory = calloc(1, sizeof(*memory));
+	if (!memory) {
+		vgpu_resource_put(resource);
+		return NULL;
+	}
+	memory->resource = resource;
+	memory->is_foreign = true;
+	memory->offset = resource->offset;
+	memory->bytes = bytes;
+	memory->map = resource->map;
+	return memory;
+}
+
+/* The framebuffer bytes for an allocation, or NULL with the VkResult. */
+static struct vgpu_memory *memory_for(struct vgpu_context *ctx,
+				      VkMemoryAllocateInfo *info, VkResult *ret)
+{
+	const VkImportMemoryResourceInfoMESA *import = clean_chain(info);
+	const struct vgpu_host *host = &ctx->host;
+	VkMemoryPropertyFlags flags;
+	struct vgpu_memory *memory;
+	uint64_t bytes = info->allocationSize;
+
+	*ret = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+	if (info->memoryTypeIndex >= host->memory.memoryTypeCount) {
+		*ret = VK_ERROR_UNKNOWN;
+		return NULL;
+	}
+	if (bytes == 0 || bytes > ctx->framebuffer_bytes)
+		return NULL;
+	bytes = vgpu_align_up(bytes, PAGE_BYTES);
+	if (import) {
+		memory = memory_of_resource(ctx, import, bytes);
+		if (!memory)
+			*ret = VK_ERROR_INVALID_EXTERNAL_HANDLE;
+		return memory;
+	}
+	flags = host->memory.memoryTypes[info->memoryTypeIndex].propertyFlags;
+	return memory_alloc(ctx, bytes,
+			    !(flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT));
+}
+
+void vgpu_handle_AllocateMemory(struct vgpu_decoder *d,
+				struct vgpu_args_AllocateMemory *args)
+{
+	VkImportMemoryHostPointerInfoEXT import = {
+		.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
+		.handleType =
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+	};
+	VkMemoryAllocateInfo info = *args->pAllocateInfo;
+	struct vgpu_context *ctx = vgpu_context_of(d);
+	struct vgpu_memory *memory;
+
+	memory = memory_for(ctx, &info, &args->ret);
+	if (!memory)
+		return;
+	info.allocationSize = memory->bytes;
+	if (!memory->is_charge) {
+		import.pNext = info.pNext;
+		import.pHostPointer = memory->map;
+		info.pNext = &import;
+	}
+	args->ret = args->o_device->vk->AllocateMemory(args->device, &info,
+						       NULL, args->pMemory);
+	if (args->ret == VK_SUCCESS)
+		args->new_pMemory[0]->priv = memory;
+	else
+		memory_free(ctx, memory);
+}
+
+/*
+ * What is bound to imported memory has to say so when it is made. The guest
+ * knows nothing of that: @ours goes before its chain, and what it says itself
+ * of kinds of memory that it is not offered goes. Returns the new chain.
+ */
+static const void *external_chain(const void *chain, VkStructureType type,
+				  VkBaseOutStructure *ours)
+{
+	VkBaseOutStructure *s = ours;
+
+	ours->sType = type;
+	ours->pNext = (VkBaseOutStructure *)chain;
+	while (s->pNext) {
+		if (s->pNext->sType == type)
+			s->pNext = s->pNext->pNext;
+		else
+			s = s->pNext;
+	}
+	return ours;
+}
+
+void vgpu_handle_CreateBuffer(struct vgpu_decoder *d,
+			      struct vgpu_args_CreateBuffer *args)
+{
+	VkExternalMemoryBufferCreateInfo external = {
+		.handleTypes =
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+	};
+	/* The decoder's own copy. */
+	VkBufferCreateInfo *info = (VkBufferCreateInfo *)args->pCreateInfo;
+
+	info->pNext = external_chain(
+		info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
+		(VkBaseOutStructure *)&external);
+	vgpu_default_CreateBuffer(d, args);
+}
+
+void vgpu_handle_CreateImage(struct vgpu_decoder *d,
+			     struct vgpu_args_CreateImage *args)
+{
+	VkExternalMemoryImageCreateInfo external = {
+		.handleTypes =
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+	};
+	/* The decoder's own copy. */
+	VkImageCreateInfo *info = (VkImageCreateInfo *)args->pCreateInfo;
+
+	/*
+	 * Vulkan has no image that is both imported and preinitialized: then
+	 * what the guest has written counts more than the letter
+	 * (VUID-VkImageCreateInfo-pNext-01443 against
+	 * VUID-VkBindImageMemoryInfo-memory-02989).
+	 */
+	if (info->initialLayout == VK_IMAGE_LAYOUT_PREINITIALIZED) {
+		vgpu_default_CreateImage(d, args);
+		return;
+	}
+	info->pNext = external_chain(
+		info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
+		(VkBaseOutStructure *)&external);
+	vgpu_default_CreateImage(d, args);
+}
+
+void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object)
+{
+	VkDevice device = (VkDevice)(uintptr_t)object->parent->handle;
+	struct vgpu_memory *memory;
+
+	pthread_mutex_lock(&ctx->memory_lock);
+	memory = object->priv;
+	object->priv = NULL;
+	pthread_mutex_unlock(&ctx->memory_lock);
+	object->vk->FreeMemory(device, (VkDeviceMemory)object->handle, NULL);
+	memory_free(ctx, memory);
+}
+
+bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
+			uint64_t bytes, uint64_t *ret_offset, uint64_t *ret_bytes)
+{
+	struct vgpu_object *object = vgpu_objects_find(
+		ctx->objects, object_id, VK_OBJECT_TYPE_DEVICE_MEMORY);
+	const struct vgpu_memory *memory;
+	bool is_there;
+
+	pthread_mutex_lock(&ctx->memory_lock);
+	memory = object ? object->priv : NULL;
+	is_there = memory && !memory->is_charge && bytes <= memory->bytes;
+	if (is_there) {
+		*ret_offset = memory->offset;
+		*ret_bytes = memory->bytes;
+	}
+	pthread_mutex_unlock(&ctx->memory_lock);
+	return is_there;
+}
+
+void vgpu_handle_GetMemoryResourcePropertiesMESA(
+	struct vgpu_decoder *d,
+	struct vgpu_args_GetMemoryResourcePropertiesMESA *args)
+{
+	struct vgpu_context *ctx = vgpu_context_of(d);
+	VkMemoryResourcePropertiesMESA *out = args->pMemoryResourceProperties;
+	VkMemoryHostPointerPropertiesEXT host = {
+		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
+	};
+	struct vgpu_resource *resource = vgpu_resource_get(ctx, args->resourceId);
+	VkBaseOutStructure *s;
+
+	if (!resource) {
+		vgpu_decoder_fail(d, "no such resource");
+		return;
+	}
+	args->ret = VK_ERROR_INVALID_EXTERNAL_HANDLE;
+	if (resource->is_memory)
+		args->ret = args->o_device->vk->GetMemoryHostPointerPropertiesEXT(
+			args->device,
+			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+			resource->map, &host);
+	if (args->ret == VK_SUCCESS) {
+		out->memoryTypeBits = host.memoryTypeBits;
+		for (s = out->pNext; s; s = s->pNext)
+			if ((uint32_t)s->sType ==
+			    VK_STRUCTURE_TYPE_MEMORY_RESOURCE_ALLOCATION_SIZE_PROPERTIES_MESA)
+				((VkMemoryResourceAllocationSizePropertiesMESA *)s)
+					->allocationSize = resource->bytes;
+	}
+	vgpu_resource_put(resource);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The resources of the context: memory that the guest names by number. */
+#include "context.h"
+
+#include <sys/mman.h>
+#include <time.h>
+
+/* After so long the device will not tell of a resource any more. */
+#define ADD_NS_MAX (5 * 1000000000ULL)
+
+static struct vgpu_resource **find(struct vgpu_context *ctx, uint32_t id)
+{
+	struct vgpu_resource **p =
+		&ctx->resources[id % VGPU_ARRAY_SIZE(ctx->resources)];
+
+	while (*p && (*p)->id != id)
+		p = &(*p)->next;
+	return p;
+}
+
+int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
+		      uint64_t offset, uint64_t bytes)
+{
+	vgpu_autofree struct vgpu_resource *resource = NULL;
+	struct vgpu_resource **place;
+	uint64_t end;
+
+	if (bytes == 0)
+		return -EINVAL;
+	if (fd < 0 &&
+	    (!ctx->framebuffer || !vgpu_checked_add(offset, bytes, &end) ||
+	     end > ctx->framebuffer_bytes))
+		return -EINVAL;
+	resource = calloc(1, sizeof(*resource));
+	if (!resource)
+		return -ENOMEM;
+	resource->id = id;
+	resource->references = 1;
+	resource->bytes = bytes;
+	if (fd >= 0) {
+		void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED, fd, 0);
+
+		if (map == MAP_FAILED)
+			return -errno;
+		resource->map = map;
+	} else {
+		resource->is_memory = true;
+		resource->offset = offset;
+		resource->map = ctx->framebuffer + offset;
+	}
+
+	pthread_mutex_lock(&ctx->lock);
+	place = find(ctx, id);
+	if (*place) {
+		pthread_mutex_unlock(&ctx->lock);
+		if (!resource->is_memory)
+			munmap(resource->map, bytes);
+		return -EEXIST;
+	}
+	*place = vgpu_steal(&resource);
+	pthread_cond_broadcast(&ctx->resource_added);
+	pthread_mutex_unlock(&ctx->lock);
+	return 0;
+}
+
+bool vgpu_resource_remove(struct vgpu_context *ctx, uint32_t id)
+{
+	struct vgpu_resource **place, *resource;
+
+	pthread_mutex_lock(&ctx->lock);
+	place = find(ctx, id);
+	resource = *place;
+	if (resource)
+		*place = resource->next;
+	pthread_mutex_unlock(&ctx->lock);
+	vgpu_resource_put(resource);
+	return resource;
+}
+
+struct vgpu_resource *vgpu_resource_get(struct vgpu_context *ctx, uint32_t id)
+{
+	struct vgpu_resource *resource;
+
+	pthread_mutex_lock(&ctx->lock);
+	resource = *find(ctx, id);
+	if (resource)
+		atomic_fetch_add_explicit(&resource->references, 1,
+					  memory_order_relaxed);
+	pthread_mutex_unlock(&ctx->lock);
+	return resource;
+}
+
+void vgpu_resource_put(struct vgpu_resource *resource)
+{
+	if (!resource || atomic_fetch_sub_explicit(&resource->references, 1,
+						   memory_order_acq_rel) > 1)
+		return;
+	if (!resource->is_memory)
+		munmap(resource->map, resource->bytes);
+	free(resource);
+}
+
+static void wait_for_resource(struct vgpu_context *ctx, uint32_t id)
+{
+	uint64_t until_ns = vgpu_now_ns() + ADD_NS_MAX;
+	const struct timespec until = {until_ns / 1000000000,
+				       until_ns % 1000000000};
+
+	pthread_mutex_lock(&ctx->lock);
+	while (!*find(ctx, id) && pthread_cond_timedwait(&ctx->resource_added,
+							 &ctx->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
+					      bool is_ring, uint32_t id,
+					      uint64_t offset, uint64_t bytes)
+{
+	struct vgpu_resource *resource;
+	uint64_t end;
+
+	if (is_ring)
+		wait_for_resource(ctx, id);
+	resource = vgpu_resource_get(ctx, id);
+
+	if (resource && !resource->is_memory &&
+	    vgpu_checked_add(offset, bytes, &end) && end <= resource->bytes)
+		return resource;
+	vgpu_resource_put(resource);
+	return NULL;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A ring of commands in memory shared with the guest, and its thread. */
+#include "context.h"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* struct in the facts of the venus protocol: status of a ring */
+#define STATUS_IDLE 1u
+
+#define RING_BYTES_MAX (16ULL * 1024 * 1024)
+#define RINGS_MAX      64 /* a ring is a thread */
+
+/*
+ * How to wait for the next command: a caller that waits for its answers comes
+ * back within microseconds, one that draws frames within milliseconds.
+ */
+#define SPIN_NS	     (20 * 1000ULL)
+#define YIELD_NS     (60 * 1000ULL)
+#define NAP_NS_FIRST 10000L
+#define NAP_NS_MAX   160000L
+
+struct region {
+	uint64_t begin, end;
+};
+
+static bool region_init(struct region *region, uint64_t base, uint64_t offset,
+			uint64_t bytes)
+{
+	return vgpu_checked_add(base, offset, &region->begin) &&
+	       vgpu_checked_add(region->begin, bytes, &region->end);
+}
+
+/* Five parts of the shared memory that lie in @whole and apart. */
+static bool layout_is_valid(const VkRingCreateInfoMESA *info,
+			    struct region part[5])
+{
+	struct region whole;
+	unsigned int i, k;
+
+	if (!region_init(&whole, info->offset, 0, info->size) ||
+	    !region_init(&part[0], info->offset, info->headOffset, 4) ||
+	    !region_init(&part[1], info->offset, info->tailOffset, 4) ||
+	    !region_init(&part[2], info->offset, info->statusOffset, 4) ||
+	    !region_init(&part[3], info->offset, info->bufferOffset,
+			 info->bufferSize) ||
+	    !region_init(&part[4], info->offset, info->extraOffset,
+			 info->extraSize))
+		return false;
+	for (i = 0; i < 5; i++) {
+		if (part[i].end > whole.end || part[i].begin % 4 ||
+		    part[i].end % 4)
+			return false;
+		for (k = 0; k < i; k++)
+			if (part[i].begin < part[k].end &&
+			    part[k].begin < part[i].end)
+				return false;
+	}
+	return info->bufferSize > 0 && info->bufferSize <= RING_BYTES_MAX &&
+	       !(info->bufferSize & (info->bufferSize - 1));
+}
+
+/* The commands in [done, tail), copied: what is checked is what is used. */
+static void copy_commands(struct vgpu_ring *ring, uint32_t done, uint32_t bytes)
+{
+	uint32_t from = done & (ring->buffer_bytes - 1);
+	uint32_t part = VGPU_MIN(bytes, ring->buffer_bytes - from);
+
+	memcpy(ring->commands, ring->buffer + from, part);
+	memcpy(ring->commands + part, ring->buffer, bytes - part);
+}
+
+static void run_commands(struct vgpu_ring *ring, uint32_t tail)
+{
+	struct vgpu_context *ctx = ring->stream.ctx;
+	struct vgpu_decoder *d = &ring->stream.decoder;
+	uint32_t done = atomic_load_explicit(&ring->done, memory_order_relaxed);
+	uint32_t bytes = tail - done;
+
+	if (bytes > ring->buffer_bytes)
+		vgpu_context_fatal(ctx, "ring: its tail is beyond its buffer");
+	copy_commands(ring, done, bytes);
+	d->at = ring->commands;
+	d->end = ring->commands + bytes;
+	while (d->at < d->end) {
+		uint32_t at;
+
+		vgpu_stream_step(&ring->stream);
+		/* The guest polls this for its answer. */
+		at = done + (uint32_t)(d->at - ring->commands);
+		atomic_store_explicit(ring->head, at, memory_order_release);
+		atomic_store_explicit(&ring->done, at, memory_order_seq_cst);
+		if (atomic_load_explicit(&ctx->ring_waiters,
+					 memory_order_seq_cst)) {
+			pthread_mutex_lock(&ctx->lock);
+			pthread_cond_broadcast(&ctx->ring_moved);
+			pthread_mutex_unlock(&ctx->lock);
+		}
+	}
+}
+
+/* Sleep until the guest says that there is more. False: the ring is to end. */
+static bool sleep_idle(struct vgpu_ring *ring)
+{
+	bool goes_on;
+
+	atomic_fetch_or_explicit(ring->status, STATUS_IDLE, memory_order_seq_cst);
+	pthread_mutex_lock(&ring->lock);
+	/* A guest that saw no IDLE yet has moved the tail before. */
+	while (!ring->is_stopping && !ring->is_notified &&
+	       atomic_load_explicit(ring->tail, memory_order_seq_cst) ==
+		       atomic_load_explicit(&ring->done, memory_order_relaxed))
+		pthread_cond_wait(&ring->wake, &ring->lock);
+	ring->is_notified = false;
+	goes_on = !ring->is_stopping;
+	pthread_mutex_unlock(&ring->lock);
+	atomic_fetch_and_explicit(ring->status, ~STATUS_IDLE,
+				  memory_order_seq_cst);
+	return goes_on;
+}
+
+static bool is_stopping(struct vgpu_ring *ring)
+{
+	bool answer;
+
+	pthread_mutex_lock(&ring->lock);
+	answer = ring->is_stopping;
+	pthread_mutex_unlock(&ring->lock);
+	return answer;
+}
+
+static void *ring_thread(void *opaque)
+{
+	struct vgpu_ring *ring = opaque;
+	uint64_t since = vgpu_now_ns();
+	long nap_ns = NAP_NS_FIRST;
+
+	pthread_setname_np(pthread_self(), "vgpu-ring");
+	prctl(PR_SET_TIMERSLACK, 1000UL);
+	if (ring->has_priority) /* a wish; nobody is told if it fails */
+		setpriority(PRIO_PROCESS, 0, VGPU_MAX(ring->priority, 0));
+	for (;;) {
+		uint32_t tail =
+			atomic_load_explicit(ring->tail, memory_order_acquire);
+		uint64_t waited;
+
+		if (tail !=
+		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
+			run_commands(ring, tail);
+			since = vgpu_now_ns();
+			nap_ns = NAP_NS_FIRST;
+			continue;
+		}
+		waited = vgpu_now_ns() - since;
+		if (waited > ring->idle_timeout_ns) {
+			if (!sleep_idle(ring))
+				return NULL;
+			since = vgpu_now_ns();
+			nap_ns = NAP_NS_FIRST;
+		} else if (waited < SPIN_NS) {
+			__builtin_ia32_pause();
+		} else if (waited < YIELD_NS) {
+			sched_yield();
+		} else {
+			struct timespec nap = {.tv_nsec = nap_ns};
+
+			if (is_stopping(ring))
+				return NULL;
+			nanosleep(&nap, NULL);
+			nap_ns = VGPU_MIN(nap_ns * 2, NAP_NS_MAX);
+		}
+	}
+}
+
+static const VkBaseInStructure *find_struct(const void *chain, uint32_t type)
+{
+	const VkBaseInStructure *s = chain;
+
+	while (s && (uint32_t)s->sType != type)
+		s = s->pNext;
+	return s;
+}
+
+static void read_options(struct vgpu_ring *ring, const VkRingCreateInfoMESA *info)
+{
+	const VkRingMonitorInfoMESA *monitor = (const void *)find_struct(
+		info->pNext, VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA);
+	const VkRingPriorityInfoMESA *priority = (const void *)find_struct(
+		info->pNext, VK_STRUCTURE_TYPE_RING_PRIORITY_INFO_MESA);
+
+	if (monitor) {
+		ring->is_monitored = true;
+		vgpu_monitor_start(
+			ring->stream.ctx,
+			VGPU_MAX(monitor->maxReportingPeriodMicroseconds, 1000U));
+	}
+	if (priority) {
+		ring->has_priority = true;
+		ring->priority = priority->priority;
+	}
+}
+
+static void free_ring(struct vgpu_ring *ring)
+{
+	if (!ring)
+		return;
+	vgpu_stream_finish(&ring->stream);
+	vgpu_resource_put(ring->resource);
+	pthread_mutex_destroy(&ring->lock);
+	pthread_cond_destroy(&ring->wake);
+	free(ring->commands);
+	free(ring);
+}
+
+static int check_room(struct vgpu_context *ctx, uint64_t id)
+{
+	unsigned int n = 0;
+	struct vgpu_ring *ring;
+
+	for (ring = ctx->rings; ring; ring = ring->next, n++)
+		if (ring->id == id)
+			return -EEXIST;
+	return n < RINGS_MAX ? 0 : -ENOSPC;
+}
+
+int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
+		     const VkRingCreateInfoMESA *info)
+{
+	struct vgpu_resource *resource;
+	struct region part[5];
+	struct vgpu_ring *ring;
+	int r;
+
+	r = check_room(ctx, id);
+	if (r < 0)
+		return r;
+	if (!layout_is_valid(info, part))
+		return -EINVAL;
+	resource = vgpu_resource_get_range(ctx, /* is_ring= */ false,
+					   info->resourceId, info->offset,
+					   info->size);
+	if (!resource)
+		return -EINVAL;
+
+	ring = calloc(1, sizeof(*ring));
+	if (!ring) {
+		vgpu_resource_put(resource);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&ring->lock, NULL);
+	pthread_cond_init(&ring->wake, NULL);
+	ring->id = id;
+	ring->resource = resource;
+	ring->head = (atomic_uint *)(resource->map + part[0].begin);
+	ring->tail = (atomic_uint *)(resource->map + part[1].begin);
+	ring->status = (atomic_uint *)(resource->map + part[2].begin);
+	ring->buffer = resource->map + part[3].begin;
+	ring->buffer_bytes = info->bufferSize;
+	ring->extra = resource->map + part[4].begin;
+	ring->extra_bytes = info->extraSize;
+	ring->idle_timeout_ns = info->idleTimeout;
+	ring->commands = malloc(ring->buffer_bytes);
+	vgpu_stream_init(&ring->stream, ctx, ring);
+	if (!ring->commands) {
+		free_ring(ring);
+		return -ENOMEM;
+	}
+	if (atomic_load(ring->head) || atomic_load(ring->status)) {
+		free_ring(ring);
+		return -EINVAL;
+	}
+	read_options(ring, info);
+	r = pthread_create(&ring->thread, NULL, ring_thread, ring);
+	if (r) {
+		free_ring(ring);
+		return -r;
+	}
+	pthread_mutex_lock(&ctx->lock);
+	ring->next = ctx->rings;
+	ctx->rings = ring;
+	pthread_mutex_unlock(&ctx->lock);
+	return 0;
+}
+
+struct vgpu_ring *vgpu_ring_find(struct vgpu_context *ctx, uint64_t id)
+{
+	struct vgpu_ring *ring = ctx->rings;
+
+	while (ring && ring->id != id)
+		ring = ring->next;
+	return ring;
+}
+
+void vgpu_ring_destroy(struct vgpu_ring *ring)
+{
+	struct vgpu_context *ctx = ring->stream.ctx;
+	struct vgpu_ring **p;
+
+	pthread_mutex_lock(&ring->lock);
+	ring->is_stopping = true;
+	pthread_cond_signal(&ring->wake);
+	pthread_mutex_unlock(&ring->lock);
+	pthread_join(ring->thread, NULL);
+
+	pthread_mutex_lock(&ctx->lock);
+	for (p = &ctx->rings; *p != ring; p = &(*p)->next)
+		;
+	*p = ring->next;
+	pthread_mutex_unlock(&ctx->lock);
+	free_ring(ring);
+}
+
+void vgpu_ring_notify(struct vgpu_ring *ring)
+{
+	pthread_mutex_lock(&ring->lock);
+	ring->is_notified = true;
+	pthread_cond_broadcast(&ring->wake);
+	pthread_mutex_unlock(&ring->lock);
+}
+
+bool vgpu_ring_write_extra(struct vgpu_ring *ring, uint64_t offset, uint32_t value)
+{
+	uint64_t end;
+
+	if (offset % 4 || !vgpu_checked_add(offset, 4, &end) ||
+	    end > ring->extra_bytes)
+		return false;
+	atomic_store_explicit((atomic_uint *)(ring->extra + offset), value,
+			      memory_order_release);
+	return true;
+}
+
+void vgpu_ring_wait(struct vgpu_ring *ring, uint32_t seqno)
+{
+	struct vgpu_context *ctx = ring->stream.ctx;
+
+	vgpu_ring_notify(ring); /* it may sleep with the commands before it */
+	pthread_mutex_lock(&ctx->lock);
+	atomic_fetch_add_explicit(&ctx->ring_waiters, 1, memory_order_seq_cst);
+	while ((int32_t)(atomic_load_explicit(&ring->done, memory_order_seq_cst) -
+			 seqno) < 0)
+		pthread_cond_wait(&ctx->ring_moved, &ctx->lock);
+	atomic_fetch_sub_explicit(&ctx->ring_waiters, 1, memory_order_seq_cst);
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+void vgpu_ring_submit_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno)
+{
+	pthread_mutex_lock(&ring->lock);
+	ring->virtqueue_seqno = seqno;
+	pthread_cond_broadcast(&ring->wake);
+	pthread_mutex_unlock(&ring->lock);
+}
+
+void vgpu_ring_wait_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno)
+{
+	pthread_mutex_lock(&ring->lock);
+	while (ring->virtqueue_seqno < seqno && !ring->is_stopping)
+		pthread_cond_wait(&ring->wake, &ring->lock);
+	pthread_mutex_unlock(&ring->lock);
+}
+
+void vgpu_rings_set_status(struct vgpu_context *ctx, uint32_t bits,
+			   bool monitored_only)
+{
+	struct vgpu_ring *ring;
+
+	pthread_mutex_lock(&ctx->lock);
+	for (ring = ctx->rings; ring; ring = ring->next)
+		if (ring->is_monitored || !monitored_only)
+			atomic_fetch_or_explicit(ring->status, bits,
+						 memory_order_seq_cst);
+	pthread_mutex_unlock(&ctx->lock);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The chunks of an arena: the first is kept, the others come and go. */
+#include "render/wire/arena.h"
+
+#include <stdlib.h>
+
+#define CHUNK_BYTES (64U * 1024)
+
+struct vgpu_arena_chunk {
+	struct vgpu_arena_chunk *older;
+	size_t bytes;
+	uint8_t data[];
+};
+
+void vgpu_arena_init(struct vgpu_arena *arena, size_t max_bytes)
+{
+	*arena = (struct vgpu_arena){.max_bytes = max_bytes};
+}
+
+static void pop_chunk(struct vgpu_arena *arena)
+{
+	struct vgpu_arena_chunk *chunk = arena->chunk;
+
+	arena->chunk = chunk->older;
+	arena->used_bytes -= chunk->bytes;
+	free(chunk);
+}
+
+void vgpu_arena_finish(struct vgpu_arena *arena)
+{
+	while (arena->chunk)
+		pop_chunk(arena);
+	arena->at = arena->end = NULL;
+}
+
+void *vgpu_arena_grow(struct vgpu_arena *arena, size_t bytes)
+{
+	struct vgpu_arena_chunk *chunk;
+	size_t size;
+
+	if (bytes > arena->max_bytes)
+		return NULL;
+	size = bytes < CHUNK_BYTES ? CHUNK_BYTES : (bytes + 7) & ~(size_t)7;
+	if (size > arena->max_bytes - arena->used_bytes)
+		return NULL;
+	chunk = malloc(sizeof(*chunk) + size);
+	if (!chunk)
+		return NULL;
+	chunk->older = arena->chunk;
+	chunk->bytes = size;
+	arena->chunk = chunk;
+	arena->used_bytes += size;
+	arena->at = chunk->data + ((bytes + 7) & ~(size_t)7);
+	arena->end = chunk->data + size;
+	return chunk->data;
+}
+
+void vgpu_arena_shrink(struct vgpu_arena *arena, struct vgpu_arena_mark mark)
+{
+	while (arena->chunk != mark.chunk && (mark.chunk || arena->chunk->older ||
+					      arena->chunk->bytes > CHUNK_BYTES))
+		pop_chunk(arena);
+	if (!arena->chunk) {
+		arena->at = arena->end = NULL;
+		return;
+	}
+	arena->at = arena->chunk == mark.chunk ? mark.at : arena->chunk->data;
+	arena->end = arena->chunk->data + arena->chunk->bytes;
+}
