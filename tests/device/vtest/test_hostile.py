@@ -161,7 +161,7 @@ class Clients(vt.Test):
 
     def test_resources_have_an_end(self):
         with self.begin() as client:
-            for _ in range(16384):
+            for _ in range(8192):
                 os.close(client.blob(4096)[1])
             self.ends(vt.blob(4096), client)
 
@@ -312,7 +312,7 @@ class Renders(vt.Test):
             client.send(vt.blob(8192, 1))
             self.assertEqual(client.answer(vt.BLOB), (0,))
             self.assertTrue(client.is_gone())
-            self.assertEqual(other.blob(8192, 1)[0], 1)
+            self.assertGreater(other.blob(8192, 1)[0], 0)
         self.assertIn("memory that is not there", self.device.said())
 
     def test_questions(self):

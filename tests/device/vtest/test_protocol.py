@@ -233,7 +233,21 @@ class Memory(vt.Test):
                              m["resource_id"] == number])
             # Whoever keeps the file has nothing of the device's any more.
             self.assertEqual(os.pread(fd, 1, 0), b"\0")
-            self.assertEqual(client.blob(4096)[0], number)
+            self.assertGreater(client.blob(4096)[0], number)
+
+    def test_ids_come_again_late(self):
+        with self.begin() as client:
+            first, fd = client.blob(4096)
+            os.close(fd)
+            for i in range(1, 16384 + 10):
+                number, fd = client.blob(4096)
+                os.close(fd)
+                self.assertNotEqual(number, first)
+                if i < 16384:
+                    self.assertEqual(number, first + i)
+                client.send(command(vt.UNREF, words(number)))
+                if i % 500 == 0:
+                    client.barrier()
 
     def test_memory(self):
         with self.begin() as client:
