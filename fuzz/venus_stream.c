@@ -112,6 +112,8 @@ static void run(void)
 	uint8_t *reply = malloc(REPLY_BYTES);
 	struct vgpu_decoder *d = &context.d;
 
+	if (!commands || !reply)
+		abort();
 	memcpy(commands, stream, stream_bytes);
 	context_repair();
 	d->at = commands;
@@ -132,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while (venus_test_commands[n_commands].name)
 			n_commands++;
 		stream = malloc(STREAM_MAX);
+		if (!stream)
+			abort();
 	}
 	if (!context.objects) {
 		context_init();

@@ -468,6 +468,8 @@ STATE_MESSAGE = 80
 STATE_MESSAGE_FILES = STATE_MESSAGE + 352
 EVENT_GUEST_FAULT, EVENT_RESUMED = 1, 2
 MESSAGE_SIZE = 264
+START_VERSION = 2
+START_FORMAT = "<40s72s16sIIIIIIQQQ16sII"
 
 
 def control_message(kind, serial=0, body=b""):
@@ -478,8 +480,9 @@ class Manager:
     """What vgpud does for one device: keeps its fds, starts successors."""
 
     def __init__(self, program=TEST_DEVICE, heads=1, segments=2,
-                 segment_bytes=1 << 20, log=None):
+                 segment_bytes=1 << 20, log=None, window=0):
         self.program = program
+        self.window = window  # with one there is a renderer
         self.heads = heads
         self.segments = segments
         self.segment_bytes = segment_bytes
@@ -520,9 +523,10 @@ class Manager:
         for slot, fd in sorted(self.slots.items()):
             self.send(control_message(C_FD, 0, struct.pack("<I", slot)), fd)
         self.send(control_message(C_START, 0, struct.pack(
-            "<40s72s16sIIIIIIQQ", b"", b"test", b"1Q", 1, self.heads, 1920,
+            START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads, 1920,
             1080, self.segments, 60, self.segment_bytes,
-            self.segments * self.segment_bytes)))
+            self.segments * self.segment_bytes, self.window, b"",
+            bool(self.window), 1)))
         if wait:
             self.wait_status()
         return time.monotonic() - begin

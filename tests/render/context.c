@@ -11,6 +11,15 @@
 
 struct context context;
 
+static void *must_alloc(size_t bytes)
+{
+	void *memory = malloc(bytes);
+
+	if (!memory)
+		abort();
+	return memory;
+}
+
 static uint32_t type_index(VkObjectType type)
 {
 	uint32_t i = 0;
@@ -32,11 +41,11 @@ uint64_t context_id(VkObjectType type)
 
 void context_init(void)
 {
-	context.sent = malloc(CONTEXT_STREAM_BYTES);
-	context.seen = malloc(CONTEXT_STREAM_BYTES);
-	context.reply = malloc(CONTEXT_STREAM_BYTES);
-	context.wanted = malloc(CONTEXT_STREAM_BYTES);
-	context.sampler.memory = malloc(SAMPLE_BYTES);
+	context.sent = must_alloc(CONTEXT_STREAM_BYTES);
+	context.seen = must_alloc(CONTEXT_STREAM_BYTES);
+	context.reply = must_alloc(CONTEXT_STREAM_BYTES);
+	context.wanted = must_alloc(CONTEXT_STREAM_BYTES);
+	context.sampler.memory = must_alloc(SAMPLE_BYTES);
 	context.sampler.bytes = SAMPLE_BYTES;
 	context.sampler.get_id = context_id;
 	context.sampler.new_id = NEW_ID_FIRST;
