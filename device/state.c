@@ -72,9 +72,13 @@ static const char *check(const struct vgpu_state *state, size_t gpu_bytes,
 		return "its sizes are not those of this version";
 	if (state->is_connected > 1 || state->has_config_changed > 1)
 		return "a mark is not 0 or 1";
-	if (state->message.phase > VGPU_MESSAGE_ANSWERING ||
+	if (state->message.phase > VGPU_MESSAGE_GATHERING ||
+	    (state->message.gathered & 0xffff) > VGPU_STATE_MESSAGE_MAX ||
+	    state->message.gathered >> 16 > VGPU_SLOT_MEMORY_MAX ||
 	    state->message.size > VGPU_STATE_PAYLOAD_MAX ||
-	    state->message.n_fds > VGPU_SLOT_MEMORY_MAX)
+	    state->message.n_fds > VGPU_SLOT_MEMORY_MAX ||
+	    (state->message.emptied & ~VGPU_STATE_EMPTYING) >
+		    VGPU_STATE_MESSAGE_MAX)
 		return "the message in it is not one";
 	for (int i = 0; i < VGPU_SLOT_MEMORY_MAX; i++)
 		if (state->region[i].is_used > 1)
@@ -151,4 +155,24 @@ void vgpu_state_unmap(struct vgpu_state *state)
 void *vgpu_state_gpu(struct vgpu_state *state)
 {
 	return (char *)state + gpu_offset();
+}
+
+void vgpu_state_note_file(struct vgpu_state_file *file, int fd)
+{
+	struct stat st;
+
+	/* Of a file that there is not, no fd will be. */
+	*file = (struct vgpu_state_file){};
+	if (fstat(fd, &st) < 0)
+		return;
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+}
+
+bool vgpu_state_is_file(const struct vgpu_state_file *file, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && file->device == st.st_dev &&
+	       file->inode == st.st_ino;
 }

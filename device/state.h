@@ -3,6 +3,7 @@
 #ifndef VGPU_DEVICE_STATE_H
 #define VGPU_DEVICE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "device/state_abi.h"
@@ -20,5 +21,10 @@ void vgpu_state_unmap(struct vgpu_state *state); /* NULL is fine */
 
 /* The gpu's part. */
 void *vgpu_state_gpu(struct vgpu_state *state);
+
+/* Note in @file which file @fd is of. */
+void vgpu_state_note_file(struct vgpu_state_file *file, int fd);
+/* Whether @fd, which may be -1, is of @file. */
+bool vgpu_state_is_file(const struct vgpu_state_file *file, int fd);
 
 #endif

@@ -19,13 +19,23 @@
  * Whoever reads a block that it did not write itself checks all of it first.
  */
 #define VGPU_STATE_MAGIC   0x4b434f4c42555047ULL /* "GPUBLOCK" */
-#define VGPU_STATE_VERSION 1
+#define VGPU_STATE_VERSION 2
 
 #define VGPU_STATE_QUEUES      2    /* control and cursor (virtio 1.3, 5.7.2) */
 #define VGPU_STATE_QUEUE_NUM   1024 /* largest ring; QEMU's limit too */
 #define VGPU_STATE_PAYLOAD_MAX 320  /* the largest message we accept: 280 */
+#define VGPU_STATE_MESSAGE_MAX (12 + VGPU_STATE_PAYLOAD_MAX) /* with header */
 
 static_assert(VGPU_STATE_QUEUES <= VGPU_SLOT_QUEUE_MAX, "slots for queues");
+
+/*
+ * Which file an fd is of. A manager that is slow to read may be left with an
+ * older fd in a slot when the device dies.
+ */
+struct vgpu_state_file {
+	uint64_t device; /* st_dev and st_ino of stat(2) */
+	uint64_t inode;
+};
 
 /* A region of guest memory; its fd is in VGPU_SLOT_MEMORY + index. */
 struct vgpu_state_region {
@@ -33,6 +43,7 @@ struct vgpu_state_region {
 	uint64_t bytes;
 	uint64_t user_address; /* where the front end has it */
 	uint64_t file_offset;
+	struct vgpu_state_file file;
 	uint32_t is_used; /* written last, cleared first */
 	uint32_t pad;
 };
@@ -92,26 +103,42 @@ struct vgpu_state_queue {
  * so that nothing is lost and nothing is said twice.
  *
  *   NONE      nothing, or a message that nobody has looked at yet
+ *   GATHERING the first `gathered` bytes and fds of it are here, as in RECORDED
  *   RECORDED  its text is here and its fds are in VGPU_SLOT_MESSAGE; if the
- *             pipe is empty, it may still be all in the socket
+ *             pipe is empty and always was, it may still be all in the socket
  *   CONSUMED  it has left the socket; what is in the pipe does not matter
  *   ANSWERING what is in the pipe is still to go into the socket
+ *
+ * The pipe has room for a few pieces only. When it is full, `emptied` becomes
+ * the number of bytes that have left the socket, with the mark; then the pipe
+ * is emptied; then the mark goes.
  */
+#define VGPU_STATE_EMPTYING (1U << 31)
+
 enum vgpu_state_message_phase {
 	VGPU_MESSAGE_NONE = 0,
 	VGPU_MESSAGE_RECORDED = 1,
 	VGPU_MESSAGE_CONSUMED = 2,
 	VGPU_MESSAGE_ANSWERING = 3,
+	VGPU_MESSAGE_GATHERING = 4,
 };
 
 struct vgpu_state_message {
 	uint32_t phase;
-	uint32_t request;
-	uint32_t flags;
-	uint32_t size; /* of the payload */
 	uint32_t n_fds;
+	uint32_t gathered; /* bytes of text; from bit 16 on, fds */
+	uint32_t emptied;  /* see above */
+	union {
+		struct {
+			uint32_t request;
+			uint32_t flags;
+			uint32_t size; /* of the payload */
+			uint8_t payload[VGPU_STATE_PAYLOAD_MAX];
+		};
+		uint8_t text[VGPU_STATE_MESSAGE_MAX];
+	};
 	uint32_t pad;
-	uint8_t payload[VGPU_STATE_PAYLOAD_MAX];
+	struct vgpu_state_file file[VGPU_SLOT_MEMORY_MAX]; /* of the fds */
 };
 
 struct vgpu_state {
@@ -123,6 +150,7 @@ struct vgpu_state {
 	uint64_t gpu_bytes;
 	uint64_t features; /* accepted by the guest, with bit 30 */
 	uint64_t protocol_features;
+	struct vgpu_state_file frontend; /* of the connection */
 	uint32_t is_connected;	     /* VGPU_SLOT_FRONTEND is a front end's */
 	uint32_t has_config_changed; /* the front end is still to be told */
 	struct vgpu_state_message message;
@@ -130,10 +158,10 @@ struct vgpu_state {
 	struct vgpu_state_queue queue[VGPU_STATE_QUEUES];
 };
 
-static_assert(sizeof(struct vgpu_state_region) == 40, "region size");
-static_assert(sizeof(struct vgpu_state_message) == 344, "message size");
+static_assert(sizeof(struct vgpu_state_region) == 56, "region size");
+static_assert(sizeof(struct vgpu_state_message) == 352 + 16 * 32, "message size");
 static_assert(sizeof(struct vgpu_state_queue) == 72 + 8 * 1024, "queue size");
-static_assert(sizeof(struct vgpu_state) == 64 + 344 + 40 * 32 + 2 * 8264,
+static_assert(sizeof(struct vgpu_state) == 80 + 864 + 56 * 32 + 2 * 8264,
 	      "state size");
 
 /* Commit one word: after all stores before it, before all after it. */

@@ -486,16 +486,22 @@ static int on_fd(void *owner, uint32_t slot, int fd)
 static void on_event(void *owner, const struct vgpu_control_event *event)
 {
 	struct vgpu_instance *instance = owner;
+	static const char *const names[] = {
+		[VGPU_EVENT_GUEST_FAULT] = "guest-fault",
+		[VGPU_EVENT_RESUMED] = "resumed",
+	};
 	uint64_t more = instance->events_dropped + event->suppressed;
+	const char *name =
+		event->kind < VGPU_ARRAY_SIZE(names) ? names[event->kind] : NULL;
 
-	if (event->kind != VGPU_EVENT_GUEST_FAULT || !take_event_token(instance))
+	if (!name || !take_event_token(instance))
 		return;
 	if (more > 0)
-		vgpu_instance_event(instance, "guest-fault",
+		vgpu_instance_event(instance, name,
 				    "%s (%llu more events were not reported)",
 				    event->text, (unsigned long long)more);
 	else
-		vgpu_instance_event(instance, "guest-fault", "%s", event->text);
+		vgpu_instance_event(instance, name, "%s", event->text);
 	instance->events_dropped = 0;
 }
 

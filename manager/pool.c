@@ -21,6 +21,8 @@
 #define SEGMENT_BYTES (VGPU_POOL_SEGMENT_MIB * VGPU_MIB)
 /* Divides a segment; small enough to stay in a processor's cache. */
 #define WRITE_BYTES (1024 * 1024)
+/* Divides a segment; what is taken between two looks at how much there is. */
+#define TAKE_BYTES (16 * VGPU_MIB)
 /* What stays for the rest of the machine when the pool grows. */
 #define MARGIN_BYTES (256 * VGPU_MIB)
 /* How long until memory that was short is tried again. */
@@ -63,22 +65,39 @@ static int populate(int fd)
 	return 0;
 }
 
+/*
+ * Take the pages of a segment. Other managers, and whoever else is on this
+ * machine, may take theirs at the same moment: who sees the margin touched
+ * steps back, and what it has of the segment is given back by its closing.
+ */
+static int take_pages(int fd)
+{
+	for (uint64_t at = 0; at < SEGMENT_BYTES; at += TAKE_BYTES) {
+		if (vgpu_memory_available() < SEGMENT_BYTES - at + MARGIN_BYTES)
+			return -ENOMEM;
+		/* All pages of the range or none. */
+		if (fallocate(fd, 0, (off_t)at, TAKE_BYTES) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static int make_segment(int *ret_fd)
 {
 	vgpu_autoclose int fd = -1;
 	int r;
-
-	if (vgpu_memory_available() < SEGMENT_BYTES + MARGIN_BYTES)
-		return -ENOMEM;
 
 	fd = memfd_create("vgpu-framebuffer",
 			  MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("vgpu-framebuffer",
 				  MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	/* fallocate() takes the pages, all of them or none. */
-	if (fd < 0 || fallocate(fd, 0, 0, SEGMENT_BYTES) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	if (fd < 0)
+		return -errno;
+	r = take_pages(fd);
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
 	r = populate(fd);
 	if (r < 0)

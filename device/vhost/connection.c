@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "device/state.h"
 #include "device/vhost/internal.h"
 #include "lib/util.h"
 
@@ -66,33 +67,56 @@ static int connection_fd(const struct vgpu_vhost *vhost)
 	return vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND);
 }
 
-/* 0 if @len bytes are there, -EAGAIN if not yet, another -errno. */
-static int peek(const struct vgpu_vhost *vhost, struct msghdr *msg, size_t len)
+/* Bytes of the recorded message that have left the socket. */
+static size_t bytes_consumed(const struct vgpu_vhost *vhost)
 {
-	ssize_t n = recvmsg(connection_fd(vhost), msg,
-			    MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n < 0)
-		return errno == EINTR ? -EAGAIN : -errno;
-	if (!n)
-		return -ECONNRESET;
-	return (size_t)n < len ? -EAGAIN : 0;
+	return vhost->state->message.emptied + bytes_in_pipe(vhost);
 }
 
-static int peek_header(const struct vgpu_vhost *vhost,
-		       struct vhost_user_header *header)
+/* Make room in the pipe; a predecessor may have begun with that. */
+static void make_room(struct vgpu_vhost *vhost)
 {
-	struct iovec part = {header, sizeof(*header)};
-	struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+	struct vgpu_state_message *message = &vhost->state->message;
+	uint32_t consumed = (uint32_t)bytes_consumed(vhost);
 
-	return peek(vhost, &msg, sizeof(*header));
+	if (!(message->emptied & VGPU_STATE_EMPTYING))
+		vgpu_state_commit(message->emptied,
+				  consumed | VGPU_STATE_EMPTYING);
+	empty_pipe(vhost);
+	vgpu_state_commit(message->emptied,
+			  message->emptied & ~VGPU_STATE_EMPTYING);
 }
 
-/* Take the fds out of @msg into @fd; those beyond @max are closed. */
-static uint32_t take_fds(struct msghdr *msg, int *fd, uint32_t max)
+/* Let the message leave the socket up to its byte @total; 0 or -EPROTO. */
+static int consume(struct vgpu_vhost *vhost, size_t total)
+{
+	size_t done;
+
+	while ((done = bytes_consumed(vhost)) < total) {
+		ssize_t n = splice(connection_fd(vhost), NULL, pipe_write(vhost),
+				   NULL, total - done, SPLICE_F_NONBLOCK);
+
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		if (!bytes_in_pipe(vhost))
+			return vgpu_vhost_violation(vhost,
+						    "a message that went away");
+		make_room(vhost);
+	}
+	return 0;
+}
+
+/* The fds that looking at a message has found. */
+struct found {
+	int fd[VGPU_SLOT_MEMORY_MAX];
+	uint32_t n;
+	bool is_cut; /* there were more */
+};
+
+/* Take the fds out of @msg; those for which there is no room are closed. */
+static void take_fds(struct msghdr *msg, struct found *found)
 {
 	struct cmsghdr *cmsg;
-	uint32_t n = 0;
 
 	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		if (cmsg->cmsg_level != SOL_SOCKET ||
@@ -103,40 +127,45 @@ static uint32_t take_fds(struct msghdr *msg, int *fd, uint32_t max)
 			int it;
 
 			memcpy(&it, (char *)cmsg + at, sizeof(it));
-			if (n < max)
-				fd[n++] = it;
+			if (found->n < VGPU_ARRAY_SIZE(found->fd))
+				found->fd[found->n++] = it;
 			else
 				vgpu_close(it);
 		}
 	}
-	return n;
+	if (msg->msg_flags & MSG_CTRUNC)
+		found->is_cut = true;
 }
 
 /*
- * Choose the fds of @message among the @n that a look at it gave. The kernel
- * looks on into later messages until it finds fds (unix(7) says nothing of
- * this; Linux 6.18 does it), so they are another's if this one should have
- * none and others are behind it.
+ * Look at up to @len bytes in the socket, and at the fds with them unless
+ * @found is NULL. A look ends at a piece that has fds. Returns how many bytes
+ * there are, not 0, or -errno.
  */
-static int choose_fds(struct vgpu_vhost *vhost,
-		      struct vgpu_vhost_message *message, int *fd, uint32_t n)
+static ssize_t peek(const struct vgpu_vhost *vhost, void *to, size_t len,
+		    struct found *found)
 {
-	uint32_t wanted = vgpu_vhost_fds_of(message);
-	int total = (int)(sizeof(message->header) + message->header.size);
-	int queued = 0;
-	bool is_alone = ioctl(connection_fd(vhost), FIONREAD, &queued) == 0 &&
-			queued == total;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(VGPU_SLOT_MEMORY_MAX * sizeof(int))];
+	} control;
+	struct iovec part = {to, len};
+	struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+	ssize_t n;
 
-	/* "For compatibility with existing incorrect implementations" */
-	if (message->header.request == VHOST_USER_REM_MEM_REG)
-		is_alone = false;
-	if (n != wanted && (wanted || is_alone))
-		return vgpu_vhost_violation(vhost, "message %u with %u fds",
-					    message->header.request, n);
-	for (; n > wanted; n--)
-		vgpu_close(fd[n - 1]);
-	message->n_fds = wanted;
-	return 0;
+	if (found) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
+	}
+	do {
+		n = recvmsg(connection_fd(vhost), &msg,
+			    MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (found)
+		take_fds(&msg, found);
+	return n ? n : -ECONNRESET;
 }
 
 /*
@@ -164,90 +193,162 @@ static bool is_expected_kind(int fd)
 	}
 }
 
-/* Look at the next message, whole, with its fds. */
-static int look(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message,
-		int fd[VGPU_SLOT_MEMORY_MAX])
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(VGPU_SLOT_MEMORY_MAX * sizeof(int))];
-	} control = {};
-	struct iovec part[2] = {
-		{&message->header, sizeof(message->header)},
-		{message->payload, 0},
-	};
-	struct msghdr msg = {
-		.msg_iov = part,
-		.msg_iovlen = 2,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	uint32_t n;
-	int r;
-
-	r = peek_header(vhost, &message->header);
-	if (r >= 0)
-		r = vgpu_vhost_check(vhost, &message->header);
-	if (r < 0)
-		return r;
-	part[1].iov_len = message->header.size;
-	r = peek(vhost, &msg, sizeof(message->header) + message->header.size);
-	n = take_fds(&msg, fd, VGPU_SLOT_MEMORY_MAX);
-	if (r >= 0 && (msg.msg_flags & MSG_CTRUNC))
-		r = vgpu_vhost_violation(vhost, "more fds than can be received");
-	if (r >= 0)
-		r = choose_fds(vhost, message, fd, n);
-	for (uint32_t i = 0; r >= 0 && i < message->n_fds; i++)
-		if (!is_expected_kind(fd[i]))
-			r = vgpu_vhost_violation(
-				vhost,
-				"message %u with an fd that is no memory, "
-				"eventfd or unix socket",
-				message->header.request);
-	while (r < 0 && n)
-		vgpu_close(fd[--n]);
-	return r;
-}
-
-/* Look at the next message and record it: NONE -> RECORDED. */
-static int record(struct vgpu_vhost *vhost)
+/* Put those @found into the slots behind the @n there, and record them. */
+static int record_fds(struct vgpu_vhost *vhost, struct found *found, uint32_t n)
 {
 	struct vgpu_state_message *record = &vhost->state->message;
-	struct vgpu_vhost_message message;
-	int fd[VGPU_SLOT_MEMORY_MAX] = {};
+
+	if (found->is_cut || found->n > VGPU_SLOT_MEMORY_MAX - n)
+		return vgpu_vhost_violation(vhost,
+					    "more fds than can be received");
+	for (uint32_t i = 0; i < found->n; i++)
+		if (!is_expected_kind(found->fd[i]))
+			return vgpu_vhost_violation(
+				vhost, "an fd that is no memory, eventfd or "
+				       "unix socket");
+	for (uint32_t i = 0; i < found->n; i++, n++) {
+		vgpu_state_note_file(&record->file[n], found->fd[i]);
+		vgpu_slots_put(vhost->slots, VGPU_SLOT_MESSAGE + n, found->fd[i]);
+	}
+	found->n = 0;
+	return 0;
+}
+
+/*
+ * Choose the fds of @message, all of which is there, among those @found by the
+ * last look and the @n_before. Having seen all that was asked for, the kernel
+ * looks on into later messages until it finds fds (unix(7) says nothing of
+ * this; Linux 6.18 does it), so those found last may be another's.
+ */
+static int choose_fds(struct vgpu_vhost *vhost,
+		      struct vgpu_vhost_message *message, struct found *found,
+		      uint32_t n_before)
+{
+	uint32_t wanted = vgpu_vhost_fds_of(message);
+	uint32_t n = n_before + found->n;
+	int left = (int)(sizeof(message->header) + message->header.size -
+			 bytes_consumed(vhost));
+	int queued = 0;
+	bool is_alone = ioctl(connection_fd(vhost), FIONREAD, &queued) == 0 &&
+			queued == left;
+	/* "For compatibility with existing incorrect implementations" */
+	bool is_lax = message->header.request == VHOST_USER_REM_MEM_REG;
+
+	if (n != wanted && !is_lax && (is_alone || n_before != wanted))
+		return vgpu_vhost_violation(vhost, "message %u with %u fds",
+					    message->header.request, n);
+	while (found->n && n_before + found->n > wanted)
+		vgpu_close(found->fd[--found->n]);
+	message->n_fds = wanted;
+	return 0;
+}
+
+/* What is known of the next message. */
+struct look {
+	union {
+		struct vhost_user_header header;
+		uint8_t text[VGPU_STATE_MESSAGE_MAX];
+	};
+	size_t known; /* bytes of it */
+	size_t size;  /* of it, as far as that is known */
+	struct found found;
+};
+
+/* Look at what comes behind the look->known bytes; 0 or -errno. */
+static int look_further(struct vgpu_vhost *vhost, struct look *look)
+{
+	size_t header = sizeof(look->header);
+	size_t known = look->known;
+	ssize_t n = 0;
+	int r = 0;
+
+	/* The header says how large the rest is, so without fds at first. */
+	if (known < header)
+		n = peek(vhost, look->text + known, header - known, NULL);
+	if (n < 0)
+		return (int)n;
+	look->size = header;
+	if (known + (size_t)n >= header) {
+		r = vgpu_vhost_check(vhost, &look->header);
+		if (r < 0)
+			return r;
+		look->size += look->header.size;
+	}
+	n = peek(vhost, look->text + known, look->size - known, &look->found);
+	if (n < 0)
+		return (int)n;
+	look->known += (size_t)n;
+	return 0;
+}
+
+static int record_whole(struct vgpu_vhost *vhost, struct look *look,
+			uint32_t n_fds)
+{
+	struct vgpu_state_message *record = &vhost->state->message;
+	struct vgpu_vhost_message message = {.header = look->header};
 	int r;
 
-	memset(message.payload, 0, sizeof(message.payload));
-	r = look(vhost, &message, fd);
+	memcpy(message.payload, look->text + sizeof(look->header),
+	       sizeof(message.payload));
+	r = vgpu_vhost_check(vhost, &message.header);
+	if (r >= 0)
+		r = choose_fds(vhost, &message, &look->found, n_fds);
+	if (r >= 0)
+		r = record_fds(vhost, &look->found, n_fds);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < message.n_fds; i++)
-		vgpu_slots_put(vhost->slots, VGPU_SLOT_MESSAGE + i, fd[i]);
-	record->request = message.header.request;
-	record->flags = message.header.flags;
-	record->size = message.header.size;
+	sd_event_source_set_enabled(vhost->deadline, SD_EVENT_OFF);
+	memcpy(record->text, look->text, sizeof(record->text));
 	record->n_fds = message.n_fds;
-	memcpy(record->payload, message.payload, sizeof(record->payload));
 	vgpu_state_commit(record->phase, VGPU_MESSAGE_RECORDED);
 	return 0;
 }
 
-/* Let the recorded message leave the socket: RECORDED -> CONSUMED. */
-static int consume(struct vgpu_vhost *vhost)
+static int record_part(struct vgpu_vhost *vhost, struct look *look, uint32_t n_fds)
 {
-	struct vgpu_state_message *message = &vhost->state->message;
-	size_t total = sizeof(struct vhost_user_header) + message->size;
-	size_t done;
+	struct vgpu_state_message *record = &vhost->state->message;
+	uint32_t n_found = look->found.n;
+	int r = record_fds(vhost, &look->found, n_fds);
 
-	while ((done = bytes_in_pipe(vhost)) < total) {
-		ssize_t n = splice(connection_fd(vhost), NULL, pipe_write(vhost),
-				   NULL, total - done, SPLICE_F_NONBLOCK);
-		if (n <= 0 && errno != EINTR)
-			return vgpu_vhost_violation(vhost,
-						    "a message that went away");
-	}
-	vgpu_state_commit(message->phase, VGPU_MESSAGE_CONSUMED);
+	if (r < 0)
+		return r;
+	memcpy(record->text, look->text, sizeof(record->text));
+	vgpu_state_commit(record->gathered,
+			  (uint32_t)look->known | (n_fds + n_found) << 16);
+	vgpu_state_commit(record->phase, VGPU_MESSAGE_GATHERING);
 	return 0;
+}
+
+/*
+ * Look at the next message and record it, or as much of it as there is. What
+ * was recorded before has left the socket, so that its sender, whose buffer
+ * may be full, can send the rest. NONE or GATHERING -> GATHERING or RECORDED
+ */
+static int record(struct vgpu_vhost *vhost)
+{
+	struct vgpu_state_message *record = &vhost->state->message;
+	struct look look = {};
+	uint32_t n_fds = 0;
+	int r = 0;
+
+	if (record->phase == VGPU_MESSAGE_NONE) {
+		record->emptied = 0;
+	} else {
+		look.known = record->gathered & 0xffff;
+		n_fds = record->gathered >> 16;
+		memcpy(look.text, record->text, look.known);
+		r = consume(vhost, look.known);
+	}
+	if (r >= 0)
+		r = look_further(vhost, &look);
+	/* Else its last bytes came just now: the next look sees it all. */
+	if (r >= 0 && look.known == sizeof(look.header) + look.header.size)
+		r = record_whole(vhost, &look, n_fds);
+	else if (r >= 0 && look.known < look.size)
+		r = record_part(vhost, &look, n_fds);
+	while (look.found.n)
+		vgpu_close(look.found.fd[--look.found.n]);
+	return r;
 }
 
 static void finish(struct vgpu_vhost *vhost)
@@ -328,17 +429,23 @@ static int answer(struct vgpu_vhost *vhost)
 
 int vgpu_vhost_step(struct vgpu_vhost *vhost)
 {
+	struct vgpu_state_message *message = &vhost->state->message;
 	int r = 0;
 
 	for (int i = 0; i < 4 * BURST && r >= 0; i++) {
-		switch (vhost->state->message.phase) {
+		switch (message->phase) {
 		case VGPU_MESSAGE_NONE:
+		case VGPU_MESSAGE_GATHERING:
 			r = record(vhost);
 			if (r == -EAGAIN && vhost->has_hung_up)
 				r = -ECONNRESET;
 			break;
 		case VGPU_MESSAGE_RECORDED:
-			r = consume(vhost);
+			r = consume(vhost, sizeof(struct vhost_user_header) +
+						   message->size);
+			if (r >= 0)
+				vgpu_state_commit(message->phase,
+						  VGPU_MESSAGE_CONSUMED);
 			break;
 		case VGPU_MESSAGE_CONSUMED:
 			r = carry_out(vhost);
@@ -358,17 +465,26 @@ int vgpu_vhost_step(struct vgpu_vhost *vhost)
 int vgpu_vhost_resume_message(struct vgpu_vhost *vhost)
 {
 	struct vgpu_state_message *message = &vhost->state->message;
+	bool is_leaving = message->phase == VGPU_MESSAGE_GATHERING ||
+			  message->phase == VGPU_MESSAGE_RECORDED;
+	uint32_t n_fds = message->n_fds;
 
-	if (message->phase == VGPU_MESSAGE_RECORDED && !bytes_in_pipe(vhost))
+	if (is_leaving && (message->emptied & VGPU_STATE_EMPTYING))
+		make_room(vhost);
+	if (is_leaving && !bytes_consumed(vhost))
 		vgpu_state_commit(message->phase, VGPU_MESSAGE_NONE);
 	if (message->phase == VGPU_MESSAGE_NONE) {
 		empty_pipe(vhost);
 		forget_fds(vhost);
 		return 0;
 	}
-	for (uint32_t i = 0; i < message->n_fds; i++)
+	if (message->phase == VGPU_MESSAGE_GATHERING)
+		n_fds = message->gathered >> 16;
+	for (uint32_t i = 0; i < n_fds; i++)
 		if (message->phase != VGPU_MESSAGE_ANSWERING &&
-		    vgpu_slots_get(vhost->slots, VGPU_SLOT_MESSAGE + i) < 0)
+		    !vgpu_state_is_file(&message->file[i],
+					vgpu_slots_get(vhost->slots,
+						       VGPU_SLOT_MESSAGE + i)))
 			return vgpu_vhost_violation(
 				vhost, "a message's fd is not there");
 	return 0;

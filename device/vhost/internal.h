@@ -20,10 +20,10 @@ struct vgpu_vhost {
 	struct vgpu_window *window;
 	sd_event_source *listening;
 	sd_event_source *connection;
-	sd_event_source *step;		 /* go on with messages */
-	sd_event_source *drain_deadline; /* of a message that waits */
-	sd_event_source *config_retry;	 /* the channel was full */
-	uint32_t draining;		 /* queue that a message waits for */
+	sd_event_source *step;	   /* go on with messages */
+	sd_event_source *deadline; /* of a message that waits, or its rest */
+	sd_event_source *config_retry; /* the channel was full */
+	uint32_t draining;	       /* queue that a message waits for */
 	bool is_waiting; /* the message being handled waits for a queue */
 	bool is_blocked; /* the answer waits for room in the socket */
 	bool has_hung_up;

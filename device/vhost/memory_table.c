@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "device/state.h"
 #include "device/vhost/internal.h"
 #include "lib/util.h"
 
@@ -50,6 +51,9 @@ static int add_region(struct vgpu_vhost *vhost, uint32_t index, uint32_t from,
 	region->bytes = wire->bytes;
 	region->user_address = wire->user_address;
 	region->file_offset = wire->mmap_offset;
+	vgpu_state_note_file(
+		&region->file,
+		vgpu_slots_get(vhost->slots, VGPU_SLOT_MEMORY + index));
 	r = map_region(vhost, index, region);
 	if (r < 0) {
 		vgpu_slots_drop(vhost->slots, VGPU_SLOT_MEMORY + index);
@@ -70,10 +74,16 @@ int vgpu_vhost_map_memory(struct vgpu_vhost *vhost)
 {
 	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++) {
 		const struct vgpu_state_region *region = &vhost->state->region[i];
+		int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_MEMORY + i);
 		int r;
 
 		if (!region->is_used)
 			continue;
+		if (!vgpu_state_is_file(&region->file, fd))
+			return vgpu_vhost_violation(
+				vhost,
+				"memory region %u is another file than before",
+				i);
 		r = map_region(vhost, i, region);
 		if (r < 0)
 			return r;

@@ -8,11 +8,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "device/state.h"
 #include "device/vhost/internal.h"
 #include "lib/util.h"
 
-/* How long a front end that stops a queue waits for what is in flight. */
-#define DRAIN_US (5 * 1000 * 1000ULL)
+/*
+ * How long a front end that stops a queue waits for what is in flight, and how
+ * long we wait for the rest of a message.
+ */
+#define DEADLINE_US (5 * 1000 * 1000ULL)
 /* How soon to try again if the back-end channel is full. */
 #define CONFIG_RETRY_US (20 * 1000ULL)
 
@@ -25,7 +29,7 @@ static void detach(struct vgpu_vhost *vhost)
 	vgpu_state_commit(state->is_connected, 0U);
 	vhost->connection = sd_event_source_disable_unref(vhost->connection);
 	sd_event_source_set_enabled(vhost->step, SD_EVENT_OFF);
-	sd_event_source_set_enabled(vhost->drain_deadline, SD_EVENT_OFF);
+	sd_event_source_set_enabled(vhost->deadline, SD_EVENT_OFF);
 	sd_event_source_set_enabled(vhost->config_retry, SD_EVENT_OFF);
 	vgpu_vhost_close_channel(vhost);
 
@@ -48,31 +52,42 @@ static void detach(struct vgpu_vhost *vhost)
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
 }
 
+/* Let the front end go because of @r, an error. */
+static void give_up(struct vgpu_vhost *vhost, int r)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	if (r != -ECONNRESET) {
+		snprintf(text, sizeof(text), "vhost-user: %.180s",
+			 r == -EPROTO ? vhost->fault : strerror(-r));
+		vhost->ops->fault(vhost->opaque, text);
+	}
+	detach(vhost);
+	vhost->ops->link_changed(vhost->opaque);
+}
+
+/* Whether the rest of a message is still to come. */
+static bool has_half(const struct vgpu_vhost *vhost)
+{
+	return vhost->state->message.phase == VGPU_MESSAGE_GATHERING;
+}
+
 static void step(struct vgpu_vhost *vhost)
 {
 	bool was_blocked = vhost->is_blocked;
 	int r = vgpu_vhost_step(vhost);
-	char text[VGPU_CONTROL_TEXT_MAX];
 
 	/* Nobody is there who would hear the answer. */
 	if (r >= 0 && vhost->is_waiting && vhost->has_hung_up)
 		r = -ECONNRESET;
 	if (r < 0) {
-		if (r != -ECONNRESET) {
-			snprintf(text, sizeof(text), "vhost-user: %.180s",
-				 r == -EPROTO ? vhost->fault : strerror(-r));
-			vhost->ops->fault(vhost->opaque, text);
-		}
-		detach(vhost);
-		vhost->ops->link_changed(vhost->opaque);
+		give_up(vhost, r);
 		return;
 	}
-	if (vhost->is_waiting &&
-	    sd_event_source_get_enabled(vhost->drain_deadline, NULL) == 0) {
-		sd_event_source_set_time_relative(vhost->drain_deadline,
-						  DRAIN_US);
-		sd_event_source_set_enabled(vhost->drain_deadline,
-					    SD_EVENT_ONESHOT);
+	if ((vhost->is_waiting || has_half(vhost)) &&
+	    sd_event_source_get_enabled(vhost->deadline, NULL) == 0) {
+		sd_event_source_set_time_relative(vhost->deadline, DEADLINE_US);
+		sd_event_source_set_enabled(vhost->deadline, SD_EVENT_ONESHOT);
 	}
 	/* This looks for an edge again, so never without need. */
 	if (vhost->is_blocked != was_blocked)
@@ -103,10 +118,13 @@ static int on_step(sd_event_source *source, void *opaque)
 	return 0;
 }
 
-static int on_drain_deadline(sd_event_source *source, uint64_t usec, void *opaque)
+static int on_deadline(sd_event_source *source, uint64_t usec, void *opaque)
 {
 	struct vgpu_vhost *vhost = opaque;
 
+	if (has_half(vhost))
+		give_up(vhost, vgpu_vhost_violation(
+				       vhost, "half a message, and no more"));
 	if (!vhost->is_waiting)
 		return 0;
 	vhost->ops->fault(vhost->opaque,
@@ -136,6 +154,7 @@ int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd)
 		vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
 		return r;
 	}
+	vgpu_state_note_file(&vhost->state->frontend, fd);
 	vgpu_state_commit(vhost->state->is_connected, 1U);
 	vhost->ops->link_changed(vhost->opaque);
 	return 0;
@@ -328,7 +347,8 @@ static int resume(struct vgpu_vhost *vhost)
 {
 	int r;
 
-	if (vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND) < 0)
+	if (!vgpu_state_is_file(&vhost->state->frontend,
+				vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND)))
 		return vgpu_vhost_violation(vhost, "its connection is lost");
 	if (vhost->state->features & ~(vgpu_virtio_features(vhost->virtio) |
 				       1ULL << VHOST_USER_F_PROTOCOL_FEATURES))
@@ -382,12 +402,10 @@ static int add_sources(struct vgpu_vhost *vhost)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(vhost->step, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_time(vhost->event, &vhost->drain_deadline,
-				      CLOCK_MONOTONIC, 0, 0, on_drain_deadline,
-				      vhost);
+		r = sd_event_add_time(vhost->event, &vhost->deadline,
+				      CLOCK_MONOTONIC, 0, 0, on_deadline, vhost);
 	if (r >= 0)
-		r = sd_event_source_set_enabled(vhost->drain_deadline,
-						SD_EVENT_OFF);
+		r = sd_event_source_set_enabled(vhost->deadline, SD_EVENT_OFF);
 	if (r >= 0)
 		r = sd_event_add_time(vhost->event, &vhost->config_retry,
 				      CLOCK_MONOTONIC, 0, 0, on_config_retry,
@@ -468,7 +486,7 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
 	sd_event_source_disable_unref(vhost->listening);
 	sd_event_source_disable_unref(vhost->connection);
 	sd_event_source_disable_unref(vhost->step);
-	sd_event_source_disable_unref(vhost->drain_deadline);
+	sd_event_source_disable_unref(vhost->deadline);
 	sd_event_source_disable_unref(vhost->config_retry);
 	vgpu_channel_destroy(vhost->channel);
 	vgpu_virtio_destroy(vhost->virtio);

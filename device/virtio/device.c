@@ -7,6 +7,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -93,10 +94,18 @@ static void put_request(struct vgpu_virtio *virtio,
 static void signal_fd(const struct vgpu_virtio *virtio, uint32_t slot)
 {
 	static const uint64_t one = 1;
-	int fd = vgpu_slots_get(virtio->slots, slot);
+	struct pollfd poll_fd = {
+		.fd = vgpu_slots_get(virtio->slots, slot),
+		.events = POLLOUT,
+	};
 
-	/* A full counter is a signal too; another error has no remedy. */
-	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+	/*
+	 * Its flags are shared with the front end, which could have made it
+	 * block again. A full counter is a signal too; another error has no
+	 * remedy.
+	 */
+	if (poll_fd.fd < 0 || poll(&poll_fd, 1, 0) <= 0 ||
+	    write(poll_fd.fd, &one, sizeof(one)) < 0)
 		return;
 }
 

@@ -8,14 +8,13 @@
 
 #define NAME_BYTES_MAX 4096U
 
-/* Lengths are in words, but for @is_bytes. */
+/* Lengths are in words, but for the name's. */
 struct command {
 	int (*handle)(struct connection *c, const uint32_t *body);
 	uint32_t length_min;
 	uint32_t length_max;
 	enum phase from; /* the phases in which it may come */
 	enum phase to;
-	bool is_bytes;
 };
 
 static int create_renderer(struct connection *c, const uint32_t *body)
@@ -140,8 +139,7 @@ static int submit_cmd2(struct connection *c, const uint32_t *body)
 #define WORDS_MAX (BODY_BYTES_MAX / sizeof(uint32_t))
 
 static const struct command commands[] = {
-	[VTEST_CREATE_RENDERER] = {create_renderer, 0, NAME_BYTES_MAX, NEW, NEW,
-				   true},
+	[VTEST_CREATE_RENDERER] = {create_renderer, 0, NAME_BYTES_MAX, NEW, NEW},
 	[VTEST_PING_PROTOCOL_VERSION] = {ping_protocol_version, 0, 0, NAMED,
 					 SERVED},
 	[VTEST_RESOURCE_BUSY_WAIT] = {resource_busy_wait, 2, 2, NAMED, SERVED},
@@ -176,7 +174,9 @@ int vgpu_command_check(struct connection *c, size_t *ret_bytes)
 	if (c->phase < command->from || c->phase > command->to)
 		return vgpu_connection_end(c, "command %u comes out of turn",
 					   c->header.command);
-	*ret_bytes = command->is_bytes ? length : length * sizeof(uint32_t);
+	*ret_bytes = length;
+	if (c->header.command != VTEST_CREATE_RENDERER)
+		*ret_bytes *= sizeof(uint32_t);
 	return 0;
 }
 

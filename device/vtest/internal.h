@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "device/render/outbox.h"
 #include "device/render/own_memory.h"
 #include "device/render/render.h"
 #include "device/vtest/abi.h"
@@ -24,9 +25,17 @@
  * Values of syncs that waits and submits of a context hold together; each is
  * looked at when any value changes.
  */
-#define POINTS_MAX    16384U
-#define RESOURCES_MAX 16384U
+#define POINTS_MAX 16384U
+/*
+ * An id is not used again before so many others were that the render process
+ * has taken in what was said of it: more than its queue holds.
+ */
+#define RESOURCES_MAX 8192U
+#define RESOURCE_IDS  (2 * RESOURCES_MAX)
 #define BATCHES_MAX   64U
+
+static_assert(RESOURCE_IDS - RESOURCES_MAX > VGPU_RENDER_QUEUE_PACKETS_MAX,
+	      "an id could come again before it has gone");
 
 struct sync;
 struct wait;
@@ -57,7 +66,8 @@ struct resource {
 struct vgpu_resources {
 	struct resource *slot; /* id - 1 */
 	uint32_t n_slots;
-	uint32_t lowest_free;
+	uint32_t n; /* in use */
+	uint32_t next;
 };
 
 /*

@@ -13,26 +13,38 @@
 #define FLAGS_KNOWN                                                            \
 	(VTEST_BLOB_MAPPABLE | VTEST_BLOB_SHAREABLE | VTEST_BLOB_CROSS_DEVICE)
 
-/* The index of a free slot, or RESOURCES_MAX. */
+static bool grow(struct vgpu_resources *resources)
+{
+	uint32_t n = resources->n_slots + VGPU_MAX(GROWTH, resources->n_slots);
+	struct resource *slot;
+
+	n = VGPU_MIN(n, RESOURCE_IDS);
+	slot = reallocarray(resources->slot, n, sizeof(*slot));
+	if (!slot)
+		return false;
+	memset(slot + resources->n_slots, 0,
+	       (n - resources->n_slots) * sizeof(*slot));
+	resources->slot = slot;
+	resources->n_slots = n;
+	return true;
+}
+
+/*
+ * The index of a free slot, or RESOURCE_IDS. One after the other in a circle:
+ * the client's rings, which are ahead of what we tell the render process, must
+ * not name a resource by an id that still means another there.
+ */
 static uint32_t find_free(struct vgpu_resources *resources)
 {
-	struct resource *slot;
-	uint32_t i = resources->lowest_free;
+	uint32_t i = resources->next;
 
+	if (resources->n >= RESOURCES_MAX)
+		return RESOURCE_IDS;
 	while (i < resources->n_slots && resources->slot[i].kind)
-		i++;
-	if (i == resources->n_slots && i < RESOURCES_MAX) {
-		uint32_t n = i + VGPU_MAX(GROWTH, i);
-
-		n = VGPU_MIN(n, RESOURCES_MAX);
-		slot = reallocarray(resources->slot, n, sizeof(*slot));
-		if (!slot)
-			return RESOURCES_MAX;
-		memset(slot + i, 0, (n - i) * sizeof(*slot));
-		resources->slot = slot;
-		resources->n_slots = n;
-	}
-	resources->lowest_free = i;
+		i = (i + 1) % RESOURCE_IDS;
+	if (i >= resources->n_slots && !grow(resources))
+		return RESOURCE_IDS;
+	resources->next = (i + 1) % RESOURCE_IDS;
 	return i;
 }
 
@@ -63,6 +75,7 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 		return vgpu_connection_end(c, "no shared memory: %s",
 					   strerror(-fd));
 	*slot = (struct resource){RESOURCE_SHM, fd, bytes};
+	c->resources.n++;
 	vtest->shm_bytes += bytes;
 	vgpu_render_resource_add(c->render, index + 1, fd, 0, bytes);
 	return answer_with(c, index + 1, fd);
@@ -81,12 +94,13 @@ int vgpu_resource_create_blob(struct connection *c, const uint32_t *body)
 		return vgpu_connection_end(c, "wants a dma-buf");
 	bytes = vgpu_align_up(bytes, PAGE_BYTES);
 	index = find_free(&c->resources);
-	if (index == RESOURCES_MAX)
+	if (index == RESOURCE_IDS)
 		return vgpu_connection_end(c, "has no room for more resources");
 	if (!id)
 		return create_shm(c, index, bytes);
 
 	c->resources.slot[index] = (struct resource){RESOURCE_MEMORY, -1, bytes};
+	c->resources.n++;
 	c->held_resource = index + 1;
 	c->held_bytes = bytes;
 	vgpu_render_export(c->render, id, index + 1, bytes);
@@ -125,7 +139,7 @@ static void drop(struct connection *c, uint32_t index)
 		c->vtest->shm_bytes -= slot->bytes;
 	}
 	slot->kind = RESOURCE_NONE;
-	c->resources.lowest_free = VGPU_MIN(c->resources.lowest_free, index);
+	c->resources.n--;
 }
 
 int vgpu_resource_unref(struct connection *c, uint32_t id)

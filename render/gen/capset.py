@@ -10,6 +10,8 @@ WIRE_FORMAT_VERSION = 1
 SERIALIZATION_VERSION = 1
 PROTOCOL_VERSION = 2
 VULKAN = (1, 4)
+# Their numbers: without them the guest leaves the private structs out.
+PRIVATE = (384, 385)
 
 HEADER = '''#include <assert.h>
 #include <stdint.h>
@@ -39,7 +41,8 @@ extern const struct vgpu_venus_capset vgpu_venus_capset;
 def capset_files(model):
     mask = [0] * 32
     mask[0] = 1
-    for number, _ in model.extension_info.values():
+    numbers = [number for number, _ in model.extension_info.values()]
+    for number in (*numbers, *PRIVATE):
         mask[number // 32] |= 1 << number % 32
     version = VULKAN[0] << 22 | VULKAN[1] << 12 | model.header_version
     text = head('What the guest may send.') + '#include "venus_capset.h"\n\n' \

@@ -427,10 +427,7 @@ class TestEmitter:
                           '\t' + one]
             elif f.kind == 'handle':
                 lines.append(f'*{v} = ({f.type})(uintptr_t)vgpu_sample_handle(s);')
-            elif f.name in self.wire.lengths(c.fields):
-                array = next(g for g in c.fields if g.length == f.name)
-                lines += [f'if (!v->{array.name})', f'\t*{v} = {COUNT};']
-            else:
+            elif f.name not in self.wire.lengths(c.fields):
                 lines += [f'if ({v})', '\t' + self._fill_one(f, f'(*{v})')]
         if c.ret != 'void':
             ok = 'VK_SUCCESS' if c.ret == 'VkResult' else f'({c.ret})vgpu_sample_value(s)'

@@ -225,6 +225,7 @@ static void set_up(struct vgpu_context *ctx)
 void vgpu_context_run(struct vgpu_context *ctx)
 {
 	struct vgpu_render_message message;
+	pthread_condattr_t attr;
 	int fds[VGPU_RENDER_FDS_MAX];
 	static uint8_t data[VGPU_RENDER_INLINE_MAX] __attribute__((aligned(8)));
 
@@ -232,6 +233,10 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_init(&ctx->memory_lock, NULL);
 	pthread_cond_init(&ctx->ring_moved, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ctx->resource_added, &attr);
+	pthread_condattr_destroy(&attr);
 	set_up(ctx);
 	for (;;) {
 		unsigned int n_fds = 0;

@@ -64,10 +64,14 @@ bool vgpu_resource_remove(struct vgpu_context *ctx, uint32_t id);
 /* With a reference, or NULL. */
 struct vgpu_resource *vgpu_resource_get(struct vgpu_context *ctx, uint32_t id);
 void vgpu_resource_put(struct vgpu_resource *resource); /* NULL is fine */
-/* [offset, offset + bytes) of shared memory @id, or NULL; with a reference. */
+/*
+ * [offset, offset + bytes) of shared memory @id, or NULL; with a reference.
+ * On a ring's thread (@is_ring) it waits for a while: the guest may have used
+ * what it mapped before the context's thread has been told of it.
+ */
 struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
-					      uint32_t id, uint64_t offset,
-					      uint64_t bytes);
+					      bool is_ring, uint32_t id,
+					      uint64_t offset, uint64_t bytes);
 
 /* transport.c: a source of commands, the context's own or a ring's */
 struct vgpu_stream {
@@ -219,6 +223,7 @@ struct vgpu_context {
 	uint64_t n_instances;
 	pthread_mutex_t lock; /* protects what follows */
 	struct vgpu_resource *resources[256];
+	pthread_cond_t resource_added;
 	struct vgpu_ring *rings;
 	struct vgpu_queue *timeline[VGPU_RENDER_TIMELINES];
 	pthread_cond_t ring_moved; /* a ring went on while somebody waits */

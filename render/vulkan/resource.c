@@ -3,6 +3,10 @@
 #include "context.h"
 
 #include <sys/mman.h>
+#include <time.h>
+
+/* After so long the device will not tell of a resource any more. */
+#define ADD_NS_MAX (5 * 1000000000ULL)
 
 static struct vgpu_resource **find(struct vgpu_context *ctx, uint32_t id)
 {
@@ -55,6 +59,7 @@ int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
 		return -EEXIST;
 	}
 	*place = vgpu_steal(&resource);
+	pthread_cond_broadcast(&ctx->resource_added);
 	pthread_mutex_unlock(&ctx->lock);
 	return 0;
 }
@@ -96,12 +101,29 @@ void vgpu_resource_put(struct vgpu_resource *resource)
 	free(resource);
 }
 
-struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
-					      uint32_t id, uint64_t offset,
-					      uint64_t bytes)
+static void wait_for_resource(struct vgpu_context *ctx, uint32_t id)
 {
-	struct vgpu_resource *resource = vgpu_resource_get(ctx, id);
+	uint64_t until_ns = vgpu_now_ns() + ADD_NS_MAX;
+	const struct timespec until = {until_ns / 1000000000,
+				       until_ns % 1000000000};
+
+	pthread_mutex_lock(&ctx->lock);
+	while (!*find(ctx, id) && pthread_cond_timedwait(&ctx->resource_added,
+							 &ctx->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
+					      bool is_ring, uint32_t id,
+					      uint64_t offset, uint64_t bytes)
+{
+	struct vgpu_resource *resource;
 	uint64_t end;
+
+	if (is_ring)
+		wait_for_resource(ctx, id);
+	resource = vgpu_resource_get(ctx, id);
 
 	if (resource && !resource->is_memory &&
 	    vgpu_checked_add(offset, bytes, &end) && end <= resource->bytes)

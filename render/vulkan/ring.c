@@ -239,7 +239,8 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 		return r;
 	if (!layout_is_valid(info, part))
 		return -EINVAL;
-	resource = vgpu_resource_get_range(ctx, info->resourceId, info->offset,
+	resource = vgpu_resource_get_range(ctx, /* is_ring= */ false,
+					   info->resourceId, info->offset,
 					   info->size);
 	if (!resource)
 		return -EINVAL;

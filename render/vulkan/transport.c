@@ -39,8 +39,8 @@ void vgpu_handle_SetReplyCommandStreamMESA(
 	struct vgpu_stream *stream = vgpu_stream_of(d);
 	struct vgpu_resource *resource;
 
-	resource = vgpu_resource_get_range(stream->ctx, to->resourceId,
-					   to->offset, to->size);
+	resource = vgpu_resource_get_range(stream->ctx, stream->ring,
+					   to->resourceId, to->offset, to->size);
 	if (!resource) {
 		vgpu_decoder_fail(d, "no such shared memory to reply to");
 		return;
@@ -83,8 +83,9 @@ static void execute(struct vgpu_decoder *d,
 		vgpu_decoder_fail(d, "a command stream is too long");
 		return;
 	}
-	resource = vgpu_resource_get_range(vgpu_context_of(d), range->resourceId,
-					   range->offset, range->size);
+	resource = vgpu_resource_get_range(
+		vgpu_context_of(d), vgpu_stream_of(d)->ring, range->resourceId,
+		range->offset, range->size);
 	if (!resource) {
 		vgpu_decoder_fail(d, "no such shared memory to read from");
 		return;

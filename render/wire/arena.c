@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK_BYTES (64U * 1024)
+#define CHUNK_BYTES ((size_t)64 * 1024)
 
 struct vgpu_arena_chunk {
 	struct vgpu_arena_chunk *older;

@@ -158,7 +158,7 @@ const char *const *vgpu_decoder_strings(struct vgpu_decoder *d, uint64_t n,
 
 	if (count == 0)
 		return NULL;
-	strings = vgpu_decoder_alloc(d, count, sizeof(*strings));
+	strings = (const char **)vgpu_decoder_alloc(d, count, sizeof(*strings));
 	for (uint64_t i = 0; strings && i < count; i++)
 		strings[i] = vgpu_decoder_string(d, false);
 	return strings;
@@ -184,69 +184,64 @@ static const struct vgpu_chain_entry *find_entry(const struct vgpu_chain *chain,
 
 /*
  * On the wire the heads of the chain come first, then the bodies, the last one
- * first. The bodies are left to the caller.
+ * first. Whether there is a first one was read already.
  */
-static uint32_t take_heads(struct vgpu_decoder *d, const struct vgpu_chain *chain,
-			   bool is_out, const struct vgpu_chain_entry **entry,
-			   VkBaseOutStructure **link)
+static void *take_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
+			bool is_out)
 {
+	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX] = {NULL};
+	VkBaseOutStructure *link[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	uint32_t n = 0;
 
-	while (vgpu_decoder_pointer(d, true)) {
+	do {
 		int32_t stype = (int32_t)vgpu_get_u32(vgpu_decoder_take(d, 4));
 
 		if (n == VGPU_DECODER_CHAIN_MAX) {
 			vgpu_decoder_fail(d, "a chain that is too long");
-			break;
+			return NULL;
 		}
 		entry[n] = find_entry(chain, stype);
 		if (!entry[n] || !(is_out ? entry[n]->shape : entry[n]->decode)) {
 			vgpu_decoder_fail(
 				d, "a struct that cannot be chained here");
-			break;
+			return NULL;
 		}
 		for (uint32_t i = 0; i < n && !entry[n]->may_repeat; i++)
 			if (entry[i] == entry[n])
 				vgpu_decoder_fail(d, "a struct chained twice");
 		link[n] = vgpu_decoder_alloc_out(d, 1, entry[n]->bytes);
 		if (!link[n])
-			break;
+			return NULL;
 		link[n]->sType = (VkStructureType)stype;
 		if (n > 0)
 			link[n - 1]->pNext = link[n];
 		n++;
+	} while (vgpu_decoder_pointer(d, true));
+	for (uint32_t i = n; i > 0 && !d->fatal; i--) {
+		if (is_out)
+			entry[i - 1]->shape(d, link[i - 1]);
+		else
+			entry[i - 1]->decode(d, link[i - 1]);
 	}
-	return d->fatal ? 0 : n;
+	return link[0];
 }
 
 void *vgpu_decoder_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain)
 {
-	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX];
-	VkBaseOutStructure *link[VGPU_DECODER_CHAIN_MAX];
-	uint32_t n = take_heads(d, chain, false, entry, link);
-
-	for (uint32_t i = n; i > 0; i--)
-		entry[i - 1]->decode(d, link[i - 1]);
-	return n ? link[0] : NULL;
+	return vgpu_decoder_pointer(d, true) ? take_chain(d, chain, false) : NULL;
 }
 
 void *vgpu_decoder_shape_chain(struct vgpu_decoder *d,
 			       const struct vgpu_chain *chain)
 {
-	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX];
-	VkBaseOutStructure *link[VGPU_DECODER_CHAIN_MAX];
-	uint32_t n = take_heads(d, chain, true, entry, link);
-
-	for (uint32_t i = n; i > 0; i--)
-		entry[i - 1]->shape(d, link[i - 1]);
-	return n ? link[0] : NULL;
+	return vgpu_decoder_pointer(d, true) ? take_chain(d, chain, true) : NULL;
 }
 
 void vgpu_reply_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
 		      const void *next)
 {
-	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX];
-	const VkBaseInStructure *link[VGPU_DECODER_CHAIN_MAX];
+	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX] = {NULL};
+	const VkBaseInStructure *link[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	uint32_t n = 0;
 
 	/* A handler may have chained what is not the guest's. */

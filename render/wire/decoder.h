@@ -15,7 +15,7 @@
  * The most that one command may take for what it points to. It has to hold
  * what the largest answers are made in, as vkGetPipelineCacheData's.
  */
-#define VGPU_DECODER_ARENA_BYTES (64U * 1024 * 1024)
+#define VGPU_DECODER_ARENA_BYTES ((size_t)64 * 1024 * 1024)
 /* Structs in one chain; drivers have fewer feature structs than that. */
 #define VGPU_DECODER_CHAIN_MAX 128
 /* What generated code takes at once at most. */

@@ -35,7 +35,7 @@ class Probe(unittest.TestCase):
         self.assertNotIn('": ', out)
         gpu, = json.loads(out)['gpus']
         self.assertEqual(set(gpu), {'name', 'driver', 'deviceUuid', 'software',
-                                    'memoryMib'})
+                                    'memoryMib', 'importsHostMemory'})
         self.assertIn('llvmpipe', gpu['name'])
         self.assertIn('llvmpipe', gpu['driver'])
         self.assertIs(gpu['software'], True)

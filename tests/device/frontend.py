@@ -243,6 +243,7 @@ class FrontEnd:
         self.queues = []
         self.channel = None
         self.memory = None
+        self.piece = 0  # bytes sent at a time; 0 for all
 
     def close(self):
         self.socket.close()
@@ -266,8 +267,14 @@ class FrontEnd:
         if fds:
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                     array.array("i", fds))]
+        first, rest = data, b""
+        if self.piece:
+            first, rest = data[:self.piece], data[self.piece:]
         try:
-            self.socket.sendmsg([data], ancillary)
+            self.socket.sendmsg([first], ancillary)
+            while rest:
+                self.socket.sendall(rest[:self.piece])
+                rest = rest[self.piece:]
         except (BrokenPipeError, ConnectionResetError) as error:
             raise Gone from error
 
@@ -455,9 +462,14 @@ class Device:
  C_REPLY) = range(1, 10)
 SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL, SLOT_FRONTEND = 1, 2, 3, 4
 SLOT_BACKEND_REQ = 5
-SLOT_SEGMENT = 1024
+SLOT_MESSAGE, SLOT_SEGMENT = 128, 1024
+# Offsets in the state block (device/state_abi.h).
+STATE_MESSAGE = 80
+STATE_MESSAGE_FILES = STATE_MESSAGE + 352
 EVENT_GUEST_FAULT, EVENT_RESUMED = 1, 2
 MESSAGE_SIZE = 264
+START_VERSION = 2
+START_FORMAT = "<40s72s16sIIIIIIQQQ16sII"
 
 
 def control_message(kind, serial=0, body=b""):
@@ -468,8 +480,9 @@ class Manager:
     """What vgpud does for one device: keeps its fds, starts successors."""
 
     def __init__(self, program=TEST_DEVICE, heads=1, segments=2,
-                 segment_bytes=1 << 20, log=None):
+                 segment_bytes=1 << 20, log=None, window=0):
         self.program = program
+        self.window = window  # with one there is a renderer
         self.heads = heads
         self.segments = segments
         self.segment_bytes = segment_bytes
@@ -510,9 +523,10 @@ class Manager:
         for slot, fd in sorted(self.slots.items()):
             self.send(control_message(C_FD, 0, struct.pack("<I", slot)), fd)
         self.send(control_message(C_START, 0, struct.pack(
-            "<40s72s16sIIIIIIQQ", b"", b"test", b"1Q", 1, self.heads, 1920,
+            START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads, 1920,
             1080, self.segments, 60, self.segment_bytes,
-            self.segments * self.segment_bytes)))
+            self.segments * self.segment_bytes, self.window, b"",
+            bool(self.window), 1)))
         if wait:
             self.wait_status()
         return time.monotonic() - begin

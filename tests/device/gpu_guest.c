@@ -67,12 +67,26 @@ static void status_changed(void *opaque)
 {
 }
 
+/* Tests of contexts have a transport of their own. */
+static int window_change(void *opaque, uint64_t cookie,
+			 const struct vgpu_gpu_mapping *mapping)
+{
+	return -ENOTCONN;
+}
+
+static void window_forget(void *opaque)
+{
+}
+
 static const struct vgpu_gpu_transport_ops ops = {
 	.guest_range = guest_range,
 	.complete = complete,
 	.config_changed = config_changed,
 	.guest_fault = guest_fault,
 	.status_changed = status_changed,
+	.window_map = window_change,
+	.window_unmap = window_change,
+	.window_forget = window_forget,
 };
 
 static void *map(uint64_t bytes)

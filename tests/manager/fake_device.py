@@ -70,6 +70,24 @@ def frame(width, height, stride, status=0, text=b''):
     return struct.pack('<iIIIII', status, 0, width, height, stride, 0) + text
 
 
+def slow_to_close(seconds):
+    """
+    A connection with data under way that nobody takes: whoever closes it last
+    waits that long. Returns it and what must stay open meanwhile.
+    """
+    server = socket.create_server(('127.0.0.1', 0))
+    slow = socket.create_connection(server.getsockname())
+    taker, _ = server.accept()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack('ii', 1, seconds))
+    slow.setblocking(False)
+    try:
+        while True:
+            slow.send(bytes(65536))
+    except BlockingIOError:
+        return slow, taker
+
+
 def run(how, control):
     null = os.open('/dev/null', os.O_RDWR)
     if how == 'silent':
@@ -85,6 +103,18 @@ def run(how, control):
         control.begin()
         control.status()
         control.socket.close()
+        time.sleep(1000)
+    elif how == 'slow-closes':
+        control.begin()
+        control.status()
+        kept = []
+        for _ in range(2):
+            slow, taker = slow_to_close(20)
+            kept.append(taker)
+            control.send(FD, struct.pack('<I', FRONTEND), fds=[slow.fileno()])
+            slow.close()
+        control.send(FD_DROP, struct.pack('<I', FRONTEND))
+        control.send(EVENT, struct.pack('<II', 1, 0) + b'dropped')
         time.sleep(1000)
     elif how == 'flood':
         control.begin()

@@ -13,6 +13,7 @@ struct context {
 	struct vgpu_sampler sampler;
 	const struct venus_test_command *command; /* that is looked at */
 	uint32_t n_calls; /* of the driver, of that command */
+	bool is_any;	  /* any command will do; only answer it */
 
 	/* What the guest sent, what the driver saw, encoded again. */
 	uint8_t *sent, *seen;

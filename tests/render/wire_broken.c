@@ -55,6 +55,9 @@ static void check_site(const struct venus_test_command *command, int64_t site,
 
 	context_repair();
 	e = context_encode(context_sample(command), site, value);
+	/* It must stay unknown. */
+	if (e.broken_site == VGPU_SITE_NEW_ID && value == UNKNOWN)
+		return;
 	is_fine = context_dispatch(context.sent_bytes, CONTEXT_STREAM_BYTES);
 	if (is_fine != !context.d.fatal)
 		fail_msg("%s: neither fatal nor not", command->name);

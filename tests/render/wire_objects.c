@@ -155,8 +155,9 @@ static void test_threads(void **state)
 	for (uint64_t id = 1; id <= STABLE; id++)
 		make(objects, id, VK_OBJECT_TYPE_FENCE, NULL);
 	for (uint32_t i = 0; i < THREADS; i++)
-		assert_int_equal(
-			pthread_create(&thread[i], NULL, come_and_go, state), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, come_and_go,
+						(void *)state),
+				 0);
 	for (uint32_t i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 }

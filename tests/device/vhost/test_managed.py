@@ -78,8 +78,9 @@ class Managed(unittest.TestCase):
             before |= {6, 7}
 
     def test_bad_starts(self):
-        good = struct.pack("<40s72s16sIIIIIIQQ", b"", b"test", b"1Q", 1, 1,
-                           1920, 1080, 2, 60, 1 << 20, 2 << 20)
+        good = struct.pack(fe.START_FORMAT, b"", b"test", b"1Q",
+                           fe.START_VERSION, 1, 1920, 1080, 2, 60, 1 << 20,
+                           2 << 20, 0, b"", 0, 1)
         at = 128
 
         def with_u32(index, value):
@@ -87,15 +88,17 @@ class Managed(unittest.TestCase):
                     good[at + 4 * index + 4:])
 
         def with_u64(index, value):
-            return good[:at + 24 + 8 * index] + struct.pack("<Q", value)
+            return (good[:at + 24 + 8 * index] + struct.pack("<Q", value) +
+                    good[at + 32 + 8 * index:])
         for name, start in {
-                "version": with_u32(0, 2), "heads": with_u32(1, 17),
+                "version": with_u32(0, fe.START_VERSION + 1), "heads": with_u32(1, 17),
                 "width": with_u32(2, 8193), "height": with_u32(3, 0),
                 "no segments": with_u32(4, 0),
                 "many segments": with_u32(4, 0xFFFFFFFF),
-                "segment size": with_u64(0, 4 << 20) + struct.pack("<Q", 1),
+                "segment size": with_u64(0, 4 << 20),
                 "odd size": with_u64(1, 12345),
-                "size": with_u64(1, 4 << 20)}.items():
+                "size": with_u64(1, 4 << 20),
+                "window": with_u64(2, 3 << 20)}.items():
             with self.subTest(name):
                 ours, theirs = socket.socketpair(socket.AF_UNIX,
                                                  socket.SOCK_SEQPACKET)
@@ -362,6 +365,7 @@ class Managed(unittest.TestCase):
                 number = 0
                 while not done.is_set():
                     number += 1
+                    self.front.piece = number % 4 * 3
                     assert self.front.ask_u64(fe.GET_QUEUE_NUM) == 2
                     config = struct.pack("<III", 4, 4, 0)
                     self.front.send(fe.SET_CONFIG, config + bytes(4))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Faults that a review found, each with the test that failed before it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -103,6 +104,88 @@ class Faults(unittest.TestCase):
             print(f"a message waited {took:.2f} s behind 64 transfers")
             self.assertLess(took, 2)
 
+    def test_full_call_eventfd(self):
+        """A VMM makes its call eventfd block again, and fills it."""
+        with fe.Device() as device, device.connect() as front:
+            queue = front.bring_up()[0]
+            fe.drain(queue.call_fd)
+            os.eventfd_write(queue.call_fd, 2**64 - 2)
+            os.set_blocking(queue.call_fd, True)
+            for number in range(4):
+                queue.submit(fe.command(fe.ECHO, number))
+                front.ask_u64(fe.GET_FEATURES)
+                self.assertEqual(fe.answer(queue.take()[1])[0], number)
+
+
+class Pieces(unittest.TestCase):
+    """Messages whose sender gives a few bytes at a time."""
+
+    @staticmethod
+    @contextlib.contextmanager
+    def stopped(device):
+        """Nothing is looked at before all of it is there."""
+        os.kill(device.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(device.pid, signal.SIGCONT)
+
+    def talk(self, front, stopped):
+        with stopped():
+            front.send(fe.GET_QUEUE_NUM)
+            high = fe.Memory(1 << 20, 1 << 32)
+            front.send(fe.SET_MEM_TABLE, struct.pack("<II", 2, 0) +
+                       front.memory.region() + high.region(),
+                       [front.memory.fd, high.fd])
+            high.close()
+            for index, queue in enumerate(front.queues):
+                front.send(fe.SET_VRING_CALL, struct.pack("<Q", index),
+                           [queue.call_fd])
+            front.send(fe.SET_VRING_ERR, struct.pack("<Q", 1 | fe.NO_FD))
+        self.assertEqual(front.receive(fe.GET_QUEUE_NUM), b"\2" + bytes(7))
+        with stopped():
+            front.send(fe.GET_CONFIG, struct.pack("<III", 0, 256, 0) +
+                       bytes(256))
+            front.send(fe.GET_QUEUE_NUM)
+        self.assertEqual(len(front.receive(fe.GET_CONFIG)), 268)
+        front.receive(fe.GET_QUEUE_NUM)
+        queue = front.queues[0]
+        queue.submit(fe.command(fe.ECHO, 7))
+        self.assertEqual(fe.answer(queue.wait()[1])[0], 7)
+
+    def test_pieces(self):
+        for piece in (1, 2, 11, 13):
+            with self.subTest(piece=piece), fe.Device() as device, \
+                    device.connect() as front:
+                front.piece = piece
+                front.bring_up()
+                self.talk(front, contextlib.nullcontext)
+                # A sender's buffer holds some 70 pieces before it is full.
+                if piece > 2:
+                    self.talk(front, lambda: self.stopped(device))
+
+    def test_wrong_fds_in_pieces(self):
+        with fe.Device() as device:
+            for fds in (0, 2):
+                with device.connect() as front:
+                    queue = front.bring_up()[0]
+                    front.piece = 1
+                    front.send(fe.SET_VRING_CALL, struct.pack("<Q", 0),
+                               [queue.call_fd] * fds)
+                    self.assertTrue(front.is_gone())
+
+    def test_half_a_message(self):
+        """It is waited for, for some time; the next front end is served."""
+        with fe.Device() as device:
+            with device.connect() as front:
+                front.send_raw(struct.pack("<II", fe.GET_FEATURES, fe.VERSION))
+                self.assertTrue(front.is_gone())
+            self.assertEqual(device.messages().count("half a message"), 1)
+            with device.connect() as front:
+                front.bring_up()
+                time.sleep(6)
+                front.ask_u64(fe.GET_FEATURES)
+
 
 class Managed(unittest.TestCase):
     def test_slow_manager(self):
@@ -127,6 +210,58 @@ class Managed(unittest.TestCase):
             manager.start()
             front.close()
             manager.connect().close()
+
+    def test_stale_memory(self):
+        """... and has an older file in the slot of the memory."""
+        with fe.Manager(fe.DEVICE) as manager:
+            manager.start()
+            front = manager.connect()
+            front.bring_up()
+            manager.pump()
+            old = front.memory
+            for _ in range(400):
+                front.send(fe.SET_VRING_CALL, struct.pack("<Q", 0),
+                           [front.queues[0].call_fd])
+            front.set_memory(fe.Memory(old.size))
+            front.ask_u64(fe.GET_FEATURES)
+            manager.kill()
+            self.assertIn(16, manager.slots)
+            self.assertTrue(os.path.sameopenfile(manager.slots[16], old.fd))
+            manager.start()
+            self.assertEqual(manager.statuses[-1][0], 0)
+            text = manager.wait_event(fe.EVENT_GUEST_FAULT)[2]
+            self.assertRegex(text, "^cannot go on with the front end: "
+                             "memory region 0 is another file than before$")
+            self.assertTrue(front.is_gone())
+            front.close()
+            old.close()
+            with manager.connect() as front:
+                front.bring_up()
+
+    def test_stale_message(self):
+        """The same for a file that came with a message not carried out yet."""
+        with fe.Manager() as manager:
+            manager.start()
+            front = manager.connect()
+            front.bring_up()
+            manager.pump()
+            manager.kill()
+            meant, other = fe.Memory(1 << 20, 1 << 32), fe.Memory(1 << 20)
+            table = struct.pack("<II", 1, 0) + meant.region()
+            state = manager.slots[fe.SLOT_STATE]
+            os.pwrite(state, struct.pack("<IIIIIII", 2, 1, 0, 0, fe.SET_MEM_TABLE,
+                                         fe.VERSION, len(table)) + table,
+                      fe.STATE_MESSAGE)
+            stat = os.fstat(meant.fd)
+            os.pwrite(state, struct.pack("<QQ", stat.st_dev, stat.st_ino),
+                      fe.STATE_MESSAGE_FILES)
+            manager.slots[fe.SLOT_MESSAGE] = os.dup(other.fd)
+            manager.start()
+            self.assertEqual(manager.statuses[-1][0], 0)
+            self.assertIn("a message's fd",
+                          manager.wait_event(fe.EVENT_GUEST_FAULT)[2])
+            for gone in (front, meant, other):
+                gone.close()
 
     def test_only_kinds_that_messages_carry(self):
         """A TCP socket can hold up whoever closes it last: it is refused."""

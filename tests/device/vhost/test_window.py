@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host-visible window: what the device asks of the front end, and when."""
+
+import os
+import socket
+import struct
+import time
+import unittest
+
+import frontend as fe
+
+SHMEM_MAP, SHMEM_UNMAP = 9, 10
+WINDOW = 64 << 20
+SEGMENT = 1 << 20
+
+CTX_CREATE, CTX_DESTROY = 0x200, 0x201
+ATTACH, SUBMIT = 0x202, 0x207
+CREATE_BLOB, UNREF = 0x10C, 0x102
+MAP_BLOB, UNMAP_BLOB = 0x208, 0x209
+OK, OK_MAP_INFO = 0x1100, 0x1106
+ERR_UNSPEC, ERR_PARAMETER = 0x1200, 0x1205
+
+
+def header(kind, context=0):
+    return struct.pack("<IIQIBxxx", kind, 0, 0, context, 0)
+
+
+def create_shared(resource, size, context=1):
+    return header(CREATE_BLOB, context) + struct.pack(
+        "<IIIIQQ", resource, 2, 1, 0, 0, size)
+
+
+def map_blob(resource, offset):
+    return header(MAP_BLOB) + struct.pack("<IIQ", resource, 0, offset)
+
+
+def only(kind, resource):
+    return header(kind) + struct.pack("<II", resource, 0)
+
+
+class Channel:
+    """The front end's end of the back-end channel, as QEMU keeps it."""
+
+    def __init__(self, front):
+        self.socket = front.channel
+        self.mapped = {}
+        self.log = []
+
+    def take(self):
+        """(request, fields, fds) of the next message."""
+        data, fds, _, _ = socket.recv_fds(self.socket, 12, 4)
+        request, flags, size = struct.unpack("<III", data)
+        body = self.socket.recv(size) if size else b""
+        assert flags == fe.VERSION | fe.NEED_REPLY, flags
+        if request in (SHMEM_MAP, SHMEM_UNMAP):
+            assert size == 40
+            fields = struct.unpack("<B7xQQQQ", body)
+        else:
+            assert (request, size) == (fe.BACKEND_CONFIG_CHANGE, 0)
+            fields = None
+        return request, fields, fds
+
+    def answer(self, request, status=0):
+        self.socket.sendall(struct.pack("<IIIQ", request,
+                                        fe.VERSION | fe.REPLY, 8, status))
+
+    def carry_out(self, request, fields, fds):
+        """0, or 1 for what QEMU would refuse."""
+        self.log.append(request)
+        if request == fe.BACKEND_CONFIG_CHANGE:
+            return 0
+        shmid, fd_offset, offset, size, flags = fields
+        assert shmid == 1 and offset + size <= WINDOW and size
+        if request == SHMEM_UNMAP:
+            assert not fds
+            return int(self.mapped.pop((offset, size), None) is None)
+        assert flags == 1 and len(fds) == 1
+        stat = os.fstat(fds[0])
+        os.close(fds[0])
+        if any(at < offset + size and offset < at + its
+               for at, its in self.mapped):
+            return 1
+        assert fd_offset + size <= stat.st_size
+        self.mapped[(offset, size)] = (stat.st_ino, fd_offset)
+        return 0
+
+    def serve(self, count):
+        """Carry @count messages out and answer them."""
+        for _ in range(count):
+            message = self.take()
+            self.answer(message[0], self.carry_out(*message))
+
+    def is_quiet(self):
+        return not fe.wait_readable(self.socket, 0.2)
+
+
+class Window(unittest.TestCase):
+    def setUp(self):
+        self.manager = fe.Manager(program=fe.DEVICE, window=WINDOW, segments=8,
+                                  segment_bytes=SEGMENT)
+        self.manager.start()
+        self.begin()
+
+    def begin(self):
+        self.front = self.manager.connect()
+        self.queue = self.front.bring_up(size=32 << 20)[0]
+        self.assertEqual(self.front.features & 0x1F, 0x1F)
+        self.channel = Channel(self.front)
+        # The process of a context may not start here: its memory needs none.
+        self.assertEqual(self.ask(header(CTX_CREATE, 1) + struct.pack(
+            "<II64s", 0, 4, b"")), OK)
+
+    def tearDown(self):
+        if self.front:
+            self.front.close()
+        self.manager.close()
+
+    def send(self, data):
+        self.queue.submit(data, 64)
+
+    def answer(self):
+        return struct.unpack_from("<I", self.queue.wait()[1])[0]
+
+    def ask(self, data):
+        self.send(data)
+        return self.answer()
+
+    def is_unanswered(self):
+        """Whether no answer comes within a moment."""
+        end = time.monotonic() + 0.2
+        while self.queue.used_index() == self.queue.next_used & 0xFFFF:
+            if time.monotonic() > end:
+                return True
+            time.sleep(0.002)
+        return False
+
+    def map(self, resource, offset):
+        self.send(map_blob(resource, offset))
+        self.channel.serve(2)
+        return self.answer()
+
+    def test_map_and_unmap(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 4096))
+        message = self.channel.take()
+        self.assertEqual(message[:2], (SHMEM_MAP, (1, 0, 4096, 8192, 1)))
+        self.channel.carry_out(*message)
+        self.channel.answer(SHMEM_MAP)
+        # QEMU answers a map before it is in effect: only the next answer
+        # says that it is.
+        self.assertEqual(self.channel.take()[0], fe.BACKEND_CONFIG_CHANGE)
+        self.assertTrue(self.is_unanswered())
+        self.channel.answer(fe.BACKEND_CONFIG_CHANGE)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
+
+        self.send(only(UNMAP_BLOB, 5))
+        self.assertTrue(self.is_unanswered())
+        self.channel.serve(1)
+        self.assertEqual(self.answer(), OK)
+        self.assertEqual(self.channel.mapped, {})
+        self.assertEqual(self.map(5, 0), OK_MAP_INFO)
+        # The end of a resource is the end of its mapping.
+        self.send(only(UNREF, 5))
+        self.channel.serve(1)
+        self.assertEqual(self.answer(), OK)
+        self.assertEqual(self.channel.mapped, {})
+        self.assertTrue(self.channel.is_quiet())
+
+    def test_a_refusal(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        for _ in range(2):
+            request = self.channel.take()[0]
+            self.channel.answer(request, int(request == SHMEM_MAP))
+        self.assertEqual(self.answer(), ERR_UNSPEC)
+        # Whatever is there of it is to go.
+        self.assertEqual(self.channel.take()[0], SHMEM_UNMAP)
+        self.channel.answer(SHMEM_UNMAP, 1)
+        self.assertEqual(self.map(5, 0), OK_MAP_INFO)
+        self.assertEqual(self.manager.wait_event(fe.EVENT_GUEST_FAULT)[2],
+                         "the VMM refuses a change of the window")
+
+    def test_no_answer(self):
+        """A front end that says nothing holds up the guest's map alone."""
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.assertEqual(self.ask(create_shared(6, 4096)), OK)
+        self.assertEqual(self.queue.wait(30)[1][:4],
+                         struct.pack("<I", ERR_UNSPEC))
+        # When it comes to its senses, nothing is mapped.
+        self.channel.serve(3)
+        self.assertEqual(self.channel.mapped, {})
+        self.assertEqual(self.map(5, 0), OK_MAP_INFO)
+
+    def test_many(self):
+        """QEMU dies of more than 512 mappings: there are never as many."""
+        n = 460
+        done = 0
+        for i in range(n):
+            self.assertEqual(self.ask(create_shared(10 + i, 4096)), OK)
+        for i in range(n):
+            self.send(map_blob(10 + i, 4096 * i))
+            if done < 448:
+                self.channel.serve(2)
+                self.assertEqual(self.answer(), OK_MAP_INFO)
+                done += 1
+            else:
+                self.assertEqual(self.answer(), ERR_UNSPEC)
+        self.assertEqual(len(self.channel.mapped), 448)
+        self.send(only(UNMAP_BLOB, 10))
+        self.channel.serve(1)
+        self.assertEqual(self.answer(), OK)
+        self.assertEqual(self.map(10 + n - 1, 0), OK_MAP_INFO)
+
+    def test_stop_with_a_map_under_way(self):
+        """While a queue is stopped, QEMU answers nothing on the channel."""
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 3)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
+        self.channel.serve(2)
+        self.assertEqual(len(self.channel.mapped), 1)
+        self.front.start(self.queue, 3)
+        self.send(only(UNMAP_BLOB, 5))
+        self.channel.serve(1)
+        self.assertEqual(self.answer(), OK)
+
+    def test_reset_with_a_map_under_way(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.assertEqual(self.ask(create_shared(6, 8192)), OK)
+        self.assertEqual(self.map(6, 1 << 20), OK_MAP_INFO)
+        self.send(map_blob(5, 0))
+        first = self.channel.take()
+        self.assertEqual(self.front.tell(fe.RESET_DEVICE), 0)
+        # QEMU empties the window, and then finds the map in its socket.
+        self.channel.mapped.clear()
+        self.channel.answer(SHMEM_MAP, self.channel.carry_out(*first))
+        while not self.channel.is_quiet():
+            self.channel.serve(1)
+        self.assertEqual(self.channel.mapped, {})
+        self.assertEqual(self.channel.log[-1], SHMEM_UNMAP)
+
+    def test_successor(self):
+        """Killed at each step of a map: a successor carries it out anew."""
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.assertEqual(self.map(5, 0), OK_MAP_INFO)
+        for served in range(3):
+            for answered in range(served + 1):
+                with self.subTest(served=served, answered=answered):
+                    self.successor(served, answered)
+
+    def successor(self, served, answered):
+        # A context of this process' and shared memory: both are lost.
+        context = 10 + 10 * served + answered
+        self.assertEqual(self.ask(header(CTX_CREATE, context) + struct.pack(
+            "<II64s", 0, 4, b"")), OK)
+        resource = 100 + context
+        self.assertEqual(self.ask(create_shared(resource, 4096, context)), OK)
+        self.send(map_blob(resource, 1 << 20))
+        taken = [self.channel.take() for _ in range(served)]
+        for i, message in enumerate(taken):
+            status = self.channel.carry_out(*message)
+            if i < answered:
+                self.channel.answer(message[0], status)
+        self.manager.kill()
+        self.manager.start()
+        # What the dead one still had in the socket is answered, too.
+        for message in taken[answered:]:
+            self.channel.answer(message[0])
+        while self.is_unanswered():
+            if not self.channel.is_quiet():
+                self.channel.serve(1)
+        got = self.answer()
+        self.assertIn(got, (ERR_UNSPEC, OK_MAP_INFO))
+        # The one before is mapped still; ours can be ended, and is gone.
+        self.assertIn((0, 8192), self.channel.mapped)
+        self.send(only(UNREF, resource))
+        while self.is_unanswered():
+            if not self.channel.is_quiet():
+                self.channel.serve(1)
+        self.assertEqual(self.answer(), OK)
+        self.assertEqual(list(self.channel.mapped), [(0, 8192)])
+        self.assertEqual(self.ask(header(SUBMIT, context) + bytes(8)),
+                         ERR_UNSPEC)
+        self.assertEqual(self.ask(header(CTX_DESTROY, context)), OK)
+        self.assertEqual(self.ask(header(CTX_DESTROY, 1)),
+                         OK if context == 10 else 0x1204)
+        self.assertEqual(self.ask(header(CTX_CREATE, 1) + struct.pack(
+            "<II64s", 0, 4, b"")), OK)
+        self.assertEqual(self.ask(header(CTX_DESTROY, 1)), OK)
+
+    def kept(self):
+        """Slots in use, but for those of a message under way."""
+        self.manager.pump()
+        return {slot for slot in self.manager.slots
+                if not 128 <= slot < fe.SLOT_SEGMENT}
+
+    def test_memory_of_the_window_is_not_the_guests(self):
+        """QEMU tells us of each mapping as of a region of memory."""
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        message = self.channel.take()
+        shared = os.dup(message[2][0])
+        self.channel.answer(SHMEM_MAP, self.channel.carry_out(*message))
+        self.channel.serve(1)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
+        before = self.kept()
+        self.assertEqual(self.front.ask_u64(fe.GET_MAX_MEM_SLOTS), 512)
+        for i in range(100):
+            fd = shared if i % 2 else self.manager.slots[fe.SLOT_SEGMENT + i % 8]
+            region = struct.pack("<QQQQQ", 0, (1 << 40) + (i << 20), 8192,
+                                 (1 << 45) + (i << 20), 0)
+            self.assertEqual(self.front.tell(fe.ADD_MEM_REG, region, [fd]), 0)
+            self.assertEqual(self.front.tell(fe.REM_MEM_REG, region), 0)
+        os.close(shared)
+        self.assertEqual(self.kept(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()

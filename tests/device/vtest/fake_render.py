@@ -1,0 +1,152 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A render process (render/abi.h) that does what its commands, JSON, tell it."""
+
+import array
+import json
+import mmap
+import os
+import signal
+import socket
+import struct
+import time
+
+MESSAGE = struct.Struct("<IIIIQQQII")
+FIELDS = ("type", "status", "resource_id", "ring_idx", "id", "offset", "bytes",
+          "n", "flags")
+START, SEGMENTS, SUBMIT, ADD, REMOVE, EXPORT, FENCE = range(1, 8)
+READY, EXPORTED, FENCE_DONE, FATAL = range(32, 36)
+ALLOC, FREE = 64, 65
+
+
+def pack(**fields):
+    return MESSAGE.pack(*(fields.get(name, 0) for name in FIELDS))
+
+
+class Render:
+    def __init__(self):
+        self.sockets = {
+            "command": socket.socket(fileno=3),
+            "memory": socket.socket(fileno=4),
+        }
+        self.memory = {}
+        self.resources = {}
+        self.heard = []
+        self.answers = []
+        self.held = None
+        self.lie = {}
+
+    def say(self, where, data, n_fds=0):
+        extra = []
+        if n_fds:
+            extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                      array.array("i", [0] * n_fds))]
+        self.sockets[where].sendmsg([data], extra)
+
+    def ask(self, **fields):
+        self.say("memory", pack(**fields))
+        data, fds, _, _ = socket.recv_fds(self.sockets["memory"], 4096, 4)
+        answer = dict(zip(FIELDS, MESSAGE.unpack(data)))
+        answer["fds"] = len(fds)
+        self.answers.append(answer)
+        return answer, fds
+
+    def report(self, resource_id):
+        text = json.dumps({
+            "heard": self.heard,
+            "answers": self.answers,
+            "environment": dict(os.environ),
+            "fds": {fd: os.readlink(f"/proc/self/fd/{fd}")
+                    for fd in os.listdir("/proc/self/fd")
+                    if os.path.exists(f"/proc/self/fd/{fd}")},
+            "pid": os.getpid(),
+        }).encode()
+        with mmap.mmap(self.resources[resource_id], 0) as memory:
+            memory[8:8 + len(text)] = text
+            memory[:8] = struct.pack("<Q", len(text))
+
+    def do(self, op, *args):
+        if op == "say":
+            self.say("command", pack(**args[0]) + bytes.fromhex("".join(args[1:])))
+        elif op == "ask":
+            self.ask(**args[0])
+        elif op == "raw":  # where, hex, fds
+            self.say(args[0], bytes.fromhex(args[1]), *args[2:])
+        elif op == "flood":  # where, fields
+            while True:
+                self.say(args[0], pack(**args[1]))
+        elif op == "alloc":  # object id, bytes, flags
+            answer, fds = self.ask(type=ALLOC, bytes=args[1],
+                                   flags=args[2] if len(args) > 2 else 0)
+            self.memory[args[0]] = (answer["offset"], args[1], fds)
+        elif op == "poke":  # object id, text
+            with mmap.mmap(self.memory[args[0]][2][0], 0) as memory:
+                memory[:len(args[1])] = args[1].encode()
+        elif op == "free":
+            self.ask(type=FREE, offset=self.memory.pop(args[0])[0])
+        elif op == "hold":
+            self.held = []
+        elif op == "release":
+            held, self.held = self.held, None
+            for message in held:
+                self.say("command", message)
+        elif op == "lie":  # in answers to EXPORT
+            self.lie = args[0]
+        elif op == "sleep":
+            time.sleep(args[0])
+        elif op == "close":
+            self.sockets[args[0]].close()
+            time.sleep(100)
+        elif op == "exit":
+            os._exit(args[0])
+        elif op == "kill":
+            os.kill(os.getpid(), args[0])
+        elif op == "report":
+            self.report(args[0])
+
+    def answer(self, data):
+        if self.held is None:
+            self.say("command", data)
+        else:
+            self.held.append(data)
+
+    def handle(self, message, body, fds):
+        kind = message["type"]
+        if kind == SUBMIT:
+            if fds:
+                body = os.pread(fds[0], message["bytes"], 0)
+            for line in json.loads(body):
+                self.do(*line)
+        elif kind == ADD:
+            self.resources[message["resource_id"]] = os.dup(fds[0])
+        elif kind == REMOVE:
+            self.resources.pop(message["resource_id"], None)
+        elif kind == EXPORT:
+            offset, size, _ = self.memory.get(message["id"], (0, 0, []))
+            fields = {"status": 0 if size else 22, "offset": offset,
+                      "bytes": size, **self.lie}
+            self.answer(pack(type=EXPORTED, resource_id=message["resource_id"],
+                             **fields))
+        elif kind == FENCE:
+            self.answer(pack(type=FENCE_DONE, ring_idx=message["ring_idx"],
+                             id=message["id"]))
+
+    def run(self):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        while True:
+            data, fds, _, _ = socket.recv_fds(self.sockets["command"],
+                                              1 << 17, 253)
+            if not data:
+                return
+            message = dict(zip(FIELDS, MESSAGE.unpack(data[:MESSAGE.size])))
+            body = data[MESSAGE.size:]
+            if message["type"] == START:
+                self.say("command", pack(type=READY))
+            self.heard = self.heard[-20:] + [[message, len(body), len(fds)]]
+            self.handle(message, body, fds)
+            for fd in fds:
+                os.close(fd)
+
+
+if __name__ == "__main__":
+    Render().run()
