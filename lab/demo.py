@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `make demo` shows, inside the lab: two machines, two vGPUs."""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -92,6 +93,18 @@ def save_pictures(manager, name, color):
     return paths
 
 
+def show_vulkan(machine, framebuffer_mib):
+    """Check the guest's Vulkan and show it on the desktop; None if the GPU
+    does not render."""
+    vulkan = check_vulkan(machine, framebuffer_mib)
+    if vulkan:
+        start_cube(machine)
+        say(f"{machine.name} draws with Vulkan on {vulkan.device}")
+    else:
+        say(f"{machine.name}'s GPU does not render: no Vulkan")
+    return vulkan
+
+
 def vulkan_words(vulkan):
     """Device and heap, for the table."""
     if vulkan is None:
@@ -149,15 +162,10 @@ def show(manager, pair):
             heads = machine.wait_desktop(BOOT_SECONDS)
             say(f"{machine.name} has started its desktop on "
                 f"{heads} head{'s'[:heads != 1]}")
-        vulkans = {}
-        for machine, (_, mib) in zip(machines, pair):
-            vulkan = check_vulkan(machine, mib)
-            vulkans[machine.name] = vulkan
-            if vulkan:
-                start_cube(machine)
-                say(f"{machine.name} draws with Vulkan on {vulkan.device}")
-            else:
-                say(f"{machine.name}'s GPU does not render: no Vulkan")
+        # Both at the same time: each takes an emulated machine a while.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            mibs = (mib for _, mib in pair)
+            vulkans = dict(zip(NAMES, pool.map(show_vulkan, machines, mibs)))
         for machine in machines:
             pictures[machine.name] = save_pictures(
                 manager, machine.name, machine.color)
