@@ -21,7 +21,7 @@
 #define VGPU_RENDER_FD_MEMORY  4
 
 /* Commands in a packet; more than that travel in a memfd. */
-#define VGPU_RENDER_INLINE_MAX (64U * 1024)
+#define VGPU_RENDER_INLINE_MAX (64UL * 1024)
 /* Fds in one packet; the kernel's own limit is 253. */
 #define VGPU_RENDER_FDS_MAX  128
 #define VGPU_RENDER_TEXT_MAX 200

@@ -50,6 +50,16 @@ struct vgpu_render {
 	uint32_t n_exports;
 };
 
+/* render.c */
+/* A rule is broken: @fmt says which. lost() comes from the event loop. */
+__attribute__((format(printf, 2, 3))) void
+vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
+/* Send or keep; own_fd is taken over. Returns 0, -ENOBUFS or -EPIPE. */
+int vgpu_render_put(struct vgpu_render *render,
+		    const struct vgpu_render_parcel *parcel);
+/* What comes of @r, got on the way to put something; returns the like. */
+int vgpu_render_sent(struct vgpu_render *render, int r);
+
 /* packet.c */
 /*
  * Receive one packet into @buffer. Returns its size, 0 if the other side is

@@ -14,14 +14,15 @@
  * large for a packet. A ring's worth of commands many times over: only a guest
  * that never waits for anything gets there.
  */
-#define VGPU_RENDER_QUEUE_BYTES_MAX   (16U * 1024 * 1024)
+#define VGPU_RENDER_QUEUE_BYTES_MAX   (16UL * 1024 * 1024)
 #define VGPU_RENDER_QUEUE_PACKETS_MAX 4096U
 
 struct vgpu_render_packet;
+STAILQ_HEAD(vgpu_render_packets, vgpu_render_packet);
 
 struct vgpu_render_outbox {
 	int socket; /* not ours */
-	STAILQ_HEAD(, vgpu_render_packet) packets;
+	struct vgpu_render_packets packets;
 	size_t n_packets;
 	size_t bytes;
 	/* A memfd with commands is not taken in yet; the next one waits. */

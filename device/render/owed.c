@@ -81,12 +81,11 @@ void vgpu_render_owe_nothing(struct vgpu_render *render)
 
 static bool is_owed(const struct fences *fences, uint64_t wire_id)
 {
-	const struct fence *fence;
+	const struct fence *fence = STAILQ_FIRST(fences);
 
-	STAILQ_FOREACH(fence, fences, link)
-	if (fence->wire_id >= wire_id)
-		return fence->wire_id == wire_id;
-	return false;
+	while (fence && fence->wire_id < wire_id)
+		fence = STAILQ_NEXT(fence, link);
+	return fence && fence->wire_id == wire_id;
 }
 
 bool vgpu_render_settle_fence(struct vgpu_render *render,
@@ -134,12 +133,11 @@ static bool is_plausible(const struct vgpu_render *render,
 bool vgpu_render_settle_export(struct vgpu_render *render,
 			       const struct vgpu_render_message *message)
 {
-	struct export *export;
+	struct export *export = STAILQ_FIRST(&render->exports);
 	bool is_fine;
 
-	STAILQ_FOREACH(export, &render->exports, link)
-	if (export->resource_id == message->resource_id)
-		break;
+	while (export && export->resource_id != message->resource_id)
+		export = STAILQ_NEXT(export, link);
 	if (!export)
 		return false;
 	is_fine = is_plausible(render, export, message);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One guest context's render process: its life, and what it is told. */
+/* One guest context's render process: its life, and what it says. */
 #include "internal.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -55,8 +52,7 @@ static bool stop(struct vgpu_render *render)
 }
 
 /* A rule is broken. on_process_exit() goes on from here. */
-__attribute__((format(printf, 2, 3))) static void end(struct vgpu_render *render,
-						      const char *fmt, ...)
+void vgpu_render_end(struct vgpu_render *render, const char *fmt, ...)
 {
 	va_list args;
 
@@ -85,33 +81,38 @@ static void update_events(struct vgpu_render *render)
 									  : 0));
 }
 
-static int sent(struct vgpu_render *render, int r)
+int vgpu_render_sent(struct vgpu_render *render, int r)
 {
 	if (r == -EPIPE)
 		let_end(render);
 	else if (r == -ENOBUFS)
-		end(render, "the guest sends much more than its context takes");
+		vgpu_render_end(
+			render,
+			"the guest sends much more than its context takes");
 	else if (r < 0)
-		end(render, "cannot talk to the render process: %s",
-		    strerror(-r));
+		vgpu_render_end(render, "cannot talk to the render process: %s",
+				strerror(-r));
 	else
 		update_events(render);
 	return r == 0 || r == -ENOBUFS || r == -EPIPE ? r : -ENOBUFS;
 }
 
-static int put(struct vgpu_render *render, const struct vgpu_render_parcel *parcel)
+int vgpu_render_put(struct vgpu_render *render,
+		    const struct vgpu_render_parcel *parcel)
 {
 	if (render->state != RUNNING) {
 		vgpu_close(parcel->own_fd);
 		return -EPIPE;
 	}
-	return sent(render, vgpu_render_outbox_put(&render->outbox, parcel));
+	return vgpu_render_sent(render,
+				vgpu_render_outbox_put(&render->outbox, parcel));
 }
 
 static void flush(struct vgpu_render *render)
 {
 	if (render->state == RUNNING)
-		sent(render, vgpu_render_outbox_flush(&render->outbox));
+		vgpu_render_sent(render,
+				 vgpu_render_outbox_flush(&render->outbox));
 }
 
 static void on_fatal(struct vgpu_render *render, const char *fmt, ...)
@@ -173,7 +174,8 @@ static bool receive(struct vgpu_render *render)
 	if (n < (ssize_t)sizeof(packet.message) ||
 	    !handle(render, &packet.message, packet.body,
 		    (size_t)n - sizeof(packet.message))) {
-		end(render, "the render process says what makes no sense");
+		vgpu_render_end(render,
+				"the render process says what makes no sense");
 		return false;
 	}
 	return true;
@@ -201,7 +203,7 @@ static int on_memory(sd_event_source *source, int fd, uint32_t revents,
 	if (r == 0)
 		let_end(render);
 	else if (r < 0 && r != -EAGAIN)
-		end(render, "%s", err.text);
+		vgpu_render_end(render, "%s", err.text);
 	return 0;
 }
 
@@ -210,7 +212,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 	struct vgpu_render *render = opaque;
 
 	if (render->state == RUNNING)
-		end(render, "the render process does not get ready");
+		vgpu_render_end(render, "the render process does not get ready");
 	else
 		kill_process(render);
 	return 0;
@@ -320,7 +322,8 @@ static int send_start(struct vgpu_render *render)
 	const struct vgpu_render_config *config = &render->config;
 	int r;
 
-	r = put(render, &(struct vgpu_render_parcel){
+	r = vgpu_render_put(
+		render, &(struct vgpu_render_parcel){
 				.message = {.type = VGPU_RENDER_START,
 					    .bytes = config->framebuffer_bytes,
 					    .n = config->n_segments},
@@ -333,7 +336,8 @@ static int send_start(struct vgpu_render *render)
 		uint32_t n =
 			VGPU_MIN(config->n_segments - i, VGPU_RENDER_FDS_MAX);
 
-		r = put(render,
+		r = vgpu_render_put(
+			render,
 			&(struct vgpu_render_parcel){
 				.message = {.type = VGPU_RENDER_SEGMENTS,
 					    .bytes = config->segment_bytes,
@@ -421,135 +425,4 @@ void vgpu_render_destroy(struct vgpu_render *render)
 		"vgpu-device %s: a render process does not end; its memory stays"
 		" taken\n",
 		render->config.name);
-}
-
-static int ask_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id,
-		     bool is_internal)
-{
-	uint64_t wire_id = 0;
-	int r = vgpu_render_owe_fence(render, ring_idx, id, is_internal,
-				      &wire_id);
-
-	if (r < 0)
-		return sent(render, r);
-	return put(render, &(struct vgpu_render_parcel){
-				   .message = {.type = VGPU_RENDER_FENCE,
-					       .ring_idx = ring_idx,
-					       .id = wire_id},
-				   .own_fd = -1,
-			   });
-}
-
-static int write_all(int fd, const char *data, size_t bytes)
-{
-	while (bytes) {
-		ssize_t n = write(fd, data, bytes);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			data += n;
-			bytes -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/* Too much for a packet: in a memfd, and a fence says when it is taken in. */
-static int submit_bulk(struct vgpu_render *render, const void *commands,
-		       size_t bytes)
-{
-	int fd, r;
-
-	if (bytes > VGPU_RENDER_QUEUE_BYTES_MAX)
-		return sent(render, -ENOBUFS);
-	fd = memfd_create("vgpu-commands", MFD_CLOEXEC);
-	r = fd < 0 ? -errno : write_all(fd, commands, bytes);
-	if (r < 0) {
-		vgpu_close(fd);
-		return sent(render, r);
-	}
-	r = put(render,
-		&(struct vgpu_render_parcel){
-			.message = {.type = VGPU_RENDER_SUBMIT, .bytes = bytes},
-			.own_fd = fd,
-			.own_bytes = bytes,
-		});
-	return r < 0 ? r : ask_fence(render, 0, 0, /* is_internal= */ true);
-}
-
-int vgpu_render_submit(struct vgpu_render *render, const void *commands,
-		       size_t bytes)
-{
-	if (render->state != RUNNING)
-		return -EPIPE;
-	if (bytes > VGPU_RENDER_INLINE_MAX)
-		return submit_bulk(render, commands, bytes);
-	return put(render, &(struct vgpu_render_parcel){
-				   .message = {.type = VGPU_RENDER_SUBMIT,
-					       .bytes = bytes},
-				   .body = commands,
-				   .body_bytes = bytes,
-				   .own_fd = -1,
-			   });
-}
-
-int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id)
-{
-	if (render->state != RUNNING)
-		return -EPIPE;
-	if (ring_idx >= VGPU_RENDER_TIMELINES) {
-		end(render, "the guest names timeline %" PRIu32, ring_idx);
-		return -EPIPE;
-	}
-	return ask_fence(render, ring_idx, id, /* is_internal= */ false);
-}
-
-int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes)
-{
-	struct vgpu_render_parcel parcel = {
-		.message = {.type = VGPU_RENDER_RESOURCE_ADD,
-			    .resource_id = resource_id,
-			    .offset = offset,
-			    .bytes = bytes},
-		.own_fd = -1,
-	};
-
-	if (render->state != RUNNING)
-		return -EPIPE;
-	if (fd >= 0) {
-		parcel.own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (parcel.own_fd < 0)
-			return sent(render, -errno);
-	}
-	return put(render, &parcel);
-}
-
-int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id)
-{
-	return put(render, &(struct vgpu_render_parcel){
-				   .message = {.type = VGPU_RENDER_RESOURCE_REMOVE,
-					       .resource_id = resource_id},
-				   .own_fd = -1,
-			   });
-}
-
-int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
-		       uint32_t resource_id, uint64_t bytes)
-{
-	int r;
-
-	if (render->state != RUNNING)
-		return -EPIPE;
-	r = vgpu_render_owe_export(render, resource_id, bytes);
-	if (r < 0)
-		return sent(render, r);
-	return put(render, &(struct vgpu_render_parcel){
-				   .message = {.type = VGPU_RENDER_EXPORT,
-					       .resource_id = resource_id,
-					       .id = memory_id,
-					       .bytes = bytes},
-				   .own_fd = -1,
-			   });
 }

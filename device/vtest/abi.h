@@ -53,9 +53,9 @@ enum vtest_command {
 
 #define VTEST_WAIT_ANY (1U << 0)
 
-#define VTEST_POINT_WORDS      3U
-#define VTEST_BATCH_WORDS      8U
-#define VTEST_BATCH_LAST_WORDS 6U
+#define VTEST_POINT_WORDS      3UL
+#define VTEST_BATCH_WORDS      8UL
+#define VTEST_BATCH_LAST_WORDS 6UL
 #define VTEST_BATCH_RING_IDX   (1U << 0)
 
 struct vtest_batch { /* offsets and sizes are in words */

@@ -14,7 +14,7 @@
 /* How long a client may take to ask for its context. */
 #define LATE_US (30 * 1000 * 1000ULL)
 /* A buffer larger than this is given back after use. */
-#define BODY_BYTES_KEPT (64U * 1024)
+#define BODY_BYTES_KEPT (64UL * 1024)
 
 int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 {

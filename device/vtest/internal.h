@@ -15,7 +15,7 @@
 #include "render/abi.h"
 
 /* The largest command of a client. Mesa's larger ones lie in its streams. */
-#define BODY_BYTES_MAX (4U * 1024 * 1024)
+#define BODY_BYTES_MAX (4UL * 1024 * 1024)
 /* The largest answer but for its fd: a capset. */
 #define ANSWER_BYTES_MAX 256U
 #define SYNCS_MAX	 16384U
@@ -40,8 +40,10 @@ static_assert(RESOURCE_IDS - RESOURCES_MAX > VGPU_RENDER_QUEUE_PACKETS_MAX,
 struct sync;
 struct wait;
 struct submission;
+struct connection;
 TAILQ_HEAD(waits, wait);
 STAILQ_HEAD(submissions, submission);
+TAILQ_HEAD(connections, connection);
 
 struct vgpu_syncs {
 	struct sync **slot; /* id - 1 */
@@ -119,7 +121,7 @@ struct vgpu_vtest {
 	sd_event_source *on_connect;
 	struct vgpu_own_memory *memory;
 	int always_ready; /* an fd that everybody finds readable */
-	TAILQ_HEAD(, connection) connections;
+	struct connections connections;
 	uint32_t n_connections;
 	uint32_t n_contexts;
 	uint64_t shm_bytes;

@@ -111,7 +111,7 @@ void vgpu_syncs_finish(struct vgpu_syncs *syncs)
 	}
 	for (uint32_t i = 0; i < syncs->n_slots; i++)
 		put(syncs->slot[i]);
-	free(syncs->slot);
+	free((void *)syncs->slot);
 }
 
 static bool is_over(struct wait *wait)
@@ -160,10 +160,11 @@ int vgpu_sync_create(struct connection *c, uint64_t value)
 		uint32_t n = i + VGPU_MAX(GROWTH, i);
 
 		n = VGPU_MIN(n, SYNCS_MAX);
-		slot = reallocarray(syncs->slot, n, sizeof(*slot));
+		slot = (struct sync **)reallocarray((void *)syncs->slot, n,
+						    sizeof(*slot));
 		if (!slot)
 			return vgpu_connection_end(c, "no memory for syncs");
-		memset(slot + i, 0, (n - i) * sizeof(*slot));
+		memset((void *)(slot + i), 0, (n - i) * sizeof(*slot));
 		syncs->slot = slot;
 		syncs->n_slots = n;
 	}
