@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "device/vhost/abi.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 #define MEMORY_BYTES (1U << 20)
@@ -46,25 +47,9 @@ static void send_message(const struct front *front, uint32_t request,
 	struct vhost_user_header header = {request, VHOST_USER_VERSION, size};
 	struct iovec part[2] = {{&header, sizeof(header)},
 				{(void *)payload, size}};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct msghdr msg = {.msg_iov = part, .msg_iovlen = 2};
 
-	if (fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = sizeof(control.bytes);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-	if (sendmsg(front->socket, &msg, 0) < 0)
-		err(1, "sendmsg");
+	if (vgpu_fds_send(front->socket, part, 2, fd, 0) < 0)
+		errx(1, "cannot send to the device");
 }
 
 static void send_u64(const struct front *front, uint32_t request,

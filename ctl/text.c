@@ -76,34 +76,67 @@ static void put_escaped(FILE *f, uint32_t c)
 		fprintf(f, "\\u%04x", c);
 }
 
-char *ctl_text_escape(const char *text)
+/*
+ * A copy of @text as @put writes its characters: character @c of @n bytes at
+ * @s, or with @n 0 a byte that is not UTF-8.
+ */
+static char *rewrite(const char *text,
+		     void (*put)(FILE *f, const unsigned char *s, size_t n,
+				 uint32_t c))
 {
 	const unsigned char *s = (const unsigned char *)text;
 	char *out = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&out, &size);
-	uint32_t c;
 
 	if (!f)
 		return NULL;
 	while (*s) {
+		uint32_t c = 0;
 		size_t n = decode(s, &c);
 
-		if (n == 0) {
-			fprintf(f, "\\x%02x", *s);
-			n = 1;
-		} else if (is_control(c)) {
-			put_escaped(f, c);
-		} else {
-			fwrite(s, 1, n, f);
-		}
-		s += n;
+		put(f, s, n, c);
+		s += n ? n : 1;
 	}
 	if (fclose(f) != 0) {
 		free(out);
 		return NULL;
 	}
 	return out;
+}
+
+static void put_plain(FILE *f, const unsigned char *s, size_t n, uint32_t c)
+{
+	if (n == 0)
+		fprintf(f, "\\x%02x", *s);
+	else if (is_control(c))
+		put_escaped(f, c);
+	else
+		fwrite(s, 1, n, f);
+}
+
+char *ctl_text_escape(const char *text)
+{
+	return rewrite(text, put_plain);
+}
+
+/*
+ * Below DEL the formatter has escaped what is in a string, and what is not in
+ * one is white space of its own.
+ */
+static void put_json(FILE *f, const unsigned char *s, size_t n, uint32_t c)
+{
+	if (n == 0)
+		fputs("\\ufffd", f);
+	else if (c >= 0x7f && is_control(c))
+		fprintf(f, "\\u%04x", c);
+	else
+		fwrite(s, 1, n, f);
+}
+
+char *ctl_text_escape_json(const char *text)
+{
+	return rewrite(text, put_json);
 }
 
 size_t ctl_text_width(const char *text)
@@ -121,38 +154,6 @@ size_t ctl_text_width(const char *text)
 		s += n ? n : 1;
 	}
 	return width;
-}
-
-char *ctl_text_escape_json(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	char *out = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&out, &size);
-	uint32_t c;
-
-	if (!f)
-		return NULL;
-	while (*s) {
-		size_t n = decode(s, &c);
-
-		/* Below DEL the formatter has escaped what is in a string, and
-		 * what is not in one is white space of its own. */
-		if (n == 0) {
-			fputs("\\ufffd", f);
-			n = 1;
-		} else if (c >= 0x7f && is_control(c)) {
-			fprintf(f, "\\u%04x", c);
-		} else {
-			fwrite(s, 1, n, f);
-		}
-		s += n;
-	}
-	if (fclose(f) != 0) {
-		free(out);
-		return NULL;
-	}
-	return out;
 }
 
 /* Bytes that no POSIX shell gives a meaning to, wherever they stand. */

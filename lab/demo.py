@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `make demo` shows, inside the lab: two machines, two vGPUs."""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
 import time
 
+from gpu import DEVICE_NAME_MAX, check_vulkan, start_cube
 from manager import Manager, ManagerError, SEGMENT_MIB
 from vm import Vm, VmError, accel_args
 
@@ -91,9 +93,31 @@ def save_pictures(manager, name, color):
     return paths
 
 
-def print_table(manager, pictures):
+def show_vulkan(machine, framebuffer_mib):
+    """Check the guest's Vulkan and show it on the desktop; None if the GPU
+    does not render."""
+    vulkan = check_vulkan(machine, framebuffer_mib)
+    if vulkan:
+        start_cube(machine)
+        say(f"{machine.name} draws with Vulkan on {vulkan.device}")
+    else:
+        say(f"{machine.name}'s GPU does not render: no Vulkan")
+    return vulkan
+
+
+def vulkan_words(vulkan):
+    """Device and heap, for the table."""
+    if vulkan is None:
+        return "none", "-"
+    device = vulkan.device
+    if len(device) > DEVICE_NAME_MAX:
+        device = device[:DEVICE_NAME_MAX - 1] + "…"
+    return device, f"{vulkan.heap_bytes >> 20} MiB"
+
+
+def print_table(manager, pictures, vulkans):
     rows = [("VGPU", "TYPE", "FRAMEBUFFER", "HEADS", "RESOLUTION", "STATE",
-             "SCREENSHOT")]
+             "VULKAN DEVICE", "HEAP", "SCREENSHOT")]
     for name, paths in pictures.items():
         vgpu = manager.vgpu(name)
         shown = [h for h in vgpu["heads"] if h["width"]]
@@ -101,8 +125,9 @@ def print_table(manager, pictures):
             size = f"{head['width']}x{head['height']}"
             rows.append((name, vgpu["type"], f"{vgpu['framebufferMib']} MiB",
                          f"{len(shown)} of {len(vgpu['heads'])}", size,
-                         vgpu["state"], path)
-                        if row == 0 else ("", "", "", "", size, "", path))
+                         vgpu["state"], *vulkan_words(vulkans[name]), path)
+                        if row == 0 else
+                        ("", "", "", "", size, "", "", "", path))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     print()
     for row in rows:
@@ -137,11 +162,15 @@ def show(manager, pair):
             heads = machine.wait_desktop(BOOT_SECONDS)
             say(f"{machine.name} has started its desktop on "
                 f"{heads} head{'s'[:heads != 1]}")
+        # Both at the same time: each takes an emulated machine a while.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            mibs = (mib for _, mib in pair)
+            vulkans = dict(zip(NAMES, pool.map(show_vulkan, machines, mibs)))
         for machine in machines:
             pictures[machine.name] = save_pictures(
                 manager, machine.name, machine.color)
             say(f"{machine.name}: {', '.join(pictures[machine.name])}")
-        print_table(manager, pictures)
+        print_table(manager, pictures, vulkans)
         if os.environ.get("VGPU_KEEP"):
             keep(manager)
     finally:

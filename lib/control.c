@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "fds.h"
 #include "util.h"
 
 /* Aligned as the kernel's control messages need it. */
@@ -16,60 +17,18 @@ union control_buffer {
 
 int vgpu_control_send(int socket, const struct vgpu_control_msg *msg, int fd)
 {
-	union control_buffer control = {};
-	struct iovec iov = {.iov_base = (void *)msg, .iov_len = sizeof(*msg)};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *cmsg;
-
-	if (fd >= 0) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&header);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-
+	const struct iovec part = {(void *)msg, sizeof(*msg)};
 	/* A message of a seqpacket socket is sent whole or not at all. */
-	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
-		switch (errno) {
-		case EINTR:
-			continue;
-		case ECONNRESET:
-		case ECONNREFUSED:
-		case ENOTCONN:
-			return -EPIPE;
-		default:
-			return -errno;
-		}
-	}
-	return 0;
-}
+	ssize_t sent = vgpu_fds_send(socket, &part, 1, fd, 0);
 
-/* Close every fd in @header but the first, which is returned (or -1). */
-static int take_fds(struct msghdr *header, size_t *ret_count)
-{
-	struct cmsghdr *cmsg;
-	size_t count = 0;
-	int fd, first = -1;
-
-	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
-	     cmsg = CMSG_NXTHDR(header, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET ||
-		    cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = CMSG_LEN(0); at + sizeof(fd) <= cmsg->cmsg_len;
-		     at += sizeof(fd)) {
-			memcpy(&fd, (char *)cmsg + at, sizeof(fd));
-			if (count++ == 0)
-				first = fd;
-			else
-				vgpu_close(fd);
-		}
+	switch (sent) {
+	case -ECONNRESET:
+	case -ECONNREFUSED:
+	case -ENOTCONN:
+		return -EPIPE;
+	default:
+		return sent < 0 ? (int)sent : 0;
 	}
-	*ret_count = count;
-	return first;
 }
 
 static void terminate(char *text, size_t size)
@@ -120,7 +79,7 @@ int vgpu_control_receive(int socket, struct vgpu_control_msg *ret_msg, int *ret_
 	if (n < 0)
 		return -errno;
 
-	fd = take_fds(&header, &n_fds);
+	n_fds = vgpu_fds_take(&header, &fd, 1);
 	if (n_fds > 1)
 		return -EPROTO;
 	if (header.msg_flags & MSG_CTRUNC) /* no fd was free to receive it */

@@ -93,47 +93,35 @@ static int run_probe(char *ret_text, size_t size, struct vgpu_err *err)
 	return 0;
 }
 
-static int dispatch_text(const char *name, sd_json_variant *variant,
-			 sd_json_dispatch_flags_t flags, void *userdata)
+static void take_text(char *text, size_t size, sd_json_variant *variant)
 {
-	char *text = userdata;
-
-	/* Every text of struct vgpu_gpu that is read here has room for 32. */
-	snprintf(text, 32, "%s", sd_json_variant_string(variant));
+	snprintf(text, size, "%s", sd_json_variant_string(variant));
 	vgpu_text_make_printable(text);
-	return 0;
 }
 
-static int dispatch_long_text(const char *name, sd_json_variant *variant,
-			      sd_json_dispatch_flags_t flags, void *userdata)
-{
-	char *text = userdata;
-
-	snprintf(text, 256, "%s", sd_json_variant_string(variant));
-	vgpu_text_make_printable(text);
-	return 0;
-}
-
-static int dispatch_uuid(const char *name, sd_json_variant *variant,
-			 sd_json_dispatch_flags_t flags, void *userdata)
-{
-	char *text = userdata;
-
-	snprintf(text, 40, "%s", sd_json_variant_string(variant));
-	vgpu_text_make_printable(text);
-	return 0;
-}
+/* One for each size that a text of struct vgpu_gpu has. */
+#define DISPATCH_TEXT(size)                                                    \
+	static int dispatch_text_##size(                                       \
+		const char *name, sd_json_variant *variant,                    \
+		sd_json_dispatch_flags_t flags, void *userdata)                \
+	{                                                                      \
+		take_text(userdata, size, variant);                            \
+		return 0;                                                      \
+	}
+DISPATCH_TEXT(32)
+DISPATCH_TEXT(40)
+DISPATCH_TEXT(256)
 
 static int parse_gpu(sd_json_variant *json, struct vgpu_gpu *ret_gpu)
 {
 	static const sd_json_dispatch_field fields[] = {
-		{"name", SD_JSON_VARIANT_STRING, dispatch_long_text,
+		{"name", SD_JSON_VARIANT_STRING, dispatch_text_256,
 		 offsetof(struct vgpu_gpu, name), SD_JSON_MANDATORY},
-		{"driver", SD_JSON_VARIANT_STRING, dispatch_long_text,
+		{"driver", SD_JSON_VARIANT_STRING, dispatch_text_256,
 		 offsetof(struct vgpu_gpu, driver), SD_JSON_MANDATORY},
-		{"deviceUuid", SD_JSON_VARIANT_STRING, dispatch_uuid,
+		{"deviceUuid", SD_JSON_VARIANT_STRING, dispatch_text_40,
 		 offsetof(struct vgpu_gpu, device_uuid), SD_JSON_MANDATORY},
-		{"pciAddress", SD_JSON_VARIANT_STRING, dispatch_text,
+		{"pciAddress", SD_JSON_VARIANT_STRING, dispatch_text_32,
 		 offsetof(struct vgpu_gpu, pci_address), 0},
 		{"software", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
 		 offsetof(struct vgpu_gpu, is_software), SD_JSON_MANDATORY},

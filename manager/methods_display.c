@@ -18,25 +18,34 @@ struct pending {
 	struct vgpu_control_mode mode; /* of SetMode */
 };
 
-static struct pending *pending_create(struct vgpu_instance *instance,
-				      sd_varlink *link)
-{
-	struct pending *pending = calloc(1, sizeof(*pending));
-
-	if (!pending)
-		return NULL;
-	pending->link = sd_varlink_ref(link);
-	pending->manager = instance->manager;
-	VGPU_TEXT_SET(pending->uuid, instance->definition.uuid);
-	return pending;
-}
-
 static void pending_destroy(struct pending *pending)
 {
 	if (!pending)
 		return;
 	sd_varlink_unref(pending->link);
 	free(pending);
+}
+
+/* Ask the device of @instance, and answer @link when it has answered. */
+static int ask(struct vgpu_instance *instance, sd_varlink *link,
+	       struct vgpu_control_msg *msg, vgpu_device_reply_t callback)
+{
+	struct pending *pending = calloc(1, sizeof(*pending));
+	struct vgpu_err err = {};
+
+	if (!pending)
+		return -ENOMEM;
+	pending->link = sd_varlink_ref(link);
+	pending->manager = instance->manager;
+	VGPU_TEXT_SET(pending->uuid, instance->definition.uuid);
+	if (msg->type == VGPU_CONTROL_SET_MODE)
+		pending->mode = msg->mode;
+	if (vgpu_device_request(instance->device, msg, -1, callback, pending,
+				&err) < 0) {
+		pending_destroy(pending);
+		return vgpu_reply_error(link, &err);
+	}
+	return 0;
 }
 
 /* A head's number: an integer, 0 if it is not given. */
@@ -171,7 +180,6 @@ int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_CAPTURE};
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
-	struct pending *pending;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
@@ -180,17 +188,8 @@ int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 	instance = find_head(userdata, p.vgpu, p.head, &err);
 	if (!instance)
 		return vgpu_reply_error(link, &err);
-	pending = pending_create(instance, link);
-	if (!pending)
-		return -ENOMEM;
 	msg.head = p.head;
-	r = vgpu_device_request(instance->device, &msg, -1, on_captured,
-				pending, &err);
-	if (r < 0) {
-		pending_destroy(pending);
-		return vgpu_reply_error(link, &err);
-	}
-	return 0;
+	return ask(instance, link, &msg, on_captured);
 }
 
 static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
@@ -263,7 +262,6 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_MODE};
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
-	struct pending *pending;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
@@ -273,19 +271,9 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 	if (!instance ||
 	    check_mode(&instance->definition.type, p.width, p.height, &err) < 0)
 		return vgpu_reply_error(link, &err);
-	pending = pending_create(instance, link);
-	if (!pending)
-		return -ENOMEM;
-	pending->mode = (struct vgpu_control_mode){
+	msg.mode = (struct vgpu_control_mode){
 		.head = p.head, .width = p.width, .height = p.height};
-	msg.mode = pending->mode;
-	r = vgpu_device_request(instance->device, &msg, -1, on_mode_set,
-				pending, &err);
-	if (r < 0) {
-		pending_destroy(pending);
-		return vgpu_reply_error(link, &err);
-	}
-	return 0;
+	return ask(instance, link, &msg, on_mode_set);
 }
 
 int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "lib/fds.h"
 #include "lib/util.h"
 #include "log.h"
 #include "text.h"
@@ -99,21 +100,9 @@ static int save_address(struct vgpu_instance *instance, uint32_t head,
 
 static int send_viewer(int control, int viewer)
 {
-	char cmsg_buffer[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = {.iov_base = (char[]){'V'}, .iov_len = 1};
-	struct msghdr header = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = cmsg_buffer,
-		.msg_controllen = sizeof(cmsg_buffer),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+	const struct iovec part = {.iov_base = (char[]){'V'}, .iov_len = 1};
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &viewer, sizeof(int));
-	return sendmsg(control, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return (int)VGPU_MIN(vgpu_fds_send(control, &part, 1, viewer, 0), 0);
 }
 
 /* Join it with the device that serves now, if one does. */

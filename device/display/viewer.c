@@ -10,6 +10,7 @@
 
 #include "device/display/frame.h"
 #include "device/display/viewer_abi.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 /*
@@ -48,27 +49,10 @@ struct vgpu_viewer {
 static bool send_msg(struct vgpu_viewer *viewer,
 		     const struct vgpu_viewer_msg *msg, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct iovec iov = {(void *)msg, sizeof(*msg)};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t sent;
+	const struct iovec part = {(void *)msg, sizeof(*msg)};
 
-	if (fd >= 0) {
-		header.msg_control = &control;
-		header.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	}
-	do
-		sent = sendmsg(viewer->socket, &header,
-			       MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (sent < 0 && errno == EINTR);
-	return sent == sizeof(*msg);
+	return vgpu_fds_send(viewer->socket, &part, 1, fd, MSG_DONTWAIT) ==
+	       sizeof(*msg);
 }
 
 static bool has_damage(const struct vgpu_viewer *viewer)

@@ -127,17 +127,27 @@ static uint32_t take_export(struct vgpu_gpu *gpu,
 	return VGPU_GPU_OK_NODATA;
 }
 
+/* The creation that waits for this export, or NULL. */
+static struct vgpu_gpu_pending *
+find_creation(struct vgpu_gpu *gpu, uint32_t context, uint32_t resource_id)
+{
+	struct vgpu_gpu_pending *pending = TAILQ_FIRST(&gpu->pendings);
+
+	while (pending &&
+	       !(pending->is_running && pending->resource == resource_id &&
+		 pending->call.header.type == VGPU_GPU_RESOURCE_CREATE_BLOB &&
+		 pending->call.header.ctx_id == context))
+		pending = TAILQ_NEXT(pending, entry);
+	return pending;
+}
+
 void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
 		       const struct vgpu_render *render, uint32_t resource_id,
 		       int status, uint64_t offset, uint64_t bytes)
 {
-	struct vgpu_gpu_pending *pending;
+	struct vgpu_gpu_pending *pending =
+		find_creation(gpu, context, resource_id);
 
-	TAILQ_FOREACH(pending, &gpu->pendings, entry)
-	if (pending->is_running && pending->resource == resource_id &&
-	    pending->call.header.type == VGPU_GPU_RESOURCE_CREATE_BLOB &&
-	    pending->call.header.ctx_id == context)
-		break;
 	if (!pending)
 		return;
 	vgpu_gpu_finish(gpu, &gpu->pendings, pending,

@@ -8,7 +8,8 @@
 #define NODATA	     sizeof(struct vgpu_gpu_header)
 #define ANSWER(name) sizeof(struct vgpu_gpu_answer_##name)
 #define BODY(member) (sizeof(((struct vgpu_gpu_call *)NULL)->member))
-/* Where in the body the resource is named. */
+/* Where in the body the resource is named. No expression is a member. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define AT(member)                                                             \
 	(offsetof(struct vgpu_gpu_call, member.resource_id) -                  \
 	 offsetof(struct vgpu_gpu_call, body) + 1)

@@ -44,15 +44,13 @@ bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call)
 {
 	uint32_t resource = resource_of(call);
 	uint32_t context = context_of(call);
-	const struct vgpu_gpu_pending *before;
+	const struct vgpu_gpu_pending *before = TAILQ_FIRST(&gpu->pendings);
 
 	/* Whoever ends a context waits for nothing in it. */
 	if (call->header.type == VGPU_GPU_CTX_DESTROY)
 		return false;
-	TAILQ_FOREACH(before, &gpu->pendings, entry)
-	{
-		if (before == call->pending)
-			break;
+	for (; before && before != call->pending;
+	     before = TAILQ_NEXT(before, entry)) {
 		if (resource && before->resource == resource)
 			return true;
 		if (context && before->context == context)

@@ -151,12 +151,11 @@ static uint32_t go_on(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending,
 
 void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
 {
-	struct vgpu_gpu_pending *pending;
+	struct vgpu_gpu_pending *pending = TAILQ_FIRST(&gpu->pendings);
 	uint32_t answer;
 
-	TAILQ_FOREACH(pending, &gpu->pendings, entry)
-	if (pending->is_running && pending->cookie == cookie)
-		break;
+	while (pending && !(pending->is_running && pending->cookie == cookie))
+		pending = TAILQ_NEXT(pending, entry);
 	if (!pending)
 		return;
 	answer = go_on(gpu, pending, status);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "device/vhost/abi.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 /* Requests without an answer; more are refused with -EAGAIN. */
@@ -126,28 +127,14 @@ static int send_message(struct vgpu_channel *channel, uint32_t request,
 		{&header, sizeof(header)},
 		{(void *)payload, size},
 	};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct msghdr msg = {.msg_iov = part, .msg_iovlen = size ? 2 : 1};
-	struct cmsghdr *cmsg;
+	ssize_t sent;
 
 	if (channel->is_dead)
 		return -ECONNRESET;
-	if (fd >= 0) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = sizeof(control.bytes);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
 	/* A unix socket takes a message as small as this whole or not. */
-	if (sendmsg(channel->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
-	return 0;
+	sent = vgpu_fds_send(channel->socket, part, size ? 2 : 1, fd,
+			     MSG_DONTWAIT);
+	return sent < 0 ? (int)sent : 0;
 }
 
 static int resume(struct vgpu_channel *channel)

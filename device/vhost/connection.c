@@ -8,6 +8,7 @@
 
 #include "device/state.h"
 #include "device/vhost/internal.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 /*
@@ -110,32 +111,8 @@ static int consume(struct vgpu_vhost *vhost, size_t total)
 struct found {
 	int fd[VGPU_SLOT_MEMORY_MAX];
 	uint32_t n;
-	bool is_cut; /* there were more */
+	bool is_cut; /* the kernel had more */
 };
-
-/* Take the fds out of @msg; those for which there is no room are closed. */
-static void take_fds(struct msghdr *msg, struct found *found)
-{
-	struct cmsghdr *cmsg;
-
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET ||
-		    cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = CMSG_LEN(0);
-		     at + sizeof(int) <= cmsg->cmsg_len; at += sizeof(int)) {
-			int it;
-
-			memcpy(&it, (char *)cmsg + at, sizeof(it));
-			if (found->n < VGPU_ARRAY_SIZE(found->fd))
-				found->fd[found->n++] = it;
-			else
-				vgpu_close(it);
-		}
-	}
-	if (msg->msg_flags & MSG_CTRUNC)
-		found->is_cut = true;
-}
 
 /*
  * Look at up to @len bytes in the socket, and at the fds with them unless
@@ -163,8 +140,11 @@ static ssize_t peek(const struct vgpu_vhost *vhost, void *to, size_t len,
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (found)
-		take_fds(&msg, found);
+	if (found) {
+		found->n = (uint32_t)vgpu_fds_take(&msg, found->fd,
+						   VGPU_ARRAY_SIZE(found->fd));
+		found->is_cut = msg.msg_flags & MSG_CTRUNC;
+	}
 	return n ? n : -ECONNRESET;
 }
 

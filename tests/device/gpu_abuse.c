@@ -25,28 +25,6 @@
 #define OK     VGPU_GPU_OK_NODATA
 #define BAD_ID VGPU_GPU_ERR_INVALID_RESOURCE_ID
 
-#define SIDE 32u
-
-static const uint32_t odd_values[] = {
-	0,	    1,		SIDE - 1,   SIDE,	SIDE + 1,
-	4095,	    4096,	0xffff,	    0x10000,	0x3fffffff,
-	0x40000000, 0x7fffffff, 0x80000000, 0xfffffffe, UINT32_MAX,
-};
-#define N_ODD VGPU_ARRAY_SIZE(odd_values)
-
-static int set_up(void **state)
-{
-	*state = guest_create(2, GUEST_WIDTH, GUEST_HEIGHT, 32, 32);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	guest_check(*state);
-	guest_destroy(*state);
-	return 0;
-}
-
 struct flipper {
 	uint32_t *words;
 	size_t n;
@@ -61,8 +39,9 @@ static void *flip(void *argument)
 	while (!atomic_load(&flipper->is_over)) {
 		random = random * 1664525u + 1013904223u;
 		__atomic_store_n(&flipper->words[random >> 8 & 15],
-				 random >> 4 & 1 ? odd_values[random % N_ODD]
-						 : random >> 20 & 63,
+				 random >> 4 & 1
+					 ? guest_odd_values[random % GUEST_N_ODD]
+					 : random >> 20 & 63,
 				 __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -156,7 +135,7 @@ static void test_t8_every_allocation_fails_once(void **state)
 	unsigned int fds = count_fds();
 	const struct vgpu_gpu_transport_ops *ops = guest->gpu->ops;
 
-	guest_show(guest, 0, 1, 0, SIDE, SIDE);
+	guest_show(guest, 0, 1, 0, GUEST_SIDE, GUEST_SIDE);
 	for (int n = 0; n < 3; n++) {
 		struct vgpu_gpu *gpu = NULL;
 		struct vgpu_err err = {};
@@ -320,7 +299,7 @@ static void churn(struct guest *guest, uint32_t n)
 	struct picture picture;
 
 	for (uint32_t i = 1; i <= n; i++) {
-		guest_show(guest, 0, i, 0, SIDE, SIDE);
+		guest_show(guest, 0, i, 0, GUEST_SIDE, GUEST_SIDE);
 		guest_unref(guest, i);
 		guest_blob(guest, i, 0, 4096);
 		guest_unref(guest, i);
@@ -365,18 +344,19 @@ static void test_t11_two_guests_with_the_same_names(void **state)
 	struct guest *two = guest_create(1, GUEST_WIDTH, GUEST_HEIGHT, 16, 16);
 	struct picture picture;
 
-	memset(one->memory, 0x11, 4 * SIDE * SIDE);
-	memset(two->memory, 0x22, 4 * SIDE * SIDE);
-	guest_show(one, 0, 1, 0, SIDE, SIDE);
-	assert_int_equal(guest_scanout(two, 0, 1, 0, 0, SIDE, SIDE), BAD_ID);
+	memset(one->memory, 0x11, 4 * GUEST_SIDE * GUEST_SIDE);
+	memset(two->memory, 0x22, 4 * GUEST_SIDE * GUEST_SIDE);
+	guest_show(one, 0, 1, 0, GUEST_SIDE, GUEST_SIDE);
+	assert_int_equal(guest_scanout(two, 0, 1, 0, 0, GUEST_SIDE, GUEST_SIDE),
+			 BAD_ID);
 	assert_int_equal(guest_unref(two, 1), BAD_ID);
-	guest_show(two, 0, 1, 0, SIDE, SIDE);
+	guest_show(two, 0, 1, 0, GUEST_SIDE, GUEST_SIDE);
 	guest_capture(one, 0, &picture);
 	assert_int_equal(picture.pixels[0], 0x111111);
 	picture_finish(&picture);
 	guest_unref(two, 1);
 	guest_capture(one, 0, &picture);
-	assert_int_equal(picture.pixels[SIDE * SIDE - 1], 0x111111);
+	assert_int_equal(picture.pixels[GUEST_SIDE * GUEST_SIDE - 1], 0x111111);
 	picture_finish(&picture);
 	guest_destroy(two);
 }
@@ -385,19 +365,20 @@ static void test_t11_memory_that_was_taken_away(void **state)
 {
 	struct guest *guest = *state;
 	const struct vgpu_gpu_set_scanout_blob set = {
-		.rect = {0, 0, SIDE, SIDE},
+		.rect = {0, 0, GUEST_SIDE, GUEST_SIDE},
 		.resource_id = 2,
-		.width = SIDE,
-		.height = SIDE,
+		.width = GUEST_SIDE,
+		.height = GUEST_SIDE,
 		.format = VGPU_GPU_B8G8R8X8,
-		.strides = {SIDE * 4},
+		.strides = {GUEST_SIDE * 4},
 	};
 	uint64_t bytes = guest->memory_bytes;
 	struct picture picture;
 
-	memset(guest->memory + 65536, 0x11, SIDE * SIDE * 4);
-	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8X8, SIDE, SIDE);
-	assert_int_equal(guest_attach(guest, 1, 65536, SIDE * SIDE * 4), OK);
+	memset(guest->memory + 65536, 0x11, GUEST_SIDE * GUEST_SIDE * 4);
+	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8X8, GUEST_SIDE, GUEST_SIDE);
+	assert_int_equal(
+		guest_attach(guest, 1, 65536, GUEST_SIDE * GUEST_SIDE * 4), OK);
 	assert_int_equal(guest_blob(guest, 2, 65536, 65536), OK);
 	assert_int_equal(
 		guest_send(guest, VGPU_GPU_SET_SCANOUT_BLOB, &set, sizeof(set)),
@@ -405,7 +386,7 @@ static void test_t11_memory_that_was_taken_away(void **state)
 	/* The memory is unplugged: no address of it was kept. */
 	mprotect(guest->memory + 65536, bytes - 65536, PROT_NONE);
 	guest->memory_bytes = 65536;
-	assert_int_equal(guest_transfer(guest, 1, 0, 0, SIDE, SIDE, 0),
+	assert_int_equal(guest_transfer(guest, 1, 0, 0, GUEST_SIDE, GUEST_SIDE, 0),
 			 VGPU_GPU_ERR_UNSPEC);
 	assert_int_equal(guest_cursor(guest, 0, 2, 0, 0), VGPU_GPU_ERR_UNSPEC);
 	guest_capture(guest, 0, &picture);
@@ -418,7 +399,8 @@ static void test_t11_memory_that_was_taken_away(void **state)
 	picture_finish(&picture);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, guest_set_up, guest_tear_down)
 
 int main(void)
 {

@@ -17,13 +17,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	guest_check(*state);
-	guest_destroy(*state);
-	return 0;
-}
-
 static uint32_t *pixels_at(struct guest *guest, uint64_t at)
 {
 	return (uint32_t *)(guest->memory + at);
@@ -570,7 +563,8 @@ static void test_no_heads(void **state)
 	guest_destroy(guest);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, set_up, guest_tear_down)
 
 int main(void)
 {

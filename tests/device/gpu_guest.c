@@ -11,6 +11,12 @@
 
 #define FENCE_ID 0x1122334455667788ull
 
+const uint32_t guest_odd_values[GUEST_N_ODD] = {
+	0,	    1,		GUEST_SIDE - 1, GUEST_SIDE, GUEST_SIDE + 1,
+	4095,	    4096,	0xffff,		0x10000,    0x3fffffff,
+	0x40000000, 0x7fffffff, 0x80000000,	0xfffffffe, UINT32_MAX,
+};
+
 /* Not assert(): fuzzers and benchmarks are made without a test framework. */
 #define must(condition)                                                        \
 	do {                                                                   \
@@ -135,6 +141,19 @@ void guest_destroy(struct guest *guest)
 	munmap(guest->framebuffer, guest->framebuffer_bytes);
 	munmap(guest->memory, guest->memory_bytes);
 	free(guest);
+}
+
+int guest_set_up(void **state)
+{
+	*state = guest_create(2, GUEST_WIDTH, GUEST_HEIGHT, 32, 32);
+	return 0;
+}
+
+int guest_tear_down(void **state)
+{
+	guest_check(*state);
+	guest_destroy(*state);
+	return 0;
 }
 
 void guest_resume(struct guest *guest)

@@ -49,10 +49,18 @@ struct guest {
 	uint8_t request[1 << 20];
 };
 
+/* Values around which mistakes are made, with resources of that side. */
+#define GUEST_SIDE  32u
+#define GUEST_N_ODD 15u
+extern const uint32_t guest_odd_values[GUEST_N_ODD];
+
 /* All features accepted. Fails the test, or aborts, if it cannot. */
 struct guest *guest_create(uint32_t heads, uint32_t width, uint32_t height,
 			   uint64_t framebuffer_mib, uint64_t memory_mib);
 void guest_destroy(struct guest *guest);
+/* Of a test with a guest of two heads, to which nothing bad has happened. */
+int guest_set_up(void **state);
+int guest_tear_down(void **state);
 /* End the gpu and begin another on the same state, as a successor does. */
 void guest_resume(struct guest *guest);
 

@@ -15,47 +15,26 @@
 #define BAD_SCANOUT   VGPU_GPU_ERR_INVALID_SCANOUT_ID
 #define BAD_PARAMETER VGPU_GPU_ERR_INVALID_PARAMETER
 
-#define SIDE 32u
-
-static const uint32_t odd_values[] = {
-	0,	    1,		SIDE - 1,   SIDE,	SIDE + 1,
-	4095,	    4096,	0xffff,	    0x10000,	0x3fffffff,
-	0x40000000, 0x7fffffff, 0x80000000, 0xfffffffe, UINT32_MAX,
-};
-#define N_ODD VGPU_ARRAY_SIZE(odd_values)
-
-static int set_up(void **state)
-{
-	*state = guest_create(2, GUEST_WIDTH, GUEST_HEIGHT, 32, 32);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	guest_check(*state);
-	guest_destroy(*state);
-	return 0;
-}
-
 static void test_t1_transfer_box_and_offset(void **state)
 {
 	struct guest *guest = *state;
-	const uint32_t bytes = SIDE * SIDE * 4;
+	const uint32_t bytes = GUEST_SIDE * GUEST_SIDE * 4;
 	const struct vgpu_gpu_state_resource *middle;
 	uint8_t *storage;
 
 	/* Three in a row: the middle one is written, the others must stay. */
 	for (uint32_t id = 1; id <= 3; id++)
-		guest_create_2d(guest, id, VGPU_GPU_B8G8R8A8, SIDE, SIDE);
+		guest_create_2d(guest, id, VGPU_GPU_B8G8R8A8, GUEST_SIDE,
+				GUEST_SIDE);
 	memset(guest->memory, 0xee, 2ul * bytes);
 	guest_attach_scattered(guest, 2, 0, bytes);
 	middle = vgpu_gpu_resource_find(guest->gpu, 2);
 	storage = guest->framebuffer + middle->offset;
 
-	for (size_t i = 0; i < N_ODD * N_ODD; i++) {
-		uint32_t from = odd_values[i / N_ODD];
-		uint32_t size = odd_values[i % N_ODD];
-		bool fits = (uint64_t)from + size <= SIDE;
+	for (size_t i = 0; i < GUEST_N_ODD * GUEST_N_ODD; i++) {
+		uint32_t from = guest_odd_values[i / GUEST_N_ODD];
+		uint32_t size = guest_odd_values[i % GUEST_N_ODD];
+		bool fits = (uint64_t)from + size <= GUEST_SIDE;
 		uint32_t want = fits ? OK : BAD_PARAMETER;
 
 		assert_int_equal(guest_transfer(guest, 2, from, 0, size, 1, 0),
@@ -65,17 +44,18 @@ static void test_t1_transfer_box_and_offset(void **state)
 		assert_int_equal(guest_flush(guest, 2, from, from, size, size),
 				 want);
 	}
-	for (size_t i = 0; i < N_ODD; i++) {
-		uint64_t low = odd_values[i];
+	for (size_t i = 0; i < GUEST_N_ODD; i++) {
+		uint64_t low = guest_odd_values[i];
 		uint64_t offsets[] = {low, low << 32, UINT64_MAX - low};
 
 		for (size_t j = 0; j < VGPU_ARRAY_SIZE(offsets); j++) {
 			/* One row less than the backing has. */
-			bool fits = offsets[j] <= SIDE * 4;
+			bool fits = offsets[j] <= GUEST_SIDE * 4;
 
-			assert_int_equal(guest_transfer(guest, 2, 0, 0, SIDE,
-							SIDE - 1, offsets[j]),
-					 fits ? OK : BAD_PARAMETER);
+			assert_int_equal(
+				guest_transfer(guest, 2, 0, 0, GUEST_SIDE,
+					       GUEST_SIDE - 1, offsets[j]),
+				fits ? OK : BAD_PARAMETER);
 		}
 	}
 	for (uint32_t i = 0; i < bytes; i++) {
@@ -91,15 +71,18 @@ static void test_t1_backing_shorter_than_claimed(void **state)
 	const struct vgpu_gpu_entry entries[2] = {{GUEST_BASE, 4096, 0},
 						  {GUEST_BASE, 4096, 0}};
 
-	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8A8, SIDE, SIDE);
+	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8A8, GUEST_SIDE, GUEST_SIDE);
 	assert_int_equal(guest_send_entries(guest,
 					    VGPU_GPU_RESOURCE_ATTACH_BACKING,
 					    &attach, sizeof(attach), entries, 2),
 			 BAD_PARAMETER);
-	assert_int_equal(guest_attach(guest, 1, 0, SIDE * SIDE * 4 - 1), OK);
-	assert_int_equal(guest_transfer(guest, 1, 0, 0, SIDE, SIDE, 0),
+	assert_int_equal(
+		guest_attach(guest, 1, 0, GUEST_SIDE * GUEST_SIDE * 4 - 1), OK);
+	assert_int_equal(guest_transfer(guest, 1, 0, 0, GUEST_SIDE, GUEST_SIDE, 0),
 			 BAD_PARAMETER);
-	assert_int_equal(guest_transfer(guest, 1, 0, 0, SIDE, SIDE - 1, 0), OK);
+	assert_int_equal(
+		guest_transfer(guest, 1, 0, 0, GUEST_SIDE, GUEST_SIDE - 1, 0),
+		OK);
 }
 
 static uint32_t create_blob(struct guest *guest, uint32_t id, uint32_t mem,
@@ -167,8 +150,9 @@ static void test_t2_scanout_larger_than_resource(void **state)
 	assert_int_equal(show_blob(guest, 32, 33, 128, 0), BAD_PARAMETER);
 	assert_int_equal(show_blob(guest, 32, 32, 129, 0), BAD_PARAMETER);
 	assert_int_equal(show_blob(guest, 32, 32, 127, 0), BAD_PARAMETER);
-	for (size_t i = 0; i < N_ODD * N_ODD; i++) {
-		uint64_t a = odd_values[i / N_ODD], b = odd_values[i % N_ODD];
+	for (size_t i = 0; i < GUEST_N_ODD * GUEST_N_ODD; i++) {
+		uint64_t a = guest_odd_values[i / GUEST_N_ODD],
+			 b = guest_odd_values[i % GUEST_N_ODD];
 
 		assert_int_equal(show_blob(guest, a, 16, b, 0),
 				 a >= 16 && a <= 16384 && b >= a * 4 &&
@@ -185,10 +169,11 @@ static void test_t2_scanout_larger_than_resource(void **state)
 	guest_capture(guest, 0, &picture);
 	picture_finish(&picture);
 
-	guest_create_2d(guest, 2, VGPU_GPU_B8G8R8X8, SIDE, SIDE);
-	for (size_t i = 0; i < N_ODD * N_ODD; i++) {
-		uint64_t a = odd_values[i / N_ODD], b = odd_values[i % N_ODD];
-		uint32_t want = b > 0 && a + b <= SIDE ? OK : BAD_PARAMETER;
+	guest_create_2d(guest, 2, VGPU_GPU_B8G8R8X8, GUEST_SIDE, GUEST_SIDE);
+	for (size_t i = 0; i < GUEST_N_ODD * GUEST_N_ODD; i++) {
+		uint64_t a = guest_odd_values[i / GUEST_N_ODD],
+			 b = guest_odd_values[i % GUEST_N_ODD];
+		uint32_t want = b > 0 && a + b <= GUEST_SIDE ? OK : BAD_PARAMETER;
 
 		assert_int_equal(guest_scanout(guest, 0, 2, a, 0, b, 1), want);
 		assert_int_equal(guest_scanout(guest, 0, 2, 0, a, 1, b), want);
@@ -218,13 +203,13 @@ static void test_t3_nothing_uninitialised_reaches_the_guest(void **state)
 				    sizeof(zero) - 4);
 	}
 	/* Nor does the picture of a resource that is gone. */
-	memset(guest->memory, 0xee, 4 * SIDE * SIDE);
-	guest_show(guest, 0, 1, 0, SIDE, SIDE);
+	memset(guest->memory, 0xee, 4 * GUEST_SIDE * GUEST_SIDE);
+	guest_show(guest, 0, 1, 0, GUEST_SIDE, GUEST_SIDE);
 	guest_unref(guest, 1);
-	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8X8, SIDE, SIDE);
-	guest_scanout(guest, 0, 1, 0, 0, SIDE, SIDE);
+	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8X8, GUEST_SIDE, GUEST_SIDE);
+	guest_scanout(guest, 0, 1, 0, 0, GUEST_SIDE, GUEST_SIDE);
 	guest_capture(guest, 0, &picture);
-	for (uint32_t i = 0; i < SIDE * SIDE; i++)
+	for (uint32_t i = 0; i < GUEST_SIDE * GUEST_SIDE; i++)
 		assert_int_equal(picture.pixels[i], 0);
 	picture_finish(&picture);
 }
@@ -339,7 +324,7 @@ static void test_t5_counts_do_not_size_the_stack(void **state)
 	pthread_t thread;
 	void *answer;
 
-	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8A8, SIDE, SIDE);
+	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8A8, GUEST_SIDE, GUEST_SIDE);
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(counts); i++) {
 		struct vgpu_gpu_attach_backing attach = {1, counts[i]};
 		struct vgpu_gpu_create_blob blob = {
@@ -383,8 +368,9 @@ static void test_t6_sizes_that_overflow(void **state)
 		{GUEST_BASE, UINT32_MAX, 0},
 	};
 
-	for (size_t i = 0; i < N_ODD * N_ODD; i++) {
-		uint32_t a = odd_values[i / N_ODD], b = odd_values[i % N_ODD];
+	for (size_t i = 0; i < GUEST_N_ODD * GUEST_N_ODD; i++) {
+		uint32_t a = guest_odd_values[i / GUEST_N_ODD],
+			 b = guest_odd_values[i % GUEST_N_ODD];
 		bool sane = a > 0 && b > 0 && a <= VGPU_GPU_SIDE_MAX &&
 			    b <= VGPU_GPU_SIDE_MAX;
 		bool fits = (uint64_t)a * b * 4 <= guest->framebuffer_bytes;
@@ -397,7 +383,7 @@ static void test_t6_sizes_that_overflow(void **state)
 		if (sane && fits)
 			assert_int_equal(guest_unref(guest, 1), OK);
 	}
-	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8A8, SIDE, SIDE);
+	guest_create_2d(guest, 1, VGPU_GPU_B8G8R8A8, GUEST_SIDE, GUEST_SIDE);
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(bad); i++)
 		assert_int_equal(guest_send_entries(
 					 guest, VGPU_GPU_RESOURCE_ATTACH_BACKING,
@@ -498,7 +484,8 @@ static void test_unknown_commands(void **state)
 	assert_int_equal(guest->faults, VGPU_ARRAY_SIZE(types) + 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, guest_set_up, guest_tear_down)
 
 int main(void)
 {

@@ -14,6 +14,7 @@
 #include "device/display/vnc/listen.h"
 #include "device/display/vnc/server.h"
 #include "device/display/vnc/source.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 /*
@@ -89,18 +90,13 @@ static bool handle_control(struct vnc *vnc)
 	};
 	ssize_t got =
 		recvmsg(vnc->control, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	struct cmsghdr *control;
 	int fd = -1;
 
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (got == 0)
 		return false;
-	control = CMSG_FIRSTHDR(&header);
-	if (control && control->cmsg_level == SOL_SOCKET &&
-	    control->cmsg_type == SCM_RIGHTS &&
-	    control->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	vgpu_fds_take(&header, &fd, 1);
 	if (tag != 'V') {
 		vgpu_close(fd);
 		return true;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "device/display/viewer_abi.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 #define FIRST_WIDTH  640
@@ -194,19 +195,15 @@ static ssize_t receive(int socket, struct vgpu_viewer_msg *msg, int *ret_fd)
 		.msg_control = space,
 		.msg_controllen = sizeof(space),
 	};
-	struct cmsghdr *control;
 	ssize_t got;
 
 	do
 		got = recvmsg(socket, &header,
 			      MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC);
 	while (got < 0 && errno == EINTR);
-	control = got < 0 ? NULL : CMSG_FIRSTHDR(&header);
 	/* The space is enough for one; the kernel drops what is more. */
-	if (control && control->cmsg_level == SOL_SOCKET &&
-	    control->cmsg_type == SCM_RIGHTS &&
-	    control->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(control), sizeof(int));
+	if (got >= 0)
+		vgpu_fds_take(&header, ret_fd, 1);
 	return got;
 }
 

@@ -30,6 +30,13 @@ class Apps(unittest.TestCase):
         cls.server = cls.enterClassContext(
             Vtest(1024, environment={"VK_INSTANCE_LAYERS": LAYER}))
 
+    @staticmethod
+    def errors(said):
+        """The first lines of each rule that was broken."""
+        return {rule: text[:600] for rule, text in
+                re.findall(r"Validation Error: \[ (\S+) \](.*?)(?=Validation|$)",
+                           said, re.DOTALL)}
+
     def run_clean(self, command):
         before = len(self.server.log())
         done = subprocess.run(command, env=self.server.env(), text=True,
@@ -38,7 +45,7 @@ class Apps(unittest.TestCase):
         said = self.server.log()[before:]
         self.assertEqual(done.returncode, 0,
                          f"{done.stdout[-500:]}{done.stderr[-500:]}{said}")
-        self.assertNotIn("Validation Error", said)
+        self.assertEqual(self.errors(said), {})
         self.assertNotIn("is lost", said)
         return done.stdout
 

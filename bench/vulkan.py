@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Vulkan on a vGPU against the same driver used natively, and against a peer.
+
+What is compared runs in turns, so that what disturbs one disturbs the other.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lab"))
+
+# pylint: disable=wrong-import-position
+from vtest import Vtest, VtestError, has_vtest, native_env
+
+FRAMEBUFFER_MIB = 2048
+TURNS = 3
+TIMEOUT = 60  # far more than any of them takes
+SCENES = ("vertex", "texture", "shading", "effect2d", "desktop", "cube",
+          "clear")
+PEER = ["virgl_test_server", "--venus", "--no-virgl", "--multi-clients",
+        "--socket-path", "{socket}"]
+
+
+class Failed(Exception):
+    """A program ended badly; the text says how."""
+
+
+def output(command, env):
+    try:
+        done = subprocess.run(command, env=env, text=True, check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"hangs for {TIMEOUT} s") from error
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise Failed(f"ended with {done.returncode}"
+                     f"{': ' + said[-1][-80:] if said else ''}")
+    return done.stdout
+
+
+def figures(name, *args):
+    """A function that runs a program of ours in an environment."""
+    program = os.path.join("build", "bench", "vulkan", f"vulkan-{name}")
+    if not os.path.exists(program):
+        program = os.path.join("build", "tests", "render", "vtest",
+                               f"vulkan-{name}")
+    return lambda env: json.loads(output([program, *args], env))
+
+
+def vkmark(scene, seconds):
+    def run(env):
+        out = output(["vkmark", "--winsys", "headless", "-b",
+                      f"{scene}:duration={seconds}"], env)
+        match = re.search(r"FPS: (\d+)", out)
+        if not match:
+            raise Failed("vkmark names no figure")
+        return {"fps": int(match[1])}
+    return run
+
+
+class Turns:
+    """The ways to run a program, and the medians of what each has measured."""
+
+    def __init__(self, native, ours, peer):
+        self.ways = {"native": native, "ours": ours, "peer": peer}
+
+    def measure(self, run, turns=TURNS):
+        """By way: figures, medians of all turns, or a text of what failed."""
+        results = {way: [] for way, env in self.ways.items() if env}
+        failed = {}
+        for _ in range(turns):
+            for way in results:
+                if way in failed:
+                    continue
+                try:
+                    results[way].append(run(self.ways[way]))
+                except Failed as error:
+                    failed[way] = str(error)
+        medians = {
+            way: {key: statistics.median(r[key] for r in runs)
+                  for key, value in runs[0].items()
+                  if isinstance(value, (int, float))}
+            for way, runs in results.items() if way not in failed}
+        return medians, failed
+
+
+def ratio_rows(what, medians, failed, key, unit, want, bigger_is_better=True):
+    """What a program measures, as ratios to native and to the peer."""
+    if "native" in failed or "ours" in failed:
+        for way, why in failed.items():
+            yield (f"{what}, {way}", why, "", False if way == "ours" else None)
+        return
+    native, ours = medians["native"][key], medians["ours"][key]
+    ratio = ours / native if bigger_is_better else native / ours
+    yield (f"{what}: ratio to native",
+           f"{ours:.4g} / {native:.4g} {unit} = {ratio:.2f}",
+           f"≥ {want}" if want else "", ratio >= want if want else None)
+    yield from peer_rows(what, medians, failed, key, unit, bigger_is_better)
+
+
+def peer_rows(what, medians, failed, key, unit, bigger_is_better):
+    if "peer" in failed:
+        yield (f"{what}: the peer", failed["peer"], "", None)
+    elif "peer" in medians and "ours" in medians:
+        ours, peer = medians["ours"][key], medians["peer"][key]
+        ratio = ours / peer if bigger_is_better else peer / ours
+        yield (f"{what}: ratio to the peer",
+               f"{ours:.4g} / {peer:.4g} {unit} = {ratio:.2f}", "≥ 1.0",
+               ratio >= 1.0)
+
+
+def bench_draws(turns):
+    for name, args in (("primary", ()), ("secondary", ("--secondary",))):
+        medians, failed = turns.measure(figures("draw", *args))
+        yield from ratio_rows(f"100,000 draws a frame, {name}", medians, failed,
+                              "frame_ms", "ms", 0.85, bigger_is_better=False)
+
+
+def bench_latency(turns):
+    medians, failed = turns.measure(figures("latency"))
+    for way, why in failed.items():
+        yield (f"latency, {way}", why, "", False if way == "ours" else None)
+    if "ours" not in medians or "native" not in medians:
+        return
+    ours, native = medians["ours"], medians["native"]
+    call, idle = ours["call_p50_us"], ours["idle_call_p50_us"]
+    over = ours["submit_p50_us"] - native["submit_p50_us"]
+    yield ("synchronous call, p50", f"{call:.1f} us", "≤ 10 us", call <= 10)
+    yield ("synchronous call after 5 ms of rest, p50", f"{idle:.0f} us", "",
+           None)
+    yield ("submit to fence over native, p50",
+           f"{ours['submit_p50_us']:.0f} - {native['submit_p50_us']:.0f} "
+           f"= {over:.0f} us", "≤ 25 us", over <= 25)
+    for key, what in (("call_p50_us", "synchronous call"),
+                      ("submit_p50_us", "submit to fence")):
+        yield from peer_rows(what, medians, failed, key, "us", False)
+
+
+def bench_context(turns):
+    medians, failed = turns.measure(figures("context"))
+    for way, why in failed.items():
+        yield (f"new context, {way}", why, "", False if way == "ours" else None)
+    if "ours" not in medians or "native" not in medians:
+        return
+    ours, native = medians["ours"]["p50_us"], medians["native"]["p50_us"]
+    yield ("new context: ratio to native instance and device",
+           f"{ours / 1000:.1f} / {native / 1000:.1f} ms = {ours / native:.2f}",
+           "≤ 1.5", ours / native <= 1.5)
+    yield from peer_rows("new context", medians, failed, "p50_us", "us", False)
+
+
+def bench_compute(turns):
+    medians, failed = turns.measure(figures("compute"))
+    yield from ratio_rows("sums over 64 MiB", medians, failed, "p50_us", "us",
+                          None, bigger_is_better=False)
+
+
+def bench_vkmark(turns, seconds):
+    ratios = []
+    for scene in SCENES:
+        medians, failed = turns.measure(vkmark(scene, seconds))
+        yield from ratio_rows(f"vkmark {scene}", medians, failed, "fps", "fps",
+                              None)
+        if "ours" in medians and "native" in medians:
+            ratios.append(medians["ours"]["fps"] / medians["native"]["fps"])
+    if not ratios:
+        return
+    median, worst = statistics.median(ratios), min(ratios)
+    every = len(ratios) == len(SCENES)
+    yield ("vkmark, all scenes: median ratio", f"{median:.2f}", "≥ 0.95",
+           every and median >= 0.95)
+    yield ("vkmark, all scenes: worst ratio", f"{worst:.2f}", "≥ 0.85",
+           every and worst >= 0.85)
+
+
+def bench_vulkan(seconds):
+    """All of it; rows as the other benchmarks yield them."""
+    if not has_vtest():
+        yield ("Vulkan", "vgpu-device has no --vtest", "", None)
+        return
+    with Vtest(FRAMEBUFFER_MIB) as ours:
+        peer = None
+        try:
+            if shutil.which(PEER[0]):
+                peer = Vtest(command=PEER).__enter__()
+            else:
+                yield ("the peer, virgl_test_server", "is not installed", "",
+                       None)
+        except VtestError as error:
+            yield ("the peer, virgl_test_server", str(error), "", None)
+        try:
+            turns = Turns(native_env(), ours.env(), peer and peer.env())
+            yield from bench_draws(turns)
+            yield from bench_latency(turns)
+            yield from bench_context(turns)
+            yield from bench_compute(turns)
+            yield from bench_vkmark(turns, seconds)
+        finally:
+            if peer:
+                peer.__exit__()

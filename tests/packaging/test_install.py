@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `meson install` puts where, and the service as systemd judges it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
+TIMEOUT = 60
+# systemd-analyze security: tenths; docs/security.md says what it is.
+EXPOSURE_MAX = 20
+
+PROGRAMS = {'vgpu-device', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
+OTHERS = {
+    'bin/vgpuctl',
+    'lib/systemd/system/vgpud.service',
+    'lib/sysusers.d/openvgpu.conf',
+    'lib/tmpfiles.d/openvgpu.conf',
+    'share/bash-completion/completions/vgpuctl',
+    'share/man/man1/vgpu-device.1',
+    'share/man/man1/vgpuctl.1',
+    'share/man/man5/vgpu-types.5',
+    'share/man/man8/vgpud.8',
+    'share/openvgpu/types.ini',
+    'share/qemu/vhost-user/60-vgpu.json',
+}
+
+
+def option(name):
+    with open(os.path.join(BUILD, 'meson-info/intro-buildoptions.json'),
+              encoding='utf-8') as file:
+        return next(o['value'] for o in json.load(file) if o['name'] == name)
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.top = tempfile.mkdtemp(prefix='install.')
+        subprocess.run(['meson', 'install', '-C', BUILD, '--no-rebuild',
+                        '--destdir', cls.top], check=True, timeout=TIMEOUT,
+                       stdout=subprocess.DEVNULL)
+        cls.prefix = option('prefix')
+        cls.libexec = os.path.join(cls.prefix, option('libexecdir'),
+                                   'openvgpu')
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.top)
+
+    def installed(self, path):
+        """Where what will be at PATH is now."""
+        return self.top + os.path.join(self.prefix, path)
+
+    def read(self, path):
+        with open(self.installed(path), encoding='utf-8') as file:
+            return file.read()
+
+    def test_everything_is_there(self):
+        have = {os.path.relpath(os.path.join(folder, name),
+                                self.installed(''))
+                for folder, _, names in os.walk(self.top) for name in names}
+        libexec = os.path.relpath(self.libexec, self.prefix)
+        wanted = OTHERS | {f'{libexec}/{name}' for name in PROGRAMS}
+        self.assertEqual(wanted - have, set())
+
+    def test_programs_run(self):
+        for path in [self.installed('bin/vgpuctl')] + [
+                self.installed(f'{self.libexec}/{name}')
+                for name in ('vgpud', 'vgpu-device')]:
+            text = subprocess.run([path, '--version'], check=True, text=True,
+                                  timeout=TIMEOUT, capture_output=True).stdout
+            self.assertRegex(text, r'\d+\.\d+')
+
+    def test_paths_in_files(self):
+        """Who names one of our programs names it where it is installed."""
+        named = re.search('^ExecStart=(.*)$',
+                          self.read('lib/systemd/system/vgpud.service'), re.M)
+        named = [named[1], json.loads(
+            self.read('share/qemu/vhost-user/60-vgpu.json'))['binary']]
+        for path in named:
+            self.assertTrue(os.access(self.top + path, os.X_OK), path)
+        # The others are found by the folder that is compiled in.
+        with open(self.top + named[0], 'rb') as file:
+            vgpud = file.read()
+        for path in (self.libexec,
+                     os.path.join(self.prefix, 'share/openvgpu')):
+            self.assertIn(path.encode() + b'/', vgpud.replace(b'\0', b'/'))
+
+    @unittest.skipUnless(shutil.which('systemd-analyze'), 'no systemd-analyze')
+    def test_service(self):
+        """systemd finds no fault, and little that it leaves open."""
+        text = self.read('lib/systemd/system/vgpud.service')
+        path = os.path.join(self.top, 'vgpud.service')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text.replace('ExecStart=', 'ExecStart=' + self.top))
+        analyze = ['systemd-analyze', '--man=no']
+        done = subprocess.run(analyze + ['verify', path], text=True,
+                              timeout=TIMEOUT, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        done = subprocess.run(
+            analyze + ['security', '--offline=true', '--no-pager',
+                       f'--threshold={EXPOSURE_MAX}', path], text=True,
+            timeout=TIMEOUT, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main()
