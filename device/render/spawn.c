@@ -24,9 +24,10 @@
  * its driver back to us.
  */
 static const char *const passed_on[] = {
-	"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_INSTANCE_LAYERS",
-	"VK_LAYER_PATH",   "LP_NUM_THREADS",   "ASAN_OPTIONS",
-	"UBSAN_OPTIONS",   "LSAN_OPTIONS",     "TSAN_OPTIONS",
+	"VK_DRIVER_FILES",	   "VK_ICD_FILENAMES", "VK_INSTANCE_LAYERS",
+	"VK_LAYER_PATH",	   "LP_NUM_THREADS",   "ASAN_OPTIONS",
+	"UBSAN_OPTIONS",	   "LSAN_OPTIONS",     "TSAN_OPTIONS",
+	"VGPU_SUBMIT_SECONDS_MAX",
 };
 
 struct environment {

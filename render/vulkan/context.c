@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -102,9 +103,8 @@ static void on_fence(struct vgpu_context *ctx,
 	pthread_mutex_lock(&ctx->lock);
 	queue = ctx->timeline[message->ring_idx];
 	pthread_mutex_unlock(&ctx->lock);
-	if (queue)
-		vgpu_queue_fence(queue, message->id);
-	else /* the CPU's timeline, or a queue that is gone */
+	/* If not: the CPU's timeline, or a queue that is gone. */
+	if (!queue || !vgpu_queue_fence(queue, message->ring_idx, message->id))
 		vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
 }
 
@@ -191,6 +191,18 @@ static void receive_segments(struct vgpu_context *ctx, uint32_t n)
 		vgpu_context_fatal(ctx, "the framebuffer: segments are missing");
 }
 
+/*
+ * A submit that takes longer is given up, and the context with it: lavapipe
+ * runs shaders in this process, and nothing else would end an endless one.
+ */
+static uint64_t get_submit_ns_max(void)
+{
+	const char *told = getenv("VGPU_SUBMIT_SECONDS_MAX");
+	unsigned long seconds = told ? strtoul(told, NULL, 10) : 0;
+
+	return (seconds > 0 && seconds < 86400 ? seconds : 30) * 1000000000ULL;
+}
+
 static void set_up(struct vgpu_context *ctx)
 {
 	struct vgpu_render_message message = {};
@@ -207,6 +219,7 @@ static void set_up(struct vgpu_context *ctx)
 	    message.bytes == 0)
 		vgpu_context_fatal(ctx, "this is not how a device begins");
 	ctx->framebuffer_bytes = message.bytes;
+	ctx->submit_ns_max = get_submit_ns_max();
 	if (message.n)
 		receive_segments(ctx, message.n);
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);

@@ -113,8 +113,11 @@ class Faults(unittest.TestCase):
             os.set_blocking(queue.call_fd, True)
             for number in range(4):
                 queue.submit(fe.command(fe.ECHO, number))
-                front.ask_u64(fe.GET_FEATURES)
-                self.assertEqual(fe.answer(queue.take()[1])[0], number)
+                got = None
+                while not got:
+                    front.ask_u64(fe.GET_FEATURES)  # fails if it hangs
+                    got = queue.take()
+                self.assertEqual(fe.answer(got[1])[0], number)
 
 
 class Pieces(unittest.TestCase):

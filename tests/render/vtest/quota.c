@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * quota MIB: the heap is of so many MiB, that much can be allocated and no
- * more, what is freed can be had again, and new memory is zero.
+ * quota MIB [TAKEN]: the heap is of so many MiB, that much can be allocated
+ * and no more, what is freed can be had again, and new memory is zero. As much
+ * as TAKEN MiB of it may be a desktop's.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -74,14 +75,15 @@ static void check_zero(struct pieces *p)
 int main(int argc, char **argv)
 {
 	static struct pieces p;
-	uint64_t heap, quota;
+	uint64_t heap, quota, taken;
 	uint32_t first, again;
 
-	if (argc != 2) {
-		fputs("usage: quota MIB\n", stderr);
+	if (argc != 2 && argc != 3) {
+		fputs("usage: quota MIB [TAKEN]\n", stderr);
 		return 2;
 	}
 	quota = strtoull(argv[1], NULL, 10) * MIB;
+	taken = argc == 3 ? strtoull(argv[2], NULL, 10) * MIB : 0;
 	program_init(&p.program);
 	p.type = program_memory_type(&p.program, UINT32_MAX,
 				     VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
@@ -95,7 +97,7 @@ int main(int argc, char **argv)
 
 	first = fill(&p);
 	/* An allocation may take a little more than was asked for. */
-	if (first * PIECE > quota || (first + 1) * PIECE < quota)
+	if (first * PIECE > quota || (first + 1) * PIECE + taken < quota)
 		program_die("%u pieces of 16 MiB in %llu MiB", first,
 			    (unsigned long long)(quota / MIB));
 	if (allocate(&p, quota) != VK_ERROR_OUT_OF_DEVICE_MEMORY)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Vulkan in a guest, and what may happen to the processes that serve it."""
+
+import os
+import signal
+
+import vulkan
+from gpu import check_vulkan, start_cube
+from vulkan import SLOW, VulkanTest
+
+ABORTED = 134  # what a shell says: venus ends a program whose GPU is gone
+
+
+class Vulkan(VulkanTest):
+    """One machine."""
+
+    MACHINES = {"one": "204060"}
+
+    def setUp(self):
+        self.vm = self.vms["one"]
+
+    def new_program(self):
+        self.vm.check("/run/vulkan-hello", SLOW)
+
+    def test_1_guest_sees_its_gpu(self):
+        seen = check_vulkan(self.vm, 1024)
+        self.assertIsNotNone(seen, "the GPU does not render")
+        self.assertRegex(seen.device, r"^Virtio-GPU Venus \(.+\)$")
+
+    def test_2_cube_turns(self):
+        start_cube(self.vm)
+        self.assert_cube_turns("one")
+
+    def test_3_render_process_is_killed(self):
+        of_cube = self.render_pids("one")
+        self.assertEqual(len(of_cube), 1)
+        self.vm.begin("victim", "exec vkmark --winsys wayland -s 100x100 "
+                                "-b clear:duration=600")
+        self.wait_until(lambda: len(self.render_pids("one")) == 2,
+                        "no second render process")
+        victim, = set(self.render_pids("one")) - set(of_cube)
+        os.kill(victim, signal.SIGKILL)
+        self.wait_until(lambda: vulkan.LOST in self.log(), "nothing was said")
+        self.assert_cube_turns("one")
+        self.assertEqual(self.render_pids("one"), of_cube)
+        self.new_program()
+        status, output = self.vm.end("victim")
+        self.assertEqual(status, ABORTED, output)
+        self.assert_cube_turns("one")
+
+    def test_4_device_is_killed(self):
+        before = self.manager.vgpu("one")
+        self.vm.check("pidof vkcube")
+        os.kill(before["devicePid"], signal.SIGKILL)
+        vgpu = self.manager.wait_vgpu(
+            "one", lambda v: v["restarts"] == before["restarts"] + 1
+            and v["state"] == "attached")
+        self.assertNotEqual(vgpu["devicePid"], before["devicePid"])
+        self.new_program()
+        self.wait_until(lambda: self.vm.run("pidof vkcube")[0] != 0,
+                        "vkcube goes on with nothing to draw it")
+        self.assert_desktop_lives("one")
+        start_cube(self.vm)
+        self.assert_cube_turns("one")
+
+
+if __name__ == "__main__":
+    vulkan.main()
