@@ -96,16 +96,24 @@ static void on_fence(struct vgpu_context *ctx,
 		.ring_idx = message->ring_idx,
 		.id = message->id,
 	};
-	struct vgpu_queue *queue;
+	struct vgpu_queue *queue, **place;
 
 	if (message->ring_idx >= VGPU_RENDER_TIMELINES)
 		vgpu_context_fatal(ctx, "a fence on no timeline");
+	place = &ctx->timeline[message->ring_idx];
 	pthread_mutex_lock(&ctx->lock);
-	queue = ctx->timeline[message->ring_idx];
+	while ((queue = *place)) {
+		pthread_mutex_unlock(&ctx->lock);
+		if (vgpu_queue_fence(queue, message->ring_idx, message->id))
+			return;
+		/* It is dying. What it owes comes before what we say. */
+		pthread_mutex_lock(&ctx->lock);
+		if (*place == queue)
+			pthread_cond_wait(&ctx->timeline_left, &ctx->lock);
+	}
 	pthread_mutex_unlock(&ctx->lock);
-	/* If not: the CPU's timeline, or a queue that is gone. */
-	if (!queue || !vgpu_queue_fence(queue, message->ring_idx, message->id))
-		vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
+	/* The CPU's timeline, or that of a queue which has gone. */
+	vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
 }
 
 static void on_resource_add(struct vgpu_context *ctx,
@@ -246,6 +254,7 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_init(&ctx->memory_lock, NULL);
 	pthread_cond_init(&ctx->ring_moved, NULL);
+	pthread_cond_init(&ctx->timeline_left, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&ctx->resource_added, &attr);

@@ -245,7 +245,8 @@ struct vgpu_context {
 	pthread_cond_t resource_added;
 	struct vgpu_ring *rings;
 	struct vgpu_queue *timeline[VGPU_RENDER_TIMELINES];
-	pthread_cond_t ring_moved; /* a ring went on while somebody waits */
+	pthread_cond_t timeline_left; /* by a queue that is dead now */
+	pthread_cond_t ring_moved;    /* a ring went on while somebody waits */
 	atomic_uint ring_waiters;
 	struct {
 		bool is_started;

@@ -9,6 +9,8 @@
 #define PROBE_NS 1000000000ULL
 #define NO_FENCE UINT64_MAX /* nobody asked for it */
 
+#define GONE UINT32_MAX /* for a timeline: the queue is dying or dead */
+
 #define NO_QUEUE "no such queue, or fetched before"
 
 struct vgpu_fence {
@@ -234,12 +236,13 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 void vgpu_queue_destroy(struct vgpu_queue *queue)
 {
 	struct vgpu_context *ctx = queue->ctx;
+	uint32_t ring_idx;
 
-	pthread_mutex_lock(&ctx->lock);
-	if (queue->ring_idx)
-		ctx->timeline[queue->ring_idx] = NULL;
-	pthread_mutex_unlock(&ctx->lock);
 	/* Who comes too late finds no queue. */
+	pthread_mutex_lock(&ctx->lock);
+	ring_idx = queue->ring_idx;
+	queue->ring_idx = GONE;
+	pthread_mutex_unlock(&ctx->lock);
 	pthread_mutex_lock(&queue->submit_lock);
 	queue->handle = NULL;
 	pthread_mutex_unlock(&queue->submit_lock);
@@ -255,6 +258,12 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 		queue->vk->DestroyFence(queue->device, fence->handle, NULL);
 		free(fence);
 	}
+	/* All its fences are answered: the timeline may go on without it. */
+	pthread_mutex_lock(&ctx->lock);
+	if (ring_idx)
+		ctx->timeline[ring_idx] = NULL;
+	pthread_cond_broadcast(&ctx->timeline_left);
+	pthread_mutex_unlock(&ctx->lock);
 	put_queue(queue);
 }
 

@@ -5,9 +5,8 @@ import mmap
 import os
 import unittest
 
-import client as vt
 import venus
-from venus import BUFFER, COMMANDS, FREE_ID, MEMORY, MIB
+from venus import BUFFER, COMMANDS, FREE_ID, MEMORY, MIB, vt
 
 QUOTA = 64 * MIB
 NO_MEMORY = -2  # VK_ERROR_OUT_OF_DEVICE_MEMORY

@@ -187,7 +187,7 @@ class Devices(venus.Test):
             for timeline in range(1, 4):
                 guest.client.send(venus.vt.batch(points=[(sync, 1)],
                                                  ring=timeline))
-        guest.barrier()
+            guest.barrier()
 
 
 class Queues(venus.Test):
