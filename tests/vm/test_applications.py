@@ -88,7 +88,7 @@ class Applications(VulkanTest):
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as native:
             self.left.begin("one", vkmark("vertex", 5))
             self.left.begin("two", vkmark("shading", 5))
-            self.right.begin("one", vkmark("desktop", 5))
+            self.right.begin("one", vkmark("cube", 5))
             for vm, job in ((self.left, "one"), (self.left, "two"),
                             (self.right, "one")):
                 self.assert_ends_well(vm, job, r"FPS: [1-9]")
