@@ -104,11 +104,11 @@ static int refuse_processes(scmp_filter_ctx filter)
 	if (r == 0)
 		r = seccomp_rule_add(
 			filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
 				     SCMP_SYS(prlimit64), 1,
-				     SCMP_A0(SCMP_CMP_NE, 0));
+				     SCMP_A0(SCMP_CMP_NE, 0, 0));
 	return r;
 }
 
