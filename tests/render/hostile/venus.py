@@ -321,6 +321,7 @@ class Test(vt.Test):
     render = None
     args = ("--framebuffer-mib", "64")
     environment = {}
+    may_crash = False
 
     def setUp(self):
         self.set_environment()
@@ -330,15 +331,15 @@ class Test(vt.Test):
     def set_environment(self):
         for name, value in {"VK_DRIVER_FILES": ICD, "LP_NUM_THREADS": "2",
                             **self.environment}.items():
-            before = os.environ.get(name)
-            os.environ[name] = value
-            if before is None:
+            if name in os.environ:
+                self.addCleanup(os.environ.__setitem__, name, os.environ[name])
+            else:
                 self.addCleanup(os.environ.pop, name)
+            os.environ[name] = value
 
     def settle_in(self):
         """A neighbour, who does as he should."""
         self.n_over = 0
-        self.may_crash = False
         self.other = Guest(self.device)
         self.other.run(UP_TO_QUEUE)
 
@@ -379,3 +380,11 @@ class Test(vt.Test):
         guest = guest or self.begin()
         guest.send(*commands)
         self.is_over(guest, why)
+
+
+class Careless(Test):
+    """Where a driver need not live on: that is the guest's own harm."""
+
+    may_crash = True
+    environment = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
+                                   ":handle_segv=0:handle_abort=0"}
