@@ -97,12 +97,11 @@ class Faults(unittest.TestCase):
                     "<IIIIQII", 0, 0, side, side, 0, 1, 0), 24, kick=False)
             queue.kick()
             time.sleep(0.05)
-            begin = time.monotonic()
             front.socket.settimeout(120)
             front.ask_u64(fe.GET_FEATURES)
-            took = time.monotonic() - begin
-            print(f"a message waited {took:.2f} s behind 64 transfers")
-            self.assertLess(took, 2)
+            done = queue.used_index() - queue.next_used & 0xFFFF
+            print(f"a message waited for {done} of 64 transfers")
+            self.assertLess(done, 48)
 
     def test_full_call_eventfd(self):
         """A VMM makes its call eventfd block again, and fills it."""
