@@ -243,7 +243,8 @@ class Ring:
         return self
 
     def word(self, offset):
-        return struct.unpack_from("<I", self.memory, offset)[0]
+        with memoryview(self.memory) as view, view.cast("I") as words:
+            return words[offset // 4]
 
     def put(self, data):
         """Into the buffer, without a word to anybody."""
@@ -253,7 +254,10 @@ class Ring:
         self.at = (self.at + len(data)) & 0xffffffff
 
     def set_tail(self, tail=None):
-        struct.pack_into("<I", self.memory, 64, self.at if tail is None else tail)
+        # In one store: struct.pack_into() writes a byte at a time, and the
+        # ring's thread may look in between.
+        with memoryview(self.memory) as view, view.cast("I") as words:
+            words[64 // 4] = self.at if tail is None else tail
 
     def send(self, data):
         self.put(data)
