@@ -105,7 +105,8 @@ class VulkanTest(unittest.TestCase):
 
     @classmethod
     def use_layers(cls):
-        """vgpud gives its devices no environment: have a script do it."""
+        """vgpud gives its devices no environment and nothing to write to but
+        its own log: have a script do it, since layers write to stdout."""
         folder = os.path.join(cls.folder, "programs")
         os.mkdir(folder)
         for name in ("vgpu-probe", "vgpu-vnc"):
@@ -114,7 +115,7 @@ class VulkanTest(unittest.TestCase):
         with open(path, "w", encoding="ascii") as file:
             file.write("#!/bin/sh\n"
                        f"export VK_INSTANCE_LAYERS={cls.LAYERS}\n"
-                       f'exec {BUILD}/vgpu-device "$@"\n')
+                       f'exec {BUILD}/vgpu-device "$@" >&2\n')
         os.chmod(path, 0o755)
         os.environ["VGPU_LIBEXECDIR"] = folder
 
