@@ -4,6 +4,7 @@
 What is compared runs in turns, so that what disturbs one disturbs the other.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from vtest import Vtest, VtestError, has_vtest, native_env
 FRAMEBUFFER_MIB = 2048
 TURNS = 3
 TIMEOUT = 60  # far more than any of them takes
+PEER_TIMEOUT = 15
 SCENES = ("vertex", "texture", "shading", "effect2d", "desktop", "cube",
           "clear")
 PEER = ["virgl_test_server", "--venus", "--no-virgl", "--multi-clients",
@@ -31,13 +33,13 @@ class Failed(Exception):
     """A program ended badly; the text says how."""
 
 
-def output(command, env):
+def output(command, env, timeout=TIMEOUT):
     try:
         done = subprocess.run(command, env=env, text=True, check=False,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=TIMEOUT)
+                              timeout=timeout)
     except subprocess.TimeoutExpired as error:
-        raise Failed(f"hangs for {TIMEOUT} s") from error
+        raise Failed(f"hangs for {timeout} s") from error
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise Failed(f"ended with {done.returncode}"
@@ -45,13 +47,13 @@ def output(command, env):
     return done.stdout
 
 
-def figures(name, *args):
+def figures(name, *args, timeout=TIMEOUT):
     """A function that runs a program of ours in an environment."""
     program = os.path.join("build", "bench", "vulkan", f"vulkan-{name}")
     if not os.path.exists(program):
         program = os.path.join("build", "tests", "render", "vtest",
                                f"vulkan-{name}")
-    return lambda env: json.loads(output([program, *args], env))
+    return lambda env: json.loads(output([program, *args], env, timeout))
 
 
 def vkmark(scene, seconds):
@@ -149,10 +151,16 @@ def bench_context(turns):
         yield (f"new context, {way}", why, "", False if way == "ours" else None)
     if "ours" not in medians or "native" not in medians:
         return
-    ours, native = medians["ours"]["p50_us"], medians["native"]["p50_us"]
-    yield ("new context: ratio to native instance and device",
-           f"{ours / 1000:.1f} / {native / 1000:.1f} ms = {ours / native:.2f}",
-           "≤ 1.5", ours / native <= 1.5)
+    # A context is a new process that loads the driver, as is a program's first
+    # native one; later ones of the same program find it loaded.
+    for key, what, want in (("first_us", "a program's first", 1.5),
+                            ("p50_us", "its later ones", None)):
+        ours, native = medians["ours"][key], medians["native"][key]
+        yield (f"new context, {what}: ratio to native instance and device",
+               f"{ours / 1000:.1f} / {native / 1000:.1f} ms "
+               f"= {ours / native:.2f}",
+               f"≤ {want}" if want else "",
+               ours / native <= want if want else None)
     yield from peer_rows("new context", medians, failed, "p50_us", "us", False)
 
 
@@ -180,28 +188,38 @@ def bench_vkmark(turns, seconds):
            every and worst >= 0.85)
 
 
+def start_peer(stack):
+    """The peer if it is there, and whether it can map memory: else it does
+    little more than make contexts."""
+    if not shutil.which(PEER[0]):
+        raise VtestError("is not installed")
+    peer = stack.enter_context(Vtest(command=PEER))
+    try:
+        figures("hello", timeout=PEER_TIMEOUT)(peer.env())
+    except Failed as error:
+        said = [line for line in peer.log().splitlines() if "failed" in line]
+        return peer, f"{error}; {said[-1][-70:] if said else ''}"
+    return peer, None
+
+
 def bench_vulkan(seconds):
     """All of it; rows as the other benchmarks yield them."""
     if not has_vtest():
         yield ("Vulkan", "vgpu-device has no --vtest", "", None)
         return
-    with Vtest(FRAMEBUFFER_MIB) as ours:
-        peer = None
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(Vtest(FRAMEBUFFER_MIB)).env()
+        peer, why = None, None
         try:
-            if shutil.which(PEER[0]):
-                peer = Vtest(command=PEER).__enter__()
-            else:
-                yield ("the peer, virgl_test_server", "is not installed", "",
-                       None)
+            server, why = start_peer(stack)
+            peer = server.env()
         except VtestError as error:
-            yield ("the peer, virgl_test_server", str(error), "", None)
-        try:
-            turns = Turns(native_env(), ours.env(), peer and peer.env())
-            yield from bench_draws(turns)
-            yield from bench_latency(turns)
-            yield from bench_context(turns)
-            yield from bench_compute(turns)
-            yield from bench_vkmark(turns, seconds)
-        finally:
-            if peer:
-                peer.__exit__()
+            why = str(error)
+        if why:
+            yield (f"the peer, {PEER[0]}, with mapped memory", why, "", None)
+        yield from bench_context(Turns(native_env(), ours, peer))
+        turns = Turns(native_env(), ours, None if why else peer)
+        yield from bench_draws(turns)
+        yield from bench_latency(turns)
+        yield from bench_compute(turns)
+        yield from bench_vkmark(turns, seconds)
