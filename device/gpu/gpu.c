@@ -9,10 +9,11 @@
 #define ANSWER(name) sizeof(struct vgpu_gpu_answer_##name)
 #define BODY(member) (sizeof(((struct vgpu_gpu_call *)NULL)->member))
 /* Where in the body the resource is named. No expression is a member. */
-/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define AT(member)                                                             \
 	(offsetof(struct vgpu_gpu_call, member.resource_id) -                  \
 	 offsetof(struct vgpu_gpu_call, body) + 1)
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define F_EDID	   (1ull << VGPU_GPU_F_EDID)
 #define F_UUID	   (1ull << VGPU_GPU_F_RESOURCE_UUID)
 #define F_BLOB	   (1ull << VGPU_GPU_F_RESOURCE_BLOB)

@@ -33,7 +33,7 @@ struct vgpu_render {
 	bool is_ready;
 	bool is_killed; /* by us */
 
-	int pidfd; /* -1 once it is reaped */
+	int pidfd; /* -1 once it is reaped and no longer listened to */
 	int command;
 	int memory;
 	sd_event_source *on_exit;

@@ -229,6 +229,8 @@ static bool reap(struct vgpu_render *render)
 		info.si_code = CLD_EXITED; /* nothing is left to wait for */
 	else if (!info.si_pid)
 		return false;
+	/* Closed only after its event source has let go of it. */
+	render->on_exit = sd_event_source_disable_unref(render->on_exit);
 	render->pidfd = vgpu_close(render->pidfd);
 	if (render->why.status)
 		return true;
@@ -253,7 +255,6 @@ static bool reap(struct vgpu_render *render)
 static void become_lost(struct vgpu_render *render)
 {
 	render->state = LOST;
-	render->on_exit = sd_event_source_disable_unref(render->on_exit);
 	render->on_command = sd_event_source_disable_unref(render->on_command);
 	render->on_memory = sd_event_source_disable_unref(render->on_memory);
 	render->on_late = sd_event_source_disable_unref(render->on_late);

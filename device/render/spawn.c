@@ -4,10 +4,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "lib/util.h"
@@ -22,9 +24,10 @@
  * its driver back to us.
  */
 static const char *const passed_on[] = {
-	"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_INSTANCE_LAYERS",
-	"VK_LAYER_PATH",   "LP_NUM_THREADS",   "ASAN_OPTIONS",
-	"UBSAN_OPTIONS",   "LSAN_OPTIONS",     "TSAN_OPTIONS",
+	"VK_DRIVER_FILES",	   "VK_ICD_FILENAMES", "VK_INSTANCE_LAYERS",
+	"VK_LAYER_PATH",	   "LP_NUM_THREADS",   "ASAN_OPTIONS",
+	"UBSAN_OPTIONS",	   "LSAN_OPTIONS",     "TSAN_OPTIONS",
+	"VGPU_SUBMIT_SECONDS_MAX",
 };
 
 struct environment {
@@ -88,7 +91,7 @@ static bool find_program(char *ret_path, size_t size)
 				VGPU_LIBEXECDIR) < size;
 }
 
-/* In the child, where only calls that are safe after fork() may be made. */
+/* In the child, where only calls that are safe in a signal handler may be made. */
 __attribute__((noreturn)) static void become(const char *path,
 					     char *const *environment, int null,
 					     int command, int memory,
@@ -127,7 +130,12 @@ static int spawn(const char *path, char *const *environment, int command,
 
 	if (null < 0)
 		return -errno;
-	pid = fork();
+	/*
+	 * A fork, but we go on only when it has become the program: while both
+	 * have all fds open, what we close would stay in epoll's sets.
+	 */
+	pid = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, NULL, NULL, NULL,
+			     NULL);
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)

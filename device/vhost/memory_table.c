@@ -142,6 +142,20 @@ static bool is_in_window(struct vgpu_vhost *vhost)
 	       vgpu_gpu_shares(vgpu_virtio_gpu(vhost->virtio), st.st_ino);
 }
 
+/*
+ * QEMU 11.1.3 crashes when it starts a device again after memory is gone that
+ * the device had taken, as when a machine is reset while the window is in use.
+ * It only remarks that we do not take it; but to start a device, as when a
+ * machine goes on after a pause, all must be taken.
+ */
+static int refuse_window(const struct vgpu_vhost *vhost)
+{
+	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
+		if (vhost->state->queue[i].is_started)
+			return -ENOSPC;
+	return 0;
+}
+
 int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 			   struct vgpu_vhost_message *message)
 {
@@ -150,7 +164,7 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 	int r;
 
 	if (is_in_window(vhost))
-		return 0;
+		return refuse_window(vhost);
 
 	for (int i = VGPU_SLOT_MEMORY_MAX - 1; i >= 0; i--) {
 		/* A predecessor may have added it. */

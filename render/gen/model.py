@@ -4,9 +4,9 @@ What there is to encode: commands, structs, types, lengths, chains and handles
 of the registry and of the private tables, without a word about any wire.
 """
 
-import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass, field
 
 SCALARS = {
@@ -120,8 +120,10 @@ class Model:
         # pylint: disable=import-outside-toplevel,import-error
         import base_generator
         from reg import Registry
-        base_generator.SetOutputFileName(os.devnull)
-        base_generator.SetOutputDirectory('')
+        # It copies a file there, rights included: /dev/null would lose its.
+        nowhere = tempfile.TemporaryDirectory()
+        base_generator.SetOutputFileName('unused')
+        base_generator.SetOutputDirectory(nowhere.name)
         base_generator.SetTargetApiName('vulkan')
         base_generator.SetMergedApiNames(None)
         values = {}
@@ -144,6 +146,7 @@ class Model:
         tree = Registry(reader, base_generator.BaseGeneratorOptions())
         tree.loadFile(f'{registry}/vk.xml')
         tree.apiGen()
+        nowhere.cleanup()
         self.type_aliases = {**reader.enumAliasMap, **reader.bitmaskAliasMap}
         self._take_types(tree.tree, reader.vk, values)
         self._take_structs(reader.vk)

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -95,17 +96,24 @@ static void on_fence(struct vgpu_context *ctx,
 		.ring_idx = message->ring_idx,
 		.id = message->id,
 	};
-	struct vgpu_queue *queue;
+	struct vgpu_queue *queue, **place;
 
 	if (message->ring_idx >= VGPU_RENDER_TIMELINES)
 		vgpu_context_fatal(ctx, "a fence on no timeline");
+	place = &ctx->timeline[message->ring_idx];
 	pthread_mutex_lock(&ctx->lock);
-	queue = ctx->timeline[message->ring_idx];
+	while ((queue = *place)) {
+		pthread_mutex_unlock(&ctx->lock);
+		if (vgpu_queue_fence(queue, message->ring_idx, message->id))
+			return;
+		/* It is dying. What it owes comes before what we say. */
+		pthread_mutex_lock(&ctx->lock);
+		if (*place == queue)
+			pthread_cond_wait(&ctx->timeline_left, &ctx->lock);
+	}
 	pthread_mutex_unlock(&ctx->lock);
-	if (queue)
-		vgpu_queue_fence(queue, message->id);
-	else /* the CPU's timeline, or a queue that is gone */
-		vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
+	/* The CPU's timeline, or that of a queue which has gone. */
+	vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
 }
 
 static void on_resource_add(struct vgpu_context *ctx,
@@ -191,6 +199,18 @@ static void receive_segments(struct vgpu_context *ctx, uint32_t n)
 		vgpu_context_fatal(ctx, "the framebuffer: segments are missing");
 }
 
+/*
+ * A submit that takes longer is given up, and the context with it: lavapipe
+ * runs shaders in this process, and nothing else would end an endless one.
+ */
+static uint64_t get_submit_ns_max(void)
+{
+	const char *told = getenv("VGPU_SUBMIT_SECONDS_MAX");
+	unsigned long seconds = told ? strtoul(told, NULL, 10) : 0;
+
+	return (seconds > 0 && seconds < 86400 ? seconds : 30) * 1000000000ULL;
+}
+
 static void set_up(struct vgpu_context *ctx)
 {
 	struct vgpu_render_message message = {};
@@ -207,6 +227,7 @@ static void set_up(struct vgpu_context *ctx)
 	    message.bytes == 0)
 		vgpu_context_fatal(ctx, "this is not how a device begins");
 	ctx->framebuffer_bytes = message.bytes;
+	ctx->submit_ns_max = get_submit_ns_max();
 	if (message.n)
 		receive_segments(ctx, message.n);
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
@@ -233,6 +254,7 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_init(&ctx->memory_lock, NULL);
 	pthread_cond_init(&ctx->ring_moved, NULL);
+	pthread_cond_init(&ctx->timeline_left, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&ctx->resource_added, &attr);

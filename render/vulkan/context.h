@@ -118,7 +118,7 @@ struct vgpu_ring {
 	atomic_uint done;     /* what *head should be */
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t wake;
-	bool is_stopping;
+	atomic_bool is_stopping; /* read without it, too */
 	bool is_notified;
 	uint64_t virtqueue_seqno;
 };
@@ -154,21 +154,23 @@ bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
 
 /* queue.c */
 struct vgpu_queue {
-	struct vgpu_queue *next; /* of its device */
+	struct vgpu_queue *next; /* of its device, or spare */
 	struct vgpu_context *ctx;
 	VkDevice device;
 	const struct vgpu_vk *vk;
-	VkQueue handle;
 	VkDeviceQueueCreateFlags flags;
 	uint32_t family;
 	uint32_t index;
-	uint32_t ring_idx; /* timeline; 0 until the guest fetches the queue */
+	atomic_uint ring_idx; /* timeline; 0 until the guest fetches it */
 	pthread_mutex_t submit_lock; /* Vulkan wants one caller at a time */
+	VkQueue handle;		     /* NULL: the device has gone */
 	uint64_t probed_ns;	     /* when we last put a fence of ours in */
 	pthread_t thread;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t wake;
 	bool is_stopping;
+	bool is_unwatched; /* no fence comes after what was submitted */
+	uint64_t watch_ns; /* when one is to be put in */
 	struct vgpu_fence *fences, **fences_end; /* to wait for, in order */
 	struct vgpu_fence *spare;
 };
@@ -176,19 +178,28 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 				     const struct vgpu_vk *vk,
 				     const VkDeviceQueueInfo2 *info);
 void vgpu_queue_destroy(struct vgpu_queue *queue);
-/* Say FENCE_DONE @id when all that was submitted is done. */
-void vgpu_queue_fence(struct vgpu_queue *queue, uint64_t id);
+/*
+ * Say FENCE_DONE @id on @ring_idx when all that was submitted is done. False if
+ * the queue has gone meanwhile: there is nothing to wait for.
+ */
+bool vgpu_queue_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id);
 
 /* object.c: the end of objects that have a priv (see decoder.h) */
 bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object);
 
-/* device.c: what a VkDevice object's priv is */
+/*
+ * device.c: what a VkDevice object's priv is. Like objects, devices and queues
+ * are never given back but used again: a guest may destroy on one ring what it
+ * uses on another, and what that one gets hold of is still a device then.
+ */
 struct vgpu_vk_device {
+	struct vgpu_vk_device *next; /* spare */
 	struct vgpu_vk vk;
 	struct vgpu_queue *queues;
 };
 /* Its children are gone already. */
-void vgpu_vk_device_destroy(struct vgpu_vk_device *device, VkDevice handle);
+void vgpu_vk_device_destroy(struct vgpu_context *ctx,
+			    struct vgpu_vk_device *device, VkDevice handle);
 
 /* host.c: the driver and the one GPU of it that the guest may see */
 struct vgpu_host {
@@ -211,6 +222,9 @@ struct vgpu_host {
 const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
 			   uint64_t framebuffer_bytes);
 bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name);
+/* Drivers look these numbers up in tables of theirs. */
+bool vgpu_host_has_families(const struct vgpu_host *host,
+			    const uint32_t *families, uint32_t n);
 
 /* context.c */
 struct vgpu_context {
@@ -220,13 +234,19 @@ struct vgpu_context {
 	uint64_t framebuffer_bytes;
 	uint8_t *framebuffer; /* all of it; NULL if memory comes as fds */
 	struct vgpu_stream stream;
-	uint64_t n_instances;
-	pthread_mutex_t lock; /* protects what follows */
+	uint64_t submit_ns_max; /* see queue.c */
+	atomic_bool has_instance;
+	atomic_uint_fast64_t copied_bytes; /* of streams that are being run */
+	pthread_mutex_t lock;		   /* protects what follows */
+	struct vgpu_vk_device *spare_devices;
+	struct vgpu_queue *spare_queues;
+	uint32_t n_devices; /* those not spare */
 	struct vgpu_resource *resources[256];
 	pthread_cond_t resource_added;
 	struct vgpu_ring *rings;
 	struct vgpu_queue *timeline[VGPU_RENDER_TIMELINES];
-	pthread_cond_t ring_moved; /* a ring went on while somebody waits */
+	pthread_cond_t timeline_left; /* by a queue that is dead now */
+	pthread_cond_t ring_moved;    /* a ring went on while somebody waits */
 	atomic_uint ring_waiters;
 	struct {
 		bool is_started;

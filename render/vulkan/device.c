@@ -4,6 +4,37 @@
 
 #include <string.h>
 
+/* A device has threads, and without a timeline no use: see queue.c. */
+#define DEVICES_MAX VGPU_RENDER_TIMELINES
+
+/* One to use, all of it zero but for the functions; NULL if there are enough. */
+static struct vgpu_vk_device *take_device(struct vgpu_context *ctx)
+{
+	struct vgpu_vk_device *device = NULL;
+
+	pthread_mutex_lock(&ctx->lock);
+	if (ctx->n_devices < DEVICES_MAX) {
+		device = ctx->spare_devices;
+		if (device)
+			ctx->spare_devices = device->next;
+		else
+			device = calloc(1, sizeof(*device));
+	}
+	if (device)
+		ctx->n_devices++;
+	pthread_mutex_unlock(&ctx->lock);
+	return device;
+}
+
+static void put_device(struct vgpu_context *ctx, struct vgpu_vk_device *device)
+{
+	pthread_mutex_lock(&ctx->lock);
+	device->next = ctx->spare_devices;
+	ctx->spare_devices = device;
+	ctx->n_devices--;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
 static void destroy_queues(struct vgpu_vk_device *device)
 {
 	while (device->queues) {
@@ -14,11 +45,12 @@ static void destroy_queues(struct vgpu_vk_device *device)
 	}
 }
 
-void vgpu_vk_device_destroy(struct vgpu_vk_device *device, VkDevice handle)
+void vgpu_vk_device_destroy(struct vgpu_context *ctx,
+			    struct vgpu_vk_device *device, VkDevice handle)
 {
 	destroy_queues(device);
 	device->vk.DestroyDevice(handle, NULL);
-	free(device);
+	put_device(ctx, device);
 }
 
 /* Drivers trust these numbers, and so must we be able to. */
@@ -27,11 +59,15 @@ static bool queues_are_valid(const struct vgpu_host *host,
 {
 	uint32_t i, k;
 
+	/* A family comes once, or twice where one is protected. */
+	if (info->queueCreateInfoCount == 0 ||
+	    info->queueCreateInfoCount > 2 * host->n_families)
+		return false;
 	for (i = 0; i < info->queueCreateInfoCount; i++) {
 		const VkDeviceQueueCreateInfo *q = &info->pQueueCreateInfos[i];
 		uint64_t sum = 0;
 
-		if (q->queueFamilyIndex >= host->n_families)
+		if (q->queueFamilyIndex >= host->n_families || q->queueCount == 0)
 			return false;
 		for (k = 0; k <= i; k++)
 			if (info->pQueueCreateInfos[k].queueFamilyIndex ==
@@ -116,8 +152,8 @@ void vgpu_handle_CreateDevice(struct vgpu_decoder *d,
 	struct vgpu_context *ctx = vgpu_context_of(d);
 	const struct vgpu_vk *vk = &ctx->host.vk;
 	VkDeviceCreateInfo info = *args->pCreateInfo;
-	vgpu_autofree struct vgpu_vk_device *device = NULL;
 	vgpu_autofree const char **names = NULL;
+	struct vgpu_vk_device *device;
 
 	if (!queues_are_valid(&ctx->host, &info)) {
 		args->ret = VK_ERROR_INITIALIZATION_FAILED;
@@ -129,24 +165,37 @@ void vgpu_handle_CreateDevice(struct vgpu_decoder *d,
 		return;
 	info.ppEnabledExtensionNames = names;
 	info.enabledLayerCount = 0;
-	device = calloc(1, sizeof(*device));
+	device = take_device(ctx);
 	if (!device) {
-		args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+		args->ret = VK_ERROR_TOO_MANY_OBJECTS;
 		return;
 	}
 	args->ret = vk->CreateDevice(args->physicalDevice, &info, NULL,
 				     args->pDevice);
-	if (args->ret != VK_SUCCESS)
+	if (args->ret != VK_SUCCESS) {
+		put_device(ctx, device);
 		return;
+	}
 	device->vk = *vk;
 	vgpu_vk_load_device(&device->vk, vk->GetDeviceProcAddr, *args->pDevice);
 	if (!create_queues(ctx, *args->pDevice, device, &info)) {
 		args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
-		vgpu_vk_device_destroy(vgpu_steal(&device), *args->pDevice);
+		vgpu_vk_device_destroy(ctx, device, *args->pDevice);
 		return;
 	}
 	args->new_pDevice[0]->vk = &device->vk;
-	args->new_pDevice[0]->priv = vgpu_steal(&device);
+	args->new_pDevice[0]->priv = device;
+}
+
+void vgpu_handle_CreateCommandPool(struct vgpu_decoder *d,
+				   struct vgpu_args_CreateCommandPool *args)
+{
+	if (!vgpu_host_has_families(&vgpu_context_of(d)->host,
+				    &args->pCreateInfo->queueFamilyIndex, 1)) {
+		vgpu_decoder_fail(d, "no such queue family");
+		return;
+	}
+	vgpu_default_CreateCommandPool(d, args);
 }
 
 void vgpu_handle_DestroyDevice(struct vgpu_decoder *d,

@@ -44,6 +44,17 @@ bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name)
 	return false;
 }
 
+bool vgpu_host_has_families(const struct vgpu_host *host,
+			    const uint32_t *families, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (families[i] >= host->n_families)
+			return false;
+	return true;
+}
+
 /*
  * Memory leaves a context by our own ways only (memory.c), so the guest is not
  * told of the driver's.

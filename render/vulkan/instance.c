@@ -21,11 +21,10 @@ void vgpu_handle_CreateInstance(struct vgpu_decoder *d,
 		args->ret = VK_ERROR_EXTENSION_NOT_PRESENT;
 		return;
 	}
-	if (ctx->n_instances) {
+	if (atomic_exchange(&ctx->has_instance, true)) {
 		vgpu_decoder_fail(d, "a context has one instance");
 		return;
 	}
-	ctx->n_instances++;
 	*args->pInstance = ctx->host.instance;
 	args->new_pInstance[0]->vk = &ctx->host.vk;
 	args->new_pInstance[0]->priv = ctx; /* see object.c */

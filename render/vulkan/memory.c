@@ -230,6 +230,18 @@ static const void *external_chain(const void *chain, VkStructureType type,
 	return ours;
 }
 
+/* Who does not share may have left anything there. */
+static bool check_sharing(struct vgpu_decoder *d, VkSharingMode mode,
+			  uint32_t *n, const uint32_t *families)
+{
+	if (mode != VK_SHARING_MODE_CONCURRENT)
+		*n = 0;
+	if (vgpu_host_has_families(&vgpu_context_of(d)->host, families, *n))
+		return true;
+	vgpu_decoder_fail(d, "no such queue family");
+	return false;
+}
+
 void vgpu_handle_CreateBuffer(struct vgpu_decoder *d,
 			      struct vgpu_args_CreateBuffer *args)
 {
@@ -240,6 +252,9 @@ void vgpu_handle_CreateBuffer(struct vgpu_decoder *d,
 	/* The decoder's own copy. */
 	VkBufferCreateInfo *info = (VkBufferCreateInfo *)args->pCreateInfo;
 
+	if (!check_sharing(d, info->sharingMode, &info->queueFamilyIndexCount,
+			   info->pQueueFamilyIndices))
+		return;
 	info->pNext = external_chain(
 		info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
 		(VkBaseOutStructure *)&external);
@@ -256,6 +271,9 @@ void vgpu_handle_CreateImage(struct vgpu_decoder *d,
 	/* The decoder's own copy. */
 	VkImageCreateInfo *info = (VkImageCreateInfo *)args->pCreateInfo;
 
+	if (!check_sharing(d, info->sharingMode, &info->queueFamilyIndexCount,
+			   info->pQueueFamilyIndices))
+		return;
 	/*
 	 * Vulkan has no image that is both imported and preinitialized: then
 	 * what the guest has written counts more than the letter

@@ -9,10 +9,10 @@ bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object)
 	switch (object->type) {
 	case VK_OBJECT_TYPE_INSTANCE:
 		/* A name for the driver's, which lives as long as we do. */
-		ctx->n_instances = 0;
+		atomic_store(&ctx->has_instance, false);
 		return true;
 	case VK_OBJECT_TYPE_DEVICE:
-		vgpu_vk_device_destroy(object->priv,
+		vgpu_vk_device_destroy(ctx, object->priv,
 				       (VkDevice)(uintptr_t)object->handle);
 		return true;
 	case VK_OBJECT_TYPE_QUEUE:

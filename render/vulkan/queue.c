@@ -5,26 +5,28 @@
 #include <inttypes.h>
 #include <time.h>
 
-/*
- * A submit that takes longer is given up, and the context with it: lavapipe
- * runs shaders in this process, and nothing else would end an endless one.
- */
-#define SUBMIT_NS_MAX (30 * 1000000000ULL)
 /* While the guest submits without asking for fences, one of ours a second. */
 #define PROBE_NS 1000000000ULL
 #define NO_FENCE UINT64_MAX /* nobody asked for it */
 
+#define GONE UINT32_MAX /* for a timeline: the queue is dying or dead */
+
+#define NO_QUEUE "no such queue, or fetched before"
+
 struct vgpu_fence {
 	struct vgpu_fence *next;
 	VkFence handle;
+	uint32_t ring_idx;
 	uint64_t id;
 };
+
+static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id);
 
 static void retire(struct vgpu_queue *queue, struct vgpu_fence *fence)
 {
 	struct vgpu_render_message message = {
 		.type = VGPU_RENDER_FENCE_DONE,
-		.ring_idx = queue->ring_idx,
+		.ring_idx = fence->ring_idx,
 		.id = fence->id,
 	};
 
@@ -34,18 +36,44 @@ static void retire(struct vgpu_queue *queue, struct vgpu_fence *fence)
 
 static void wait_for(struct vgpu_queue *queue, struct vgpu_fence *fence)
 {
+	uint64_t ns_max = queue->ctx->submit_ns_max;
 	VkResult result = queue->vk->WaitForFences(
-		queue->device, 1, &fence->handle, VK_TRUE, SUBMIT_NS_MAX);
+		queue->device, 1, &fence->handle, VK_TRUE, ns_max);
 
 	if (result == VK_TIMEOUT)
-		vgpu_context_fatal(queue->ctx,
-				   "a submit to queue %u.%u took more than %" PRIu64
-				   " s: device lost",
-				   queue->family, queue->index,
-				   (uint64_t)(SUBMIT_NS_MAX / 1000000000));
-	if (result == VK_ERROR_DEVICE_LOST)
+		vgpu_context_fatal(
+			queue->ctx,
+			"a submit to queue %u.%u took more than %" PRIu64
+			" s: device lost",
+			queue->family, queue->index, ns_max / 1000000000);
+	if (result != VK_SUCCESS)
 		vgpu_context_fatal(queue->ctx, "the driver lost the device");
 	queue->vk->ResetFences(queue->device, 1, &fence->handle);
+}
+
+/*
+ * Nothing to wait for, called with the lock: sleep, and where the last fence
+ * came before the last submit, put one in after a while.
+ */
+static void idle(struct vgpu_queue *queue)
+{
+	const struct timespec until = {queue->watch_ns / 1000000000,
+				       queue->watch_ns % 1000000000};
+
+	if (!queue->is_unwatched) {
+		pthread_cond_wait(&queue->wake, &queue->lock);
+		return;
+	}
+	if (pthread_cond_timedwait(&queue->wake, &queue->lock, &until) == 0)
+		return;
+	pthread_mutex_unlock(&queue->lock);
+	pthread_mutex_lock(&queue->submit_lock);
+	if (queue->handle) {
+		queue->probed_ns = vgpu_now_ns();
+		put_fence(queue, 0, NO_FENCE);
+	}
+	pthread_mutex_unlock(&queue->submit_lock);
+	pthread_mutex_lock(&queue->lock);
 }
 
 static void *queue_thread(void *opaque)
@@ -60,7 +88,7 @@ static void *queue_thread(void *opaque)
 		if (!fence) {
 			if (queue->is_stopping)
 				break;
-			pthread_cond_wait(&queue->wake, &queue->lock);
+			idle(queue);
 			continue;
 		}
 		queue->fences = fence->next;
@@ -99,10 +127,11 @@ static struct vgpu_fence *get_fence(struct vgpu_queue *queue)
 }
 
 /* Called with the submit lock, so that the order is that of the queue. */
-static void put_fence(struct vgpu_queue *queue, uint64_t id)
+static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 {
 	struct vgpu_fence *fence = get_fence(queue);
 
+	fence->ring_idx = ring_idx;
 	fence->id = id;
 	fence->next = NULL;
 	if (queue->vk->QueueSubmit(queue->handle, 0, NULL, fence->handle) !=
@@ -111,57 +140,112 @@ static void put_fence(struct vgpu_queue *queue, uint64_t id)
 	pthread_mutex_lock(&queue->lock);
 	*queue->fences_end = fence;
 	queue->fences_end = &fence->next;
+	queue->is_unwatched = false;
 	pthread_cond_signal(&queue->wake);
 	pthread_mutex_unlock(&queue->lock);
 }
 
-void vgpu_queue_fence(struct vgpu_queue *queue, uint64_t id)
+bool vgpu_queue_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 {
+	bool is_there;
+
 	pthread_mutex_lock(&queue->submit_lock);
-	put_fence(queue, id);
-	queue->probed_ns = vgpu_now_ns();
+	is_there = queue->handle && queue->ring_idx == ring_idx;
+	if (is_there) {
+		put_fence(queue, ring_idx, id);
+		queue->probed_ns = vgpu_now_ns();
+	}
 	pthread_mutex_unlock(&queue->submit_lock);
+	return is_there;
+}
+
+static struct vgpu_queue *make_queue(struct vgpu_context *ctx)
+{
+	struct vgpu_queue *queue = calloc(1, sizeof(*queue));
+	pthread_condattr_t attr;
+
+	if (!queue)
+		return NULL;
+	queue->ctx = ctx;
+	pthread_mutex_init(&queue->submit_lock, NULL);
+	pthread_mutex_init(&queue->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&queue->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return queue;
+}
+
+static struct vgpu_queue *take_queue(struct vgpu_context *ctx)
+{
+	struct vgpu_queue *queue;
+
+	pthread_mutex_lock(&ctx->lock);
+	queue = ctx->spare_queues;
+	if (queue)
+		ctx->spare_queues = queue->next;
+	pthread_mutex_unlock(&ctx->lock);
+	return queue ? queue : make_queue(ctx);
+}
+
+static void put_queue(struct vgpu_queue *queue)
+{
+	struct vgpu_context *ctx = queue->ctx;
+
+	pthread_mutex_lock(&ctx->lock);
+	queue->next = ctx->spare_queues;
+	ctx->spare_queues = queue;
+	pthread_mutex_unlock(&ctx->lock);
 }
 
 struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 				     const struct vgpu_vk *vk,
 				     const VkDeviceQueueInfo2 *info)
 {
-	struct vgpu_queue *queue = calloc(1, sizeof(*queue));
+	struct vgpu_queue *queue = take_queue(ctx);
+	VkQueue handle = NULL;
 
 	if (!queue)
 		return NULL;
-	queue->ctx = ctx;
+	if (info->flags)
+		vk->GetDeviceQueue2(device, info, &handle);
+	else
+		vk->GetDeviceQueue(device, info->queueFamilyIndex,
+				   info->queueIndex, &handle);
+	pthread_mutex_lock(&queue->submit_lock);
 	queue->device = device;
 	queue->vk = vk;
 	queue->flags = info->flags;
 	queue->family = info->queueFamilyIndex;
 	queue->index = info->queueIndex;
-	if (info->flags)
-		vk->GetDeviceQueue2(device, info, &queue->handle);
-	else
-		vk->GetDeviceQueue(device, info->queueFamilyIndex,
-				   info->queueIndex, &queue->handle);
+	queue->ring_idx = 0;
+	queue->probed_ns = 0;
+	queue->is_stopping = false;
+	queue->is_unwatched = false;
 	queue->fences_end = &queue->fences;
-	pthread_mutex_init(&queue->submit_lock, NULL);
-	pthread_mutex_init(&queue->lock, NULL);
-	pthread_cond_init(&queue->wake, NULL);
-	if (!queue->handle ||
-	    pthread_create(&queue->thread, NULL, queue_thread, queue)) {
-		free(queue);
+	if (!handle || pthread_create(&queue->thread, NULL, queue_thread, queue)) {
+		pthread_mutex_unlock(&queue->submit_lock);
+		put_queue(queue);
 		return NULL;
 	}
+	queue->handle = handle;
+	pthread_mutex_unlock(&queue->submit_lock);
 	return queue;
 }
 
 void vgpu_queue_destroy(struct vgpu_queue *queue)
 {
 	struct vgpu_context *ctx = queue->ctx;
+	uint32_t ring_idx;
 
+	/* Who comes too late finds no queue. */
 	pthread_mutex_lock(&ctx->lock);
-	if (queue->ring_idx)
-		ctx->timeline[queue->ring_idx] = NULL;
+	ring_idx = queue->ring_idx;
+	queue->ring_idx = GONE;
 	pthread_mutex_unlock(&ctx->lock);
+	pthread_mutex_lock(&queue->submit_lock);
+	queue->handle = NULL;
+	pthread_mutex_unlock(&queue->submit_lock);
 	pthread_mutex_lock(&queue->lock);
 	queue->is_stopping = true;
 	pthread_cond_signal(&queue->wake);
@@ -174,10 +258,29 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 		queue->vk->DestroyFence(queue->device, fence->handle, NULL);
 		free(fence);
 	}
-	pthread_mutex_destroy(&queue->submit_lock);
-	pthread_mutex_destroy(&queue->lock);
-	pthread_cond_destroy(&queue->wake);
-	free(queue);
+	/* All its fences are answered: the timeline may go on without it. */
+	pthread_mutex_lock(&ctx->lock);
+	if (ring_idx)
+		ctx->timeline[ring_idx] = NULL;
+	pthread_cond_broadcast(&ctx->timeline_left);
+	pthread_mutex_unlock(&ctx->lock);
+	put_queue(queue);
+}
+
+/* The object's queue with its submit lock, or NULL and a failure. */
+static struct vgpu_queue *lock_queue(struct vgpu_decoder *d,
+				     const struct vgpu_object *object)
+{
+	struct vgpu_queue *queue = object->priv;
+
+	if (queue) {
+		pthread_mutex_lock(&queue->submit_lock);
+		if (queue->handle)
+			return queue;
+		pthread_mutex_unlock(&queue->submit_lock);
+	}
+	vgpu_decoder_fail(d, "the queue has gone");
+	return NULL;
 }
 
 /* After a submit of the guest's, called with the submit lock. */
@@ -185,18 +288,27 @@ static void watch(struct vgpu_queue *queue)
 {
 	uint64_t now = vgpu_now_ns();
 
-	if (now - queue->probed_ns < PROBE_NS)
+	if (now - queue->probed_ns < PROBE_NS) {
+		pthread_mutex_lock(&queue->lock);
+		if (!queue->is_unwatched) {
+			queue->is_unwatched = true;
+			queue->watch_ns = queue->probed_ns + PROBE_NS;
+			pthread_cond_signal(&queue->wake);
+		}
+		pthread_mutex_unlock(&queue->lock);
 		return;
+	}
 	queue->probed_ns = now;
-	put_fence(queue, NO_FENCE);
+	put_fence(queue, 0, NO_FENCE);
 }
 
 void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 			     struct vgpu_args_QueueSubmit *args)
 {
-	struct vgpu_queue *queue = args->o_queue->priv;
+	struct vgpu_queue *queue = lock_queue(d, args->o_queue);
 
-	pthread_mutex_lock(&queue->submit_lock);
+	if (!queue)
+		return;
 	args->ret = queue->vk->QueueSubmit(queue->handle, args->submitCount,
 					   args->pSubmits, args->fence);
 	watch(queue);
@@ -206,13 +318,15 @@ void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 void vgpu_handle_QueueSubmit2(struct vgpu_decoder *d,
 			      struct vgpu_args_QueueSubmit2 *args)
 {
-	struct vgpu_queue *queue = args->o_queue->priv;
+	struct vgpu_queue *queue;
 
-	if (!queue->vk->QueueSubmit2) {
+	if (!args->o_queue->vk->QueueSubmit2) {
 		vgpu_decoder_fail(d, "the host's driver has no vkQueueSubmit2");
 		return;
 	}
-	pthread_mutex_lock(&queue->submit_lock);
+	queue = lock_queue(d, args->o_queue);
+	if (!queue)
+		return;
 	args->ret = queue->vk->QueueSubmit2(queue->handle, args->submitCount,
 					    args->pSubmits, args->fence);
 	watch(queue);
@@ -222,9 +336,10 @@ void vgpu_handle_QueueSubmit2(struct vgpu_decoder *d,
 void vgpu_handle_QueueBindSparse(struct vgpu_decoder *d,
 				 struct vgpu_args_QueueBindSparse *args)
 {
-	struct vgpu_queue *queue = args->o_queue->priv;
+	struct vgpu_queue *queue = lock_queue(d, args->o_queue);
 
-	pthread_mutex_lock(&queue->submit_lock);
+	if (!queue)
+		return;
 	args->ret = queue->vk->QueueBindSparse(queue->handle, args->bindInfoCount,
 					       args->pBindInfo, args->fence);
 	watch(queue);
@@ -256,14 +371,14 @@ void vgpu_handle_GetDeviceQueue2(struct vgpu_decoder *d,
 	const struct vgpu_vk_device *device = args->o_device->priv;
 	struct vgpu_context *ctx = vgpu_context_of(d);
 	struct vgpu_queue *queue = device->queues;
-	bool is_free;
+	const char *why = NULL;
 
 	while (queue && (queue->flags != args->pQueueInfo->flags ||
 			 queue->family != args->pQueueInfo->queueFamilyIndex ||
 			 queue->index != args->pQueueInfo->queueIndex))
 		queue = queue->next;
-	if (!queue || queue->ring_idx) {
-		vgpu_decoder_fail(d, "no such queue, or fetched before");
+	if (!queue) {
+		vgpu_decoder_fail(d, NO_QUEUE);
 		return;
 	}
 	if (!timeline || timeline->ringIdx == 0 ||
@@ -271,15 +386,19 @@ void vgpu_handle_GetDeviceQueue2(struct vgpu_decoder *d,
 		vgpu_decoder_fail(d, "a queue needs a timeline");
 		return;
 	}
+	/* Another ring may be about the same. */
 	pthread_mutex_lock(&ctx->lock);
-	is_free = !ctx->timeline[timeline->ringIdx];
-	if (is_free) {
+	if (queue->ring_idx) {
+		why = NO_QUEUE;
+	} else if (ctx->timeline[timeline->ringIdx]) {
+		why = "the timeline has a queue already";
+	} else {
 		ctx->timeline[timeline->ringIdx] = queue;
 		queue->ring_idx = timeline->ringIdx;
 	}
 	pthread_mutex_unlock(&ctx->lock);
-	if (!is_free) {
-		vgpu_decoder_fail(d, "the timeline has a queue already");
+	if (why) {
+		vgpu_decoder_fail(d, why);
 		return;
 	}
 	*args->pQueue = queue->handle;
@@ -290,57 +409,4 @@ void vgpu_handle_GetDeviceQueue(struct vgpu_decoder *d,
 				struct vgpu_args_GetDeviceQueue *args)
 {
 	vgpu_decoder_fail(d, "a queue needs a timeline");
-}
-
-/* What an export to a sync file and its import do to the object itself. */
-void vgpu_handle_ResetFenceResourceMESA(
-	struct vgpu_decoder *d, struct vgpu_args_ResetFenceResourceMESA *args)
-{
-	VkFenceGetFdInfoKHR info = {
-		.sType = VK_STRUCTURE_TYPE_FENCE_GET_FD_INFO_KHR,
-		.fence = args->fence,
-		.handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT,
-	};
-	const struct vgpu_vk *vk = args->o_device->vk;
-	int fd = -1;
-
-	if (!vk->GetFenceFdKHR ||
-	    vk->GetFenceFdKHR(args->device, &info, &fd) != VK_SUCCESS)
-		vgpu_decoder_fail(d, "the fence cannot be a sync file");
-	vgpu_close(fd);
-}
-
-void vgpu_handle_WaitSemaphoreResourceMESA(
-	struct vgpu_decoder *d, struct vgpu_args_WaitSemaphoreResourceMESA *args)
-{
-	VkSemaphoreGetFdInfoKHR info = {
-		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_GET_FD_INFO_KHR,
-		.semaphore = args->semaphore,
-		.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
-	};
-	const struct vgpu_vk *vk = args->o_device->vk;
-	int fd = -1;
-
-	if (!vk->GetSemaphoreFdKHR ||
-	    vk->GetSemaphoreFdKHR(args->device, &info, &fd) != VK_SUCCESS)
-		vgpu_decoder_fail(d, "the semaphore cannot be a sync file");
-	vgpu_close(fd);
-}
-
-void vgpu_handle_ImportSemaphoreResourceMESA(
-	struct vgpu_decoder *d, struct vgpu_args_ImportSemaphoreResourceMESA *args)
-{
-	VkImportSemaphoreFdInfoKHR info = {
-		.sType = VK_STRUCTURE_TYPE_IMPORT_SEMAPHORE_FD_INFO_KHR,
-		.semaphore = args->pImportSemaphoreResourceInfo->semaphore,
-		.flags = VK_SEMAPHORE_IMPORT_TEMPORARY_BIT,
-		.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
-		.fd = -1, /* signalled already */
-	};
-	const struct vgpu_vk *vk = args->o_device->vk;
-
-	if (args->pImportSemaphoreResourceInfo->resourceId ||
-	    !vk->ImportSemaphoreFdKHR ||
-	    vk->ImportSemaphoreFdKHR(args->device, &info) != VK_SUCCESS)
-		vgpu_decoder_fail(d, "nothing that a semaphore can take");
 }

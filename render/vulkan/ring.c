@@ -102,11 +102,9 @@ static void run_commands(struct vgpu_ring *ring, uint32_t tail)
 	}
 }
 
-/* Sleep until the guest says that there is more. False: the ring is to end. */
-static bool sleep_idle(struct vgpu_ring *ring)
+/* Sleep until the guest says that there is more, or the ring is to end. */
+static void sleep_idle(struct vgpu_ring *ring)
 {
-	bool goes_on;
-
 	atomic_fetch_or_explicit(ring->status, STATUS_IDLE, memory_order_seq_cst);
 	pthread_mutex_lock(&ring->lock);
 	/* A guest that saw no IDLE yet has moved the tail before. */
@@ -115,21 +113,9 @@ static bool sleep_idle(struct vgpu_ring *ring)
 		       atomic_load_explicit(&ring->done, memory_order_relaxed))
 		pthread_cond_wait(&ring->wake, &ring->lock);
 	ring->is_notified = false;
-	goes_on = !ring->is_stopping;
 	pthread_mutex_unlock(&ring->lock);
 	atomic_fetch_and_explicit(ring->status, ~STATUS_IDLE,
 				  memory_order_seq_cst);
-	return goes_on;
-}
-
-static bool is_stopping(struct vgpu_ring *ring)
-{
-	bool answer;
-
-	pthread_mutex_lock(&ring->lock);
-	answer = ring->is_stopping;
-	pthread_mutex_unlock(&ring->lock);
-	return answer;
 }
 
 static void *ring_thread(void *opaque)
@@ -143,6 +129,9 @@ static void *ring_thread(void *opaque)
 	if (ring->has_priority) /* a wish; nobody is told if it fails */
 		setpriority(PRIO_PROCESS, 0, VGPU_MAX(ring->priority, 0));
 	for (;;) {
+		/* Before the tail: what comes later the guest sends in vain. */
+		bool is_last = atomic_load_explicit(&ring->is_stopping,
+						    memory_order_acquire);
 		uint32_t tail =
 			atomic_load_explicit(ring->tail, memory_order_acquire);
 		uint64_t waited;
@@ -150,14 +139,17 @@ static void *ring_thread(void *opaque)
 		if (tail !=
 		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
 			run_commands(ring, tail);
+			if (is_last)
+				return NULL;
 			since = vgpu_now_ns();
 			nap_ns = NAP_NS_FIRST;
 			continue;
 		}
+		if (is_last)
+			return NULL;
 		waited = vgpu_now_ns() - since;
 		if (waited > ring->idle_timeout_ns) {
-			if (!sleep_idle(ring))
-				return NULL;
+			sleep_idle(ring);
 			since = vgpu_now_ns();
 			nap_ns = NAP_NS_FIRST;
 		} else if (waited < SPIN_NS) {
@@ -167,8 +159,6 @@ static void *ring_thread(void *opaque)
 		} else {
 			struct timespec nap = {.tv_nsec = nap_ns};
 
-			if (is_stopping(ring))
-				return NULL;
 			nanosleep(&nap, NULL);
 			nap_ns = VGPU_MIN(nap_ns * 2, NAP_NS_MAX);
 		}

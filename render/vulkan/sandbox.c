@@ -2,8 +2,10 @@
 /* After set-up this process opens, connects and starts nothing any more. */
 #include "context.h"
 
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 /*
  * A list of what is refused, with EPERM, so that a driver which looks for a
@@ -63,7 +65,52 @@ static const int refused[] = {
 	SCMP_SYS(fchmodat),
 	SCMP_SYS(chown),
 	SCMP_SYS(fchownat),
+	SCMP_SYS(lchown),
+	SCMP_SYS(truncate),
+	SCMP_SYS(rmdir),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(setxattr),
+	SCMP_SYS(lsetxattr),
+	SCMP_SYS(removexattr),
+	SCMP_SYS(lremovexattr),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(fspick),
+	SCMP_SYS(mount_setattr),
+	SCMP_SYS(shmget),
+	SCMP_SYS(shmat),
+	SCMP_SYS(semget),
+	SCMP_SYS(msgget),
+	SCMP_SYS(mq_open),
+	SCMP_SYS(rt_sigqueueinfo),
+	SCMP_SYS(rt_tgsigqueueinfo),
+	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(process_madvise),
+	SCMP_SYS(kcmp),
 };
+
+/* Threads of our own are made and told of signals; no other process is. */
+static int refuse_processes(scmp_filter_ctx filter)
+{
+	int r;
+
+	/* Its flags lie in memory. libc goes back to clone() if it is missing. */
+	r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (r == 0)
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+			SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+	if (r == 0)
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+			SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+				     SCMP_SYS(prlimit64), 1,
+				     SCMP_A0(SCMP_CMP_NE, 0, 0));
+	return r;
+}
 
 int vgpu_sandbox_enter(void)
 {
@@ -74,6 +121,8 @@ int vgpu_sandbox_enter(void)
 	for (i = 0; i < VGPU_ARRAY_SIZE(refused) && r == 0; i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i],
 				     0);
+	if (r == 0)
+		r = refuse_processes(filter);
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (r == 0)

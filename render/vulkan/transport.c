@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-/* Ranges in one vkExecuteCommandStreamsMESA, and bytes of one of them. */
-#define STREAMS_MAX	 64
-#define STREAM_BYTES_MAX (256ULL * 1024 * 1024)
+/* Ranges in one vkExecuteCommandStreamsMESA. */
+#define STREAMS_MAX 64
+/* What is copied of such ranges at a time, for all rings together. */
+#define COPIED_BYTES_MAX (256ULL * 1024 * 1024)
 
 void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 		      struct vgpu_ring *ring)
@@ -60,7 +61,8 @@ static bool seek_reply(struct vgpu_decoder *d, uint64_t position)
 		vgpu_decoder_fail(d, "beyond the end of the reply stream");
 		return false;
 	}
-	d->reply = begin + position;
+	if (begin) /* else there is no such stream, and no position in it */
+		d->reply = begin + position;
 	return true;
 }
 
@@ -70,38 +72,52 @@ void vgpu_handle_SeekReplyCommandStreamMESA(
 	seek_reply(d, args->position);
 }
 
-/* Run the commands in one range of shared memory, from a copy of it. */
-static void execute(struct vgpu_decoder *d,
-		    const VkCommandStreamDescriptionMESA *range)
+/* A copy of one range of shared memory, or NULL. */
+static uint8_t *copy_range(struct vgpu_decoder *d,
+			   const VkCommandStreamDescriptionMESA *range)
 {
 	struct vgpu_resource *resource;
-	vgpu_autofree uint8_t *copy = NULL;
+	uint8_t *copy;
 
-	if (range->size == 0)
-		return;
-	if (range->size > STREAM_BYTES_MAX) {
-		vgpu_decoder_fail(d, "a command stream is too long");
-		return;
-	}
 	resource = vgpu_resource_get_range(
 		vgpu_context_of(d), vgpu_stream_of(d)->ring, range->resourceId,
 		range->offset, range->size);
 	if (!resource) {
 		vgpu_decoder_fail(d, "no such shared memory to read from");
-		return;
+		return NULL;
 	}
 	copy = malloc(range->size);
 	if (copy)
 		memcpy(copy, resource->map + range->offset, range->size);
 	vgpu_resource_put(resource);
-	if (!copy) {
+	if (!copy)
 		vgpu_decoder_fail(d, "out of memory for a command stream");
+	return copy;
+}
+
+/* Run the commands in one range of shared memory, from a copy of it. */
+static void execute(struct vgpu_decoder *d,
+		    const VkCommandStreamDescriptionMESA *range)
+{
+	struct vgpu_context *ctx = vgpu_context_of(d);
+	vgpu_autofree uint8_t *copy = NULL;
+
+	if (range->size == 0)
 		return;
+	if (range->size > COPIED_BYTES_MAX ||
+	    atomic_fetch_add(&ctx->copied_bytes, range->size) + range->size >
+		    COPIED_BYTES_MAX) {
+		vgpu_decoder_fail(d, "a command stream is too long");
+		return; /* the context ends: nothing to put right */
 	}
+	copy = copy_range(d, range);
+	if (!copy)
+		return;
 	d->at = copy;
 	d->end = copy + range->size;
 	while (d->at < d->end)
 		vgpu_stream_step(vgpu_stream_of(d));
+	atomic_fetch_sub(&ctx->copied_bytes, range->size);
 }
 
 void vgpu_handle_ExecuteCommandStreamsMESA(

@@ -97,12 +97,11 @@ class Faults(unittest.TestCase):
                     "<IIIIQII", 0, 0, side, side, 0, 1, 0), 24, kick=False)
             queue.kick()
             time.sleep(0.05)
-            begin = time.monotonic()
             front.socket.settimeout(120)
             front.ask_u64(fe.GET_FEATURES)
-            took = time.monotonic() - begin
-            print(f"a message waited {took:.2f} s behind 64 transfers")
-            self.assertLess(took, 2)
+            done = queue.used_index() - queue.next_used & 0xFFFF
+            print(f"a message waited for {done} of 64 transfers")
+            self.assertLess(done, 48)
 
     def test_full_call_eventfd(self):
         """A VMM makes its call eventfd block again, and fills it."""
@@ -113,8 +112,11 @@ class Faults(unittest.TestCase):
             os.set_blocking(queue.call_fd, True)
             for number in range(4):
                 queue.submit(fe.command(fe.ECHO, number))
-                front.ask_u64(fe.GET_FEATURES)
-                self.assertEqual(fe.answer(queue.take()[1])[0], number)
+                got = None
+                while not got:
+                    front.ask_u64(fe.GET_FEATURES)  # fails if it hangs
+                    got = queue.take()
+                self.assertEqual(fe.answer(got[1])[0], number)
 
 
 class Pieces(unittest.TestCase):

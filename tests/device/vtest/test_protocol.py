@@ -58,7 +58,8 @@ class Handshake(vt.Test):
             client.agree()
             self.assertEqual(client.capset(), (0,))
             self.assertIn("/nowhere/vgpu-render", device.said())
-        self.assertEqual(device.end(), 0)
+        status = device.end()
+        self.assertEqual(status, 0, device.said())
 
     def test_contexts_have_an_end(self):
         script = os.path.join(self.device.folder.name, "render")
@@ -77,7 +78,8 @@ class Handshake(vt.Test):
         more[0].agree()
         for client in clients + more:
             client.socket.close()
-        self.assertEqual(device.end(), 0)
+        status = device.end()
+        self.assertEqual(status, 0, device.said())
 
 
 class Process(vt.Test):
