@@ -26,6 +26,7 @@ struct vgpu_gpu_context {
 	uint32_t index; /* in gpu->context and in the state */
 	uint32_t id;
 	struct vgpu_render *render; /* NULL: lost */
+	bool is_ready;
 	uint64_t last_fence;
 	/* Those that wait for a fence, by timeline, in order. */
 	struct vgpu_gpu_pendings fences[VGPU_RENDER_TIMELINES];
@@ -139,6 +140,14 @@ static void settle(struct vgpu_gpu_context *context, uint64_t id)
 	count(context);
 }
 
+static void on_ready(void *opaque)
+{
+	struct vgpu_gpu_context *context = opaque;
+
+	context->is_ready = true;
+	vgpu_gpu_wake(context->gpu);
+}
+
 static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
 {
 	struct vgpu_gpu_context *context = opaque;
@@ -181,6 +190,7 @@ static void on_lost(void *opaque, const char *why)
 }
 
 static const struct vgpu_render_ops render_ops = {
+	.ready = on_ready,
 	.fence_done = on_fence_done,
 	.exported = on_exported,
 	.lost = on_lost,
@@ -283,7 +293,8 @@ bool vgpu_gpu_context_is_full(struct vgpu_gpu *gpu, uint32_t id)
 {
 	const struct vgpu_gpu_context *context = find(gpu, id);
 
-	return context && context->owed_bytes >= OWED_MAX;
+	return context && context->render &&
+	       (!context->is_ready || context->owed_bytes >= OWED_MAX);
 }
 
 /* Whether the process is told of resources like that in @slot. */

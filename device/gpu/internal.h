@@ -171,7 +171,8 @@ vgpu_gpu_handler vgpu_gpu_ctx_create, vgpu_gpu_ctx_destroy,
 struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 					    struct vgpu_gpu_call *call,
 					    uint32_t *ret_answer);
-/* True if it has much to do already: nothing more may be given to it. */
+/* True if it starts yet, or has much to do already: nothing more may be given
+ * to it. So a guest waits for its first ring's memory, and for nothing in it. */
 bool vgpu_gpu_context_is_full(struct vgpu_gpu *gpu, uint32_t id);
 /* No context knows the resource in @slot any more. */
 void vgpu_gpu_contexts_forget(struct vgpu_gpu *gpu, uint32_t slot);

@@ -146,6 +146,7 @@ static bool handle(struct vgpu_render *render,
 			return false;
 		render->is_ready = true;
 		sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
+		render->ops->ready(render->opaque);
 		return true;
 	case VGPU_RENDER_EXPORTED:
 		return vgpu_render_settle_export(render, message);

@@ -34,6 +34,13 @@ struct vgpu_render_memory_ops {
 
 /* Destroy may be called from lost() alone. */
 struct vgpu_render_ops {
+	/*
+	 * The process takes commands from now on. A guest must not come to
+	 * wait for a ring before: Mesa ends a program whose ring shows no sign
+	 * of life for some three seconds, and on a busy host a driver takes
+	 * longer than that to open.
+	 */
+	void (*ready)(void *opaque);
 	/* All commands before fence @id of this timeline are done. */
 	void (*fence_done)(void *opaque, uint32_t ring_idx, uint64_t id);
 	/* Answer to vgpu_render_export(); @status 0 or -errno. */

@@ -6,6 +6,11 @@
 
 #include "lib/util.h"
 
+static void on_ready(void *opaque)
+{
+	vgpu_resources_ready(opaque);
+}
+
 static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
 {
 	vgpu_sync_fence_done(opaque, ring_idx, id);
@@ -23,6 +28,7 @@ static void on_lost(void *opaque, const char *why)
 }
 
 static const struct vgpu_render_ops render_ops = {
+	.ready = on_ready,
 	.fence_done = on_fence_done,
 	.exported = on_exported,
 	.lost = on_lost,

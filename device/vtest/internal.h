@@ -111,6 +111,7 @@ struct connection {
 	uint64_t held_bytes;
 
 	struct vgpu_render *render;
+	bool is_ready; /* the render process is */
 	struct vgpu_syncs syncs;
 	struct vgpu_resources resources;
 };
@@ -162,6 +163,8 @@ int vgpu_context_submit(struct connection *c, const uint32_t *body,
 
 /* resource.c */
 int vgpu_resource_create_blob(struct connection *c, const uint32_t *body);
+/* The render process takes commands: what was held back for that can go. */
+void vgpu_resources_ready(struct connection *c);
 int vgpu_resource_unref(struct connection *c, uint32_t id);
 /* The render process has said what the memory of held_resource is. */
 void vgpu_resource_exported(struct connection *c, uint32_t id, int status,

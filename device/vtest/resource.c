@@ -78,7 +78,23 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 	c->resources.n++;
 	vtest->shm_bytes += bytes;
 	vgpu_render_resource_add(c->render, index + 1, fd, 0, bytes);
-	return answer_with(c, index + 1, fd);
+	if (c->is_ready)
+		return answer_with(c, index + 1, fd);
+	/* See struct vgpu_render_ops: it may be the first ring's. */
+	c->held_resource = index + 1;
+	return 0;
+}
+
+void vgpu_resources_ready(struct connection *c)
+{
+	uint32_t id = c->held_resource;
+
+	c->is_ready = true;
+	if (c->phase == OVER || !id ||
+	    c->resources.slot[id - 1].kind != RESOURCE_SHM)
+		return;
+	c->held_resource = 0;
+	answer_with(c, id, c->resources.slot[id - 1].fd);
 }
 
 int vgpu_resource_create_blob(struct connection *c, const uint32_t *body)

@@ -124,6 +124,43 @@ static void test_life(void **state)
 	machine_context(m, 1);
 }
 
+/* Nobody waits for a ring of a process that is not there yet. */
+static void test_slow_start(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *render, *never;
+	struct sent *blob, *map, *submit, *foreign;
+
+	render_is_slow = true;
+	render = machine_context(m, 3);
+	never = machine_context(m, 4);
+	render_is_slow = false;
+
+	m->context = 3;
+	blob = send_blob(m, 1, 0, 4096);
+	map = send_map(m, 1, 0);
+	submit = send_submit(m, 0);
+	m->context = 4;
+	foreign = send_blob(m, 2, 0, 4096);
+	assert_false(blob->is_done);
+	assert_false(map->is_done);
+	assert_false(submit->is_done);
+	assert_int_equal(capset(m, 4, 0), VGPU_GPU_OK_CAPSET);
+
+	render->ops->ready(render->opaque);
+	assert_int_equal(answer_of(blob), OK);
+	assert_int_equal(answer_of(submit), OK);
+	vgpu_gpu_window_done(m->gpu, m->cookie, 0);
+	assert_int_equal(answer_of(map), VGPU_GPU_OK_MAP_INFO);
+
+	/* Nobody waits for one that is lost before it is ready, either. */
+	assert_false(foreign->is_done);
+	never->ops->lost(never->opaque, "as it started");
+	assert_int_equal(answer_of(foreign), VGPU_GPU_ERR_UNSPEC);
+	assert_int_equal(answer_of(send_blob(m, 3, 0, 4096)),
+			 VGPU_GPU_ERR_UNSPEC);
+}
+
 static void test_submit(void **state)
 {
 	struct machine *m = *state;
@@ -496,17 +533,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_capset),
-		TEST(test_no_renderer),
-		TEST(test_life),
-		TEST(test_submit),
-		TEST(test_fences),
-		TEST(test_death),
-		TEST(test_lost_while_told),
-		TEST(test_attach),
-		TEST(test_lanes),
-		TEST(test_lane_ends),
-		TEST(test_flood),
+		TEST(test_capset),    TEST(test_no_renderer),
+		TEST(test_life),      TEST(test_slow_start),
+		TEST(test_submit),    TEST(test_fences),
+		TEST(test_death),     TEST(test_lost_while_told),
+		TEST(test_attach),    TEST(test_lanes),
+		TEST(test_lane_ends), TEST(test_flood),
 		TEST(test_reset),
 	};
 

@@ -13,6 +13,7 @@
 unsigned int render_alive;
 struct vgpu_render *render_last;
 int render_create_error;
+bool render_is_slow;
 
 int vgpu_render_create(const struct vgpu_render_config *config,
 		       const struct vgpu_render_ops *ops, void *opaque,
@@ -30,6 +31,8 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	render_alive++;
 	render_last = render;
 	*ret_render = render;
+	if (!render_is_slow)
+		ops->ready(opaque);
 	return 0;
 }
 

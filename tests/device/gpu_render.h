@@ -35,6 +35,7 @@ struct vgpu_render {
 extern unsigned int render_alive;
 extern struct vgpu_render *render_last;
 extern int render_create_error;
+extern bool render_is_slow; /* new ones are ready when the test says so */
 
 /* All fences there are, or those of one timeline. */
 void render_finish(struct vgpu_render *render);
