@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -147,6 +148,9 @@ static void handle(struct vgpu_context *ctx,
 	case VGPU_RENDER_FENCE:
 		on_fence(ctx, message);
 		break;
+	case VGPU_RENDER_TAKE:
+		prctl(PR_SET_NAME, "vgpu-render");
+		break;
 	default:
 		vgpu_context_fatal(ctx, "message %u is not known", message->type);
 	}
@@ -226,6 +230,8 @@ static void set_up(struct vgpu_context *ctx)
 	if (r != sizeof(uuid) || message.type != VGPU_RENDER_START || n_fds ||
 	    message.bytes == 0)
 		vgpu_context_fatal(ctx, "this is not how a device begins");
+	if (message.flags & VGPU_RENDER_FLAG_SPARE)
+		prctl(PR_SET_NAME, "vgpu-spare"); /* for who looks with ps */
 	ctx->framebuffer_bytes = message.bytes;
 	ctx->submit_ns_max = get_submit_ns_max();
 	if (message.n)
@@ -233,6 +239,8 @@ static void set_up(struct vgpu_context *ctx)
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
 	if (why)
 		vgpu_context_fatal(ctx, "%s", why);
+	if (message.flags & VGPU_RENDER_FLAG_SPARE)
+		vgpu_host_warm_up(&ctx->host);
 	r = vgpu_objects_create(&ctx->objects);
 	if (r == 0)
 		r = vgpu_sandbox_enter();

@@ -221,6 +221,8 @@ struct vgpu_host {
 /* NULL, or one line of why the GPU cannot be used. */
 const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
 			   uint64_t framebuffer_bytes);
+/* What a driver does at its first device only is done. */
+void vgpu_host_warm_up(const struct vgpu_host *host);
 bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name);
 /* Drivers look these numbers up in tables of theirs. */
 bool vgpu_host_has_families(const struct vgpu_host *host,

@@ -19,7 +19,8 @@
  * back within microseconds, one that draws frames within milliseconds.
  */
 #define SPIN_NS	     (20 * 1000ULL)
-#define YIELD_NS     (60 * 1000ULL)
+#define YIELD_NS_MIN (60 * 1000ULL)
+#define YIELD_NS_MAX (400 * 1000ULL)
 #define NAP_NS_FIRST 10000L
 #define NAP_NS_MAX   160000L
 
@@ -118,10 +119,25 @@ static void sleep_idle(struct vgpu_ring *ring)
 				  memory_order_seq_cst);
 }
 
+/*
+ * A guest that waits for a fence looks every 200 us or so, and then goes on: a
+ * ring that naps by then makes it late for its next look, too. So a ring stays
+ * awake for as long as its guest tends to be away, unless that is long.
+ */
+static uint64_t adapt(uint64_t yield_ns, uint64_t waited)
+{
+	if (waited >= YIELD_NS_MAX)
+		return VGPU_MAX(yield_ns / 2, YIELD_NS_MIN);
+	if (waited > yield_ns)
+		return VGPU_MIN(yield_ns * 2, YIELD_NS_MAX);
+	return yield_ns;
+}
+
 static void *ring_thread(void *opaque)
 {
 	struct vgpu_ring *ring = opaque;
 	uint64_t since = vgpu_now_ns();
+	uint64_t yield_ns = YIELD_NS_MIN;
 	long nap_ns = NAP_NS_FIRST;
 
 	pthread_setname_np(pthread_self(), "vgpu-ring");
@@ -138,6 +154,7 @@ static void *ring_thread(void *opaque)
 
 		if (tail !=
 		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
+			yield_ns = adapt(yield_ns, vgpu_now_ns() - since);
 			run_commands(ring, tail);
 			if (is_last)
 				return NULL;
@@ -150,11 +167,12 @@ static void *ring_thread(void *opaque)
 		waited = vgpu_now_ns() - since;
 		if (waited > ring->idle_timeout_ns) {
 			sleep_idle(ring);
+			yield_ns = YIELD_NS_MIN;
 			since = vgpu_now_ns();
 			nap_ns = NAP_NS_FIRST;
 		} else if (waited < SPIN_NS) {
 			__builtin_ia32_pause();
-		} else if (waited < YIELD_NS) {
+		} else if (waited < yield_ns) {
 			sched_yield();
 		} else {
 			struct timespec nap = {.tv_nsec = nap_ns};
