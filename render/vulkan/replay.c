@@ -174,6 +174,9 @@ static const struct entry *take(struct vgpu_context *ctx,
 				size_t bytes_max)
 {
 	struct vgpu_replay *replay = ctx->replay;
+	const uint32_t n_fds_max = type == VGPU_RECORD_MESSAGE
+					   ? VGPU_RENDER_FDS_MAX
+					   : type == VGPU_RECORD_ANSWER;
 	const struct entry *entry;
 	size_t i = stream->replayed;
 
@@ -183,7 +186,8 @@ static const struct entry *take(struct vgpu_context *ctx,
 		vgpu_replay_end(ctx, NULL);
 	entry = &replay->entry[i];
 	if (entry->record.type != (uint32_t)type ||
-	    entry->record.bytes < bytes_min || entry->record.bytes > bytes_max ||
+	    entry->record.bytes < bytes_min ||
+	    entry->record.bytes > bytes_max || entry->record.n_fds > n_fds_max ||
 	    entry->record.n_commands != stream->n_commands)
 		misfit(ctx, i);
 	stream->replayed = i + 1;
@@ -278,8 +282,7 @@ int vgpu_replay_receive(struct vgpu_context *ctx,
 	if (!entry)
 		vgpu_replay_end(ctx, NULL);
 	if (take(ctx, &ctx->stream, VGPU_RECORD_MESSAGE, sizeof(*ret_message),
-		 sizeof(*ret_message) + (data ? data_max : 0)) != entry ||
-	    entry->record.n_fds > VGPU_RENDER_FDS_MAX)
+		 sizeof(*ret_message) + (data ? data_max : 0)) != entry)
 		misfit(ctx, replay->at);
 	read_entry(ctx, entry, 0, ret_message, sizeof(*ret_message));
 	bytes = entry->record.bytes - sizeof(*ret_message);
@@ -310,7 +313,7 @@ void vgpu_replay_ask(struct vgpu_stream *stream,
 					 sizeof(*message), sizeof(*message));
 
 	read_entry(ctx, entry, 0, message, sizeof(*message));
-	if (message->bytes != bytes || entry->record.n_fds > 1)
+	if (message->bytes != bytes)
 		misfit(ctx, (size_t)(entry - ctx->replay->entry));
 	*ret_fd = -1;
 	make_fds(ctx, entry, bytes, ret_fd);
