@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vgpu-render: carries out the Vulkan commands of one guest context. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,6 +40,8 @@ int main(int argc, char **argv)
 		ctx.replay = vgpu_replay_create(argv[2]);
 		if (!ctx.replay)
 			return EXIT_FAILURE;
+		/* As under vgpu-device. */
+		setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 		vgpu_context_run(&ctx); /* it says how that went, and exits */
 	}
 	if ((argc > 1 && (argc != 3 || strcmp(option, "--record") != 0)) ||
