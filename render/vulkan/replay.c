@@ -139,6 +139,7 @@ void vgpu_replay_end(struct vgpu_context *ctx, const char *fatal)
 	const struct vgpu_replay *replay = ctx->replay;
 	int status = EXIT_FAILURE;
 
+	flockfile(stdout); /* a queue's thread may have something to say too */
 	printf("%" PRIu64 " commands carried out, ", count_commands(ctx));
 	if (fatal) {
 		printf("fatal: %s\n", fatal);
@@ -308,6 +309,7 @@ void vgpu_replay_ask(struct vgpu_stream *stream,
 		     struct vgpu_render_message *message, int *ret_fd)
 {
 	struct vgpu_context *ctx = stream->ctx;
+	bool is_charge = message->flags & VGPU_RENDER_FLAG_CHARGE;
 	uint64_t bytes = message->bytes;
 	const struct entry *entry = take(ctx, stream, VGPU_RECORD_ANSWER,
 					 sizeof(*message), sizeof(*message));
@@ -317,9 +319,10 @@ void vgpu_replay_ask(struct vgpu_stream *stream,
 		misfit(ctx, (size_t)(entry - ctx->replay->entry));
 	*ret_fd = -1;
 	make_fds(ctx, entry, bytes, ret_fd);
-	message->flags = *ret_fd >= 0 || clear(ctx, message->offset, bytes)
-				 ? VGPU_RENDER_FLAG_ZERO
-				 : 0;
+	message->flags = 0;
+	if (!message->status && !is_charge &&
+	    (*ret_fd >= 0 || clear(ctx, message->offset, bytes)))
+		message->flags = VGPU_RENDER_FLAG_ZERO;
 }
 
 void vgpu_replay_copy(struct vgpu_stream *stream, void *commands, size_t bytes)
@@ -367,13 +370,14 @@ bool vgpu_replay_finish_submit(struct vgpu_queue *queue)
 		.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO,
 	};
 	VkFence fence;
+	bool is_done;
 
 	if (vk->CreateFence(queue->device, &info, NULL, &fence) != VK_SUCCESS)
 		return false;
-	if (vk->QueueSubmit(queue->handle, 0, NULL, fence) == VK_SUCCESS &&
-	    vk->WaitForFences(queue->device, 1, &fence, VK_TRUE,
-			      SUBMIT_NS_MAX) != VK_SUCCESS)
-		return false; /* it may still be in use */
-	vk->DestroyFence(queue->device, fence, NULL);
-	return true;
+	is_done = vk->QueueSubmit(queue->handle, 0, NULL, fence) == VK_SUCCESS &&
+		  vk->WaitForFences(queue->device, 1, &fence, VK_TRUE,
+				    SUBMIT_NS_MAX) == VK_SUCCESS;
+	if (is_done) /* else it may be in use for ever */
+		vk->DestroyFence(queue->device, fence, NULL);
+	return is_done;
 }
