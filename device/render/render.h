@@ -73,7 +73,7 @@ struct vgpu_render_config {
  * Opening it is most of what a new context costs. There is one only while the
  * vGPU has contexts, and a little longer: an idle one is small.
  */
-struct vgpu_render_spare *vgpu_render_spare_new(void); /* NULL: no memory */
+struct vgpu_render_spare *vgpu_render_spare_new(void); /* NULL: there is none */
 /* No context may be left. NULL is fine. */
 void vgpu_render_spare_free(struct vgpu_render_spare *spare);
 

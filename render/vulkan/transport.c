@@ -22,9 +22,12 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 {
 	struct vgpu_decoder *d = &stream->decoder;
 
-	if (!vgpu_venus_dispatch(d))
+	if (!vgpu_venus_dispatch(d)) {
+		const char *name = vgpu_venus_command_name(d->command);
+
 		vgpu_context_fatal(stream->ctx, "%s: %s",
-				   vgpu_venus_command_name(d->command), d->fatal);
+				   name ? name : "a command", d->fatal);
+	}
 	stream->n_commands++;
 }
 
