@@ -2,6 +2,7 @@
 /* What the firmware is given and gives: by offsets, not by our structures. */
 #include "kernel/core/abi/abi.h"
 #include "kernel/core/boot_args.h"
+#include "kernel/core/chip.h"
 #include "test.h"
 
 #define MIB 0x100000ULL
@@ -42,6 +43,19 @@ static void knows_its_versions(void **state)
 	assert_int_equal(abi->wpr_heap_bytes(48 * GIB, true), 581 * MIB);
 	assert_int_equal(abi->wpr_heap_bytes(48 * GIB, false), 131 * MIB);
 	assert_int_equal(abi->wpr_heap_bytes(1, false), 127 * MIB);
+}
+
+static void knows_its_chips(void **state)
+{
+	const struct vgpu_chip *chip = vgpu_chip_find(0x192000a1);
+
+	assert_non_null(chip);
+	assert_string_equal(chip->name, "AD102");
+	assert_int_equal(vgpu_chip_revision(0x192000a1), 0xa1);
+	assert_non_null(vgpu_chip_find(0x194000a1));
+	assert_null(vgpu_chip_find(0x172000a1)); /* GA102 */
+	assert_null(vgpu_chip_find(0));
+	assert_null(vgpu_chip_find(U32_MAX));
 }
 
 static void puts_the_system_info(void **state)
@@ -367,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(knows_its_versions, setup),
+		cmocka_unit_test_setup(knows_its_chips, setup),
 		cmocka_unit_test_setup(puts_the_system_info, setup),
 		cmocka_unit_test_setup(puts_the_arguments, setup),
 		cmocka_unit_test_setup(lays_wpr_out, setup),
