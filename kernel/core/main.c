@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vgpu_core: finds the GPUs that it can drive, and maps their registers. */
-#include <linux/io.h>
+/* vgpu_core: finds the GPUs that it can drive, and boots their firmware. */
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/iopoll.h>
 #include <linux/module.h>
-#include <linux/pci.h>
 #include <linux/slab.h>
 
-#include "chip.h"
+#include "core.h"
+#include "regs.h"
 
 #define BAR_REGISTERS	    0
 #define REGISTERS_BYTES_MIN 0x1000000 /* what all Ada GPUs have */
-
-/* One physical function. */
-struct vgpu_core {
-	struct pci_dev *pdev;
-	void __iomem *registers;
-	const struct vgpu_chip *chip;
-};
+#define DMA_BITS	    47
+#define FIRMWARE_VERSION    "570.144"
+#define GFW_BOOT_POLL_US    1000
+#define GFW_BOOT_US	    4000000
 
 static int identify(struct vgpu_core *core)
 {
-	u32 boot_0 = ioread32(core->registers + VGPU_BOOT_0);
+	u32 boot_0 = vgpu_core_read(core, VGPU_BOOT_0);
 
 	core->chip = vgpu_chip_find(boot_0);
 	if (!core->chip) {
@@ -34,6 +33,66 @@ static int identify(struct vgpu_core *core)
 	return 0;
 }
 
+static bool is_gfw_boot_done(struct vgpu_core *core)
+{
+	if (!(vgpu_core_read(core, REG_GFW_BOOT_MASK) & REG_GFW_BOOT_MASK_READ))
+		return false;
+	return (vgpu_core_read(core, REG_GFW_BOOT) & REG_GFW_BOOT_PROGRESS) ==
+	       REG_GFW_BOOT_DONE;
+}
+
+/* The GPU boots itself from its ROM, before anybody may touch much of it. */
+static int wait_gfw_boot(struct vgpu_core *core)
+{
+	bool is_done;
+	int rc;
+
+	rc = read_poll_timeout(is_gfw_boot_done, is_done, is_done,
+			       GFW_BOOT_POLL_US, GFW_BOOT_US, false, core);
+	if (rc)
+		pci_err(core->pdev, "the GPU has not booted itself: %#x\n",
+			vgpu_core_read(core, REG_GFW_BOOT));
+	return rc;
+}
+
+static int bring_up(struct vgpu_core *core)
+{
+	int rc;
+
+	rc = identify(core);
+	if (rc == 0)
+		rc = wait_gfw_boot(core);
+	if (rc == 0)
+		rc = vgpu_core_read_vbios(core);
+	if (rc)
+		return rc;
+	rc = vgpu_gsp_start(core);
+	if (rc)
+		vgpu_core_drop_vbios(core);
+	return rc;
+}
+
+static struct vgpu_core *core_create(struct pci_dev *pdev)
+{
+	struct vgpu_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
+
+	if (!core)
+		return NULL;
+	core->pdev = pdev;
+	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
+	core->gsp_falcon = (struct vgpu_falcon){
+		.core = core,
+		.base = REG_GSP_FALCON,
+		.fuses = REG_GSP_FUSES,
+	};
+	core->sec2_falcon = (struct vgpu_falcon){
+		.core = core,
+		.base = REG_SEC2_FALCON,
+		.fuses = REG_SEC2_FUSES,
+	};
+	return core;
+}
+
 static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct vgpu_core *core;
@@ -46,14 +105,16 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		pci_err(pdev, "BAR0 is too small, or has no address\n");
 		return -ENODEV;
 	}
-	core = kzalloc(sizeof(*core), GFP_KERNEL);
+	core = core_create(pdev);
 	if (!core)
 		return -ENOMEM;
-	core->pdev = pdev;
 
 	rc = pci_enable_device_mem(pdev);
 	if (rc)
 		goto err_free;
+	rc = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(DMA_BITS));
+	if (rc)
+		goto err_disable;
 	rc = pci_request_region(pdev, BAR_REGISTERS, KBUILD_MODNAME);
 	if (rc)
 		goto err_disable;
@@ -62,13 +123,15 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		rc = -ENOMEM;
 		goto err_release;
 	}
-	rc = identify(core);
+	pci_set_master(pdev);
+	rc = bring_up(core);
 	if (rc)
 		goto err_unmap;
 	pci_set_drvdata(pdev, core);
 	return 0;
 
 err_unmap:
+	pci_clear_master(pdev);
 	pci_iounmap(pdev, core->registers);
 err_release:
 	pci_release_region(pdev, BAR_REGISTERS);
@@ -84,6 +147,9 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
 	pci_set_drvdata(pdev, NULL);
+	vgpu_gsp_stop(core);
+	vgpu_core_drop_vbios(core);
+	pci_clear_master(pdev);
 	pci_iounmap(pdev, core->registers);
 	pci_release_region(pdev, BAR_REGISTERS);
 	pci_disable_device(pdev);
