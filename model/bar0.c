@@ -2,10 +2,15 @@
 /* BAR0: which part of the GPU answers at which register. */
 #include "model/model.h"
 
-static uint64_t time_ns(void)
+/* The timer counts in steps of 32 ns, from what a driver set. */
+static uint64_t time_ns(const GpuModel *m)
 {
-	/* The timer counts in steps of 32 ns. */
-	return (uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) & ~31ull;
+	return ((uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + m->time_offset) & ~31ull;
+}
+
+static void set_time(GpuModel *m, uint64_t ns)
+{
+	m->time_offset = ns - (uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 }
 
 static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
@@ -13,9 +18,9 @@ static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
 	switch (offset) {
 	case VF_TIMER:
 	case VF_USER_TIME_0:
-		return (uint32_t)time_ns();
+		return (uint32_t)time_ns(m);
 	case VF_USER_TIME_1:
-		return time_ns() >> 32;
+		return time_ns(m) >> 32;
 	case VF_MMU_INVALIDATE_PDB ... VF_MMU_INVALIDATE - 1:
 		return m->mmu_invalidate[(offset - VF_MMU_INVALIDATE_PDB) / 4];
 	case VF_MMU_INVALIDATE:
@@ -66,7 +71,9 @@ static uint32_t read_fuse(GpuModel *m, uint32_t reg)
 	if (within(reg, FUSE_UCODE_GSP, FUSE_UCODE_COUNT * 4)) {
 		unsigned int id = (reg - FUSE_UCODE_GSP) / 4 + 1;
 
-		return id == VBIOS_FWSEC_UCODE_ID ? 1u << (VBIOS_FWSEC_FUSE_VERSION - 1) : 0;
+		return id == VBIOS_FWSEC_UCODE_ID
+			       ? 1u << (VBIOS_FWSEC_FUSE_VERSION - 1)
+			       : 0;
 	}
 	return 0;
 }
@@ -83,16 +90,20 @@ static uint64_t bar0_read(void *opaque, hwaddr addr, unsigned int bytes)
 	if (within(reg, VF_PRIV_BASE, VF_PRIV_SIZE))
 		return read_vf_page(m, reg - VF_PRIV_BASE);
 	if (within(reg, PRAMIN_BASE, PRAMIN_SIZE))
-		return model_fb_read(m, PBUS_BAR0_WINDOW_BASE(m->bar0_window) + reg - PRAMIN_BASE,
+		return model_fb_read(m,
+				     PBUS_BAR0_WINDOW_BASE(m->bar0_window) +
+					     reg - PRAMIN_BASE,
 				     4);
 	if (within(reg, PROM_BASE, PROM_SIZE))
-		return reg - PROM_BASE + 4 <= m->vbios_size ?
-			       get32(m->vbios + reg - PROM_BASE) : 0xffffffff;
+		return reg - PROM_BASE + 4 <= m->vbios_size
+			       ? get32(m->vbios + reg - PROM_BASE)
+			       : 0xffffffff;
 	if (within(reg, XVE_BASE, XVE_SIZE))
 		return read_xve(m, reg - XVE_BASE);
 	if (within(reg, PBUS_SW_SCRATCH, PBUS_SW_SCRATCH_COUNT * 4))
 		return m->scratch[(reg - PBUS_SW_SCRATCH) / 4];
-	if (within(reg, FUSE_UCODE_NVDEC, FUSE_UCODE_GSP + FUSE_UCODE_COUNT * 4 - FUSE_UCODE_NVDEC))
+	if (within(reg, FUSE_UCODE_NVDEC,
+		   FUSE_UCODE_GSP + FUSE_UCODE_COUNT * 4 - FUSE_UCODE_NVDEC))
 		return read_fuse(m, reg);
 
 	switch (reg) {
@@ -109,9 +120,13 @@ static uint64_t bar0_read(void *opaque, hwaddr addr, unsigned int bytes)
 	case PBUS_BAR0_WINDOW:
 		return m->bar0_window;
 	case PTIMER_TIME_0:
-		return (uint32_t)time_ns();
+		return (uint32_t)time_ns(m);
 	case PTIMER_TIME_1:
-		return time_ns() >> 32;
+		return time_ns(m) >> 32;
+	case PTIMER_INTR_EN:
+		return m->timer_intr_en;
+	case PFB_FLUSH_SYSMEM_ADDR:
+		return m->flush_sysmem;
 	case PFLUSH_SYSMEMBAR: /* nothing is ever under way */
 		return 0;
 	case PSTRAPS_BOOT_0:
@@ -139,7 +154,8 @@ static uint64_t bar0_read(void *opaque, hwaddr addr, unsigned int bytes)
 	return 0;
 }
 
-static void bar0_write(void *opaque, hwaddr addr, uint64_t value, unsigned int bytes)
+static void bar0_write(void *opaque, hwaddr addr, uint64_t value,
+		       unsigned int bytes)
 {
 	GpuModel *m = opaque;
 	uint32_t reg = addr;
@@ -157,8 +173,10 @@ static void bar0_write(void *opaque, hwaddr addr, uint64_t value, unsigned int b
 		return;
 	}
 	if (within(reg, PRAMIN_BASE, PRAMIN_SIZE)) {
-		model_fb_write(m, PBUS_BAR0_WINDOW_BASE(m->bar0_window) + reg - PRAMIN_BASE, value,
-			       4);
+		model_fb_write(m,
+			       PBUS_BAR0_WINDOW_BASE(m->bar0_window) + reg -
+				       PRAMIN_BASE,
+			       value, 4);
 		return;
 	}
 	if (within(reg, PBUS_SW_SCRATCH, PBUS_SW_SCRATCH_COUNT * 4)) {
@@ -177,6 +195,18 @@ static void bar0_write(void *opaque, hwaddr addr, uint64_t value, unsigned int b
 		return;
 	case PFLUSH_SYSMEMBAR:
 		return;
+	case PTIMER_INTR_EN:
+		m->timer_intr_en = value;
+		return;
+	case PTIMER_TIME_0:
+		set_time(m, (time_ns(m) & ~0xffffffffull) | (uint32_t)value);
+		return;
+	case PTIMER_TIME_1:
+		set_time(m, (uint64_t)value << 32 | (uint32_t)time_ns(m));
+		return;
+	case PFB_FLUSH_SYSMEM_ADDR:
+		m->flush_sysmem = value;
+		return;
 	case XVE_BASE + XVE_ROM_CTRL:
 		m->rom_ctrl = value;
 		return;
@@ -193,8 +223,8 @@ static const MemoryRegionOps bar0_ops = {
 	.read = bar0_read,
 	.write = bar0_write,
 	.endianness = DEVICE_LITTLE_ENDIAN,
-	.valid = { .min_access_size = 1, .max_access_size = 8 },
-	.impl = { .min_access_size = 4, .max_access_size = 4 },
+	.valid = {.min_access_size = 1, .max_access_size = 8},
+	.impl = {.min_access_size = 4, .max_access_size = 4},
 };
 
 #define BAR0_SIZE (16 * MiB)
@@ -202,7 +232,8 @@ static const MemoryRegionOps bar0_ops = {
 void model_bar0_init(GpuModel *m)
 {
 	memory_region_init(&m->bar0, OBJECT(m), "ad102-bar0", BAR0_SIZE);
-	memory_region_init_io(&m->bar0_regs, OBJECT(m), &bar0_ops, m, "ad102-regs", BAR0_SIZE);
+	memory_region_init_io(&m->bar0_regs, OBJECT(m), &bar0_ops, m,
+			      "ad102-regs", BAR0_SIZE);
 	memory_region_add_subregion(&m->bar0, 0, &m->bar0_regs);
 }
 
@@ -215,6 +246,8 @@ void model_reset(GpuModel *m)
 	memset(m->scratch, 0, sizeof(m->scratch));
 	m->bar0_window = 0;
 	m->pmc_enable = m->device_enable = 0xffffffff;
+	m->time_offset = 0;
+	m->timer_intr_en = m->flush_sysmem = 0;
 	m->rom_ctrl = 1; /* the ROM is shadowed */
 	m->wpr2_lo = m->wpr2_hi = 0;
 	m->wpr_start = m->wpr_end = 0;

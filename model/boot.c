@@ -8,30 +8,30 @@
  */
 #include "model/model.h"
 
-#define FWSEC_CMD_FRTS 0x15
-#define FWSEC_CMD_SB 0x19
-#define FRTS_BYTES (1 * MiB)
-#define FRTS_MEDIA_FB 2
-#define READ_VBIOS_BYTES 24
-#define READ_VBIOS_FLAGS 2
-#define FRTS_REGION_BYTES 20
-#define APP_HEADER_BYTES 4
-#define APP_ENTRY_BYTES 8
-#define APP_ID_MAPPER 4
+#define FWSEC_CMD_FRTS	     0x15
+#define FWSEC_CMD_SB	     0x19
+#define FRTS_BYTES	     (1 * MiB)
+#define FRTS_MEDIA_FB	     2
+#define READ_VBIOS_BYTES     24
+#define READ_VBIOS_FLAGS     2
+#define FRTS_REGION_BYTES    20
+#define APP_HEADER_BYTES     4
+#define APP_ENTRY_BYTES	     8
+#define APP_ID_MAPPER	     4
 #define MAPPER_CMD_IN_OFFSET 8
-#define MAPPER_CMD_IN_BYTES 12
-#define MAPPER_INIT_CMD 44
+#define MAPPER_CMD_IN_BYTES  12
+#define MAPPER_INIT_CMD	     44
 
 #define WPR_ALIGN (128 * KiB)
-#define GSP_PAGE 4096
+#define GSP_PAGE  4096
 /* GFW scrubs the end of VRAM; what is below needs the scrubber. */
 #define PRE_SCRUBBED (256 * MiB)
 /* OGK src/nvidia/arch/nvalloc/common/inc/gsp/gsp_fw_heap.h, libos3. */
-#define HEAP_MIN_BARE (88 * MiB)
-#define HEAP_MIN_VGPU (581 * MiB)
+#define HEAP_MIN_BARE	(88 * MiB)
+#define HEAP_MIN_VGPU	(581 * MiB)
 #define SIGNATURE_BYTES 384
 
-#define WPR_META_MAGIC 0xdc3aae21371a60b3ull
+#define WPR_META_MAGIC	  0xdc3aae21371a60b3ull
 #define WPR_META_REVISION 1
 #define WPR_META_VERIFIED 0xa0a0a0a0a0a0a0a0ull
 
@@ -58,7 +58,12 @@ QEMU_BUILD_BUG_ON(offsetof(struct wpr_meta, wpr_start) != 112);
 QEMU_BUILD_BUG_ON(offsetof(struct wpr_meta, vf_partitions) != 240);
 
 /* Code for SEC2, known by what firmware-nvidia-graphics 20260916 holds. */
-enum sec2_code { CODE_NONE, CODE_BOOTER_LOAD, CODE_BOOTER_UNLOAD, CODE_SCRUBBER };
+enum sec2_code {
+	CODE_NONE,
+	CODE_BOOTER_LOAD,
+	CODE_BOOTER_UNLOAD,
+	CODE_SCRUBBER
+};
 
 static const struct {
 	enum sec2_code code;
@@ -66,12 +71,15 @@ static const struct {
 	uint32_t bytes;
 	const char *sha256;
 } sec2_known[] = {
-	{ CODE_BOOTER_LOAD, 3, 0x7d00, "cc554149af920f2d886867ab7b5ff61a"
-	  "51071e930790a27021a53148ed98fc47" },
-	{ CODE_BOOTER_UNLOAD, 3, 0x4f00, "52dc95c40dacbdf5d214be03caf715f9"
-	  "ebbb3feee64df466a6bfcd7f1a9e058c" },
-	{ CODE_SCRUBBER, 13, 0x1900, "addac6c7c003d8483e2fd28714b56363"
-	  "f73800880bc56a1aaeb10d9ea8f7d79f" },
+	{CODE_BOOTER_LOAD, 3, 0x7d00,
+	 "cc554149af920f2d886867ab7b5ff61a"
+	 "51071e930790a27021a53148ed98fc47"},
+	{CODE_BOOTER_UNLOAD, 3, 0x4f00,
+	 "52dc95c40dacbdf5d214be03caf715f9"
+	 "ebbb3feee64df466a6bfcd7f1a9e058c"},
+	{CODE_SCRUBBER, 13, 0x1900,
+	 "addac6c7c003d8483e2fd28714b56363"
+	 "f73800880bc56a1aaeb10d9ea8f7d79f"},
 };
 
 static uint32_t get(const struct falcon *f, uint32_t offset)
@@ -85,7 +93,8 @@ static bool brom_ready(struct falcon *f, uint32_t engine, uint32_t ucode_id)
 	if (BIT_RANGE(get(f, FALCON2_MOD_SEL), 7, 0) != FALCON2_MOD_SEL_RSA3K)
 		model_refuse(f->model, f->name, "boot ROM: MOD_SEL is not RSA3K");
 	else if (!(get(f, FALCON2_BROM_ENGIDMASK) & engine))
-		model_refuse(f->model, f->name, "boot ROM: engine mask %x is not for this falcon",
+		model_refuse(f->model, f->name,
+			     "boot ROM: engine mask %x is not for this falcon",
 			     get(f, FALCON2_BROM_ENGIDMASK));
 	else if (BIT_RANGE(get(f, FALCON2_BROM_UCODE_ID), 7, 0) != ucode_id)
 		model_refuse(f->model, f->name, "boot ROM: ucode id %u, not %u",
@@ -120,7 +129,8 @@ static const uint8_t *fwsec_mapper(struct falcon *f)
 	unsigned int i, count = f->dmem[at + 3];
 
 	for (i = 0; i < count && i < 16; i++) {
-		const uint8_t *entry = f->dmem + at + APP_HEADER_BYTES + i * APP_ENTRY_BYTES;
+		const uint8_t *entry =
+			f->dmem + at + APP_HEADER_BYTES + i * APP_ENTRY_BYTES;
 		uint32_t offset = get32(entry + 4);
 
 		if (get32(entry) == APP_ID_MAPPER && offset <= limit - 64)
@@ -217,7 +227,8 @@ static const char *check_radix3(GpuModel *m, const struct wpr_meta *w)
 
 		if (i % 512 == 0) {
 			pa = le64_to_cpu(table[i / 512]);
-			if (!pa || pa % GSP_PAGE || !model_dma_read(m, pa, leaf, sizeof(leaf)))
+			if (!pa || pa % GSP_PAGE ||
+			    !model_dma_read(m, pa, leaf, sizeof(leaf)))
 				return "a page of the firmware's page table is missing";
 		}
 		pa = le64_to_cpu(leaf[i % 512]);
@@ -236,25 +247,30 @@ static const char *check_layout(GpuModel *m, const struct wpr_meta *w)
 		uint64_t start, bytes, align;
 		const char *what;
 	} part[] = {
-		{ w->non_wpr_heap, w->non_wpr_heap_bytes, GSP_PAGE, "the heap outside of WPR" },
-		{ w->wpr_start, sizeof(*w), WPR_ALIGN, "the start of WPR" },
-		{ w->heap, w->heap_bytes, 1 * MiB, "the heap" },
-		{ w->elf, w->radix3_bytes, 64 * KiB, "the firmware" },
-		{ w->boot_bin, w->bootloader_bytes, GSP_PAGE, "the bootloader" },
-		{ w->frts, w->frts_bytes, WPR_ALIGN, "FRTS" },
-		{ w->wpr_end, 0, WPR_ALIGN, "the end of WPR" },
-		{ w->vga_workspace, w->vga_workspace_bytes, GSP_PAGE, "the VGA workspace" },
+		{w->non_wpr_heap, w->non_wpr_heap_bytes, GSP_PAGE,
+		 "the heap outside of WPR"},
+		{w->wpr_start, sizeof(*w), WPR_ALIGN, "the start of WPR"},
+		{w->heap, w->heap_bytes, 1 * MiB, "the heap"},
+		{w->elf, w->radix3_bytes, 64 * KiB, "the firmware"},
+		{w->boot_bin, w->bootloader_bytes, GSP_PAGE, "the bootloader"},
+		{w->frts, w->frts_bytes, WPR_ALIGN, "FRTS"},
+		{w->wpr_end, 0, WPR_ALIGN, "the end of WPR"},
+		{w->vga_workspace, w->vga_workspace_bytes, GSP_PAGE,
+		 "the VGA workspace"},
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(part); i++) {
 		if (!model_fb_contains(m, part[i].start, part[i].bytes) ||
 		    part[i].start % part[i].align) {
-			model_refuse(m, "booter", "%s is misaligned or beyond VRAM", part[i].what);
+			model_refuse(m, "booter",
+				     "%s is misaligned or beyond VRAM",
+				     part[i].what);
 			return "the layout is wrong";
 		}
 		if (i && part[i - 1].start + part[i - 1].bytes > part[i].start) {
-			model_refuse(m, "booter", "%s overlaps %s", part[i - 1].what, part[i].what);
+			model_refuse(m, "booter", "%s overlaps %s",
+				     part[i - 1].what, part[i].what);
 			return "the layout is wrong";
 		}
 	}
@@ -283,9 +299,11 @@ static const char *booter_load(GpuModel *m, uint64_t meta_pa)
 		return "the WPR metadata say that they are verified";
 	if (!m->wpr2_hi || m->gsp_booted)
 		return "FWSEC has not run, or the GSP runs already";
-	if (w.signature_pa % 256 || !w.signature_bytes || w.bootloader_pa % GSP_PAGE)
+	if (w.signature_pa % 256 || !w.signature_bytes ||
+	    w.bootloader_pa % GSP_PAGE)
 		return "the bootloader or the signature is misaligned";
-	if (w.bootloader_code >= w.bootloader_bytes || w.bootloader_data >= w.bootloader_bytes ||
+	if (w.bootloader_code >= w.bootloader_bytes ||
+	    w.bootloader_data >= w.bootloader_bytes ||
 	    w.bootloader_manifest >= w.bootloader_bytes)
 		return "an offset is beyond the bootloader";
 	why = check_layout(m, &w);
@@ -301,7 +319,9 @@ static const char *booter_load(GpuModel *m, uint64_t meta_pa)
 	set_wpr2(m, w.wpr_start, w.wpr_end);
 	m->non_wpr_heap = w.non_wpr_heap;
 	m->gsp_booted = true;
-	model_log(m, "booter", "WPR2 is %" PRIx64 "..%" PRIx64 ", %u partitions; the GSP starts",
+	model_log(m, "booter",
+		  "WPR2 is %" PRIx64 "..%" PRIx64
+		  ", %u partitions; the GSP starts",
 		  w.wpr_start, w.wpr_end, w.vf_partitions);
 	model_gsp_start(m);
 	return NULL;
@@ -321,16 +341,18 @@ static const char *booter_unload(GpuModel *m, uint32_t mailbox0, uint32_t mailbo
 
 static enum sec2_code sec2_code(struct falcon *f)
 {
-	g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, f->imem,
-							   f->imem_used);
+	g_autofree char *sum = g_compute_checksum_for_data(
+		G_CHECKSUM_SHA256, f->imem, f->imem_used);
 	uint32_t para = get(f, FALCON2_BROM_PARAADDR);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sec2_known); i++)
-		if (f->imem_used == sec2_known[i].bytes && !strcmp(sum, sec2_known[i].sha256))
+		if (f->imem_used == sec2_known[i].bytes &&
+		    !strcmp(sum, sec2_known[i].sha256))
 			break;
 	if (i == ARRAY_SIZE(sec2_known)) {
-		model_refuse(f->model, f->name, "boot ROM: unknown code, %x bytes, sha256 %s",
+		model_refuse(f->model, f->name,
+			     "boot ROM: unknown code, %x bytes, sha256 %s",
 			     f->imem_used, sum);
 		return CODE_NONE;
 	}
@@ -338,7 +360,8 @@ static enum sec2_code sec2_code(struct falcon *f)
 		return CODE_NONE;
 	if (para > FALCON_DMEM_SIZE - SIGNATURE_BYTES ||
 	    buffer_is_zero(f->dmem + para, SIGNATURE_BYTES)) {
-		model_refuse(f->model, f->name, "boot ROM: no signature at %x", para);
+		model_refuse(f->model, f->name, "boot ROM: no signature at %x",
+			     para);
 		return CODE_NONE;
 	}
 	return sec2_known[i].code;
@@ -347,7 +370,8 @@ static enum sec2_code sec2_code(struct falcon *f)
 static void run_sec2(struct falcon *f)
 {
 	GpuModel *m = f->model;
-	uint32_t mailbox0 = get(f, FALCON_MAILBOX0), mailbox1 = get(f, FALCON_MAILBOX1);
+	uint32_t mailbox0 = get(f, FALCON_MAILBOX0),
+		 mailbox1 = get(f, FALCON_MAILBOX1);
 	const char *why = NULL;
 
 	switch (sec2_code(f)) {

@@ -50,9 +50,10 @@ static uint32_t context_buffers(GpuModel *m, uint8_t *params)
 {
 	/* By ENGINE_CONTEXT_PROPERTIES_ENGINE_ID: bytes of graphics engine 0. */
 	static const uint32_t bytes[26] = {
-		[0x00] = 0x40000, [0x08] = 0x10000, [0x0d] = 0x10000, [0x10] = 0x4000,
-		[0x11] = 0x10000, [0x12] = 0x10000, [0x13] = 0x20000, [0x14] = 0x10000,
-		[0x17] = 0x10000, [0x18] = 0x10000,
+		[0x00] = 0x40000, [0x08] = 0x10000, [0x0d] = 0x10000,
+		[0x10] = 0x4000,  [0x11] = 0x10000, [0x12] = 0x10000,
+		[0x13] = 0x20000, [0x14] = 0x10000, [0x17] = 0x10000,
+		[0x18] = 0x10000,
 	};
 	unsigned int i;
 
@@ -65,8 +66,8 @@ static uint32_t context_buffers(GpuModel *m, uint8_t *params)
 
 static uint32_t zcull_info(GpuModel *m, uint8_t *params)
 {
-	static const uint32_t info[10] = { 0x80, 0x20, 0x400, 0x800, 0x20, 0x20, 0xc0, 0x10, 0x40,
-					   0x20 };
+	static const uint32_t info[10] = {0x80, 0x20, 0x400, 0x800, 0x20,
+					  0x20, 0xc0, 0x10,  0x40,  0x20};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(info); i++)
@@ -84,12 +85,14 @@ static uint32_t set_page_directory(GpuModel *m, uint8_t *params)
 {
 	uint64_t pdb = ldq_le_p(params);
 
-	return pdb % 4096 || !model_fb_contains(m, pdb, 4096) ? NV_ERR_INVALID_ADDRESS : NV_OK;
+	return pdb % 4096 || !model_fb_contains(m, pdb, 4096)
+		       ? NV_ERR_INVALID_ADDRESS
+		       : NV_OK;
 }
 
-#define PDE_LEVELS_AT 40
+#define PDE_LEVELS_AT	40
 #define PDE_LEVEL_BYTES 24
-#define PDE_LEVEL_MAX 6
+#define PDE_LEVEL_MAX	6
 
 /* The RM would write its own entries at these levels: they must be in VRAM. */
 static uint32_t server_pdes(GpuModel *m, uint8_t *params)
@@ -99,7 +102,8 @@ static uint32_t server_pdes(GpuModel *m, uint8_t *params)
 	if (!levels || levels > PDE_LEVEL_MAX)
 		return NV_ERR_INVALID_ARGUMENT;
 	for (i = 0; i < levels; i++) {
-		const uint8_t *level = params + PDE_LEVELS_AT + i * PDE_LEVEL_BYTES;
+		const uint8_t *level =
+			params + PDE_LEVELS_AT + i * PDE_LEVEL_BYTES;
 
 		if (!model_fb_contains(m, ldq_le_p(level), ldq_le_p(level + 8)))
 			return NV_ERR_INVALID_ADDRESS;
@@ -111,26 +115,30 @@ static const struct {
 	uint32_t cmd, bytes;
 	uint32_t (*run)(GpuModel *m, uint8_t *params);
 } control[] = {
-	{ 0x00801813, 32, set_page_directory }, /* DMA_SET_PAGE_DIRECTORY */
-	{ 0x00801814, 8, done },		/* DMA_UNSET_PAGE_DIRECTORY */
-	{ 0x2080012b, 560, done },		/* GPU_PROMOTE_CTX */
-	{ 0x20800137, 4, gpc_mask },		/* GPU_GET_FERMI_GPC_INFO */
-	{ 0x20800138, 8, tpc_mask },		/* GPU_GET_FERMI_TPC_INFO */
-	{ 0x2080017e, 8, vmmu_segment },	/* GPU_GET_VMMU_SEGMENT_SIZE */
-	{ 0x208001b0, 1284, model_engines_falcons }, /* GPU_GET_CONSTRUCTED_FALCON_INFO */
-	{ 0x20800301, 24, done },		/* EVENT_SET_NOTIFICATION */
-	{ 0x20800a32, 1664, context_buffers },	/* INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO */
-	{ 0x20800a5c, 2068, model_engines_intr_table }, /* INTERNAL_INTR_GET_KERNEL_TABLE */
-	{ 0x20801112, 3212, model_engines_device_info }, /* FIFO_GET_DEVICE_INFO_TABLE */
-	{ 0x20801206, 40, zcull_info },		/* GR_GET_ZCULL_INFO */
-	{ 0x20802a08, 4, fault_method_buffer }, /* CE_GET_FAULT_METHOD_BUFFER_SIZE */
-	{ 0x90f10106, 184, server_pdes },	/* VASPACE_COPY_SERVER_RESERVED_PDES */
-	{ 0xa06f0103, 2, done },		/* GPFIFO_SCHEDULE */
-	{ 0xa06f0104, 4, done },		/* BIND */
+	{0x00801813, 32, set_page_directory}, /* DMA_SET_PAGE_DIRECTORY */
+	{0x00801814, 8, done},		      /* DMA_UNSET_PAGE_DIRECTORY */
+	{0x2080012b, 560, done},	      /* GPU_PROMOTE_CTX */
+	{0x20800137, 4, gpc_mask},	      /* GPU_GET_FERMI_GPC_INFO */
+	{0x20800138, 8, tpc_mask},	      /* GPU_GET_FERMI_TPC_INFO */
+	{0x2080017e, 8, vmmu_segment},	      /* GPU_GET_VMMU_SEGMENT_SIZE */
+	{0x208001b0, 1284,
+	 model_engines_falcons}, /* GPU_GET_CONSTRUCTED_FALCON_INFO */
+	{0x20800301, 24, done},	 /* EVENT_SET_NOTIFICATION */
+	{0x20800a32, 1664,
+	 context_buffers}, /* INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO */
+	{0x20800a5c, 2068,
+	 model_engines_intr_table}, /* INTERNAL_INTR_GET_KERNEL_TABLE */
+	{0x20801112, 3212,
+	 model_engines_device_info},	      /* FIFO_GET_DEVICE_INFO_TABLE */
+	{0x20801206, 40, zcull_info},	      /* GR_GET_ZCULL_INFO */
+	{0x20802a08, 4, fault_method_buffer}, /* CE_GET_FAULT_METHOD_BUFFER_SIZE */
+	{0x90f10106, 184, server_pdes}, /* VASPACE_COPY_SERVER_RESERVED_PDES */
+	{0xa06f0103, 2, done},		/* GPFIFO_SCHEDULE */
+	{0xa06f0104, 4, done},		/* BIND */
 };
 
-uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle, uint32_t cmd,
-			  uint8_t *params, uint32_t bytes)
+uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle,
+			  uint32_t cmd, uint8_t *params, uint32_t bytes)
 {
 	uint32_t oclass, status, family = cmd >> 16;
 	unsigned int i;
@@ -138,7 +146,8 @@ uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle, uint32_
 	oclass = model_rm_class(m, client, handle, &status);
 	if (oclass == UINT32_MAX)
 		return status;
-	if (oclass != family && !(family == CLASS_CHANNEL_CONTROLS && oclass == CLASS_CHANNEL))
+	if (oclass != family &&
+	    !(family == CLASS_CHANNEL_CONTROLS && oclass == CLASS_CHANNEL))
 		return NV_ERR_NOT_SUPPORTED;
 	for (i = 0; i < ARRAY_SIZE(control); i++)
 		if (control[i].cmd == cmd)

@@ -21,7 +21,8 @@ static void code_done(void *opaque)
 	model_boot_run(f);
 }
 
-void model_falcon_init(GpuModel *m, struct falcon *f, const char *name, uint32_t base)
+void model_falcon_init(GpuModel *m, struct falcon *f, const char *name,
+		       uint32_t base)
 {
 	f->model = m;
 	f->name = name;
@@ -82,14 +83,16 @@ static void transfer(struct falcon *f, uint32_t cmd)
 		model_refuse(m, f->name, "DMA out of the falcon by the CPU");
 		return;
 	}
-	if (at % bytes || at + bytes > (imem ? FALCON_IMEM_SIZE : FALCON_DMEM_SIZE)) {
-		model_refuse(m, f->name, "DMA of %u bytes to %cMEM at %x", bytes, imem ? 'I' : 'D',
-			     at);
+	if (at % bytes ||
+	    at + bytes > (imem ? FALCON_IMEM_SIZE : FALCON_DMEM_SIZE)) {
+		model_refuse(m, f->name, "DMA of %u bytes to %cMEM at %x",
+			     bytes, imem ? 'I' : 'D', at);
 		return;
 	}
 	if (!(config & FBIF_TRANSCFG_PHYSICAL) ||
 	    !(*reg(f, FALCON_FBIF_CTL) & FALCON_FBIF_CTL_ALLOW_PHYS)) {
-		model_refuse(m, f->name, "DMA by virtual address, with no context bound");
+		model_refuse(m, f->name,
+			     "DMA by virtual address, with no context bound");
 		return;
 	}
 	if (FBIF_TRANSCFG_TARGET(config) != FBIF_TARGET_LOCAL_FB) {
@@ -103,7 +106,8 @@ static void transfer(struct falcon *f, uint32_t cmd)
 	if (!imem)
 		return;
 	/* The code's own addresses are its offsets in what it was loaded from. */
-	f->imem_tag[at / FALCON_BLOCK] = *reg(f, FALCON_DMATRFFBOFFS) / FALCON_BLOCK;
+	f->imem_tag[at / FALCON_BLOCK] =
+		*reg(f, FALCON_DMATRFFBOFFS) / FALCON_BLOCK;
 	if (at == f->imem_used)
 		f->imem_used = at + bytes;
 }
@@ -118,13 +122,15 @@ static void start(struct falcon *f)
 		return;
 	}
 	if (*reg(f, RISCV_BCR_CTRL) & RISCV_BCR_CORE_RISCV) {
-		model_refuse(f->model, f->name, "falcon started while RISC-V is selected");
+		model_refuse(f->model, f->name,
+			     "falcon started while RISC-V is selected");
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(f->imem_tag) && f->imem_tag[i] != entry; i++)
 		;
 	if (i == ARRAY_SIZE(f->imem_tag)) {
-		model_refuse(f->model, f->name, "started at %x, where no code is loaded",
+		model_refuse(f->model, f->name,
+			     "started at %x, where no code is loaded",
 			     *reg(f, FALCON_BOOTVEC));
 		return;
 	}
@@ -149,13 +155,15 @@ uint32_t model_falcon_read(struct falcon *f, uint32_t offset)
 	case FALCON_CPUCTL:
 		return f->halted ? FALCON_CPUCTL_HALTED : 0;
 	case FALCON_HWCFG: /* IMEM in 8:0, DMEM in 17:9, in blocks */
-		return FALCON_IMEM_SIZE / FALCON_BLOCK | FALCON_DMEM_SIZE / FALCON_BLOCK << 9;
+		return FALCON_IMEM_SIZE / FALCON_BLOCK |
+		       FALCON_DMEM_SIZE / FALCON_BLOCK << 9;
 	case FALCON_HWCFG1: /* core 6, heavy secure, one port each */
 		return 6 | 3 << 4 | 1 << 8 | 1 << 12;
 	case FALCON_DMATRFCMD:
 		return FALCON_DMATRFCMD_IDLE;
 	case RISCV_CPUCTL:
-		return f->riscv_active ? RISCV_CPUCTL_ACTIVE : RISCV_CPUCTL_HALTED;
+		return f->riscv_active ? RISCV_CPUCTL_ACTIVE
+				       : RISCV_CPUCTL_HALTED;
 	case RISCV_IRQMASK:
 		return f->riscv_irqmask;
 	}
@@ -185,7 +193,8 @@ static bool is_kept(uint32_t offset)
 	case FALCON2_BROM_ENGIDMASK:
 	case FALCON2_BROM_PARAADDR:
 	case RISCV_IRQDEST:
-	case FALCON_FBIF_TRANSCFG ... FALCON_FBIF_TRANSCFG + FALCON_FBIF_TRANSCFG_COUNT * 4 - 4:
+	case FALCON_FBIF_TRANSCFG ... FALCON_FBIF_TRANSCFG +
+		FALCON_FBIF_TRANSCFG_COUNT * 4 - 4:
 	case FALCON_MAILBOX ... FALCON_MAILBOX + 12:
 		return true;
 	}
@@ -216,7 +225,8 @@ void model_falcon_write(struct falcon *f, uint32_t offset, uint32_t value)
 		transfer(f, value);
 		return;
 	case FALCON_ENGINE:
-		if ((value & FALCON_ENGINE_RESET) && !(*reg(f, offset) & FALCON_ENGINE_RESET))
+		if ((value & FALCON_ENGINE_RESET) &&
+		    !(*reg(f, offset) & FALCON_ENGINE_RESET))
 			model_falcon_reset(f);
 		*reg(f, offset) = value & FALCON_ENGINE_RESET;
 		return;
@@ -225,8 +235,9 @@ void model_falcon_write(struct falcon *f, uint32_t offset, uint32_t value)
 			model_intr_trigger(m, INTR_VECTOR_GSP);
 		return;
 	case RISCV_BCR_CTRL:
-		*reg(f, offset) = (value & (RISCV_BCR_CORE_RISCV | RISCV_BCR_BRFETCH)) |
-				  RISCV_BCR_VALID;
+		*reg(f, offset) =
+			(value & (RISCV_BCR_CORE_RISCV | RISCV_BCR_BRFETCH)) |
+			RISCV_BCR_VALID;
 		return;
 	case FALCON_QUEUE_HEAD ... FALCON_QUEUE_HEAD + FALCON_QUEUE_COUNT * 8 - 4:
 		*reg(f, offset) = value;

@@ -37,14 +37,16 @@ bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes)
 	return addr <= m->fb_size && bytes <= m->fb_size - addr;
 }
 
-static bool cpu_may(GpuModel *m, uint64_t addr, unsigned int bytes, const char *what)
+static bool cpu_may(GpuModel *m, uint64_t addr, unsigned int bytes,
+		    const char *what)
 {
 	if (!model_fb_contains(m, addr, bytes)) {
 		model_refuse(m, "fb", "%s beyond VRAM at %" PRIx64, what, addr);
 		return false;
 	}
 	if (m->wpr2_hi && addr + bytes > m->wpr_start && addr < m->wpr_end) {
-		model_refuse(m, "fb", "%s of the CPU in WPR2 at %" PRIx64, what, addr);
+		model_refuse(m, "fb", "%s of the CPU in WPR2 at %" PRIx64, what,
+			     addr);
 		return false;
 	}
 	return true;
@@ -52,7 +54,8 @@ static bool cpu_may(GpuModel *m, uint64_t addr, unsigned int bytes, const char *
 
 uint64_t model_fb_read(GpuModel *m, uint64_t addr, unsigned int bytes)
 {
-	return cpu_may(m, addr, bytes, "read") ? ldn_le_p(m->fb + addr, bytes) : READ_REFUSED;
+	return cpu_may(m, addr, bytes, "read") ? ldn_le_p(m->fb + addr, bytes)
+					       : READ_REFUSED;
 }
 
 void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value, unsigned int bytes)

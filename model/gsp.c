@@ -7,19 +7,19 @@
 #include "model/model.h"
 #include "model/rpc.h"
 
-#define LIBOS_ARGS_BYTES 4096
-#define LIBOS_ARG_BYTES 32
+#define LIBOS_ARGS_BYTES      4096
+#define LIBOS_ARG_BYTES	      32
 #define LIBOS_KIND_CONTIGUOUS 1
-#define LIBOS_LOC_SYSMEM 1
-#define GSP_PAGE 4096
+#define LIBOS_LOC_SYSMEM      1
+#define GSP_PAGE	      4096
 
-#define BOOT_NS (20 * SCALE_MS)
+#define BOOT_NS	  (20 * SCALE_MS)
 #define ANSWER_NS (20 * SCALE_US)
 
 /* What the GSP leaves in MAILBOX0 once it is done: nvkm gsp/rm/r535/gsp.c. */
 #define MAILBOX_UNLOADED 0x80000000
 
-static const char *const log_name[] = { "LOGINIT", "LOGINTR", "LOGRM" };
+static const char *const log_name[] = {"LOGINIT", "LOGINTR", "LOGRM"};
 
 static uint64_t id8(const char *name)
 {
@@ -64,7 +64,8 @@ void model_gsp_log(GpuModel *m, unsigned int which, uint64_t word)
 {
 	uint64_t put;
 
-	if (!m->log_pa[which] || !model_dma_read(m, m->log_pa[which], &put, sizeof(put)))
+	if (!m->log_pa[which] ||
+	    !model_dma_read(m, m->log_pa[which], &put, sizeof(put)))
 		return;
 	put = le64_to_cpu(put);
 	if (put < 1 || put >= m->log_bytes[which] / 8)
@@ -83,7 +84,8 @@ static bool take_arguments(GpuModel *m)
 
 	if (m->libos_args_pa % GSP_PAGE ||
 	    !model_dma_read(m, m->libos_args_pa, args, sizeof(args))) {
-		model_refuse(m, "libos", "no arguments at %" PRIx64, m->libos_args_pa);
+		model_refuse(m, "libos", "no arguments at %" PRIx64,
+			     m->libos_args_pa);
 		return false;
 	}
 	for (at = 0; at + LIBOS_ARG_BYTES <= sizeof(args); at += LIBOS_ARG_BYTES) {
@@ -95,13 +97,18 @@ static bool take_arguments(GpuModel *m)
 			break;
 		id8_text(id, text);
 		if (at == 0 && id != id8(log_name[0])) {
-			model_refuse(m, "libos", "the first argument is %s, not LOGINIT", text);
+			model_refuse(m, "libos",
+				     "the first argument is %s, not LOGINIT",
+				     text);
 			return false;
 		}
-		if (args[at + 24] != LIBOS_KIND_CONTIGUOUS || args[at + 25] != LIBOS_LOC_SYSMEM ||
-		    pa % GSP_PAGE || !bytes || bytes % GSP_PAGE) {
-			model_refuse(m, "libos", "%s: kind %u, place %u, %" PRIx64 " + %" PRIx64,
-				     text, args[at + 24], args[at + 25], pa, bytes);
+		if (args[at + 24] != LIBOS_KIND_CONTIGUOUS ||
+		    args[at + 25] != LIBOS_LOC_SYSMEM || pa % GSP_PAGE ||
+		    !bytes || bytes % GSP_PAGE) {
+			model_refuse(
+				m, "libos",
+				"%s: kind %u, place %u, %" PRIx64 " + %" PRIx64,
+				text, args[at + 24], args[at + 25], pa, bytes);
 			return false;
 		}
 		if (id == id8("RMARGS")) {
@@ -109,7 +116,8 @@ static bool take_arguments(GpuModel *m)
 			rmargs_bytes = bytes;
 		}
 		for (which = 0; which < ARRAY_SIZE(log_name); which++)
-			if (id == id8(log_name[which]) && !take_log(m, which, pa, bytes))
+			if (id == id8(log_name[which]) &&
+			    !take_log(m, which, pa, bytes))
 				return false;
 	}
 	if (!rmargs_pa) {
@@ -130,7 +138,9 @@ static void come_up(GpuModel *m)
 	/* What was queued before the GSP ran comes first. */
 	model_msgq_serve(m);
 	if (!m->have_system_info || !m->have_registry) {
-		model_refuse(m, "rm", "no GSP_SET_SYSTEM_INFO or SET_REGISTRY before the start");
+		model_refuse(
+			m, "rm",
+			"no GSP_SET_SYSTEM_INFO or SET_REGISTRY before the start");
 		m->rm_running = false;
 		return;
 	}
@@ -181,5 +191,6 @@ void model_gsp_doorbell(GpuModel *m)
 {
 	/* Before it runs, the firmware will look at the queue by itself. */
 	if (m->rm_running && !timer_pending(m->rm_timer))
-		timer_mod(m->rm_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
+		timer_mod(m->rm_timer,
+			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
 }

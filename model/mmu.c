@@ -7,26 +7,26 @@
  */
 #include "model/model.h"
 
-#define ENTRY_APERTURE(e) BIT_RANGE(e, 2, 1)
+#define ENTRY_APERTURE(e)    BIT_RANGE(e, 2, 1)
 #define PDE_APERTURE_INVALID 0
-#define PDE_APERTURE_VIDEO 1
-#define PTE_APERTURE_VIDEO 0
-#define PTE_APERTURE_PEER 1
-#define PTE_VALID (1ull << 0)
-#define PTE_READ_ONLY (1ull << 6)
-#define ENTRY_ADDR_VID(e) ((uint64_t)BIT_RANGE(e, 32, 8) << 12)
-#define ENTRY_ADDR_SYS(e) ((((e) >> 8) & ((1ull << 46) - 1)) << 12)
-#define PDE_BIG_ADDR_VID(e) ((uint64_t)BIT_RANGE(e, 32, 4) << 8)
-#define PDE_BIG_ADDR_SYS(e) ((((e) >> 4) & ((1ull << 50) - 1)) << 8)
+#define PDE_APERTURE_VIDEO   1
+#define PTE_APERTURE_VIDEO   0
+#define PTE_APERTURE_PEER    1
+#define PTE_VALID	     (1ull << 0)
+#define PTE_READ_ONLY	     (1ull << 6)
+#define ENTRY_ADDR_VID(e)    ((uint64_t)BIT_RANGE(e, 32, 8) << 12)
+#define ENTRY_ADDR_SYS(e)    ((((e) >> 8) & ((1ull << 46) - 1)) << 12)
+#define PDE_BIG_ADDR_VID(e)  ((uint64_t)BIT_RANGE(e, 32, 4) << 8)
+#define PDE_BIG_ADDR_SYS(e)  ((((e) >> 4) & ((1ull << 50) - 1)) << 8)
 
 /* Which bits of an address choose the entry at each level above the last. */
 static const struct {
 	unsigned int high, low, entry_bytes;
 } level[] = {
-	{ 48, 47, 8 },
-	{ 46, 38, 8 },
-	{ 37, 29, 8 },
-	{ 28, 21, 16 }, /* two: of a table of 64 KiB pages, and of 4 KiB pages */
+	{48, 47, 8},
+	{46, 38, 8},
+	{37, 29, 8},
+	{28, 21, 16}, /* two: of a table of 64 KiB pages, and of 4 KiB pages */
 };
 
 struct target {
@@ -34,7 +34,8 @@ struct target {
 	uint64_t addr;
 };
 
-static uint64_t entry_at(GpuModel *m, struct target table, uint64_t index, unsigned int bytes)
+static uint64_t entry_at(GpuModel *m, struct target table, uint64_t index,
+			 unsigned int bytes)
 {
 	uint64_t addr = table.addr + index * bytes;
 	uint64_t entry = 0;
@@ -46,12 +47,14 @@ static uint64_t entry_at(GpuModel *m, struct target table, uint64_t index, unsig
 	return model_fb_contains(m, addr, 8) ? ldq_le_p(m->fb + addr) : 0;
 }
 
-static bool page_of(uint64_t pte, uint64_t va, unsigned int page_bits, struct target *ret_target)
+static bool page_of(uint64_t pte, uint64_t va, unsigned int page_bits,
+		    struct target *ret_target)
 {
 	if (!(pte & PTE_VALID) || ENTRY_APERTURE(pte) == PTE_APERTURE_PEER)
 		return false;
 	ret_target->sysmem = ENTRY_APERTURE(pte) != PTE_APERTURE_VIDEO;
-	ret_target->addr = ret_target->sysmem ? ENTRY_ADDR_SYS(pte) : ENTRY_ADDR_VID(pte);
+	ret_target->addr =
+		ret_target->sysmem ? ENTRY_ADDR_SYS(pte) : ENTRY_ADDR_VID(pte);
 	ret_target->addr += va & ((1ull << page_bits) - 1);
 	return true;
 }
@@ -59,7 +62,7 @@ static bool page_of(uint64_t pte, uint64_t va, unsigned int page_bits, struct ta
 static bool translate(GpuModel *m, uint64_t pdb, uint64_t va, bool write,
 		      struct target *ret_target)
 {
-	struct target table = { .sysmem = false, .addr = pdb };
+	struct target table = {.sysmem = false, .addr = pdb};
 	uint64_t entry, small;
 	unsigned int i;
 
@@ -76,41 +79,48 @@ static bool translate(GpuModel *m, uint64_t pdb, uint64_t va, bool write,
 		if (ENTRY_APERTURE(entry) == PDE_APERTURE_INVALID)
 			return false;
 		table.sysmem = ENTRY_APERTURE(entry) != PDE_APERTURE_VIDEO;
-		table.addr = table.sysmem ? ENTRY_ADDR_SYS(entry) : ENTRY_ADDR_VID(entry);
+		table.addr = table.sysmem ? ENTRY_ADDR_SYS(entry)
+					  : ENTRY_ADDR_VID(entry);
 	}
 
 	/* The small pages' half of the entry first: it is the finer answer. */
-	small = entry_at(m, (struct target){ table.sysmem, table.addr + 8 },
+	small = entry_at(m, (struct target){table.sysmem, table.addr + 8},
 			 BIT_RANGE(va, 28, 21), 16);
 	if (ENTRY_APERTURE(small) != PDE_APERTURE_INVALID) {
-		struct target pt = { .sysmem = ENTRY_APERTURE(small) != PDE_APERTURE_VIDEO };
+		struct target pt = {.sysmem = ENTRY_APERTURE(small) !=
+					      PDE_APERTURE_VIDEO};
 		uint64_t pte;
 
-		pt.addr = pt.sysmem ? ENTRY_ADDR_SYS(small) : ENTRY_ADDR_VID(small);
+		pt.addr = pt.sysmem ? ENTRY_ADDR_SYS(small)
+				    : ENTRY_ADDR_VID(small);
 		pte = entry_at(m, pt, BIT_RANGE(va, 20, 12), 8);
 		if (pte & PTE_VALID)
 			return !(write && (pte & PTE_READ_ONLY)) &&
 			       page_of(pte, va, 12, ret_target);
 	}
 	if (ENTRY_APERTURE(entry) != PDE_APERTURE_INVALID) {
-		struct target pt = { .sysmem = ENTRY_APERTURE(entry) != PDE_APERTURE_VIDEO };
+		struct target pt = {.sysmem = ENTRY_APERTURE(entry) !=
+					      PDE_APERTURE_VIDEO};
 		uint64_t pte;
 
-		pt.addr = pt.sysmem ? PDE_BIG_ADDR_SYS(entry) : PDE_BIG_ADDR_VID(entry);
+		pt.addr = pt.sysmem ? PDE_BIG_ADDR_SYS(entry)
+				    : PDE_BIG_ADDR_VID(entry);
 		pte = entry_at(m, pt, BIT_RANGE(va, 20, 16), 8);
-		return !(write && (pte & PTE_READ_ONLY)) && page_of(pte, va, 16, ret_target);
+		return !(write && (pte & PTE_READ_ONLY)) &&
+		       page_of(pte, va, 16, ret_target);
 	}
 	return false;
 }
 
-static uint64_t window_read(GpuModel *m, const char *name, uint64_t pdb, hwaddr va,
-			    unsigned int bytes)
+static uint64_t window_read(GpuModel *m, const char *name, uint64_t pdb,
+			    hwaddr va, unsigned int bytes)
 {
-	struct target t = { .addr = va };
+	struct target t = {.addr = va};
 	uint64_t value = 0;
 
 	if (pdb && !translate(m, pdb, va, false, &t)) {
-		model_refuse(m, "mmu", "%s has no page to read at %" HWADDR_PRIx, name, va);
+		model_refuse(m, "mmu", "%s has no page to read at %" HWADDR_PRIx,
+			     name, va);
 		return ~0ull;
 	}
 	if (!t.sysmem)
@@ -119,13 +129,14 @@ static uint64_t window_read(GpuModel *m, const char *name, uint64_t pdb, hwaddr 
 	return le64_to_cpu(value);
 }
 
-static void window_write(GpuModel *m, const char *name, uint64_t pdb, hwaddr va, uint64_t value,
-			 unsigned int bytes)
+static void window_write(GpuModel *m, const char *name, uint64_t pdb, hwaddr va,
+			 uint64_t value, unsigned int bytes)
 {
-	struct target t = { .addr = va };
+	struct target t = {.addr = va};
 
 	if (pdb && !translate(m, pdb, va, true, &t)) {
-		model_refuse(m, "mmu", "%s has no page to write at %" HWADDR_PRIx, name, va);
+		model_refuse(m, "mmu", "%s has no page to write at %" HWADDR_PRIx,
+			     name, va);
 		return;
 	}
 	if (!t.sysmem) {
@@ -143,7 +154,8 @@ static uint64_t bar1_read(void *opaque, hwaddr addr, unsigned int bytes)
 	return window_read(m, "bar1", m->bar1_pdb, addr, bytes);
 }
 
-static void bar1_write(void *opaque, hwaddr addr, uint64_t value, unsigned int bytes)
+static void bar1_write(void *opaque, hwaddr addr, uint64_t value,
+		       unsigned int bytes)
 {
 	GpuModel *m = opaque;
 
@@ -157,7 +169,8 @@ static uint64_t bar2_read(void *opaque, hwaddr addr, unsigned int bytes)
 	return window_read(m, "bar2", m->bar2_pdb, addr, bytes);
 }
 
-static void bar2_write(void *opaque, hwaddr addr, uint64_t value, unsigned int bytes)
+static void bar2_write(void *opaque, hwaddr addr, uint64_t value,
+		       unsigned int bytes)
 {
 	GpuModel *m = opaque;
 
@@ -168,22 +181,24 @@ static const MemoryRegionOps bar1_ops = {
 	.read = bar1_read,
 	.write = bar1_write,
 	.endianness = DEVICE_LITTLE_ENDIAN,
-	.valid = { .min_access_size = 1, .max_access_size = 8 },
-	.impl = { .min_access_size = 1, .max_access_size = 8 },
+	.valid = {.min_access_size = 1, .max_access_size = 8},
+	.impl = {.min_access_size = 1, .max_access_size = 8},
 };
 
 static const MemoryRegionOps bar2_ops = {
 	.read = bar2_read,
 	.write = bar2_write,
 	.endianness = DEVICE_LITTLE_ENDIAN,
-	.valid = { .min_access_size = 1, .max_access_size = 8 },
-	.impl = { .min_access_size = 1, .max_access_size = 8 },
+	.valid = {.min_access_size = 1, .max_access_size = 8},
+	.impl = {.min_access_size = 1, .max_access_size = 8},
 };
 
 #define BAR3_SIZE (32 * MiB)
 
 void model_mmu_init_bars(GpuModel *m)
 {
-	memory_region_init_io(&m->bar1, OBJECT(m), &bar1_ops, m, "ad102-bar1", m->bar1_size);
-	memory_region_init_io(&m->bar3, OBJECT(m), &bar2_ops, m, "ad102-bar3", BAR3_SIZE);
+	memory_region_init_io(&m->bar1, OBJECT(m), &bar1_ops, m, "ad102-bar1",
+			      m->bar1_size);
+	memory_region_init_io(&m->bar3, OBJECT(m), &bar2_ops, m, "ad102-bar3",
+			      BAR3_SIZE);
 }

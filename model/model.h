@@ -16,7 +16,7 @@
 
 #include "model/regs.h"
 
-#define TYPE_MODEL_AD102 "ad102"
+#define TYPE_MODEL_AD102    "ad102"
 #define TYPE_MODEL_AD102_VF "ad102-vf"
 OBJECT_DECLARE_SIMPLE_TYPE(GpuModel, MODEL_AD102)
 
@@ -24,13 +24,13 @@ OBJECT_DECLARE_SIMPLE_TYPE(GpuModel, MODEL_AD102)
 #define SRIOV_TOTAL_VFS 32
 #define SRIOV_VF_OFFSET 4
 #define SRIOV_VF_STRIDE 1
-#define VF_BAR0_BYTES (256 * KiB)
-#define VF_BAR3_BYTES (32 * MiB)
+#define VF_BAR0_BYTES	(256 * KiB)
+#define VF_BAR3_BYTES	(32 * MiB)
 
 /* What every falcon has; only two of an AD102's are modelled. */
 #define FALCON_IMEM_SIZE (64 * KiB)
 #define FALCON_DMEM_SIZE (64 * KiB)
-#define FALCON_BLOCK 256
+#define FALCON_BLOCK	 256
 
 struct falcon {
 	GpuModel *model;
@@ -84,7 +84,8 @@ struct GpuModel {
 	uint32_t scratch[PBUS_SW_SCRATCH_COUNT];
 	uint32_t bar0_window;
 	uint32_t pmc_enable, device_enable;
-	uint32_t rom_ctrl;
+	uint32_t rom_ctrl, timer_intr_en, flush_sysmem;
+	uint64_t time_offset;
 	uint32_t wpr2_lo, wpr2_hi; /* as the registers hold them; hi 0: none */
 	uint64_t wpr_start, wpr_end;
 	bool gsp_booted;
@@ -117,8 +118,10 @@ struct GpuModel {
 };
 
 /* log.c: one line each; a refusal is what a real GPU would not have done. */
-void model_log(GpuModel *m, const char *part, const char *format, ...) G_GNUC_PRINTF(3, 4);
-void model_refuse(GpuModel *m, const char *part, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void model_log(GpuModel *m, const char *part, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+void model_refuse(GpuModel *m, const char *part, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
 void model_unmodelled(GpuModel *m, bool write, uint32_t reg, uint32_t value);
 
 /* bar0.c */
@@ -134,23 +137,27 @@ void model_intr_update(GpuModel *m);
 
 /* vbios.c */
 #define VBIOS_FWSEC_UCODE_ID 9
-#define VBIOS_FWSEC_FUSE_VERSION 1 /* fuse bit 0: the highest set, counted from 1 */
+#define VBIOS_FWSEC_FUSE_VERSION                                               \
+	1 /* fuse bit 0: the highest set, counted from 1 */
 void model_vbios_create(GpuModel *m);
-bool model_vbios_is_fwsec(GpuModel *m, const struct falcon *f, uint32_t para, const char **ret_why);
+bool model_vbios_is_fwsec(GpuModel *m, const struct falcon *f, uint32_t para,
+			  const char **ret_why);
 uint32_t model_vbios_dmem_size(void);
 
 /* fb.c: VRAM. Access by the CPU stops at WPR2; firmware's own does not. */
 bool model_fb_create(GpuModel *m, Error **errp);
 void model_fb_destroy(GpuModel *m);
 uint64_t model_fb_read(GpuModel *m, uint64_t addr, unsigned int bytes);
-void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value, unsigned int bytes);
+void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value,
+		    unsigned int bytes);
 bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes);
 
 /* mmu.c: BAR1 and BAR2 through the page tables that the driver writes. */
 void model_mmu_init_bars(GpuModel *m);
 
 /* falcon.c */
-void model_falcon_init(GpuModel *m, struct falcon *f, const char *name, uint32_t base);
+void model_falcon_init(GpuModel *m, struct falcon *f, const char *name,
+		       uint32_t base);
 void model_falcon_finish(struct falcon *f);
 void model_falcon_reset(struct falcon *f);
 uint32_t model_falcon_read(struct falcon *f, uint32_t offset);
@@ -174,25 +181,27 @@ void model_gsp_log(GpuModel *m, unsigned int which, uint64_t word);
 bool model_msgq_link(GpuModel *m, uint64_t rmargs_pa, uint64_t rmargs_bytes);
 void model_msgq_unlink(GpuModel *m);
 void model_msgq_serve(GpuModel *m);
-bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result, uint32_t sequence,
-		     const void *payload, uint32_t bytes);
+bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
+		     uint32_t sequence, const void *payload, uint32_t bytes);
 
 /* rpc.c: one whole message; the payload may be changed for the reply. */
-void model_rpc(GpuModel *m, uint32_t function, uint32_t sequence, uint8_t *payload,
-	       uint32_t bytes);
+void model_rpc(GpuModel *m, uint32_t function, uint32_t sequence,
+	       uint8_t *payload, uint32_t bytes);
 
 /* rm.c: clients and their objects; NV_STATUS out. */
 void model_rm_init(GpuModel *m);
 void model_rm_finish(GpuModel *m);
-uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent, uint32_t handle,
-			uint32_t oclass, uint8_t *params, uint32_t bytes);
+uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent,
+			uint32_t handle, uint32_t oclass, uint8_t *params,
+			uint32_t bytes);
 uint32_t model_rm_free(GpuModel *m, uint32_t client, uint32_t handle);
 /* The class of an object, 0xffffffff if there is none (ret_status says why). */
-uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle, uint32_t *ret_status);
+uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle,
+			uint32_t *ret_status);
 
 /* ctrl.c */
-uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle, uint32_t cmd,
-			  uint8_t *params, uint32_t bytes);
+uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle,
+			  uint32_t cmd, uint8_t *params, uint32_t bytes);
 
 /* static_info.c */
 void model_static_info(GpuModel *m, uint8_t *info, uint32_t bytes);
@@ -204,17 +213,17 @@ static inline uint32_t get32(const void *p)
 }
 
 /* NV_STATUS: OGK src/common/sdk/nvidia/inc/nvstatuscodes.h. */
-#define NV_OK 0x00
+#define NV_OK			     0x00
 #define NV_ERR_INSERT_DUPLICATE_NAME 0x19
-#define NV_ERR_INVALID_ADDRESS 0x1e
-#define NV_ERR_INVALID_ARGUMENT 0x1f
-#define NV_ERR_INVALID_CLASS 0x22
-#define NV_ERR_INVALID_CLIENT 0x23
-#define NV_ERR_INVALID_FUNCTION 0x2a
+#define NV_ERR_INVALID_ADDRESS	     0x1e
+#define NV_ERR_INVALID_ARGUMENT	     0x1f
+#define NV_ERR_INVALID_CLASS	     0x22
+#define NV_ERR_INVALID_CLIENT	     0x23
+#define NV_ERR_INVALID_FUNCTION	     0x2a
 #define NV_ERR_INVALID_OBJECT_HANDLE 0x33
 #define NV_ERR_INVALID_OBJECT_PARENT 0x36
-#define NV_ERR_INVALID_PARAM_STRUCT 0x3a
-#define NV_ERR_NOT_SUPPORTED 0x56
-#define NV_ERR_OBJECT_NOT_FOUND 0x57
+#define NV_ERR_INVALID_PARAM_STRUCT  0x3a
+#define NV_ERR_NOT_SUPPORTED	     0x56
+#define NV_ERR_OBJECT_NOT_FOUND	     0x57
 
 #endif

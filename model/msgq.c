@@ -8,36 +8,37 @@
 #include "model/model.h"
 #include "model/rpc.h"
 
-#define PAGE 4096u
-#define RMARGS_BYTES 72
-#define RMARGS_SHARED_PA 0
-#define RMARGS_PAGE_COUNT 8
-#define RMARGS_CMD_OFFSET 16
+#define PAGE		   4096u
+#define RMARGS_BYTES	   72
+#define RMARGS_SHARED_PA   0
+#define RMARGS_PAGE_COUNT  8
+#define RMARGS_CMD_OFFSET  16
 #define RMARGS_STAT_OFFSET 24
-#define PAGE_COUNT_MAX 1024
+#define PAGE_COUNT_MAX	   1024
 
-#define TX_VERSION 0
-#define TX_SIZE 4
-#define TX_MSG_SIZE 8
-#define TX_MSG_COUNT 12
-#define TX_WRITE 16
-#define TX_FLAGS 20
-#define TX_RX_OFFSET 24
-#define TX_ENTRY_OFFSET 28
-#define TX_BYTES 32
-#define TX_FLAGS_SWAP_RX 1
+#define TX_VERSION	   0
+#define TX_SIZE		   4
+#define TX_MSG_SIZE	   8
+#define TX_MSG_COUNT	   12
+#define TX_WRITE	   16
+#define TX_FLAGS	   20
+#define TX_RX_OFFSET	   24
+#define TX_ENTRY_OFFSET	   28
+#define TX_BYTES	   32
+#define TX_FLAGS_SWAP_RX   1
 #define STATUS_QUEUE_BYTES 0x40000
 
-#define ELEMENT_CHECKSUM 32
-#define ELEMENT_SEQUENCE 36
-#define ELEMENT_COUNT 40
+#define ELEMENT_CHECKSUM     32
+#define ELEMENT_SEQUENCE     36
+#define ELEMENT_COUNT	     40
 #define ELEMENT_HEADER_BYTES 48
-#define ELEMENT_COUNT_MAX 16
-#define RECORD_MAX (ELEMENT_COUNT_MAX * PAGE - ELEMENT_HEADER_BYTES)
+#define ELEMENT_COUNT_MAX    16
+#define RECORD_MAX	     (ELEMENT_COUNT_MAX * PAGE - ELEMENT_HEADER_BYTES)
 /* The longest call there is takes a few records; this is far beyond it. */
 #define MESSAGE_MAX (1 * MiB)
 
-static bool shared(GpuModel *m, uint32_t offset, void *buf, uint32_t bytes, bool write)
+static bool shared(GpuModel *m, uint32_t offset, void *buf, uint32_t bytes,
+		   bool write)
 {
 	struct msgq *q = &m->msgq;
 	uint8_t *p = buf;
@@ -46,7 +47,8 @@ static bool shared(GpuModel *m, uint32_t offset, void *buf, uint32_t bytes, bool
 		uint32_t part = MIN(bytes, PAGE - offset % PAGE);
 		uint64_t pa = q->page[offset / PAGE] + offset % PAGE;
 
-		if (!(write ? model_dma_write(m, pa, p, part) : model_dma_read(m, pa, p, part)))
+		if (!(write ? model_dma_write(m, pa, p, part)
+			    : model_dma_read(m, pa, p, part)))
 			return false;
 		p += part;
 		offset += part;
@@ -79,7 +81,8 @@ static const char *check_link(GpuModel *m, const uint8_t *args)
 
 	q->shared_pa = ldq_le_p(args + RMARGS_SHARED_PA);
 	q->page_count = get32(args + RMARGS_PAGE_COUNT);
-	if (q->shared_pa % PAGE || !q->page_count || q->page_count > PAGE_COUNT_MAX)
+	if (q->shared_pa % PAGE || !q->page_count ||
+	    q->page_count > PAGE_COUNT_MAX)
 		return "the shared memory is misaligned, or its page count is wrong";
 	q->page = g_new0(uint64_t, q->page_count);
 	if (!model_dma_read(m, q->shared_pa, q->page, q->page_count * 8ull))
@@ -92,7 +95,8 @@ static const char *check_link(GpuModel *m, const uint8_t *args)
 	if (q->page[0] != q->shared_pa)
 		return "the page table does not begin with its own page";
 	if (cmd % PAGE || stat % PAGE || cmd < q->page_count * 8ull ||
-	    cmd >= (uint64_t)q->page_count * PAGE || stat >= (uint64_t)q->page_count * PAGE)
+	    cmd >= (uint64_t)q->page_count * PAGE ||
+	    stat >= (uint64_t)q->page_count * PAGE)
 		return "a queue is misaligned, in the page table or beyond the memory";
 	q->cmd_offset = cmd;
 	q->stat_offset = stat;
@@ -100,7 +104,8 @@ static const char *check_link(GpuModel *m, const uint8_t *args)
 		return "the command queue is not in memory";
 	size = get32(tx + TX_SIZE);
 	if (get32(tx + TX_VERSION) || get32(tx + TX_MSG_SIZE) != PAGE ||
-	    get32(tx + TX_ENTRY_OFFSET) != PAGE || get32(tx + TX_RX_OFFSET) != TX_BYTES)
+	    get32(tx + TX_ENTRY_OFFSET) != PAGE ||
+	    get32(tx + TX_RX_OFFSET) != TX_BYTES)
 		return "the command queue's head is not of this version";
 	if (get32(tx + TX_FLAGS) != TX_FLAGS_SWAP_RX)
 		return "the command queue is not of the kind that swaps read pointers";
@@ -122,7 +127,8 @@ bool model_msgq_link(GpuModel *m, uint64_t rmargs_pa, uint64_t rmargs_bytes)
 	const char *why = NULL;
 
 	model_msgq_unlink(m);
-	if (rmargs_bytes < sizeof(args) || !model_dma_read(m, rmargs_pa, args, sizeof(args)))
+	if (rmargs_bytes < sizeof(args) ||
+	    !model_dma_read(m, rmargs_pa, args, sizeof(args)))
 		why = "RMARGS are not in memory";
 	if (!why)
 		why = check_link(m, args);
@@ -168,7 +174,8 @@ static uint32_t checksum(const uint8_t *record, uint32_t bytes)
 }
 
 /* How long a call is in all: its first record says what is to follow. */
-static uint32_t whole_length(uint32_t function, const uint8_t *payload, uint32_t bytes)
+static uint32_t whole_length(uint32_t function, const uint8_t *payload,
+			     uint32_t bytes)
 {
 	uint64_t whole = bytes;
 
@@ -185,32 +192,37 @@ static uint32_t whole_length(uint32_t function, const uint8_t *payload, uint32_t
 static void take_record(GpuModel *m, uint8_t *record, uint32_t room)
 {
 	struct msgq *q = &m->msgq;
-	uint8_t *rpc = record + ELEMENT_HEADER_BYTES, *payload = rpc + RPC_HEADER_BYTES;
+	uint8_t *rpc = record + ELEMENT_HEADER_BYTES,
+		*payload = rpc + RPC_HEADER_BYTES;
 	uint32_t sequence = get32(record + ELEMENT_SEQUENCE);
 	uint32_t bytes = get32(rpc + 8), function = get32(rpc + 12);
 
 	if (get32(rpc) != RPC_HEADER_VERSION || get32(rpc + 4) != RPC_SIGNATURE ||
 	    bytes < RPC_HEADER_BYTES || bytes > room - ELEMENT_HEADER_BYTES) {
-		model_refuse(m, "msgq", "record %u: version %08x, signature %08x, length %u",
+		model_refuse(m, "msgq",
+			     "record %u: version %08x, signature %08x, length %u",
 			     sequence, get32(rpc), get32(rpc + 4), bytes);
 		return;
 	}
 	/* The sum covers the header and the call, rounded up to 8 bytes. */
 	if (checksum(record, ROUND_UP(ELEMENT_HEADER_BYTES + bytes, 8))) {
-		model_refuse(m, "msgq", "record %u: its checksum is wrong", sequence);
+		model_refuse(m, "msgq", "record %u: its checksum is wrong",
+			     sequence);
 		return;
 	}
 	if (sequence != q->cmd_seq) {
-		model_refuse(m, "msgq", "record %u where %u was due", sequence, q->cmd_seq);
+		model_refuse(m, "msgq", "record %u where %u was due", sequence,
+			     q->cmd_seq);
 		return;
 	}
 	q->cmd_seq++;
 	bytes -= RPC_HEADER_BYTES;
 
 	if ((function == RPC_CONTINUATION_RECORD) != (q->partial_total != 0)) {
-		model_refuse(m, "msgq", "record %u: function %u, %s", sequence, function,
-			     q->partial_total ? "while a call is continued" :
-						"but nothing to continue");
+		model_refuse(m, "msgq", "record %u: function %u, %s", sequence,
+			     function,
+			     q->partial_total ? "while a call is continued"
+					      : "but nothing to continue");
 		q->partial_total = 0;
 		return;
 	}
@@ -222,14 +234,16 @@ static void take_record(GpuModel *m, uint8_t *record, uint32_t room)
 			return;
 		}
 		if (whole > MESSAGE_MAX) {
-			model_refuse(m, "msgq", "record %u: a call of %u bytes", sequence, whole);
+			model_refuse(m, "msgq", "record %u: a call of %u bytes",
+				     sequence, whole);
 			return;
 		}
 		g_byte_array_set_size(q->partial, 0);
 		g_byte_array_append(q->partial, rpc, RPC_HEADER_BYTES);
 		q->partial_total = whole;
 	} else if (bytes > q->partial_total + RPC_HEADER_BYTES - q->partial->len) {
-		model_refuse(m, "msgq", "record %u: more than the call has", sequence);
+		model_refuse(m, "msgq", "record %u: more than the call has",
+			     sequence);
 		q->partial_total = 0;
 		return;
 	}
@@ -238,7 +252,8 @@ static void take_record(GpuModel *m, uint8_t *record, uint32_t room)
 		uint32_t whole = q->partial_total;
 
 		q->partial_total = 0;
-		model_rpc(m, get32(q->partial->data + 12), get32(q->partial->data + 24),
+		model_rpc(m, get32(q->partial->data + 12),
+			  get32(q->partial->data + 24),
 			  q->partial->data + RPC_HEADER_BYTES, whole);
 	}
 }
@@ -253,24 +268,28 @@ void model_msgq_serve(GpuModel *m)
 		uint32_t ready, count, i;
 
 		if (write >= q->cmd_count) {
-			model_refuse(m, "msgq", "write pointer %u in a queue of %u", write,
+			model_refuse(m, "msgq",
+				     "write pointer %u in a queue of %u", write,
 				     q->cmd_count);
 			return;
 		}
 		ready = (write + q->cmd_count - q->cmd_read) % q->cmd_count;
 		if (!ready)
 			return;
-		count = shared_get(m, q->cmd_offset + (q->cmd_read + 1) * PAGE + ELEMENT_COUNT);
+		count = shared_get(m, q->cmd_offset + (q->cmd_read + 1) * PAGE +
+					      ELEMENT_COUNT);
 		if (!count || count > ELEMENT_COUNT_MAX || count > ready) {
-			model_refuse(m, "msgq", "a record of %u elements, %u are there", count,
-				     ready);
+			model_refuse(m, "msgq",
+				     "a record of %u elements, %u are there",
+				     count, ready);
 			count = 1;
 			memset(record, 0, PAGE);
 		} else {
 			for (i = 0; i < count; i++)
 				shared(m,
 				       q->cmd_offset +
-					       ((q->cmd_read + i) % q->cmd_count + 1) * PAGE,
+					       ((q->cmd_read + i) % q->cmd_count +
+						1) * PAGE,
 				       record + i * PAGE, PAGE, false);
 			take_record(m, record, count * PAGE);
 		}
@@ -282,8 +301,8 @@ void model_msgq_serve(GpuModel *m)
 	}
 }
 
-static bool send_record(GpuModel *m, uint32_t function, uint32_t result, uint32_t sequence,
-			const uint8_t *payload, uint32_t bytes)
+static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
+			uint32_t sequence, const uint8_t *payload, uint32_t bytes)
 {
 	struct msgq *q = &m->msgq;
 	uint32_t length = ELEMENT_HEADER_BYTES + RPC_HEADER_BYTES + bytes;
@@ -294,8 +313,9 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result, uint32_
 
 	if (read >= q->stat_count ||
 	    (read + q->stat_count - q->stat_write - 1) % q->stat_count < count) {
-		model_refuse(m, "msgq", "no room in the status queue: read %u, write %u", read,
-			     q->stat_write);
+		model_refuse(m, "msgq",
+			     "no room in the status queue: read %u, write %u",
+			     read, q->stat_write);
 		return false;
 	}
 	stl_le_p(record + ELEMENT_SEQUENCE, q->stat_seq++);
@@ -312,15 +332,17 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result, uint32_
 	stl_le_p(record + ELEMENT_CHECKSUM, checksum(record, count * PAGE));
 
 	for (i = 0; i < count; i++)
-		shared(m, q->stat_offset + ((q->stat_write + i) % q->stat_count + 1) * PAGE,
+		shared(m,
+		       q->stat_offset +
+			       ((q->stat_write + i) % q->stat_count + 1) * PAGE,
 		       record + i * PAGE, PAGE, true);
 	q->stat_write = (q->stat_write + count) % q->stat_count;
 	shared_put(m, q->stat_offset + TX_WRITE, q->stat_write);
 	return true;
 }
 
-bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result, uint32_t sequence,
-		     const void *payload, uint32_t bytes)
+bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
+		     uint32_t sequence, const void *payload, uint32_t bytes)
 {
 	const uint8_t *p = payload;
 

@@ -14,23 +14,23 @@
 #include "hw/qdev-properties.h"
 #include "qemu/module.h"
 
-#define VENDOR_NVIDIA 0x10de
-#define DEVICE_L40S 0x26b9
+#define VENDOR_NVIDIA  0x10de
+#define DEVICE_L40S    0x26b9
 #define SUBSYSTEM_L40S 0x1851
-#define REVISION_A1 0xa1
-#define CLASS_3D 0x0302
+#define REVISION_A1    0xa1
+#define CLASS_3D       0x0302
 
-#define PCI_CAP_PM 0x60
-#define PCI_CAP_MSI 0x68
+#define PCI_CAP_PM	0x60
+#define PCI_CAP_MSI	0x68
 #define PCI_CAP_EXPRESS 0x78
-#define PCI_CAP_MSIX 0xc8
-#define PCI_EXT_AER 0x100
-#define PCI_EXT_ARI 0x160
-#define PCI_EXT_SRIOV 0xbcc
+#define PCI_CAP_MSIX	0xc8
+#define PCI_EXT_AER	0x100
+#define PCI_EXT_ARI	0x160
+#define PCI_EXT_SRIOV	0xbcc
 
 #define MSIX_VECTORS 6
-#define MSIX_TABLE 0xb90000
-#define MSIX_PBA 0xba0000
+#define MSIX_TABLE   0xb90000
+#define MSIX_PBA     0xba0000
 
 OBJECT_DECLARE_SIMPLE_TYPE(ModelVf, MODEL_AD102_VF)
 
@@ -45,16 +45,20 @@ static bool add_capabilities(PCIDevice *pci, bool is_vf, Error **errp)
 	int at;
 
 	if (!is_vf) {
-		at = pci_add_capability(pci, PCI_CAP_ID_PM, PCI_CAP_PM, PCI_PM_SIZEOF, errp);
+		at = pci_add_capability(pci, PCI_CAP_ID_PM, PCI_CAP_PM,
+					PCI_PM_SIZEOF, errp);
 		if (at < 0)
 			return false;
 		pci_set_word(conf + at + PCI_PM_PMC, 0x3);
-		pci_set_word(pci->wmask + at + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+		pci_set_word(pci->wmask + at + PCI_PM_CTRL,
+			     PCI_PM_CTRL_STATE_MASK);
 		if (msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
 			return false;
 	}
 	if (pcie_endpoint_cap_init(pci, PCI_CAP_EXPRESS) < 0) {
-		error_setg(errp, "no PCI Express: put the device behind a pcie-root-port");
+		error_setg(
+			errp,
+			"no PCI Express: put the device behind a pcie-root-port");
 		return false;
 	}
 	pcie_cap_flr_init(pci);
@@ -88,26 +92,33 @@ static void realize(PCIDevice *pci, Error **errp)
 
 	pci->config[PCI_INTERRUPT_PIN] = 1;
 	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &m->bar0);
-	pci_register_bar(pci, 1, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+	pci_register_bar(pci, 1,
+			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
+				 PCI_BASE_ADDRESS_MEM_PREFETCH,
 			 &m->bar1);
-	pci_register_bar(pci, 3, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+	pci_register_bar(pci, 3,
+			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
+				 PCI_BASE_ADDRESS_MEM_PREFETCH,
 			 &m->bar3);
 	if (!add_capabilities(pci, false, errp))
 		return;
-	if (msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE, &m->bar0, 0, MSIX_PBA,
-		      PCI_CAP_MSIX, errp))
+	if (msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE, &m->bar0, 0,
+		      MSIX_PBA, PCI_CAP_MSIX, errp))
 		return;
 	msix_vector_use(pci, 0);
-	if (!pcie_sriov_pf_init(pci, PCI_EXT_SRIOV, TYPE_MODEL_AD102_VF, DEVICE_L40S,
-				SRIOV_TOTAL_VFS, SRIOV_TOTAL_VFS, SRIOV_VF_OFFSET, SRIOV_VF_STRIDE,
-				errp))
+	if (!pcie_sriov_pf_init(pci, PCI_EXT_SRIOV, TYPE_MODEL_AD102_VF,
+				DEVICE_L40S, SRIOV_TOTAL_VFS, SRIOV_TOTAL_VFS,
+				SRIOV_VF_OFFSET, SRIOV_VF_STRIDE, errp))
 		return;
-	pcie_sriov_pf_init_vf_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, VF_BAR0_BYTES);
+	pcie_sriov_pf_init_vf_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY,
+				  VF_BAR0_BYTES);
 	pcie_sriov_pf_init_vf_bar(pci, 1,
-				  PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+				  PCI_BASE_ADDRESS_MEM_TYPE_64 |
+					  PCI_BASE_ADDRESS_MEM_PREFETCH,
 				  m->vf_bar1_size);
 	pcie_sriov_pf_init_vf_bar(pci, 3,
-				  PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+				  PCI_BASE_ADDRESS_MEM_TYPE_64 |
+					  PCI_BASE_ADDRESS_MEM_PREFETCH,
 				  VF_BAR3_BYTES);
 	model_reset(m);
 	model_log(m, "pci", "an AD102 with %" PRIu64 " MiB", m->fb_size / MiB);
@@ -188,7 +199,7 @@ static const MemoryRegionOps vf_ops = {
 	.read = vf_read,
 	.write = vf_write,
 	.endianness = DEVICE_LITTLE_ENDIAN,
-	.impl = { .min_access_size = 4, .max_access_size = 4 },
+	.impl = {.min_access_size = 4, .max_access_size = 4},
 };
 
 static void vf_realize(PCIDevice *pci, Error **errp)
@@ -196,14 +207,20 @@ static void vf_realize(PCIDevice *pci, Error **errp)
 	ModelVf *vf = MODEL_AD102_VF(pci);
 	GpuModel *m = MODEL_AD102(pcie_sriov_get_pf(pci));
 
-	memory_region_init_io(&vf->bar0, OBJECT(vf), &vf_ops, vf, "ad102-vf-bar0", VF_BAR0_BYTES);
-	memory_region_init_io(&vf->bar1, OBJECT(vf), &vf_ops, vf, "ad102-vf-bar1",
-			      m->vf_bar1_size);
-	memory_region_init_io(&vf->bar3, OBJECT(vf), &vf_ops, vf, "ad102-vf-bar3", VF_BAR3_BYTES);
+	memory_region_init_io(&vf->bar0, OBJECT(vf), &vf_ops, vf,
+			      "ad102-vf-bar0", VF_BAR0_BYTES);
+	memory_region_init_io(&vf->bar1, OBJECT(vf), &vf_ops, vf,
+			      "ad102-vf-bar1", m->vf_bar1_size);
+	memory_region_init_io(&vf->bar3, OBJECT(vf), &vf_ops, vf,
+			      "ad102-vf-bar3", VF_BAR3_BYTES);
 	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &vf->bar0);
-	pci_register_bar(pci, 1, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+	pci_register_bar(pci, 1,
+			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
+				 PCI_BASE_ADDRESS_MEM_PREFETCH,
 			 &vf->bar1);
-	pci_register_bar(pci, 3, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+	pci_register_bar(pci, 3,
+			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
+				 PCI_BASE_ADDRESS_MEM_PREFETCH,
 			 &vf->bar3);
 	add_capabilities(pci, true, errp);
 }
@@ -236,14 +253,14 @@ static const TypeInfo types[] = {
 		.parent = TYPE_PCI_DEVICE,
 		.instance_size = sizeof(GpuModel),
 		.class_init = class_init,
-		.interfaces = (InterfaceInfo[]){ { INTERFACE_PCIE_DEVICE }, {} },
+		.interfaces = (InterfaceInfo[]){{INTERFACE_PCIE_DEVICE}, {}},
 	},
 	{
 		.name = TYPE_MODEL_AD102_VF,
 		.parent = TYPE_PCI_DEVICE,
 		.instance_size = sizeof(ModelVf),
 		.class_init = vf_class_init,
-		.interfaces = (InterfaceInfo[]){ { INTERFACE_PCIE_DEVICE }, {} },
+		.interfaces = (InterfaceInfo[]){{INTERFACE_PCIE_DEVICE}, {}},
 	},
 };
 

@@ -23,21 +23,21 @@ static const struct {
 	uint32_t parent[3];
 	uint32_t bytes; /* of its parameters; 0: it needs none */
 } known[] = {
-	{ CLASS_DEVICE, { CLASS_ROOT }, 56 },
-	{ CLASS_SUBDEVICE, { CLASS_DEVICE }, 0 },
-	{ CLASS_VASPACE, { CLASS_DEVICE }, 40 },
-	{ CLASS_EVENT_KERNEL_EX, { ANY }, 24 },
-	{ CLASS_CHANNEL_GROUP, { CLASS_DEVICE }, 0 },
-	{ CLASS_CHANNEL, { CLASS_DEVICE, CLASS_CHANNEL_GROUP }, 32 },
-	{ CLASS_INLINE_TO_MEMORY, { CLASS_CHANNEL }, 0 },
-	{ CLASS_TWOD, { CLASS_CHANNEL }, 0 },
-	{ CLASS_THREED, { CLASS_CHANNEL }, 0 },
-	{ CLASS_COMPUTE, { CLASS_CHANNEL }, 0 },
-	{ CLASS_DMA_COPY, { CLASS_CHANNEL }, 0 },
-	{ CLASS_DECODER, { CLASS_CHANNEL }, 0 },
-	{ CLASS_ENCODER, { CLASS_CHANNEL }, 0 },
-	{ CLASS_OFA, { CLASS_CHANNEL }, 0 },
-	{ CLASS_USERMODE, { CLASS_SUBDEVICE }, 0 },
+	{CLASS_DEVICE, {CLASS_ROOT}, 56},
+	{CLASS_SUBDEVICE, {CLASS_DEVICE}, 0},
+	{CLASS_VASPACE, {CLASS_DEVICE}, 40},
+	{CLASS_EVENT_KERNEL_EX, {ANY}, 24},
+	{CLASS_CHANNEL_GROUP, {CLASS_DEVICE}, 0},
+	{CLASS_CHANNEL, {CLASS_DEVICE, CLASS_CHANNEL_GROUP}, 32},
+	{CLASS_INLINE_TO_MEMORY, {CLASS_CHANNEL}, 0},
+	{CLASS_TWOD, {CLASS_CHANNEL}, 0},
+	{CLASS_THREED, {CLASS_CHANNEL}, 0},
+	{CLASS_COMPUTE, {CLASS_CHANNEL}, 0},
+	{CLASS_DMA_COPY, {CLASS_CHANNEL}, 0},
+	{CLASS_DECODER, {CLASS_CHANNEL}, 0},
+	{CLASS_ENCODER, {CLASS_CHANNEL}, 0},
+	{CLASS_OFA, {CLASS_CHANNEL}, 0},
+	{CLASS_USERMODE, {CLASS_SUBDEVICE}, 0},
 };
 
 static bool is_root_class(uint32_t oclass)
@@ -54,7 +54,8 @@ static void client_free(void *opaque)
 	g_free(c);
 }
 
-static void add_object(struct rm_client *c, uint32_t handle, uint32_t parent, uint32_t oclass)
+static void add_object(struct rm_client *c, uint32_t handle, uint32_t parent,
+		       uint32_t oclass)
 {
 	struct rm_object *o = g_new0(struct rm_object, 1);
 
@@ -77,7 +78,9 @@ static struct rm_client *client_new(GpuModel *m, uint32_t handle)
 
 static struct rm_client *client_of(GpuModel *m, uint32_t handle)
 {
-	return m->clients ? g_hash_table_lookup(m->clients, GUINT_TO_POINTER(handle)) : NULL;
+	return m->clients
+		       ? g_hash_table_lookup(m->clients, GUINT_TO_POINTER(handle))
+		       : NULL;
 }
 
 static struct rm_object *object_of(struct rm_client *c, uint32_t handle)
@@ -87,7 +90,7 @@ static struct rm_object *object_of(struct rm_client *c, uint32_t handle)
 
 /* Memory of the RM's own lies below the heap that booter was told of. */
 #define RM_RESERVED_BYTES (16 * MiB)
-#define RM_PDB_BYTES 0x1000
+#define RM_PDB_BYTES	  0x1000
 
 void model_rm_init(GpuModel *m)
 {
@@ -112,7 +115,8 @@ void model_rm_finish(GpuModel *m)
 	m->bar1_pdb = m->bar2_pdb = 0;
 }
 
-uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle, uint32_t *ret_status)
+uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle,
+			uint32_t *ret_status)
 {
 	struct rm_client *c = client_of(m, client);
 	struct rm_object *o = c ? object_of(c, handle) : NULL;
@@ -131,14 +135,16 @@ static bool parent_fits(unsigned int i, const struct rm_object *parent)
 		/* Class 0 is the root's, and fills the list: it comes first. */
 		if (j && !known[i].parent[j])
 			break;
-		if (known[i].parent[j] == ANY || known[i].parent[j] == parent->oclass)
+		if (known[i].parent[j] == ANY ||
+		    known[i].parent[j] == parent->oclass)
 			return true;
 	}
 	return false;
 }
 
-uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent, uint32_t handle,
-			uint32_t oclass, uint8_t *params, uint32_t bytes)
+uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent,
+			uint32_t handle, uint32_t oclass, uint8_t *params,
+			uint32_t bytes)
 {
 	struct rm_client *c = client_of(m, client);
 	struct rm_object *p;

@@ -4,29 +4,29 @@
 #define VGPU_MODEL_RM_H
 
 /* OGK src/common/sdk/nvidia/inc/class/. */
-#define CLASS_ROOT 0x0000
-#define CLASS_ROOT_NON_PRIV 0x0001
-#define CLASS_ROOT_CLIENT 0x0041
-#define CLASS_EVENT_KERNEL_EX 0x007e
-#define CLASS_DEVICE 0x0080
-#define CLASS_SUBDEVICE 0x2080
-#define CLASS_TWOD 0x902d
-#define CLASS_VASPACE 0x90f1
-#define CLASS_CHANNEL_GROUP 0xa06c
+#define CLASS_ROOT	       0x0000
+#define CLASS_ROOT_NON_PRIV    0x0001
+#define CLASS_ROOT_CLIENT      0x0041
+#define CLASS_EVENT_KERNEL_EX  0x007e
+#define CLASS_DEVICE	       0x0080
+#define CLASS_SUBDEVICE	       0x2080
+#define CLASS_TWOD	       0x902d
+#define CLASS_VASPACE	       0x90f1
+#define CLASS_CHANNEL_GROUP    0xa06c
 #define CLASS_CHANNEL_CONTROLS 0xa06f /* by which any channel's controls go */
 #define CLASS_INLINE_TO_MEMORY 0xa140
-#define CLASS_CHANNEL 0xc56f
-#define CLASS_USERMODE 0xc561
-#define CLASS_DMA_COPY 0xc7b5
-#define CLASS_THREED 0xc997
-#define CLASS_DECODER 0xc9b0
-#define CLASS_ENCODER 0xc9b7
-#define CLASS_COMPUTE 0xc9c0
-#define CLASS_OFA 0xc9fa
+#define CLASS_CHANNEL	       0xc56f
+#define CLASS_USERMODE	       0xc561
+#define CLASS_DMA_COPY	       0xc7b5
+#define CLASS_THREED	       0xc997
+#define CLASS_DECODER	       0xc9b0
+#define CLASS_ENCODER	       0xc9b7
+#define CLASS_COMPUTE	       0xc9c0
+#define CLASS_OFA	       0xc9fa
 
 /* The RM's own choice; a driver learns them from the static configuration. */
-#define INTERNAL_CLIENT 0xc1e00000
-#define INTERNAL_DEVICE 0xabcd0080
+#define INTERNAL_CLIENT	   0xc1e00000
+#define INTERNAL_DEVICE	   0xabcd0080
 #define INTERNAL_SUBDEVICE 0xabcd2080
 
 #endif

@@ -6,33 +6,32 @@
 #include "model/model.h"
 #include "model/rm.h"
 
-
-
-#define STATIC_INFO_BYTES 1656
-#define FB_REGION_INFO 344
-#define FB_REGIONS_AT (FB_REGION_INFO + 8)
-#define FB_REGION_BYTES 48
-#define SRIOV_CAPS 1120
-#define SRIOV_MAX_GFID 1200
-#define FB_LENGTH 1224
-#define FB_BUS_WIDTH 1240
-#define FB_RAM_TYPE 1244
-#define L2_CACHE_BYTES 1256
-#define GPU_NAME 1260
-#define GPU_SHORT_NAME 1324
-#define BAR1_PDE_BASE 1536
-#define BAR2_PDE_BASE 1544
-#define VBIOS_VALID 1552
-#define PAGE_RETIREMENT 1564
-#define INTERNAL_CLIENT_AT 1600
-#define INTERNAL_DEVICE_AT 1604
+#define STATIC_INFO_BYTES     1656
+#define FB_REGION_INFO	      344
+#define FB_REGIONS_AT	      (FB_REGION_INFO + 8)
+#define FB_REGION_BYTES	      48
+#define SRIOV_CAPS	      1120
+#define SRIOV_MAX_GFID	      1200
+#define FB_LENGTH	      1224
+#define FB_BUS_WIDTH	      1240
+#define FB_RAM_TYPE	      1244
+#define L2_CACHE_BYTES	      1256
+#define GPU_NAME	      1260
+#define GPU_SHORT_NAME	      1324
+#define BAR1_PDE_BASE	      1536
+#define BAR2_PDE_BASE	      1544
+#define VBIOS_VALID	      1552
+#define PAGE_RETIREMENT	      1564
+#define INTERNAL_CLIENT_AT    1600
+#define INTERNAL_DEVICE_AT    1604
 #define INTERNAL_SUBDEVICE_AT 1608
-#define WPR_LAYOUT 1640
+#define WPR_LAYOUT	      1640
 
 #define RAM_TYPE_GDDR6 0x13
 #define AD102_L2_BYTES (96 * MiB)
 
-static void put_region(uint8_t *info, unsigned int i, uint64_t base, uint64_t end, bool usable)
+static void put_region(uint8_t *info, unsigned int i, uint64_t base,
+		       uint64_t end, bool usable)
 {
 	uint8_t *region = info + FB_REGIONS_AT + i * FB_REGION_BYTES;
 

@@ -16,56 +16,57 @@
 
 #define IMAGE0_SIZE 0x10000
 #define IMAGE1_SIZE 0x10000
-#define ROM_BLOCK 512
+#define ROM_BLOCK   512
 
-#define ROM_SIGNATURE 0xaa55
+#define ROM_SIGNATURE	 0xaa55
 #define ROM_PCIR_POINTER 0x18
-#define PCIR_AT 0x40
-#define PCIR_SIGNATURE 0x52494350 /* PCIR */
-#define PCIR_BYTES 0x18
-#define PCIR_LAST 0x80
-#define NPDE_SIGNATURE 0x4544504e /* NPDE */
-#define NPDE_REV_1_1 0x101
-#define NPDE_BYTES 0x0c
-#define CODE_TYPE_PC 0x00
-#define CODE_TYPE_EXT 0xe0
+#define PCIR_AT		 0x40
+#define PCIR_SIGNATURE	 0x52494350 /* PCIR */
+#define PCIR_BYTES	 0x18
+#define PCIR_LAST	 0x80
+#define NPDE_SIGNATURE	 0x4544504e /* NPDE */
+#define NPDE_REV_1_1	 0x101
+#define NPDE_BYTES	 0x0c
+#define CODE_TYPE_PC	 0x00
+#define CODE_TYPE_EXT	 0xe0
 
-#define BIT_AT 0x200
-#define BIT_HEADER_BYTES 12
-#define BIT_TOKEN_BYTES 6
+#define BIT_AT		   0x200
+#define BIT_HEADER_BYTES   12
+#define BIT_TOKEN_BYTES	   6
 #define BIT_TOKEN_BIOSDATA 'B'
 #define BIT_TOKEN_INTERNAL 'i'
-#define BIT_TOKEN_FALCON 'p'
-#define BIT_DATA_BIOSDATA 0x300
-#define BIT_DATA_INTERNAL 0x320
-#define BIT_DATA_FALCON 0x340
+#define BIT_TOKEN_FALCON   'p'
+#define BIT_DATA_BIOSDATA  0x300
+#define BIT_DATA_INTERNAL  0x320
+#define BIT_DATA_FALCON	   0x340
 
 /* Offsets in the second image. */
-#define TABLE_AT 0x100
-#define DESC_AT 0x200
-#define DESC_BYTES 44
-#define SIGNATURE_BYTES 384 /* RSA3K */
-#define SIGNATURE_COUNT 2
+#define TABLE_AT	 0x100
+#define DESC_AT		 0x200
+#define DESC_BYTES	 44
+#define SIGNATURE_BYTES	 384 /* RSA3K */
+#define SIGNATURE_COUNT	 2
 #define APPID_FWSEC_PROD 0x85
-#define TARGET_PMU 0x01
+#define TARGET_PMU	 0x01
 
 #define FWSEC_IMEM_BYTES 0x2000
 #define FWSEC_DMEM_BYTES 0x1000
-#define FWSEC_CODE_AT (DESC_AT + DESC_BYTES + SIGNATURE_COUNT * SIGNATURE_BYTES)
+#define FWSEC_CODE_AT	 (DESC_AT + DESC_BYTES + SIGNATURE_COUNT * SIGNATURE_BYTES)
 
 /* Offsets in FWSEC's data. */
-#define DMEM_INTERFACE 0x020
-#define DMEM_SIGNATURE 0x100
-#define DMEM_MAPPER 0x300
-#define DMEM_COMMAND 0x400
-#define DMEM_COMMAND_BYTES 0x100
-#define DMEM_REPLY 0x500
+#define DMEM_INTERFACE	    0x020
+#define DMEM_SIGNATURE	    0x100
+#define DMEM_MAPPER	    0x300
+#define DMEM_COMMAND	    0x400
+#define DMEM_COMMAND_BYTES  0x100
+#define DMEM_REPLY	    0x500
 #define INTERFACE_ID_MAPPER 4
-#define INTERFACE_ID_OTHER 1
-#define MAPPER_SIGNATURE 0x50414d44 /* DMAP */
-#define MAPPER_BYTES 64
+#define INTERFACE_ID_OTHER  1
+#define MAPPER_SIGNATURE    0x50414d44 /* DMAP */
+#define MAPPER_BYTES	    64
 
-static void put_image_header(uint8_t *image, uint32_t bytes, uint8_t type, bool last)
+static void put_image_header(uint8_t *image, uint32_t bytes, uint8_t type,
+			     bool last)
 {
 	uint8_t *pcir = image + PCIR_AT;
 	uint8_t *npde = image + ROUND_UP(PCIR_AT + PCIR_BYTES, 16);
@@ -111,9 +112,9 @@ static void put_bit(uint8_t *image)
 		uint8_t id, version;
 		uint16_t bytes, at;
 	} token[] = {
-		{ BIT_TOKEN_BIOSDATA, 2, 8, BIT_DATA_BIOSDATA },
-		{ BIT_TOKEN_INTERNAL, 2, 8, BIT_DATA_INTERNAL },
-		{ BIT_TOKEN_FALCON, 2, 4, BIT_DATA_FALCON },
+		{BIT_TOKEN_BIOSDATA, 2, 8, BIT_DATA_BIOSDATA},
+		{BIT_TOKEN_INTERNAL, 2, 8, BIT_DATA_INTERNAL},
+		{BIT_TOKEN_FALCON, 2, 4, BIT_DATA_FALCON},
 	};
 	uint8_t *bit = image + BIT_AT, *p = bit + BIT_HEADER_BYTES;
 	unsigned int i;
@@ -160,7 +161,9 @@ static void put_fwsec(uint8_t *image)
 	uint32_t i;
 
 	/* Flags: a version is given (bit 0), 3 (15:8), bytes with signatures. */
-	stl_le_p(desc, 1 | 3 << 8 | (DESC_BYTES + SIGNATURE_COUNT * SIGNATURE_BYTES) << 16);
+	stl_le_p(desc, 1 | 3 << 8 |
+			       (DESC_BYTES + SIGNATURE_COUNT * SIGNATURE_BYTES)
+				       << 16);
 	stl_le_p(desc + 0x04, FWSEC_IMEM_BYTES + FWSEC_DMEM_BYTES); /* stored */
 	stl_le_p(desc + 0x08, DMEM_SIGNATURE);
 	stl_le_p(desc + 0x0c, DMEM_INTERFACE);
@@ -169,7 +172,8 @@ static void put_fwsec(uint8_t *image)
 	stw_le_p(desc + 0x24, ENGINE_ID_GSP);
 	desc[0x26] = VBIOS_FWSEC_UCODE_ID;
 	desc[0x27] = SIGNATURE_COUNT;
-	stw_le_p(desc + 0x28, (1 << SIGNATURE_COUNT) - 1); /* for fuse versions 0.. */
+	stw_le_p(desc + 0x28,
+		 (1 << SIGNATURE_COUNT) - 1); /* for fuse versions 0.. */
 	for (i = 0; i < SIGNATURE_COUNT * SIGNATURE_BYTES; i++)
 		desc[DESC_BYTES + i] = i / SIGNATURE_BYTES * 0x40 + i * 7 + 1;
 	for (i = 0; i < FWSEC_IMEM_BYTES; i += 4)
@@ -199,24 +203,28 @@ void model_vbios_create(GpuModel *m)
 	put_image_header(m->vbios, IMAGE0_SIZE, CODE_TYPE_PC, false);
 	put_bit(m->vbios);
 	put_sum(m->vbios, IMAGE0_SIZE, IMAGE0_SIZE - 1);
-	put_image_header(m->vbios + IMAGE0_SIZE, IMAGE1_SIZE, CODE_TYPE_EXT, true);
+	put_image_header(m->vbios + IMAGE0_SIZE, IMAGE1_SIZE, CODE_TYPE_EXT,
+			 true);
 	put_falcon_table(m->vbios + IMAGE0_SIZE);
 	put_fwsec(m->vbios + IMAGE0_SIZE);
-	QEMU_BUILD_BUG_ON(FWSEC_CODE_AT + FWSEC_IMEM_BYTES + FWSEC_DMEM_BYTES > IMAGE1_SIZE);
+	QEMU_BUILD_BUG_ON(FWSEC_CODE_AT + FWSEC_IMEM_BYTES + FWSEC_DMEM_BYTES >
+			  IMAGE1_SIZE);
 }
 
 /*
  * What a boot ROM would find out of a signature: that the code is the board's,
  * whole, and that its data holds the signature of this GPU's fuse version.
  */
-bool model_vbios_is_fwsec(GpuModel *m, const struct falcon *f, uint32_t para, const char **ret_why)
+bool model_vbios_is_fwsec(GpuModel *m, const struct falcon *f, uint32_t para,
+			  const char **ret_why)
 {
 	const uint8_t *image = m->vbios + IMAGE0_SIZE;
 	const uint8_t *code = image + FWSEC_CODE_AT;
 	const uint8_t *signature = image + DESC_AT + DESC_BYTES +
 				   VBIOS_FWSEC_FUSE_VERSION * SIGNATURE_BYTES;
 
-	if (f->imem_used != FWSEC_IMEM_BYTES || memcmp(f->imem, code, FWSEC_IMEM_BYTES))
+	if (f->imem_used != FWSEC_IMEM_BYTES ||
+	    memcmp(f->imem, code, FWSEC_IMEM_BYTES))
 		*ret_why = "the code is not FWSEC's";
 	else if (para != DMEM_SIGNATURE)
 		*ret_why = "BROM_PARAADDR is not where FWSEC keeps its signature";
