@@ -5,7 +5,8 @@
 /* The timer counts in steps of 32 ns, from what a driver set. */
 static uint64_t time_ns(const GpuModel *m)
 {
-	return ((uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + m->time_offset) & ~31ull;
+	return ((uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + m->time_offset) &
+	       ~31ull;
 }
 
 static void set_time(GpuModel *m, uint64_t ns)
@@ -83,6 +84,8 @@ static uint64_t bar0_read(void *opaque, hwaddr addr, unsigned int bytes)
 	GpuModel *m = opaque;
 	uint32_t reg = addr;
 
+	if (m->fault.kind == FAULT_BUS_LOST)
+		return 0xffffffff;
 	if (within(reg, PGSP_BASE, FALCON_SIZE))
 		return model_falcon_read(&m->gsp, reg - PGSP_BASE);
 	if (within(reg, PSEC_BASE, FALCON_SIZE))
@@ -160,6 +163,8 @@ static void bar0_write(void *opaque, hwaddr addr, uint64_t value,
 	GpuModel *m = opaque;
 	uint32_t reg = addr;
 
+	if (m->fault.kind == FAULT_BUS_LOST)
+		return;
 	if (within(reg, PGSP_BASE, FALCON_SIZE)) {
 		model_falcon_write(&m->gsp, reg - PGSP_BASE, value);
 		return;

@@ -183,8 +183,19 @@ void model_gsp_stop(GpuModel *m)
 	m->rm_starting = m->rm_running = false;
 	m->have_system_info = m->have_registry = m->sriov_mode = false;
 	memset(m->log_pa, 0, sizeof(m->log_pa));
+	model_rpc_forget_late(m);
 	model_rm_finish(m);
 	model_msgq_unlink(m);
+}
+
+/* The firmware halts where it is, and answers nothing more. */
+void model_gsp_crash(GpuModel *m)
+{
+	model_log(m, "rm", "the firmware crashed");
+	model_gsp_log(m, 0, 0xdead);
+	m->rm_running = false;
+	m->gsp.riscv_active = false;
+	model_falcon_raise(&m->gsp, FALCON_IRQ_HALT);
 }
 
 void model_gsp_doorbell(GpuModel *m)

@@ -15,6 +15,7 @@
 #include "hw/pci/pci_device.h"
 
 #include "model/regs.h"
+#include "model/fault.h"
 
 #define TYPE_MODEL_AD102    "ad102"
 #define TYPE_MODEL_AD102_VF "ad102-vf"
@@ -63,6 +64,7 @@ struct msgq {
 };
 
 struct rm_client;
+struct late;
 
 struct GpuModel {
 	PCIDevice pci;
@@ -73,6 +75,10 @@ struct GpuModel {
 	uint64_t vf_bar1_size;
 	char *log_path;
 	bool display;
+
+	struct fault fault;
+	struct late *late;
+	QEMUTimer *late_timer; /* when a message that is late gets on its way */
 
 	FILE *log;
 	GHashTable *log_seen; /* unmodelled registers, each named once */
@@ -175,6 +181,7 @@ bool model_dma_write(GpuModel *m, uint64_t addr, const void *buf, size_t bytes);
 void model_gsp_start(GpuModel *m);
 void model_gsp_stop(GpuModel *m);
 void model_gsp_doorbell(GpuModel *m);
+void model_gsp_crash(GpuModel *m);
 void model_gsp_log(GpuModel *m, unsigned int which, uint64_t word);
 
 /* msgq.c */
@@ -187,6 +194,8 @@ bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
 /* rpc.c: one whole message; the payload may be changed for the reply. */
 void model_rpc(GpuModel *m, uint32_t function, uint32_t sequence,
 	       uint8_t *payload, uint32_t bytes);
+
+void model_rpc_forget_late(GpuModel *m);
 
 /* rm.c: clients and their objects; NV_STATUS out. */
 void model_rm_init(GpuModel *m);
@@ -203,6 +212,10 @@ uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle,
 uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle,
 			  uint32_t cmd, uint8_t *params, uint32_t bytes);
 
+/* fault.c */
+bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function);
+void model_fault_add_property(ObjectClass *klass);
+
 /* static_info.c */
 void model_static_info(GpuModel *m, uint8_t *info, uint32_t bytes);
 
@@ -213,6 +226,7 @@ static inline uint32_t get32(const void *p)
 }
 
 /* NV_STATUS: OGK src/common/sdk/nvidia/inc/nvstatuscodes.h. */
+#define NV_ERR_GENERIC		     0xffff
 #define NV_OK			     0x00
 #define NV_ERR_INSERT_DUPLICATE_NAME 0x19
 #define NV_ERR_INVALID_ADDRESS	     0x1e

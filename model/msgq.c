@@ -318,6 +318,8 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 			     read, q->stat_write);
 		return false;
 	}
+	if (model_fault_strikes(m, FAULT_BAD_SEQUENCE, function))
+		q->stat_seq += 7;
 	stl_le_p(record + ELEMENT_SEQUENCE, q->stat_seq++);
 	stl_le_p(record + ELEMENT_COUNT, count);
 	stl_le_p(rpc, RPC_HEADER_VERSION);
@@ -329,7 +331,13 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 	stl_le_p(rpc + 24, sequence);
 	if (bytes)
 		memcpy(rpc + RPC_HEADER_BYTES, payload, bytes);
+	if (model_fault_strikes(m, FAULT_TRUNCATED, function))
+		stl_le_p(rpc + 8, RPC_HEADER_BYTES / 2);
+	if (model_fault_strikes(m, FAULT_OVERLONG, function))
+		stl_le_p(rpc + 8, UINT32_MAX);
 	stl_le_p(record + ELEMENT_CHECKSUM, checksum(record, count * PAGE));
+	if (model_fault_strikes(m, FAULT_BAD_CHECKSUM, function))
+		record[ELEMENT_CHECKSUM] ^= 0xff;
 
 	for (i = 0; i < count; i++)
 		shared(m,

@@ -183,6 +183,7 @@ static void class_init(ObjectClass *klass, void *data)
 	dc->desc = "model of an NVIDIA AD102 (L40S)";
 	set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
 	device_class_set_props(dc, properties);
+	model_fault_add_property(klass);
 }
 
 /* A VF has its windows and interrupts; what they do is not modelled yet. */

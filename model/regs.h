@@ -31,8 +31,8 @@
 
 /* PTIMER: OGK turing/tu102/dev_timer.h. */
 #define PTIMER_INTR_EN 0x009140
-#define PTIMER_TIME_0 0x009400
-#define PTIMER_TIME_1 0x009410
+#define PTIMER_TIME_0  0x009400
+#define PTIMER_TIME_1  0x009410
 
 /* Where the GPU's writes to system memory are flushed: nvkm subdev/fb/gf100.c. */
 #define PFB_FLUSH_SYSMEM_ADDR 0x100c10

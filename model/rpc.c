@@ -11,12 +11,12 @@
 #define SYSTEM_INFO_VF	      856
 #define VF_INFO_TOTAL	      0
 #define VF_INFO_FIRST_OFFSET  4
-#define VF_INFO_BAR0 8
-#define VF_INFO_BAR1 16
-#define VF_INFO_BAR2 24 /* PCI's BAR3 */
-#define VF_INFO_BAR0_64 32
-#define VF_INFO_BAR1_64 33
-#define VF_INFO_BAR2_64 34
+#define VF_INFO_BAR0	      8
+#define VF_INFO_BAR1	      16
+#define VF_INFO_BAR2	      24 /* PCI's BAR3 */
+#define VF_INFO_BAR0_64	      32
+#define VF_INFO_BAR1_64	      33
+#define VF_INFO_BAR2_64	      34
 
 #define REGISTRY_HEADER_BYTES 8
 #define REGISTRY_ENTRY_BYTES  16
@@ -31,10 +31,57 @@
 #define UNLOADING_BYTES 8
 #define FREE_BYTES	16
 
+/* A reply that is kept back, until the timer lets it go. */
+struct late {
+	GpuModel *m;
+	uint32_t function, result, sequence, bytes;
+	uint8_t payload[];
+};
+
+#define LATE_NS (8ll * NANOSECONDS_PER_SECOND)
+
+void model_rpc_forget_late(GpuModel *m)
+{
+	if (m->late_timer)
+		timer_free(m->late_timer);
+	m->late_timer = NULL;
+	g_free(m->late);
+	m->late = NULL;
+}
+
+static void send_late(void *opaque)
+{
+	g_autofree struct late *l = opaque;
+
+	l->m->late = NULL;
+	model_rpc_forget_late(l->m);
+	model_msgq_send(l->m, l->function, l->result, l->sequence, l->payload,
+			l->bytes);
+}
+
 static void reply(GpuModel *m, uint32_t function, uint32_t result,
 		  uint32_t sequence, const void *payload, uint32_t bytes)
 {
-	model_msgq_send(m, function, result, sequence, payload, bytes);
+	struct late *l;
+
+	if (model_fault_strikes(m, FAULT_CRASH, function)) {
+		model_gsp_crash(m);
+		return;
+	}
+	if (model_fault_strikes(m, FAULT_NO_REPLY, function))
+		return;
+	if (model_fault_strikes(m, FAULT_ERROR_STATUS, function))
+		result = NV_ERR_GENERIC;
+	if (m->late_timer || !model_fault_strikes(m, FAULT_LATE_REPLY, function)) {
+		model_msgq_send(m, function, result, sequence, payload, bytes);
+		return;
+	}
+	l = g_malloc(sizeof(*l) + bytes);
+	*l = (struct late){m, function, result, sequence, bytes};
+	memcpy(l->payload, payload, bytes);
+	m->late = l;
+	m->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, send_late, l);
+	timer_mod(m->late_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LATE_NS);
 }
 
 /* The firmware sends VF events by these addresses: they must be the true ones. */
@@ -52,9 +99,11 @@ static bool check_vf_info(GpuModel *m, const uint8_t *vf)
 	    get32(vf + VF_INFO_FIRST_OFFSET) != SRIOV_VF_OFFSET)
 		why = "not as many VFs, or not where they are";
 	else if (!bar0 || ldq_le_p(vf + VF_INFO_BAR0) != bar0 ||
-		 ldq_le_p(vf + VF_INFO_BAR1) != bar1 || ldq_le_p(vf + VF_INFO_BAR2) != bar3)
+		 ldq_le_p(vf + VF_INFO_BAR1) != bar1 ||
+		 ldq_le_p(vf + VF_INFO_BAR2) != bar3)
 		why = "not where the VFs' BARs are";
-	else if (vf[VF_INFO_BAR0_64] || !vf[VF_INFO_BAR1_64] || !vf[VF_INFO_BAR2_64])
+	else if (vf[VF_INFO_BAR0_64] || !vf[VF_INFO_BAR1_64] ||
+		 !vf[VF_INFO_BAR2_64])
 		why = "not as wide as the VFs' BARs are";
 	if (why)
 		model_refuse(m, "rpc", "GSP_SET_SYSTEM_INFO: %s", why);

@@ -71,7 +71,7 @@ class Firmware:
         self.sequence = 0
         self.write = 0
         self.read = 0
-        self.events = []
+        self.expected = 0
 
     def prepare(self, args=None, **queue):
         """Arguments and queues; what is in queue overrides the head's fields."""
@@ -140,14 +140,21 @@ class Firmware:
         element = b"".join(
             self.gpu.mem_read(self.status + ((self.read + i) % entries + 1) * PAGE, PAGE)
             for i in range(pages))
+        self.read = (self.read + pages) % entries
+        self.gpu.mem_write(self.head + 32, struct.pack("<I", self.read))
         total = 0
         for word, in struct.iter_unpack("<Q", element):
             total ^= word
-        assert (total >> 32 ^ total) & 0xFFFFFFFF == 0, "checksum"
-        self.read = (self.read + pages) % entries
-        self.gpu.mem_write(self.head + 32, struct.pack("<I", self.read))
+        if (total >> 32 ^ total) & 0xFFFFFFFF:
+            raise ValueError("checksum")
+        sequence, = struct.unpack_from("<I", element, 36)
+        if sequence != self.expected:
+            raise ValueError("sequence")
+        self.expected += 1
         rpc = struct.unpack_from("<8I", element, 48)
         assert rpc[:2] == (0x03000000, 0x43505256)
+        if not 32 <= rpc[2] <= len(element) - 48:
+            raise ValueError("length")
         return rpc[3], rpc[4], element[80:48 + rpc[2]]
 
     def call(self, function, payload=b""):

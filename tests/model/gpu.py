@@ -3,6 +3,7 @@
 access at a time, over QEMU's qtest protocol. Runs in the model's lab
 (lab/run --model)."""
 
+import json
 import os
 import re
 import socket
@@ -36,11 +37,12 @@ class Gpu:
         listener.bind(path)
         listener.listen(1)
         listener.settimeout(30)
-        device = ["ad102", "addr=2", "log=" + self.log_path, *properties]
+        device = ["ad102", "id=gpu", "addr=2", "log=" + self.log_path, *properties]
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-m", "256M", "-bios", bios,
              "-nodefaults", "-display", "none", "-qtest", "unix:" + path,
              "-qtest-log", "/dev/null",
+             "-qmp", f"unix:{path}.qmp,server=on,wait=off",
              "-device", ",".join(device)],
             env={**os.environ, "LD_PRELOAD": SO},
             stdin=subprocess.DEVNULL)
@@ -53,6 +55,23 @@ class Gpu:
             if bar:
                 self.config_write(0x14 + bar * 4, base >> 32)
         self.config_write(0x04, 0x06)  # memory, bus master
+
+    def set_property(self, name, value):
+        """Set a property of the device while it runs."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(os.path.join(self.dir.name, "qtest.qmp"))
+            with s.makefile("rw") as f:
+                f.readline()
+                for execute, arguments in (
+                        ("qmp_capabilities", {}),
+                        ("qom-set", {"path": "/machine/peripheral/gpu",
+                                     "property": name, "value": value})):
+                    f.write(json.dumps({"execute": execute, "arguments": arguments}))
+                    f.flush()
+                    answer = json.loads(f.readline())
+                    if "error" in answer:
+                        raise ValueError(answer["error"]["desc"])
 
     def close(self):
         self.sock.close()
