@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* BAR0: which part of the GPU answers at which register. */
 #include "model/model.h"
+#include "model/host.h"
 
 /* The timer counts in steps of 32 ns, from what a driver set. */
 static uint64_t time_ns(const GpuModel *m)
@@ -39,6 +40,9 @@ static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
 static void write_vf_page(GpuModel *m, uint32_t offset, uint32_t value)
 {
 	switch (offset) {
+	case VF_USER_DOORBELL:
+		model_channel_doorbell(m, value);
+		return;
 	case VF_MMU_INVALIDATE_PDB ... VF_MMU_INVALIDATE:
 		m->mmu_invalidate[(offset - VF_MMU_INVALIDATE_PDB) / 4] = value;
 		return;

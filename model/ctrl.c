@@ -6,19 +6,20 @@
  */
 #include "model/model.h"
 #include "model/engines.h"
+#include "model/host.h"
 #include "model/rm.h"
 
 /* An L40S: 142 SMs in 71 TPCs of 12 GPCs. */
 #define GPC_COUNT 12
 #define TPC_COUNT 71
 
-static uint32_t gpc_mask(GpuModel *m, uint8_t *params)
+static uint32_t gpc_mask(GpuModel *m, const struct rm_ref *who, uint8_t *params)
 {
 	stl_le_p(params, (1u << GPC_COUNT) - 1);
 	return NV_OK;
 }
 
-static uint32_t tpc_mask(GpuModel *m, uint8_t *params)
+static uint32_t tpc_mask(GpuModel *m, const struct rm_ref *who, uint8_t *params)
 {
 	uint32_t gpc = get32(params), tpcs;
 
@@ -31,7 +32,8 @@ static uint32_t tpc_mask(GpuModel *m, uint8_t *params)
 
 #define FAULT_METHOD_BUFFER_BYTES 0x8000
 
-static uint32_t fault_method_buffer(GpuModel *m, uint8_t *params)
+static uint32_t fault_method_buffer(GpuModel *m, const struct rm_ref *who,
+				    uint8_t *params)
 {
 	stl_le_p(params, FAULT_METHOD_BUFFER_BYTES);
 	return NV_OK;
@@ -39,14 +41,16 @@ static uint32_t fault_method_buffer(GpuModel *m, uint8_t *params)
 
 #define VMMU_SEGMENT_BYTES (128 * MiB)
 
-static uint32_t vmmu_segment(GpuModel *m, uint8_t *params)
+static uint32_t vmmu_segment(GpuModel *m, const struct rm_ref *who,
+			     uint8_t *params)
 {
 	stq_le_p(params, VMMU_SEGMENT_BYTES);
 	return NV_OK;
 }
 
 /* Sizes are far below a real GPU's: nothing is ever drawn in them. */
-static uint32_t context_buffers(GpuModel *m, uint8_t *params)
+static uint32_t context_buffers(GpuModel *m, const struct rm_ref *who,
+				uint8_t *params)
 {
 	/* By ENGINE_CONTEXT_PROPERTIES_ENGINE_ID: bytes of graphics engine 0. */
 	static const uint32_t bytes[26] = {
@@ -64,7 +68,7 @@ static uint32_t context_buffers(GpuModel *m, uint8_t *params)
 	return NV_OK;
 }
 
-static uint32_t zcull_info(GpuModel *m, uint8_t *params)
+static uint32_t zcull_info(GpuModel *m, const struct rm_ref *who, uint8_t *params)
 {
 	static const uint32_t info[10] = {0x80, 0x20, 0x400, 0x800, 0x20,
 					  0x20, 0xc0, 0x10,  0x40,  0x20};
@@ -75,19 +79,59 @@ static uint32_t zcull_info(GpuModel *m, uint8_t *params)
 	return NV_OK;
 }
 
-/* Context is bound, scheduled, promoted: there is no engine that would use it. */
-static uint32_t done(GpuModel *m, uint8_t *params)
+/* Of contexts promoted and notifications nothing is kept. */
+static uint32_t done(GpuModel *m, const struct rm_ref *who, uint8_t *params)
 {
 	return NV_OK;
 }
 
-static uint32_t set_page_directory(GpuModel *m, uint8_t *params)
+#define SET_DIRECTORY_VASPACE_AT   16
+#define UNSET_DIRECTORY_VASPACE_AT 0
+
+static uint32_t set_page_directory(GpuModel *m, const struct rm_ref *who,
+				   uint8_t *params)
 {
+	struct rm_object *vaspace = model_rm_object(
+		m, who->client, get32(params + SET_DIRECTORY_VASPACE_AT));
 	uint64_t pdb = ldq_le_p(params);
 
-	return pdb % 4096 || !model_fb_contains(m, pdb, 4096)
-		       ? NV_ERR_INVALID_ADDRESS
-		       : NV_OK;
+	if (!vaspace || vaspace->oclass != CLASS_VASPACE)
+		return NV_ERR_OBJECT_NOT_FOUND;
+	if (pdb % 4096 || !model_fb_contains(m, pdb, 4096))
+		return NV_ERR_INVALID_ADDRESS;
+	vaspace->pdb = pdb;
+	return NV_OK;
+}
+
+static uint32_t unset_page_directory(GpuModel *m, const struct rm_ref *who,
+				     uint8_t *params)
+{
+	struct rm_object *vaspace = model_rm_object(
+		m, who->client, get32(params + UNSET_DIRECTORY_VASPACE_AT));
+
+	if (!vaspace || vaspace->oclass != CLASS_VASPACE)
+		return NV_ERR_OBJECT_NOT_FOUND;
+	vaspace->pdb = 0;
+	return NV_OK;
+}
+
+static uint32_t bind_channel(GpuModel *m, const struct rm_ref *who,
+			     uint8_t *params)
+{
+	struct channel *c = model_rm_object(m, who->client, who->handle)->channel;
+
+	if (get32(params) != c->engine_type)
+		return NV_ERR_INVALID_ARGUMENT;
+	c->bound = true;
+	return NV_OK;
+}
+
+static uint32_t schedule_channel(GpuModel *m, const struct rm_ref *who,
+				 uint8_t *params)
+{
+	model_rm_object(m, who->client, who->handle)->channel->scheduled =
+		params[0];
+	return NV_OK;
 }
 
 #define PDE_LEVELS_AT	40
@@ -95,7 +139,7 @@ static uint32_t set_page_directory(GpuModel *m, uint8_t *params)
 #define PDE_LEVEL_MAX	6
 
 /* The RM would write its own entries at these levels: they must be in VRAM. */
-static uint32_t server_pdes(GpuModel *m, uint8_t *params)
+static uint32_t server_pdes(GpuModel *m, const struct rm_ref *who, uint8_t *params)
 {
 	uint32_t i, levels = get32(params + 32);
 
@@ -108,19 +152,22 @@ static uint32_t server_pdes(GpuModel *m, uint8_t *params)
 		if (!model_fb_contains(m, ldq_le_p(level), ldq_le_p(level + 8)))
 			return NV_ERR_INVALID_ADDRESS;
 	}
+	/* The first level is the directory that the address space goes by. */
+	model_rm_object(m, who->client, who->handle)->pdb =
+		ldq_le_p(params + PDE_LEVELS_AT);
 	return NV_OK;
 }
 
 static const struct {
 	uint32_t cmd, bytes;
-	uint32_t (*run)(GpuModel *m, uint8_t *params);
+	uint32_t (*run)(GpuModel *m, const struct rm_ref *who, uint8_t *params);
 } control[] = {
-	{0x00801813, 32, set_page_directory}, /* DMA_SET_PAGE_DIRECTORY */
-	{0x00801814, 8, done},		      /* DMA_UNSET_PAGE_DIRECTORY */
-	{0x2080012b, 560, done},	      /* GPU_PROMOTE_CTX */
-	{0x20800137, 4, gpc_mask},	      /* GPU_GET_FERMI_GPC_INFO */
-	{0x20800138, 8, tpc_mask},	      /* GPU_GET_FERMI_TPC_INFO */
-	{0x2080017e, 8, vmmu_segment},	      /* GPU_GET_VMMU_SEGMENT_SIZE */
+	{0x00801813, 32, set_page_directory},  /* DMA_SET_PAGE_DIRECTORY */
+	{0x00801814, 8, unset_page_directory}, /* DMA_UNSET_PAGE_DIRECTORY */
+	{0x2080012b, 560, done},	       /* GPU_PROMOTE_CTX */
+	{0x20800137, 4, gpc_mask},	       /* GPU_GET_FERMI_GPC_INFO */
+	{0x20800138, 8, tpc_mask},	       /* GPU_GET_FERMI_TPC_INFO */
+	{0x2080017e, 8, vmmu_segment},	       /* GPU_GET_VMMU_SEGMENT_SIZE */
 	{0x208001b0, 1284,
 	 model_engines_falcons}, /* GPU_GET_CONSTRUCTED_FALCON_INFO */
 	{0x20800301, 24, done},	 /* EVENT_SET_NOTIFICATION */
@@ -133,8 +180,8 @@ static const struct {
 	{0x20801206, 40, zcull_info},	      /* GR_GET_ZCULL_INFO */
 	{0x20802a08, 4, fault_method_buffer}, /* CE_GET_FAULT_METHOD_BUFFER_SIZE */
 	{0x90f10106, 184, server_pdes}, /* VASPACE_COPY_SERVER_RESERVED_PDES */
-	{0xa06f0103, 2, done},		/* GPFIFO_SCHEDULE */
-	{0xa06f0104, 4, done},		/* BIND */
+	{0xa06f0103, 2, schedule_channel}, /* GPFIFO_SCHEDULE */
+	{0xa06f0104, 4, bind_channel},	   /* BIND */
 };
 
 uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle,
@@ -157,5 +204,5 @@ uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle,
 	/* GSP-RM takes longer parameters of a later version of the same call. */
 	if (bytes < control[i].bytes)
 		return NV_ERR_INVALID_PARAM_STRUCT;
-	return control[i].run(m, params);
+	return control[i].run(m, &(struct rm_ref){client, handle}, params);
 }

@@ -40,10 +40,45 @@ static uint32_t engine_desc(const struct engine *e)
 	return e->mc_index << 8 | e->instance;
 }
 
+/*
+ * NV2080_ENGINE_TYPE_* of the first of a kind: OGK src/common/sdk/nvidia/inc/
+ * class/cl2080_notification.h. It counts otherwise than RM_ENGINE_TYPE_*.
+ */
+static const struct {
+	uint32_t rm_type, public_type;
+} public_type[] = {
+	{0x01, 0x01}, {0x09, 0x09}, {0x1d, 0x13},
+	{0x25, 0x1b}, {0x36, 0x2b}, {0x3e, 0x33},
+};
+
+int model_engine_of_type(uint32_t type)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(engine); i++)
+		for (j = 0; j < ARRAY_SIZE(public_type); j++)
+			if (engine[i].rm_type == public_type[j].rm_type &&
+			    type == public_type[j].public_type +
+					    engine[i].instance)
+				return i;
+	return -1;
+}
+
+uint32_t model_engine_runlist(int index)
+{
+	return engine[index].runlist;
+}
+
+uint32_t model_engine_nonstall(int index)
+{
+	return VECTOR_NONSTALL(index);
+}
+
 #define INTR_TABLE_AT	 4
 #define INTR_ENTRY_BYTES 16
 
-uint32_t model_engines_intr_table(GpuModel *m, uint8_t *params)
+uint32_t model_engines_intr_table(GpuModel *m, const struct rm_ref *who,
+				  uint8_t *params)
 {
 	uint8_t *entry = params + INTR_TABLE_AT;
 	unsigned int i;
@@ -79,7 +114,8 @@ enum { /* ENGINE_INFO_TYPE_* */
        INFO_CHRAM_PRI_BASE = 14,
 };
 
-uint32_t model_engines_device_info(GpuModel *m, uint8_t *params)
+uint32_t model_engines_device_info(GpuModel *m, const struct rm_ref *who,
+				   uint8_t *params)
 {
 	uint32_t base = get32(params), count = 0;
 	unsigned int i;
@@ -120,7 +156,8 @@ uint32_t model_engines_device_info(GpuModel *m, uint8_t *params)
 
 #define FALCON_ENTRY_BYTES 20
 
-uint32_t model_engines_falcons(GpuModel *m, uint8_t *params)
+uint32_t model_engines_falcons(GpuModel *m, const struct rm_ref *who,
+			       uint8_t *params)
 {
 	uint8_t *entry = params + 4;
 	uint32_t count = 0;

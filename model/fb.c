@@ -37,16 +37,14 @@ bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes)
 	return addr <= m->fb_size && bytes <= m->fb_size - addr;
 }
 
-static bool cpu_may(GpuModel *m, uint64_t addr, unsigned int bytes,
-		    const char *what)
+static bool may(GpuModel *m, uint64_t addr, uint64_t bytes, const char *what)
 {
 	if (!model_fb_contains(m, addr, bytes)) {
 		model_refuse(m, "fb", "%s beyond VRAM at %" PRIx64, what, addr);
 		return false;
 	}
 	if (m->wpr2_hi && addr + bytes > m->wpr_start && addr < m->wpr_end) {
-		model_refuse(m, "fb", "%s of the CPU in WPR2 at %" PRIx64, what,
-			     addr);
+		model_refuse(m, "fb", "%s in WPR2 at %" PRIx64, what, addr);
 		return false;
 	}
 	return true;
@@ -54,12 +52,42 @@ static bool cpu_may(GpuModel *m, uint64_t addr, unsigned int bytes,
 
 uint64_t model_fb_read(GpuModel *m, uint64_t addr, unsigned int bytes)
 {
-	return cpu_may(m, addr, bytes, "read") ? ldn_le_p(m->fb + addr, bytes)
-					       : READ_REFUSED;
+	return may(m, addr, bytes, "read") ? ldn_le_p(m->fb + addr, bytes)
+					   : READ_REFUSED;
 }
 
 void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value, unsigned int bytes)
 {
-	if (cpu_may(m, addr, bytes, "write"))
+	if (may(m, addr, bytes, "write"))
 		stn_le_p(m->fb + addr, bytes, value);
+}
+
+bool model_fb_engine_write(GpuModel *m, uint64_t addr, const void *buf,
+			   uint64_t bytes)
+{
+	if (!may(m, addr, bytes, "write"))
+		return false;
+	memcpy(m->fb + addr, buf, bytes);
+	return true;
+}
+
+bool model_fb_engine_fill(GpuModel *m, uint64_t addr, uint32_t word,
+			  uint64_t bytes)
+{
+	uint64_t page = qemu_real_host_page_size(), i;
+
+	if (!may(m, addr, bytes, "fill"))
+		return false;
+	/* Whole pages of zeroes need no memory. */
+	if (!word && bytes >= page && addr % page == 0) {
+		uint64_t whole = ROUND_DOWN(bytes, page);
+
+		if (!madvise(m->fb + addr, whole, MADV_DONTNEED)) {
+			addr += whole;
+			bytes -= whole;
+		}
+	}
+	for (i = 0; i + 4 <= bytes; i += 4)
+		stl_le_p(m->fb + addr + i, word);
+	return true;
 }

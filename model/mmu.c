@@ -6,6 +6,7 @@
  * OGK pascal/gp100/dev_mmu.h (NV_MMU_VER2_*).
  */
 #include "model/model.h"
+#include "model/host.h"
 
 #define ENTRY_APERTURE(e)    BIT_RANGE(e, 2, 1)
 #define PDE_APERTURE_INVALID 0
@@ -32,6 +33,7 @@ static const struct {
 struct target {
 	bool sysmem;
 	uint64_t addr;
+	uint64_t span; /* how far the page goes on from there */
 };
 
 static uint64_t entry_at(GpuModel *m, struct target table, uint64_t index,
@@ -56,6 +58,7 @@ static bool page_of(uint64_t pte, uint64_t va, unsigned int page_bits,
 	ret_target->addr =
 		ret_target->sysmem ? ENTRY_ADDR_SYS(pte) : ENTRY_ADDR_VID(pte);
 	ret_target->addr += va & ((1ull << page_bits) - 1);
+	ret_target->span = (1ull << page_bits) - (va & ((1ull << page_bits) - 1));
 	return true;
 }
 
@@ -84,7 +87,7 @@ static bool translate(GpuModel *m, uint64_t pdb, uint64_t va, bool write,
 	}
 
 	/* The small pages' half of the entry first: it is the finer answer. */
-	small = entry_at(m, (struct target){table.sysmem, table.addr + 8},
+	small = entry_at(m, (struct target){table.sysmem, table.addr + 8, 8},
 			 BIT_RANGE(va, 28, 21), 16);
 	if (ENTRY_APERTURE(small) != PDE_APERTURE_INVALID) {
 		struct target pt = {.sysmem = ENTRY_APERTURE(small) !=
@@ -110,6 +113,77 @@ static bool translate(GpuModel *m, uint64_t pdb, uint64_t va, bool write,
 		       page_of(pte, va, 16, ret_target);
 	}
 	return false;
+}
+
+/* What engines do by a channel's addresses, page by page. */
+enum va_access { VA_READ, VA_WRITE, VA_FILL };
+
+static bool va_page(GpuModel *m, enum va_access access, struct target t,
+		    void *buf, uint32_t word, uint64_t bytes)
+{
+	uint64_t i;
+
+	if (access == VA_FILL) {
+		if (!t.sysmem)
+			return model_fb_engine_fill(m, t.addr, word, bytes);
+		word = cpu_to_le32(word);
+		for (i = 0; i < bytes; i += 4)
+			if (!model_dma_write(m, t.addr + i, &word, 4))
+				return false;
+		return true;
+	}
+	if (t.sysmem)
+		return access == VA_READ
+			       ? model_dma_read(m, t.addr, buf, bytes)
+			       : model_dma_write(m, t.addr, buf, bytes);
+	if (access == VA_WRITE)
+		return model_fb_engine_write(m, t.addr, buf, bytes);
+	if (!model_fb_contains(m, t.addr, bytes))
+		return false;
+	memcpy(buf, m->fb + t.addr, bytes);
+	return true;
+}
+
+static bool va_access(GpuModel *m, enum va_access access, uint64_t pdb,
+		      uint64_t va, void *buf, uint32_t word, uint64_t bytes,
+		      uint64_t *ret_addr)
+{
+	uint8_t *p = buf;
+
+	while (bytes) {
+		struct target t;
+		uint64_t part;
+
+		*ret_addr = va;
+		if (!pdb || !translate(m, pdb, va, access != VA_READ, &t))
+			return false;
+		part = MIN(bytes, t.span);
+		if (!va_page(m, access, t, p, word, part))
+			return false;
+		if (p)
+			p += part;
+		va += part;
+		bytes -= part;
+	}
+	return true;
+}
+
+bool model_va_read(GpuModel *m, uint64_t pdb, uint64_t va, void *buf,
+		   uint64_t bytes, uint64_t *ret_addr)
+{
+	return va_access(m, VA_READ, pdb, va, buf, 0, bytes, ret_addr);
+}
+
+bool model_va_write(GpuModel *m, uint64_t pdb, uint64_t va, const void *buf,
+		    uint64_t bytes, uint64_t *ret_addr)
+{
+	return va_access(m, VA_WRITE, pdb, va, (void *)buf, 0, bytes, ret_addr);
+}
+
+bool model_va_fill(GpuModel *m, uint64_t pdb, uint64_t va, uint32_t word,
+		   uint64_t bytes, uint64_t *ret_addr)
+{
+	return va_access(m, VA_FILL, pdb, va, NULL, word, bytes, ret_addr);
 }
 
 static uint64_t window_read(GpuModel *m, const char *name, uint64_t pdb,

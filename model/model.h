@@ -121,6 +121,8 @@ struct GpuModel {
 	uint64_t bar1_pdb, bar2_pdb;
 	uint64_t rsvd_start; /* the RM's own memory, [rsvd_start, non_wpr_heap) */
 	GHashTable *clients;
+	GList *channels;
+	QEMUTimer *host_timer;
 };
 
 /* log.c: one line each; a refusal is what a real GPU would not have done. */
@@ -157,6 +159,12 @@ uint64_t model_fb_read(GpuModel *m, uint64_t addr, unsigned int bytes);
 void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value,
 		    unsigned int bytes);
 bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes);
+
+/* The same of an engine: false where it may not, nothing is done then. */
+bool model_fb_engine_write(GpuModel *m, uint64_t addr, const void *buf,
+			   uint64_t bytes);
+bool model_fb_engine_fill(GpuModel *m, uint64_t addr, uint32_t word,
+			  uint64_t bytes);
 
 /* mmu.c: BAR1 and BAR2 through the page tables that the driver writes. */
 void model_mmu_init_bars(GpuModel *m);

@@ -131,6 +131,8 @@ static void unrealize(PCIDevice *pci)
 	model_gsp_stop(m);
 	if (m->rm_timer)
 		timer_free(m->rm_timer);
+	if (m->host_timer)
+		timer_free(m->host_timer);
 	model_falcon_finish(&m->gsp);
 	model_falcon_finish(&m->sec2);
 	pcie_sriov_pf_exit(pci);

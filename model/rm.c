@@ -6,10 +6,7 @@
  */
 #include "model/model.h"
 #include "model/rm.h"
-
-struct rm_object {
-	uint32_t handle, parent, oclass;
-};
+#include "model/host.h"
 
 struct rm_client {
 	uint32_t handle;
@@ -28,7 +25,7 @@ static const struct {
 	{CLASS_VASPACE, {CLASS_DEVICE}, 40},
 	{CLASS_EVENT_KERNEL_EX, {ANY}, 24},
 	{CLASS_CHANNEL_GROUP, {CLASS_DEVICE}, 0},
-	{CLASS_CHANNEL, {CLASS_DEVICE, CLASS_CHANNEL_GROUP}, 32},
+	{CLASS_CHANNEL, {CLASS_DEVICE, CLASS_CHANNEL_GROUP}, 248},
 	{CLASS_INLINE_TO_MEMORY, {CLASS_CHANNEL}, 0},
 	{CLASS_TWOD, {CLASS_CHANNEL}, 0},
 	{CLASS_THREED, {CLASS_CHANNEL}, 0},
@@ -54,8 +51,16 @@ static void client_free(void *opaque)
 	g_free(c);
 }
 
-static void add_object(struct rm_client *c, uint32_t handle, uint32_t parent,
-		       uint32_t oclass)
+static void object_free(void *opaque)
+{
+	struct rm_object *o = opaque;
+
+	model_channel_destroy(o->channel);
+	g_free(o);
+}
+
+static struct rm_object *add_object(struct rm_client *c, uint32_t handle,
+				    uint32_t parent, uint32_t oclass)
 {
 	struct rm_object *o = g_new0(struct rm_object, 1);
 
@@ -63,6 +68,7 @@ static void add_object(struct rm_client *c, uint32_t handle, uint32_t parent,
 	o->parent = parent;
 	o->oclass = oclass;
 	g_hash_table_insert(c->objects, GUINT_TO_POINTER(handle), o);
+	return o;
 }
 
 static struct rm_client *client_new(GpuModel *m, uint32_t handle)
@@ -70,7 +76,7 @@ static struct rm_client *client_new(GpuModel *m, uint32_t handle)
 	struct rm_client *c = g_new0(struct rm_client, 1);
 
 	c->handle = handle;
-	c->objects = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	c->objects = g_hash_table_new_full(NULL, NULL, NULL, object_free);
 	add_object(c, handle, handle, CLASS_ROOT);
 	g_hash_table_insert(m->clients, GUINT_TO_POINTER(handle), c);
 	return c;
@@ -115,15 +121,22 @@ void model_rm_finish(GpuModel *m)
 	m->bar1_pdb = m->bar2_pdb = 0;
 }
 
+struct rm_object *model_rm_object(GpuModel *m, uint32_t client, uint32_t handle)
+{
+	struct rm_client *c = client_of(m, client);
+
+	return c ? object_of(c, handle) : NULL;
+}
+
 uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle,
 			uint32_t *ret_status)
 {
-	struct rm_client *c = client_of(m, client);
-	struct rm_object *o = c ? object_of(c, handle) : NULL;
+	struct rm_object *o = model_rm_object(m, client, handle);
 
 	if (o)
 		return o->oclass;
-	*ret_status = c ? NV_ERR_OBJECT_NOT_FOUND : NV_ERR_INVALID_CLIENT;
+	*ret_status = client_of(m, client) ? NV_ERR_OBJECT_NOT_FOUND
+					   : NV_ERR_INVALID_CLIENT;
 	return ANY;
 }
 
@@ -175,6 +188,16 @@ uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent,
 		return NV_ERR_INVALID_OBJECT_PARENT;
 	if (bytes < known[i].bytes)
 		return NV_ERR_INVALID_PARAM_STRUCT;
+	if (oclass == CLASS_CHANNEL) {
+		struct channel *channel;
+		uint32_t status;
+
+		channel = model_channel_create(m, client, params, &status);
+		if (!channel)
+			return status;
+		add_object(c, handle, parent, oclass)->channel = channel;
+		return NV_OK;
+	}
 	add_object(c, handle, parent, oclass);
 	return NV_OK;
 }

@@ -3,6 +3,24 @@
 #ifndef VGPU_MODEL_RM_H
 #define VGPU_MODEL_RM_H
 
+#include "model/model.h"
+
+struct channel;
+
+/* An object by its handles. */
+struct rm_ref {
+	uint32_t client, handle;
+};
+
+struct rm_object {
+	uint32_t handle, parent, oclass;
+	uint64_t pdb; /* of an address space: its directory in VRAM */
+	struct channel *channel; /* of a channel */
+};
+
+/* NULL if there is none. */
+struct rm_object *model_rm_object(GpuModel *m, uint32_t client, uint32_t handle);
+
 /* OGK src/common/sdk/nvidia/inc/class/. */
 #define CLASS_ROOT	       0x0000
 #define CLASS_ROOT_NON_PRIV    0x0001
