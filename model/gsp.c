@@ -127,6 +127,69 @@ static bool take_arguments(GpuModel *m)
 	return model_msgq_link(m, rmargs_pa, rmargs_bytes);
 }
 
+/*
+ * While it comes up the firmware has the driver access registers: OGK
+ * src/nvidia/arch/nvalloc/common/inc/rmgspseq.h. Which ones a real one asks for
+ * is its own; the model asks for what shows that a program is run to its end.
+ */
+enum { SEQ_WRITE, SEQ_MODIFY, SEQ_POLL, SEQ_DELAY_US, SEQ_STORE };
+
+#define SEQ_REGISTER	  (PBUS_SW_SCRATCH + SEQ_SCRATCH * 4)
+#define SEQ_SCRATCH	  62
+#define SEQ_FIRST	  0x0ad10200
+#define SEQ_LAST	  0x0ad1025a
+#define SEQ_SAVE_WORDS	  8
+#define SEQ_HEADER_WORDS  (2 + SEQ_SAVE_WORDS)
+#define SEQ_LIMIT_NS	  (4ll * NANOSECONDS_PER_SECOND)
+#define SEQ_LOOK_AGAIN_NS (1 * SCALE_MS)
+
+static void send_sequencer(GpuModel *m)
+{
+	static const uint32_t program[] = {
+		SEQ_WRITE,	 SEQ_REGISTER, SEQ_FIRST,
+		SEQ_MODIFY,	 SEQ_REGISTER, 0xff,
+		SEQ_LAST & 0xff, SEQ_DELAY_US, 10,
+		SEQ_POLL,	 SEQ_REGISTER, 0xffffffff,
+		SEQ_LAST,	 1000,	       1,
+		SEQ_STORE,	 SEQ_REGISTER, 0,
+	};
+	uint8_t event[(SEQ_HEADER_WORDS + ARRAY_SIZE(program)) * 4] = {0};
+	unsigned int i;
+
+	stl_le_p(event, ARRAY_SIZE(program)); /* room, and how much is used */
+	stl_le_p(event + 4, ARRAY_SIZE(program));
+	for (i = 0; i < ARRAY_SIZE(program); i++)
+		stl_le_p(event + (SEQ_HEADER_WORDS + i) * 4, program[i]);
+	m->scratch[SEQ_SCRATCH] = 0;
+	m->sequencer_end = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + SEQ_LIMIT_NS;
+	model_msgq_send(m, RPC_EVENT_RUN_CPU_SEQUENCER, 0, 0, event,
+			sizeof(event));
+}
+
+static void init_done(GpuModel *m)
+{
+	m->sequencer_end = 0;
+	m->gsp.riscv_irqmask = FALCON_IRQ_SWGEN0 | FALCON_IRQ_HALT;
+	model_gsp_log(m, 2, m->fb_size);
+	model_msgq_send(m, RPC_EVENT_GSP_INIT_DONE, 0, 0, NULL, 0);
+	model_log(m, "rm", "INIT_DONE");
+}
+
+static void wait_for_sequencer(GpuModel *m)
+{
+	int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+	if (m->scratch[SEQ_SCRATCH] == SEQ_LAST) {
+		init_done(m);
+	} else if (now > m->sequencer_end) {
+		model_refuse(m, "rm", "the sequencer's program was not run");
+		m->sequencer_end = 0;
+		m->rm_running = false;
+	} else {
+		timer_mod(m->rm_timer, now + SEQ_LOOK_AGAIN_NS);
+	}
+}
+
 static void come_up(GpuModel *m)
 {
 	m->rm_starting = false;
@@ -144,10 +207,8 @@ static void come_up(GpuModel *m)
 		m->rm_running = false;
 		return;
 	}
-	m->gsp.riscv_irqmask = FALCON_IRQ_SWGEN0 | FALCON_IRQ_HALT;
-	model_gsp_log(m, 2, m->fb_size);
-	model_msgq_send(m, RPC_EVENT_GSP_INIT_DONE, 0, 0, NULL, 0);
-	model_log(m, "rm", "INIT_DONE");
+	send_sequencer(m);
+	wait_for_sequencer(m);
 }
 
 static void work(void *opaque)
@@ -156,6 +217,8 @@ static void work(void *opaque)
 
 	if (m->rm_starting)
 		come_up(m);
+	else if (m->sequencer_end)
+		wait_for_sequencer(m);
 	else if (m->rm_running)
 		model_msgq_serve(m);
 }
@@ -181,6 +244,7 @@ void model_gsp_stop(GpuModel *m)
 	m->gsp.riscv_active = false;
 	m->gsp.riscv_irqmask = 0;
 	m->rm_starting = m->rm_running = false;
+	m->sequencer_end = 0;
 	m->have_system_info = m->have_registry = m->sriov_mode = false;
 	memset(m->log_pa, 0, sizeof(m->log_pa));
 	model_rpc_forget_late(m);

@@ -113,7 +113,8 @@ struct GpuModel {
 	/* The firmware's resource manager. */
 	QEMUTimer *rm_timer;
 	bool rm_starting, rm_running;
-	uint64_t log_pa[3]; /* LOGINIT, LOGINTR, LOGRM */
+	int64_t sequencer_end; /* when its program must have run, 0: none is */
+	uint64_t log_pa[3];    /* LOGINIT, LOGINTR, LOGRM */
 	uint64_t log_bytes[3];
 	bool have_system_info, have_registry;
 	bool sriov_mode; /* the registry's RMSetSriovMode */

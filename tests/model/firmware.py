@@ -194,8 +194,30 @@ class Firmware:
         self.record(73, registry or self.registry(RMDevidCheckIgnore=1))
         gpu.reset_gsp(LIBOS)
         assert gpu.sec2("booter_load", META) == 0, gpu.log()
+        function, _, program = self.receive()
+        assert function == 0x1002
+        self.run_sequencer(program)
         function, result, _ = self.receive()
         assert (function, result) == (0x1001, 0)
+
+    def run_sequencer(self, program):
+        """The registers that the firmware has the driver access while it boots."""
+        words = struct.unpack(f"<{len(program) // 4}I", program)
+        commands = words[10:10 + words[1]]
+        at = 0
+        while at < len(commands):
+            op, at = commands[at], at + 1
+            if op == 0:  # write
+                self.gpu.wr(commands[at], commands[at + 1])
+            elif op == 1:  # modify
+                reg, mask, value = commands[at:at + 3]
+                self.gpu.wr(reg, self.gpu.rd(reg) & ~mask | value)
+            elif op == 2:  # poll
+                reg, mask, value = commands[at:at + 3]
+                assert self.gpu.rd(reg) & mask == value
+            elif op == 4:  # store
+                self.gpu.rd(commands[at])
+            at += (2, 3, 5, 1, 2)[op]
 
     # Resource manager calls; each gives the status.
 
