@@ -249,7 +249,9 @@ void model_bar0_init(GpuModel *m)
 /* What a function level reset, or the machine's, leaves: VRAM stays. */
 void model_reset(GpuModel *m)
 {
-	model_gsp_stop(m);
+	/* What a suspend saved is in the machine's memory, not in the GPU. */
+	if (!m->suspend.saved)
+		model_gsp_stop(m);
 	model_falcon_reset(&m->gsp);
 	model_falcon_reset(&m->sec2);
 	memset(m->scratch, 0, sizeof(m->scratch));

@@ -110,7 +110,7 @@ static void finish(struct falcon *f, uint32_t mailbox0)
 	f->irqstat |= FALCON_IRQ_HALT;
 }
 
-static void set_wpr2(GpuModel *m, uint64_t start, uint64_t end)
+void model_boot_set_wpr2(GpuModel *m, uint64_t start, uint64_t end)
 {
 	m->wpr_start = start;
 	m->wpr_end = end;
@@ -155,7 +155,7 @@ static const char *fwsec_frts(GpuModel *m, const uint8_t *command)
 		return "the region is misaligned or beyond VRAM";
 	if (m->wpr2_hi)
 		return "WPR2 is up already";
-	set_wpr2(m, start, start + bytes);
+	model_boot_set_wpr2(m, start, start + bytes);
 	m->frts_offset = start;
 	model_log(m, "fwsec", "FRTS at %" PRIx64 ", WPR2 is up", start);
 	return NULL;
@@ -291,6 +291,8 @@ static const char *booter_load(GpuModel *m, uint64_t meta_pa)
 	struct wpr_meta w;
 	const char *why;
 
+	if (model_suspend_is_meta(m, meta_pa))
+		return model_suspend_restore(m, meta_pa);
 	if (meta_pa % 16 || !model_dma_read(m, meta_pa, &w, sizeof(w)))
 		return "there are no WPR metadata at this address";
 	if (w.magic != WPR_META_MAGIC || w.revision != WPR_META_REVISION)
@@ -316,7 +318,7 @@ static const char *booter_load(GpuModel *m, uint64_t meta_pa)
 
 	w.verified = WPR_META_VERIFIED;
 	memcpy(m->fb + w.wpr_start, &w, sizeof(w));
-	set_wpr2(m, w.wpr_start, w.wpr_end);
+	model_boot_set_wpr2(m, w.wpr_start, w.wpr_end);
 	m->non_wpr_heap = w.non_wpr_heap;
 	m->gsp_booted = true;
 	model_log(m, "booter",
@@ -332,8 +334,8 @@ static const char *booter_unload(GpuModel *m, uint32_t mailbox0, uint32_t mailbo
 	if (m->gsp.riscv_active)
 		return "the GSP still runs";
 	if (mailbox0 != 0xff || mailbox1 != 0xff)
-		return "suspend is not modelled";
-	set_wpr2(m, 0, 0);
+		return model_suspend_save(m, (uint64_t)mailbox1 << 32 | mailbox0);
+	model_boot_set_wpr2(m, 0, 0);
 	m->gsp_booted = false;
 	model_log(m, "booter", "WPR2 is down");
 	return NULL;

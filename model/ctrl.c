@@ -134,6 +134,31 @@ static uint32_t schedule_channel(GpuModel *m, const struct rm_ref *who,
 	return NV_OK;
 }
 
+/* Where the RM may keep what it has in VRAM while the GPU sleeps. */
+static uint32_t fbsr_init(GpuModel *m, const struct rm_ref *who, uint8_t *params)
+{
+	struct rm_object *memory =
+		model_rm_object(m, get32(params), get32(params + 4));
+
+	if (!memory || memory->oclass != CLASS_MEMORY_LIST_SYSTEM)
+		return NV_ERR_OBJECT_NOT_FOUND;
+	if (!memory->page[0] || !memory->page[1])
+		return NV_ERR_INVALID_ARGUMENT;
+	memcpy(m->suspend.fbsr_page, memory->page, sizeof(memory->page));
+	m->suspend.meta_pa = ldq_le_p(params + 16);
+	m->suspend.prepared = true;
+	return NV_OK;
+}
+
+static uint32_t stop_channels(GpuModel *m, const struct rm_ref *who,
+			      uint8_t *params)
+{
+	m->channels_stopped = params[0];
+	if (!m->channels_stopped)
+		model_channel_resume(m);
+	return NV_OK;
+}
+
 #define PDE_LEVELS_AT	40
 #define PDE_LEVEL_BYTES 24
 #define PDE_LEVEL_MAX	6
@@ -174,7 +199,10 @@ static const struct {
 	{0x20800a32, 1664,
 	 context_buffers}, /* INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO */
 	{0x20800a5c, 2068,
-	 model_engines_intr_table}, /* INTERNAL_INTR_GET_KERNEL_TABLE */
+	 model_engines_intr_table},  /* INTERNAL_INTR_GET_KERNEL_TABLE */
+	{0x20800ac2, 24, fbsr_init}, /* INTERNAL_FBSR_INIT */
+	{0x20800ac3, 1,
+	 stop_channels}, /* INTERNAL_FIFO_TOGGLE_ACTIVE_CHANNEL_SCHEDULING */
 	{0x20801112, 3212,
 	 model_engines_device_info},	      /* FIFO_GET_DEVICE_INFO_TABLE */
 	{0x20801206, 40, zcull_info},	      /* GR_GET_ZCULL_INFO */

@@ -145,21 +145,24 @@ enum { SEQ_WRITE, SEQ_MODIFY, SEQ_POLL, SEQ_DELAY_US, SEQ_STORE };
 
 static void send_sequencer(GpuModel *m)
 {
-	static const uint32_t program[] = {
-		SEQ_WRITE,	 SEQ_REGISTER, SEQ_FIRST,
-		SEQ_MODIFY,	 SEQ_REGISTER, 0xff,
-		SEQ_LAST & 0xff, SEQ_DELAY_US, 10,
-		SEQ_POLL,	 SEQ_REGISTER, 0xffffffff,
-		SEQ_LAST,	 1000,	       1,
-		SEQ_STORE,	 SEQ_REGISTER, 0,
+	static const struct {
+		uint32_t words, word[6];
+	} program[] = {
+		{3, {SEQ_WRITE, SEQ_REGISTER, SEQ_FIRST}},
+		{4, {SEQ_MODIFY, SEQ_REGISTER, 0xff, SEQ_LAST & 0xff}},
+		{2, {SEQ_DELAY_US, 10}},
+		{6, {SEQ_POLL, SEQ_REGISTER, 0xffffffff, SEQ_LAST, 1000, 1}},
+		{3, {SEQ_STORE, SEQ_REGISTER, 0}},
 	};
-	uint8_t event[(SEQ_HEADER_WORDS + ARRAY_SIZE(program)) * 4] = {0};
-	unsigned int i;
+	uint8_t event[(SEQ_HEADER_WORDS + 6 * ARRAY_SIZE(program)) * 4] = {0};
+	uint8_t *p = event + SEQ_HEADER_WORDS * 4;
+	unsigned int i, j, used = 0;
 
-	stl_le_p(event, ARRAY_SIZE(program)); /* room, and how much is used */
-	stl_le_p(event + 4, ARRAY_SIZE(program));
 	for (i = 0; i < ARRAY_SIZE(program); i++)
-		stl_le_p(event + (SEQ_HEADER_WORDS + i) * 4, program[i]);
+		for (j = 0; j < program[i].words; j++, used++, p += 4)
+			stl_le_p(p, program[i].word[j]);
+	stl_le_p(event, 6 * ARRAY_SIZE(program)); /* room, and how much is used */
+	stl_le_p(event + 4, used);
 	m->scratch[SEQ_SCRATCH] = 0;
 	m->sequencer_end = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + SEQ_LIMIT_NS;
 	model_msgq_send(m, RPC_EVENT_RUN_CPU_SEQUENCER, 0, 0, event,
@@ -190,6 +193,17 @@ static void wait_for_sequencer(GpuModel *m)
 	}
 }
 
+/* It wakes with all that it had: only the driver's arguments are looked at. */
+static void wake_up(GpuModel *m)
+{
+	m->rm_waking = false;
+	if (!model_suspend_wake(m))
+		return;
+	m->rm_running = true;
+	init_done(m);
+	model_msgq_serve(m);
+}
+
 static void come_up(GpuModel *m)
 {
 	m->rm_starting = false;
@@ -215,7 +229,9 @@ static void work(void *opaque)
 {
 	GpuModel *m = opaque;
 
-	if (m->rm_starting)
+	if (m->rm_waking)
+		wake_up(m);
+	else if (m->rm_starting)
 		come_up(m);
 	else if (m->sequencer_end)
 		wait_for_sequencer(m);
@@ -223,19 +239,32 @@ static void work(void *opaque)
 		model_msgq_serve(m);
 }
 
-void model_gsp_start(GpuModel *m)
+static void start_timer(GpuModel *m)
 {
-	m->libos_args_pa = (uint64_t)m->gsp.regs[FALCON_MAILBOX1 / 4] << 32 |
-			   m->gsp.regs[FALCON_MAILBOX0 / 4];
 	m->gsp.riscv_active = true;
-	m->rm_starting = true;
 	if (!m->rm_timer)
 		m->rm_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, work, m);
 	timer_mod(m->rm_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + BOOT_NS);
 }
 
-/* The firmware ends: unloaded, or its engine reset under it. */
-void model_gsp_stop(GpuModel *m)
+/* The firmware comes back out of what a suspend saved. */
+void model_gsp_wake(GpuModel *m)
+{
+	m->rm_waking = true;
+	start_timer(m);
+}
+
+void model_gsp_start(GpuModel *m)
+{
+	model_gsp_stop(m);
+	m->libos_args_pa = (uint64_t)m->gsp.regs[FALCON_MAILBOX1 / 4] << 32 |
+			   m->gsp.regs[FALCON_MAILBOX0 / 4];
+	m->rm_starting = true;
+	start_timer(m);
+}
+
+/* The firmware sleeps: it runs no more, and keeps what it has. */
+void model_gsp_sleep(GpuModel *m)
 {
 	if (m->rm_timer)
 		timer_del(m->rm_timer);
@@ -243,8 +272,15 @@ void model_gsp_stop(GpuModel *m)
 		m->gsp.regs[FALCON_MAILBOX0 / 4] = MAILBOX_UNLOADED;
 	m->gsp.riscv_active = false;
 	m->gsp.riscv_irqmask = 0;
-	m->rm_starting = m->rm_running = false;
+	m->rm_starting = m->rm_waking = m->rm_running = false;
 	m->sequencer_end = 0;
+}
+
+/* The firmware ends: unloaded, or its engine reset under it. */
+void model_gsp_stop(GpuModel *m)
+{
+	model_gsp_sleep(m);
+	memset(&m->suspend, 0, sizeof(m->suspend));
 	m->have_system_info = m->have_registry = m->sriov_mode = false;
 	memset(m->log_pa, 0, sizeof(m->log_pa));
 	model_rpc_forget_late(m);

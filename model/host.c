@@ -347,13 +347,19 @@ static void run(void *opaque)
 	for (l = m->channels; l; l = l->next) {
 		struct channel *c = l->data;
 
-		if (!c->pending || !c->scheduled)
+		if (!c->pending || !c->scheduled || m->channels_stopped)
 			continue;
 		c->pending = run_channel(c, &budget);
 		more |= c->pending;
 	}
 	if (more)
 		schedule(m, budget ? RETRY_NS : RUN_NS);
+}
+
+/* After a suspend: what was rung for meanwhile is done now. */
+void model_channel_resume(GpuModel *m)
+{
+	schedule(m, RUN_NS);
 }
 
 /* A token: the runlist in 31:16, the channel in 15:0 (nvkm fifo/tu102.c). */

@@ -39,6 +39,7 @@ struct channel *model_channel_create(GpuModel *m, uint32_t client,
 				     const uint8_t *params, uint32_t *ret_status);
 void model_channel_destroy(struct channel *c);
 void model_channel_doorbell(GpuModel *m, uint32_t token);
+void model_channel_resume(GpuModel *m);
 uint64_t model_channel_pdb(struct channel *c);
 /* The channel is at fault: the driver is told, and it runs no more. */
 void model_channel_fault(struct channel *c, uint32_t type, uint64_t addr);

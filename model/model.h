@@ -51,7 +51,7 @@ struct falcon {
 /* The message queues, from the first doorbell to the unload. */
 struct msgq {
 	bool linked;
-	uint64_t shared_pa;
+	uint64_t shared_pa, rmargs_pa;
 	uint64_t *page; /* bus address of each page of the shared memory */
 	uint32_t page_count;
 	uint32_t cmd_offset, stat_offset;
@@ -61,6 +61,17 @@ struct msgq {
 	/* A message that came in several records. */
 	GByteArray *partial;
 	uint32_t partial_total;
+};
+
+/* A suspend: what the RM was told, and where it stands. */
+struct suspend {
+	bool prepared; /* FBSR_INIT told where the RM's memory may be kept */
+	bool unloaded; /* the RM sleeps */
+	bool saved;    /* Booter has put WPR into the driver's memory */
+	uint64_t fbsr_page[2]; /* where the two page directories are kept */
+	uint64_t meta_pa;      /* as FBSR_INIT said */
+	uint64_t cookie;
+	uint64_t wpr_start, wpr_end, rmargs_pa;
 };
 
 struct rm_client;
@@ -112,7 +123,7 @@ struct GpuModel {
 
 	/* The firmware's resource manager. */
 	QEMUTimer *rm_timer;
-	bool rm_starting, rm_running;
+	bool rm_starting, rm_waking, rm_running;
 	int64_t sequencer_end; /* when its program must have run, 0: none is */
 	uint64_t log_pa[3];    /* LOGINIT, LOGINTR, LOGRM */
 	uint64_t log_bytes[3];
@@ -122,6 +133,8 @@ struct GpuModel {
 	uint64_t bar1_pdb, bar2_pdb;
 	uint64_t rsvd_start; /* the RM's own memory, [rsvd_start, non_wpr_heap) */
 	GHashTable *clients;
+	struct suspend suspend;
+	bool channels_stopped; /* for a suspend */
 	GList *channels;
 	QEMUTimer *host_timer;
 };
@@ -189,6 +202,8 @@ bool model_dma_write(GpuModel *m, uint64_t addr, const void *buf, size_t bytes);
 /* gsp.c: the firmware comes up, and goes. */
 void model_gsp_start(GpuModel *m);
 void model_gsp_stop(GpuModel *m);
+void model_gsp_sleep(GpuModel *m);
+void model_gsp_wake(GpuModel *m);
 void model_gsp_doorbell(GpuModel *m);
 void model_gsp_crash(GpuModel *m);
 void model_gsp_log(GpuModel *m, unsigned int which, uint64_t word);
@@ -221,6 +236,16 @@ uint32_t model_rm_class(GpuModel *m, uint32_t client, uint32_t handle,
 uint32_t model_rm_control(GpuModel *m, uint32_t client, uint32_t handle,
 			  uint32_t cmd, uint8_t *params, uint32_t bytes);
 
+/* suspend.c: each gives NULL, or why not. */
+bool model_suspend_is_meta(GpuModel *m, uint64_t meta_pa);
+const char *model_suspend_save(GpuModel *m, uint64_t meta_pa);
+const char *model_suspend_restore(GpuModel *m, uint64_t meta_pa);
+bool model_suspend_unload(GpuModel *m);
+bool model_suspend_wake(GpuModel *m);
+
+/* boot.c */
+void model_boot_set_wpr2(GpuModel *m, uint64_t start, uint64_t end);
+
 /* fault.c */
 bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function);
 void model_fault_add_property(ObjectClass *klass);
@@ -246,6 +271,7 @@ static inline uint32_t get32(const void *p)
 #define NV_ERR_INVALID_OBJECT_HANDLE 0x33
 #define NV_ERR_INVALID_OBJECT_PARENT 0x36
 #define NV_ERR_INVALID_PARAM_STRUCT  0x3a
+#define NV_ERR_INVALID_STATE	     0x40
 #define NV_ERR_NOT_SUPPORTED	     0x56
 #define NV_ERR_OBJECT_NOT_FOUND	     0x57
 

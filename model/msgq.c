@@ -149,6 +149,7 @@ bool model_msgq_link(GpuModel *m, uint64_t rmargs_pa, uint64_t rmargs_bytes)
 		return false;
 	shared_put(m, q->stat_offset + TX_BYTES, 0);
 	q->partial = g_byte_array_new();
+	q->rmargs_pa = rmargs_pa;
 	q->linked = true;
 	return true;
 }
@@ -183,6 +184,9 @@ static uint32_t whole_length(uint32_t function, const uint8_t *payload,
 		whole = (uint64_t)RM_CONTROL_HEADER_BYTES + get32(payload + 16);
 	else if (function == RPC_GSP_RM_ALLOC && bytes >= RM_ALLOC_HEADER_BYTES)
 		whole = (uint64_t)RM_ALLOC_HEADER_BYTES + get32(payload + 20);
+	else if (function == RPC_ALLOC_MEMORY && bytes >= ALLOC_MEMORY_BYTES)
+		whole = ALLOC_MEMORY_BYTES +
+			get32(payload + ALLOC_MEMORY_PAGES_AT) * 8ull;
 	else if (function == RPC_SET_REGISTRY && bytes >= 8)
 		whole = get32(payload);
 	return MIN(whole, MESSAGE_MAX + 1);

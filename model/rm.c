@@ -227,13 +227,41 @@ uint32_t model_rm_free(GpuModel *m, uint32_t client, uint32_t handle)
 
 	if (!c)
 		return NV_ERR_INVALID_CLIENT;
-	if (client == INTERNAL_CLIENT)
-		return NV_ERR_INVALID_CLIENT;
+	/* A driver may lend the RM's own client what it frees again. */
+	if (client == INTERNAL_CLIENT &&
+	    (handle == INTERNAL_CLIENT || handle == INTERNAL_DEVICE ||
+	     handle == INTERNAL_SUBDEVICE))
+		return NV_ERR_INVALID_OBJECT_HANDLE;
 	if (!object_of(c, handle))
 		return NV_ERR_OBJECT_NOT_FOUND;
 	if (handle == client)
 		g_hash_table_remove(m->clients, GUINT_TO_POINTER(client));
 	else
 		free_tree(c, handle);
+	return NV_OK;
+}
+
+uint32_t model_rm_alloc_memory(GpuModel *m, uint32_t client, uint32_t device,
+			       uint32_t handle, uint32_t oclass,
+			       const uint8_t *entries, uint32_t count)
+{
+	struct rm_client *c = client_of(m, client);
+	struct rm_object *o, *parent;
+	unsigned int i;
+
+	if (!c)
+		return NV_ERR_INVALID_CLIENT;
+	if (oclass != CLASS_MEMORY_LIST_SYSTEM && oclass != CLASS_MEMORY_LIST_FB)
+		return NV_ERR_INVALID_CLASS;
+	parent = object_of(c, device);
+	if (!parent || parent->oclass != CLASS_DEVICE)
+		return NV_ERR_INVALID_OBJECT_PARENT;
+	if (!handle)
+		return NV_ERR_INVALID_OBJECT_HANDLE;
+	if (object_of(c, handle))
+		return NV_ERR_INSERT_DUPLICATE_NAME;
+	o = add_object(c, handle, device, oclass);
+	for (i = 0; i < MIN(count, ARRAY_SIZE(o->page)); i++)
+		o->page[i] = ldq_le_p(entries + i * 8) << 12;
 	return NV_OK;
 }

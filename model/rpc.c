@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The calls a driver makes of the firmware, one whole message at a time. */
 #include "model/model.h"
+#include "model/rm.h"
 #include "model/rpc.h"
 
 #include "hw/pci/pci_regs.h"
@@ -200,10 +201,35 @@ static void unload(GpuModel *m, uint32_t function, uint32_t sequence,
 		      payload, bytes);
 		return;
 	}
+	/* NvBool, NvBool, NvU32: to sleep, to GC6, and the level. */
 	model_log(m, "rm", "unloads, level %u%s", get32(payload + 4),
 		  payload[0] ? ", to sleep" : "");
+	if (payload[0] && !model_suspend_unload(m)) {
+		reply(m, function, NV_ERR_INVALID_STATE, sequence, payload,
+		      bytes);
+		return;
+	}
 	reply(m, function, NV_OK, sequence, payload, bytes);
-	model_gsp_stop(m);
+	if (payload[0])
+		model_gsp_sleep(m);
+	else
+		model_gsp_stop(m);
+}
+
+/* A list of pages of the driver's: of one kind, and under a device. */
+static uint32_t alloc_memory(GpuModel *m, const uint8_t *call, uint32_t bytes)
+{
+	uint32_t pages;
+
+	if (bytes < ALLOC_MEMORY_BYTES)
+		return NV_ERR_INVALID_PARAM_STRUCT;
+	pages = get32(call + ALLOC_MEMORY_PAGES_AT);
+	if (!pages || pages > (bytes - ALLOC_MEMORY_BYTES) / 8 ||
+	    ldq_le_p(call + 32) != pages * 4096ull)
+		return NV_ERR_INVALID_PARAM_STRUCT;
+	return model_rm_alloc_memory(m, get32(call), get32(call + 4),
+				     get32(call + 8), get32(call + 12),
+				     call + ALLOC_MEMORY_BYTES, pages);
 }
 
 static void control(GpuModel *m, uint8_t *call, uint32_t bytes)
@@ -253,6 +279,9 @@ void model_rpc(GpuModel *m, uint32_t function, uint32_t sequence,
 		return;
 	case RPC_GET_GSP_STATIC_INFO:
 		model_static_info(m, payload, bytes);
+		break;
+	case RPC_ALLOC_MEMORY:
+		result = alloc_memory(m, payload, bytes);
 		break;
 	case RPC_UPDATE_BAR_PDE:
 		result = update_bar_pde(m, payload, bytes);

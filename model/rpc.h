@@ -12,6 +12,7 @@
 #define RPC_SIGNATURE	   0x43505256 /* VRPC */
 #define RPC_RESULT_PENDING 0xffffffff
 
+#define RPC_ALLOC_MEMORY	   4
 #define RPC_FREE		   10
 #define RPC_UNLOADING_GUEST_DRIVER 47
 #define RPC_GET_GSP_STATIC_INFO	   65
@@ -28,5 +29,9 @@
 
 #define RM_CONTROL_HEADER_BYTES 24
 #define RM_ALLOC_HEADER_BYTES	32
+
+/* rpc_alloc_memory_v13_01: g_rpc-structures.h; pages' addresses follow. */
+#define ALLOC_MEMORY_BYTES    56
+#define ALLOC_MEMORY_PAGES_AT 40
 
 #endif
