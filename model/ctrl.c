@@ -39,6 +39,32 @@ static uint32_t fault_method_buffer(GpuModel *m, const struct rm_ref *who,
 	return NV_OK;
 }
 
+#define ECC_UNIT_ENABLED   0
+#define ECC_UNIT_SCRUBBED  1
+#define ECC_UNIT_SUPPORTED 2
+
+/* Unit 0 is the framebuffer: the one that a driver sizes vGPUs by. */
+static uint32_t ecc_status(GpuModel *m, const struct rm_ref *who, uint8_t *params)
+{
+	params[ECC_UNIT_SUPPORTED] = 1;
+	params[ECC_UNIT_ENABLED] = m->ecc;
+	params[ECC_UNIT_SCRUBBED] = m->ecc;
+	return NV_OK;
+}
+
+#define FEATURES_VALID	       4
+#define FEATURES_VERSION_AT    6
+#define FEATURES_VERSION_BYTES 64
+
+static uint32_t gsp_features(GpuModel *m, const struct rm_ref *who,
+			     uint8_t *params)
+{
+	params[FEATURES_VALID] = 1;
+	g_strlcpy((char *)params + FEATURES_VERSION_AT, "570.144",
+		  FEATURES_VERSION_BYTES);
+	return NV_OK;
+}
+
 #define VMMU_SEGMENT_BYTES (128 * MiB)
 
 static uint32_t vmmu_segment(GpuModel *m, const struct rm_ref *who,
@@ -190,8 +216,10 @@ static const struct {
 	{0x00801813, 32, set_page_directory},  /* DMA_SET_PAGE_DIRECTORY */
 	{0x00801814, 8, unset_page_directory}, /* DMA_UNSET_PAGE_DIRECTORY */
 	{0x2080012b, 560, done},	       /* GPU_PROMOTE_CTX */
+	{0x2080012f, 1464, ecc_status},	       /* GPU_QUERY_ECC_STATUS */
 	{0x20800137, 4, gpc_mask},	       /* GPU_GET_FERMI_GPC_INFO */
 	{0x20800138, 8, tpc_mask},	       /* GPU_GET_FERMI_TPC_INFO */
+	{0x20800170, 340, model_engines_list}, /* GPU_GET_ENGINES_V2 */
 	{0x2080017e, 8, vmmu_segment},	       /* GPU_GET_VMMU_SEGMENT_SIZE */
 	{0x208001b0, 1284,
 	 model_engines_falcons}, /* GPU_GET_CONSTRUCTED_FALCON_INFO */
@@ -207,6 +235,7 @@ static const struct {
 	 model_engines_device_info},	      /* FIFO_GET_DEVICE_INFO_TABLE */
 	{0x20801206, 40, zcull_info},	      /* GR_GET_ZCULL_INFO */
 	{0x20802a08, 4, fault_method_buffer}, /* CE_GET_FAULT_METHOD_BUFFER_SIZE */
+	{0x20803601, 72, gsp_features},	      /* GSP_GET_FEATURES */
 	{0x90f10106, 184, server_pdes}, /* VASPACE_COPY_SERVER_RESERVED_PDES */
 	{0xa06f0103, 2, schedule_channel}, /* GPFIFO_SCHEDULE */
 	{0xa06f0104, 4, bind_channel},	   /* BIND */

@@ -74,6 +74,20 @@ uint32_t model_engine_nonstall(int index)
 	return VECTOR_NONSTALL(index);
 }
 
+uint32_t model_engines_list(GpuModel *m, const struct rm_ref *who, uint8_t *params)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(engine); i++)
+		for (j = 0; j < ARRAY_SIZE(public_type); j++)
+			if (engine[i].rm_type == public_type[j].rm_type)
+				stl_le_p(params + 4 + i * 4,
+					 public_type[j].public_type +
+						 engine[i].instance);
+	stl_le_p(params, ARRAY_SIZE(engine));
+	return NV_OK;
+}
+
 #define INTR_TABLE_AT	 4
 #define INTR_ENTRY_BYTES 16
 

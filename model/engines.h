@@ -11,6 +11,8 @@ int model_engine_of_type(uint32_t type);
 uint32_t model_engine_runlist(int engine);
 uint32_t model_engine_nonstall(int engine);
 
+uint32_t model_engines_list(GpuModel *m, const struct rm_ref *who,
+			    uint8_t *params);
 uint32_t model_engines_intr_table(GpuModel *m, const struct rm_ref *who,
 				  uint8_t *params);
 uint32_t model_engines_device_info(GpuModel *m, const struct rm_ref *who,

@@ -2,7 +2,8 @@
 /*
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
- * the call (or event) whose message goes wrong, 0 any, or "rc-error:GFID:CHID".
+ * the call (or event) whose message goes wrong, 0 any. At once come
+ * "rc-error:GFID:CHID" and "xid:NUMBER".
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -19,6 +20,7 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_CRASH] = "crash",
 	[FAULT_BUS_LOST] = "bus-lost",
 	[FAULT_RC_ERROR] = "rc-error",
+	[FAULT_XID] = "xid",
 };
 
 /* OGK src/nvidia/generated/g_rpc-structures.h, rpc_rc_triggered_v17_02. */
@@ -38,6 +40,24 @@ static void send_rc_error(GpuModel *m, uint32_t gfid, uint32_t chid)
 	stl_le_p(event + 20, RC_SCOPE_CHANNEL);
 	model_log(m, "fault", "RC error of channel %u, gfid %u", chid, gfid);
 	model_msgq_send(m, RPC_EVENT_RC_TRIGGERED, 0, 0, event, sizeof(event));
+}
+
+/* rpc_os_error_log_v17_00: what a driver shows as Xid, with a text. */
+#define ERROR_LOG_BYTES	     (12 + ERROR_LOG_TEXT_BYTES)
+#define ERROR_LOG_TEXT_BYTES 0x100
+#define ERROR_LOG_NO_CHANNEL 0xffffffff
+
+static void send_xid(GpuModel *m, uint32_t number)
+{
+	uint8_t event[ERROR_LOG_BYTES] = {0};
+
+	stl_le_p(event, number);
+	stl_le_p(event + 4, ERROR_LOG_NO_CHANNEL); /* runlist */
+	stl_le_p(event + 8, ERROR_LOG_NO_CHANNEL);
+	g_snprintf((char *)event + 12, ERROR_LOG_TEXT_BYTES,
+		   "Xid %u, on demand", number);
+	model_log(m, "fault", "Xid %u", number);
+	model_msgq_send(m, RPC_EVENT_OS_ERROR_LOG, 0, 0, event, sizeof(event));
 }
 
 static char *get_fault(Object *obj, Error **errp)
@@ -68,11 +88,13 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 	}
 	fault.function = number[0];
 	fault.count = number[1];
-	if (fault.kind == FAULT_RC_ERROR) {
-		if (m->rm_running)
-			send_rc_error(m, number[0], number[1]);
-		else
+	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID) {
+		if (!m->rm_running)
 			error_setg(errp, "the firmware does not run");
+		else if (fault.kind == FAULT_XID)
+			send_xid(m, number[0]);
+		else
+			send_rc_error(m, number[0], number[1]);
 		return;
 	}
 	m->fault = fault;

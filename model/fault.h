@@ -15,6 +15,7 @@ enum fault_kind {
 	FAULT_CRASH,
 	FAULT_BUS_LOST,
 	FAULT_RC_ERROR,
+	FAULT_XID,
 	FAULT_MAX
 };
 

@@ -85,7 +85,7 @@ struct GpuModel {
 	uint64_t fb_size, bar1_size;
 	uint64_t vf_bar1_size;
 	char *log_path;
-	bool display;
+	bool display, ecc;
 
 	struct fault fault;
 	struct late *late;

@@ -80,6 +80,13 @@ class Faults(unittest.TestCase):
         self.assertEqual((function, result), (0x1004, 0))
         self.assertEqual(struct.unpack_from("<III", event), (1, 515, 3))
 
+    def test_xid(self):
+        self.fault("xid:63")  # a page is retired
+        function, _, event = self.fw.receive()
+        self.assertEqual(function, 0x1006)
+        self.assertEqual(struct.unpack_from("<I", event)[0], 63)
+        self.assertIn(b"Xid 63", event[12:])
+
     def test_bus_lost(self):
         self.fault("bus-lost")
         self.assertEqual(self.gpu.rd(0), 0xFFFFFFFF)

@@ -152,6 +152,20 @@ class Objects(Case):
         self.assertEqual(control(CLIENT, 0x5D1, 0x2080FFFF, bytes(4))[0], NOT_SUPPORTED)
         self.assertEqual(control(CLIENT, 0x5D1, 0x20800a5c, bytes(4))[0], BAD_PARAMS)
 
+    def test_what_a_vgpu_manager_asks(self):
+        control = self.fw.control
+        status, data = control(CLIENT, 0x5D1, 0x2080017E, bytes(8))
+        self.assertEqual((status, struct.unpack("<Q", data)[0]), (0, 128 << 20))
+        status, data = control(CLIENT, 0x5D1, 0x20803601, bytes(72))
+        self.assertEqual((status, data[6:14]), (0, b"570.144\0"))
+        status, data = control(CLIENT, 0x5D1, 0x2080012F, bytes(1464))
+        self.assertEqual((status, data[:3]), (0, b"\1\1\1"))
+        status, data = control(CLIENT, 0x5D1, 0x20800170, bytes(340))
+        count, *engines = struct.unpack_from("<I17I", data)
+        self.assertEqual((status, count), (0, 17))
+        self.assertEqual(engines[:3], [1, 9, 10])
+        self.assertEqual(len(set(engines)), 17)
+
     def test_params_longer_than_the_message(self):
         result, _ = self.fw.call(10, bytes(4))
         self.assertEqual(result, BAD_PARAMS)
