@@ -331,16 +331,16 @@ static int send_start(struct vgpu_render *render, bool is_spare)
 	int r;
 
 	r = vgpu_render_put(
-		render, &(struct vgpu_render_parcel){
-				.message = {.type = VGPU_RENDER_START,
-					    .bytes = config->framebuffer_bytes,
-					    .n = config->n_segments,
-					    .flags = is_spare ? VGPU_RENDER_FLAG_SPARE
-							      : 0},
-				.body = config->gpu_uuid,
-				.body_bytes = sizeof(config->gpu_uuid),
-				.own_fd = -1,
-			});
+		render,
+		&(struct vgpu_render_parcel){
+			.message = {.type = VGPU_RENDER_START,
+				    .bytes = config->framebuffer_bytes,
+				    .n = config->n_segments,
+				    .flags = is_spare ? VGPU_RENDER_FLAG_SPARE : 0},
+			.body = config->gpu_uuid,
+			.body_bytes = sizeof(config->gpu_uuid),
+			.own_fd = -1,
+		});
 	for (uint32_t i = 0; r == 0 && i < config->n_segments;
 	     i += VGPU_RENDER_FDS_MAX) {
 		uint32_t n =
@@ -417,9 +417,9 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	if (render) {
 		take(render, ops, opaque);
 	} else {
-		r = vgpu_render_start(config, /* is_spare= */ false, ops, opaque,
-				      &render, err);
-		if (r < 0)
+		r = vgpu_render_start(config, /* is_spare= */ false, ops,
+				      opaque, &render, err);
+		if (!render)
 			return r;
 	}
 	render->config.spare = config->spare;

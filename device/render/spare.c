@@ -121,8 +121,7 @@ void vgpu_render_spare_ready(struct vgpu_render_spare *spare,
 void vgpu_render_spare_unused(struct vgpu_render_spare *spare)
 {
 	/* Without a timer no context was ready, and no spare is there. */
-	if (spare && --spare->n_contexts == 0 && spare->timer &&
-	    !spare->is_wanted)
+	if (spare && --spare->n_contexts == 0 && spare->timer && !spare->is_wanted)
 		set_timer(spare, KEEP_US);
 }
 
