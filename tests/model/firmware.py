@@ -76,7 +76,7 @@ class Firmware:
     def prepare(self, args=None, **queue):
         """Arguments and queues; what is in queue overrides the head's fields."""
         gpu = self.gpu
-        shared_pages = 1 + 2 * QUEUE // PAGE
+        shared_pages = queue.get("pages", 1 + 2 * QUEUE // PAGE)
         if args is None:
             args = [("LOGINIT", LOGS, 0x10000), ("LOGINTR", LOGS + 0x10000, 0x10000),
                     ("LOGRM", LOGS + 0x20000, 0x10000), ("RMARGS", RMARGS, PAGE)]
