@@ -147,6 +147,14 @@ static void unrealize(PCIDevice *pci)
 		fclose(m->log);
 }
 
+/* A GPU that fell off its bus has no configuration space either. */
+static uint32_t read_config(PCIDevice *pci, uint32_t addr, int len)
+{
+	if (MODEL_AD102(pci)->fault.kind == FAULT_BUS_LOST)
+		return UINT32_MAX >> (32 - 8 * len);
+	return pci_default_read_config(pci, addr, len);
+}
+
 static void write_config(PCIDevice *pci, uint32_t addr, uint32_t value, int len)
 {
 	pci_default_write_config(pci, addr, value, len);
@@ -175,6 +183,7 @@ static void class_init(ObjectClass *klass, void *data)
 
 	pc->realize = realize;
 	pc->exit = unrealize;
+	pc->config_read = read_config;
 	pc->config_write = write_config;
 	pc->vendor_id = VENDOR_NVIDIA;
 	pc->device_id = DEVICE_L40S;

@@ -90,6 +90,7 @@ class Firmware:
         gpu.mem_write(RMARGS, struct.pack(
             "<QI4xQQ", queue.get("shared", SHARED), shared_pages,
             queue.get("cmd", PAGE), queue.get("stat", PAGE + QUEUE)).ljust(PAGE, b"\0"))
+        gpu.mem_write(SHARED + PAGE + QUEUE, bytes(64))  # of an earlier boot
         self.head = SHARED + PAGE
         self.status = SHARED + PAGE + QUEUE
         gpu.mem_write(self.head, struct.pack(
