@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Fuzzes the parsers of the VBIOS and of the firmware files. */
+#include <stdlib.h>
+
+#include "kernel/core/fwfile.h"
+#include "kernel/core/vbios.h"
+#include "tests/kernel/images.h"
+
+/*
+ * The first byte says of which kind the input is, and whether it is a file as
+ * it is or a list of bytes to change in a good one. The file lies in memory
+ * that ends with it, and what a parser returns is read to its last byte.
+ */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static volatile u8 sum;
+
+static void touch(const u8 *p, u64 bytes)
+{
+	for (u64 i = 0; i < bytes; i++)
+		sum += p[i];
+}
+
+static void use_falcon(const struct vgpu_falcon_image *falcon)
+{
+	if (!vgpu_falcon_image_is_sound(falcon))
+		abort();
+	touch(falcon->image, falcon->image_bytes);
+	touch(falcon->signatures,
+	      (u64)falcon->signature_count * VGPU_FALCON_SIGNATURE_BYTES);
+}
+
+/* As the driver does: a copy, a signature in it, and a command. */
+static void load_falcon(const struct vgpu_falcon_image *falcon,
+			const u8 *signature, const struct vgpu_fwsec *fwsec)
+{
+	u8 *copy = malloc(falcon->image_bytes);
+
+	if (!copy)
+		abort();
+	memcpy(copy, falcon->image, falcon->image_bytes);
+	if (signature)
+		vgpu_falcon_image_sign(falcon, copy, signature);
+	if (fwsec) {
+		vgpu_fwsec_command_frts(fwsec, copy, 0x100000, 0x100000);
+		vgpu_fwsec_command_sb(fwsec, copy);
+	}
+	free(copy);
+}
+
+static void use_rom(const u8 *rom, size_t bytes)
+{
+	struct vgpu_vbios vbios;
+	struct vgpu_fwsec fwsec;
+
+	if (vgpu_vbios_parse(&vbios, rom, (u32)bytes))
+		return;
+	touch(vbios.rom + vbios.start, vbios.bytes);
+	if (vgpu_vbios_find_fwsec(&vbios, &fwsec))
+		return;
+	use_falcon(&fwsec.falcon);
+	for (u32 version = 0; version < 17; version++)
+		load_falcon(&fwsec.falcon,
+			    vgpu_fwsec_signature(&fwsec, version), &fwsec);
+}
+
+static void use_booter(const u8 *file, size_t bytes)
+{
+	struct vgpu_booter booter;
+
+	if (vgpu_booter_parse(&booter, file, bytes))
+		return;
+	use_falcon(&booter.falcon);
+	for (u32 version = 0; version < 4; version++)
+		load_falcon(&booter.falcon,
+			    vgpu_booter_signature(&booter, version), NULL);
+}
+
+static void use_bootloader(const u8 *file, size_t bytes)
+{
+	struct vgpu_bootloader bootloader;
+
+	if (vgpu_bootloader_parse(&bootloader, file, bytes))
+		return;
+	touch(bootloader.image, bootloader.image_bytes);
+	if (bootloader.code_offset > bootloader.image_bytes ||
+	    bootloader.data_offset > bootloader.image_bytes ||
+	    bootloader.manifest_offset > bootloader.image_bytes)
+		abort();
+}
+
+static void use_gsp(const u8 *file, size_t bytes)
+{
+	struct vgpu_gsp_image gsp;
+
+	if (vgpu_gsp_image_parse(&gsp, file, bytes, GSP_SIGNATURE_SECTION))
+		return;
+	touch(gsp.image, gsp.image_bytes);
+	touch(gsp.signature, gsp.signature_bytes);
+}
+
+static const struct {
+	void (*make)(u8 *file);
+	void (*use)(const u8 *file, size_t bytes);
+	u32 bytes;
+} kinds[] = {
+	{make_rom, use_rom, ROM_BYTES},
+	{make_booter, use_booter, BOOTER_BYTES},
+	{make_bootloader, use_bootloader, BOOTLOADER_BYTES},
+	{make_gsp_elf, use_gsp, GSP_ELF_BYTES},
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	u32 kind = size ? data[0] % 4 : 0;
+	bool is_raw = size && data[0] & 4;
+	size_t bytes = is_raw ? size - 1 : kinds[kind].bytes;
+	u8 *file = malloc(bytes ? bytes : 1);
+
+	if (!file)
+		abort();
+	if (is_raw)
+		memcpy(file, data + 1, bytes);
+	else
+		kinds[kind].make(file);
+	/* An offset of two bytes and a byte for it, each. */
+	for (size_t i = 1; !is_raw && i + 3 <= size; i += 3)
+		file[(data[i] << 8 | data[i + 1]) % bytes] = data[i + 2];
+	kinds[kind].use(file, bytes);
+	free(file);
+	return 0;
+}

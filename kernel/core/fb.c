@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Framebuffer: who has which part of the GPU's memory. */
+#include "fb.h"
+
+int vgpu_fb_init(struct vgpu_fb *fb, u64 base, u64 size, u64 unit_bytes,
+		 struct vgpu_range *array, u32 capacity)
+{
+	u64 end;
+
+	if (!vgpu_is_power_of_2(unit_bytes) ||
+	    !vgpu_is_aligned(base, unit_bytes) ||
+	    check_add_overflow(base, size, &end))
+		return -EINVAL;
+	*fb = (struct vgpu_fb){.base = base, .unit_bytes = unit_bytes};
+	vgpu_ranges_init(&fb->ranges, array, capacity, size);
+	return 0;
+}
+
+static int insert(struct vgpu_fb *fb, enum vgpu_fb_kind kind, u64 start, u64 size)
+{
+	struct vgpu_range range = {.start = start, .size = size, .kind = kind};
+	int rc = vgpu_ranges_insert(&fb->ranges, &range);
+
+	if (rc == 0)
+		fb->bytes[kind] += size;
+	return rc;
+}
+
+int vgpu_fb_reserve(struct vgpu_fb *fb, u64 offset, u64 size)
+{
+	if (offset < fb->base)
+		return -EINVAL;
+	return insert(fb, VGPU_FB_RESERVED, offset - fb->base, size);
+}
+
+static int find(const struct vgpu_fb *fb, u64 size, bool is_from_top,
+		struct vgpu_range_search *ret_search, u64 *ret_start)
+{
+	struct vgpu_range_search search = {
+		.end = fb->ranges.size,
+		.alignment = fb->unit_bytes,
+		.is_from_top = is_from_top,
+	};
+
+	if (!vgpu_align_up(size, fb->unit_bytes, &search.size))
+		return -ENOSPC;
+	*ret_search = search;
+	return vgpu_ranges_find(&fb->ranges, &search, ret_start);
+}
+
+int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
+		  u64 unit_bytes, struct vgpu_range *array, u32 capacity)
+{
+	struct vgpu_range_search search;
+	struct vgpu_fb carved;
+	u64 start;
+	int rc;
+
+	rc = find(fb, size, true, &search, &start);
+	if (rc == 0)
+		rc = vgpu_fb_init(&carved, fb->base + start, search.size,
+				  unit_bytes, array, capacity);
+	if (rc == 0)
+		rc = insert(fb, VGPU_FB_RESERVED, start, search.size);
+	if (rc == 0)
+		*area = carved;
+	return rc;
+}
+
+int vgpu_fb_alloc(struct vgpu_fb *fb, u64 size, u64 *ret_offset)
+{
+	struct vgpu_range_search search;
+	u64 start;
+	int rc;
+
+	rc = find(fb, size, false, &search, &start);
+	if (rc == 0)
+		rc = insert(fb, VGPU_FB_USED, start, search.size);
+	if (rc == 0)
+		*ret_offset = fb->base + start;
+	return rc;
+}
+
+int vgpu_fb_alloc_at(struct vgpu_fb *fb, u64 offset, u64 size)
+{
+	u64 rounded;
+
+	if (offset < fb->base || !vgpu_is_aligned(offset, fb->unit_bytes) ||
+	    !vgpu_align_up(size, fb->unit_bytes, &rounded))
+		return -EINVAL;
+	return insert(fb, VGPU_FB_USED, offset - fb->base, rounded);
+}
+
+static struct vgpu_range *get(struct vgpu_fb *fb, u64 offset,
+			      enum vgpu_fb_kind kind)
+{
+	struct vgpu_range *range;
+
+	if (offset < fb->base)
+		return NULL;
+	range = vgpu_ranges_get(&fb->ranges, offset - fb->base);
+	return range && range->kind == kind ? range : NULL;
+}
+
+static int give_back(struct vgpu_fb *fb, u64 offset, enum vgpu_fb_kind kind)
+{
+	struct vgpu_range *range = get(fb, offset, kind);
+
+	if (!range)
+		return -ENOENT;
+	fb->bytes[kind] -= range->size;
+	vgpu_ranges_remove(&fb->ranges, range);
+	return 0;
+}
+
+int vgpu_fb_free(struct vgpu_fb *fb, u64 offset)
+{
+	return give_back(fb, offset, VGPU_FB_USED);
+}
+
+int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset)
+{
+	struct vgpu_range *range = get(fb, offset, VGPU_FB_USED);
+
+	if (!range)
+		return -ENOENT;
+	range->kind = VGPU_FB_QUARANTINED;
+	fb->bytes[VGPU_FB_USED] -= range->size;
+	fb->bytes[VGPU_FB_QUARANTINED] += range->size;
+	return 0;
+}
+
+int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset)
+{
+	return give_back(fb, offset, VGPU_FB_QUARANTINED);
+}
+
+u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size)
+{
+	struct vgpu_range_search search = {
+		.end = fb->ranges.size,
+		.alignment = fb->unit_bytes,
+	};
+	u32 slots = fb->ranges.capacity - fb->ranges.count;
+	u64 count;
+
+	if (!vgpu_align_up(size, fb->unit_bytes, &search.size))
+		return 0;
+	count = vgpu_ranges_count_fitting(&fb->ranges, &search);
+	return count < slots ? count : slots;
+}
+
+u64 vgpu_fb_free_bytes(const struct vgpu_fb *fb)
+{
+	u64 taken = 0;
+	u32 kind;
+
+	for (kind = 0; kind < VGPU_FB_KIND_MAX; kind++)
+		taken += fb->bytes[kind];
+	return fb->ranges.size - taken;
+}

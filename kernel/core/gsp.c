@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Boots the GSP's firmware, and unloads it. */
+#include "gsp.h"
+
+#include <linux/delay.h>
+#include <linux/iopoll.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+
+#include "boot_args.h"
+#include "regs.h"
+
+#define LOG_BYTES	0x10000
+#define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
+#define ACTIVE_US	100000
+#define SUSPENDED_BIT	0x80000000 /* of mailbox 0, when it has unloaded */
+#define SUSPENDED_US	2000000
+#define POLL_US		100
+#define UNLOAD_MAILBOX	0xff /* no buffer to suspend to */
+#define SYSTEM_INFO_MAX 1024
+
+static_assert(SYSTEM_INFO_MAX % 8 == 0, "laid over a structure");
+
+static const char *const log_names[VGPU_GSP_LOGS] = {
+	"LOGINIT",
+	"LOGINTR",
+	"LOGRM",
+};
+
+/* Where WPR2 begins, 0 where there is none. */
+static u64 wpr2_start(struct vgpu_core *core)
+{
+	u32 high = vgpu_core_read(core, REG_WPR2_HIGH) >> REG_WPR2_SHIFT;
+	u32 low = vgpu_core_read(core, REG_WPR2_LOW) >> REG_WPR2_SHIFT;
+
+	return high ? (u64)low << REG_WPR2_UNIT_SHIFT : 0;
+}
+
+static int make_layout(struct vgpu_gsp *gsp, bool is_vgpu)
+{
+	struct vgpu_core *core = gsp->core;
+	struct vgpu_wpr_request request = {
+		.fb_bytes = (u64)vgpu_core_read(core, REG_USABLE_FB_MIB) << 20,
+		.bootloader_bytes = gsp->images.bootloader_bytes,
+		.gsp_bytes = gsp->images.gsp_bytes,
+	};
+	u32 vga;
+	int rc;
+
+	request.heap_bytes = core->abi->wpr_heap_bytes(request.fb_bytes, is_vgpu);
+	if (!(vgpu_core_read(core, REG_DISPLAY_FUSE) & REG_DISPLAY_FUSE_DISABLED)) {
+		vga = vgpu_core_read(core, REG_VGA_WORKSPACE);
+		if (vga & REG_VGA_WORKSPACE_VALID)
+			request.vga_workspace =
+				(u64)(vga & REG_VGA_WORKSPACE_ADDRESS)
+				<< REG_VGA_WORKSPACE_SHIFT;
+	}
+	rc = vgpu_wpr_layout_init(&gsp->layout, &request);
+	if (rc)
+		pci_err(core->pdev, "%llu MiB are too few for the firmware\n",
+			request.fb_bytes >> 20);
+	return rc;
+}
+
+/* The log's first word is the firmware's; behind it are its pages' addresses. */
+static int make_logs(struct vgpu_gsp *gsp)
+{
+	int i, rc;
+
+	for (i = 0; i < VGPU_GSP_LOGS; i++) {
+		rc = vgpu_dma_create(gsp->core, LOG_BYTES, &gsp->logs[i]);
+		if (rc)
+			return rc;
+		vgpu_dma_list_pages(&gsp->logs[i],
+				    (u64 *)gsp->logs[i].memory + 1);
+		vgpu_libos_put(gsp->libos.memory, i, log_names[i],
+			       gsp->logs[i].address, LOG_BYTES);
+	}
+	return 0;
+}
+
+static int make_arguments(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	struct vgpu_rm_args args = {
+		.queues_address = gsp->queues.address,
+		.page_count = gsp->queues.bytes / VGPU_PAGE_BYTES,
+		.command_queue_offset = VGPU_PAGE_BYTES,
+		.status_queue_offset = VGPU_PAGE_BYTES + VGPU_GSP_QUEUE_BYTES,
+	};
+	int rc;
+
+	rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->libos);
+	if (rc == 0)
+		rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->rm_args);
+	if (rc == 0)
+		rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->wpr_meta);
+	if (rc == 0)
+		rc = make_logs(gsp);
+	if (rc)
+		return rc;
+	core->abi->put_rm_args(gsp->rm_args.memory, &args);
+	core->abi->put_wpr_meta(gsp->wpr_meta.memory, &gsp->layout, &gsp->images);
+	vgpu_libos_put(gsp->libos.memory, VGPU_GSP_LOGS, "RMARGS",
+		       gsp->rm_args.address, VGPU_PAGE_BYTES);
+	return 0;
+}
+
+/* What the firmware reads first of its command queue. */
+static int post_system_info(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
+{
+	struct vgpu_core *core = gsp->core;
+	struct pci_dev *pdev = core->pdev;
+	struct vgpu_system_info info = {
+		.registers_address = pci_resource_start(pdev, 0),
+		.framebuffer_address = pci_resource_start(pdev, 1),
+		.instance_address = pci_resource_start(pdev, 3),
+		.domain = (u32)pci_domain_nr(pdev->bus),
+		.bus = pdev->bus->number,
+		.devfn = (u8)pdev->devfn,
+		.max_user_address = TASK_SIZE_MAX,
+		.config_mirror_offset = REG_CONFIG_MIRROR,
+		.config_mirror_bytes = REG_CONFIG_MIRROR_BYTES,
+		.device_id = (u32)pdev->device << 16 | pdev->vendor,
+		.subsystem_id = (u32)pdev->subsystem_device << 16 |
+				pdev->subsystem_vendor,
+		.revision = pdev->revision,
+		.page_bytes = PAGE_SIZE,
+		.vfs = *vfs,
+	};
+	struct vgpu_registry_value sriov = {"RMSetSriovMode", 1};
+	u32 bytes = core->abi->system_info_bytes;
+	void *buffer;
+	int rc;
+
+	if (bytes > SYSTEM_INFO_MAX)
+		return -EINVAL;
+	buffer = kzalloc(SYSTEM_INFO_MAX, GFP_KERNEL);
+	if (!buffer)
+		return -ENOMEM;
+	core->abi->put_system_info(buffer, &info);
+	rc = vgpu_gsp_post(gsp, VGPU_RPC_GSP_SET_SYSTEM_INFO, buffer, bytes);
+	if (rc == 0)
+		rc = vgpu_registry_build(&sriov, vfs->total ? 1 : 0, buffer,
+					 SYSTEM_INFO_MAX, &bytes);
+	if (rc == 0)
+		rc = vgpu_gsp_post(gsp, VGPU_RPC_SET_REGISTRY, buffer, bytes);
+	kfree(buffer);
+	return rc;
+}
+
+/* A fresh copy of FWSEC, signed, without a command yet. */
+static int copy_fwsec(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	const struct vgpu_falcon_image *image = &core->fwsec.falcon;
+	const u8 *signature;
+	u32 version;
+	int rc;
+
+	rc = vgpu_falcon_fuse_version(&core->gsp_falcon, image->ucode_id,
+				      &version);
+	if (rc)
+		return rc;
+	signature = vgpu_fwsec_signature(&core->fwsec, version);
+	if (!signature) {
+		pci_err(core->pdev,
+			"FWSEC has no signature for fuse version %u\n", version);
+		return -ENOENT;
+	}
+	if (!gsp->fwsec.memory) {
+		rc = vgpu_dma_create(core, image->image_bytes, &gsp->fwsec);
+		if (rc)
+			return rc;
+	}
+	memcpy(gsp->fwsec.memory, image->image, image->image_bytes);
+	vgpu_falcon_image_sign(image, gsp->fwsec.memory, signature);
+	return 0;
+}
+
+static int run_frts(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	u32 mailbox[2] = {}, error;
+	int rc;
+
+	rc = copy_fwsec(gsp);
+	if (rc == 0)
+		rc = vgpu_fwsec_command_frts(&core->fwsec, gsp->fwsec.memory,
+					     gsp->layout.frts_offset,
+					     VGPU_FRTS_BYTES);
+	if (rc == 0)
+		rc = vgpu_falcon_run(&core->gsp_falcon, &core->fwsec.falcon,
+				     gsp->fwsec.address, mailbox);
+	if (rc) {
+		pci_err(core->pdev, "FWSEC did not run: %d\n", rc);
+		return rc;
+	}
+	error = vgpu_core_read(core, REG_FRTS_ERROR) >> REG_FRTS_ERROR_SHIFT;
+	if (error || wpr2_start(core) != gsp->layout.frts_offset) {
+		pci_err(core->pdev,
+			"FWSEC: error %#x, WPR2 at %#llx, not %#llx\n", error,
+			wpr2_start(core), gsp->layout.frts_offset);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Both halves of an address, as microcode is given it. */
+static int run_booter(struct vgpu_core *core, const char *name,
+		      const struct vgpu_booter *booter,
+		      const struct vgpu_dma *copy, u32 low, u32 high)
+{
+	u32 mailbox[2] = {low, high};
+	int rc;
+
+	rc = vgpu_falcon_run(&core->sec2_falcon, &booter->falcon, copy->address,
+			     mailbox);
+	if (rc == 0 && mailbox[0])
+		rc = -EIO;
+	if (rc)
+		pci_err(core->pdev, "%s failed: %d, it says %#x\n", name, rc,
+			mailbox[0]);
+	return rc;
+}
+
+static u32 scrubber_handoff(struct vgpu_core *core)
+{
+	return vgpu_core_read(core, REG_SCRUBBER_HANDOFF) >>
+	       REG_SCRUBBER_HANDOFF_SHIFT;
+}
+
+/* The GPU's own boot scrubs some of the framebuffer; a large heap needs more. */
+static int scrub(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	u32 mailbox[2] = {};
+	int rc;
+
+	if (scrubber_handoff(core) >= REG_SCRUBBER_HANDOFF_DONE)
+		return 0;
+	rc = vgpu_falcon_run(&core->sec2_falcon, &gsp->scrubber_image.falcon,
+			     gsp->scrubber.address, mailbox);
+	if (rc == 0 && scrubber_handoff(core) < REG_SCRUBBER_HANDOFF_DONE)
+		rc = -EIO;
+	if (rc)
+		pci_err(core->pdev, "the scrubber failed: %d\n", rc);
+	return rc;
+}
+
+static int start_riscv(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	bool is_active;
+	int rc;
+
+	rc = vgpu_falcon_reset_into_riscv(&core->gsp_falcon);
+	if (rc)
+		return rc;
+	vgpu_falcon_write(&core->gsp_falcon, FALCON_MAILBOX_0,
+			  lower_32_bits(gsp->libos.address));
+	vgpu_falcon_write(&core->gsp_falcon, FALCON_MAILBOX_1,
+			  upper_32_bits(gsp->libos.address));
+	rc = scrub(gsp);
+	if (rc == 0)
+		rc = run_booter(core, "Booter", &gsp->load_image,
+				&gsp->booter_load,
+				lower_32_bits(gsp->wpr_meta.address),
+				upper_32_bits(gsp->wpr_meta.address));
+	if (rc)
+		return rc;
+	vgpu_falcon_write(&core->gsp_falcon, FALCON_OS, gsp->app_version);
+	rc = read_poll_timeout(vgpu_falcon_is_riscv_active, is_active, is_active,
+			       POLL_US, ACTIVE_US, false, &core->gsp_falcon);
+	if (rc)
+		pci_err(core->pdev, "the GSP does not run\n");
+	return rc;
+}
+
+static int read_static_info(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	u32 bytes = core->abi->static_info_bytes;
+	void *buffer = kzalloc(bytes, GFP_KERNEL);
+	int rc;
+
+	if (!buffer)
+		return -ENOMEM;
+	rc = vgpu_gsp_call(gsp, VGPU_RPC_GET_GSP_STATIC_INFO, buffer, bytes);
+	if (rc == 0)
+		rc = core->abi->get_static_info(buffer, bytes, &core->info);
+	kfree(buffer);
+	return rc;
+}
+
+/* Take WPR2 down again, whether the firmware came up in it or not. */
+static void take_down(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	u32 mailbox[2] = {}, error;
+	int rc;
+
+	rc = vgpu_falcon_reset(&core->gsp_falcon);
+	if (rc == 0)
+		rc = copy_fwsec(gsp);
+	if (rc == 0)
+		rc = vgpu_fwsec_command_sb(&core->fwsec, gsp->fwsec.memory);
+	if (rc == 0)
+		rc = vgpu_falcon_run(&core->gsp_falcon, &core->fwsec.falcon,
+				     gsp->fwsec.address, mailbox);
+	error = vgpu_core_read(core, REG_SB_ERROR) & REG_SB_ERROR_MASK;
+	if (rc || error)
+		pci_err(core->pdev, "FWSEC did not end: %d, error %#x\n", rc,
+			error);
+	if (wpr2_start(core))
+		run_booter(core, "Booter's unload", &gsp->unload_image,
+			   &gsp->booter_unload, UNLOAD_MAILBOX, UNLOAD_MAILBOX);
+	if (wpr2_start(core))
+		pci_err(core->pdev, "WPR2 is still up: reset the GPU\n");
+}
+
+static void unload(struct vgpu_gsp *gsp)
+{
+	struct vgpu_rm_unloading unloading = {};
+	u32 mailbox;
+	int rc;
+
+	rc = vgpu_gsp_call(gsp, VGPU_RPC_UNLOADING_GUEST_DRIVER, &unloading,
+			   sizeof(unloading));
+	if (rc == 0)
+		rc = read_poll_timeout(vgpu_falcon_read, mailbox,
+				       mailbox & SUSPENDED_BIT, POLL_US,
+				       SUSPENDED_US, false,
+				       &gsp->core->gsp_falcon, FALCON_MAILBOX_0);
+	if (rc)
+		pci_warn(gsp->core->pdev, "the firmware did not unload: %d\n",
+			 rc);
+}
+
+static void gsp_destroy(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	int i;
+
+	vgpu_gsp_rpc_finish(gsp);
+	for (i = 0; i < VGPU_GSP_LOGS; i++)
+		vgpu_dma_destroy(core, &gsp->logs[i]);
+	vgpu_dma_destroy(core, &gsp->rm_args);
+	vgpu_dma_destroy(core, &gsp->libos);
+	vgpu_dma_destroy(core, &gsp->wpr_meta);
+	vgpu_dma_destroy(core, &gsp->fwsec);
+	vgpu_gsp_drop_files(gsp);
+	kfree(gsp);
+}
+
+/* Everything that the GPU is shown, before it is shown any of it. */
+static int prepare(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
+{
+	bool is_vgpu = vfs->total > 0;
+	int rc;
+
+	gsp->images.vf_partitions = is_vgpu ? VF_PARTITIONS : 0;
+	rc = vgpu_gsp_rpc_init(gsp);
+	if (rc == 0)
+		rc = vgpu_gsp_load_files(gsp);
+	if (rc == 0)
+		rc = make_layout(gsp, is_vgpu);
+	if (rc == 0)
+		rc = make_arguments(gsp);
+	if (rc == 0)
+		rc = post_system_info(gsp, vfs);
+	return rc;
+}
+
+int vgpu_gsp_start(struct vgpu_core *core)
+{
+	ktime_t began = ktime_get(), started;
+	struct vgpu_vf_info vfs;
+	struct vgpu_gsp *gsp;
+	int rc;
+
+	if (wpr2_start(core)) {
+		pci_err(core->pdev,
+			"another driver's firmware is still there: reset the GPU\n");
+		return -EBUSY;
+	}
+	gsp = kzalloc(sizeof(*gsp), GFP_KERNEL);
+	if (!gsp)
+		return -ENOMEM;
+	gsp->core = core;
+	vgpu_core_get_vf_info(core, &vfs);
+	rc = prepare(gsp, &vfs);
+	if (rc)
+		goto err_destroy;
+	rc = run_frts(gsp);
+	if (rc == 0)
+		rc = start_riscv(gsp);
+	started = ktime_get();
+	if (rc == 0)
+		rc = vgpu_gsp_wait_init_done(gsp);
+	if (rc)
+		goto err_take_down;
+	pci_info(core->pdev,
+		 "GSP %s is up: %lld ms of ours, %lld ms of its own\n",
+		 core->abi->version, ktime_ms_delta(started, began),
+		 ktime_ms_delta(ktime_get(), started));
+	rc = read_static_info(gsp);
+	if (rc)
+		goto err_unload;
+	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
+		 core->info.fb_bytes >> 20, core->info.vf_total);
+	core->gsp = gsp;
+	return 0;
+
+err_unload:
+	unload(gsp);
+err_take_down:
+	if (wpr2_start(core))
+		take_down(gsp);
+err_destroy:
+	gsp_destroy(gsp);
+	return rc;
+}
+
+void vgpu_gsp_stop(struct vgpu_core *core)
+{
+	struct vgpu_gsp *gsp = core->gsp;
+
+	if (!gsp)
+		return;
+	core->gsp = NULL;
+	unload(gsp);
+	take_down(gsp);
+	gsp_destroy(gsp);
+}

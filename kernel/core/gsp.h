@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The GSP: what its files share. */
+#ifndef VGPU_KERNEL_CORE_GSP_H
+#define VGPU_KERNEL_CORE_GSP_H
+
+#include <linux/mutex.h>
+
+#include "fwfile.h"
+#include "memory.h"
+#include "msgq.h"
+#include "wpr.h"
+
+#define VGPU_GSP_QUEUE_BYTES 0x40000
+#define VGPU_GSP_LOGS	     3
+
+struct vgpu_gsp {
+	struct vgpu_core *core;
+
+	struct vgpu_radix3 firmware;
+	struct vgpu_dma signature;
+	struct vgpu_dma bootloader;
+	struct vgpu_dma booter_load;
+	struct vgpu_dma booter_unload;
+	struct vgpu_dma scrubber;
+	struct vgpu_booter load_image; /* its pointers are not valid any more */
+	struct vgpu_booter unload_image;
+	struct vgpu_booter scrubber_image;
+	struct vgpu_wpr_images images;
+	struct vgpu_wpr_layout layout;
+	u32 app_version;
+
+	struct vgpu_dma fwsec;
+	struct vgpu_dma wpr_meta;
+	struct vgpu_dma libos;
+	struct vgpu_dma logs[VGPU_GSP_LOGS];
+	struct vgpu_dma rm_args;
+	struct vgpu_dma queues;
+
+	/* Protects what follows: one call at a time. */
+	struct mutex lock;
+	struct vgpu_msgq_sender sender;
+	struct vgpu_msgq_receiver receiver;
+	bool is_linked;
+	bool is_wedged; /* nothing more is sent */
+	u32 sequence;
+	u8 *record;
+	u8 *message;
+};
+
+/* gsp_files.c: the firmware files, copied to where the GPU reads them. */
+int vgpu_gsp_load_files(struct vgpu_gsp *gsp);
+void vgpu_gsp_drop_files(struct vgpu_gsp *gsp);
+
+/* gsp_rpc.c: the queues, and calls through them. */
+int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp);
+void vgpu_gsp_rpc_finish(struct vgpu_gsp *gsp);
+
+/* Send, and wait for nothing. */
+int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
+		  u32 bytes);
+
+/*
+ * Send, and wait for the reply, which takes the place of the payload.
+ * -EREMOTEIO: the firmware says that it failed.
+ */
+int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes);
+
+/* Wait for the firmware to say that it is up. */
+int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp);
+
+#endif

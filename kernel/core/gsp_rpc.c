@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Calls to the GSP's firmware, and what it says of itself meanwhile. */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+
+#include "abi/rm_abi.h"
+#include "gsp.h"
+#include "regs.h"
+#include "rpc.h"
+
+#define ROOM_MS	      1000
+#define REPLY_MS      6000
+#define INIT_DONE_MS  10000
+#define RETRIES_MAX   3 /* of a message whose memory may be late */
+#define POLL_US	      50
+#define ERROR_TEXT_AT 12 /* in an error log event: a line of text */
+
+static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
+
+static unsigned long deadline_of(u32 ms)
+{
+	return jiffies + msecs_to_jiffies(ms);
+}
+
+/* Whoever waits now and later is told at once; the log says why. */
+static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
+{
+	if (!gsp->is_wedged)
+		pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
+	gsp->is_wedged = true;
+	return rc;
+}
+
+int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp)
+{
+	u8 *command, *status;
+	u32 pages = 1 + 2 * VGPU_GSP_QUEUE_BYTES / VGPU_PAGE_BYTES;
+	int rc;
+
+	mutex_init(&gsp->lock);
+	gsp->record = kvmalloc(VGPU_RPC_BYTES_MAX, GFP_KERNEL);
+	gsp->message = kvmalloc(VGPU_MSGQ_MESSAGE_BYTES, GFP_KERNEL);
+	if (!gsp->record || !gsp->message)
+		return -ENOMEM;
+	/* A page with the addresses of all, itself included; two queues. */
+	rc = vgpu_dma_create(gsp->core, (size_t)pages * VGPU_PAGE_BYTES,
+			     &gsp->queues);
+	if (rc)
+		return rc;
+	vgpu_dma_list_pages(&gsp->queues, gsp->queues.memory);
+	command = (u8 *)gsp->queues.memory + VGPU_PAGE_BYTES;
+	status = command + VGPU_GSP_QUEUE_BYTES;
+	return vgpu_msgq_sender_init(&gsp->sender, command,
+				     VGPU_GSP_QUEUE_BYTES, status);
+}
+
+void vgpu_gsp_rpc_finish(struct vgpu_gsp *gsp)
+{
+	vgpu_dma_destroy(gsp->core, &gsp->queues);
+	kvfree(gsp->message);
+	kvfree(gsp->record);
+	gsp->message = NULL;
+	gsp->record = NULL;
+}
+
+/* Once the firmware has written its queue's header. */
+static int link_receiver(struct vgpu_gsp *gsp)
+{
+	u8 *command = (u8 *)gsp->queues.memory + VGPU_PAGE_BYTES;
+	int rc;
+
+	if (gsp->is_linked)
+		return 0;
+	rc = vgpu_msgq_receiver_init(&gsp->receiver,
+				     command + VGPU_GSP_QUEUE_BYTES,
+				     VGPU_GSP_QUEUE_BYTES, command);
+	gsp->is_linked = rc == 0;
+	return rc;
+}
+
+static int send_record(struct vgpu_gsp *gsp, u32 bytes)
+{
+	unsigned long deadline = deadline_of(ROOM_MS);
+	int rc;
+
+	for (;;) {
+		rc = vgpu_msgq_send(&gsp->sender, gsp->record, bytes);
+		if (rc != -EAGAIN)
+			break;
+		if (time_after(jiffies, deadline))
+			return wedge(gsp, -ETIMEDOUT, "it takes no message");
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	if (rc)
+		return wedge(gsp, rc, "its command queue is broken");
+	vgpu_core_write(gsp->core, REG_GSP_DOORBELL, 0);
+	return 0;
+}
+
+static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
+		const void *payload, u32 bytes)
+{
+	struct vgpu_rpc_message message = {
+		.function = function,
+		.sequence = sequence,
+		.payload = payload,
+		.payload_bytes = bytes,
+	};
+	u32 count = vgpu_rpc_count_records(bytes), i;
+	int rc;
+
+	for (i = 0; i < count; i++) {
+		rc = send_record(
+			gsp, vgpu_rpc_write_record(&message, i, gsp->record));
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void log_error_text(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+{
+	u32 bytes = vgpu_rpc_payload_bytes(rpc);
+
+	if (bytes > ERROR_TEXT_AT)
+		pci_err(gsp->core->pdev, "GSP: %.*s\n",
+			(int)(bytes - ERROR_TEXT_AT),
+			(const char *)vgpu_rpc_payload(rpc) + ERROR_TEXT_AT);
+}
+
+static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+{
+	struct vgpu_core *core = gsp->core;
+	struct vgpu_rc_error error;
+
+	switch (rpc->function) {
+	case VGPU_RPC_EVENT_OS_ERROR_LOG:
+		log_error_text(gsp, rpc);
+		break;
+	case VGPU_RPC_EVENT_RC_TRIGGERED:
+		if (core->abi->get_rc_error(vgpu_rpc_payload(rpc),
+					    vgpu_rpc_payload_bytes(rpc), &error))
+			break;
+		pci_err(core->pdev, "error %u of channel %u of GFID %u\n",
+			error.type, error.channel, error.gfid);
+		break;
+	case VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER:
+		wedge(gsp, -EOPNOTSUPP, "it asks for a register program");
+		break;
+	default:
+		pci_dbg(core->pdev, "GSP event %#x\n", rpc->function);
+	}
+}
+
+/* The next message; -EAGAIN: there is none yet. */
+static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
+{
+	int rc, retry;
+
+	rc = link_receiver(gsp);
+	if (rc == -EAGAIN)
+		return rc;
+	if (rc)
+		return wedge(gsp, rc, "its status queue is not one");
+	for (retry = 0;; retry++) {
+		rc = vgpu_msgq_receive(&gsp->receiver, gsp->message, ret_rpc);
+		if (rc == -ESTALE)
+			pci_warn(gsp->core->pdev, "GSP: an old message\n");
+		else if (rc == 0 || rc == -EAGAIN || retry == RETRIES_MAX)
+			break;
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	if (rc && rc != -EAGAIN)
+		return wedge(gsp, rc, "its message is broken");
+	if (rc == 0 && !vgpu_rpc_is_sound(*ret_rpc))
+		return wedge(gsp, -EPROTO, "its message is no RPC");
+	return rc;
+}
+
+static int is_dead(struct vgpu_gsp *gsp, unsigned long deadline)
+{
+	if (gsp->is_wedged)
+		return -EIO;
+	if (vgpu_core_read(gsp->core, VGPU_BOOT_0) == U32_MAX)
+		return wedge(gsp, -EIO, "the GPU does not answer");
+	if (time_after(jiffies, deadline))
+		return wedge(gsp, -ETIMEDOUT, "it does not answer");
+	return 0;
+}
+
+static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
+{
+	unsigned long deadline = deadline_of(REPLY_MS);
+	const struct vgpu_rpc_header *rpc;
+	int rc;
+
+	for (;;) {
+		rc = is_dead(gsp, deadline);
+		if (rc)
+			return rc;
+		rc = take(gsp, &rpc);
+		if (rc == -EAGAIN) {
+			usleep_range(POLL_US, 2 * POLL_US);
+			continue;
+		}
+		if (rc)
+			return rc;
+		rc = vgpu_rpc_reply_add(reply, rpc);
+		if (rc == 0)
+			return 0;
+		if (rc == -ENOENT && vgpu_rpc_is_event(rpc))
+			handle_event(gsp, rpc);
+		else if (rc == -ENOENT)
+			pci_warn(gsp->core->pdev,
+				 "GSP: reply %u, not asked for\n", rpc->function);
+		else if (rc != -EAGAIN)
+			return wedge(gsp, rc, "its reply is broken");
+	}
+}
+
+int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
+		  u32 bytes)
+{
+	int rc = -EIO;
+
+	mutex_lock(&gsp->lock);
+	/* What has no reply has no number. */
+	if (!gsp->is_wedged)
+		rc = send(gsp, function, 0, payload, bytes);
+	mutex_unlock(&gsp->lock);
+	return rc;
+}
+
+int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes)
+{
+	struct vgpu_rpc_reply reply;
+	int rc = -EIO;
+
+	mutex_lock(&gsp->lock);
+	if (gsp->is_wedged)
+		goto out;
+	rc = vgpu_rpc_reply_init(&reply, function, ++gsp->sequence, payload,
+				 bytes);
+	if (rc == 0)
+		rc = send(gsp, function, gsp->sequence, payload, bytes);
+	if (rc == 0)
+		rc = wait_reply(gsp, &reply);
+	if (rc == 0 && reply.result) {
+		pci_err(gsp->core->pdev, "GSP: call %u failed: %#x\n", function,
+			reply.result);
+		rc = -EREMOTEIO;
+	}
+out:
+	mutex_unlock(&gsp->lock);
+	return rc;
+}
+
+int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
+{
+	unsigned long deadline = deadline_of(INIT_DONE_MS);
+	const struct vgpu_rpc_header *rpc;
+	int rc;
+
+	mutex_lock(&gsp->lock);
+	for (;;) {
+		rc = is_dead(gsp, deadline);
+		if (rc)
+			break;
+		rc = take(gsp, &rpc);
+		if (rc == -EAGAIN) {
+			usleep_range(POLL_US, 2 * POLL_US);
+			continue;
+		}
+		if (rc)
+			break;
+		if (rpc->function == VGPU_RPC_EVENT_GSP_INIT_DONE) {
+			if (rpc->result)
+				rc = wedge(gsp, -EREMOTEIO, "it did not come up");
+			break;
+		}
+		handle_event(gsp, rpc);
+	}
+	mutex_unlock(&gsp->lock);
+	return rc;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* vgpu_core: finds the GPUs that it can drive, and boots their firmware. */
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/iopoll.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "core.h"
+#include "regs.h"
+
+#define BAR_REGISTERS	    0
+#define REGISTERS_BYTES_MIN 0x1000000 /* what all Ada GPUs have */
+#define DMA_BITS	    47
+#define FIRMWARE_VERSION    "570.144"
+#define GFW_BOOT_POLL_US    1000
+#define GFW_BOOT_US	    4000000
+
+static int identify(struct vgpu_core *core)
+{
+	u32 boot_0 = vgpu_core_read(core, VGPU_BOOT_0);
+
+	core->chip = vgpu_chip_find(boot_0);
+	if (!core->chip) {
+		pci_err(core->pdev, "%s (register 0 reads %#010x)\n",
+			boot_0 == U32_MAX ? "the GPU does not answer"
+					  : "not a GPU that is known",
+			boot_0);
+		return boot_0 == U32_MAX ? -EIO : -ENODEV;
+	}
+	pci_info(core->pdev, "%s revision %02x, %d VFs\n", core->chip->name,
+		 vgpu_chip_revision(boot_0), pci_sriov_get_totalvfs(core->pdev));
+	return 0;
+}
+
+static bool is_gfw_boot_done(struct vgpu_core *core)
+{
+	if (!(vgpu_core_read(core, REG_GFW_BOOT_MASK) & REG_GFW_BOOT_MASK_READ))
+		return false;
+	return (vgpu_core_read(core, REG_GFW_BOOT) & REG_GFW_BOOT_PROGRESS) ==
+	       REG_GFW_BOOT_DONE;
+}
+
+/* The GPU boots itself from its ROM, before anybody may touch much of it. */
+static int wait_gfw_boot(struct vgpu_core *core)
+{
+	bool is_done;
+	int rc;
+
+	rc = read_poll_timeout(is_gfw_boot_done, is_done, is_done,
+			       GFW_BOOT_POLL_US, GFW_BOOT_US, false, core);
+	if (rc)
+		pci_err(core->pdev, "the GPU has not booted itself: %#x\n",
+			vgpu_core_read(core, REG_GFW_BOOT));
+	return rc;
+}
+
+static int bring_up(struct vgpu_core *core)
+{
+	int rc;
+
+	rc = identify(core);
+	if (rc == 0)
+		rc = wait_gfw_boot(core);
+	if (rc == 0)
+		rc = vgpu_core_read_vbios(core);
+	if (rc)
+		return rc;
+	rc = vgpu_gsp_start(core);
+	if (rc)
+		vgpu_core_drop_vbios(core);
+	return rc;
+}
+
+static struct vgpu_core *core_create(struct pci_dev *pdev)
+{
+	struct vgpu_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
+
+	if (!core)
+		return NULL;
+	core->pdev = pdev;
+	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
+	core->gsp_falcon = (struct vgpu_falcon){
+		.core = core,
+		.base = REG_GSP_FALCON,
+		.fuses = REG_GSP_FUSES,
+	};
+	core->sec2_falcon = (struct vgpu_falcon){
+		.core = core,
+		.base = REG_SEC2_FALCON,
+		.fuses = REG_SEC2_FUSES,
+	};
+	return core;
+}
+
+static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct vgpu_core *core;
+	int rc;
+
+	/* The VFs have the same vendor and class, and belong to the VMs. */
+	if (pdev->is_virtfn)
+		return -ENODEV;
+	if (pci_resource_len(pdev, BAR_REGISTERS) < REGISTERS_BYTES_MIN) {
+		pci_err(pdev, "BAR0 is too small, or has no address\n");
+		return -ENODEV;
+	}
+	core = core_create(pdev);
+	if (!core)
+		return -ENOMEM;
+
+	rc = pci_enable_device_mem(pdev);
+	if (rc)
+		goto err_free;
+	rc = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(DMA_BITS));
+	if (rc)
+		goto err_disable;
+	rc = pci_request_region(pdev, BAR_REGISTERS, KBUILD_MODNAME);
+	if (rc)
+		goto err_disable;
+	core->registers = pci_iomap(pdev, BAR_REGISTERS, 0);
+	if (!core->registers) {
+		rc = -ENOMEM;
+		goto err_release;
+	}
+	pci_set_master(pdev);
+	rc = bring_up(core);
+	if (rc)
+		goto err_unmap;
+	pci_set_drvdata(pdev, core);
+	return 0;
+
+err_unmap:
+	pci_clear_master(pdev);
+	pci_iounmap(pdev, core->registers);
+err_release:
+	pci_release_region(pdev, BAR_REGISTERS);
+err_disable:
+	pci_disable_device(pdev);
+err_free:
+	kfree(core);
+	return rc;
+}
+
+static void vgpu_core_remove(struct pci_dev *pdev)
+{
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+
+	pci_set_drvdata(pdev, NULL);
+	vgpu_gsp_stop(core);
+	vgpu_core_drop_vbios(core);
+	pci_clear_master(pdev);
+	pci_iounmap(pdev, core->registers);
+	pci_release_region(pdev, BAR_REGISTERS);
+	pci_disable_device(pdev);
+	kfree(core);
+}
+
+static const struct pci_device_id vgpu_core_ids[] = {
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b1)}, /* RTX 6000 Ada */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b2)}, /* RTX 5000 Ada */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b5)}, /* L40 */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b8)}, /* L40G */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b9)}, /* L40S */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26ba)}, /* L20 */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x27b6)}, /* L2 */
+	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x27b8)}, /* L4 */
+	{},
+};
+MODULE_DEVICE_TABLE(pci, vgpu_core_ids);
+
+static struct pci_driver vgpu_core_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = vgpu_core_ids,
+	.probe = vgpu_core_probe,
+	.remove = vgpu_core_remove,
+};
+module_pci_driver(vgpu_core_driver);
+
+MODULE_DESCRIPTION("OpenVGPU: core driver for NVIDIA GPUs with GSP firmware");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Memory that the GPU reads and writes. */
+#include "memory.h"
+
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#define ENTRIES_PER_PAGE (VGPU_PAGE_BYTES / sizeof(u64))
+
+static_assert(PAGE_SIZE == VGPU_PAGE_BYTES, "pages are mapped one by one");
+
+int vgpu_dma_create(struct vgpu_core *core, size_t bytes, struct vgpu_dma *ret_dma)
+{
+	struct vgpu_dma dma = {.bytes = bytes};
+
+	dma.memory = dma_alloc_coherent(&core->pdev->dev, bytes, &dma.address,
+					GFP_KERNEL);
+	if (!dma.memory)
+		return -ENOMEM;
+	*ret_dma = dma;
+	return 0;
+}
+
+int vgpu_dma_create_copy(struct vgpu_core *core, const void *data, size_t bytes,
+			 struct vgpu_dma *ret_dma)
+{
+	int rc = vgpu_dma_create(core, bytes, ret_dma);
+
+	if (rc == 0)
+		memcpy(ret_dma->memory, data, bytes);
+	return rc;
+}
+
+void vgpu_dma_destroy(struct vgpu_core *core, struct vgpu_dma *dma)
+{
+	if (dma->memory)
+		dma_free_coherent(&core->pdev->dev, dma->bytes, dma->memory,
+				  dma->address);
+	*dma = (struct vgpu_dma){};
+}
+
+void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table)
+{
+	u64 i;
+
+	for (i = 0; i < dma->bytes / VGPU_PAGE_BYTES; i++)
+		table[i] = dma->address + i * VGPU_PAGE_BYTES;
+}
+
+static int map_pages(struct vgpu_core *core, struct vgpu_radix3 *radix3)
+{
+	struct device *dev = &core->pdev->dev;
+	dma_addr_t address;
+	u64 i;
+
+	for (i = 0; i < radix3->pages; i++) {
+		struct page *page = vmalloc_to_page((u8 *)radix3->image +
+						    i * VGPU_PAGE_BYTES);
+
+		address = dma_map_page(dev, page, 0, VGPU_PAGE_BYTES,
+				       DMA_TO_DEVICE);
+		if (dma_mapping_error(dev, address)) {
+			/* So that only what is mapped will be unmapped. */
+			radix3->pages = i;
+			return -ENOMEM;
+		}
+		radix3->addresses[i] = address;
+	}
+	return 0;
+}
+
+/* Each level holds the addresses of the next one's pages, the last the image's. */
+static int make_levels(struct vgpu_core *core, struct vgpu_radix3 *radix3)
+{
+	u64 entries = radix3->pages, i;
+	int level, rc;
+
+	for (level = 2; level >= 0; level--) {
+		u64 pages = DIV_ROUND_UP(entries, ENTRIES_PER_PAGE);
+
+		rc = vgpu_dma_create(core, pages * VGPU_PAGE_BYTES,
+				     &radix3->levels[level]);
+		if (rc)
+			return rc;
+		entries = pages;
+	}
+	if (entries != 1)
+		return -EFBIG;
+	for (i = 0; i < radix3->pages; i++)
+		((u64 *)radix3->levels[2].memory)[i] = radix3->addresses[i];
+	vgpu_dma_list_pages(&radix3->levels[2], radix3->levels[1].memory);
+	vgpu_dma_list_pages(&radix3->levels[1], radix3->levels[0].memory);
+	return 0;
+}
+
+int vgpu_radix3_create(struct vgpu_core *core, const void *data, size_t bytes,
+		       struct vgpu_radix3 *ret_radix3)
+{
+	struct vgpu_radix3 radix3 = {
+		.pages = DIV_ROUND_UP(bytes, VGPU_PAGE_BYTES),
+	};
+	int rc = -ENOMEM;
+
+	radix3.image = vzalloc(radix3.pages * VGPU_PAGE_BYTES);
+	radix3.addresses =
+		kvcalloc(radix3.pages, sizeof(*radix3.addresses), GFP_KERNEL);
+	if (!radix3.image || !radix3.addresses) {
+		radix3.pages = 0;
+		goto err;
+	}
+	memcpy(radix3.image, data, bytes);
+	rc = map_pages(core, &radix3);
+	if (rc == 0)
+		rc = make_levels(core, &radix3);
+	if (rc)
+		goto err;
+	*ret_radix3 = radix3;
+	return 0;
+err:
+	vgpu_radix3_destroy(core, &radix3);
+	return rc;
+}
+
+void vgpu_radix3_destroy(struct vgpu_core *core, struct vgpu_radix3 *radix3)
+{
+	int level;
+	u64 i;
+
+	for (level = 0; level < 3; level++)
+		vgpu_dma_destroy(core, &radix3->levels[level]);
+	for (i = 0; radix3->addresses && i < radix3->pages; i++)
+		dma_unmap_page(&core->pdev->dev, radix3->addresses[i],
+			       VGPU_PAGE_BYTES, DMA_TO_DEVICE);
+	kvfree(radix3->addresses);
+	vfree(radix3->image);
+	*radix3 = (struct vgpu_radix3){};
+}

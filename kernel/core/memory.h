@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory that the GPU reads and writes. */
+#ifndef VGPU_KERNEL_CORE_MEMORY_H
+#define VGPU_KERNEL_CORE_MEMORY_H
+
+#include "core.h"
+
+#define VGPU_PAGE_BYTES 4096 /* the GSP's, whatever the kernel's is */
+
+/* One piece, zeroed; all 0 where there is none. */
+struct vgpu_dma {
+	void *memory;
+	dma_addr_t address;
+	size_t bytes;
+};
+
+int vgpu_dma_create(struct vgpu_core *core, size_t bytes,
+		    struct vgpu_dma *ret_dma);
+int vgpu_dma_create_copy(struct vgpu_core *core, const void *data, size_t bytes,
+			 struct vgpu_dma *ret_dma);
+void vgpu_dma_destroy(struct vgpu_core *core, struct vgpu_dma *dma);
+
+/* Put the addresses of all pages of @dma into @table. */
+void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table);
+
+/*
+ * A large image in pages wherever they are, and three levels of tables with
+ * 512 addresses a page that lead to them, of which the first is one page.
+ */
+struct vgpu_radix3 {
+	void *image;
+	u64 pages;
+	dma_addr_t *addresses;
+	struct vgpu_dma levels[3];
+};
+
+int vgpu_radix3_create(struct vgpu_core *core, const void *data, size_t bytes,
+		       struct vgpu_radix3 *ret_radix3);
+void vgpu_radix3_destroy(struct vgpu_core *core, struct vgpu_radix3 *radix3);
+
+#endif

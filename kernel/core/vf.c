@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the GSP has to know of the VFs before it starts. */
+#include "core.h"
+
+void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
+{
+	struct vgpu_vf_info vfs = {};
+	u16 total = 0, offset = 0;
+	int capability, at, i;
+
+	*ret_vfs = vfs;
+	capability = pci_find_ext_capability(core->pdev, PCI_EXT_CAP_ID_SRIOV);
+	if (!capability)
+		return;
+	pci_read_config_word(core->pdev, capability + PCI_SRIOV_TOTAL_VF, &total);
+	pci_read_config_word(core->pdev, capability + PCI_SRIOV_VF_OFFSET,
+			     &offset);
+	vfs.total = total;
+	vfs.first_offset = offset;
+	at = capability + PCI_SRIOV_BAR;
+	for (i = 0; i < VGPU_VF_BARS; i++) {
+		u32 low = 0, high = 0;
+
+		pci_read_config_dword(core->pdev, at, &low);
+		if (low & PCI_BASE_ADDRESS_MEM_TYPE_64)
+			pci_read_config_dword(core->pdev, at + 4, &high);
+		vfs.is_bar_64bit[i] = low & PCI_BASE_ADDRESS_MEM_TYPE_64;
+		vfs.bar_address[i] = (u64)high << 32 | (low & ~0xfU);
+		at += vfs.is_bar_64bit[i] ? 8 : 4;
+	}
+	*ret_vfs = vfs;
+}
