@@ -76,6 +76,7 @@ struct suspend {
 
 struct rm_client;
 struct late;
+struct vgpu;
 
 struct GpuModel {
 	PCIDevice pci;
@@ -137,6 +138,8 @@ struct GpuModel {
 	bool channels_stopped; /* for a suspend */
 	GList *channels;
 	QEMUTimer *host_timer;
+	struct vgpu *vgpu; /* one for each VF */
+	QEMUTimer *vgpu_timer;
 };
 
 /* log.c: one line each; a refusal is what a real GPU would not have done. */

@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "model/rm.h"
 #include "model/host.h"
+#include "model/vgpu.h"
 
 struct rm_client {
 	uint32_t handle;
@@ -122,6 +123,7 @@ void model_rm_finish(GpuModel *m)
 		g_hash_table_unref(m->clients);
 	m->clients = NULL;
 	m->bar1_pdb = m->bar2_pdb = 0;
+	model_vgpu_finish(m);
 }
 
 struct rm_object *model_rm_object(GpuModel *m, uint32_t client, uint32_t handle)

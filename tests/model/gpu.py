@@ -109,6 +109,19 @@ class Gpu:
         self.command(f"outl 0xcf8 {0x80000000 | DEVICE << 8 | offset:#x}")
         return int(self.command("inl 0xcfc")[0], 0)
 
+    def extended_write(self, offset, value):
+        """A write to extended configuration space, by q35's MMCONFIG window."""
+        base = 0xB0000000
+        self.command("outl 0xcf8 0x80000060")
+        self.command(f"outl 0xcfc {base | 1:#x}")
+        self.command(f"writel {base + (DEVICE << 12) + offset:#x} {value:#x}")
+
+    def enable_vfs(self, count):
+        """VF BARs above everything, NumVFs, then VF and memory enable."""
+        for offset, value in ((0x24, 0xD0000000), (0x28, 0), (0x2C, 9), (0x30, 0),
+                              (0x34, 10), (0x10, count), (0x08, 0x09)):
+            self.extended_write(0xBCC + offset, value)
+
     def rd(self, reg):
         return int(self.command(f"readl {BAR0 + reg:#x}")[0], 0)
 

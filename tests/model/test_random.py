@@ -17,7 +17,7 @@ CALLS = (4, 10, 65, 70, 71, 72, 73, 76, 103, 0, 200, 0x1001)
 CLASSES = (0, 0x41, 0x80, 0x2080, 0x90F1, 0x7E, 0xA06C, 0xC56F, 0xC7B5, 0xC997)
 CONTROLS = (0x801813, 0x801814, 0x2080012B, 0x20800137, 0x20800138, 0x208001B0,
             0x20800A32, 0x20800A5C, 0x20800AC2, 0x20800AC3, 0x20801112, 0x90F10106,
-            0xA06F0103, 0xA06F0104)
+            0xA06F0103, 0xA06F0104, 0x20804001, 0x20804002, 0x20804003, 0x20804008)
 HANDLES = (0, 1, 2, 3, 0xC1D00001, 0xC1E00000, 0xABCD0080, 0xABCD2080)
 
 
@@ -44,7 +44,7 @@ class Random(unittest.TestCase):
                                r.choice(HANDLES), r.choice(CLASSES), 0,
                                r.choice((len(params), self.word())), 0, 0) + params
         if function == 76:
-            params = self.bytes(3300)
+            params = self.bytes(r.choice((300, 3300, 6700)))
             return struct.pack("<6I", r.choice(HANDLES), r.choice(HANDLES),
                                r.choice(CONTROLS), 0,
                                r.choice((len(params), self.word())), 0) + params
