@@ -2,6 +2,7 @@
 /* BAR0: which part of the GPU answers at which register. */
 #include "model/model.h"
 #include "model/host.h"
+#include "model/vgpu.h"
 
 /* The timer counts in steps of 32 ns, from what a driver set. */
 static uint64_t time_ns(const GpuModel *m)
@@ -18,6 +19,8 @@ static void set_time(GpuModel *m, uint64_t ns)
 static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
 {
 	switch (offset) {
+	case VF_DOORBELL: /* read back to push a write out */
+		return 0;
 	case VF_TIMER:
 	case VF_USER_TIME_0:
 		return (uint32_t)time_ns(m);
@@ -40,6 +43,9 @@ static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
 static void write_vf_page(GpuModel *m, uint32_t offset, uint32_t value)
 {
 	switch (offset) {
+	case VF_DOORBELL:
+		model_vgpu_doorbell(m, value);
+		return;
 	case VF_USER_DOORBELL:
 		model_channel_doorbell(m, value);
 		return;

@@ -65,10 +65,7 @@ static bool side_read(struct channel *c, struct side s, void *buf,
 	if (!s.physical)
 		return model_va_read(c->m, model_channel_pdb(c), s.addr, buf,
 				     bytes, ret_bad);
-	if (!model_fb_contains(c->m, s.addr, bytes))
-		return false;
-	memcpy(buf, c->m->fb + s.addr, bytes);
-	return true;
+	return model_fb_engine_read(c->m, s.addr, buf, bytes);
 }
 
 static bool side_write(struct channel *c, struct side s, const void *buf,
@@ -127,7 +124,8 @@ static bool transfer(struct channel *c, uint32_t launch, uint64_t *ret_bad)
 		model_refuse(c->m, "copy", "block linear memory is not modelled");
 		return false;
 	}
-	if (lines > LINES_MAX || bytes > c->m->fb_size) {
+	/* Neither factor is large enough for the product to overflow. */
+	if (lines > LINES_MAX || bytes * (fill ? 4 : 1) * lines > c->m->fb_size) {
 		model_refuse(c->m, "copy", "%u lines of %" PRIu64 " bytes",
 			     lines, bytes);
 		return false;

@@ -8,6 +8,7 @@
 #include "model/engines.h"
 #include "model/host.h"
 #include "model/rm.h"
+#include "model/vgpu.h"
 
 /* An L40S: 142 SMs in 71 TPCs of 12 GPCs. */
 #define GPC_COUNT 12
@@ -236,6 +237,11 @@ static const struct {
 	{0x20801206, 40, zcull_info},	      /* GR_GET_ZCULL_INFO */
 	{0x20802a08, 4, fault_method_buffer}, /* CE_GET_FAULT_METHOD_BUFFER_SIZE */
 	{0x20803601, 72, gsp_features},	      /* GSP_GET_FEATURES */
+	{0x20804001, 6616,
+	 model_vgpu_bootload}, /* VGPU_MGR_INTERNAL_BOOTLOAD_GSP_VGPU_PLUGIN_TASK */
+	{0x20804002, 4, model_vgpu_shutdown}, /* SHUTDOWN_GSP_VGPU_PLUGIN_TASK */
+	{0x20804003, 8, model_vgpu_add_types}, /* PGPU_ADD_VGPU_TYPE */
+	{0x20804008, 4, model_vgpu_cleanup},   /* VGPU_PLUGIN_CLEANUP */
 	{0x90f10106, 184, server_pdes}, /* VASPACE_COPY_SERVER_RESERVED_PDES */
 	{0xa06f0103, 2, schedule_channel}, /* GPFIFO_SCHEDULE */
 	{0xa06f0104, 4, bind_channel},	   /* BIND */

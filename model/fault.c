@@ -3,10 +3,12 @@
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
- * "rc-error:GFID:CHID" and "xid:NUMBER".
+ * "rc-error:GFID:CHID",
+ * "xid:NUMBER" and "vgpu-crash:GFID".
  */
 #include "model/model.h"
 #include "model/rpc.h"
+#include "model/vgpu.h"
 
 static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_NONE] = "none",
@@ -21,6 +23,7 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_BUS_LOST] = "bus-lost",
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
+	[FAULT_VGPU_CRASH] = "vgpu-crash",
 };
 
 /* OGK src/nvidia/generated/g_rpc-structures.h, rpc_rc_triggered_v17_02. */
@@ -88,13 +91,16 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 	}
 	fault.function = number[0];
 	fault.count = number[1];
-	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID) {
+	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID ||
+	    fault.kind == FAULT_VGPU_CRASH) {
 		if (!m->rm_running)
 			error_setg(errp, "the firmware does not run");
 		else if (fault.kind == FAULT_XID)
 			send_xid(m, number[0]);
-		else
+		else if (fault.kind == FAULT_RC_ERROR)
 			send_rc_error(m, number[0], number[1]);
+		else if (!model_vgpu_crash(m, number[0]))
+			error_setg(errp, "that VF has no task");
 		return;
 	}
 	m->fault = fault;

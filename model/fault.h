@@ -16,6 +16,7 @@ enum fault_kind {
 	FAULT_BUS_LOST,
 	FAULT_RC_ERROR,
 	FAULT_XID,
+	FAULT_VGPU_CRASH,
 	FAULT_MAX
 };
 

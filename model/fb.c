@@ -62,6 +62,14 @@ void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value, unsigned int byt
 		stn_le_p(m->fb + addr, bytes, value);
 }
 
+bool model_fb_engine_read(GpuModel *m, uint64_t addr, void *buf, uint64_t bytes)
+{
+	if (!may(m, addr, bytes, "read"))
+		return false;
+	memcpy(buf, m->fb + addr, bytes);
+	return true;
+}
+
 bool model_fb_engine_write(GpuModel *m, uint64_t addr, const void *buf,
 			   uint64_t bytes)
 {

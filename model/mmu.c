@@ -127,7 +127,7 @@ static bool va_page(GpuModel *m, enum va_access access, struct target t,
 		if (!t.sysmem)
 			return model_fb_engine_fill(m, t.addr, word, bytes);
 		word = cpu_to_le32(word);
-		for (i = 0; i < bytes; i += 4)
+		for (i = 0; i + 4 <= bytes; i += 4)
 			if (!model_dma_write(m, t.addr + i, &word, 4))
 				return false;
 		return true;
@@ -138,10 +138,7 @@ static bool va_page(GpuModel *m, enum va_access access, struct target t,
 			       : model_dma_write(m, t.addr, buf, bytes);
 	if (access == VA_WRITE)
 		return model_fb_engine_write(m, t.addr, buf, bytes);
-	if (!model_fb_contains(m, t.addr, bytes))
-		return false;
-	memcpy(buf, m->fb + t.addr, bytes);
-	return true;
+	return model_fb_engine_read(m, t.addr, buf, bytes);
 }
 
 static bool va_access(GpuModel *m, enum va_access access, uint64_t pdb,

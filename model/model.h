@@ -71,11 +71,12 @@ struct suspend {
 	uint64_t fbsr_page[2]; /* where the two page directories are kept */
 	uint64_t meta_pa;      /* as FBSR_INIT said */
 	uint64_t cookie;
-	uint64_t wpr_start, wpr_end, rmargs_pa;
+	uint64_t wpr_start, wpr_end, rmargs_pa, bar1_pdb, bar2_pdb;
 };
 
 struct rm_client;
 struct late;
+struct vgpu;
 
 struct GpuModel {
 	PCIDevice pci;
@@ -137,6 +138,8 @@ struct GpuModel {
 	bool channels_stopped; /* for a suspend */
 	GList *channels;
 	QEMUTimer *host_timer;
+	struct vgpu *vgpu; /* one for each VF */
+	QEMUTimer *vgpu_timer;
 };
 
 /* log.c: one line each; a refusal is what a real GPU would not have done. */
@@ -175,6 +178,7 @@ void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value,
 bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes);
 
 /* The same of an engine: false where it may not, nothing is done then. */
+bool model_fb_engine_read(GpuModel *m, uint64_t addr, void *buf, uint64_t bytes);
 bool model_fb_engine_write(GpuModel *m, uint64_t addr, const void *buf,
 			   uint64_t bytes);
 bool model_fb_engine_fill(GpuModel *m, uint64_t addr, uint32_t word,
@@ -260,19 +264,20 @@ static inline uint32_t get32(const void *p)
 }
 
 /* NV_STATUS: OGK src/common/sdk/nvidia/inc/nvstatuscodes.h. */
-#define NV_ERR_GENERIC		     0xffff
-#define NV_OK			     0x00
-#define NV_ERR_INSERT_DUPLICATE_NAME 0x19
-#define NV_ERR_INVALID_ADDRESS	     0x1e
-#define NV_ERR_INVALID_ARGUMENT	     0x1f
-#define NV_ERR_INVALID_CLASS	     0x22
-#define NV_ERR_INVALID_CLIENT	     0x23
-#define NV_ERR_INVALID_FUNCTION	     0x2a
-#define NV_ERR_INVALID_OBJECT_HANDLE 0x33
-#define NV_ERR_INVALID_OBJECT_PARENT 0x36
-#define NV_ERR_INVALID_PARAM_STRUCT  0x3a
-#define NV_ERR_INVALID_STATE	     0x40
-#define NV_ERR_NOT_SUPPORTED	     0x56
-#define NV_ERR_OBJECT_NOT_FOUND	     0x57
+#define NV_ERR_GENERIC		      0xffff
+#define NV_OK			      0x00
+#define NV_ERR_INSERT_DUPLICATE_NAME  0x19
+#define NV_ERR_INSUFFICIENT_RESOURCES 0x1a
+#define NV_ERR_INVALID_ADDRESS	      0x1e
+#define NV_ERR_INVALID_ARGUMENT	      0x1f
+#define NV_ERR_INVALID_CLASS	      0x22
+#define NV_ERR_INVALID_CLIENT	      0x23
+#define NV_ERR_INVALID_FUNCTION	      0x2a
+#define NV_ERR_INVALID_OBJECT_HANDLE  0x33
+#define NV_ERR_INVALID_OBJECT_PARENT  0x36
+#define NV_ERR_INVALID_PARAM_STRUCT   0x3a
+#define NV_ERR_INVALID_STATE	      0x40
+#define NV_ERR_NOT_SUPPORTED	      0x56
+#define NV_ERR_OBJECT_NOT_FOUND	      0x57
 
 #endif

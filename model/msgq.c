@@ -109,10 +109,11 @@ static const char *check_link(GpuModel *m, const uint8_t *args)
 		return "the command queue's head is not of this version";
 	if (get32(tx + TX_FLAGS) != TX_FLAGS_SWAP_RX)
 		return "the command queue is not of the kind that swaps read pointers";
-	if (size % PAGE || size < 3 * PAGE || size > q->page_count * PAGE - cmd ||
+	if (size % PAGE || size < 3 * PAGE ||
+	    size > (uint64_t)q->page_count * PAGE - cmd ||
 	    get32(tx + TX_MSG_COUNT) != size / PAGE - 1)
 		return "the command queue's size is wrong";
-	if (stat > q->page_count * PAGE - STATUS_QUEUE_BYTES ||
+	if (stat + STATUS_QUEUE_BYTES > (uint64_t)q->page_count * PAGE ||
 	    (stat < cmd + size && cmd < stat + STATUS_QUEUE_BYTES))
 		return "there is no room for the status queue";
 	q->cmd_count = size / PAGE - 1;

@@ -5,6 +5,7 @@
  * as lspci shows them on GA102 and AD102 boards.
  */
 #include "model/model.h"
+#include "model/vgpu.h"
 
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
@@ -85,6 +86,7 @@ static void realize(PCIDevice *pci, Error **errp)
 	if (!model_fb_create(m, errp))
 		return;
 	model_vbios_create(m);
+	m->vgpu = g_new0(struct vgpu, SRIOV_TOTAL_VFS);
 	model_falcon_init(m, &m->gsp, "gsp", PGSP_BASE);
 	model_falcon_init(m, &m->sec2, "sec2", PSEC_BASE);
 	model_bar0_init(m);
@@ -131,6 +133,8 @@ static void unrealize(PCIDevice *pci)
 	model_gsp_stop(m);
 	if (m->rm_timer)
 		timer_free(m->rm_timer);
+	if (m->vgpu_timer)
+		timer_free(m->vgpu_timer);
 	if (m->host_timer)
 		timer_free(m->host_timer);
 	model_falcon_finish(&m->gsp);
@@ -142,9 +146,18 @@ static void unrealize(PCIDevice *pci)
 	pcie_cap_exit(pci);
 	model_fb_destroy(m);
 	g_free(m->vbios);
+	g_free(m->vgpu);
 	g_hash_table_unref(m->log_seen);
 	if (m->log != stderr)
 		fclose(m->log);
+}
+
+/* A GPU that fell off its bus has no configuration space either. */
+static uint32_t read_config(PCIDevice *pci, uint32_t addr, int len)
+{
+	if (MODEL_AD102(pci)->fault.kind == FAULT_BUS_LOST)
+		return UINT32_MAX >> (32 - 8 * len);
+	return pci_default_read_config(pci, addr, len);
 }
 
 static void write_config(PCIDevice *pci, uint32_t addr, uint32_t value, int len)
@@ -175,6 +188,7 @@ static void class_init(ObjectClass *klass, void *data)
 
 	pc->realize = realize;
 	pc->exit = unrealize;
+	pc->config_read = read_config;
 	pc->config_write = write_config;
 	pc->vendor_id = VENDOR_NVIDIA;
 	pc->device_id = DEVICE_L40S;

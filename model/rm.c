@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "model/rm.h"
 #include "model/host.h"
+#include "model/vgpu.h"
 
 struct rm_client {
 	uint32_t handle;
@@ -14,6 +15,8 @@ struct rm_client {
 };
 
 #define ANY 0xffffffff
+/* Far more than a driver has; a bound for one that only allocates. */
+#define OBJECTS_MAX 65536
 
 static const struct {
 	uint32_t oclass;
@@ -107,6 +110,7 @@ void model_rm_init(GpuModel *m)
 	add_object(c, INTERNAL_DEVICE, INTERNAL_CLIENT, CLASS_DEVICE);
 	add_object(c, INTERNAL_SUBDEVICE, INTERNAL_DEVICE, CLASS_SUBDEVICE);
 
+	m->channels_stopped = false;
 	m->rsvd_start = ROUND_DOWN(m->non_wpr_heap - RM_RESERVED_BYTES, MiB);
 	m->bar1_pdb = m->rsvd_start;
 	m->bar2_pdb = m->rsvd_start + RM_PDB_BYTES;
@@ -119,6 +123,7 @@ void model_rm_finish(GpuModel *m)
 		g_hash_table_unref(m->clients);
 	m->clients = NULL;
 	m->bar1_pdb = m->bar2_pdb = 0;
+	model_vgpu_finish(m);
 }
 
 struct rm_object *model_rm_object(GpuModel *m, uint32_t client, uint32_t handle)
@@ -148,8 +153,10 @@ static bool parent_fits(unsigned int i, const struct rm_object *parent)
 		/* Class 0 is the root's, and fills the list: it comes first. */
 		if (j && !known[i].parent[j])
 			break;
-		if (known[i].parent[j] == ANY ||
-		    known[i].parent[j] == parent->oclass)
+		/* Events have no events below them, so that trees stay low. */
+		if (known[i].parent[j] == ANY)
+			return parent->oclass != known[i].oclass;
+		if (known[i].parent[j] == parent->oclass)
 			return true;
 	}
 	return false;
@@ -168,6 +175,8 @@ uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent,
 			return NV_ERR_INSERT_DUPLICATE_NAME;
 		if (!client || handle != client)
 			return NV_ERR_INVALID_OBJECT_HANDLE;
+		if (g_hash_table_size(m->clients) >= OBJECTS_MAX)
+			return NV_ERR_INSUFFICIENT_RESOURCES;
 		client_new(m, client);
 		return NV_OK;
 	}
@@ -177,6 +186,8 @@ uint32_t model_rm_alloc(GpuModel *m, uint32_t client, uint32_t parent,
 		return NV_ERR_INVALID_OBJECT_HANDLE;
 	if (object_of(c, handle))
 		return NV_ERR_INSERT_DUPLICATE_NAME;
+	if (g_hash_table_size(c->objects) >= OBJECTS_MAX)
+		return NV_ERR_INSUFFICIENT_RESOURCES;
 	p = object_of(c, parent);
 	if (!p)
 		return NV_ERR_INVALID_OBJECT_PARENT;
@@ -260,6 +271,8 @@ uint32_t model_rm_alloc_memory(GpuModel *m, uint32_t client, uint32_t device,
 		return NV_ERR_INVALID_OBJECT_HANDLE;
 	if (object_of(c, handle))
 		return NV_ERR_INSERT_DUPLICATE_NAME;
+	if (g_hash_table_size(c->objects) >= OBJECTS_MAX)
+		return NV_ERR_INSUFFICIENT_RESOURCES;
 	o = add_object(c, handle, device, oclass);
 	for (i = 0; i < MIN(count, ARRAY_SIZE(o->page)); i++)
 		o->page[i] = ldq_le_p(entries + i * 8) << 12;

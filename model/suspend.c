@@ -75,6 +75,10 @@ bool model_suspend_unload(GpuModel *m)
 	if (!model_dma_write(m, s->fbsr_page[0], m->fb + m->bar1_pdb, GSP_PAGE) ||
 	    !model_dma_write(m, s->fbsr_page[1], m->fb + m->bar2_pdb, GSP_PAGE))
 		return false;
+	/* BAR1 and BAR2 go by no directory until the RM is back. */
+	s->bar1_pdb = m->bar1_pdb;
+	s->bar2_pdb = m->bar2_pdb;
+	m->bar1_pdb = m->bar2_pdb = 0;
 	s->unloaded = true;
 	s->wpr_start = m->wpr_start;
 	s->wpr_end = m->wpr_end;
@@ -138,9 +142,11 @@ bool model_suspend_wake(GpuModel *m)
 		model_refuse(m, "rm", "RMARGS do not tell of a resume");
 		return false;
 	}
-	if (!model_dma_read(m, s->fbsr_page[0], m->fb + m->bar1_pdb, GSP_PAGE) ||
-	    !model_dma_read(m, s->fbsr_page[1], m->fb + m->bar2_pdb, GSP_PAGE))
+	if (!model_dma_read(m, s->fbsr_page[0], m->fb + s->bar1_pdb, GSP_PAGE) ||
+	    !model_dma_read(m, s->fbsr_page[1], m->fb + s->bar2_pdb, GSP_PAGE))
 		return false;
+	m->bar1_pdb = s->bar1_pdb;
+	m->bar2_pdb = s->bar2_pdb;
 	memset(s, 0, sizeof(*s));
 	return true;
 }

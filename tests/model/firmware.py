@@ -76,7 +76,7 @@ class Firmware:
     def prepare(self, args=None, **queue):
         """Arguments and queues; what is in queue overrides the head's fields."""
         gpu = self.gpu
-        shared_pages = 1 + 2 * QUEUE // PAGE
+        shared_pages = queue.get("pages", 1 + 2 * QUEUE // PAGE)
         if args is None:
             args = [("LOGINIT", LOGS, 0x10000), ("LOGINTR", LOGS + 0x10000, 0x10000),
                     ("LOGRM", LOGS + 0x20000, 0x10000), ("RMARGS", RMARGS, PAGE)]
@@ -90,6 +90,7 @@ class Firmware:
         gpu.mem_write(RMARGS, struct.pack(
             "<QI4xQQ", queue.get("shared", SHARED), shared_pages,
             queue.get("cmd", PAGE), queue.get("stat", PAGE + QUEUE)).ljust(PAGE, b"\0"))
+        gpu.mem_write(SHARED + PAGE + QUEUE, bytes(64))  # of an earlier boot
         self.head = SHARED + PAGE
         self.status = SHARED + PAGE + QUEUE
         gpu.mem_write(self.head, struct.pack(

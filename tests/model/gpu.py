@@ -12,7 +12,10 @@ import subprocess
 import tempfile
 import time
 
-SO = os.path.abspath("build/model/ad102.so")
+# Only QEMU may load the model, and what checks it: nothing else has what it calls.
+PRELOAD = os.path.abspath("build/model/ad102.so")
+if os.environ.get("VGPU_MODEL_ASAN"):
+    PRELOAD = "libasan.so.8:libubsan.so.1:" + os.path.abspath("build/model-asan/ad102.so")
 BAR0 = 0xC0000000
 BAR1 = 0x800000000
 BAR3 = 0x810000000
@@ -44,7 +47,9 @@ class Gpu:
              "-qtest-log", "/dev/null",
              "-qmp", f"unix:{path}.qmp,server=on,wait=off",
              "-device", ",".join(device)],
-            env={**os.environ, "LD_PRELOAD": SO},
+            env={**os.environ, "LD_PRELOAD": PRELOAD,
+                 # QEMU's coroutines and leaks are not what is looked for.
+                 "ASAN_OPTIONS": "detect_leaks=0:log_path=" + self.dir.name + "/asan"},
             stdin=subprocess.DEVNULL)
         self.sock, _ = listener.accept()
         self.sock.settimeout(30)
@@ -77,6 +82,11 @@ class Gpu:
         self.sock.close()
         self.qemu.terminate()
         self.qemu.wait(30)
+        for name in os.listdir(self.dir.name):
+            if name.startswith("asan."):
+                with open(os.path.join(self.dir.name, name)) as f:
+                    text = f.read()
+                assert "ERROR: AddressSanitizer" not in text, text
         self.dir.cleanup()
 
     def command(self, text):
@@ -98,6 +108,19 @@ class Gpu:
     def config_read(self, offset):
         self.command(f"outl 0xcf8 {0x80000000 | DEVICE << 8 | offset:#x}")
         return int(self.command("inl 0xcfc")[0], 0)
+
+    def extended_write(self, offset, value):
+        """A write to extended configuration space, by q35's MMCONFIG window."""
+        base = 0xB0000000
+        self.command("outl 0xcf8 0x80000060")
+        self.command(f"outl 0xcfc {base | 1:#x}")
+        self.command(f"writel {base + (DEVICE << 12) + offset:#x} {value:#x}")
+
+    def enable_vfs(self, count):
+        """VF BARs above everything, NumVFs, then VF and memory enable."""
+        for offset, value in ((0x24, 0xD0000000), (0x28, 0), (0x2C, 9), (0x30, 0),
+                              (0x34, 10), (0x10, count), (0x08, 0x09)):
+            self.extended_write(0xBCC + offset, value)
 
     def rd(self, reg):
         return int(self.command(f"readl {BAR0 + reg:#x}")[0], 0)

@@ -208,6 +208,10 @@ class Up(Case):
                  {"shared": fw.SHARED + fw.PAGE}),
                 ("not of this version", None, {"msg_size": 512}),
                 ("swaps read pointers", None, {"flags": 0}),
+                ("no room for the status queue", None, {"pages": 70, "size": 0x3000,
+                                                        "count": 2}),
+                ("no room for the status queue", None, {"pages": 5, "size": 0x3000,
+                                                        "count": 2, "stat": 4 * fw.PAGE}),
                 ("size is wrong", None, {"size": 1 << 30}),
                 ("size is wrong", None, {"count": 64}),
                 ("no room for the status queue", None, {"stat": 2 * fw.PAGE}),
@@ -226,11 +230,39 @@ class Up(Case):
                 self.assertEqual(gpu.sec2("booter_unload", 0xFF000000FF), 0)
         fw.Firmware(self.gpu).boot()
 
+    def test_function_level_reset(self):
+        fw.Firmware(self.gpu).boot()
+        self.assertNotEqual(self.gpu.rd(0x1FA828), 0)
+        control = self.gpu.config_read(0x80)  # Device Control, of PCI Express at 0x78
+        self.gpu.config_write(0x80, control | 1 << 15)
+        for bar, base in ((0, 0xC0000000), (1, 0x800000000), (3, 0x810000000)):
+            self.gpu.config_write(0x10 + bar * 4, base & 0xFFFFFFFF)
+            if bar:
+                self.gpu.config_write(0x14 + bar * 4, base >> 32)
+        self.gpu.config_write(0x04, 0x06)
+        self.assertEqual(self.gpu.rd(0x1FA828), 0)
+        self.assertEqual(self.gpu.rd(PGSP + 0x1388) & 0x80, 0)
+        fw.Firmware(self.gpu).boot()
+
+    def test_capabilities(self):
+        """As lspci shows them, in the order of their addresses."""
+        found, at = [], self.gpu.config_read(0x34) & 0xFF
+        while at:
+            word = self.gpu.config_read(at)
+            found.append((word & 0xFF, at))
+            at = word >> 8 & 0xFF
+        self.assertEqual(sorted(found), [(1, 0x60), (5, 0x68), (0x10, 0x78), (0x11, 0xC8)])
+        sriov = self.gpu.rd(0x88000 + 0xBCC)
+        self.assertEqual(sriov & 0xFFFF, 0x10)
+        self.assertEqual(self.gpu.rd(0x88000 + 0xBCC + 0x0C) >> 16, 32)
+        # 64-bit VF BARs, by which a driver knows them: 0xbf4 and 0xbfc.
+        self.assertEqual(self.gpu.rd(0x88BF4) & 6, 4)
+        self.assertEqual(self.gpu.rd(0x88BFC) & 6, 4)
+
     def test_vf_information(self):
         def config(offset):
             return self.gpu.rd(0x88000 + 0xBCC + offset)
-        for offset, value in ((0x24, 0xD0000000), (0x28, 0), (0x2C, 9), (0x30, 0), (0x34, 10)):
-            self.ecam(0xBCC + offset, value)
+        self.gpu.enable_vfs(32)
         bars = [config(0x24) & ~15, (config(0x2C) << 32 | config(0x28)) & ~15,
                 (config(0x34) << 32 | config(0x30)) & ~15]
         self.assertEqual(bars, [0xD0000000, 9 << 32, 10 << 32])
@@ -241,13 +273,6 @@ class Up(Case):
         _, info = f.call(65, bytes(1656))
         self.assertEqual(struct.unpack_from("<I", info, 1120)[0], 32)
         self.assertEqual(info[1120 + 67], 1, "SR-IOV is on")
-
-    def ecam(self, offset, value):
-        """A write to extended configuration space, by q35's MMCONFIG window."""
-        base = 0xB0000000
-        self.gpu.command(f"outl 0xcf8 {0x80000060:#x}")
-        self.gpu.command(f"outl 0xcfc {base | 1:#x}")
-        self.gpu.command(f"writel {base + (2 << 15) + offset:#x} {value:#x}")
 
 
 if __name__ == "__main__":

@@ -180,6 +180,15 @@ class Channel(unittest.TestCase):
         self.fault(31)
         self.assertTrue(any("in WPR2" in line for line in self.gpu.refusals()))
 
+    def test_wpr_is_not_read_either(self):
+        self.run_methods(*self.inc(4, 0x260, 0),
+                         *self.copy(fw.FRTS & 0xFFFFFFFF, DST, 16, launch=1 << 12))
+        self.fault(31)
+
+    def test_too_much(self):
+        self.run_methods(*self.copy(SRC, DST, 0xFFFFFFFF, lines=0xFFFF, launch=1 << 9))
+        self.fault(31)
+
     def test_no_such_header(self):
         self.run_methods(0xC0000000)
         self.fault(32)

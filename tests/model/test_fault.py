@@ -91,7 +91,9 @@ class Faults(unittest.TestCase):
         self.fault("bus-lost")
         self.assertEqual(self.gpu.rd(0), 0xFFFFFFFF)
         self.assertEqual(self.gpu.rd(0x1FA828), 0xFFFFFFFF)
+        self.assertEqual(self.gpu.config_read(0), 0xFFFFFFFF)
         self.fault("none")
+        self.assertEqual(self.gpu.config_read(0), 0x26B910DE)
         self.assertEqual(self.gpu.rd(0), 0x192000A1)
 
     def test_unknown(self):

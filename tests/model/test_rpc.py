@@ -129,6 +129,11 @@ class Objects(Case):
         self.assertEqual(alloc(CLIENT, 0xDE1, 0, VASPACE, bytes(48)), BAD_HANDLE)
         self.assertEqual(alloc(CLIENT, CLIENT, 0x78, DEVICE, bytes(8)), BAD_PARAMS)
 
+    def test_events_have_no_events_below(self):
+        event = struct.pack("<4IQ", CLIENT, 0, 0x7E, 0, 0)
+        self.assertEqual(self.fw.alloc(CLIENT, 0x5D1, 0xE1, 0x7E, event), 0)
+        self.assertEqual(self.fw.alloc(CLIENT, 0xE1, 0xE2, 0x7E, event), BAD_PARENT)
+
     def test_free_takes_what_is_below(self):
         self.assertEqual(self.fw.free(CLIENT, 0xDE1), 0)
         status, _ = self.fw.control(CLIENT, 0x5D1, 0x20800137, bytes(4))

@@ -72,15 +72,26 @@ class Suspend(unittest.TestCase):
         self.assertEqual(self.gpu.sec2("booter_unload", SR_META), 0)
         self.assertEqual(self.gpu.rd(0x1FA828), 0)
 
+    def window_write(self, addr, value):
+        self.gpu.wr(0x1700, addr >> 16)
+        self.gpu.wr(0x700000 + (addr & 0xFFFF), value)
+
     def tell_of_resume(self):
         self.gpu.mem_write(fw.RMARGS + 32, struct.pack("<IIB", 3, 0x21, 1))
 
     def test_sleeps_and_wakes(self):
         self.assertEqual(self.fw.alloc(7, 7, 7, 0, bytes(120)), 0)
+        result, info = self.fw.call(65, bytes(1656))
+        self.assertEqual(result, 0)
+        bar1, = struct.unpack_from("<Q", info, 1536)
+        self.window_write(bar1, 0x12345678)
         self.sleep()
+        self.window_write(bar1, 0)  # as VRAM without power would
         self.tell_of_resume()
         self.assertEqual(self.gpu.sec2("booter_load", SR_META), 0)
         self.assertEqual(self.fw.receive()[:2], (0x1001, 0))
+        self.gpu.wr(0x1700, bar1 >> 16)
+        self.assertEqual(self.gpu.rd(0x700000 + (bar1 & 0xFFFF)), 0x12345678)
         # What was there before is there still.
         self.assertEqual(self.fw.alloc(7, 7, 7, 0, bytes(120)), 0x19)
         self.assertEqual(self.control(0x20800AC3, b"\0"), 0)

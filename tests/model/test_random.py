@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Nonsense, a good deal of it: the model stays up, and boots right afterwards.
+VGPU_MODEL_SEED chooses another run; the seed is named when something fails."""
+
+import os
+import random
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from gpu import PGSP, PSEC, Gpu  # noqa: E402
+import firmware as fw  # noqa: E402
+
+SEED = int(os.environ.get("VGPU_MODEL_SEED", "1"))
+CALLS = (4, 10, 65, 70, 71, 72, 73, 76, 103, 0, 200, 0x1001)
+CLASSES = (0, 0x41, 0x80, 0x2080, 0x90F1, 0x7E, 0xA06C, 0xC56F, 0xC7B5, 0xC997)
+CONTROLS = (0x801813, 0x801814, 0x2080012B, 0x20800137, 0x20800138, 0x208001B0,
+            0x20800A32, 0x20800A5C, 0x20800AC2, 0x20800AC3, 0x20801112, 0x90F10106,
+            0xA06F0103, 0xA06F0104, 0x20804001, 0x20804002, 0x20804003, 0x20804008)
+HANDLES = (0, 1, 2, 3, 0xC1D00001, 0xC1E00000, 0xABCD0080, 0xABCD2080)
+
+
+class Random(unittest.TestCase):
+    def setUp(self):
+        self.random = random.Random(SEED)
+        self.gpu = Gpu("fb-size=4G")
+        self.addCleanup(self.gpu.close)
+
+    def word(self):
+        r = self.random
+        return r.choice((0, 1, 2, 0xFF, 0x1000, 0xFFFFFFFF, r.getrandbits(32),
+                         1 << r.randrange(32)))
+
+    def bytes(self, most):
+        return b"".join(struct.pack("<I", self.word())
+                        for _ in range(self.random.randrange(most // 4 + 1)))
+
+    def payload(self, function):
+        r = self.random
+        if function == 103:
+            params = self.bytes(400)
+            return struct.pack("<8I", r.choice(HANDLES), r.choice(HANDLES),
+                               r.choice(HANDLES), r.choice(CLASSES), 0,
+                               r.choice((len(params), self.word())), 0, 0) + params
+        if function == 76:
+            params = self.bytes(r.choice((300, 3300, 6700)))
+            return struct.pack("<6I", r.choice(HANDLES), r.choice(HANDLES),
+                               r.choice(CONTROLS), 0,
+                               r.choice((len(params), self.word())), 0) + params
+        if function == 10:
+            return struct.pack("<4I", r.choice(HANDLES), 0, r.choice(HANDLES), 0)
+        return self.bytes(2000)
+
+    def drain(self, f):
+        written, = struct.unpack("<I", self.gpu.mem_read(f.status + 16, 4))
+        f.read = written
+        self.gpu.mem_write(f.head + 32, struct.pack("<I", written))
+
+    def boots(self):
+        self.gpu.run_fwsec(0x19)
+        self.gpu.sec2("booter_unload", 0xFF000000FF)
+        self.assertEqual(self.gpu.rd(0x1FA828), 0, f"seed {SEED}")
+        fw.Firmware(self.gpu).boot()
+
+    def test_calls(self):
+        f = fw.Firmware(self.gpu)
+        f.boot()
+        for _ in range(1500):
+            function = self.random.choice(CALLS)
+            f.record(function, self.payload(function))
+            f.ring()
+            self.gpu.wait(f.consumed)
+            self.drain(f)
+        self.boots()
+
+    def test_queue_memory(self):
+        f = fw.Firmware(self.gpu)
+        f.boot()
+        for _ in range(500):
+            f.record(65, bytes(1656))
+            at = self.random.choice((
+                fw.SHARED, f.head, f.status,
+                f.head + fw.PAGE * self.random.randrange(64)))
+            self.gpu.mem_write(at + 4 * self.random.randrange(32),
+                               struct.pack("<I", self.word()))
+            f.ring()
+            self.drain(f)
+        self.boots()
+
+    def test_registers(self):
+        """Of every block, with a driver's own sequences in between."""
+        r = self.random
+        blocks = ((PGSP, 0x2000), (PSEC, 0x2000), (0xB80000, 0x40000), (0x1400, 0x400),
+                  (0x88000, 0x1000), (0x118000, 0x1000), (0x700000, 0x100000), (0, 0x1000000))
+        for i in range(6000):
+            base, size = r.choice(blocks)
+            reg = base + 4 * r.randrange(size // 4)
+            if 0xB90000 <= reg < 0xBB0000:
+                continue  # the table of MSI-X is QEMU's
+            if r.random() < 0.7:
+                self.gpu.wr(reg, self.word())
+            else:
+                self.gpu.rd(reg)
+            if i % 1500 == 0:
+                self.gpu.run_fwsec(0x15, fw.FRTS)
+        self.boots()
+
+    def test_metadata(self):
+        self.gpu.run_fwsec(0x15, fw.FRTS)
+        fw.put_radix3(self.gpu)
+        for _ in range(60):
+            field = self.random.choice(fw.META_FIELDS)
+            self.gpu.mem_write(fw.META, fw.metadata(**{
+                field: self.random.getrandbits(self.random.choice((8, 21, 33, 64)))}))
+            fw.Firmware(self.gpu).prepare()
+            self.gpu.reset_gsp(fw.LIBOS)
+            self.gpu.sec2("booter_load", fw.META)
+            if self.gpu.rd(PGSP + 0x1388) & 0x80:
+                self.gpu.run_fwsec(0x19)
+                self.gpu.sec2("booter_unload", 0xFF000000FF)
+                self.gpu.run_fwsec(0x15, fw.FRTS)
+        self.boots()
+
+
+if __name__ == "__main__":
+    unittest.main()
