@@ -109,7 +109,7 @@ class Misfits(ManagerTest):
                 (fake('early'), 'did not answer'),
                 (fake('silent'), 'did not answer')):
             with self.subTest(part=part):
-                m = self.manager(helpers={'vgpu-device': script})
+                m = self.manager(mib=256, helpers={'vgpu-device': script})
                 before = wait_for_rest(m)
                 refused = self.assert_refused('Internal', m.create,
                                               type='128MB', name='a')
@@ -137,7 +137,7 @@ class Misfits(ManagerTest):
                     'segment', 'drop-given', 'no-fd', 'two-fds',
                     'fd-too-much', 'short', 'long', 'closes'):
             with self.subTest(how=how):
-                m = self.manager(helpers={'vgpu-device': fake(how)})
+                m = self.manager(mib=256, helpers={'vgpu-device': fake(how)})
                 m.create(type='128MB', name='a')
                 wait_for(lambda m=m: m.show('a')['restarts'] > 0 or
                          m.show('a')['state'] == 'failed', 'a replacement')

@@ -181,7 +181,7 @@ class Definitions(ManagerTest):
 
     def broken(self, change, **options):
         """A manager that starts when CHANGE(path) has been at a definition."""
-        m = self.manager(**options)
+        m = self.manager(**{'mib': 512, **options})
         m.create(type='128MB', name='good')
         m.create(type='256MQ', name='bad', uuid=UUID)
         pids = [v['devicePid'] for v in m.call('ListVgpus')['vgpus']]
