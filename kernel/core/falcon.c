@@ -102,6 +102,11 @@ bool vgpu_falcon_is_riscv_active(struct vgpu_falcon *falcon)
 	return vgpu_falcon_read(falcon, RISCV_CPUCTL) & RISCV_CPUCTL_ACTIVE;
 }
 
+bool vgpu_falcon_is_riscv_halted(struct vgpu_falcon *falcon)
+{
+	return vgpu_falcon_read(falcon, RISCV_CPUCTL) & RISCV_CPUCTL_HALTED;
+}
+
 /*
  * Load @bytes, in blocks, to @to of the falcon's memory. Offset @from is told
  * beside the base @address, for it becomes the tag of a block of code.

@@ -23,6 +23,7 @@ int vgpu_falcon_fuse_version(struct vgpu_falcon *falcon, u32 ucode_id,
 int vgpu_falcon_reset(struct vgpu_falcon *falcon);
 int vgpu_falcon_reset_into_riscv(struct vgpu_falcon *falcon);
 bool vgpu_falcon_is_riscv_active(struct vgpu_falcon *falcon);
+bool vgpu_falcon_is_riscv_halted(struct vgpu_falcon *falcon);
 
 /*
  * Reset it, load @image from its copy at the DMA address @copy, run it until it

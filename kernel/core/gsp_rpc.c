@@ -178,15 +178,29 @@ static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
 	return rc;
 }
 
-static int is_dead(struct vgpu_gsp *gsp, unsigned long deadline)
+/* Wait for the next message, until @deadline. */
+static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
+			const struct vgpu_rpc_header **ret_rpc)
 {
-	if (gsp->is_wedged)
-		return -EIO;
-	if (vgpu_core_read(gsp->core, VGPU_BOOT_0) == U32_MAX)
-		return wedge(gsp, -EIO, "the GPU does not answer");
-	if (time_after(jiffies, deadline))
-		return wedge(gsp, -ETIMEDOUT, "it does not answer");
-	return 0;
+	struct vgpu_core *core = gsp->core;
+	bool is_halted = false;
+	int rc;
+
+	while (!gsp->is_wedged) {
+		rc = take(gsp, ret_rpc);
+		if (rc != -EAGAIN)
+			return rc;
+		/* It may have said something last, after we looked. */
+		if (is_halted)
+			return wedge(gsp, -EIO, "its firmware crashed");
+		is_halted = vgpu_falcon_is_riscv_halted(&core->gsp_falcon);
+		if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+			return wedge(gsp, -EIO, "the GPU does not answer");
+		if (time_after(jiffies, deadline))
+			return wedge(gsp, -ETIMEDOUT, "it does not answer");
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	return -EIO;
 }
 
 static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
@@ -196,14 +210,7 @@ static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
 	int rc;
 
 	for (;;) {
-		rc = is_dead(gsp, deadline);
-		if (rc)
-			return rc;
-		rc = take(gsp, &rpc);
-		if (rc == -EAGAIN) {
-			usleep_range(POLL_US, 2 * POLL_US);
-			continue;
-		}
+		rc = wait_message(gsp, deadline, &rpc);
 		if (rc)
 			return rc;
 		rc = vgpu_rpc_reply_add(reply, rpc);
@@ -264,14 +271,7 @@ int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
 
 	mutex_lock(&gsp->lock);
 	for (;;) {
-		rc = is_dead(gsp, deadline);
-		if (rc)
-			break;
-		rc = take(gsp, &rpc);
-		if (rc == -EAGAIN) {
-			usleep_range(POLL_US, 2 * POLL_US);
-			continue;
-		}
+		rc = wait_message(gsp, deadline, &rpc);
 		if (rc)
 			break;
 		if (rpc->function == VGPU_RPC_EVENT_GSP_INIT_DONE) {
