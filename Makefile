@@ -2,7 +2,7 @@
 # The two commands of the README, and what a developer needs. Everything runs
 # in the lab, which is made on demand (see lab/).
 
-.PHONY: all demo check check-long bench fuzz build lab clean clean-lab
+.PHONY: all demo check check-long check-model bench fuzz build lab clean clean-lab
 
 all: build
 
@@ -20,6 +20,11 @@ check:
 
 check-long:
 	@scripts/check --long
+
+# The hardware model has a lab of its own: another QEMU, a kernel, firmware.
+check-model:
+	@lab/model >/dev/null
+	@lab/run --model tests/model/check
 
 bench: build
 	@lab/run bench/run

@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/util.h"
 #include "tests/render/context.h"
 
 /*
  * An input is a program: each step encodes one command with sample values,
  * of which something may be broken: a site as the encoder knows them, any
- * word, or the length. An input that begins with an odd byte is a stream as it
- * is. The driver is the null one: only the decoder and its objects are on
- * trial, by the sanitizers.
+ * word, or the length. An input that begins with an odd byte is a whole stream
+ * as it is, as seeds.py makes them of what real programs sent. The driver is the
+ * null one: only the decoder and its objects are on trial, by the sanitizers.
  */
 #define STEPS_MAX    64
 #define STREAM_MAX   (256 * 1024)
-#define REPLY_BYTES  4096
 #define OBJECTS_KEPT 20000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -105,27 +105,6 @@ static void add_step(struct input *in)
 	stream_bytes += bytes;
 }
 
-static void run(void)
-{
-	/* Of their very sizes, so that a step beyond is seen. */
-	uint8_t *commands = malloc(stream_bytes ? stream_bytes : 1);
-	uint8_t *reply = malloc(REPLY_BYTES);
-	struct vgpu_decoder *d = &context.d;
-
-	if (!commands || !reply)
-		abort();
-	memcpy(commands, stream, stream_bytes);
-	context_repair();
-	d->at = commands;
-	d->end = commands + stream_bytes;
-	do {
-		d->reply = reply;
-		d->reply_end = reply + REPLY_BYTES;
-	} while (d->at < d->end && vgpu_venus_dispatch(d));
-	free(commands);
-	free(reply);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
@@ -144,16 +123,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	stream_bytes = 0;
 	if (take8(&in) & 1) {
-		stream_bytes = in.left < STREAM_MAX ? in.left & ~(size_t)3
-						    : STREAM_MAX;
-		memcpy(stream, in.at, stream_bytes);
+		/* It makes its objects itself, with the same ids every time. */
+		context_restart();
+		context_run(in.at, VGPU_MIN(in.left & ~(size_t)3, STREAM_MAX));
 	} else {
+		context_repair();
 		for (int i = 0; i < STEPS_MAX && in.left; i++)
 			add_step(&in);
+		context_run(stream, stream_bytes);
 	}
-	run();
 	/* Contexts that ended leave their objects behind, as processes do. */
-	if (context.sampler.new_id > 0x10000 + OBJECTS_KEPT)
+	if (context.sampler.new_id > CONTEXT_NEW_ID_FIRST + OBJECTS_KEPT)
 		context_finish();
 	return 0;
 }

@@ -58,7 +58,7 @@ lab_hash() {
 	(cd "$lab_dir" && sha256sum "$@") | sha256sum | cut -c 1-12
 }
 
-# lab_root_path, lab_guest_path: where the pieces lie, or will.
+# lab_root_path, lab_guest_path, lab_model_path: where the pieces lie, or will.
 lab_root_path() {
 	printf '%s/root-%s\n' "$lab_cache" \
 		"$(lab_hash root.packages root.preferences bootstrap.sh)"
@@ -68,6 +68,10 @@ lab_guest_path() {
 	mapfile -t files < <(cd "$lab_dir" && find guest.d -type f | LC_ALL=C sort)
 	printf '%s/guest-%s\n' "$lab_cache" \
 		"$(lab_hash guest guest.packages root.preferences bootstrap.sh "${files[@]}")"
+}
+lab_model_path() {
+	printf '%s/model-%s\n' "$lab_cache" \
+		"$(lab_hash model model.packages bootstrap.sh)"
 }
 
 # lab_locked COMMAND...: run COMMAND while nobody else makes a piece.

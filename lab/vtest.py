@@ -74,10 +74,13 @@ class Vtest:
 
     def env(self, **more):
         """The environment of a program that uses this server. Without
-        no_async_mem_alloc Mesa says that memory was allocated before it is."""
+        no_async_mem_alloc Mesa says that memory was allocated before it is;
+        without linear it copies each frame that it presents, which lavapipe,
+        used natively, does not."""
         return {**native_env(VENUS), "VN_DEBUG": "vtest",
                 "VTEST_SOCKET_NAME": self.socket,
-                "VN_PERF": "no_async_mem_alloc", **more}
+                "VN_PERF": "no_async_mem_alloc",
+                "MESA_VK_WSI_DEBUG": "linear", **more}
 
 
 def has_vtest():

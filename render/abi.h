@@ -55,6 +55,8 @@ enum vgpu_render_type {
 	VGPU_RENDER_EXPORT,
 	/* Say FENCE_DONE when all before it on timeline @ring_idx is done. */
 	VGPU_RENDER_FENCE,
+	/* A context has it from now on: it was a spare till then. */
+	VGPU_RENDER_TAKE,
 
 	/* COMMAND, from the render process */
 	VGPU_RENDER_READY = 32, /* it has opened all that it ever will */
@@ -81,6 +83,7 @@ enum vgpu_render_type {
 
 #define VGPU_RENDER_FLAG_ZERO	(1U << 0) /* answer to ALLOC */
 #define VGPU_RENDER_FLAG_CHARGE (1U << 1) /* question ALLOC */
+#define VGPU_RENDER_FLAG_SPARE	(1U << 2) /* START: no context has it yet */
 
 struct vgpu_render_message {
 	uint32_t type;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vgpu-render: carries out the Vulkan commands of one guest context. */
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "render/vulkan/context.h"
+#include "render/vulkan/recording.h"
 
 static bool is_packet_socket(int fd)
 {
@@ -17,23 +19,47 @@ static bool is_packet_socket(int fd)
 	       type == SOCK_SEQPACKET;
 }
 
+static int print_usage(void)
+{
+	fputs("vgpu-render is started by vgpu-device;"
+	      " vgpu-render --replay FILE carries out what it recorded\n",
+	      stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	static struct vgpu_context ctx;
 	const struct rlimit no_core = {0, 0};
+	const char *option = argc > 1 ? argv[1] : "";
 
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+	if (argc == 2 && strcmp(option, "--version") == 0) {
 		puts("vgpu-render " VGPU_VERSION);
 		return 0;
 	}
-	if (argc > 1 || !is_packet_socket(VGPU_RENDER_FD_COMMAND) ||
-	    !is_packet_socket(VGPU_RENDER_FD_MEMORY)) {
-		fputs("vgpu-render is started by vgpu-device\n", stderr);
-		return 2;
+	if (argc == 3 && strcmp(option, "--replay") == 0) {
+		ctx.replay = vgpu_replay_create(argv[2]);
+		if (!ctx.replay)
+			return EXIT_FAILURE;
+		/* As under vgpu-device. */
+		setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
+		vgpu_context_run(&ctx); /* it says how that went, and exits */
 	}
-	/* What a guest has in its memory ends up in no file. */
+	if ((argc > 1 && (argc != 3 || strcmp(option, "--record") != 0)) ||
+	    !is_packet_socket(VGPU_RENDER_FD_COMMAND) ||
+	    !is_packet_socket(VGPU_RENDER_FD_MEMORY))
+		return print_usage();
+	if (argc == 3)
+		ctx.recorder = vgpu_recorder_create(argv[2]);
+	/* What a guest has in its memory ends up in no other file. */
 	setrlimit(RLIMIT_CORE, &no_core);
 	prctl(PR_SET_DUMPABLE, 0);
+	/*
+	 * libc's arenas for other threads than the first grow by a page and a
+	 * system call at a time, which is half of what a driver takes here to
+	 * create a device.
+	 */
+	mallopt(M_ARENA_MAX, 1);
 	vgpu_context_run(&ctx);
 	/* The driver's own end takes long and may hang: the kernel is faster. */
 	_exit(0);

@@ -118,6 +118,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		gpu->render = *config->render;
 		gpu->render.memory = &vgpu_gpu_memory_ops;
 		gpu->render.memory_opaque = gpu;
+		gpu->render.spare = vgpu_render_spare_new();
 	}
 	if (vgpu_gpu_storage_init(gpu, framebuffer_bytes) < 0 ||
 	    vgpu_gpu_extents_init(&gpu->entries, VGPU_GPU_ENTRIES_MAX,
@@ -151,6 +152,7 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
 		vgpu_viewer_destroy(gpu->viewer[head]);
 	forget_everything(gpu);
+	vgpu_render_spare_free(gpu->render.spare);
 	vgpu_gpu_storage_finish(gpu);
 	vgpu_gpu_extents_finish(&gpu->entries);
 	vgpu_gpu_extents_finish(&gpu->window);

@@ -51,6 +51,10 @@ struct vgpu_render {
 };
 
 /* render.c */
+/* As vgpu_render_create(), with a process of its own in any case. */
+int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
+		      const struct vgpu_render_ops *ops, void *opaque,
+		      struct vgpu_render **ret_render, struct vgpu_err *err);
 /* A rule is broken: @fmt says which. lost() comes from the event loop. */
 __attribute__((format(printf, 2, 3))) void
 vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
@@ -59,6 +63,15 @@ int vgpu_render_put(struct vgpu_render *render,
 		    const struct vgpu_render_parcel *parcel);
 /* What comes of @r, got on the way to put something; returns the like. */
 int vgpu_render_sent(struct vgpu_render *render, int r);
+
+/* spare.c */
+/* The process that was kept, RUNNING, or NULL. */
+struct vgpu_render *vgpu_render_spare_take(struct vgpu_render_spare *spare);
+/* A context is there, is ready, has gone. @spare may be NULL. */
+void vgpu_render_spare_used(struct vgpu_render_spare *spare);
+void vgpu_render_spare_ready(struct vgpu_render_spare *spare,
+			     const struct vgpu_render_config *config);
+void vgpu_render_spare_unused(struct vgpu_render_spare *spare);
 
 /* packet.c */
 /*

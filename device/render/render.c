@@ -127,6 +127,12 @@ static void on_fatal(struct vgpu_render *render, const char *fmt, ...)
 	let_end(render);
 }
 
+static void become_ready(struct vgpu_render *render)
+{
+	vgpu_render_spare_ready(render->config.spare, &render->config);
+	render->ops->ready(render->opaque);
+}
+
 /* Returns whether it makes sense. */
 static bool handle(struct vgpu_render *render,
 		   const struct vgpu_render_message *message, const char *body,
@@ -146,7 +152,7 @@ static bool handle(struct vgpu_render *render,
 			return false;
 		render->is_ready = true;
 		sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
-		render->ops->ready(render->opaque);
+		become_ready(render);
 		return true;
 	case VGPU_RENDER_EXPORTED:
 		return vgpu_render_settle_export(render, message);
@@ -319,7 +325,7 @@ static int start_process(struct vgpu_render *render, struct vgpu_err *err)
 		     : 0;
 }
 
-static int send_start(struct vgpu_render *render)
+static int send_start(struct vgpu_render *render, bool is_spare)
 {
 	const struct vgpu_render_config *config = &render->config;
 	int r;
@@ -328,7 +334,9 @@ static int send_start(struct vgpu_render *render)
 		render, &(struct vgpu_render_parcel){
 				.message = {.type = VGPU_RENDER_START,
 					    .bytes = config->framebuffer_bytes,
-					    .n = config->n_segments},
+					    .n = config->n_segments,
+					    .flags = is_spare ? VGPU_RENDER_FLAG_SPARE
+							      : 0},
 				.body = config->gpu_uuid,
 				.body_bytes = sizeof(config->gpu_uuid),
 				.own_fd = -1,
@@ -352,9 +360,9 @@ static int send_start(struct vgpu_render *render)
 	return r;
 }
 
-int vgpu_render_create(const struct vgpu_render_config *config,
-		       const struct vgpu_render_ops *ops, void *opaque,
-		       struct vgpu_render **ret_render, struct vgpu_err *err)
+int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
+		      const struct vgpu_render_ops *ops, void *opaque,
+		      struct vgpu_render **ret_render, struct vgpu_err *err)
 {
 	struct vgpu_render *render = malloc(sizeof(*render));
 	int r;
@@ -369,6 +377,8 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 		.command = -1,
 		.memory = -1,
 	};
+	/* A context's own; see vgpu_render_create(). */
+	render->config.spare = NULL;
 	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
 		STAILQ_INIT(&render->fences[i]);
 	STAILQ_INIT(&render->exports);
@@ -379,8 +389,44 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 		return r;
 	}
 	/* If this fails, lost() comes and says why. */
-	send_start(render);
+	send_start(render, is_spare);
 	*ret_render = render;
+	return 0;
+}
+
+/* @render is a spare one no more. */
+static void take(struct vgpu_render *render, const struct vgpu_render_ops *ops,
+		 void *opaque)
+{
+	render->ops = ops;
+	render->opaque = opaque;
+	/* If this fails, lost() comes and says why. */
+	vgpu_render_put(render, &(struct vgpu_render_parcel){
+					.message = {.type = VGPU_RENDER_TAKE},
+					.own_fd = -1,
+				});
+}
+
+int vgpu_render_create(const struct vgpu_render_config *config,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err)
+{
+	struct vgpu_render *render = vgpu_render_spare_take(config->spare);
+	int r;
+
+	if (render) {
+		take(render, ops, opaque);
+	} else {
+		r = vgpu_render_start(config, /* is_spare= */ false, ops, opaque,
+				      &render, err);
+		if (r < 0)
+			return r;
+	}
+	render->config.spare = config->spare;
+	vgpu_render_spare_used(config->spare);
+	*ret_render = render;
+	if (render->is_ready)
+		become_ready(render);
 	return 0;
 }
 
@@ -403,6 +449,7 @@ void vgpu_render_destroy(struct vgpu_render *render)
 
 	if (!render)
 		return;
+	vgpu_render_spare_unused(render->config.spare);
 	is_dead = end_process(render);
 	if (is_dead && render->state != LOST)
 		become_lost(render);

@@ -65,12 +65,24 @@ struct vgpu_render_config {
 	uint64_t framebuffer_bytes; /* the guest's heap */
 	const struct vgpu_render_memory_ops *memory;
 	void *memory_opaque;
+	struct vgpu_render_spare *spare; /* NULL: none is kept */
 };
 
 /*
- * Start a process for a new context. Returns at once; the process gets ready
- * while the first commands wait for it. @config is copied but for the fds and
- * the strings, which stay the caller's and outlive the context.
+ * A process that has opened the driver ahead, for the next context of a vGPU.
+ * Opening it is most of what a new context costs. There is one only while the
+ * vGPU has contexts, and a little longer: an idle one is small.
+ */
+struct vgpu_render_spare *vgpu_render_spare_new(void); /* NULL: there is none */
+/* No context may be left. NULL is fine. */
+void vgpu_render_spare_free(struct vgpu_render_spare *spare);
+
+/*
+ * Start a process for a new context, or take the spare one. Returns at once;
+ * the process gets ready while the first commands wait for it, or is ready:
+ * then ready() is called before this returns. @config, the same for all
+ * contexts with one spare, is copied but for the fds and the strings, which
+ * stay the caller's and outlive the context and the spare.
  */
 int vgpu_render_create(const struct vgpu_render_config *config,
 		       const struct vgpu_render_ops *ops, void *opaque,

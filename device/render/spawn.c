@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "lib/util.h"
 #include "render/abi.h"
@@ -91,13 +92,31 @@ static bool find_program(char *ret_path, size_t size)
 				VGPU_LIBEXECDIR) < size;
 }
 
-/* In the child, where only calls that are safe in a signal handler may be made. */
-__attribute__((noreturn)) static void become(const char *path,
-					     char *const *environment, int null,
-					     int command, int memory,
-					     pid_t parent)
+/*
+ * What it is to be told: to record, if we were told where. No two recordings
+ * have one name, not even of devices that had one process id.
+ */
+static bool init_arguments(char *argument[4], char *file, size_t size)
 {
-	char *const arguments[] = {(char *)"vgpu-render", NULL};
+	const char *folder = secure_getenv("VGPU_RECORD_DIR");
+	static unsigned int n;
+
+	argument[0] = (char *)"vgpu-render";
+	argument[1] = NULL;
+	if (!folder || !*folder)
+		return true;
+	argument[1] = (char *)"--record";
+	argument[2] = file;
+	argument[3] = NULL;
+	return (size_t)snprintf(file, size, "%s/context-%lld-%d-%u", folder,
+				(long long)time(NULL), getpid(), ++n) < size;
+}
+
+/* In the child, where only calls that are safe in a signal handler may be made. */
+__attribute__((noreturn)) static void
+become(const char *path, char *const *arguments, char *const *environment,
+       int null, int command, int memory, pid_t parent)
+{
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -120,8 +139,9 @@ __attribute__((noreturn)) static void become(const char *path,
 	_exit(127);
 }
 
-static int spawn(const char *path, char *const *environment, int command,
-		 int memory, int *ret_pidfd)
+static int spawn(const char *path, char *const *arguments,
+		 char *const *environment, int command, int memory,
+		 int *ret_pidfd)
 {
 	vgpu_autoclose int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t parent = getpid();
@@ -139,7 +159,8 @@ static int spawn(const char *path, char *const *environment, int command,
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		become(path, environment, null, command, memory, parent);
+		become(path, arguments, environment, null, command, memory,
+		       parent);
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0) {
 		int r = -errno;
@@ -156,14 +177,19 @@ int vgpu_render_spawn(int command, int memory, int *ret_pidfd,
 		      struct vgpu_err *err)
 {
 	struct environment environment;
-	char path[PATH_MAX];
+	char path[PATH_MAX], file[PATH_MAX];
+	char *argument[4];
 	int r;
 
 	if (!find_program(path, sizeof(path)) || access(path, X_OK) < 0)
 		return vgpu_err_set(err, -ENOENT, NULL,
 				    "cannot run %s; is it installed?", path);
+	if (!init_arguments(argument, file, sizeof(file)))
+		return vgpu_err_set(err, -ENAMETOOLONG, NULL,
+				    "VGPU_RECORD_DIR is too long");
 	r = init_environment(&environment)
-		    ? spawn(path, environment.item, command, memory, ret_pidfd)
+		    ? spawn(path, argument, environment.item, command, memory,
+			    ret_pidfd)
 		    : -ENOMEM;
 	finish_environment(&environment);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot start %s: %s", path,

@@ -121,6 +121,7 @@ struct vgpu_vtest {
 	struct vgpu_vtest_config config;
 	sd_event_source *on_connect;
 	struct vgpu_own_memory *memory;
+	struct vgpu_render_spare *spare;
 	int always_ready; /* an fd that everybody finds readable */
 	struct connections connections;
 	uint32_t n_connections;

@@ -82,6 +82,7 @@ int vgpu_vtest_create(sd_event *event, int socket,
 		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
 	*vtest = (struct vgpu_vtest){.event = event, .config = *config};
 	TAILQ_INIT(&vtest->connections);
+	vtest->spare = vgpu_render_spare_new();
 	vtest->always_ready = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	r = vtest->always_ready < 0 ? -errno : 0;
 	if (r >= 0)
@@ -109,6 +110,7 @@ void vgpu_vtest_destroy(struct vgpu_vtest *vtest)
 	sd_event_source_disable_unref(vtest->on_connect);
 	while (!TAILQ_EMPTY(&vtest->connections))
 		vgpu_connection_destroy(TAILQ_FIRST(&vtest->connections));
+	vgpu_render_spare_free(vtest->spare);
 	vgpu_own_memory_destroy(vtest->memory);
 	vgpu_close(vtest->always_ready);
 	free(vtest);

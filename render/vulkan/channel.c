@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sockets to vgpu-device. */
-#include "context.h"
+#include "recording.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -53,15 +53,24 @@ static ssize_t receive(int socket, struct vgpu_render_message *ret_message,
 	return n;
 }
 
-int vgpu_channel_receive(struct vgpu_render_message *ret_message, void *data,
+int vgpu_channel_receive(struct vgpu_context *ctx,
+			 struct vgpu_render_message *ret_message, void *data,
 			 size_t data_max, int *ret_fds, unsigned int *ret_n_fds)
 {
-	ssize_t n = receive(VGPU_RENDER_FD_COMMAND, ret_message, data, data_max,
-			    ret_fds, ret_n_fds);
+	ssize_t n;
 
+	if (ctx->replay)
+		return vgpu_replay_receive(ctx, ret_message, data, data_max,
+					   ret_fds, ret_n_fds);
+	n = receive(VGPU_RENDER_FD_COMMAND, ret_message, data, data_max,
+		    ret_fds, ret_n_fds);
 	if (n == 0)
 		return -ECONNRESET;
-	return n < 0 ? (int)n : (int)(n - (ssize_t)sizeof(*ret_message));
+	if (n < 0)
+		return (int)n;
+	n -= (ssize_t)sizeof(*ret_message);
+	vgpu_record_message(ctx, ret_message, *ret_n_fds, data, (size_t)n);
+	return (int)n;
 }
 
 static void send_packet(int socket, const struct vgpu_render_message *message,
@@ -81,27 +90,29 @@ static void send_packet(int socket, const struct vgpu_render_message *message,
 		_exit(0); /* the device has gone: nobody is left to serve */
 }
 
-void vgpu_channel_send(struct vgpu_channel *channel,
+void vgpu_channel_send(struct vgpu_context *ctx,
 		       const struct vgpu_render_message *message,
 		       const void *data, size_t bytes)
 {
-	pthread_mutex_lock(&channel->command_lock);
+	if (ctx->replay)
+		return;
+	pthread_mutex_lock(&ctx->channel.command_lock);
 	send_packet(VGPU_RENDER_FD_COMMAND, message, data, bytes);
-	pthread_mutex_unlock(&channel->command_lock);
+	pthread_mutex_unlock(&ctx->channel.command_lock);
 }
 
-void vgpu_channel_ask(struct vgpu_channel *channel,
+void vgpu_channel_ask(struct vgpu_context *ctx,
 		      struct vgpu_render_message *message, int *ret_fd)
 {
 	int fds[VGPU_RENDER_FDS_MAX];
 	unsigned int n_fds = 0;
 	uint32_t type = message->type;
 
-	pthread_mutex_lock(&channel->memory_lock);
+	pthread_mutex_lock(&ctx->channel.memory_lock);
 	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0);
 	if (receive(VGPU_RENDER_FD_MEMORY, message, NULL, 0, fds, &n_fds) <= 0 ||
 	    message->type != type || n_fds > 1)
 		_exit(0);
-	pthread_mutex_unlock(&channel->memory_lock);
+	pthread_mutex_unlock(&ctx->channel.memory_lock);
 	*ret_fd = n_fds ? fds[0] : -1;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One guest context: it does what the device sends, in order. */
-#include "context.h"
+#include "recording.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,9 +37,11 @@ void vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	if (ctx->replay)
+		vgpu_replay_end(ctx, text);
 	vgpu_rings_set_status(ctx, STATUS_FATAL, false);
 	message.bytes = strlen(text);
-	vgpu_channel_send(&ctx->channel, &message, text, message.bytes);
+	vgpu_channel_send(ctx, &message, text, message.bytes);
 	_exit(1);
 }
 
@@ -70,6 +73,10 @@ static void on_submit(struct vgpu_context *ctx,
 	copy = malloc(message->bytes ? message->bytes : 1);
 	if (!copy || pread(fd, copy, message->bytes, 0) != (ssize_t)message->bytes)
 		vgpu_context_fatal(ctx, "a submit cannot be read");
+	if (ctx->replay)
+		vgpu_replay_copy(&ctx->stream, copy, message->bytes);
+	vgpu_record_commands(&ctx->stream, VGPU_RECORD_COPY, copy,
+			     message->bytes);
 	run_commands(ctx, copy, message->bytes);
 }
 
@@ -85,7 +92,7 @@ static void on_export(struct vgpu_context *ctx,
 	if (!vgpu_memory_export(ctx, message->id, message->bytes,
 				&answer.offset, &answer.bytes))
 		answer.status = EINVAL;
-	vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
+	vgpu_channel_send(ctx, &answer, NULL, 0);
 }
 
 static void on_fence(struct vgpu_context *ctx,
@@ -113,7 +120,7 @@ static void on_fence(struct vgpu_context *ctx,
 	}
 	pthread_mutex_unlock(&ctx->lock);
 	/* The CPU's timeline, or that of a queue which has gone. */
-	vgpu_channel_send(&ctx->channel, &answer, NULL, 0);
+	vgpu_channel_send(ctx, &answer, NULL, 0);
 }
 
 static void on_resource_add(struct vgpu_context *ctx,
@@ -146,6 +153,9 @@ static void handle(struct vgpu_context *ctx,
 		break;
 	case VGPU_RENDER_FENCE:
 		on_fence(ctx, message);
+		break;
+	case VGPU_RENDER_TAKE:
+		prctl(PR_SET_NAME, "vgpu-render");
 		break;
 	default:
 		vgpu_context_fatal(ctx, "message %u is not known", message->type);
@@ -188,7 +198,7 @@ static void receive_segments(struct vgpu_context *ctx, uint32_t n)
 		vgpu_context_fatal(ctx, "no address space for a framebuffer");
 	ctx->framebuffer = room;
 	while (n > 0) {
-		if (vgpu_channel_receive(&message, NULL, 0, fds, &n_fds) < 0 ||
+		if (vgpu_channel_receive(ctx, &message, NULL, 0, fds, &n_fds) < 0 ||
 		    message.type != VGPU_RENDER_SEGMENTS || n_fds == 0 ||
 		    n_fds > n)
 			vgpu_context_fatal(ctx, "the framebuffer: no segments");
@@ -220,12 +230,14 @@ static void set_up(struct vgpu_context *ctx)
 	const char *why;
 	int r;
 
-	r = vgpu_channel_receive(&message, uuid, sizeof(uuid), fds, &n_fds);
+	r = vgpu_channel_receive(ctx, &message, uuid, sizeof(uuid), fds, &n_fds);
 	if (r == -ECONNRESET)
 		_exit(0);
 	if (r != sizeof(uuid) || message.type != VGPU_RENDER_START || n_fds ||
 	    message.bytes == 0)
 		vgpu_context_fatal(ctx, "this is not how a device begins");
+	if (message.flags & VGPU_RENDER_FLAG_SPARE)
+		prctl(PR_SET_NAME, "vgpu-spare"); /* for who looks with ps */
 	ctx->framebuffer_bytes = message.bytes;
 	ctx->submit_ns_max = get_submit_ns_max();
 	if (message.n)
@@ -233,6 +245,8 @@ static void set_up(struct vgpu_context *ctx)
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
 	if (why)
 		vgpu_context_fatal(ctx, "%s", why);
+	if (message.flags & VGPU_RENDER_FLAG_SPARE)
+		vgpu_host_warm_up(&ctx->host);
 	r = vgpu_objects_create(&ctx->objects);
 	if (r == 0)
 		r = vgpu_sandbox_enter();
@@ -240,15 +254,31 @@ static void set_up(struct vgpu_context *ctx)
 		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
 	message = (struct vgpu_render_message){.type = VGPU_RENDER_READY};
-	vgpu_channel_send(&ctx->channel, &message, NULL, 0);
+	vgpu_channel_send(ctx, &message, NULL, 0);
+}
+
+bool vgpu_context_step(struct vgpu_context *ctx)
+{
+	static uint8_t data[VGPU_RENDER_INLINE_MAX] __attribute__((aligned(8)));
+	struct vgpu_render_message message;
+	int fds[VGPU_RENDER_FDS_MAX];
+	unsigned int n_fds = 0;
+	int bytes = vgpu_channel_receive(ctx, &message, data, sizeof(data), fds,
+					 &n_fds);
+
+	if (bytes == -ECONNRESET)
+		return false;
+	if (bytes < 0 || n_fds > 1)
+		vgpu_context_fatal(ctx, "no message of the device's");
+	handle(ctx, &message, data, bytes, n_fds ? fds[0] : -1);
+	if (n_fds)
+		close(fds[0]);
+	return true;
 }
 
 void vgpu_context_run(struct vgpu_context *ctx)
 {
-	struct vgpu_render_message message;
 	pthread_condattr_t attr;
-	int fds[VGPU_RENDER_FDS_MAX];
-	static uint8_t data[VGPU_RENDER_INLINE_MAX] __attribute__((aligned(8)));
 
 	vgpu_channel_init(&ctx->channel);
 	pthread_mutex_init(&ctx->lock, NULL);
@@ -260,17 +290,6 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	pthread_cond_init(&ctx->resource_added, &attr);
 	pthread_condattr_destroy(&attr);
 	set_up(ctx);
-	for (;;) {
-		unsigned int n_fds = 0;
-		int bytes = vgpu_channel_receive(&message, data, sizeof(data),
-						 fds, &n_fds);
-
-		if (bytes == -ECONNRESET)
-			return;
-		if (bytes < 0 || n_fds > 1)
-			vgpu_context_fatal(ctx, "no message of the device's");
-		handle(ctx, &message, data, bytes, n_fds ? fds[0] : -1);
-		if (n_fds)
-			close(fds[0]);
-	}
+	while (vgpu_context_step(ctx))
+		;
 }

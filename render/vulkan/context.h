@@ -19,6 +19,8 @@
 struct vgpu_context;
 struct vgpu_ring;
 struct vgpu_queue;
+struct vgpu_recorder;
+struct vgpu_replay;
 
 /*
  * Threads: the context's own (main), which reads the COMMAND socket; one a
@@ -38,14 +40,21 @@ void vgpu_channel_init(struct vgpu_channel *channel);
  * fds in @fd, which become the caller's. Returns the bytes of data, or
  * -ECONNRESET when the device has gone, -EPROTO for no packet of ours.
  */
-int vgpu_channel_receive(struct vgpu_render_message *ret_message, void *data,
+int vgpu_channel_receive(struct vgpu_context *ctx,
+			 struct vgpu_render_message *ret_message, void *data,
 			 size_t data_max, int *ret_fds, unsigned int *ret_n_fds);
-/* Says something to the device. Ends the process if the device has gone. */
-void vgpu_channel_send(struct vgpu_channel *channel,
+/*
+ * Says something to the device. Ends the process if the device has gone. In a
+ * replay nobody listens.
+ */
+void vgpu_channel_send(struct vgpu_context *ctx,
 		       const struct vgpu_render_message *message,
 		       const void *data, size_t bytes);
-/* Ask about memory; @message becomes the answer. *ret_fd is -1 if none came. */
-void vgpu_channel_ask(struct vgpu_channel *channel,
+/*
+ * Ask about memory; @message becomes the answer. *ret_fd is -1 if none came.
+ * Not in a replay.
+ */
+void vgpu_channel_ask(struct vgpu_context *ctx,
 		      struct vgpu_render_message *message, int *ret_fd);
 
 /* resource.c: what the guest's resource ids mean here */
@@ -81,6 +90,11 @@ struct vgpu_stream {
 	struct vgpu_resource *reply; /* where answers go */
 	uint8_t *reply_begin;
 	bool is_nested; /* inside vkExecuteCommandStreamsMESA */
+	/* See recording.h: */
+	uint32_t number;     /* of a ring, in the order they were made */
+	uint64_t n_commands; /* carried out */
+	bool is_busy;	     /* a replay is inside its commands */
+	size_t replayed;     /* records before this one are done */
 };
 void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 		      struct vgpu_ring *ring);
@@ -128,6 +142,8 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 /* The ring with this id, or NULL. Only the context's thread calls this. */
 struct vgpu_ring *vgpu_ring_find(struct vgpu_context *ctx, uint64_t id);
 void vgpu_ring_destroy(struct vgpu_ring *ring);
+/* Carry out what is in ring->commands; the ring's thread does that, or a replay. */
+void vgpu_ring_run(struct vgpu_ring *ring, uint32_t bytes);
 void vgpu_ring_notify(struct vgpu_ring *ring);
 bool vgpu_ring_write_extra(struct vgpu_ring *ring, uint64_t offset,
 			   uint32_t value);
@@ -221,6 +237,8 @@ struct vgpu_host {
 /* NULL, or one line of why the GPU cannot be used. */
 const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
 			   uint64_t framebuffer_bytes);
+/* What a driver does at its first device only is done. */
+void vgpu_host_warm_up(const struct vgpu_host *host);
 bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name);
 /* Drivers look these numbers up in tables of theirs. */
 bool vgpu_host_has_families(const struct vgpu_host *host,
@@ -229,6 +247,8 @@ bool vgpu_host_has_families(const struct vgpu_host *host,
 /* context.c */
 struct vgpu_context {
 	struct vgpu_channel channel;
+	struct vgpu_recorder *recorder; /* NULL: nothing is recorded */
+	struct vgpu_replay *replay;	/* in the device's place, if not NULL */
 	struct vgpu_host host;
 	struct vgpu_objects *objects;
 	uint64_t framebuffer_bytes;
@@ -244,6 +264,8 @@ struct vgpu_context {
 	struct vgpu_resource *resources[256];
 	pthread_cond_t resource_added;
 	struct vgpu_ring *rings;
+	uint32_t n_rings;	   /* ever made */
+	uint64_t n_ended_commands; /* of rings that have gone */
 	struct vgpu_queue *timeline[VGPU_RENDER_TIMELINES];
 	pthread_cond_t timeline_left; /* by a queue that is dead now */
 	pthread_cond_t ring_moved;    /* a ring went on while somebody waits */
@@ -255,8 +277,10 @@ struct vgpu_context {
 	} monitor;
 	pthread_mutex_t memory_lock; /* exports against frees */
 };
-/* Serve the device until it goes. @text says why not, if it returns. */
+/* Serve the device until it goes. */
 void vgpu_context_run(struct vgpu_context *ctx);
+/* Do what the next message says. False: the device has gone. */
+bool vgpu_context_step(struct vgpu_context *ctx);
 /*
  * The context is at an end: the guest's rings and the device are told, and the
  * process ends. Called on any thread.

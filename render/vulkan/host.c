@@ -116,8 +116,8 @@ static const char *read_extensions(struct vgpu_host *host)
 	return NULL;
 }
 
-/* What memory types a host pointer can become: asked of a device of our own. */
-static uint32_t importable_types(struct vgpu_host *host, void *page)
+/* A device of our own, or NULL. */
+static VkDevice create_device(const struct vgpu_host *host)
 {
 	static const char *const extension =
 		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
@@ -134,14 +134,35 @@ static uint32_t importable_types(struct vgpu_host *host, void *page)
 		.enabledExtensionCount = 1,
 		.ppEnabledExtensionNames = &extension,
 	};
+	VkDevice device;
+
+	return host->vk.CreateDevice(host->physical, &info, NULL, &device) ==
+			       VK_SUCCESS
+		       ? device
+		       : VK_NULL_HANDLE;
+}
+
+void vgpu_host_warm_up(const struct vgpu_host *host)
+{
+	VkDevice device = create_device(host);
+	struct vgpu_vk vk = host->vk;
+
+	if (!device)
+		return;
+	vgpu_vk_load_device(&vk, host->vk.GetDeviceProcAddr, device);
+	vk.DestroyDevice(device, NULL);
+}
+
+/* What memory types a host pointer can become: asked of a device of our own. */
+static uint32_t importable_types(const struct vgpu_host *host, void *page)
+{
 	VkMemoryHostPointerPropertiesEXT props = {
 		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
 	};
 	struct vgpu_vk vk = host->vk;
-	VkDevice device;
+	VkDevice device = create_device(host);
 
-	if (host->vk.CreateDevice(host->physical, &info, NULL, &device) !=
-	    VK_SUCCESS)
+	if (!device)
 		return 0;
 	vgpu_vk_load_device(&vk, host->vk.GetDeviceProcAddr, device);
 	if (vk.GetMemoryHostPointerPropertiesEXT)

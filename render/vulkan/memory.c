@@ -6,7 +6,7 @@
  * node is needed to show it to the guest. What it cannot map is the driver's,
  * and charged to the framebuffer all the same.
  */
-#include "context.h"
+#include "recording.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -30,14 +30,14 @@ static void memory_free(struct vgpu_context *ctx, struct vgpu_memory *memory)
 	if (memory->is_mapped)
 		munmap(memory->map, memory->bytes);
 	vgpu_resource_put(memory->resource);
-	if (!memory->is_foreign) {
+	if (!memory->is_foreign && !ctx->replay) {
 		struct vgpu_render_message message = {
 			.type = VGPU_RENDER_FREE,
 			.offset = memory->offset,
 		};
 		int fd;
 
-		vgpu_channel_ask(&ctx->channel, &message, &fd);
+		vgpu_channel_ask(ctx, &message, &fd);
 		vgpu_close(fd);
 	}
 	free(memory);
@@ -67,10 +67,22 @@ static bool memory_map(struct vgpu_context *ctx, struct vgpu_memory *memory,
 	return true;
 }
 
+static void ask(struct vgpu_stream *stream, struct vgpu_render_message *message,
+		int *ret_fd)
+{
+	if (stream->ctx->replay) {
+		vgpu_replay_ask(stream, message, ret_fd);
+		return;
+	}
+	vgpu_channel_ask(stream->ctx, message, ret_fd);
+	vgpu_record_answer(stream, message, *ret_fd);
+}
+
 /* NULL past the quota. */
-static struct vgpu_memory *memory_alloc(struct vgpu_context *ctx,
+static struct vgpu_memory *memory_alloc(struct vgpu_stream *stream,
 					uint64_t bytes, bool is_charge)
 {
+	struct vgpu_context *ctx = stream->ctx;
 	struct vgpu_render_message message = {
 		.type = VGPU_RENDER_ALLOC,
 		.bytes = bytes,
@@ -82,7 +94,7 @@ static struct vgpu_memory *memory_alloc(struct vgpu_context *ctx,
 	memory = calloc(1, sizeof(*memory));
 	if (!memory)
 		return NULL;
-	vgpu_channel_ask(&ctx->channel, &message, &fd);
+	ask(stream, &message, &fd);
 	if (message.status) {
 		free(memory);
 		return NULL;
@@ -152,9 +164,10 @@ memory_of_resource(struct vgpu_context *ctx,
 }
 
 /* The framebuffer bytes for an allocation, or NULL with the VkResult. */
-static struct vgpu_memory *memory_for(struct vgpu_context *ctx,
+static struct vgpu_memory *memory_for(struct vgpu_stream *stream,
 				      VkMemoryAllocateInfo *info, VkResult *ret)
 {
+	struct vgpu_context *ctx = stream->ctx;
 	const VkImportMemoryResourceInfoMESA *import = clean_chain(info);
 	const struct vgpu_host *host = &ctx->host;
 	VkMemoryPropertyFlags flags;
@@ -176,7 +189,7 @@ static struct vgpu_memory *memory_for(struct vgpu_context *ctx,
 		return memory;
 	}
 	flags = host->memory.memoryTypes[info->memoryTypeIndex].propertyFlags;
-	return memory_alloc(ctx, bytes,
+	return memory_alloc(stream, bytes,
 			    !(flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT));
 }
 
@@ -189,10 +202,10 @@ void vgpu_handle_AllocateMemory(struct vgpu_decoder *d,
 			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
 	};
 	VkMemoryAllocateInfo info = *args->pAllocateInfo;
-	struct vgpu_context *ctx = vgpu_context_of(d);
+	struct vgpu_stream *stream = vgpu_stream_of(d);
 	struct vgpu_memory *memory;
 
-	memory = memory_for(ctx, &info, &args->ret);
+	memory = memory_for(stream, &info, &args->ret);
 	if (!memory)
 		return;
 	info.allocationSize = memory->bytes;
@@ -206,7 +219,7 @@ void vgpu_handle_AllocateMemory(struct vgpu_decoder *d,
 	if (args->ret == VK_SUCCESS)
 		args->new_pMemory[0]->priv = memory;
 	else
-		memory_free(ctx, memory);
+		memory_free(stream->ctx, memory);
 }
 
 /*

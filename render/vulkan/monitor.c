@@ -35,6 +35,8 @@ void vgpu_monitor_start(struct vgpu_context *ctx, uint32_t period_us)
 	pthread_condattr_t attr;
 	pthread_t thread;
 
+	if (ctx->replay) /* no guest looks */
+		return;
 	pthread_mutex_lock(&ctx->lock);
 	if (ctx->monitor.is_started) {
 		/* The ring that asks most often decides for all. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Queues: what the guest submits, and the thread that waits for its end. */
-#include "context.h"
+#include "recording.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -31,7 +31,7 @@ static void retire(struct vgpu_queue *queue, struct vgpu_fence *fence)
 	};
 
 	if (fence->id != NO_FENCE)
-		vgpu_channel_send(&queue->ctx->channel, &message, NULL, 0);
+		vgpu_channel_send(queue->ctx, &message, NULL, 0);
 }
 
 static void wait_for(struct vgpu_queue *queue, struct vgpu_fence *fence)
@@ -288,6 +288,8 @@ static void watch(struct vgpu_queue *queue)
 {
 	uint64_t now = vgpu_now_ns();
 
+	if (queue->ctx->replay && vgpu_replay_finish_submit(queue))
+		return;
 	if (now - queue->probed_ns < PROBE_NS) {
 		pthread_mutex_lock(&queue->lock);
 		if (!queue->is_unwatched) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The resources of the context: memory that the guest names by number. */
-#include "context.h"
+#include "recording.h"
 
 #include <sys/mman.h>
 #include <time.h>
@@ -107,6 +107,11 @@ static void wait_for_resource(struct vgpu_context *ctx, uint32_t id)
 	const struct timespec until = {until_ns / 1000000000,
 				       until_ns % 1000000000};
 
+	if (ctx->replay) {
+		while (!*find(ctx, id))
+			vgpu_replay_wait(ctx);
+		return;
+	}
 	pthread_mutex_lock(&ctx->lock);
 	while (!*find(ctx, id) && pthread_cond_timedwait(&ctx->resource_added,
 							 &ctx->lock, &until) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A ring of commands in memory shared with the guest, and its thread. */
-#include "context.h"
+#include "recording.h"
 
 #include <sched.h>
 #include <string.h>
@@ -19,7 +19,8 @@
  * back within microseconds, one that draws frames within milliseconds.
  */
 #define SPIN_NS	     (20 * 1000ULL)
-#define YIELD_NS     (60 * 1000ULL)
+#define YIELD_NS_MIN (60 * 1000ULL)
+#define YIELD_NS_MAX (400 * 1000ULL)
 #define NAP_NS_FIRST 10000L
 #define NAP_NS_MAX   160000L
 
@@ -73,16 +74,12 @@ static void copy_commands(struct vgpu_ring *ring, uint32_t done, uint32_t bytes)
 	memcpy(ring->commands + part, ring->buffer, bytes - part);
 }
 
-static void run_commands(struct vgpu_ring *ring, uint32_t tail)
+void vgpu_ring_run(struct vgpu_ring *ring, uint32_t bytes)
 {
 	struct vgpu_context *ctx = ring->stream.ctx;
 	struct vgpu_decoder *d = &ring->stream.decoder;
 	uint32_t done = atomic_load_explicit(&ring->done, memory_order_relaxed);
-	uint32_t bytes = tail - done;
 
-	if (bytes > ring->buffer_bytes)
-		vgpu_context_fatal(ctx, "ring: its tail is beyond its buffer");
-	copy_commands(ring, done, bytes);
 	d->at = ring->commands;
 	d->end = ring->commands + bytes;
 	while (d->at < d->end) {
@@ -102,6 +99,20 @@ static void run_commands(struct vgpu_ring *ring, uint32_t tail)
 	}
 }
 
+static void run_commands(struct vgpu_ring *ring, uint32_t tail)
+{
+	uint32_t done = atomic_load_explicit(&ring->done, memory_order_relaxed);
+	uint32_t bytes = tail - done;
+
+	if (bytes > ring->buffer_bytes)
+		vgpu_context_fatal(ring->stream.ctx,
+				   "ring: its tail is beyond its buffer");
+	copy_commands(ring, done, bytes);
+	vgpu_record_commands(&ring->stream, VGPU_RECORD_BATCH, ring->commands,
+			     bytes);
+	vgpu_ring_run(ring, bytes);
+}
+
 /* Sleep until the guest says that there is more, or the ring is to end. */
 static void sleep_idle(struct vgpu_ring *ring)
 {
@@ -118,10 +129,25 @@ static void sleep_idle(struct vgpu_ring *ring)
 				  memory_order_seq_cst);
 }
 
+/*
+ * A guest that waits for a fence looks every 200 us or so, and then goes on: a
+ * ring that naps by then makes it late for its next look, too. So a ring stays
+ * awake for as long as its guest tends to be away, unless that is long.
+ */
+static uint64_t adapt(uint64_t yield_ns, uint64_t waited)
+{
+	if (waited >= YIELD_NS_MAX)
+		return VGPU_MAX(yield_ns / 2, YIELD_NS_MIN);
+	if (waited > yield_ns)
+		return VGPU_MIN(yield_ns * 2, YIELD_NS_MAX);
+	return yield_ns;
+}
+
 static void *ring_thread(void *opaque)
 {
 	struct vgpu_ring *ring = opaque;
 	uint64_t since = vgpu_now_ns();
+	uint64_t yield_ns = YIELD_NS_MIN;
 	long nap_ns = NAP_NS_FIRST;
 
 	pthread_setname_np(pthread_self(), "vgpu-ring");
@@ -138,6 +164,7 @@ static void *ring_thread(void *opaque)
 
 		if (tail !=
 		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
+			yield_ns = adapt(yield_ns, vgpu_now_ns() - since);
 			run_commands(ring, tail);
 			if (is_last)
 				return NULL;
@@ -150,11 +177,12 @@ static void *ring_thread(void *opaque)
 		waited = vgpu_now_ns() - since;
 		if (waited > ring->idle_timeout_ns) {
 			sleep_idle(ring);
+			yield_ns = YIELD_NS_MIN;
 			since = vgpu_now_ns();
 			nap_ns = NAP_NS_FIRST;
 		} else if (waited < SPIN_NS) {
 			__builtin_ia32_pause();
-		} else if (waited < YIELD_NS) {
+		} else if (waited < yield_ns) {
 			sched_yield();
 		} else {
 			struct timespec nap = {.tv_nsec = nap_ns};
@@ -191,6 +219,27 @@ static void read_options(struct vgpu_ring *ring, const VkRingCreateInfoMESA *inf
 		ring->has_priority = true;
 		ring->priority = priority->priority;
 	}
+}
+
+/* In a replay there is none, and batches come from the recording. */
+static int start_thread(struct vgpu_ring *ring)
+{
+	if (ring->stream.ctx->replay)
+		return 0;
+	return -pthread_create(&ring->thread, NULL, ring_thread, ring);
+}
+
+static void stop_thread(struct vgpu_ring *ring)
+{
+	if (ring->stream.ctx->replay) {
+		vgpu_replay_drain(ring->stream.ctx);
+		return;
+	}
+	pthread_mutex_lock(&ring->lock);
+	ring->is_stopping = true;
+	pthread_cond_signal(&ring->wake);
+	pthread_mutex_unlock(&ring->lock);
+	pthread_join(ring->thread, NULL);
 }
 
 static void free_ring(struct vgpu_ring *ring)
@@ -258,15 +307,22 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 		free_ring(ring);
 		return -ENOMEM;
 	}
+	if (ctx->replay) { /* nobody saw how the guest cleared it */
+		atomic_store(ring->head, 0);
+		atomic_store(ring->status, 0);
+	}
 	if (atomic_load(ring->head) || atomic_load(ring->status)) {
 		free_ring(ring);
 		return -EINVAL;
 	}
 	read_options(ring, info);
-	r = pthread_create(&ring->thread, NULL, ring_thread, ring);
-	if (r) {
+	ring->stream.number = ++ctx->n_rings;
+	if (ctx->replay) /* what came before was not for this one */
+		ring->stream.replayed = ctx->stream.replayed;
+	r = start_thread(ring);
+	if (r < 0) {
 		free_ring(ring);
-		return -r;
+		return r;
 	}
 	pthread_mutex_lock(&ctx->lock);
 	ring->next = ctx->rings;
@@ -289,16 +345,12 @@ void vgpu_ring_destroy(struct vgpu_ring *ring)
 	struct vgpu_context *ctx = ring->stream.ctx;
 	struct vgpu_ring **p;
 
-	pthread_mutex_lock(&ring->lock);
-	ring->is_stopping = true;
-	pthread_cond_signal(&ring->wake);
-	pthread_mutex_unlock(&ring->lock);
-	pthread_join(ring->thread, NULL);
-
+	stop_thread(ring);
 	pthread_mutex_lock(&ctx->lock);
 	for (p = &ctx->rings; *p != ring; p = &(*p)->next)
 		;
 	*p = ring->next;
+	ctx->n_ended_commands += ring->stream.n_commands;
 	pthread_mutex_unlock(&ctx->lock);
 	free_ring(ring);
 }
@@ -327,6 +379,11 @@ void vgpu_ring_wait(struct vgpu_ring *ring, uint32_t seqno)
 {
 	struct vgpu_context *ctx = ring->stream.ctx;
 
+	if (ctx->replay) {
+		while ((int32_t)(ring->done - seqno) < 0)
+			vgpu_replay_wait(ctx);
+		return;
+	}
 	vgpu_ring_notify(ring); /* it may sleep with the commands before it */
 	pthread_mutex_lock(&ctx->lock);
 	atomic_fetch_add_explicit(&ctx->ring_waiters, 1, memory_order_seq_cst);
@@ -347,6 +404,11 @@ void vgpu_ring_submit_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno)
 
 void vgpu_ring_wait_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno)
 {
+	if (ring->stream.ctx->replay) {
+		while (ring->virtqueue_seqno < seqno)
+			vgpu_replay_wait(ring->stream.ctx);
+		return;
+	}
 	pthread_mutex_lock(&ring->lock);
 	while (ring->virtqueue_seqno < seqno && !ring->is_stopping)
 		pthread_cond_wait(&ring->wake, &ring->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The commands of the protocol itself: streams, rings, replies, roundtrips. */
-#include "context.h"
+#include "recording.h"
 
 #include <string.h>
 
@@ -22,9 +22,13 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 {
 	struct vgpu_decoder *d = &stream->decoder;
 
-	if (!vgpu_venus_dispatch(d))
+	if (!vgpu_venus_dispatch(d)) {
+		const char *name = vgpu_venus_command_name(d->command);
+
 		vgpu_context_fatal(stream->ctx, "%s: %s",
-				   vgpu_venus_command_name(d->command), d->fatal);
+				   name ? name : "a command", d->fatal);
+	}
+	stream->n_commands++;
 }
 
 void vgpu_stream_finish(struct vgpu_stream *stream)
@@ -90,8 +94,14 @@ static uint8_t *copy_range(struct vgpu_decoder *d,
 	if (copy)
 		memcpy(copy, resource->map + range->offset, range->size);
 	vgpu_resource_put(resource);
-	if (!copy)
+	if (!copy) {
 		vgpu_decoder_fail(d, "out of memory for a command stream");
+		return NULL;
+	}
+	if (vgpu_context_of(d)->replay)
+		vgpu_replay_copy(vgpu_stream_of(d), copy, range->size);
+	vgpu_record_commands(vgpu_stream_of(d), VGPU_RECORD_COPY, copy,
+			     range->size);
 	return copy;
 }
 

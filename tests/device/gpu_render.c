@@ -36,6 +36,15 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	return 0;
 }
 
+struct vgpu_render_spare *vgpu_render_spare_new(void)
+{
+	return NULL;
+}
+
+void vgpu_render_spare_free(struct vgpu_render_spare *spare)
+{
+}
+
 void vgpu_render_destroy(struct vgpu_render *render)
 {
 	if (!render)

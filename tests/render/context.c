@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define SAMPLE_BYTES (1024 * 1024)
-#define ID_FIRST     0x100u
-#define NEW_ID_FIRST 0x10000u
+#define REPLY_BYTES  (64 * 1024)
 
 struct context context;
 
@@ -36,7 +35,8 @@ uint64_t context_id(VkObjectType type)
 	bool is_pooled = type == VK_OBJECT_TYPE_COMMAND_BUFFER ||
 			 type == VK_OBJECT_TYPE_DESCRIPTOR_SET;
 
-	return ID_FIRST + 2 * type_index(type) + (is_pooled ? turn++ % 2 : 0);
+	return CONTEXT_ID_FIRST + 2 * type_index(type) +
+	       (is_pooled ? turn++ % 2 : 0);
 }
 
 void context_init(void)
@@ -48,7 +48,7 @@ void context_init(void)
 	context.sampler.memory = must_alloc(SAMPLE_BYTES);
 	context.sampler.bytes = SAMPLE_BYTES;
 	context.sampler.get_id = context_id;
-	context.sampler.new_id = NEW_ID_FIRST;
+	context.sampler.new_id = CONTEXT_NEW_ID_FIRST;
 	if (vgpu_objects_create(&context.objects) < 0)
 		abort();
 	vgpu_decoder_init(&context.d, context.objects, &context);
@@ -75,8 +75,8 @@ void context_repair(void)
 	for (uint32_t i = 0; venus_test_types[i].type; i++) {
 		const struct venus_test_type *type = &venus_test_types[i];
 
-		for (uint64_t id = ID_FIRST + 2 * i; id < ID_FIRST + 2 * i + 2;
-		     id++) {
+		for (uint64_t id = CONTEXT_ID_FIRST + 2 * i;
+		     id < CONTEXT_ID_FIRST + 2 * i + 2; id++) {
 			struct vgpu_object *object;
 
 			if (vgpu_objects_find(objects, id, type->type))
@@ -89,7 +89,8 @@ void context_repair(void)
 			if (type->parent)
 				object->parent = vgpu_objects_find(
 					objects,
-					ID_FIRST + 2 * type_index(type->parent),
+					CONTEXT_ID_FIRST +
+						2 * type_index(type->parent),
 					type->parent);
 			vgpu_objects_publish(objects, object);
 		}
@@ -124,6 +125,38 @@ struct vgpu_encoder context_encode(const void *args, int64_t broken,
 		abort();
 	context.sent_bytes = (size_t)(e.at - context.sent);
 	return e;
+}
+
+void context_restart(void)
+{
+	vgpu_objects_destroy(context.objects);
+	if (vgpu_objects_create(&context.objects) < 0)
+		abort();
+	context.d.objects = context.objects;
+	context.sampler.handle = context.sampler.new_id ^ GUEST_HANDLE_XOR;
+	context_repair();
+}
+
+uint32_t context_run(const void *commands, size_t bytes)
+{
+	/* Of their very sizes, so that a step beyond is seen. */
+	uint8_t *copy = must_alloc(bytes ? bytes : 1);
+	uint8_t *reply = must_alloc(REPLY_BYTES);
+	struct vgpu_decoder *d = &context.d;
+	uint32_t n = 0;
+
+	memcpy(copy, commands, bytes);
+	d->at = copy;
+	d->end = copy + bytes;
+	for (; d->at < d->end; n++) {
+		d->reply = reply;
+		d->reply_end = reply + REPLY_BYTES;
+		if (!vgpu_venus_dispatch(d))
+			break;
+	}
+	free(copy);
+	free(reply);
+	return n;
 }
 
 bool context_dispatch(size_t bytes, size_t reply_bytes)

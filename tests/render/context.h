@@ -6,6 +6,9 @@
 #include "venus_test.h"
 
 #define CONTEXT_STREAM_BYTES (1024 * 1024)
+/* More than the ids of any stream that a driver has sent. */
+#define CONTEXT_ID_FIRST     0x100000u
+#define CONTEXT_NEW_ID_FIRST 0x200000u
 
 struct context {
 	struct vgpu_objects *objects;
@@ -37,6 +40,13 @@ void *context_sample(const struct venus_test_command *command);
 /* Encode it to sent; site @broken becomes @value, see vgpu_encoder. */
 struct vgpu_encoder context_encode(const void *args, int64_t broken,
 				   uint64_t value);
+/* Nothing is left of what was run before. */
+void context_restart(void);
+/*
+ * Run a whole stream. Returns how many commands were carried out; if these are
+ * not all, d.fatal says why.
+ */
+uint32_t context_run(const void *commands, size_t bytes);
 /* Run what was sent, or its beginning. */
 bool context_dispatch(size_t bytes, size_t reply_bytes);
 

@@ -15,6 +15,7 @@ import unittest
 
 BUILD = os.environ["VGPU_BUILD"]
 HERE = os.path.dirname(os.path.abspath(__file__))
+SPARE = "vgpu-spare"
 TIMEOUT = 60  # only a hang takes that long
 
 UNREF, BUSY_WAIT, CREATE, PING, VERSION = 3, 7, 8, 10, 11
@@ -203,9 +204,23 @@ class Device:
             return log.read()
 
     def children(self):
+        """The processes of contexts, oldest first."""
+        return [child for child, name in self.processes() if name != SPARE]
+
+    def spares(self):
+        """The processes that wait for a context."""
+        return [child for child, name in self.processes() if name == SPARE]
+
+    def processes(self):
         pid = self.process.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(child) for child in file.read().split()]
+            children = file.read().split()
+        for child in children:
+            try:
+                with open(f"/proc/{child}/comm", encoding="ascii") as file:
+                    yield int(child), file.read().strip()
+            except (FileNotFoundError, ProcessLookupError):
+                pass
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -233,7 +248,7 @@ class Test(unittest.TestCase):
     def finish(self):
         device = self.device
         if device.process.poll() is None:
-            self.until(lambda: not device.children() and
+            self.until(lambda: not list(device.processes()) and
                        device.fds() <= self.idle_fds, "everything is given back")
         status = device.end()
         said = device.said()

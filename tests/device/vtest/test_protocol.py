@@ -131,6 +131,51 @@ class Process(vt.Test):
         self.until(lambda: not os.path.exists(f"/proc/{pid}"), "it is dead")
 
 
+class Spare(vt.Test):
+    """A process that waits for the next context."""
+
+    def spare(self):
+        self.until(self.device.spares, "a spare")
+        return self.device.spares()[0]
+
+    def test_next_context_takes_it(self):
+        self.assertEqual(self.device.spares(), [])
+        with self.begin() as first:
+            spare = self.spare()
+            self.assertEqual(len(self.device.children()), 1)
+            with self.begin() as second:
+                report = second.report()
+                self.assertEqual(report["pid"], spare)
+                kinds = [message["type"] for message, _, _ in report["heard"]]
+                self.assertEqual(kinds[:2], [1, 8])
+                self.assertIn(spare, self.device.children())
+                # Nothing of one context is in another.
+                self.assertNotEqual(first.report()["pid"], spare)
+                self.assertNotEqual(self.spare(), spare)
+        self.until(lambda: not self.device.spares(), "none without contexts")
+
+    def test_it_may_die(self):
+        with self.begin():
+            spare = self.spare()
+            os.kill(spare, signal.SIGKILL)
+            self.until(lambda: not self.device.spares(), "it is dead")
+            self.until(lambda: "signal 9" in self.device.said(), "it is said")
+            with self.begin() as second:
+                self.assertNotEqual(second.report()["pid"], spare)
+                self.spare()
+
+    def test_it_dies_when_taken(self):
+        with self.begin():
+            os.kill(self.spare(), signal.SIGSTOP)
+            with self.begin() as second:
+                stopped = [child for child, name in self.device.processes()
+                           if name == vt.SPARE]
+                os.kill(stopped[0], signal.SIGKILL)
+                self.assertTrue(second.is_gone())
+            with self.begin() as third:
+                third.report()
+
+
 class Sync(vt.Test):
     def test_values(self):
         with self.begin() as client:

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Faults on demand, by the property "fault" of the device, at its creation or
+ * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
+ * the call (or event) whose message goes wrong, 0 any. At once come
+ * "rc-error:GFID:CHID" and "xid:NUMBER".
+ */
+#include "model/model.h"
+#include "model/rpc.h"
+
+static const char *const kind_name[FAULT_MAX] = {
+	[FAULT_NONE] = "none",
+	[FAULT_NO_REPLY] = "no-reply",
+	[FAULT_LATE_REPLY] = "late-reply",
+	[FAULT_BAD_SEQUENCE] = "bad-sequence",
+	[FAULT_BAD_CHECKSUM] = "bad-checksum",
+	[FAULT_TRUNCATED] = "truncated",
+	[FAULT_OVERLONG] = "overlong",
+	[FAULT_ERROR_STATUS] = "error-status",
+	[FAULT_CRASH] = "crash",
+	[FAULT_BUS_LOST] = "bus-lost",
+	[FAULT_RC_ERROR] = "rc-error",
+	[FAULT_XID] = "xid",
+};
+
+/* OGK src/nvidia/generated/g_rpc-structures.h, rpc_rc_triggered_v17_02. */
+#define RC_TRIGGERED_BYTES 48
+#define RC_ENGINE_GR0	   1
+#define RC_TYPE_MMU_FAULT  31 /* ROBUST_CHANNEL_FIFO_ERROR_MMU_ERR_FLT */
+#define RC_SCOPE_CHANNEL   1
+
+static void send_rc_error(GpuModel *m, uint32_t gfid, uint32_t chid)
+{
+	uint8_t event[RC_TRIGGERED_BYTES] = {0};
+
+	stl_le_p(event, RC_ENGINE_GR0);
+	stl_le_p(event + 4, chid);
+	stl_le_p(event + 8, gfid);
+	stl_le_p(event + 16, RC_TYPE_MMU_FAULT);
+	stl_le_p(event + 20, RC_SCOPE_CHANNEL);
+	model_log(m, "fault", "RC error of channel %u, gfid %u", chid, gfid);
+	model_msgq_send(m, RPC_EVENT_RC_TRIGGERED, 0, 0, event, sizeof(event));
+}
+
+/* rpc_os_error_log_v17_00: what a driver shows as Xid, with a text. */
+#define ERROR_LOG_BYTES	     (12 + ERROR_LOG_TEXT_BYTES)
+#define ERROR_LOG_TEXT_BYTES 0x100
+#define ERROR_LOG_NO_CHANNEL 0xffffffff
+
+static void send_xid(GpuModel *m, uint32_t number)
+{
+	uint8_t event[ERROR_LOG_BYTES] = {0};
+
+	stl_le_p(event, number);
+	stl_le_p(event + 4, ERROR_LOG_NO_CHANNEL); /* runlist */
+	stl_le_p(event + 8, ERROR_LOG_NO_CHANNEL);
+	g_snprintf((char *)event + 12, ERROR_LOG_TEXT_BYTES,
+		   "Xid %u, on demand", number);
+	model_log(m, "fault", "Xid %u", number);
+	model_msgq_send(m, RPC_EVENT_OS_ERROR_LOG, 0, 0, event, sizeof(event));
+}
+
+static char *get_fault(Object *obj, Error **errp)
+{
+	return g_strdup(kind_name[MODEL_AD102(obj)->fault.kind]);
+}
+
+static void set_fault(Object *obj, const char *text, Error **errp)
+{
+	GpuModel *m = MODEL_AD102(obj);
+	g_auto(GStrv) part = g_strsplit(text, ":", 3);
+	uint32_t number[2] = {0, 1};
+	struct fault fault = {0};
+	unsigned int i;
+
+	for (i = 0; i < FAULT_MAX && g_strcmp0(part[0], kind_name[i]); i++)
+		;
+	if (i == FAULT_MAX) {
+		error_setg(errp, "there is no fault '%s'", text);
+		return;
+	}
+	fault.kind = i;
+	for (i = 0; i < 2 && part[1 + i]; i++) {
+		if (qemu_strtoui(part[1 + i], NULL, 0, &number[i])) {
+			error_setg(errp, "'%s' is no number", part[1 + i]);
+			return;
+		}
+	}
+	fault.function = number[0];
+	fault.count = number[1];
+	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID) {
+		if (!m->rm_running)
+			error_setg(errp, "the firmware does not run");
+		else if (fault.kind == FAULT_XID)
+			send_xid(m, number[0]);
+		else
+			send_rc_error(m, number[0], number[1]);
+		return;
+	}
+	m->fault = fault;
+}
+
+/* model_fault_strikes: whether this message is struck by this kind of fault. */
+bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function)
+{
+	if (m->fault.kind != kind || !m->fault.count ||
+	    (m->fault.function && m->fault.function != function))
+		return false;
+	m->fault.count--;
+	model_log(m, "fault", "%s strikes function %u", kind_name[kind],
+		  function);
+	return true;
+}
+
+void model_fault_add_property(ObjectClass *klass)
+{
+	object_class_property_add_str(klass, "fault", get_fault, set_fault);
+	object_class_property_set_description(
+		klass, "fault", "KIND[:FUNCTION[:COUNT]]: what goes wrong next");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Faults on demand: what a test makes the GPU do wrong. */
+#ifndef VGPU_MODEL_FAULT_H
+#define VGPU_MODEL_FAULT_H
+
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_NO_REPLY,
+	FAULT_LATE_REPLY,
+	FAULT_BAD_SEQUENCE,
+	FAULT_BAD_CHECKSUM,
+	FAULT_TRUNCATED,
+	FAULT_OVERLONG,
+	FAULT_ERROR_STATUS,
+	FAULT_CRASH,
+	FAULT_BUS_LOST,
+	FAULT_RC_ERROR,
+	FAULT_XID,
+	FAULT_MAX
+};
+
+struct fault {
+	enum fault_kind kind;
+	uint32_t function; /* of the call or event that it strikes, 0: any */
+	uint32_t count;	   /* how many times more */
+	uint32_t gfid, chid;
+};
+
+#endif

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* VRAM: sparse memory of the model's process, with WPR2 closed to the CPU. */
+#include "model/model.h"
+
+#include <sys/mman.h>
+
+/* What a refused read gives; real ones differ by unit, all begin with bad. */
+#define READ_REFUSED 0xbadf1100
+
+bool model_fb_create(GpuModel *m, Error **errp)
+{
+	void *map;
+
+	if (m->fb_size < 256 * MiB || m->fb_size > 64 * GiB || m->fb_size % MiB) {
+		error_setg(errp, "fb-size is 256 MiB to 64 GiB, in whole MiB");
+		return false;
+	}
+	map = mmap(NULL, m->fb_size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED) {
+		error_setg_errno(errp, errno, "no address space for VRAM");
+		return false;
+	}
+	m->fb = map;
+	return true;
+}
+
+void model_fb_destroy(GpuModel *m)
+{
+	if (m->fb)
+		munmap(m->fb, m->fb_size);
+	m->fb = NULL;
+}
+
+bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes)
+{
+	return addr <= m->fb_size && bytes <= m->fb_size - addr;
+}
+
+static bool may(GpuModel *m, uint64_t addr, uint64_t bytes, const char *what)
+{
+	if (!model_fb_contains(m, addr, bytes)) {
+		model_refuse(m, "fb", "%s beyond VRAM at %" PRIx64, what, addr);
+		return false;
+	}
+	if (m->wpr2_hi && addr + bytes > m->wpr_start && addr < m->wpr_end) {
+		model_refuse(m, "fb", "%s in WPR2 at %" PRIx64, what, addr);
+		return false;
+	}
+	return true;
+}
+
+uint64_t model_fb_read(GpuModel *m, uint64_t addr, unsigned int bytes)
+{
+	return may(m, addr, bytes, "read") ? ldn_le_p(m->fb + addr, bytes)
+					   : READ_REFUSED;
+}
+
+void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value, unsigned int bytes)
+{
+	if (may(m, addr, bytes, "write"))
+		stn_le_p(m->fb + addr, bytes, value);
+}
+
+bool model_fb_engine_write(GpuModel *m, uint64_t addr, const void *buf,
+			   uint64_t bytes)
+{
+	if (!may(m, addr, bytes, "write"))
+		return false;
+	memcpy(m->fb + addr, buf, bytes);
+	return true;
+}
+
+bool model_fb_engine_fill(GpuModel *m, uint64_t addr, uint32_t word,
+			  uint64_t bytes)
+{
+	uint64_t page = qemu_real_host_page_size(), i;
+
+	if (!may(m, addr, bytes, "fill"))
+		return false;
+	/* Whole pages of zeroes need no memory. */
+	if (!word && bytes >= page && addr % page == 0) {
+		uint64_t whole = ROUND_DOWN(bytes, page);
+
+		if (!madvise(m->fb + addr, whole, MADV_DONTNEED)) {
+			addr += whole;
+			bytes -= whole;
+		}
+	}
+	for (i = 0; i + 4 <= bytes; i += 4)
+		stl_le_p(m->fb + addr + i, word);
+	return true;
+}
