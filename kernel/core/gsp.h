@@ -47,6 +47,12 @@ struct vgpu_gsp {
 	u8 *message;
 };
 
+/* gsp.c: reset its core, ready to be started with the boot arguments. */
+int vgpu_gsp_reset_core(struct vgpu_gsp *gsp);
+
+/* gsp_sequencer.c: run what an event of the firmware asks for. */
+int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes);
+
 /* gsp_files.c: the firmware files, copied to where the GPU reads them. */
 int vgpu_gsp_load_files(struct vgpu_gsp *gsp);
 void vgpu_gsp_drop_files(struct vgpu_gsp *gsp);

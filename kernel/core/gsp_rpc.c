@@ -133,6 +133,7 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 {
 	struct vgpu_core *core = gsp->core;
 	struct vgpu_rc_error error;
+	int rc;
 
 	switch (rpc->function) {
 	case VGPU_RPC_EVENT_OS_ERROR_LOG:
@@ -146,7 +147,10 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 			error.type, error.channel, error.gfid);
 		break;
 	case VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER:
-		wedge(gsp, -EOPNOTSUPP, "it asks for a register program");
+		rc = vgpu_gsp_run_sequencer(gsp, vgpu_rpc_payload(rpc),
+					    vgpu_rpc_payload_bytes(rpc));
+		if (rc)
+			wedge(gsp, rc, "its register program cannot be run");
 		break;
 	default:
 		pci_dbg(core->pdev, "GSP event %#x\n", rpc->function);

@@ -56,7 +56,7 @@ static void cuts_and_joins(void **state)
 	for (u32 i = 0; i < VGPU_COUNT_OF(lengths); i++) {
 		struct vgpu_rpc_message message = make_message(lengths[i]);
 		u32 records = vgpu_rpc_count_records(lengths[i]);
-		const struct vgpu_rpc_header *rpc;
+		const struct vgpu_rpc_header *rpc = NULL;
 		struct vgpu_rpc_reply reply;
 
 		assert_int_equal(records,
