@@ -321,8 +321,11 @@ static void take_down(struct vgpu_gsp *gsp)
 	if (wpr2_start(core))
 		run_booter(core, "Booter's unload", &gsp->unload_image,
 			   &gsp->booter_unload, UNLOAD_MAILBOX, UNLOAD_MAILBOX);
-	if (wpr2_start(core))
+	if (wpr2_start(core)) {
 		pci_err(core->pdev, "WPR2 is still up: reset the GPU\n");
+		/* What may still run there must not write what is freed next. */
+		pci_clear_master(core->pdev);
+	}
 }
 
 static void unload(struct vgpu_gsp *gsp)

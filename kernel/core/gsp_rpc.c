@@ -9,12 +9,13 @@
 #include "regs.h"
 #include "rpc.h"
 
-#define ROOM_MS	      1000
-#define REPLY_MS      6000
-#define INIT_DONE_MS  10000
-#define RETRIES_MAX   3 /* of a message whose memory may be late */
-#define POLL_US	      50
-#define ERROR_TEXT_AT 12 /* in an error log event: a line of text */
+#define ROOM_MS	       1000
+#define REPLY_MS       6000
+#define INIT_DONE_MS   10000
+#define RETRIES_MAX    3 /* of a message whose memory may be late */
+#define POLL_US	       50
+#define ERROR_TEXT_AT  12 /* in an error log event: a line of text */
+#define ERROR_TEXT_MAX 256
 
 static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
 
@@ -125,7 +126,7 @@ static void log_error_text(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *r
 
 	if (bytes > ERROR_TEXT_AT)
 		pci_err(gsp->core->pdev, "GSP: %.*s\n",
-			(int)(bytes - ERROR_TEXT_AT),
+			(int)min_t(u32, bytes - ERROR_TEXT_AT, ERROR_TEXT_MAX),
 			(const char *)vgpu_rpc_payload(rpc) + ERROR_TEXT_AT);
 }
 
