@@ -56,7 +56,7 @@ static void cuts_and_joins(void **state)
 	for (u32 i = 0; i < VGPU_COUNT_OF(lengths); i++) {
 		struct vgpu_rpc_message message = make_message(lengths[i]);
 		u32 records = vgpu_rpc_count_records(lengths[i]);
-		const struct vgpu_rpc_header *rpc = NULL;
+		const struct vgpu_rpc_header *rpc;
 		struct vgpu_rpc_reply reply;
 
 		assert_int_equal(records,
@@ -78,6 +78,7 @@ static void cuts_and_joins(void **state)
 		}
 		assert_int_equal(reply.state, VGPU_RPC_REPLY_DONE);
 		assert_memory_equal(joined, payload, lengths[i]);
+		rpc = answer(&message, 0, 0);
 		assert_int_equal(vgpu_rpc_reply_add(&reply, rpc), -EINVAL);
 	}
 	assert_int_equal(vgpu_rpc_count_records(0), 1);
