@@ -22,7 +22,7 @@ struct vgpu_gsp {
 	struct vgpu_dma booter_load;
 	struct vgpu_dma booter_unload;
 	struct vgpu_dma scrubber;
-	struct vgpu_booter load_image; /* its pointers are not valid any more */
+	struct vgpu_booter load_image; /* without what it points to */
 	struct vgpu_booter unload_image;
 	struct vgpu_booter scrubber_image;
 	struct vgpu_wpr_images images;
