@@ -25,6 +25,7 @@ check-long:
 check-model:
 	@lab/model >/dev/null
 	@lab/run --model tests/model/check
+	@lab/run --model tests/kernel/test_module.py
 
 bench: build
 	@lab/run bench/run

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fuzzes the parsers of the VBIOS and of the firmware files. */
+/* Fuzzes the parsers of the VBIOS, the firmware files and register programs. */
 #include <stdlib.h>
 
 #include "kernel/core/fwfile.h"
+#include "kernel/core/sequencer.h"
 #include "kernel/core/vbios.h"
 #include "tests/kernel/images.h"
 
@@ -99,6 +100,30 @@ static void use_gsp(const u8 *file, size_t bytes)
 	touch(gsp.signature, gsp.signature_bytes);
 }
 
+#define PROGRAM_WORDS 60
+
+static void make_program(u8 *file)
+{
+	for (u32 i = 0; i < PROGRAM_WORDS; i++)
+		vgpu_put_le32(file + 4 * i, 0);
+	vgpu_put_le32(file, PROGRAM_WORDS);
+	vgpu_put_le32(file + 4, PROGRAM_WORDS - 10);
+}
+
+static void use_program(const u8 *file, size_t bytes)
+{
+	struct vgpu_sequencer sequencer;
+	struct vgpu_sequencer_step step;
+	size_t steps = 0;
+
+	if (vgpu_sequencer_init(&sequencer, file, (u32)bytes, ROM_BYTES))
+		return;
+	while (vgpu_sequencer_next(&sequencer, &step) == 0)
+		if (step.address > ROM_BYTES - 4 ||
+		    step.us > VGPU_SEQUENCER_US_MAX || ++steps > bytes)
+			abort();
+}
+
 static const struct {
 	void (*make)(u8 *file);
 	void (*use)(const u8 *file, size_t bytes);
@@ -108,12 +133,13 @@ static const struct {
 	{make_booter, use_booter, BOOTER_BYTES},
 	{make_bootloader, use_bootloader, BOOTLOADER_BYTES},
 	{make_gsp_elf, use_gsp, GSP_ELF_BYTES},
+	{make_program, use_program, 4 * PROGRAM_WORDS},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	u32 kind = size ? data[0] % 4 : 0;
-	bool is_raw = size && data[0] & 4;
+	u32 kind = size ? (data[0] & 7) % VGPU_COUNT_OF(kinds) : 0;
+	bool is_raw = size && data[0] & 8;
 	size_t bytes = is_raw ? size - 1 : kinds[kind].bytes;
 	u8 *file = malloc(bytes ? bytes : 1);
 

@@ -15,6 +15,7 @@
 #define SCRUBBING_US   20000
 #define CORE_SWITCH_US 10000
 #define DMA_US	       100000
+#define ACTIVE_US      100000
 #define RUN_US	       4000000
 #define BLOCK_BYTES    256
 #define DMA_HIGH_BITS  0x1ff
@@ -86,6 +87,18 @@ int vgpu_falcon_reset(struct vgpu_falcon *falcon)
 	return 0;
 }
 
+int vgpu_falcon_reset_for_dma(struct vgpu_falcon *falcon)
+{
+	int rc = vgpu_falcon_reset(falcon);
+
+	if (rc)
+		return rc;
+	change(falcon, FALCON_FBIF_CTL, FALCON_FBIF_CTL_ALLOW_NO_CTX,
+	       FALCON_FBIF_CTL_ALLOW_NO_CTX);
+	vgpu_falcon_write(falcon, FALCON_DMACTL, 0);
+	return 0;
+}
+
 int vgpu_falcon_reset_into_riscv(struct vgpu_falcon *falcon)
 {
 	int rc = reset_engine(falcon);
@@ -97,9 +110,15 @@ int vgpu_falcon_reset_into_riscv(struct vgpu_falcon *falcon)
 	return 0;
 }
 
-bool vgpu_falcon_is_riscv_active(struct vgpu_falcon *falcon)
+int vgpu_falcon_wait_riscv_active(struct vgpu_falcon *falcon)
 {
-	return vgpu_falcon_read(falcon, RISCV_CPUCTL) & RISCV_CPUCTL_ACTIVE;
+	return wait_for(falcon, RISCV_CPUCTL, RISCV_CPUCTL_ACTIVE,
+			RISCV_CPUCTL_ACTIVE, ACTIVE_US);
+}
+
+bool vgpu_falcon_is_riscv_halted(struct vgpu_falcon *falcon)
+{
+	return vgpu_falcon_read(falcon, RISCV_CPUCTL) & RISCV_CPUCTL_HALTED;
 }
 
 /*
@@ -137,9 +156,6 @@ static int load_image(struct vgpu_falcon *falcon,
 {
 	int rc;
 
-	change(falcon, FALCON_FBIF_CTL, FALCON_FBIF_CTL_ALLOW_NO_CTX,
-	       FALCON_FBIF_CTL_ALLOW_NO_CTX);
-	vgpu_falcon_write(falcon, FALCON_DMACTL, 0);
 	change(falcon, FALCON_FBIF_CONFIG, FALCON_FBIF_CONFIG_MASK,
 	       FALCON_FBIF_SYSMEM_PHYSICAL);
 	rc = load(falcon, copy + image->code_offset - image->code_virtual,
@@ -151,7 +167,7 @@ static int load_image(struct vgpu_falcon *falcon,
 		    image->data_bytes, 0);
 }
 
-static void start(struct vgpu_falcon *falcon)
+void vgpu_falcon_start(struct vgpu_falcon *falcon)
 {
 	u32 cpuctl = vgpu_falcon_read(falcon, FALCON_CPUCTL);
 
@@ -161,11 +177,17 @@ static void start(struct vgpu_falcon *falcon)
 			  FALCON_CPUCTL_START);
 }
 
+int vgpu_falcon_wait_halted(struct vgpu_falcon *falcon)
+{
+	return wait_for(falcon, FALCON_CPUCTL, FALCON_CPUCTL_HALTED,
+			FALCON_CPUCTL_HALTED, RUN_US);
+}
+
 int vgpu_falcon_run(struct vgpu_falcon *falcon,
 		    const struct vgpu_falcon_image *image, u64 copy,
 		    u32 mailbox[2])
 {
-	int rc = vgpu_falcon_reset(falcon);
+	int rc = vgpu_falcon_reset_for_dma(falcon);
 
 	if (rc == 0)
 		rc = load_image(falcon, image, copy);
@@ -179,9 +201,8 @@ int vgpu_falcon_run(struct vgpu_falcon *falcon,
 	vgpu_falcon_write(falcon, FALCON_BOOT_VECTOR, image->code_virtual);
 	vgpu_falcon_write(falcon, FALCON_MAILBOX_0, mailbox[0]);
 	vgpu_falcon_write(falcon, FALCON_MAILBOX_1, mailbox[1]);
-	start(falcon);
-	rc = wait_for(falcon, FALCON_CPUCTL, FALCON_CPUCTL_HALTED,
-		      FALCON_CPUCTL_HALTED, RUN_US);
+	vgpu_falcon_start(falcon);
+	rc = vgpu_falcon_wait_halted(falcon);
 	mailbox[0] = vgpu_falcon_read(falcon, FALCON_MAILBOX_0);
 	mailbox[1] = vgpu_falcon_read(falcon, FALCON_MAILBOX_1);
 	return rc;

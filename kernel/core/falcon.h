@@ -21,8 +21,14 @@ int vgpu_falcon_fuse_version(struct vgpu_falcon *falcon, u32 ucode_id,
 			     u32 *ret_version);
 
 int vgpu_falcon_reset(struct vgpu_falcon *falcon);
+/* The same, and let it read system memory by physical addresses. */
+int vgpu_falcon_reset_for_dma(struct vgpu_falcon *falcon);
 int vgpu_falcon_reset_into_riscv(struct vgpu_falcon *falcon);
-bool vgpu_falcon_is_riscv_active(struct vgpu_falcon *falcon);
+int vgpu_falcon_wait_riscv_active(struct vgpu_falcon *falcon);
+bool vgpu_falcon_is_riscv_halted(struct vgpu_falcon *falcon);
+
+void vgpu_falcon_start(struct vgpu_falcon *falcon);
+int vgpu_falcon_wait_halted(struct vgpu_falcon *falcon);
 
 /*
  * Reset it, load @image from its copy at the DMA address @copy, run it until it

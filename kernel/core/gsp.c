@@ -12,7 +12,6 @@
 
 #define LOG_BYTES	0x10000
 #define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
-#define ACTIVE_US	100000
 #define SUSPENDED_BIT	0x80000000 /* of mailbox 0, when it has unloaded */
 #define SUSPENDED_US	2000000
 #define POLL_US		100
@@ -248,20 +247,28 @@ static int scrub(struct vgpu_gsp *gsp)
 	return rc;
 }
 
+int vgpu_gsp_reset_core(struct vgpu_gsp *gsp)
+{
+	struct vgpu_falcon *falcon = &gsp->core->gsp_falcon;
+	int rc = vgpu_falcon_reset_into_riscv(falcon);
+
+	if (rc)
+		return rc;
+	vgpu_falcon_write(falcon, FALCON_MAILBOX_0,
+			  lower_32_bits(gsp->libos.address));
+	vgpu_falcon_write(falcon, FALCON_MAILBOX_1,
+			  upper_32_bits(gsp->libos.address));
+	return 0;
+}
+
 static int start_riscv(struct vgpu_gsp *gsp)
 {
 	struct vgpu_core *core = gsp->core;
-	bool is_active;
 	int rc;
 
-	rc = vgpu_falcon_reset_into_riscv(&core->gsp_falcon);
-	if (rc)
-		return rc;
-	vgpu_falcon_write(&core->gsp_falcon, FALCON_MAILBOX_0,
-			  lower_32_bits(gsp->libos.address));
-	vgpu_falcon_write(&core->gsp_falcon, FALCON_MAILBOX_1,
-			  upper_32_bits(gsp->libos.address));
-	rc = scrub(gsp);
+	rc = vgpu_gsp_reset_core(gsp);
+	if (rc == 0)
+		rc = scrub(gsp);
 	if (rc == 0)
 		rc = run_booter(core, "Booter", &gsp->load_image,
 				&gsp->booter_load,
@@ -270,8 +277,7 @@ static int start_riscv(struct vgpu_gsp *gsp)
 	if (rc)
 		return rc;
 	vgpu_falcon_write(&core->gsp_falcon, FALCON_OS, gsp->app_version);
-	rc = read_poll_timeout(vgpu_falcon_is_riscv_active, is_active, is_active,
-			       POLL_US, ACTIVE_US, false, &core->gsp_falcon);
+	rc = vgpu_falcon_wait_riscv_active(&core->gsp_falcon);
 	if (rc)
 		pci_err(core->pdev, "the GSP does not run\n");
 	return rc;
@@ -315,8 +321,11 @@ static void take_down(struct vgpu_gsp *gsp)
 	if (wpr2_start(core))
 		run_booter(core, "Booter's unload", &gsp->unload_image,
 			   &gsp->booter_unload, UNLOAD_MAILBOX, UNLOAD_MAILBOX);
-	if (wpr2_start(core))
+	if (wpr2_start(core)) {
 		pci_err(core->pdev, "WPR2 is still up: reset the GPU\n");
+		/* What may still run there must not write what is freed next. */
+		pci_clear_master(core->pdev);
+	}
 }
 
 static void unload(struct vgpu_gsp *gsp)

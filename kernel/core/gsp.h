@@ -22,7 +22,7 @@ struct vgpu_gsp {
 	struct vgpu_dma booter_load;
 	struct vgpu_dma booter_unload;
 	struct vgpu_dma scrubber;
-	struct vgpu_booter load_image; /* its pointers are not valid any more */
+	struct vgpu_booter load_image; /* without what it points to */
 	struct vgpu_booter unload_image;
 	struct vgpu_booter scrubber_image;
 	struct vgpu_wpr_images images;
@@ -46,6 +46,12 @@ struct vgpu_gsp {
 	u8 *record;
 	u8 *message;
 };
+
+/* gsp.c: reset its core, ready to be started with the boot arguments. */
+int vgpu_gsp_reset_core(struct vgpu_gsp *gsp);
+
+/* gsp_sequencer.c: run what an event of the firmware asks for. */
+int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes);
 
 /* gsp_files.c: the firmware files, copied to where the GPU reads them. */
 int vgpu_gsp_load_files(struct vgpu_gsp *gsp);

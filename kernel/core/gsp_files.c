@@ -62,6 +62,9 @@ static int load_booter(struct vgpu_gsp *gsp, const char *part,
 		vgpu_falcon_image_sign(&booter->falcon, copy->memory, signature);
 out:
 	release_firmware(file);
+	/* What they point to is gone with the file. */
+	booter->falcon.image = NULL;
+	booter->falcon.signatures = NULL;
 	return rc;
 }
 

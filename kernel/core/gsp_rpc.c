@@ -9,12 +9,13 @@
 #include "regs.h"
 #include "rpc.h"
 
-#define ROOM_MS	      1000
-#define REPLY_MS      6000
-#define INIT_DONE_MS  10000
-#define RETRIES_MAX   3 /* of a message whose memory may be late */
-#define POLL_US	      50
-#define ERROR_TEXT_AT 12 /* in an error log event: a line of text */
+#define ROOM_MS	       1000
+#define REPLY_MS       6000
+#define INIT_DONE_MS   10000
+#define RETRIES_MAX    3 /* of a message whose memory may be late */
+#define POLL_US	       50
+#define ERROR_TEXT_AT  12 /* in an error log event: a line of text */
+#define ERROR_TEXT_MAX 256
 
 static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
 
@@ -125,7 +126,7 @@ static void log_error_text(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *r
 
 	if (bytes > ERROR_TEXT_AT)
 		pci_err(gsp->core->pdev, "GSP: %.*s\n",
-			(int)(bytes - ERROR_TEXT_AT),
+			(int)min_t(u32, bytes - ERROR_TEXT_AT, ERROR_TEXT_MAX),
 			(const char *)vgpu_rpc_payload(rpc) + ERROR_TEXT_AT);
 }
 
@@ -133,6 +134,7 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 {
 	struct vgpu_core *core = gsp->core;
 	struct vgpu_rc_error error;
+	int rc;
 
 	switch (rpc->function) {
 	case VGPU_RPC_EVENT_OS_ERROR_LOG:
@@ -146,7 +148,10 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 			error.type, error.channel, error.gfid);
 		break;
 	case VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER:
-		wedge(gsp, -EOPNOTSUPP, "it asks for a register program");
+		rc = vgpu_gsp_run_sequencer(gsp, vgpu_rpc_payload(rpc),
+					    vgpu_rpc_payload_bytes(rpc));
+		if (rc)
+			wedge(gsp, rc, "its register program cannot be run");
 		break;
 	default:
 		pci_dbg(core->pdev, "GSP event %#x\n", rpc->function);
@@ -178,15 +183,29 @@ static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
 	return rc;
 }
 
-static int is_dead(struct vgpu_gsp *gsp, unsigned long deadline)
+/* Wait for the next message, until @deadline. */
+static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
+			const struct vgpu_rpc_header **ret_rpc)
 {
-	if (gsp->is_wedged)
-		return -EIO;
-	if (vgpu_core_read(gsp->core, VGPU_BOOT_0) == U32_MAX)
-		return wedge(gsp, -EIO, "the GPU does not answer");
-	if (time_after(jiffies, deadline))
-		return wedge(gsp, -ETIMEDOUT, "it does not answer");
-	return 0;
+	struct vgpu_core *core = gsp->core;
+	bool is_halted = false;
+	int rc;
+
+	while (!gsp->is_wedged) {
+		rc = take(gsp, ret_rpc);
+		if (rc != -EAGAIN)
+			return rc;
+		/* It may have said something last, after we looked. */
+		if (is_halted)
+			return wedge(gsp, -EIO, "its firmware crashed");
+		is_halted = vgpu_falcon_is_riscv_halted(&core->gsp_falcon);
+		if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+			return wedge(gsp, -EIO, "the GPU does not answer");
+		if (time_after(jiffies, deadline))
+			return wedge(gsp, -ETIMEDOUT, "it does not answer");
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	return -EIO;
 }
 
 static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
@@ -196,14 +215,7 @@ static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
 	int rc;
 
 	for (;;) {
-		rc = is_dead(gsp, deadline);
-		if (rc)
-			return rc;
-		rc = take(gsp, &rpc);
-		if (rc == -EAGAIN) {
-			usleep_range(POLL_US, 2 * POLL_US);
-			continue;
-		}
+		rc = wait_message(gsp, deadline, &rpc);
 		if (rc)
 			return rc;
 		rc = vgpu_rpc_reply_add(reply, rpc);
@@ -264,14 +276,7 @@ int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
 
 	mutex_lock(&gsp->lock);
 	for (;;) {
-		rc = is_dead(gsp, deadline);
-		if (rc)
-			break;
-		rc = take(gsp, &rpc);
-		if (rc == -EAGAIN) {
-			usleep_range(POLL_US, 2 * POLL_US);
-			continue;
-		}
+		rc = wait_message(gsp, deadline, &rpc);
 		if (rc)
 			break;
 		if (rpc->function == VGPU_RPC_EVENT_GSP_INIT_DONE) {

@@ -147,6 +147,7 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
 	pci_set_drvdata(pdev, NULL);
+	pci_disable_sriov(pdev);
 	vgpu_gsp_stop(core);
 	vgpu_core_drop_vbios(core);
 	pci_clear_master(pdev);
@@ -174,6 +175,8 @@ static struct pci_driver vgpu_core_driver = {
 	.id_table = vgpu_core_ids,
 	.probe = vgpu_core_probe,
 	.remove = vgpu_core_remove,
+	/* The PF stays in D0: probing took the runtime PM reference it has. */
+	.sriov_configure = pci_sriov_configure_simple,
 };
 module_pci_driver(vgpu_core_driver);
 

@@ -104,9 +104,9 @@ static void fill_entry(u8 *entry, u32 index,
 		       const struct vgpu_msgq_element *element, const u8 *rpc,
 		       u32 bytes)
 {
-	u32 head = index == 0 ? sizeof(*element) : 0;
-	u32 at = index == 0 ? 0
-			    : index * VGPU_MSGQ_ENTRY_BYTES - sizeof(*element);
+	u32 head = index == 0 ? (u32)sizeof(*element) : 0;
+	u32 skipped = index == 0 ? 0 : (u32)sizeof(*element);
+	u32 at = index * VGPU_MSGQ_ENTRY_BYTES - skipped;
 	u32 room = VGPU_MSGQ_ENTRY_BYTES - head;
 	u32 n = bytes - at < room ? bytes - at : room;
 

@@ -4,6 +4,8 @@
 #define VGPU_KERNEL_CORE_REGS_H
 
 /* NV_PGC6: what the GPU's own boot firmware says, and the scrubber. */
+#define REG_RELOAD_HANDOFF	   0x1180f8 /* SECURE_SCRATCH_14 */
+#define REG_RELOAD_HANDOFF_DONE	   0x04000000
 #define REG_SCRUBBER_HANDOFF	   0x1180fc /* SECURE_SCRATCH_15 */
 #define REG_SCRUBBER_HANDOFF_SHIFT 29
 #define REG_SCRUBBER_HANDOFF_DONE  3

@@ -78,6 +78,7 @@ static void cuts_and_joins(void **state)
 		}
 		assert_int_equal(reply.state, VGPU_RPC_REPLY_DONE);
 		assert_memory_equal(joined, payload, lengths[i]);
+		rpc = answer(&message, 0, 0);
 		assert_int_equal(vgpu_rpc_reply_add(&reply, rpc), -EINVAL);
 	}
 	assert_int_equal(vgpu_rpc_count_records(0), 1);

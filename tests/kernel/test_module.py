@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpu_core.ko on the hardware model. In its lab (lab/run --model)."""
+
+import glob
+import json
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.realpath(os.path.join(HERE, '../..'))
+OUT = os.path.join(TOP, 'build/module')
+MODEL = os.path.join(TOP, 'build/model/ad102.so')
+BOOT_SECONDS = 120
+COMMAND_SECONDS = 60
+COMPLAINTS = re.compile(r'WARNING:|BUG:|Call Trace|Oops|panic')
+
+
+def connect(path):
+    end = time.monotonic() + COMMAND_SECONDS
+    while True:
+        try:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(path)
+            return sock
+        except (FileNotFoundError, ConnectionRefusedError):
+            sock.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+class Machine:
+    """A VM with the model in it, which does what it is told line by line."""
+
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.log_path = os.path.join(OUT, 'machine.log')
+        self.model_log = os.path.join(OUT, 'ad102.log')
+        for path in (self.log_path, self.model_log):
+            if os.path.exists(path):
+                os.unlink(path)
+        qmp = os.path.join(self.dir.name, 'qmp')
+        lines = os.path.join(self.dir.name, 'lines')
+        kernel = glob.glob('/lab/kernel/usr/lib/modules/*/vmlinuz')[0]
+        self.process = subprocess.Popen(
+            ['env', 'LD_PRELOAD=' + MODEL, 'qemu-system-x86_64',
+             '-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=multi',
+             '-cpu', 'max', '-smp', '2', '-m', '1G', '-nodefaults',
+             '-nographic', '-no-reboot', '-serial', 'file:' + self.log_path,
+             '-chardev', f'socket,id=lines,path={lines},server=on,wait=off',
+             '-serial', 'chardev:lines',
+             '-qmp', f'unix:{qmp},server=on,wait=off',
+             '-kernel', kernel, '-initrd', OUT + '/machine.cpio',
+             '-append', 'console=ttyS0 panic=-1 intel_iommu=on pci=realloc=on',
+             '-device', 'intel-iommu,intremap=on',
+             '-device', 'pcie-root-port,id=gpu_port,slot=1',
+             '-device', f'ad102,id=gpu,bus=gpu_port,log={self.model_log}'],
+            stdin=subprocess.DEVNULL)
+        self.qmp = connect(qmp).makefile('rw')
+        self.qmp.readline()
+        self.ask('qmp_capabilities')
+        self.lines = connect(lines)
+        self.wait(r'test: ready', 0, BOOT_SECONDS)
+
+    def ask(self, command, **arguments):
+        self.qmp.write(json.dumps({'execute': command,
+                                   'arguments': arguments}) + '\n')
+        self.qmp.flush()
+        while True:
+            answer = json.loads(self.qmp.readline())
+            if 'error' in answer:
+                raise RuntimeError(answer['error'])
+            if 'return' in answer:
+                return answer['return']
+
+    def fault(self, fault):
+        self.ask('qom-set', path='/machine/peripheral/gpu',
+                 property='fault', value=fault)
+
+    def log(self):
+        with open(self.log_path, errors='replace') as file:
+            return file.read()
+
+    def refusals(self):
+        with open(self.model_log, errors='replace') as file:
+            return [line for line in file if 'refused' in line]
+
+    def wait(self, pattern, start, seconds):
+        end = time.monotonic() + seconds
+        while True:
+            found = re.search(pattern, self.log()[start:])
+            if found:
+                return found
+            if self.process.poll() is not None:
+                raise RuntimeError('the machine ended')
+            if time.monotonic() > end:
+                raise TimeoutError(pattern)
+            time.sleep(0.05)
+
+    def do(self, line):
+        """Run one line; its exit status and what the kernel said meanwhile."""
+        start = len(self.log())
+        self.lines.sendall(line.encode() + b'\n')
+        done = self.wait(r'test: done (\d+)', start, COMMAND_SECONDS)
+        return int(done.group(1)), self.log()[start:]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(COMMAND_SECONDS)
+        self.dir.cleanup()
+
+
+class Module(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.machine = Machine()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.machine.close()
+
+    def setUp(self):
+        self.start = len(self.machine.log())
+
+    def tearDown(self):
+        self.machine.fault('none')
+        self.machine.do('unload')
+        said = self.machine.log()[self.start:]
+        self.assertIsNone(COMPLAINTS.search(said), said)
+        self.assertEqual(self.machine.refusals(), [])
+
+    def load(self):
+        status, said = self.machine.do('load')
+        self.assertEqual(status, 0)
+        return said
+
+    def unload(self):
+        status, said = self.machine.do('unload')
+        self.assertEqual(status, 0)
+        self.assertNotIn('did not', said)
+        return said
+
+    def test_boots_and_unloads(self):
+        said = self.load()
+        self.assertIn('AD102 revision a1, 32 VFs', said)
+        self.assertRegex(said, r'GSP 570.144 is up: \d+ ms of ours, \d+ ms')
+        self.assertIn('4096 MiB, 32 VFs', said)
+        self.assertEqual(self.machine.do('bound')[0], 0)
+        self.unload()
+        self.assertNotEqual(self.machine.do('bound')[0], 0)
+
+    def test_loads_again_and_again(self):
+        slabs = []
+        for _ in range(6):
+            self.load()
+            self.unload()
+            said = self.machine.do('memory')[1]
+            slabs.append(int(re.search(r'slab (\d+)', said).group(1)))
+        # What the first ones leave are caches of the kernel's.
+        self.assertLess(slabs[-1] - slabs[1], 1024, slabs)
+
+    def test_vfs_come_and_go(self):
+        self.load()
+        for _ in range(2):
+            self.assertEqual(self.machine.do('vfs 32')[0], 0)
+            self.assertEqual(self.machine.do('count 32')[0], 0)
+            self.assertEqual(self.machine.do('vfs 0')[0], 0)
+        self.assertEqual(self.machine.do('vfs 5')[0], 0)
+        self.unload()
+        self.assertNotEqual(self.machine.do('count 5')[0], 0)
+
+    def strike(self, fault, line):
+        """With the fault the GPU is refused, for a reason; without, not."""
+        self.machine.fault(fault)
+        _, said = self.machine.do('load')
+        self.assertIn(line, said)
+        self.assertNotEqual(self.machine.do('bound')[0], 0)
+        self.machine.do('unload')
+        self.machine.fault('none')
+        self.load()
+        self.assertEqual(self.machine.do('bound')[0], 0)
+
+    def test_a_reply_is_missing(self):
+        self.strike('no-reply:65', 'wedged: it does not answer')
+
+    def test_a_reply_is_late(self):
+        self.strike('late-reply:65', 'wedged: it does not answer')
+
+    def test_a_sequence_is_wrong(self):
+        self.strike('bad-sequence:65', 'wedged: its message is broken: -71')
+
+    def test_a_checksum_is_wrong(self):
+        self.strike('bad-checksum:65', 'wedged: its message is broken: -74')
+
+    def test_a_reply_is_truncated(self):
+        self.strike('truncated:65', 'wedged: its message is broken: -90')
+
+    def test_a_reply_is_too_long(self):
+        self.strike('overlong:65', 'wedged: its message is broken: -90')
+
+    def test_a_call_fails(self):
+        self.strike('error-status:65', 'call 65 failed')
+
+    def test_the_firmware_crashes(self):
+        self.strike('crash:65', 'wedged: its firmware crashed')
+
+    def test_the_first_event_is_broken(self):
+        self.strike('bad-checksum:4097', 'wedged: its message is broken')
+
+    def test_the_gpu_is_gone(self):
+        self.strike('bus-lost', 'the GPU does not answer')
+
+    def test_the_unload_is_not_answered(self):
+        self.load()
+        self.machine.fault('no-reply:47')
+        status, said = self.machine.do('unload')
+        self.assertEqual(status, 0)
+        self.assertIn('the firmware did not unload', said)
+        self.machine.fault('none')
+        self.load()
+
+
+if __name__ == '__main__':
+    for command in ('model/build', 'tests/kernel/build_module'):
+        built = subprocess.run([os.path.join(TOP, command)], check=False)
+        if built.returncode:
+            raise SystemExit(built.returncode)
+    unittest.main()
