@@ -161,7 +161,8 @@ def bench_context(turns):
                f"= {ours / native:.2f}",
                f"≤ {want}" if want else "",
                ours / native <= want if want else None)
-    yield from peer_rows("new context", medians, failed, "p50_us", "us", False)
+        yield from peer_rows(f"new context, {what}", medians, failed, key, "us",
+                             False)
 
 
 def bench_compute(turns):
