@@ -27,6 +27,7 @@ OTHERS = {
     'share/man/man8/vgpud.8',
     'share/openvgpu/types.ini',
     'share/qemu/vhost-user/60-vgpu.json',
+    'src/openvgpu-0.1.0/dkms.conf',
 }
 
 
@@ -89,6 +90,18 @@ class Install(unittest.TestCase):
         for path in (self.libexec,
                      os.path.join(self.prefix, 'share/openvgpu')):
             self.assertIn(path.encode() + b'/', vgpud.replace(b'\0', b'/'))
+
+    def test_dkms(self):
+        """DKMS gets all that Kbuild names, in folders as the sources expect."""
+        source = 'src/openvgpu-0.1.0/kernel/core'
+        kbuild = self.read(f'{source}/Kbuild')
+        objects = re.findall(r'([\w/]+)\.o\b', kbuild.split('vgpu_core-y', 1)[1])
+        self.assertIn('abi/r570_144', objects)
+        for name in objects:
+            self.assertTrue(os.path.exists(
+                self.installed(f'{source}/{name}.c')), name)
+        self.assertIn('BUILT_MODULE_LOCATION[0]="kernel/core"',
+                      self.read('src/openvgpu-0.1.0/dkms.conf'))
 
     @unittest.skipUnless(shutil.which('systemd-analyze'), 'no systemd-analyze')
     def test_service(self):
