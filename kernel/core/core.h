@@ -27,6 +27,9 @@ struct vgpu_core {
 
 	struct vgpu_gsp *gsp;
 	struct vgpu_static_info info; /* while the GSP runs */
+	const char *why_wedged;	      /* a text for good, or NULL: it is not */
+	u32 boot_driver_ms;
+	u32 boot_firmware_ms;
 };
 
 static inline u32 vgpu_core_read(struct vgpu_core *core, u32 offset)
@@ -45,6 +48,12 @@ void vgpu_core_drop_vbios(struct vgpu_core *core);
 
 /* vf.c: what the GSP has to know of the VFs; all 0 where there are none. */
 void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs);
+
+/* vf.c: have @count VFs; returns how many there are, as .sriov_configure does. */
+int vgpu_core_set_vfs(struct pci_dev *pdev, int count);
+
+/* sysfs.c: the folder vgpu/ of the PF. */
+extern const struct attribute_group *vgpu_core_sysfs_groups[];
 
 /* gsp.c: boot the GSP's firmware, and unload it. */
 int vgpu_gsp_start(struct vgpu_core *core);

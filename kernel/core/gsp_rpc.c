@@ -27,8 +27,10 @@ static unsigned long deadline_of(u32 ms)
 /* Whoever waits now and later is told at once; the log says why. */
 static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 {
-	if (!gsp->is_wedged)
+	if (!gsp->is_wedged) {
 		pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
+		WRITE_ONCE(gsp->core->why_wedged, why);
+	}
 	gsp->is_wedged = true;
 	return rc;
 }

@@ -176,7 +176,8 @@ static struct pci_driver vgpu_core_driver = {
 	.probe = vgpu_core_probe,
 	.remove = vgpu_core_remove,
 	/* The PF stays in D0: probing took the runtime PM reference it has. */
-	.sriov_configure = pci_sriov_configure_simple,
+	.sriov_configure = vgpu_core_set_vfs,
+	.dev_groups = vgpu_core_sysfs_groups,
 };
 module_pci_driver(vgpu_core_driver);
 

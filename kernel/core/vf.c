@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the GSP has to know of the VFs before it starts. */
+/* The VFs: what the GSP has to know of them before it starts; on and off. */
+#include <linux/module.h>
+
 #include "core.h"
+
+static bool is_vgpu_wanted = true;
+module_param_named(vgpu, is_vgpu_wanted, bool, 0444);
+MODULE_PARM_DESC(vgpu,
+		 "whether there are to be vGPUs, and VFs for them (default: 1)");
 
 void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 {
@@ -10,7 +17,7 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 
 	*ret_vfs = vfs;
 	capability = pci_find_ext_capability(core->pdev, PCI_EXT_CAP_ID_SRIOV);
-	if (!capability)
+	if (!capability || !is_vgpu_wanted)
 		return;
 	pci_read_config_word(core->pdev, capability + PCI_SRIOV_TOTAL_VF, &total);
 	pci_read_config_word(core->pdev, capability + PCI_SRIOV_VF_OFFSET,
@@ -29,4 +36,14 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 		at += vfs.is_bar_64bit[i] ? 8 : 4;
 	}
 	*ret_vfs = vfs;
+}
+
+int vgpu_core_set_vfs(struct pci_dev *pdev, int count)
+{
+	/* The firmware was told of none, and would not serve them. */
+	if (count && !is_vgpu_wanted) {
+		pci_err(pdev, "no VFs: the module was loaded with vgpu=0\n");
+		return -EOPNOTSUPP;
+	}
+	return pci_sriov_configure_simple(pdev, count);
 }

@@ -2,125 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vgpu_core.ko on the hardware model. In its lab (lab/run --model)."""
 
-import glob
-import json
 import os
 import re
-import socket
 import subprocess
-import tempfile
-import time
+import sys
 import unittest
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-TOP = os.path.realpath(os.path.join(HERE, '../..'))
-OUT = os.path.join(TOP, 'build/module')
-MODEL = os.path.join(TOP, 'build/model/ad102.so')
-BOOT_SECONDS = 120
-COMMAND_SECONDS = 60
-COMPLAINTS = re.compile(r'WARNING:|BUG:|Call Trace|Oops|panic')
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
+sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-
-def connect(path):
-    end = time.monotonic() + COMMAND_SECONDS
-    while True:
-        try:
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(path)
-            return sock
-        except (FileNotFoundError, ConnectionRefusedError):
-            sock.close()
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-
-
-class Machine:
-    """A VM with the model in it, which does what it is told line by line."""
-
-    def __init__(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.log_path = os.path.join(OUT, 'machine.log')
-        self.model_log = os.path.join(OUT, 'ad102.log')
-        for path in (self.log_path, self.model_log):
-            if os.path.exists(path):
-                os.unlink(path)
-        qmp = os.path.join(self.dir.name, 'qmp')
-        lines = os.path.join(self.dir.name, 'lines')
-        kernel = glob.glob('/lab/kernel/usr/lib/modules/*/vmlinuz')[0]
-        self.process = subprocess.Popen(
-            ['env', 'LD_PRELOAD=' + MODEL, 'qemu-system-x86_64',
-             '-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=multi',
-             '-cpu', 'max', '-smp', '2', '-m', '1G', '-nodefaults',
-             '-nographic', '-no-reboot', '-serial', 'file:' + self.log_path,
-             '-chardev', f'socket,id=lines,path={lines},server=on,wait=off',
-             '-serial', 'chardev:lines',
-             '-qmp', f'unix:{qmp},server=on,wait=off',
-             '-kernel', kernel, '-initrd', OUT + '/machine.cpio',
-             '-append', 'console=ttyS0 panic=-1 intel_iommu=on pci=realloc=on',
-             '-device', 'intel-iommu,intremap=on',
-             '-device', 'pcie-root-port,id=gpu_port,slot=1',
-             '-device', f'ad102,id=gpu,bus=gpu_port,log={self.model_log}'],
-            stdin=subprocess.DEVNULL)
-        self.qmp = connect(qmp).makefile('rw')
-        self.qmp.readline()
-        self.ask('qmp_capabilities')
-        self.lines = connect(lines)
-        self.wait(r'test: ready', 0, BOOT_SECONDS)
-
-    def ask(self, command, **arguments):
-        self.qmp.write(json.dumps({'execute': command,
-                                   'arguments': arguments}) + '\n')
-        self.qmp.flush()
-        while True:
-            answer = json.loads(self.qmp.readline())
-            if 'error' in answer:
-                raise RuntimeError(answer['error'])
-            if 'return' in answer:
-                return answer['return']
-
-    def fault(self, fault):
-        self.ask('qom-set', path='/machine/peripheral/gpu',
-                 property='fault', value=fault)
-
-    def log(self):
-        with open(self.log_path, errors='replace') as file:
-            return file.read()
-
-    def refusals(self):
-        with open(self.model_log, errors='replace') as file:
-            return [line for line in file if 'refused' in line]
-
-    def wait(self, pattern, start, seconds):
-        end = time.monotonic() + seconds
-        while True:
-            found = re.search(pattern, self.log()[start:])
-            if found:
-                return found
-            if self.process.poll() is not None:
-                raise RuntimeError('the machine ended')
-            if time.monotonic() > end:
-                raise TimeoutError(pattern)
-            time.sleep(0.05)
-
-    def do(self, line):
-        """Run one line; its exit status and what the kernel said meanwhile."""
-        start = len(self.log())
-        self.lines.sendall(line.encode() + b'\n')
-        done = self.wait(r'test: done (\d+)', start, COMMAND_SECONDS)
-        return int(done.group(1)), self.log()[start:]
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(COMMAND_SECONDS)
-        self.dir.cleanup()
+from host import COMPLAINTS, Host  # noqa: E402
 
 
 class Module(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.machine = Machine()
+        cls.machine = Host()
 
     @classmethod
     def tearDownClass(cls):
@@ -175,6 +72,30 @@ class Module(unittest.TestCase):
         self.assertEqual(self.machine.do('vfs 5')[0], 0)
         self.unload()
         self.assertNotEqual(self.machine.do('count 5')[0], 0)
+
+    def test_says_what_it_is(self):
+        self.load()
+        state = self.machine.state()
+        self.assertEqual(state['chip'], 'AD102')
+        self.assertEqual(state['firmware_version'], '570.144')
+        self.assertEqual(state['state'], 'ready')
+        self.assertEqual(int(state['framebuffer_total']), 4 << 30)
+        self.assertLess(0, int(state['framebuffer_reserved']))
+        self.assertLess(int(state['framebuffer_reserved']), 1 << 30)
+        for name in ('boot_driver_ms', 'boot_firmware_ms', 'channels'):
+            self.assertGreater(int(state[name]), 0)
+        self.unload()
+        self.assertEqual(self.machine.state(), {})
+
+    def test_no_vgpus_are_wanted(self):
+        status, said = self.machine.do('load vgpu=0')
+        self.assertEqual(status, 0)
+        self.assertIn('4096 MiB, 0 VFs', said)
+        status, said = self.machine.do('vfs 32')
+        self.assertNotEqual(status, 0)
+        self.assertIn('no VFs: the module was loaded with vgpu=0', said)
+        self.assertEqual(self.machine.do('vfs 0')[0], 0)
+        self.unload()
 
     def strike(self, fault, line):
         """With the fault the GPU is refused, for a reason; without, not."""
