@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The two commands of the README, and what a developer needs. Everything runs
+# The commands of the README, and what a developer needs. Everything runs
 # in the lab, which is made on demand (see lab/).
 
-.PHONY: all demo check check-long check-model bench fuzz build lab clean clean-lab
+.PHONY: all demo demo-sriov check check-long check-model bench fuzz build lab clean clean-lab
 
 all: build
 
@@ -14,6 +14,10 @@ build: lab
 
 demo:
 	@VGPU_KEEP=$(KEEP) lab/demo
+
+# The host of SR-IOV GPUs, on the hardware model.
+demo-sriov:
+	@lab/demo-sriov
 
 check:
 	@scripts/check

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `make demo-sriov` shows, in the model's lab: a host whose GPU's firmware
+vgpu_core boots, and the GPU's VFs."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from host import COMPLAINTS, Host
+
+OUT = "demo/sriov"
+FRAMEBUFFER = "48G"  # as the board that is modelled has it
+VFS = 32
+COLUMNS = 4
+PATIENCE_SECONDS = 10
+
+start = time.monotonic()
+
+
+class DemoError(Exception):
+    """The host did not do what it was to do."""
+
+
+def say(text):
+    print(f"demo: {time.monotonic() - start:3.0f} s  {text}", flush=True)
+
+
+@contextlib.contextmanager
+def patience(text):
+    """Say again and again that this goes on."""
+    ended = threading.Event()
+
+    def remind():
+        while not ended.wait(PATIENCE_SECONDS):
+            say(f"… {text}")
+
+    say(text)
+    thread = threading.Thread(target=remind)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def do(host, line):
+    status, said = host.do(line)
+    if status:
+        raise DemoError(f"'{line}' ended with {status}:\n{said.strip()}")
+
+
+def mib(text):
+    return f"{int(text) >> 20} MiB"
+
+
+def print_gpu(state):
+    rows = [("board", state["name"]),
+            ("chip", state["chip"]),
+            ("state", state["state"]),
+            ("firmware", f"GSP {state['firmware_version']}"),
+            ("boot", f"{state['boot_driver_ms']} ms of the driver's, "
+                     f"{state['boot_firmware_ms']} ms of the firmware's"),
+            ("framebuffer", f"{mib(state['framebuffer_total'])}, "
+                            f"{mib(state['framebuffer_reserved'])} of it "
+                            "reserved"),
+            ("channels", state["channels"])]
+    print("\nGPU")
+    for name, value in rows:
+        print(f"  {name:12} {value}")
+
+
+def print_vfs(vfs):
+    print(f"\n{len(vfs)} VFs: address, IOMMU group")
+    rows = -(-len(vfs) // COLUMNS)
+    for row in range(rows):
+        print("  " + "   ".join(f"{address} {group:>3}"
+                                for address, group in vfs[row::rows]))
+    print(flush=True)
+
+
+def show(host):
+    with patience("vgpu_core is loaded, and boots the GPU's firmware"):
+        do(host, "load")
+    state = host.state()
+    if state.get("state") != "ready":
+        raise DemoError(f"the GPU is not ready: {state.get('state')}")
+    with patience(f"{VFS} VFs are enabled"):
+        do(host, f"vfs {VFS}")
+        vfs = host.vfs()
+    if len(vfs) != VFS or len({group for _, group in vfs}) != VFS:
+        raise DemoError(f"{len(vfs)} VFs of {VFS}, or not each in a group")
+    print_gpu(state)
+    print_vfs(vfs)
+    with patience("the VFs are disabled, the firmware and the module unloaded"):
+        do(host, "vfs 0")
+        do(host, "unload")
+    if host.vfs() or host.state():
+        raise DemoError("something of the GPU is left")
+    with patience("the host shuts down"):
+        status = host.power_off()
+    if status:
+        raise DemoError(f"QEMU ended with {status}")
+
+
+def check_logs(host):
+    """Neither the host's kernel nor the model of the GPU had to complain."""
+    said = host.log()
+    said = said[said.index("test: ready"):]
+    complaint = COMPLAINTS.search(said)
+    if complaint:
+        raise DemoError(f"the kernel says '{complaint.group()}'")
+    refusals = host.refusals()
+    if refusals:
+        raise DemoError(f"the GPU refused something: {refusals[0].strip()}")
+
+
+def main():
+    os.makedirs(OUT, exist_ok=True)
+    logs = f"{OUT}/machine.log (the host), {OUT}/ad102.log (the GPU)"
+    host = None
+    try:
+        with patience(f"a host with a GPU of {FRAMEBUFFER} (a model) boots"):
+            host = Host(OUT, f"fb-size={FRAMEBUFFER}")
+        show(host)
+        check_logs(host)
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError,
+            DemoError, KeyboardInterrupt) as error:
+        text = "interrupted" if isinstance(error, KeyboardInterrupt) else error
+        say(f"failed: {text}; logs: {logs}")
+        return 1
+    finally:
+        if host:
+            host.close()
+    say(f"done, all taken down; logs: {logs}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
