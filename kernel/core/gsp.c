@@ -397,7 +397,6 @@ int vgpu_gsp_start(struct vgpu_core *core)
 	if (!gsp)
 		return -ENOMEM;
 	gsp->core = core;
-	WRITE_ONCE(core->why_wedged, NULL);
 	vgpu_core_get_vf_info(core, &vfs);
 	rc = prepare(gsp, &vfs);
 	if (rc)
@@ -410,6 +409,7 @@ int vgpu_gsp_start(struct vgpu_core *core)
 		rc = vgpu_gsp_wait_init_done(gsp);
 	if (rc)
 		goto err_take_down;
+	WRITE_ONCE(core->why_wedged, NULL);
 	core->boot_driver_ms = (u32)ktime_ms_delta(started, began);
 	core->boot_firmware_ms = (u32)ktime_ms_delta(ktime_get(), started);
 	pci_info(core->pdev, "GSP %s is up: %u ms of ours, %u ms of its own\n",
