@@ -13,6 +13,14 @@
 
 struct vgpu_gsp;
 
+/* What vGPUs will need to know of the GPU, as its firmware says. */
+struct vgpu_properties {
+	u64 vmmu_segment_bytes;
+	bool is_ecc_on;
+	u32 gsp_features;
+	struct vgpu_engine_set engines; /* bits: engine types of the RM's */
+};
+
 struct vgpu_core {
 	struct pci_dev *pdev;
 	void __iomem *registers;
@@ -26,7 +34,8 @@ struct vgpu_core {
 	struct vgpu_fwsec fwsec;
 
 	struct vgpu_gsp *gsp;
-	struct vgpu_static_info info; /* while the GSP runs */
+	struct vgpu_static_info info;	   /* while the GSP runs */
+	struct vgpu_properties properties; /* likewise */
 };
 
 static inline u32 vgpu_core_read(struct vgpu_core *core, u32 offset)

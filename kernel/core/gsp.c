@@ -9,6 +9,7 @@
 
 #include "boot_args.h"
 #include "regs.h"
+#include "rm.h"
 
 #define LOG_BYTES	0x10000
 #define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
@@ -414,6 +415,8 @@ int vgpu_gsp_start(struct vgpu_core *core)
 		 core->abi->version, ktime_ms_delta(started, began),
 		 ktime_ms_delta(ktime_get(), started));
 	rc = read_static_info(gsp);
+	if (rc == 0)
+		rc = vgpu_rm_start(gsp);
 	if (rc)
 		goto err_unload;
 	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
@@ -438,6 +441,7 @@ void vgpu_gsp_stop(struct vgpu_core *core)
 	if (!gsp)
 		return;
 	core->gsp = NULL;
+	vgpu_rm_stop(gsp);
 	unload(gsp);
 	take_down(gsp);
 	gsp_destroy(gsp);

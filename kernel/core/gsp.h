@@ -35,6 +35,7 @@ struct vgpu_gsp {
 	struct vgpu_dma logs[VGPU_GSP_LOGS];
 	struct vgpu_dma rm_args;
 	struct vgpu_dma queues;
+	bool has_client; /* rm.c: its objects are there */
 
 	/* Protects what follows: one call at a time. */
 	struct mutex lock;

@@ -152,6 +152,7 @@ class Module(unittest.TestCase):
         self.assertIn('AD102 revision a1, 32 VFs', said)
         self.assertRegex(said, r'GSP 570.144 is up: \d+ ms of ours, \d+ ms')
         self.assertIn('4096 MiB, 32 VFs', said)
+        self.assertIn('VMMU segments of 128 MiB, ECC on', said)
         self.assertEqual(self.machine.do('bound')[0], 0)
         self.unload()
         self.assertNotEqual(self.machine.do('bound')[0], 0)
@@ -207,6 +208,12 @@ class Module(unittest.TestCase):
 
     def test_a_call_fails(self):
         self.strike('error-status:65', 'call 65 failed')
+
+    def test_no_client_is_given(self):
+        self.strike('error-status:103', 'call 103 failed')
+
+    def test_a_control_fails(self):
+        self.strike('error-status:76', 'call 76 failed')
 
     def test_the_firmware_crashes(self):
         self.strike('crash:65', 'wedged: its firmware crashed')
