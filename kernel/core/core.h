@@ -8,6 +8,7 @@
 
 #include "abi/abi.h"
 #include "chip.h"
+#include "events.h"
 #include "falcon.h"
 #include "vbios.h"
 
@@ -33,6 +34,7 @@ struct vgpu_core {
 	struct vgpu_vbios vbios;
 	struct vgpu_fwsec fwsec;
 
+	struct vgpu_events events;
 	struct vgpu_gsp *gsp;
 	struct vgpu_static_info info;	   /* while the GSP runs */
 	struct vgpu_properties properties; /* likewise */

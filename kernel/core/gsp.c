@@ -419,11 +419,16 @@ int vgpu_gsp_start(struct vgpu_core *core)
 		rc = vgpu_rm_start(gsp);
 	if (rc)
 		goto err_unload;
+	rc = vgpu_gsp_enable_interrupts(gsp);
+	if (rc)
+		goto err_rm;
 	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
 		 core->info.fb_bytes >> 20, core->info.vf_total);
 	core->gsp = gsp;
 	return 0;
 
+err_rm:
+	vgpu_rm_stop(gsp);
 err_unload:
 	unload(gsp);
 err_take_down:
@@ -441,6 +446,7 @@ void vgpu_gsp_stop(struct vgpu_core *core)
 	if (!gsp)
 		return;
 	core->gsp = NULL;
+	vgpu_gsp_disable_interrupts(gsp);
 	vgpu_rm_stop(gsp);
 	unload(gsp);
 	take_down(gsp);

@@ -79,6 +79,7 @@ static struct vgpu_core *core_create(struct pci_dev *pdev)
 	if (!core)
 		return NULL;
 	core->pdev = pdev;
+	vgpu_events_init(core);
 	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
 	core->gsp_falcon = (struct vgpu_falcon){
 		.core = core,

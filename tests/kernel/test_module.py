@@ -224,6 +224,43 @@ class Module(unittest.TestCase):
     def test_the_gpu_is_gone(self):
         self.strike('bus-lost', 'the GPU does not answer')
 
+    def event(self, fault, pattern):
+        """It is told while no call waits, and the GPU works on."""
+        self.load()
+        start = len(self.machine.log())
+        self.machine.fault(fault)
+        self.machine.wait(pattern, start, 10)
+        self.machine.fault('none')
+        self.assertNotIn('wedged', self.machine.log()[start:])
+        self.unload()
+
+    def test_an_error_names_its_vf(self):
+        self.event('rc-error:3:17', r'VF 3: error 31 of channel 17')
+
+    def test_an_error_of_the_host(self):
+        self.event('rc-error:0:5', r'PF: error 31 of channel 5')
+
+    def test_a_page_is_retired(self):
+        self.event('xid:63', r'GSP: Xid 63: Xid 63, on demand')
+
+    def test_many_events_are_taken(self):
+        """More than the queue holds, each one by an interrupt."""
+        self.load()
+        start = len(self.machine.log())
+        for number in range(5):
+            self.machine.fault(f'xid:{100 + number}')
+        self.machine.wait(r'GSP: Xid 104:', start, 10)
+        for _ in range(100):
+            self.machine.fault('xid:63')
+            time.sleep(0.01)
+        self.unload()
+
+    def test_interrupts_are_messages(self):
+        self.load()
+        status, said = self.machine.do('interrupts')
+        self.assertEqual(status, 0)
+        self.assertRegex(said, r'MSI-?X.*vgpu_core')
+
     def test_the_unload_is_not_answered(self):
         self.load()
         self.machine.fault('no-reply:47')
