@@ -11,7 +11,7 @@
 #include "wpr.h"
 
 #define VGPU_GSP_QUEUE_BYTES 0x40000
-#define VGPU_GSP_LOGS	     3
+#define VGPU_GSP_LOG_BYTES   0x10000
 
 struct vgpu_gsp {
 	struct vgpu_core *core;
@@ -44,11 +44,14 @@ struct vgpu_gsp {
 	struct vgpu_msgq_sender sender;
 	struct vgpu_msgq_receiver receiver;
 	bool is_linked;
+	bool is_up;	/* to be reset once it is wedged */
 	bool is_wedged; /* nothing more is sent; never false again */
 	u32 sequence;
 	u8 *record;
 	u8 *message;
 };
+
+extern const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS];
 
 /* gsp.c: reset its core, ready to be started with the boot arguments. */
 int vgpu_gsp_reset_core(struct vgpu_gsp *gsp);

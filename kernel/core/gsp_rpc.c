@@ -26,9 +26,12 @@ static unsigned long deadline_of(u32 ms)
 /* Whoever waits now and later is told at once; the log says why. */
 static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 {
-	if (!gsp->is_wedged)
-		pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
+	if (gsp->is_wedged)
+		return rc;
+	pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
 	gsp->is_wedged = true;
+	if (gsp->is_up)
+		vgpu_recovery_schedule(gsp->core);
 	return rc;
 }
 
