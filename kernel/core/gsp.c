@@ -461,7 +461,9 @@ static void stop(struct vgpu_gsp *gsp)
 	if (gsp->is_wedged)
 		vgpu_debug_keep_logs(gsp);
 	vgpu_rm_stop(gsp);
-	unload(gsp);
+	/* One that is wedged is not asked. */
+	if (!gsp->is_wedged)
+		unload(gsp);
 	take_down(gsp);
 	gsp_destroy(gsp);
 }

@@ -273,6 +273,7 @@ class Module(unittest.TestCase):
         self.machine.fault('none')
         self.machine.wait(line, start, 10)
         self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
+        self.assertNotIn('did not', self.machine.log()[start:])
         self.assertEqual(self.machine.do('ecc')[0], 0)
         self.unload()
 
