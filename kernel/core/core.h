@@ -5,13 +5,33 @@
 
 #include <linux/io.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/workqueue.h>
 
 #include "abi/abi.h"
 #include "chip.h"
+#include "events.h"
 #include "falcon.h"
 #include "vbios.h"
 
+#define VGPU_GSP_LOGS 3
+
 struct vgpu_gsp;
+
+/* debug.c: a file that shows one of the firmware's logs. */
+struct vgpu_log_file {
+	struct vgpu_core *core;
+	int index;
+	bool is_kept; /* of when it was last wedged */
+};
+
+/* What vGPUs will need to know of the GPU, as its firmware says. */
+struct vgpu_properties {
+	u64 vmmu_segment_bytes;
+	bool is_ecc_on;
+	u32 gsp_features;
+	struct vgpu_engine_set engines; /* bits: engine types of the RM's */
+};
 
 struct vgpu_core {
 	struct pci_dev *pdev;
@@ -25,9 +45,23 @@ struct vgpu_core {
 	struct vgpu_vbios vbios;
 	struct vgpu_fwsec fwsec;
 
-	struct vgpu_gsp *gsp;
-	struct vgpu_static_info info; /* while the GSP runs */
-	const char *why_wedged;	      /* a text for good, or NULL: it is not */
+	struct vgpu_events events;
+	/*
+	 * Protects the next two: taken for reading by who calls the GSP, for
+	 * writing by who boots or unloads it. Before gsp->lock.
+	 */
+	struct rw_semaphore gsp_lock;
+	struct vgpu_gsp *gsp; /* NULL where it did not boot */
+	void *kept_logs[VGPU_GSP_LOGS];
+
+	struct delayed_work recovery;
+	u32 recoveries;
+
+	struct dentry *debugfs;
+	struct vgpu_log_file log_files[2 * VGPU_GSP_LOGS];
+	struct vgpu_static_info info;	   /* while the GSP runs */
+	struct vgpu_properties properties; /* likewise */
+	const char *why_wedged; /* a text for good, or NULL: it is not */
 	u32 boot_driver_ms;
 	u32 boot_firmware_ms;
 };
@@ -54,6 +88,20 @@ int vgpu_core_set_vfs(struct pci_dev *pdev, int count);
 
 /* sysfs.c: the folder vgpu/ of the PF. */
 extern const struct attribute_group *vgpu_core_sysfs_groups[];
+
+/* main.c: wait until the GPU has booted itself, and boot its GSP. */
+int vgpu_core_boot(struct vgpu_core *core);
+
+/* recovery.c: reset the GPU some time after its GSP was wedged. */
+extern const struct pci_error_handlers vgpu_recovery_handlers;
+void vgpu_recovery_init(struct vgpu_core *core);
+void vgpu_recovery_schedule(struct vgpu_core *core);
+void vgpu_recovery_cancel(struct vgpu_core *core);
+
+/* debug.c: files in debugfs. */
+void vgpu_debug_init(struct vgpu_core *core);
+void vgpu_debug_finish(struct vgpu_core *core);
+void vgpu_debug_keep_logs(struct vgpu_gsp *gsp);
 
 /* gsp.c: boot the GSP's firmware, and unload it. */
 int vgpu_gsp_start(struct vgpu_core *core);

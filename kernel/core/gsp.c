@@ -9,8 +9,8 @@
 
 #include "boot_args.h"
 #include "regs.h"
+#include "rm.h"
 
-#define LOG_BYTES	0x10000
 #define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
 #define SUSPENDED_BIT	0x80000000 /* of mailbox 0, when it has unloaded */
 #define SUSPENDED_US	2000000
@@ -20,7 +20,7 @@
 
 static_assert(SYSTEM_INFO_MAX % 8 == 0, "laid over a structure");
 
-static const char *const log_names[VGPU_GSP_LOGS] = {
+const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS] = {
 	"LOGINIT",
 	"LOGINTR",
 	"LOGRM",
@@ -67,13 +67,14 @@ static int make_logs(struct vgpu_gsp *gsp)
 	int i, rc;
 
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
-		rc = vgpu_dma_create(gsp->core, LOG_BYTES, &gsp->logs[i]);
+		rc = vgpu_dma_create(gsp->core, VGPU_GSP_LOG_BYTES,
+				     &gsp->logs[i]);
 		if (rc)
 			return rc;
 		vgpu_dma_list_pages(&gsp->logs[i],
 				    (u64 *)gsp->logs[i].memory + 1);
-		vgpu_libos_put(gsp->libos.memory, i, log_names[i],
-			       gsp->logs[i].address, LOG_BYTES);
+		vgpu_libos_put(gsp->libos.memory, i, vgpu_gsp_log_names[i],
+			       gsp->logs[i].address, VGPU_GSP_LOG_BYTES);
 	}
 	return 0;
 }
@@ -381,7 +382,7 @@ static int prepare(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 	return rc;
 }
 
-int vgpu_gsp_start(struct vgpu_core *core)
+static int start(struct vgpu_core *core)
 {
 	ktime_t began = ktime_get(), started;
 	struct vgpu_vf_info vfs;
@@ -409,20 +410,33 @@ int vgpu_gsp_start(struct vgpu_core *core)
 		rc = vgpu_gsp_wait_init_done(gsp);
 	if (rc)
 		goto err_take_down;
-	WRITE_ONCE(core->why_wedged, NULL);
 	core->boot_driver_ms = (u32)ktime_ms_delta(started, began);
 	core->boot_firmware_ms = (u32)ktime_ms_delta(ktime_get(), started);
 	pci_info(core->pdev, "GSP %s is up: %u ms of ours, %u ms of its own\n",
 		 core->abi->version, core->boot_driver_ms,
 		 core->boot_firmware_ms);
 	rc = read_static_info(gsp);
+	if (rc == 0)
+		rc = vgpu_rm_start(gsp);
 	if (rc)
 		goto err_unload;
+	rc = vgpu_gsp_enable_interrupts(gsp);
+	if (rc)
+		goto err_rm;
 	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
 		 core->info.fb_bytes >> 20, core->info.vf_total);
 	core->gsp = gsp;
+	mutex_lock(&gsp->lock);
+	gsp->is_up = true;
+	if (gsp->is_wedged)
+		vgpu_recovery_schedule(core);
+	else
+		WRITE_ONCE(core->why_wedged, NULL);
+	mutex_unlock(&gsp->lock);
 	return 0;
 
+err_rm:
+	vgpu_rm_stop(gsp);
 err_unload:
 	unload(gsp);
 err_take_down:
@@ -433,14 +447,35 @@ err_destroy:
 	return rc;
 }
 
-void vgpu_gsp_stop(struct vgpu_core *core)
+int vgpu_gsp_start(struct vgpu_core *core)
 {
-	struct vgpu_gsp *gsp = core->gsp;
+	int rc;
 
-	if (!gsp)
-		return;
-	core->gsp = NULL;
-	unload(gsp);
+	down_write(&core->gsp_lock);
+	rc = start(core);
+	up_write(&core->gsp_lock);
+	return rc;
+}
+
+static void stop(struct vgpu_gsp *gsp)
+{
+	vgpu_gsp_disable_interrupts(gsp);
+	gsp->is_up = false;
+	if (gsp->is_wedged)
+		vgpu_debug_keep_logs(gsp);
+	vgpu_rm_stop(gsp);
+	/* One that is wedged is not asked. */
+	if (!gsp->is_wedged)
+		unload(gsp);
 	take_down(gsp);
 	gsp_destroy(gsp);
+}
+
+void vgpu_gsp_stop(struct vgpu_core *core)
+{
+	down_write(&core->gsp_lock);
+	if (core->gsp)
+		stop(core->gsp);
+	core->gsp = NULL;
+	up_write(&core->gsp_lock);
 }

@@ -11,7 +11,7 @@
 #include "wpr.h"
 
 #define VGPU_GSP_QUEUE_BYTES 0x40000
-#define VGPU_GSP_LOGS	     3
+#define VGPU_GSP_LOG_BYTES   0x10000
 
 struct vgpu_gsp {
 	struct vgpu_core *core;
@@ -35,17 +35,23 @@ struct vgpu_gsp {
 	struct vgpu_dma logs[VGPU_GSP_LOGS];
 	struct vgpu_dma rm_args;
 	struct vgpu_dma queues;
+	bool has_client;     /* rm.c: its objects are there */
+	bool has_interrupts; /* interrupt.c: they are enabled */
+	u32 vector;	     /* of the GPU's tree of interrupts */
 
 	/* Protects what follows: one call at a time. */
 	struct mutex lock;
 	struct vgpu_msgq_sender sender;
 	struct vgpu_msgq_receiver receiver;
 	bool is_linked;
-	bool is_wedged; /* nothing more is sent */
+	bool is_up;	/* to be reset once it is wedged */
+	bool is_wedged; /* nothing more is sent; never false again */
 	u32 sequence;
 	u8 *record;
 	u8 *message;
 };
+
+extern const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS];
 
 /* gsp.c: reset its core, ready to be started with the boot arguments. */
 int vgpu_gsp_reset_core(struct vgpu_gsp *gsp);
@@ -73,5 +79,15 @@ int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes);
 
 /* Wait for the firmware to say that it is up. */
 int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp);
+
+/*
+ * Take what the firmware has sent, while nobody waits for a reply; and find out
+ * whether it crashed.
+ */
+void vgpu_gsp_take_events(struct vgpu_gsp *gsp);
+
+/* interrupt.c: have its events taken as they come. */
+int vgpu_gsp_enable_interrupts(struct vgpu_gsp *gsp);
+void vgpu_gsp_disable_interrupts(struct vgpu_gsp *gsp);
 
 #endif

@@ -9,13 +9,12 @@
 #include "regs.h"
 #include "rpc.h"
 
-#define ROOM_MS	       1000
-#define REPLY_MS       6000
-#define INIT_DONE_MS   10000
-#define RETRIES_MAX    3 /* of a message whose memory may be late */
-#define POLL_US	       50
-#define ERROR_TEXT_AT  12 /* in an error log event: a line of text */
-#define ERROR_TEXT_MAX 256
+#define ROOM_MS	     1000
+#define REPLY_MS     6000
+#define INIT_DONE_MS 10000
+#define RETRIES_MAX  3 /* of a message whose memory may be late */
+#define POLL_US	     50
+#define AT_ONCE_MAX  1024 /* messages for one interrupt */
 
 static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
 
@@ -27,11 +26,13 @@ static unsigned long deadline_of(u32 ms)
 /* Whoever waits now and later is told at once; the log says why. */
 static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 {
-	if (!gsp->is_wedged) {
-		pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
-		WRITE_ONCE(gsp->core->why_wedged, why);
-	}
+	if (gsp->is_wedged)
+		return rc;
+	pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
+	WRITE_ONCE(gsp->core->why_wedged, why);
 	gsp->is_wedged = true;
+	if (gsp->is_up)
+		vgpu_recovery_schedule(gsp->core);
 	return rc;
 }
 
@@ -122,40 +123,19 @@ static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
 	return 0;
 }
 
-static void log_error_text(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
-{
-	u32 bytes = vgpu_rpc_payload_bytes(rpc);
-
-	if (bytes > ERROR_TEXT_AT)
-		pci_err(gsp->core->pdev, "GSP: %.*s\n",
-			(int)min_t(u32, bytes - ERROR_TEXT_AT, ERROR_TEXT_MAX),
-			(const char *)vgpu_rpc_payload(rpc) + ERROR_TEXT_AT);
-}
-
 static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
 {
 	struct vgpu_core *core = gsp->core;
-	struct vgpu_rc_error error;
 	int rc;
 
-	switch (rpc->function) {
-	case VGPU_RPC_EVENT_OS_ERROR_LOG:
-		log_error_text(gsp, rpc);
-		break;
-	case VGPU_RPC_EVENT_RC_TRIGGERED:
-		if (core->abi->get_rc_error(vgpu_rpc_payload(rpc),
-					    vgpu_rpc_payload_bytes(rpc), &error))
-			break;
-		pci_err(core->pdev, "error %u of channel %u of GFID %u\n",
-			error.type, error.channel, error.gfid);
-		break;
-	case VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER:
+	if (rpc->function == VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER) {
 		rc = vgpu_gsp_run_sequencer(gsp, vgpu_rpc_payload(rpc),
 					    vgpu_rpc_payload_bytes(rpc));
 		if (rc)
 			wedge(gsp, rc, "its register program cannot be run");
-		break;
-	default:
+	} else if (!vgpu_events_dispatch(core, rpc->function,
+					 vgpu_rpc_payload(rpc),
+					 vgpu_rpc_payload_bytes(rpc))) {
 		pci_dbg(core->pdev, "GSP event %#x\n", rpc->function);
 	}
 }
@@ -183,6 +163,16 @@ static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
 	if (rc == 0 && !vgpu_rpc_is_sound(*ret_rpc))
 		return wedge(gsp, -EPROTO, "its message is no RPC");
 	return rc;
+}
+
+/* One that nobody waits for. */
+static void handle_message(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+{
+	if (vgpu_rpc_is_event(rpc))
+		handle_event(gsp, rpc);
+	else
+		pci_warn(gsp->core->pdev, "GSP: reply %u, not asked for\n",
+			 rpc->function);
 }
 
 /* Wait for the next message, until @deadline. */
@@ -223,11 +213,8 @@ static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
 		rc = vgpu_rpc_reply_add(reply, rpc);
 		if (rc == 0)
 			return 0;
-		if (rc == -ENOENT && vgpu_rpc_is_event(rpc))
-			handle_event(gsp, rpc);
-		else if (rc == -ENOENT)
-			pci_warn(gsp->core->pdev,
-				 "GSP: reply %u, not asked for\n", rpc->function);
+		if (rc == -ENOENT)
+			handle_message(gsp, rpc);
 		else if (rc != -EAGAIN)
 			return wedge(gsp, rc, "its reply is broken");
 	}
@@ -290,4 +277,38 @@ int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
 	}
 	mutex_unlock(&gsp->lock);
 	return rc;
+}
+
+/* Also after the halt was seen: what came before it is taken first. */
+static int take_one(struct vgpu_gsp *gsp)
+{
+	const struct vgpu_rpc_header *rpc;
+	bool is_halted;
+	int rc;
+
+	if (gsp->is_wedged)
+		return -EIO;
+	is_halted = vgpu_falcon_is_riscv_halted(&gsp->core->gsp_falcon);
+	rc = take(gsp, &rpc);
+	if (rc == 0)
+		handle_message(gsp, rpc);
+	if (rc != -EAGAIN)
+		return rc;
+	if (vgpu_core_read(gsp->core, VGPU_BOOT_0) == U32_MAX)
+		return wedge(gsp, -EIO, "the GPU does not answer");
+	if (is_halted)
+		return wedge(gsp, -EIO, "its firmware crashed");
+	return rc;
+}
+
+void vgpu_gsp_take_events(struct vgpu_gsp *gsp)
+{
+	int rc = 0, i;
+
+	/* A call may come between two of them. */
+	for (i = 0; rc == 0 && i < AT_ONCE_MAX; i++) {
+		mutex_lock(&gsp->lock);
+		rc = take_one(gsp);
+		mutex_unlock(&gsp->lock);
+	}
 }

@@ -55,6 +55,13 @@ static int wait_gfw_boot(struct vgpu_core *core)
 	return rc;
 }
 
+int vgpu_core_boot(struct vgpu_core *core)
+{
+	int rc = wait_gfw_boot(core);
+
+	return rc ? rc : vgpu_gsp_start(core);
+}
+
 static int bring_up(struct vgpu_core *core)
 {
 	int rc;
@@ -79,6 +86,9 @@ static struct vgpu_core *core_create(struct pci_dev *pdev)
 	if (!core)
 		return NULL;
 	core->pdev = pdev;
+	init_rwsem(&core->gsp_lock);
+	vgpu_events_init(core);
+	vgpu_recovery_init(core);
 	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
 	core->gsp_falcon = (struct vgpu_falcon){
 		.core = core,
@@ -128,6 +138,7 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (rc)
 		goto err_unmap;
 	pci_set_drvdata(pdev, core);
+	vgpu_debug_init(core);
 	return 0;
 
 err_unmap:
@@ -146,9 +157,11 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
-	pci_set_drvdata(pdev, NULL);
 	pci_disable_sriov(pdev);
 	vgpu_gsp_stop(core);
+	vgpu_recovery_cancel(core);
+	vgpu_debug_finish(core);
+	pci_set_drvdata(pdev, NULL);
 	vgpu_core_drop_vbios(core);
 	pci_clear_master(pdev);
 	pci_iounmap(pdev, core->registers);
@@ -175,6 +188,7 @@ static struct pci_driver vgpu_core_driver = {
 	.id_table = vgpu_core_ids,
 	.probe = vgpu_core_probe,
 	.remove = vgpu_core_remove,
+	.err_handler = &vgpu_recovery_handlers,
 	/* The PF stays in D0: probing took the runtime PM reference it has. */
 	.sriov_configure = vgpu_core_set_vfs,
 	.dev_groups = vgpu_core_sysfs_groups,

@@ -28,6 +28,17 @@
 #define REG_WPR2_SHIFT	    4
 #define REG_WPR2_UNIT_SHIFT 12
 
+/* NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR: leaves of 32 vectors, a bit for two. */
+#define REG_INTR_VECTORS	  256
+#define REG_INTR_LEAF(v)	  (0xb81000 + (v) / 32 * 4)
+#define REG_INTR_LEAF_EN_SET(v)	  (0xb81200 + (v) / 32 * 4)
+#define REG_INTR_LEAF_EN_CLEAR(v) (0xb81400 + (v) / 32 * 4)
+#define REG_INTR_LEAF_BIT(v)	  (1u << (v) % 32)
+#define REG_INTR_TOP		  0xb81600
+#define REG_INTR_TOP_EN_SET	  0xb81608
+#define REG_INTR_TOP_EN_CLEAR	  0xb81610
+#define REG_INTR_TOP_BIT(v)	  (1u << (v) / 64)
+
 #define REG_DISPLAY_FUSE	  0x820c04
 #define REG_DISPLAY_FUSE_DISABLED 0x1
 #define REG_VGA_WORKSPACE	  0x625f04
@@ -41,6 +52,7 @@
 /* The configuration space as the GPU sees it. */
 #define REG_CONFIG_MIRROR	0x088000
 #define REG_CONFIG_MIRROR_BYTES 0x001000
+#define REG_MSI_REARM		0x088704 /* a write lets the next one out */
 
 /* Falcons: where they are, and the fuses of each one's microcode. */
 #define REG_GSP_FALCON	 0x110000
@@ -52,6 +64,9 @@
 
 /* From a falcon's place on. */
 #define FALCON_IRQ_CLEAR	     0x004
+#define FALCON_IRQ_STATUS	     0x008
+#define FALCON_IRQ_HALT		     0x00000010
+#define FALCON_IRQ_MESSAGE	     0x00000040 /* SWGEN0 */
 #define FALCON_MAILBOX_0	     0x040
 #define FALCON_MAILBOX_1	     0x044
 #define FALCON_OS		     0x080
@@ -78,6 +93,7 @@
 #define FALCON_CPUCTL_ALIAS	     0x130
 #define FALCON_ENGINE		     0x3c0
 #define FALCON_ENGINE_RESET	     0x1
+#define FALCON_IRQ_RETRIGGER	     0x3e8
 #define FALCON_FBIF_CONFIG	     0x600
 #define FALCON_FBIF_CONFIG_MASK	     0x7
 #define FALCON_FBIF_SYSMEM_PHYSICAL  0x5
@@ -91,6 +107,7 @@
 #define RISCV_CPUCTL		     0x1388
 #define RISCV_CPUCTL_HALTED	     0x10
 #define RISCV_CPUCTL_ACTIVE	     0x80
+#define RISCV_IRQ_MASK		     0x1528 /* which reach the CPU */
 #define RISCV_BCR		     0x1668
 #define RISCV_BCR_VALID		     0x001
 #define RISCV_BCR_IS_RISCV	     0x010

@@ -8,7 +8,7 @@
 /*
  * The files come when the GPU is bound and are gone, with their last reader,
  * before it is unbound. They read what is in struct vgpu_core, not what is the
- * GSP's, which may end meanwhile.
+ * GSP's, which may end meanwhile; what a boot fills in waits for it.
  */
 static ssize_t chip_show(struct device *dev, struct device_attribute *attr,
 			 char *buf)
@@ -23,8 +23,12 @@ static ssize_t name_show(struct device *dev, struct device_attribute *attr,
 			 char *buf)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
+	int bytes;
 
-	return sysfs_emit(buf, "%s\n", core->info.name);
+	down_read(&core->gsp_lock);
+	bytes = sysfs_emit(buf, "%s\n", core->info.name);
+	up_read(&core->gsp_lock);
+	return bytes;
 }
 static DEVICE_ATTR_RO(name);
 
@@ -41,8 +45,12 @@ static ssize_t framebuffer_total_show(struct device *dev,
 				      struct device_attribute *attr, char *buf)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
+	int bytes;
 
-	return sysfs_emit(buf, "%llu\n", core->info.fb_bytes);
+	down_read(&core->gsp_lock);
+	bytes = sysfs_emit(buf, "%llu\n", core->info.fb_bytes);
+	up_read(&core->gsp_lock);
+	return bytes;
 }
 static DEVICE_ATTR_RO(framebuffer_total);
 
@@ -51,12 +59,15 @@ static ssize_t framebuffer_reserved_show(struct device *dev,
 					 struct device_attribute *attr, char *buf)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
-	u64 reserved = core->info.fb_bytes;
+	u64 reserved;
 	u32 i;
 
+	down_read(&core->gsp_lock);
+	reserved = core->info.fb_bytes;
 	for (i = 0; i < core->info.region_count; i++)
 		if (core->info.regions[i].is_usable)
 			reserved -= min(reserved, core->info.regions[i].bytes);
+	up_read(&core->gsp_lock);
 	return sysfs_emit(buf, "%llu\n", reserved);
 }
 static DEVICE_ATTR_RO(framebuffer_reserved);

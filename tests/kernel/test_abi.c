@@ -3,6 +3,7 @@
 #include "kernel/core/abi/abi.h"
 #include "kernel/core/boot_args.h"
 #include "kernel/core/chip.h"
+#include "kernel/core/rm_status.h"
 #include "test.h"
 
 #define MIB 0x100000ULL
@@ -377,6 +378,70 @@ static void builds_a_registry(void **state)
 	assert_int_equal(bytes, 8);
 }
 
+static void gets_the_ecc_state(void **state)
+{
+	bool is_on = false;
+
+	assert_int_equal(abi->ecc_status_bytes, 1464);
+	memset(raw, 0, 1464);
+	raw[0] = 1; /* enabled, in the framebuffer's unit */
+	assert_int_equal(abi->get_ecc_state(raw, 1463, &is_on), -EBADMSG);
+	assert_int_equal(abi->get_ecc_state(raw, 1464, &is_on), 0);
+	assert_false(is_on); /* it has none */
+	raw[2] = 1;
+	assert_int_equal(abi->get_ecc_state(raw, 1464, &is_on), 0);
+	assert_true(is_on);
+}
+
+static void gets_the_engines(void **state)
+{
+	struct vgpu_engine_set engines;
+
+	assert_int_equal(abi->engine_list_bytes, 340);
+	memset(raw, 0, 340);
+	vgpu_put_le32(raw, 3);
+	vgpu_put_le32(raw + 4, 1);
+	vgpu_put_le32(raw + 8, 0x40);
+	vgpu_put_le32(raw + 12, 0x7f);
+	assert_int_equal(abi->get_engines(raw, 339, &engines), -EBADMSG);
+	assert_int_equal(abi->get_engines(raw, 340, &engines), 0);
+	assert_true(engines.words[0] == 2);
+	assert_true(engines.words[1] == (1 | 1ULL << 63));
+	vgpu_put_le32(raw + 12, 0x80);
+	assert_int_equal(abi->get_engines(raw, 340, &engines), -EBADMSG);
+	vgpu_put_le32(raw, 85);
+	vgpu_put_le32(raw + 12, 2);
+	assert_int_equal(abi->get_engines(raw, 340, &engines), -EBADMSG);
+}
+
+static void gets_the_vector(void **state)
+{
+	u32 vector;
+
+	assert_int_equal(abi->interrupt_table_bytes, 2068);
+	memset(raw, 0, 2068);
+	vgpu_put_le32(raw, 128);
+	assert_int_equal(abi->get_gsp_vector(raw, 2068, &vector), -ENOENT);
+	raw[4 + 127 * 16] = 50;
+	vgpu_put_le32(raw + 4 + 127 * 16 + 8, 0x89);
+	assert_int_equal(abi->get_gsp_vector(raw, 2067, &vector), -EBADMSG);
+	assert_int_equal(abi->get_gsp_vector(raw, 2068, &vector), 0);
+	assert_int_equal(vector, 0x89);
+	vgpu_put_le32(raw, 129);
+	assert_int_equal(abi->get_gsp_vector(raw, 2068, &vector), -EBADMSG);
+}
+
+static void knows_what_the_rm_says(void **state)
+{
+	assert_int_equal(vgpu_rm_status_errno(0), 0);
+	assert_int_equal(vgpu_rm_status_errno(0x51), -ENOMEM);
+	assert_int_equal(vgpu_rm_status_errno(0x56), -EOPNOTSUPP);
+	assert_int_equal(vgpu_rm_status_errno(0xffff), -EREMOTEIO);
+	/* Whatever it says, it is not a success. */
+	for (u32 status = 1; status < 0x200; status++)
+		assert_true(vgpu_rm_status_errno(status) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +454,10 @@ int main(void)
 		cmocka_unit_test_setup(puts_the_metadata, setup),
 		cmocka_unit_test_setup(gets_the_static_info, setup),
 		cmocka_unit_test_setup(gets_whose_error_it_is, setup),
+		cmocka_unit_test_setup(gets_the_ecc_state, setup),
+		cmocka_unit_test_setup(gets_the_engines, setup),
+		cmocka_unit_test_setup(gets_the_vector, setup),
+		cmocka_unit_test_setup(knows_what_the_rm_says, setup),
 		cmocka_unit_test_setup(names_regions, setup),
 		cmocka_unit_test_setup(builds_a_registry, setup),
 	};

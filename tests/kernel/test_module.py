@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
@@ -49,6 +50,7 @@ class Module(unittest.TestCase):
         self.assertIn('AD102 revision a1, 32 VFs', said)
         self.assertRegex(said, r'GSP 570.144 is up: \d+ ms of ours, \d+ ms')
         self.assertIn('4096 MiB, 32 VFs', said)
+        self.assertIn('VMMU segments of 128 MiB, ECC on', said)
         self.assertEqual(self.machine.do('bound')[0], 0)
         self.unload()
         self.assertNotEqual(self.machine.do('bound')[0], 0)
@@ -129,6 +131,12 @@ class Module(unittest.TestCase):
     def test_a_call_fails(self):
         self.strike('error-status:65', 'call 65 failed')
 
+    def test_no_client_is_given(self):
+        self.strike('error-status:103', 'call 103 failed')
+
+    def test_a_control_fails(self):
+        self.strike('error-status:76', 'call 76 failed')
+
     def test_the_firmware_crashes(self):
         self.strike('crash:65', 'wedged: its firmware crashed')
 
@@ -137,6 +145,117 @@ class Module(unittest.TestCase):
 
     def test_the_gpu_is_gone(self):
         self.strike('bus-lost', 'the GPU does not answer')
+
+    def event(self, fault, pattern):
+        """It is told while no call waits, and the GPU works on."""
+        self.load()
+        start = len(self.machine.log())
+        self.machine.fault(fault)
+        self.machine.wait(pattern, start, 10)
+        self.machine.fault('none')
+        self.assertNotIn('wedged', self.machine.log()[start:])
+        self.unload()
+
+    def test_an_error_names_its_vf(self):
+        self.event('rc-error:3:17', r'VF 3: error 31 of channel 17')
+
+    def test_an_error_of_the_host(self):
+        self.event('rc-error:0:5', r'PF: error 31 of channel 5')
+
+    def test_a_page_is_retired(self):
+        self.event('xid:63', r'GSP: Xid 63: Xid 63, on demand')
+
+    def test_many_events_are_taken(self):
+        """More than the queue holds, each one by an interrupt."""
+        self.load()
+        start = len(self.machine.log())
+        for number in range(5):
+            self.machine.fault(f'xid:{100 + number}')
+        self.machine.wait(r'GSP: Xid 104:', start, 10)
+        for _ in range(100):
+            self.machine.fault('xid:63')
+            time.sleep(0.01)
+        self.unload()
+
+    def test_interrupts_are_messages(self):
+        self.load()
+        status, said = self.machine.do('interrupts')
+        self.assertEqual(status, 0)
+        self.assertRegex(said, r'MSI-?X.*vgpu_core')
+
+    def recover(self, fault, line):
+        """A call is struck: it fails in time, and the GPU boots again."""
+        self.load()
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.machine.fault(fault)
+        start = len(self.machine.log())
+        self.assertNotEqual(self.machine.do('ecc')[0], 0)
+        self.machine.fault('none')
+        self.machine.wait(line, start, 10)
+        self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
+        self.assertNotIn('did not', self.machine.log()[start:])
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
+    def test_recovers_from_a_crash(self):
+        self.recover('crash:76', 'wedged: its firmware crashed')
+
+    def test_recovers_from_silence(self):
+        self.recover('no-reply:76', 'wedged: it does not answer')
+
+    def test_recovers_from_a_late_reply(self):
+        self.recover('late-reply:76', 'wedged: it does not answer')
+
+    def test_recovers_from_broken_messages(self):
+        for fault in ('bad-sequence', 'bad-checksum', 'truncated', 'overlong'):
+            with self.subTest(fault):
+                self.recover(fault + ':76', 'wedged: its message is broken')
+
+    def test_a_failed_control_does_no_harm(self):
+        self.load()
+        self.machine.fault('error-status:76')
+        status, said = self.machine.do('ecc')
+        self.assertNotEqual(status, 0)
+        self.assertIn('call 76 failed', said)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.assertNotIn('wedged', said)
+        self.unload()
+
+    def test_keeps_the_logs_of_a_crash(self):
+        self.load()
+        self.assertEqual(self.machine.do('logs')[0], 0)
+        self.assertNotEqual(self.machine.do('logs .wedged')[0], 0)
+        start = len(self.machine.log())
+        self.machine.fault('crash:76')
+        self.machine.do('ecc')
+        self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
+        self.assertEqual(self.machine.do('logs .wedged')[0], 0)
+        self.assertEqual(self.machine.do('crashed .wedged')[0], 0)
+        self.assertNotEqual(self.machine.do('crashed')[0], 0)
+
+    def test_is_not_reset_under_vfs(self):
+        self.load()
+        self.assertEqual(self.machine.do('vfs 2')[0], 0)
+        start = len(self.machine.log())
+        self.machine.fault('crash:76')
+        self.assertNotEqual(self.machine.do('ecc')[0], 0)
+        self.machine.wait('not reset while VFs are enabled', start, 10)
+        self.assertEqual(self.machine.do('vfs 0')[0], 0)
+        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
+    def test_a_gpu_that_is_gone_is_left_alone(self):
+        self.load()
+        self.machine.fault('bus-lost')
+        start = len(self.machine.log())
+        self.assertNotEqual(self.machine.do('ecc')[0], 0)
+        self.machine.wait('wedged: the GPU does not answer', start, 10)
+        self.machine.wait('not reset: the GPU does not answer', start, 10)
+        self.assertEqual(self.machine.do('unload')[0], 0)
+        self.machine.fault('none')
+        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.load()
 
     def test_the_unload_is_not_answered(self):
         self.load()

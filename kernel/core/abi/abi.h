@@ -97,6 +97,13 @@ struct vgpu_rc_error {
 	u64 fault_address;
 };
 
+/* Engine types are numbers below this one: bits of two words. */
+#define VGPU_ENGINE_TYPES 128
+
+struct vgpu_engine_set {
+	u64 words[VGPU_ENGINE_TYPES / 64];
+};
+
 struct vgpu_abi {
 	const char *version;
 
@@ -105,6 +112,11 @@ struct vgpu_abi {
 	u32 rm_args_bytes;
 	u32 wpr_meta_bytes;
 	u32 event_lockdown_notice;
+	u32 root_params_bytes; /* of objects, and of controls, from here on */
+	u32 device_params_bytes;
+	u32 ecc_status_bytes;
+	u32 engine_list_bytes;
+	u32 interrupt_table_bytes;
 
 	/* @is_vgpu: there will be vGPUs, which are served from it too. */
 	u64 (*wpr_heap_bytes)(u64 fb_bytes, bool is_vgpu);
@@ -120,6 +132,12 @@ struct vgpu_abi {
 			       struct vgpu_static_info *ret_info);
 	int (*get_rc_error)(const u8 *payload, u32 bytes,
 			    struct vgpu_rc_error *ret_error);
+	/* Has the framebuffer ECC, and is it on? */
+	int (*get_ecc_state)(const u8 *payload, u32 bytes, bool *ret_is_on);
+	int (*get_engines)(const u8 *payload, u32 bytes,
+			   struct vgpu_engine_set *ret_engines);
+	/* Of the GSP itself; -ENOENT: it has none. */
+	int (*get_gsp_vector)(const u8 *payload, u32 bytes, u32 *ret_vector);
 };
 
 /* The table for @version, or NULL. */

@@ -190,6 +190,53 @@ static int get_rc_error(const u8 *payload, u32 bytes,
 	return 0;
 }
 
+static int get_ecc_state(const u8 *payload, u32 bytes, bool *ret_is_on)
+{
+	const struct r570_ecc_status *raw = (const void *)payload;
+	const struct r570_ecc_unit *fb = &raw->units[R570_ECC_UNIT_FB];
+
+	if (bytes < sizeof(*raw))
+		return -EBADMSG;
+	*ret_is_on = fb->is_supported && fb->is_enabled;
+	return 0;
+}
+
+static int get_engines(const u8 *payload, u32 bytes,
+		       struct vgpu_engine_set *ret_engines)
+{
+	const struct r570_engine_list *raw = (const void *)payload;
+	struct vgpu_engine_set engines = {};
+	u32 i;
+
+	if (bytes < sizeof(*raw) || raw->count > R570_ENGINES_MAX)
+		return -EBADMSG;
+	for (i = 0; i < raw->count; i++) {
+		u32 type = raw->types[i];
+
+		if (type >= VGPU_ENGINE_TYPES)
+			return -EBADMSG;
+		engines.words[type / 64] |= 1ULL << (type % 64);
+	}
+	*ret_engines = engines;
+	return 0;
+}
+
+static int get_gsp_vector(const u8 *payload, u32 bytes, u32 *ret_vector)
+{
+	const struct r570_interrupt_table *raw = (const void *)payload;
+	u32 i;
+
+	if (bytes < sizeof(*raw) || raw->count > R570_INTERRUPTS_MAX)
+		return -EBADMSG;
+	for (i = 0; i < raw->count; i++) {
+		if (raw->entries[i].engine != R570_INTERRUPT_OF_GSP)
+			continue;
+		*ret_vector = raw->entries[i].vector_stall;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 const struct vgpu_abi vgpu_abi_r570_144 = {
 	.version = "570.144",
 	.system_info_bytes = sizeof(struct r570_system_info),
@@ -197,10 +244,18 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.rm_args_bytes = sizeof(struct r570_rm_args),
 	.wpr_meta_bytes = sizeof(struct r570_wpr_meta),
 	.event_lockdown_notice = 0x101c,
+	.root_params_bytes = sizeof(struct r570_root_params),
+	.device_params_bytes = sizeof(struct r570_device_params),
+	.ecc_status_bytes = sizeof(struct r570_ecc_status),
+	.engine_list_bytes = sizeof(struct r570_engine_list),
+	.interrupt_table_bytes = sizeof(struct r570_interrupt_table),
 	.wpr_heap_bytes = wpr_heap_bytes,
 	.put_system_info = put_system_info,
 	.put_rm_args = put_rm_args,
 	.put_wpr_meta = put_wpr_meta,
 	.get_static_info = get_static_info,
 	.get_rc_error = get_rc_error,
+	.get_ecc_state = get_ecc_state,
+	.get_engines = get_engines,
+	.get_gsp_vector = get_gsp_vector,
 };

@@ -297,4 +297,92 @@ R570_ASSERT_OFFSET(r570_rc_triggered, type, 16, "exceptType");
 R570_ASSERT_OFFSET(r570_rc_triggered, fault_address_lo, 28, "mmuFaultAddrLo");
 R570_ASSERT_OFFSET(r570_rc_triggered, journal_bytes, 44, "rcJournalBufferSize");
 
+/* Of a client; the driver fills nothing in but its own handle. */
+struct r570_root_params {
+	u32 client;
+	u32 process;
+	char process_name[100];
+	u32 padding;
+	u64 os_process;
+};
+static_assert(sizeof(struct r570_root_params) == 120, "NV0000_ALLOC_PARAMETERS");
+static_assert(offsetof(struct r570_root_params, os_process) == 112,
+	      "NV0000_ALLOC_PARAMETERS.pOsPidInfo");
+
+struct r570_device_params {
+	u32 device;
+	u32 client_share;
+	u32 target_client;
+	u32 target_device;
+	u32 flags;
+	u32 padding;
+	u64 va_bytes;
+	u64 va_start;
+	u64 va_limit;
+	u32 va_mode;
+	u32 padding_2;
+};
+static_assert(sizeof(struct r570_device_params) == 56, "NV0080_ALLOC_PARAMETERS");
+static_assert(offsetof(struct r570_device_params, va_bytes) == 24,
+	      "NV0080_ALLOC_PARAMETERS.vaSpaceSize");
+
+#define R570_ECC_UNITS	 36
+#define R570_ECC_UNIT_FB 0
+
+struct r570_ecc_unit {
+	u8 is_enabled;
+	u8 is_scrubbed;
+	u8 is_supported;
+	u8 padding[5];
+	u64 counts[4];
+};
+static_assert(sizeof(struct r570_ecc_unit) == 40,
+	      "NV2080_CTRL_GPU_QUERY_ECC_UNIT_STATUS");
+
+struct r570_ecc_status {
+	struct r570_ecc_unit units[R570_ECC_UNITS];
+	u8 is_poisoned;
+	u8 has_uncorrectable;
+	u8 padding[2];
+	u32 flags;
+	u64 route[2];
+};
+static_assert(sizeof(struct r570_ecc_status) == 1464,
+	      "NV2080_CTRL_GPU_QUERY_ECC_STATUS_PARAMS");
+static_assert(offsetof(struct r570_ecc_status, flags) == 1444,
+	      "NV2080_CTRL_GPU_QUERY_ECC_STATUS_PARAMS.flags");
+
+#define R570_ENGINES_MAX 84
+
+struct r570_engine_list {
+	u32 count;
+	u32 types[R570_ENGINES_MAX];
+};
+static_assert(sizeof(struct r570_engine_list) == 340,
+	      "NV2080_CTRL_GPU_GET_ENGINES_V2_PARAMS");
+
+#define R570_INTERRUPTS_MAX   128
+#define R570_INTERRUPT_OF_GSP 50 /* MC_ENGINE_IDX_GSP */
+
+struct r570_interrupt {
+	u16 engine;
+	u16 padding;
+	u32 pmc_mask;
+	u32 vector_stall;
+	u32 vector_nonstall;
+};
+static_assert(sizeof(struct r570_interrupt) == 16,
+	      "NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_ENTRY");
+
+struct r570_interrupt_table {
+	u32 count;
+	struct r570_interrupt entries[R570_INTERRUPTS_MAX];
+	u8 subtrees[14];
+	u8 padding[2];
+};
+static_assert(sizeof(struct r570_interrupt_table) == 2068,
+	      "NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS");
+static_assert(offsetof(struct r570_interrupt_table, subtrees) == 2052,
+	      "NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.subtreeMap");
+
 #endif

@@ -86,6 +86,47 @@ struct vgpu_rm_plugin_triggered {
 static_assert(sizeof(struct vgpu_rm_plugin_triggered) == 8,
 	      "rpc_vgpu_gsp_plugin_triggered_v17_00");
 
+struct vgpu_rm_error_log {
+	u32 type; /* Xid */
+	u32 runlist;
+	u32 channel;
+	char text[256];
+	u32 previous_type;
+};
+static_assert(offsetof(struct vgpu_rm_error_log, text) == 12,
+	      "rpc_os_error_log_v17_00.errString");
+
+struct vgpu_rm_subdevice_params {
+	u32 subdevice;
+};
+
+struct vgpu_rm_gsp_features {
+	u32 features;
+	u8 is_valid;
+	u8 is_default;
+	char version[64];
+	u8 padding[2];
+};
+static_assert(sizeof(struct vgpu_rm_gsp_features) == 72,
+	      "NV2080_CTRL_GSP_GET_FEATURES_PARAMS");
+static_assert(offsetof(struct vgpu_rm_gsp_features, version) == 6,
+	      "NV2080_CTRL_GSP_GET_FEATURES_PARAMS.firmwareVersion");
+
+enum vgpu_rm_class {
+	VGPU_RM_CLASS_ROOT = 0x0000,
+	VGPU_RM_CLASS_DEVICE = 0x0080,
+	VGPU_RM_CLASS_SUBDEVICE = 0x2080,
+};
+
+/* Of a subdevice. */
+enum vgpu_rm_command {
+	VGPU_RM_QUERY_ECC_STATUS = 0x2080012f,
+	VGPU_RM_GET_ENGINES = 0x20800170,
+	VGPU_RM_GET_VMMU_SEGMENT_SIZE = 0x2080017e,
+	VGPU_RM_GET_INTERRUPT_TABLE = 0x20800a5c,
+	VGPU_RM_GET_GSP_FEATURES = 0x20803601,
+};
+
 struct vgpu_registry_entry {
 	u32 name_offset;
 	u8 type;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * debugfs: the firmware's logs, as it has written them, of now and of when it
+ * was last wedged; and a question that it answers at once.
+ */
+#include <linux/debugfs.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+
+#include "core.h"
+#include "gsp.h"
+#include "rm.h"
+
+static int ecc_show(struct seq_file *file, void *unused)
+{
+	struct vgpu_core *core = file->private;
+	bool is_on = false;
+	int rc = -ENODEV;
+
+	down_read(&core->gsp_lock);
+	if (core->gsp)
+		rc = vgpu_rm_read_ecc(core->gsp, &is_on);
+	up_read(&core->gsp_lock);
+	if (rc == 0)
+		seq_puts(file, is_on ? "on\n" : "off\n");
+	return rc;
+}
+DEFINE_SHOW_ATTRIBUTE(ecc);
+
+static ssize_t read_log(struct file *file, char __user *buffer, size_t bytes,
+			loff_t *at)
+{
+	struct vgpu_log_file *log = file->private_data;
+	struct vgpu_core *core = log->core;
+	const void *memory = NULL;
+	ssize_t n = -ENODATA;
+
+	down_read(&core->gsp_lock);
+	if (log->is_kept)
+		memory = core->kept_logs[log->index];
+	else if (core->gsp)
+		memory = core->gsp->logs[log->index].memory;
+	if (memory)
+		n = simple_read_from_buffer(buffer, bytes, at, memory,
+					    VGPU_GSP_LOG_BYTES);
+	up_read(&core->gsp_lock);
+	return n;
+}
+
+static const struct file_operations log_operations = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = read_log,
+	.llseek = default_llseek,
+};
+
+void vgpu_debug_keep_logs(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	int i;
+
+	for (i = 0; i < VGPU_GSP_LOGS; i++) {
+		if (!core->kept_logs[i])
+			core->kept_logs[i] =
+				kvmalloc(VGPU_GSP_LOG_BYTES, GFP_KERNEL);
+		if (core->kept_logs[i])
+			memcpy(core->kept_logs[i], gsp->logs[i].memory,
+			       VGPU_GSP_LOG_BYTES);
+	}
+}
+
+void vgpu_debug_init(struct vgpu_core *core)
+{
+	struct vgpu_log_file *log = core->log_files;
+	char name[32];
+	int i;
+
+	snprintf(name, sizeof(name), "vgpu-%s", pci_name(core->pdev));
+	core->debugfs = debugfs_create_dir(name, NULL);
+	debugfs_create_file("ecc", 0400, core->debugfs, core, &ecc_fops);
+	for (i = 0; i < 2 * VGPU_GSP_LOGS; i++, log++) {
+		*log = (struct vgpu_log_file){
+			.core = core,
+			.index = i % VGPU_GSP_LOGS,
+			.is_kept = i >= VGPU_GSP_LOGS,
+		};
+		snprintf(name, sizeof(name), "%s%s",
+			 vgpu_gsp_log_names[log->index],
+			 log->is_kept ? ".wedged" : "");
+		debugfs_create_file(name, 0400, core->debugfs, log,
+				    &log_operations);
+	}
+}
+
+void vgpu_debug_finish(struct vgpu_core *core)
+{
+	int i;
+
+	debugfs_remove(core->debugfs);
+	for (i = 0; i < VGPU_GSP_LOGS; i++)
+		kvfree(core->kept_logs[i]);
+}
