@@ -12,7 +12,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMPLAINTS, Host  # noqa: E402
+from host import COMMAND_SECONDS, COMPLAINTS, Host  # noqa: E402
 
 
 class Module(unittest.TestCase):
