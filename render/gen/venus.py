@@ -340,6 +340,11 @@ class Venus:
         lines = [f'{v} = NULL;',
                  f'n = vgpu_decoder_count(d, {length}, {self.element_bytes(f)}, '
                  f'{optional});']
+        # The driver takes the bytes for its word, all of them.
+        bytes_ = re.fullmatch(r'(\w+) / (\d+)', f.length)
+        if bytes_:
+            lines += [f'if (v->{bytes_[1]} % {bytes_[2]})',
+                      '\tvgpu_decoder_fail(d, "half an element of an array");']
         inner = self._decode_elements(f, v, owner)
         if len(inner) == 1:
             return lines + ['if (n)', '\t' + inner[0]]

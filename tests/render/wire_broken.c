@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Every command with one thing wrong, in turn: fatal, and no more than that. */
+/*
+ * Every command with one thing wrong, in turn: fatal, and no more than that. T5
+ * (counts) and T12 (lengths, pointers and counts that do not agree) are in it.
+ */
 #include "tests/render/context.h"
 
 #include <setjmp.h>
@@ -158,6 +161,25 @@ static void test_too_much_memory(void **state)
 			    "a command that needs too much memory");
 }
 
+/* T12: the array ends before its last byte does. */
+static void test_half_a_word(void **state)
+{
+	const struct venus_test_command *command = venus_test_commands;
+	/* The command, the device, the pointer, the struct's head and flags. */
+	const size_t at = 8 + 8 + 8 + 12 + 4;
+	uint64_t bytes;
+
+	while (strcmp(command->name, "vkCreateShaderModule") != 0)
+		command++;
+	context_encode(context_sample(command), -1, 0);
+	memcpy(&bytes, context.sent + at, 8);
+	assert_int_equal(bytes, 8);
+	bytes = 11;
+	memcpy(context.sent + at, &bytes, 8);
+	assert_false(context_dispatch(context.sent_bytes, CONTEXT_STREAM_BYTES));
+	assert_string_equal(context.d.fatal, "half an element of an array");
+}
+
 static void test_chain_without_end(void **state)
 {
 	const struct venus_test_command *command = venus_test_commands;
@@ -188,6 +210,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_room_for_answers,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_much_memory, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_half_a_word, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_chain_without_end, set_up,
 						tear_down),
