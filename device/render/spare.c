@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "device/render/spawn.h"
+
 /* The context that has just become ready has the machine for itself first. */
 #define START_AFTER_US (200 * 1000ULL)
 /* How long there is a spare without a context. */
@@ -128,7 +130,7 @@ void vgpu_render_spare_unused(struct vgpu_render_spare *spare)
 struct vgpu_render_spare *vgpu_render_spare_new(void)
 {
 	/* Each process is recorded, and a file for nothing helps nobody. */
-	if (secure_getenv("VGPU_RECORD_DIR"))
+	if (vgpu_render_record_folder())
 		return NULL;
 	return calloc(1, sizeof(struct vgpu_render_spare));
 }

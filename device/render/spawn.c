@@ -92,18 +92,25 @@ static bool find_program(char *ret_path, size_t size)
 				VGPU_LIBEXECDIR) < size;
 }
 
+const char *vgpu_render_record_folder(void)
+{
+	const char *folder = secure_getenv("VGPU_RECORD_DIR");
+
+	return folder && *folder ? folder : NULL;
+}
+
 /*
  * What it is to be told: to record, if we were told where. No two recordings
  * have one name, not even of devices that had one process id.
  */
 static bool init_arguments(char *argument[4], char *file, size_t size)
 {
-	const char *folder = secure_getenv("VGPU_RECORD_DIR");
+	const char *folder = vgpu_render_record_folder();
 	static unsigned int n;
 
 	argument[0] = (char *)"vgpu-render";
 	argument[1] = NULL;
-	if (!folder || !*folder)
+	if (!folder)
 		return true;
 	argument[1] = (char *)"--record";
 	argument[2] = file;

@@ -13,4 +13,7 @@
 int vgpu_render_spawn(int command, int memory, int *ret_pidfd,
 		      struct vgpu_err *err);
 
+/* Where render processes are to record what they do; NULL: nowhere. */
+const char *vgpu_render_record_folder(void);
+
 #endif

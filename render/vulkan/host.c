@@ -116,8 +116,8 @@ static const char *read_extensions(struct vgpu_host *host)
 	return NULL;
 }
 
-/* A device of our own, or NULL. */
-static VkDevice create_device(const struct vgpu_host *host)
+/* A device of our own with its functions, or NULL. */
+static VkDevice create_device(const struct vgpu_host *host, struct vgpu_vk *ret_vk)
 {
 	static const char *const extension =
 		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
@@ -136,21 +136,21 @@ static VkDevice create_device(const struct vgpu_host *host)
 	};
 	VkDevice device;
 
-	return host->vk.CreateDevice(host->physical, &info, NULL, &device) ==
-			       VK_SUCCESS
-		       ? device
-		       : VK_NULL_HANDLE;
+	if (host->vk.CreateDevice(host->physical, &info, NULL, &device) !=
+	    VK_SUCCESS)
+		return VK_NULL_HANDLE;
+	*ret_vk = host->vk;
+	vgpu_vk_load_device(ret_vk, host->vk.GetDeviceProcAddr, device);
+	return device;
 }
 
 void vgpu_host_warm_up(const struct vgpu_host *host)
 {
-	VkDevice device = create_device(host);
-	struct vgpu_vk vk = host->vk;
+	struct vgpu_vk vk;
+	VkDevice device = create_device(host, &vk);
 
-	if (!device)
-		return;
-	vgpu_vk_load_device(&vk, host->vk.GetDeviceProcAddr, device);
-	vk.DestroyDevice(device, NULL);
+	if (device)
+		vk.DestroyDevice(device, NULL);
 }
 
 /* What memory types a host pointer can become: asked of a device of our own. */
@@ -159,12 +159,11 @@ static uint32_t importable_types(const struct vgpu_host *host, void *page)
 	VkMemoryHostPointerPropertiesEXT props = {
 		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
 	};
-	struct vgpu_vk vk = host->vk;
-	VkDevice device = create_device(host);
+	struct vgpu_vk vk;
+	VkDevice device = create_device(host, &vk);
 
 	if (!device)
 		return 0;
-	vgpu_vk_load_device(&vk, host->vk.GetDeviceProcAddr, device);
 	if (vk.GetMemoryHostPointerPropertiesEXT)
 		vk.GetMemoryHostPointerPropertiesEXT(
 			device,
