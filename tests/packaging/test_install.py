@@ -93,14 +93,14 @@ class Install(unittest.TestCase):
 
     def test_dkms(self):
         """DKMS gets all that Kbuild names, in folders as the sources expect."""
-        source = 'src/openvgpu-0.1.0/kernel/core'
+        source = 'src/openvgpu-0.1.0/kernel'
         kbuild = self.read(f'{source}/Kbuild')
         objects = re.findall(r'([\w/]+)\.o\b', kbuild.split('vgpu_core-y', 1)[1])
-        self.assertIn('abi/r570_144', objects)
+        self.assertIn('core/abi/r570_144', objects)
         for name in objects:
             self.assertTrue(os.path.exists(
                 self.installed(f'{source}/{name}.c')), name)
-        self.assertIn('BUILT_MODULE_LOCATION[0]="kernel/core"',
+        self.assertIn('BUILT_MODULE_LOCATION[0]="kernel"',
                       self.read('src/openvgpu-0.1.0/dkms.conf'))
 
     @unittest.skipUnless(shutil.which('systemd-analyze'), 'no systemd-analyze')
