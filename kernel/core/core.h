@@ -12,9 +12,11 @@
 #include "chip.h"
 #include "events.h"
 #include "falcon.h"
+#include "resources.h"
 #include "vbios.h"
 
 #define VGPU_GSP_LOGS 3
+#define VGPU_BAR1     1 /* PCI's number of it */
 
 struct vgpu_gsp;
 
@@ -53,6 +55,9 @@ struct vgpu_core {
 	struct rw_semaphore gsp_lock;
 	struct vgpu_gsp *gsp; /* NULL where it did not boot */
 	void *kept_logs[VGPU_GSP_LOGS];
+
+	struct vgpu_resources resources;
+	struct mutex vram_lock; /* protects vram.c's registers; the innermost */
 
 	struct delayed_work recovery;
 	u32 recoveries;
@@ -102,6 +107,9 @@ void vgpu_recovery_cancel(struct vgpu_core *core);
 void vgpu_debug_init(struct vgpu_core *core);
 void vgpu_debug_finish(struct vgpu_core *core);
 void vgpu_debug_keep_logs(struct vgpu_gsp *gsp);
+
+/* debug_fb.c: files of the framebuffer that is free. */
+void vgpu_debug_fb_init(struct vgpu_core *core);
 
 /* gsp.c: boot the GSP's firmware, and unload it. */
 int vgpu_gsp_start(struct vgpu_core *core);

@@ -78,6 +78,7 @@ void vgpu_debug_init(struct vgpu_core *core)
 	snprintf(name, sizeof(name), "vgpu-%s", pci_name(core->pdev));
 	core->debugfs = debugfs_create_dir(name, NULL);
 	debugfs_create_file("ecc", 0400, core->debugfs, core, &ecc_fops);
+	vgpu_debug_fb_init(core);
 	for (i = 0; i < 2 * VGPU_GSP_LOGS; i++, log++) {
 		*log = (struct vgpu_log_file){
 			.core = core,

@@ -45,6 +45,17 @@ int vgpu_fb_init(struct vgpu_fb *fb, u64 base, u64 size, u64 unit_bytes,
 /* For the firmware, the host, retired pages: any offset and size. */
 int vgpu_fb_reserve(struct vgpu_fb *fb, u64 offset, u64 size);
 
+/* The same at the highest free place, of whatever size and alignment. */
+int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
+			u64 *ret_offset);
+
+/*
+ * Reserve all that is in none of the @usable parts, which are in any order.
+ * -EINVAL: two of them overlap, or one is not in the framebuffer.
+ */
+int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
+			   u32 count);
+
 /* Reserve whole units at the highest free place and make them an area. */
 int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
 		  u64 unit_bytes, struct vgpu_range *array, u32 capacity);

@@ -423,6 +423,9 @@ static int start(struct vgpu_core *core)
 	rc = vgpu_gsp_enable_interrupts(gsp);
 	if (rc)
 		goto err_rm;
+	rc = vgpu_resources_start(core);
+	if (rc)
+		goto err_interrupts;
 	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
 		 core->info.fb_bytes >> 20, core->info.vf_total);
 	core->gsp = gsp;
@@ -435,6 +438,8 @@ static int start(struct vgpu_core *core)
 	mutex_unlock(&gsp->lock);
 	return 0;
 
+err_interrupts:
+	vgpu_gsp_disable_interrupts(gsp);
 err_rm:
 	vgpu_rm_stop(gsp);
 err_unload:
@@ -459,6 +464,7 @@ int vgpu_gsp_start(struct vgpu_core *core)
 
 static void stop(struct vgpu_gsp *gsp)
 {
+	vgpu_resources_stop(gsp->core);
 	vgpu_gsp_disable_interrupts(gsp);
 	gsp->is_up = false;
 	if (gsp->is_wedged)

@@ -89,6 +89,7 @@ static struct vgpu_core *core_create(struct pci_dev *pdev)
 	init_rwsem(&core->gsp_lock);
 	vgpu_events_init(core);
 	vgpu_recovery_init(core);
+	vgpu_resources_init(core);
 	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
 	core->gsp_falcon = (struct vgpu_falcon){
 		.core = core,
@@ -128,10 +129,13 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	rc = pci_request_region(pdev, BAR_REGISTERS, KBUILD_MODNAME);
 	if (rc)
 		goto err_disable;
+	rc = pci_request_region(pdev, VGPU_BAR1, KBUILD_MODNAME);
+	if (rc)
+		goto err_release;
 	core->registers = pci_iomap(pdev, BAR_REGISTERS, 0);
 	if (!core->registers) {
 		rc = -ENOMEM;
-		goto err_release;
+		goto err_release_bar1;
 	}
 	pci_set_master(pdev);
 	rc = bring_up(core);
@@ -144,6 +148,9 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 err_unmap:
 	pci_clear_master(pdev);
 	pci_iounmap(pdev, core->registers);
+	vgpu_resources_finish(core);
+err_release_bar1:
+	pci_release_region(pdev, VGPU_BAR1);
 err_release:
 	pci_release_region(pdev, BAR_REGISTERS);
 err_disable:
@@ -158,6 +165,7 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
 	pci_disable_sriov(pdev);
+	WARN_ON(vgpu_core_close_use(core));
 	vgpu_gsp_stop(core);
 	vgpu_recovery_cancel(core);
 	vgpu_debug_finish(core);
@@ -165,6 +173,8 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	vgpu_core_drop_vbios(core);
 	pci_clear_master(pdev);
 	pci_iounmap(pdev, core->registers);
+	vgpu_resources_finish(core);
+	pci_release_region(pdev, VGPU_BAR1);
 	pci_release_region(pdev, BAR_REGISTERS);
 	pci_disable_device(pdev);
 	kfree(core);

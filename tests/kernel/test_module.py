@@ -183,6 +183,32 @@ class Module(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertRegex(said, r'MSI-?X.*vgpu_core')
 
+    def blocks(self, what, *blocks):
+        """Each of them (size, which, byte) is filled, or holds what it should."""
+        for size, which, byte in blocks:
+            self.assertEqual(self.machine.do(f'{what} {size} {which} {byte}')[0],
+                             0, (what, size, which, byte))
+
+    def test_reaches_the_framebuffer(self):
+        """By BAR1: in small pages and in huge ones, at either end of a table."""
+        small = [('64k', 0, '377'), ('64k', 31, '001'), ('64k', 32, '002'),
+                 ('64k', 8191, '003'), ('64k', 8192, '004'), ('64k', 40000, '5')]
+        huge = [('2M', 7, '123'), ('2M', 1023, '321')]
+        self.load()
+        self.blocks('fill', *small, *huge)
+        self.blocks('holds', *huge, *small)
+        # One page as part of a huge one, and the other way round.
+        self.blocks('holds', ('64k', 7 * 32 + 5, '123'))
+        self.blocks('fill', *(('64k', 64 + i, '7') for i in range(32)))
+        self.blocks('holds', ('2M', 2, '7'))
+        # What is the firmware's is nobody else's, nor is what is not there.
+        self.assertNotEqual(self.machine.do('holds 64k 65535 0')[0], 0)
+        self.assertNotEqual(self.machine.do('holds 64k 65536 0')[0], 0)
+        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.blocks('fill', *small)
+        self.blocks('holds', *small)
+        self.unload()
+
     def recover(self, fault, line):
         """A call is struck: it fails in time, and the GPU boots again."""
         self.load()
