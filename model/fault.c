@@ -4,7 +4,8 @@
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
  * "rc-error:GFID:CHID",
- * "xid:NUMBER" and "vgpu-crash:GFID".
+ * "xid:NUMBER" and "vgpu-crash:GFID". "copy-error" and "copy-hang" strike what
+ * a copy engine is told to do next.
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -24,6 +25,8 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
+	[FAULT_COPY_ERROR] = "copy-error",
+	[FAULT_COPY_HANG] = "copy-hang",
 };
 
 /* OGK src/nvidia/generated/g_rpc-structures.h, rpc_rc_triggered_v17_02. */

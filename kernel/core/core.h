@@ -19,6 +19,7 @@
 #define VGPU_BAR1     1 /* PCI's number of it */
 
 struct vgpu_gsp;
+struct vgpu_scrubber;
 
 /* debug.c: a file that shows one of the firmware's logs. */
 struct vgpu_log_file {
@@ -59,6 +60,8 @@ struct vgpu_core {
 	struct vgpu_resources resources;
 	struct mutex vram_lock; /* protects vram.c's registers; the innermost */
 
+	struct vgpu_scrubber *scrubber;
+
 	struct delayed_work recovery;
 	u32 recoveries;
 
@@ -93,6 +96,15 @@ int vgpu_core_set_vfs(struct pci_dev *pdev, int count);
 
 /* sysfs.c: the folder vgpu/ of the PF. */
 extern const struct attribute_group *vgpu_core_sysfs_groups[];
+
+/*
+ * scrub.c: fill a part of the framebuffer, whole pages of 4 KiB, with zeros.
+ * gsp_lock must not be held. -ETIMEDOUT: it took more than 4 s and 1 s for each
+ * GiB; -EIO: the channel was at fault; -ENODEV: the GPU is not there, or about
+ * to be reset or let go; others: there is no channel. After any failure the
+ * part is to be quarantined. The log says it too.
+ */
+int vgpu_core_scrub(struct vgpu_core *core, u64 fb_offset, u64 bytes);
 
 /* main.c: wait until the GPU has booted itself, and boot its GSP. */
 int vgpu_core_boot(struct vgpu_core *core);

@@ -130,8 +130,45 @@ static const struct file_operations fb_operations = {
 	.llseek = seek_fb,
 };
 
+/* "OFFSET BYTES": it is scrubbed. What fails is as free, and as full, as before. */
+static ssize_t write_scrub(struct file *file, const char __user *user,
+			   size_t bytes, loff_t *at)
+{
+	struct vgpu_core *core = file->private_data;
+	u64 offset, size, start;
+	char text[64], *second;
+	int rc;
+
+	if (bytes >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, user, bytes))
+		return -EFAULT;
+	text[bytes] = '\0';
+	second = strchr(text, ' ');
+	if (!second)
+		return -EINVAL;
+	*second++ = '\0';
+	if (kstrtou64(text, 0, &offset) || kstrtou64(second, 0, &size))
+		return -EINVAL;
+	rc = get_free(core, offset, size, &start);
+	if (rc)
+		return rc;
+	rc = vgpu_core_scrub(core, offset, size);
+	put_free(core, start);
+	return rc ? rc : (ssize_t)bytes;
+}
+
+static const struct file_operations scrub_operations = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = write_scrub,
+	.llseek = noop_llseek,
+};
+
 void vgpu_debug_fb_init(struct vgpu_core *core)
 {
+	debugfs_create_file("scrub", 0200, core->debugfs, core,
+			    &scrub_operations);
 	debugfs_create_file("framebuffer", 0600, core->debugfs, core,
 			    &fb_operations);
 }

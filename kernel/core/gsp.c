@@ -10,6 +10,7 @@
 #include "boot_args.h"
 #include "regs.h"
 #include "rm.h"
+#include "scrub.h"
 
 #define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
 #define SUSPENDED_BIT	0x80000000 /* of mailbox 0, when it has unloaded */
@@ -464,6 +465,7 @@ int vgpu_gsp_start(struct vgpu_core *core)
 
 static void stop(struct vgpu_gsp *gsp)
 {
+	vgpu_scrubber_stop(gsp);
 	vgpu_resources_stop(gsp->core);
 	vgpu_gsp_disable_interrupts(gsp);
 	gsp->is_up = false;
@@ -474,6 +476,10 @@ static void stop(struct vgpu_gsp *gsp)
 	if (!gsp->is_wedged)
 		unload(gsp);
 	take_down(gsp);
+	/* Its channel may run on, until the GPU is reset. */
+	if (gsp->is_wedged)
+		pci_clear_master(gsp->core->pdev);
+	vgpu_scrubber_finish(gsp->core);
 	gsp_destroy(gsp);
 }
 

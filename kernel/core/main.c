@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "regs.h"
+#include "scrub.h"
 
 #define BAR_REGISTERS	    0
 #define REGISTERS_BYTES_MIN 0x1000000 /* what all Ada GPUs have */
@@ -137,16 +138,21 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		rc = -ENOMEM;
 		goto err_release_bar1;
 	}
+	rc = vgpu_scrubber_create(core);
+	if (rc)
+		goto err_unmap;
 	pci_set_master(pdev);
 	rc = bring_up(core);
 	if (rc)
-		goto err_unmap;
+		goto err_clear;
 	pci_set_drvdata(pdev, core);
 	vgpu_debug_init(core);
 	return 0;
 
-err_unmap:
+err_clear:
 	pci_clear_master(pdev);
+	vgpu_scrubber_destroy(core);
+err_unmap:
 	pci_iounmap(pdev, core->registers);
 	vgpu_resources_finish(core);
 err_release_bar1:
@@ -172,6 +178,7 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	pci_set_drvdata(pdev, NULL);
 	vgpu_core_drop_vbios(core);
 	pci_clear_master(pdev);
+	vgpu_scrubber_destroy(core);
 	pci_iounmap(pdev, core->registers);
 	vgpu_resources_finish(core);
 	pci_release_region(pdev, VGPU_BAR1);

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
+#include "channel.h"
 #include "core.h"
 #include "page_table.h"
 
@@ -71,7 +72,7 @@ static int make_fb(struct vgpu_core *core)
 {
 	struct vgpu_resources *r = &core->resources;
 	struct vgpu_range *array;
-	u64 bytes;
+	u64 tables, bytes;
 	int rc;
 
 	array = kvcalloc(FB_RANGES, sizeof(*array), GFP_KERNEL);
@@ -87,8 +88,11 @@ static int make_fb(struct vgpu_core *core)
 	if (rc)
 		return rc;
 	/* Where a segment is broken already by what the firmware has. */
-	bytes = ALIGN(vgpu_bar1_tables_bytes(r->directories), OWN_ALIGNMENT);
-	return vgpu_fb_reserve_top(&r->fb, bytes, OWN_ALIGNMENT, &r->own_offset);
+	tables = vgpu_bar1_tables_bytes(r->directories);
+	bytes = ALIGN(tables + VGPU_CHANNEL_VRAM_BYTES, OWN_ALIGNMENT);
+	rc = vgpu_fb_reserve_top(&r->fb, bytes, OWN_ALIGNMENT, &r->own_offset);
+	r->channel_offset = r->own_offset + tables;
+	return rc;
 }
 
 static int make_bar1(struct vgpu_core *core)

@@ -27,7 +27,8 @@ struct vgpu_resources {
 	struct vgpu_chids chids;
 	struct vgpu_bar1 bar1;
 
-	u64 own_offset; /* the core driver's own piece of the framebuffer */
+	u64 own_offset;	    /* the core driver's own piece of the framebuffer */
+	u64 channel_offset; /* the last part of it is the channel's */
 	/* The first part of it: the page tables of BAR1. */
 	u32 directories;       /* of 512 MiB each */
 	bool has_tables;       /* BAR1 goes by them */
