@@ -98,6 +98,7 @@ struct GpuModel {
 	/* Properties. */
 	uint64_t fb_size, bar1_size;
 	uint64_t vf_bar1_size;
+	uint32_t vgpu_version_min; /* of what a host says to a vGPU's task */
 	char *log_path;
 	bool display, ecc;
 
@@ -287,12 +288,14 @@ static inline uint32_t get32(const void *p)
 #define NV_ERR_INVALID_ARGUMENT	      0x1f
 #define NV_ERR_INVALID_CLASS	      0x22
 #define NV_ERR_INVALID_CLIENT	      0x23
+#define NV_ERR_INVALID_DATA	      0x25
 #define NV_ERR_INVALID_FUNCTION	      0x2a
 #define NV_ERR_INVALID_OBJECT_HANDLE  0x33
 #define NV_ERR_INVALID_OBJECT_PARENT  0x36
 #define NV_ERR_INVALID_PARAM_STRUCT   0x3a
 #define NV_ERR_INVALID_STATE	      0x40
 #define NV_ERR_NOT_SUPPORTED	      0x56
+#define NV_ERR_VERSION_MISMATCH	      0x6a /* LIB_RM_VERSION_MISMATCH */
 #define NV_ERR_OBJECT_NOT_FOUND	      0x57
 
 #endif

@@ -36,7 +36,8 @@ bool model_vf_may_master(ModelVf *vf)
 {
 	const struct vgpu *v = model_vgpu_of(vf->m, vf->gfid);
 
-	return model_vgpu_serves(vf->m, vf->gfid) && v->bus_master;
+	return model_vgpu_serves(vf->m, vf->gfid) && v->bus_master &&
+	       v->migration == VGPU_RUNNING;
 }
 
 /* A segment is shown by a window that QEMU maps: without an exit for each word. */

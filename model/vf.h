@@ -50,6 +50,8 @@ bool model_vf_may_master(ModelVf *vf);
 
 /* vf_regs.c */
 void model_vf_regs_init(ModelVf *vf);
+uint32_t model_vf_regs_read(ModelVf *vf, uint32_t reg);
+void model_vf_regs_write(ModelVf *vf, uint32_t reg, uint32_t value);
 /* It may master the bus again: what was held back goes out. */
 void model_vf_regs_resume(ModelVf *vf);
 

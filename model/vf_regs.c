@@ -30,13 +30,12 @@ void model_vf_regs_resume(ModelVf *vf)
 	for (i = 0; i < VF_MSIX_VECTORS; i++)
 		if (held & 1u << i)
 			model_vf_test_raise(vf, i);
+	update_tree(vf);
 }
 
-static uint64_t regs_read(void *opaque, hwaddr addr, unsigned int bytes)
+uint32_t model_vf_regs_read(ModelVf *vf, uint32_t reg)
 {
-	ModelVf *vf = opaque;
 	struct vf_state *s = &vf->state;
-	uint32_t reg = addr;
 
 	if (vf->m->fault.kind == FAULT_BUS_LOST)
 		return UINT32_MAX;
@@ -77,12 +76,9 @@ static uint64_t regs_read(void *opaque, hwaddr addr, unsigned int bytes)
 	return 0;
 }
 
-static void regs_write(void *opaque, hwaddr addr, uint64_t value,
-		       unsigned int bytes)
+void model_vf_regs_write(ModelVf *vf, uint32_t reg, uint32_t value)
 {
-	ModelVf *vf = opaque;
 	struct vf_state *s = &vf->state;
-	uint32_t reg = addr;
 
 	if (vf->m->fault.kind == FAULT_BUS_LOST)
 		return;
@@ -117,6 +113,17 @@ static void regs_write(void *opaque, hwaddr addr, uint64_t value,
 	}
 	/* VF_DOORBELL too: a guest's calls of its task are not modelled. */
 	model_unmodelled(vf->m, vf->gfid, true, reg, value);
+}
+
+static uint64_t regs_read(void *opaque, hwaddr addr, unsigned int bytes)
+{
+	return model_vf_regs_read(opaque, addr);
+}
+
+static void regs_write(void *opaque, hwaddr addr, uint64_t value,
+		       unsigned int bytes)
+{
+	model_vf_regs_write(opaque, addr, value);
 }
 
 static const MemoryRegionOps regs_ops = {

@@ -113,6 +113,7 @@ static void end(GpuModel *m, uint32_t gfid, uint32_t event)
 
 	v->state = VGPU_DOWN;
 	v->due = 0;
+	model_vgpu_migrate(m, gfid, VGPU_MIGRATE_FORGET);
 	model_vf_show(m, gfid);
 	notify(m, gfid, event);
 }
@@ -146,6 +147,7 @@ uint32_t model_vgpu_cleanup(GpuModel *m, const struct rm_ref *who, uint8_t *para
 static void step(GpuModel *m, uint32_t gfid)
 {
 	struct vgpu *v = model_vgpu_of(m, gfid);
+	int64_t again;
 
 	if (v->state == VGPU_BOOTING) {
 		v->state = VGPU_UP;
@@ -156,6 +158,10 @@ static void step(GpuModel *m, uint32_t gfid)
 		v->rung = false;
 		model_vgpu_answer(m, gfid);
 	}
+	/* Of the ring's offsets no doorbell tells. */
+	again = v->state == VGPU_UP ? model_vgpu_pump(m, gfid) : 0;
+	if (again)
+		schedule(m, v, again);
 }
 
 static void work(void *opaque)
@@ -206,6 +212,8 @@ void model_vgpu_finish(GpuModel *m)
 
 	if (m->vgpu_timer)
 		timer_del(m->vgpu_timer);
+	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
+		model_vgpu_migrate(m, gfid, VGPU_MIGRATE_FORGET);
 	memset(m->vgpu, 0, sizeof(struct vgpu) * SRIOV_TOTAL_VFS);
 	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
 		model_vf_show(m, gfid);
@@ -228,6 +236,7 @@ void model_vgpu_guest_os(GpuModel *m, uint32_t gfid, uint32_t os)
 	if (!v->configured || v->guest.os == os)
 		return;
 	v->guest.os = os;
+	model_vgpu_show_guest(m, v);
 	notify(m, gfid, NOTIFY_GUEST_OS);
 }
 
@@ -239,6 +248,15 @@ void model_vgpu_guest_fb(GpuModel *m, uint32_t gfid, uint64_t bytes)
 		v->guest.fb_used = MIN(bytes, v->fb_total);
 }
 
+void model_vgpu_forget_guest(GpuModel *m, uint32_t gfid)
+{
+	struct vgpu *v = model_vgpu_of(m, gfid);
+
+	model_vgpu_guest_driver(m, gfid, false);
+	memset(&v->guest, 0, sizeof(v->guest));
+	model_vgpu_show_guest(m, v);
+}
+
 void model_vgpu_was_reset(GpuModel *m, uint32_t gfid)
 {
 	struct vgpu *v = model_vgpu_of(m, gfid);
@@ -246,6 +264,5 @@ void model_vgpu_was_reset(GpuModel *m, uint32_t gfid)
 	if (!model_vgpu_serves(m, gfid))
 		return;
 	v->resets++;
-	model_vgpu_guest_driver(m, gfid, false);
-	memset(&v->guest, 0, sizeof(v->guest));
+	model_vgpu_forget_guest(m, gfid);
 }

@@ -41,9 +41,8 @@ class Vgpu(vgpu.Case):
         self.up(2)
         self.assertEqual(self.send(2, 3), STATE)
         self.assertEqual(self.send(2, 2, *self.config(2)), STATE)
-        self.assertEqual(self.send(2, 1, 0, 0), WRONG)
         self.assertEqual(self.send(2, 1, 1, 0), 0)
-        self.assertEqual(self.send(2, 2, *self.config(2, channels=64)), WRONG)
+        self.assertEqual(self.send(2, 2, *self.config(2, c40=64)), WRONG)
         self.assertEqual(self.send(2, 99), 0x56)
 
     def test_wrong_parameters(self):

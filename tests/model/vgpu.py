@@ -8,11 +8,13 @@ from gpu import Gpu
 import firmware as fw
 
 CLIENT, SUBDEVICE = 0xC1E00000, 0xABCD2080
+MIB = fw.MIB
 SEGMENT = 128 * fw.MIB
 HEAP_BYTES = 8 * fw.MIB
 MAGIC = 0x4E654A6F
-RESPONSE, MESSAGE = 0x1000, 0x2000
-WRONG, STATE, MISSING = 0x1F, 0x40, 0x57
+RESPONSE, MESSAGE, RING = 0x1000, 0x2000, 0x3000
+WRONG, STATE, UNSUPPORTED, MISSING = 0x1F, 0x40, 0x56, 0x57
+ONES = 0xFFFFFFFF
 
 
 class Case(unittest.TestCase):
@@ -80,17 +82,24 @@ class Case(unittest.TestCase):
         heap = self.heap(gfid)
         self.sequence += 1
         self.vram(heap + MESSAGE, *data or (0,))
-        self.vram(heap, 1, kind, self.sequence, 0, RESPONSE, 0, MESSAGE, 0)
+        self.vram(heap, 1, kind, self.sequence, 0, RESPONSE, 0, MESSAGE, 0, RING, 0)
         self.gpu.wr(0xB82200, gfid * 32 + 17)
         self.gpu.rd(0xB82200)
         self.gpu.wait(lambda: self.vram(heap + RESPONSE + 4) == self.sequence)
         self.assertEqual(self.vram(heap + RESPONSE), self.sequence)
         return self.vram(heap + RESPONSE + 8)
 
-    def config(self, gfid, channels=32):
-        words = [0] * 22
-        words[4], words[10] = 0x10 + 4 + gfid - 1, channels
-        return words
+    @staticmethod
+    def config(gfid, **changes):
+        """Words of a configuration; c<offset> and b<offset> change words and bytes."""
+        data = bytearray(104)
+        for at, value in {0: 0x1D, 16: 0x10 + 4 + gfid - 1, 32: 1234, 36: ONES, 40: 32, 44: 1,
+                          52: 0x4000, 56: 4, 60: 2, 64: 4096}.items():
+            struct.pack_into("<I", data, at, value)
+        data[76:80] = bytes((1, 1, 1, 1))
+        for name, value in changes.items():
+            struct.pack_into("<I" if name[0] == "c" else "<B", data, int(name[1:]), value)
+        return struct.unpack("<26I", data)
 
     def ready(self, gfid):
         """Booted, its versions agreed, configured, allowed to master the bus."""
