@@ -67,6 +67,10 @@ struct msgq {
 	/* A message that came in several records. */
 	GByteArray *partial;
 	uint32_t partial_total;
+	/* Records that there is no room for in the status queue yet. */
+	GQueue *waiting;
+	QEMUTimer *room_timer;
+	int64_t room_deadline;
 };
 
 /* A suspend: what the RM was told, and where it stands. */
