@@ -21,6 +21,7 @@ static const struct vgpu_provider_ops sriov_ops;
 
 static const struct vgpu_sriov_backend *const backends[] = {
 	&vgpu_sriov_vgpu_backend,
+	&vgpu_sriov_xe_backend,
 };
 
 struct vgpu_sriov *vgpu_sriov_of(struct vgpu_gpu *gpu)
@@ -39,12 +40,19 @@ struct vgpu_vf *vgpu_sriov_vf_of(const struct vgpu_instance *instance)
 }
 
 const struct vgpu_type *vgpu_sriov_type(const struct vgpu_sriov *sriov,
-					uint32_t id)
+					uint32_t key)
 {
-	for (size_t i = 0; i < sriov->type_count; i++)
-		if (sriov->types[i].id == id)
+	for (size_t i = 0; key > 0 && i < sriov->type_count; i++)
+		if (sriov->backend->key(&sriov->types[i]) == key)
 			return &sriov->types[i];
 	return NULL;
+}
+
+bool vgpu_sriov_has_type(const struct vgpu_vf *vf,
+			 const struct vgpu_instance *instance)
+{
+	return vf->type > 0 &&
+	       vf->type == vf->sriov->backend->key(&instance->definition.type);
 }
 
 const char *vgpu_sriov_vf_driver(const struct vgpu_sriov *sriov)
@@ -181,6 +189,11 @@ static int sriov_place(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	const char *driver = vgpu_sriov_vf_driver(sriov);
 	size_t i = 0;
 
+	if (definition->vf.is_pinned && !sriov->backend->has_placements)
+		return vgpu_err_set(
+			err, -EINVAL, "BadPlacement",
+			"on %s a vGPU's place in the framebuffer cannot be chosen",
+			gpu->id);
 	if (!vgpu_vf_driver_is_loaded(manager->sysfs, driver))
 		return vgpu_err_set(
 			err, -ENODEV, "GpuUnusable",
@@ -264,9 +277,9 @@ static int sriov_qemu_arguments(struct vgpu_instance *instance,
 	char device[96];
 	int r;
 
-	if (!vf || !vf->address[0] ||
-	    (instance->phase != VGPU_PHASE_ACTIVE &&
-	     instance->phase != VGPU_PHASE_ATTACHED))
+	/* One that was lost may be opened again once it is closed. */
+	if (!vf || !vf->address[0] || !vgpu_sriov_has_type(vf, instance) ||
+	    (vf->state == VGPU_VF_FAILED && vf->opener > 0))
 		return vgpu_err_set(
 			err, -ENOTCONN, "NotActive",
 			"the vGPU is %s: it has no virtual function to give to a machine",

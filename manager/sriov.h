@@ -29,22 +29,27 @@ struct vgpu_vf {
 	struct vgpu_sriov *sriov;
 	uint32_t number;  /* from 1 */
 	char address[16]; /* "" while it is not enabled */
-	uint32_t type;	  /* the driver's number, 0 for none */
+	uint32_t type;	  /* the backend's key of it, 0 for none */
 	uint32_t placement;
 	enum vgpu_vf_state state;
 	char failure[160];
 	pid_t opener; /* 0: not open, or not known */
-	uint64_t used_bytes;
-	char guest_driver[16];
 	/* Of its attribute state, while it has a vGPU; -1 and NULL else. */
 	int watch_fd;
 	sd_event_source *watch;
 };
 
-/* What drivers of physical functions differ in. All are required. */
+/* What drivers of physical functions differ in. All functions are required. */
 struct vgpu_sriov_backend {
 	const char *folder; /* of the PF in sysfs that only this driver makes */
-	const char *attribute; /* of a VF, what is watched; printf with %u */
+	const char *watched; /* attribute of a VF, printf with %u; NULL: none */
+	bool has_placements;
+	/* The first VF gets its type while none is enabled. */
+	bool is_set_before_enabling;
+	/* What the field type of a VF is that has @type. */
+	uint32_t (*key)(const struct vgpu_type *type);
+	/* What can be told of a type of that key that is none of sriov's. */
+	void (*describe)(uint32_t key, struct vgpu_type *ret_type);
 	/* What a VF is bound to; the first one that is loaded. */
 	const char *vf_drivers[2];
 	/*
@@ -73,6 +78,7 @@ struct vgpu_sriov_backend {
 };
 
 extern const struct vgpu_sriov_backend vgpu_sriov_vgpu_backend;
+extern const struct vgpu_sriov_backend vgpu_sriov_xe_backend;
 
 /* A physical function. */
 struct vgpu_sriov {
@@ -92,9 +98,12 @@ struct vgpu_sriov {
 struct vgpu_sriov *vgpu_sriov_of(struct vgpu_gpu *gpu);
 /* The VF that a vGPU is or is to be; NULL if there is no such. */
 struct vgpu_vf *vgpu_sriov_vf_of(const struct vgpu_instance *instance);
-/* NULL if the driver has none of this number. */
+/* NULL if the driver has none of this key. */
 const struct vgpu_type *vgpu_sriov_type(const struct vgpu_sriov *sriov,
-					uint32_t id);
+					uint32_t key);
+/* Whether @vf has the type that the definition of @instance says. */
+bool vgpu_sriov_has_type(const struct vgpu_vf *vf,
+			 const struct vgpu_instance *instance);
 /* The driver that VFs are bound to. */
 const char *vgpu_sriov_vf_driver(const struct vgpu_sriov *sriov);
 int vgpu_sriov_read_vf(struct vgpu_vf *vf);

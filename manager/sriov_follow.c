@@ -49,9 +49,9 @@ static void watch(struct vgpu_vf *vf)
 	char path[64], ignored[64];
 	int r;
 
-	if (vf->watch_fd >= 0)
+	if (vf->watch_fd >= 0 || !sriov->backend->watched)
 		return;
-	snprintf(path, sizeof(path), sriov->backend->attribute, vf->number);
+	snprintf(path, sizeof(path), sriov->backend->watched, vf->number);
 	vf->watch_fd = vgpu_sysfs_open(sriov->manager->sysfs, PF "/%s",
 				       sriov->gpu->id, path);
 	/* Only what changes after it was read is told. */
@@ -121,9 +121,13 @@ static void attach(struct vgpu_instance *instance, const struct vgpu_vf *vf)
 		return;
 	instance->status.link = VGPU_LINK_ATTACHED;
 	instance->status.peer_pid = vf->opener;
-	vgpu_instance_event(instance, "attached",
-			    "the virtual machine of process %d has it",
-			    vf->opener);
+	if (vf->opener > 0)
+		vgpu_instance_event(instance, "attached",
+				    "the virtual machine of process %d has it",
+				    vf->opener);
+	else
+		vgpu_instance_event(instance, "attached",
+				    "a virtual machine has it");
 }
 
 static void detach(struct vgpu_instance *instance)
@@ -134,15 +138,18 @@ static void detach(struct vgpu_instance *instance)
 		return;
 	instance->status.link = VGPU_LINK_LISTENING;
 	instance->status.peer_pid = 0;
-	vgpu_instance_event(instance, "detached",
-			    "the virtual machine of process %d let go of it",
-			    pid);
+	if (pid > 0)
+		vgpu_instance_event(
+			instance, "detached",
+			"the virtual machine of process %d let go of it", pid);
+	else
+		vgpu_instance_event(instance, "detached",
+				    "its virtual machine let go of it");
 }
 
 /* Of one that is ACTIVE or ATTACHED: what became of its VF? */
 static void follow_state(struct vgpu_instance *instance, const struct vgpu_vf *vf)
 {
-	instance->status.framebuffer_used_bytes = vf->used_bytes;
 	if (vf->state == VGPU_VF_FAILED) {
 		vgpu_lifecycle_fail(instance, "%s", vf->failure);
 		return;
@@ -170,8 +177,9 @@ void vgpu_sriov_settle(struct vgpu_instance *instance)
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STARTING) < 0 ||
 	    vgpu_instance_set_phase(instance, VGPU_PHASE_ACTIVE) < 0)
 		return;
-	vgpu_instance_event(instance, "active", "%s can be given to a machine",
-			    vf->address);
+	if (vf->address[0])
+		vgpu_instance_event(instance, "active",
+				    "%s can be given to a machine", vf->address);
 	watch(vf);
 	follow_state(instance, vf);
 }
@@ -207,7 +215,7 @@ static void follow(struct vgpu_instance *instance)
 		 */
 		if ((instance->lacks_gpu && !sriov->gpu->unusable[0] &&
 		     sriov->is_present) ||
-		    (vf->type && vf->type == d->type.id && vf->address[0] &&
+		    (vgpu_sriov_has_type(vf, instance) && vf->address[0] &&
 		     (vf->state == VGPU_VF_DEFINED || vf->state == VGPU_VF_ACTIVE) &&
 		     (instance->lacks_vf || is_bound(vf))))
 			vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED);
@@ -215,7 +223,7 @@ static void follow(struct vgpu_instance *instance)
 		instance->lacks_gpu = true;
 		vgpu_lifecycle_fail(instance, "its GPU %s: %s", d->gpu,
 				    sriov->gpu->unusable);
-	} else if (vf->type != d->type.id) {
+	} else if (vf->address[0] && !vgpu_sriov_has_type(vf, instance)) {
 		unwatch(vf);
 		vgpu_lifecycle_fail(instance,
 				    "its VF %u of %s was given type %u by others",
@@ -258,8 +266,7 @@ static void adopt_foreign(struct vgpu_vf *vf)
 	if (type)
 		d.type = *type;
 	else
-		snprintf(d.type.name, sizeof(d.type.name), "%u", vf->type);
-	d.type.id = vf->type;
+		sriov->backend->describe(vf->type, &d.type);
 	d.place.size = d.type.framebuffer_mib * VGPU_MIB;
 	if (vf->placement != VGPU_PLACEMENT_ANY)
 		d.place.offset = vf->placement * (1024 * VGPU_MIB);
@@ -279,7 +286,7 @@ static void follow_foreign(struct vgpu_instance *instance)
 {
 	const struct vgpu_vf *vf = vgpu_sriov_vf_of(instance);
 
-	if (vf && vf->type == instance->definition.type.id) {
+	if (vf && vgpu_sriov_has_type(vf, instance)) {
 		if (is_running(instance))
 			follow_state(instance, vf);
 		else if (vf->state != VGPU_VF_FAILED &&

@@ -23,19 +23,43 @@ static int write_vfs(struct vgpu_sriov *sriov, size_t n)
 				sriov->gpu->id);
 }
 
-static int enable_vfs(struct vgpu_sriov *sriov, struct vgpu_err *err)
+/* No driver of the host's is to take them before the one that is meant to. */
+static int write_vfs_quietly(struct vgpu_sriov *sriov, size_t n)
 {
-	int r = write_vfs(sriov, sriov->vf_count);
+	static const char path[] = "bus/pci/devices/%s/sriov_drivers_autoprobe";
+	int root = sriov->manager->sysfs;
+	const char *pf = sriov->gpu->id;
+	uint64_t is_on = 0;
+	int r;
 
+	vgpu_sysfs_read_number(root, &is_on, path, pf);
+	if (is_on)
+		vgpu_sysfs_write(root, "0", path, pf);
+	r = write_vfs(sriov, n);
+	if (is_on)
+		vgpu_sysfs_write(root, "1", path, pf);
+	return r;
+}
+
+/* If none is. */
+static int enable_vfs(struct vgpu_sriov *sriov, bool *has_enabled,
+		      struct vgpu_err *err)
+{
+	bool is_denied;
+	int r;
+
+	if (sriov->vfs_enabled > 0)
+		return 0;
+	r = write_vfs_quietly(sriov, sriov->vf_count);
+	is_denied = r == -EACCES || r == -EROFS;
 	if (r < 0)
 		return vgpu_err_set(
-			err, r,
-			r == -EACCES || r == -EROFS ? "Internal" : "GpuUnusable",
+			err, r, is_denied ? "Internal" : "GpuUnusable",
 			"the %zu VFs of %s cannot be enabled: %s%s",
 			sriov->vf_count, sriov->gpu->id, strerror(-r),
-			r == -EACCES || r == -EROFS
-				? ": see \"GPUs with virtual functions\" in vgpud(8)"
-				: "; the kernel's log says more");
+			is_denied ? ": see \"GPUs with virtual functions\" in vgpud(8)"
+				  : "; the kernel's log says more");
+	*has_enabled = true;
 	sriov->vfs_enabled = sriov->vf_count;
 	for (size_t i = 0; i < sriov->vf_count; i++)
 		vgpu_sriov_read_vf(&sriov->vfs[i]);
@@ -57,14 +81,14 @@ static int check(struct vgpu_instance *instance, struct vgpu_vf *vf,
 		return vgpu_err_set(err, -ENODEV, "GpuUnusable",
 				    "its GPU %s can have %zu VFs only, not %u",
 				    d->gpu, sriov->vf_count, d->vf.number);
-	if (vf->type && vf->type != d->type.id)
+	if (vf->type && !vgpu_sriov_has_type(vf, instance))
 		return vgpu_err_set(err, -EBUSY, "InUse",
 				    "its VF %u of %s was given type %u by others",
 				    vf->number, d->gpu, vf->type);
-	if (!vf->type && d->type.id && !vgpu_sriov_type(sriov, d->type.id))
+	if (!vf->type && !vgpu_sriov_type(sriov, sriov->backend->key(&d->type)))
 		return vgpu_err_set(err, -EINVAL, "NoSuchType",
-				    "%s has no type %s (%u) any more", d->gpu,
-				    d->type.name, d->type.id);
+				    "%s has no type %s any more", d->gpu,
+				    d->type.name);
 	return 0;
 }
 
@@ -85,48 +109,45 @@ static void keep_placement(struct vgpu_instance *instance,
 		vgpu_log("%s: %s", d->uuid, err.text);
 }
 
-static int give_type(struct vgpu_instance *instance, struct vgpu_vf *vf,
-		     struct vgpu_err *err)
+static int bind(struct vgpu_vf *vf, struct vgpu_err *err)
 {
 	struct vgpu_sriov *sriov = vf->sriov;
-	bool is_fresh = !vf->type;
-	int r;
 
 	if (!vf->address[0])
 		return vgpu_err_set(err, -ENODEV, "GpuUnusable",
 				    "its VF %u is not enabled: %zu of %s's are",
 				    vf->number, sriov->vfs_enabled,
 				    sriov->gpu->id);
-	if (is_fresh) {
-		r = sriov->backend->set(sriov, vf, &instance->definition, err);
-		if (r < 0)
-			return r;
-	}
-	r = vgpu_vf_driver_bind(sriov->manager->sysfs, vf->address,
-				vgpu_sriov_vf_driver(sriov), err);
-	if (r < 0 && is_fresh)
-		sriov->backend->clear(sriov, vf, NULL);
-	return r;
+	return vgpu_vf_driver_bind(sriov->manager->sysfs, vf->address,
+				   vgpu_sriov_vf_driver(sriov), err);
 }
 
 int vgpu_sriov_make(struct vgpu_instance *instance, struct vgpu_err *err)
 {
 	struct vgpu_sriov *sriov = vgpu_sriov_of(instance->gpu);
+	const struct vgpu_sriov_backend *backend = sriov->backend;
 	struct vgpu_vf *vf = vgpu_sriov_vf_of(instance);
-	bool has_enabled = false;
+	bool has_enabled = false, has_set = false;
 	int r;
 
 	r = check(instance, vf, err);
-	if (r == 0 && sriov->vfs_enabled == 0) {
-		r = enable_vfs(sriov, err);
-		has_enabled = r == 0;
+	if (r < 0)
+		return r;
+	if (!backend->is_set_before_enabling)
+		r = enable_vfs(sriov, &has_enabled, err);
+	if (r == 0 && !vf->type) {
+		r = backend->set(sriov, vf, &instance->definition, err);
+		has_set = r == 0;
 	}
 	if (r == 0)
-		r = give_type(instance, vf, err);
+		r = enable_vfs(sriov, &has_enabled, err);
+	if (r == 0)
+		r = bind(vf, err);
+	if (r < 0 && has_set)
+		backend->clear(sriov, vf, NULL);
 	if (r < 0 && has_enabled && write_vfs(sriov, 0) == 0)
 		sriov->vfs_enabled = 0;
-	if (vf)
-		vgpu_sriov_read_vf(vf);
+	vgpu_sriov_read_vf(vf);
 	if (r == 0)
 		keep_placement(instance, vf);
 	return r;
@@ -189,15 +210,21 @@ int vgpu_sriov_release(struct vgpu_instance *instance, struct vgpu_err *err)
 			"VF %u of %s was not given its type by this vgpud: who did takes it back, or write 0 to its type in sysfs",
 			d->vf.number, d->gpu);
 	if (!sriov->is_present || !vf || vgpu_sriov_read_vf(vf) < 0 ||
-	    !vf->type || vf->type != d->type.id)
+	    !vgpu_sriov_has_type(vf, instance))
 		return 0; /* nothing of it is left there */
 	if (vf->state == VGPU_VF_ACTIVE || vf->opener > 0)
 		return refuse_use(vf, err);
 	/*
-	 * Without a type nobody can open it, so that unbinding its driver,
-	 * which waits for who has it open, waits for nobody.
+	 * Without a type nobody can open one of vgpu_core's, so that unbinding
+	 * its driver, which waits for who has it open, waits for nobody.
 	 */
 	r = sriov->backend->clear(sriov, vf, err);
+	vgpu_sriov_read_vf(vf);
+	if (r == 0 && vf->state == VGPU_VF_ACTIVE) {
+		/* Of drivers that let it be opened without a type. */
+		sriov->backend->set(sriov, vf, d, NULL);
+		return refuse_use(vf, err);
+	}
 	if (r == 0 && vf->address[0])
 		vgpu_vf_driver_unbind(sriov->manager->sysfs, vf->address,
 				      vgpu_sriov_vf_driver(sriov));

@@ -115,6 +115,7 @@ static int read_types(struct vgpu_sriov *sriov)
 			    sriov->gpu->id);
 	if (r < 0)
 		return r;
+	free(sriov->types);
 	sriov->types = calloc(count + 1, sizeof(*sriov->types));
 	for (size_t i = 0; sriov->types && i < count; i++)
 		sriov->type_count += read_type(sriov, names[i],
@@ -124,6 +125,17 @@ static int read_types(struct vgpu_sriov *sriov)
 	qsort(sriov->types, sriov->type_count, sizeof(*sriov->types),
 	      compare_types);
 	return 0;
+}
+
+static uint32_t vgpu_key(const struct vgpu_type *type)
+{
+	return type->id;
+}
+
+static void vgpu_describe(uint32_t key, struct vgpu_type *ret_type)
+{
+	*ret_type = (struct vgpu_type){.series = '?', .id = key};
+	snprintf(ret_type->name, sizeof(ret_type->name), "%u", key);
 }
 
 static int vgpu_read_gpu(struct vgpu_sriov *sriov)
@@ -154,7 +166,7 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 	gpu->unusable[0] = '\0';
 	if (strcmp(state, "ready") != 0)
 		VGPU_TEXT_SET(gpu->unusable, state);
-	else if (!sriov->types && read_types(sriov) < 0)
+	else if (sriov->type_count == 0 && read_types(sriov) < 0)
 		VGPU_TEXT_SET(
 			gpu->unusable,
 			"vgpu_core offers no types: was it loaded with vgpu=0?");
@@ -200,17 +212,11 @@ static int vgpu_read_vf(struct vgpu_sriov *sriov, struct vgpu_vf *vf)
 
 	read_state(sriov, vf);
 	vf->opener = 0;
-	vf->used_bytes = 0;
-	vf->guest_driver[0] = '\0';
 	if (vf->state != VGPU_VF_ACTIVE && vf->state != VGPU_VF_FAILED)
 		return 0;
 	if (vgpu_sysfs_read_number(root, &number, VF "/opener_pid", pf,
 				   vf->number) == 0)
 		vf->opener = (pid_t)VGPU_MIN(number, (uint64_t)INT32_MAX);
-	vgpu_sysfs_read_number(root, &vf->used_bytes, VF "/framebuffer_used",
-			       pf, vf->number);
-	vgpu_sysfs_read(root, vf->guest_driver, sizeof(vf->guest_driver),
-			VF "/guest_driver", pf, vf->number);
 	return 0;
 }
 
@@ -368,20 +374,36 @@ static int vgpu_show_gpu_more(struct vgpu_sriov *sriov, sd_json_variant **json)
 static int vgpu_show_more(struct vgpu_sriov *sriov, const struct vgpu_vf *vf,
 			  sd_json_variant **json)
 {
+	int root = sriov->manager->sysfs;
+	const char *pf = sriov->gpu->id;
+	uint64_t used = 0;
+	char driver[16] = "";
+
+	/* The firmware is asked for it: only where a person asks for that. */
+	if (vf->state == VGPU_VF_ACTIVE) {
+		vgpu_sysfs_read_number(root, &used, VF "/framebuffer_used", pf,
+				       vf->number);
+		vgpu_sysfs_read(root, driver, sizeof(driver),
+				VF "/guest_driver", pf, vf->number);
+	}
 	return sd_json_variant_merge_objectbo(
 		json,
+		SD_JSON_BUILD_PAIR_UNSIGNED("usedBytes",
+					    VGPU_MIN(used, (uint64_t)INT64_MAX)),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			vf->placement != VGPU_PLACEMENT_ANY, "placement",
 			SD_JSON_BUILD_UNSIGNED(vf->placement)),
-		SD_JSON_BUILD_PAIR_CONDITION(
-			vf->guest_driver[0], "guestDriver",
-			SD_JSON_BUILD_STRING(vf->guest_driver)));
+		SD_JSON_BUILD_PAIR_CONDITION(driver[0], "guestDriver",
+					     SD_JSON_BUILD_STRING(driver)));
 }
 
 const struct vgpu_sriov_backend vgpu_sriov_vgpu_backend = {
 	.folder = "vgpu",
-	.attribute = "vgpu/vf%u/state",
 	.vf_drivers = {"vgpu_vfio_pci"},
+	.watched = "vgpu/vf%u/state",
+	.has_placements = true,
+	.key = vgpu_key,
+	.describe = vgpu_describe,
 	.read_gpu = vgpu_read_gpu,
 	.read_vf = vgpu_read_vf,
 	.count = vgpu_count,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A PF and its VFs in sysfs, as docs/abi says that vgpu_core shows them.
+"""PFs and their VFs in sysfs, as ABI documents say that drivers show them.
 
-What it does is what that text says, and no driver runs: whether the driver does
+What they do is what those texts say, and no driver runs: whether a driver does
 the same only the driver's tests can tell.
 """
 
@@ -15,6 +15,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 PF = '0000:01:00.0'
 DRIVER = 'vgpu_vfio_pci'
+XE_DRIVER = 'xe-vfio-pci'
 
 # id: (name, class, GiB, heads, width, height, frames/s, how many at most)
 TYPES = {
@@ -39,17 +40,20 @@ class Vf:
         self.guest_driver = 'none'
 
 
-class Gpu:
-    """The GPU, its driver and that of its VFs; all of them in sysfs."""
+class Pf:
+    """A PF, and what the PCI core and a driver of VFs do."""
 
-    def __init__(self, total=8, gib=48):
+    vf_driver = DRIVER
+
+    def __init__(self, total):
         self.files = fuse.Files()
         self.total = total
-        self.gib = gib
         self.errors = {}  # name of an attribute: errno that a write gets
         self.kill = None  # (name, 'before' or 'after', process)
         self.writes = []  # (name, value), as they came
         self.refuses_vfs = False  # the driver of VFs fails to probe
+        self.host_driver = None  # what takes new VFs by itself
+        self.autoprobe = 1
         self.files.add('bus/pci/drivers', None)
         self.writable('bus/pci/drivers_probe', None, self.probe)
         self.load_vf_driver()
@@ -59,11 +63,13 @@ class Gpu:
                        fuse.Attribute(lambda: self.total))
         self.writable(device + '/sriov_numvfs', lambda: self.enabled,
                       self.enable)
+        self.writable(device + '/sriov_drivers_autoprobe',
+                      lambda: self.autoprobe, self.set_autoprobe)
         # A device that is no GPU.
         self.files.add('bus/pci/devices/0000:00:1f.0/vendor',
                        fuse.Attribute(lambda: '0x8086'))
         self.enabled = 0
-        self.bind()
+        self.overrides = {}
 
     @property
     def sysfs(self):
@@ -95,10 +101,10 @@ class Gpu:
     # The driver of VFs.
 
     def load_vf_driver(self):
-        self.writable(f'bus/pci/drivers/{DRIVER}/unbind', None, self.unbind_vf)
+        self.writable(f'bus/pci/drivers/{self.vf_driver}/unbind', None, self.unbind_vf)
 
     def unload_vf_driver(self):
-        self.files.remove(f'bus/pci/drivers/{DRIVER}')
+        self.files.remove(f'bus/pci/drivers/{self.vf_driver}')
 
     def address(self, n):
         return f'0000:01:{n // 8:02x}.{n % 8}'
@@ -120,16 +126,16 @@ class Gpu:
         for n in range(1, self.enabled + 1):
             if self.address(n) != address:
                 continue
-            if (self.overrides[n] == DRIVER and not self.refuses_vfs and
+            if (self.overrides[n] == self.vf_driver and not self.refuses_vfs and
                     not self.driver_of(n)):
-                self.give_driver(n, DRIVER)
+                self.give_driver(n, self.vf_driver)
             return
         raise OSError(errno.ENODEV, address)
 
     def unbind_vf(self, address):
         for n in range(1, self.enabled + 1):
-            if self.address(n) == address and self.driver_of(n) == DRIVER:
-                if self.vf(n).pid:
+            if self.address(n) == address and self.driver_of(n) == self.vf_driver:
+                if self.is_open(n):
                     # The kernel would wait, which is worse.
                     raise AssertionError('unbound while it is open')
                 self.files.remove(self.device(n) + '/driver')
@@ -140,7 +146,7 @@ class Gpu:
 
     def enable(self, value):
         count = int(value)
-        if any(vf.pid for vf in self.vfs):
+        if self.is_in_use():
             raise OSError(errno.EBUSY, 'in use')
         if count and self.enabled:
             raise OSError(errno.EBUSY, 'enabled')
@@ -153,6 +159,14 @@ class Gpu:
                           lambda value, n=n: self.override(n, value))
             self.files.add(f'bus/pci/devices/{PF}/virtfn{n - 1}',
                            f'../{self.address(n)}')
+            if self.host_driver and self.autoprobe:
+                self.give_driver(n, self.host_driver)
+
+    def set_autoprobe(self, value):
+        self.autoprobe = int(value)
+
+    def is_in_use(self):
+        return any(self.is_open(n) for n in range(1, self.total + 1))
 
     def override(self, n, value):
         self.overrides[n] = value or '(null)'
@@ -164,10 +178,20 @@ class Gpu:
         self.enabled = 0
         self.overrides = {}
 
-    # The driver of the PF.
+
+class Gpu(Pf):
+    """A GPU that vgpu_core drives: docs/abi/sysfs-vgpu-*."""
+
+    def __init__(self, total=8, gib=48):
+        super().__init__(total)
+        self.gib = gib
+        self.bind()
 
     def vf(self, n):
         return self.vfs[n - 1]
+
+    def is_open(self, n):
+        return bool(self.vf(n).pid)
 
     def bind(self):
         self.disable()
@@ -294,3 +318,60 @@ class Gpu:
             vf.state, vf.pid, vf.used = None, 0, 0
             vf.guest_driver = 'none'
             self.tell(n)
+
+
+class XeGpu(Pf):
+    """One of Intel's, as sysfs-driver-intel-xe-sriov of Linux describes it."""
+
+    vf_driver = XE_DRIVER
+
+    def __init__(self, total=4, gib=24):
+        self.gib = gib
+        self.quotas = [0] * (total + 1)
+        self.quanta = [0] * (total + 1)
+        self.timeouts = [0] * (total + 1)
+        self.opened = [0] * (total + 1)
+        super().__init__(total)
+        device = f'bus/pci/devices/{PF}'
+        self.files.add(device + '/device', fuse.Attribute(lambda: '0xe20b'))
+        self.files.add(device + '/tile0/physical_vram_size_bytes',
+                       fuse.Attribute(lambda: gib * GIB))
+        for n in range(1, total + 1):
+            self.add_profile(f'{device}/sriov_admin/vf{n}/profile', n)
+
+    def add_profile(self, folder, n):
+        self.writable(f'{folder}/vram_quota', lambda: self.quotas[n],
+                      lambda value: self.set_quota(n, int(value)))
+        for name, values in (('exec_quantum_ms', self.quanta),
+                             ('preempt_timeout_us', self.timeouts)):
+            self.writable(
+                f'{folder}/{name}', lambda values=values: values[n],
+                lambda value, values=values: values.__setitem__(
+                    n, int(value)))
+        self.files.add(f'{folder}/sched_priority',
+                       fuse.Attribute(lambda: '[low] normal high'))
+
+    def set_quota(self, n, value):
+        if sum(self.quotas) - self.quotas[n] + value > self.gib * GIB:
+            raise OSError(errno.EIO, value)
+        self.quotas[n] = value
+
+    def is_open(self, n):
+        return bool(self.opened[n])
+
+    def enable(self, value):
+        count = int(value)
+        if count and not any(self.quotas):
+            for n in range(1, count + 1):
+                self.quotas[n] = self.gib * GIB // count
+        kept = self.quotas[:]
+        super().enable(value)
+        if count:
+            self.quotas[:] = kept
+        for n in range(1, count + 1):
+            self.files.add(self.device(n) + '/enable',
+                           fuse.Attribute(lambda n=n: self.opened[n]))
+
+    def disable(self):
+        super().disable()
+        self.quotas[:] = [0] * (self.total + 1)
