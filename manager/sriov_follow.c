@@ -93,7 +93,9 @@ static int read_vfs(struct vgpu_sriov *sriov)
 	vgpu_sysfs_read_number(root, &enabled, PF "/sriov_numvfs", pf);
 	sriov->vfs_enabled = VGPU_MIN(enabled, total);
 	for (size_t i = 0; i < total; i++)
-		if (vgpu_sriov_read_vf(&sriov->vfs[i]) < 0)
+		/* Without virtualization a GPU has no attributes of VFs. */
+		if (vgpu_sriov_read_vf(&sriov->vfs[i]) < 0 &&
+		    !sriov->gpu->unusable[0])
 			return -ENODEV;
 	return 0;
 }

@@ -371,6 +371,8 @@ class Following(SriovTest):
         self.assertEqual(m.ctl('qemu-args', 'a').returncode, 0)
         model.open(1, 14)
         next_event('attached')
+        # It was told so, and did not only look now and then.
+        self.assertGreater(model.files.woken, 4)
 
     def test_others(self):
         """What others make is shown, followed and left alone."""
@@ -792,6 +794,16 @@ class RecordedTree(ManagerTest):
                                                 for e in m.events()],
                          'the rescan')
         m.write(os.path.join(top, 'type'), '0\n')
+
+    def test_no_virtualization(self):
+        files = {path: text for path, text in self.pf_files().items()
+                 if 'vgpu/vf' not in path}
+        m = self.manager_on(files)
+        gpu = m.gpu(PF)
+        self.assertIn('vgpu=0', gpu['unusable'])
+        self.assertEqual((gpu['vfsTotal'], gpu['vfsUsed']), (2, 0))
+        self.assert_refused('GpuUnusable', m.create, type='7Q', gpu=PF)
+        self.assertIn('vgpu=0', m.ctl('gpus').stderr)
 
     def test_no_types(self):
         m = self.manager_on(self.pf_files())
