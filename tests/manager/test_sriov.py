@@ -278,6 +278,8 @@ class Refusals(SriovTest):
         model.unload_vf_driver()
         refused = self.assert_refused('GpuUnusable', m.create, type='8Q')
         self.assertIn(f'modprobe {DRIVER}', refused.parameters['text'])
+        self.assertIn('not loaded', m.gpu(PF)['unusable'])
+        self.assertIn('not loaded', m.ctl('doctor').stdout)
         model.load_vf_driver()
         model.refuses_vfs = True
         refused = self.assert_refused('Internal', m.create, type='8Q')
@@ -309,7 +311,18 @@ class Refusals(SriovTest):
                       refused.parameters['text'])
         self.assertIn('wedged', m.gpu(PF)['unusable'])
         model.state = 'ready'
-        m.create(type='8Q')
+        m.create(type='8Q', name='a')
+        # One that was lost with it says so once, and is back after a reset.
+        model.open(1, 5)
+        model.fail(1, 'the firmware crashed')
+        model.state = 'wedged: again'
+        harness.wait_for(lambda: m.show('a')['state'] == 'failed', 'the loss')
+        model.close(1)
+        for _ in range(3):
+            self.assertEqual(m.show('a')['state'], 'failed')
+        self.assertEqual(m.kinds('a').count('failed'), 1)
+        model.state = 'ready'
+        self.assertEqual(m.show('a')['state'], 'active')
 
     def test_in_use(self):
         model = self.model()
@@ -448,6 +461,21 @@ class Following(SriovTest):
         self.assertEqual(m.show('a')['state'], 'active')
         self.assertEqual((model.vf(1).type, model.vf(1).placement),
                          (1152, 16))
+        self.assertEqual(model.driver_of(1), DRIVER)
+
+    def test_vf_driver_comes_late(self):
+        """As where modules are loaded again: it needs vgpu_core itself."""
+        model = self.model()
+        m = self.on(model)
+        m.create(type='8Q', name='a')
+        model.unload_vf_driver()
+        model.unbind()
+        self.assertIn('not bound', m.show('a')['failure'])
+        model.bind()
+        self.assertIn(f'{DRIVER} is not loaded', m.show('a')['failure'])
+        self.assertEqual(model.enabled, 0)
+        model.load_vf_driver()
+        self.assertEqual(m.show('a')['state'], 'active')
         self.assertEqual(model.driver_of(1), DRIVER)
 
     def test_gpu_comes_late(self):
