@@ -22,7 +22,7 @@ echo '{"gpus":[]}'
 
 class SriovManager(Manager):
     def __init__(self, sysfs, **options):
-        super().__init__(**dict({'probe': NO_GPU}, **options))
+        super().__init__(**dict({'probe': NO_GPU, 'mib': 0}, **options))
         self.sysfs = sysfs
 
     def arguments(self):
@@ -168,7 +168,7 @@ class Life(SriovTest):
 
     def test_hardware_comes_first(self):
         model = self.model()
-        m = self.on(model)
+        m = self.on(model, mib=1024)
         m.write(m.types, harness.TYPE.format(name='1Q', mib=1024, heads=1,
                                              width=640, height=480))
         m.restart(signal.SIGTERM)
@@ -753,8 +753,8 @@ class RecordedTree(ManagerTest):
                 f.write(text)
         return folder
 
-    def manager_on(self, files):
-        m = SriovManager(self.tree(files))
+    def manager_on(self, files, **options):
+        m = SriovManager(self.tree(files), **options)
         self.addCleanup(m.finish)
         return m.start()
 
@@ -841,7 +841,7 @@ class RecordedTree(ManagerTest):
                                  f'vgpu/vf{vf}/type'), '0\n')
 
     def test_damaged_definitions(self):
-        m = self.manager_on(self.pf_files())
+        m = self.manager_on(self.pf_files(), mib=256)
         m.write(os.path.join(m.sysfs, 'bus/pci/devices', PF, 'vgpu/vf1/type'),
                 '0\n')
         m.create(type='128MB', name='a')
