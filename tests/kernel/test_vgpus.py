@@ -59,7 +59,7 @@ class Vgpus(unittest.TestCase):
 
     def refused(self, path, value, why):
         status, said = self.machine.do(f'write {path} {value}')
-        self.assertNotEqual(status, 0)
+        self.assertNotEqual(status, 0, (path, value, said))
         self.assertRegex(said, why)
 
     def available(self, number):
