@@ -67,6 +67,10 @@ struct msgq {
 	/* A message that came in several records. */
 	GByteArray *partial;
 	uint32_t partial_total;
+	/* Records that had no room in the status queue. */
+	GQueue waiting;
+	uint64_t waiting_bytes;
+	QEMUTimer *look;
 };
 
 /* A suspend: what the RM was told, and where it stands. */
@@ -90,6 +94,7 @@ struct intr_tree {
 struct rm_client;
 struct late;
 struct vgpu;
+struct vgpu_type;
 
 struct GpuModel {
 	PCIDevice pci;
@@ -150,6 +155,12 @@ struct GpuModel {
 	GList *channels;
 	QEMUTimer *host_timer;
 	struct vgpu *vgpu; /* one for each VF */
+	struct vgpu_type *vgpu_type;
+	uint32_t vgpu_type_count;
+	bool vgpu_heterogeneous;
+	/* How they share the engines; 0 is the firmware's choice. */
+	uint32_t vgpu_policy, vgpu_slice_ns, vgpu_arr_average;
+	bool vgpu_arr;
 	QEMUTimer *vgpu_timer;
 };
 

@@ -36,6 +36,14 @@
 #define RECORD_MAX	     (ELEMENT_COUNT_MAX * PAGE - ELEMENT_HEADER_BYTES)
 /* The longest call there is takes a few records; this is far beyond it. */
 #define MESSAGE_MAX (1 * MiB)
+/* What waits until the driver has taken what is in the status queue. */
+#define WAITING_MAX (2 * MiB)
+#define LOOK_NS	    (200 * SCALE_US)
+
+struct waiting {
+	uint32_t function, result, sequence, bytes;
+	uint8_t payload[];
+};
 
 static bool shared(GpuModel *m, uint32_t offset, void *buf, uint32_t bytes,
 		   bool write)
@@ -162,6 +170,9 @@ void model_msgq_unlink(GpuModel *m)
 	g_free(q->page);
 	if (q->partial)
 		g_byte_array_unref(q->partial);
+	g_queue_clear_full(&q->waiting, g_free);
+	if (q->look)
+		timer_free(q->look);
 	memset(q, 0, sizeof(*q));
 }
 
@@ -306,6 +317,7 @@ void model_msgq_serve(GpuModel *m)
 	}
 }
 
+/* False: the driver has not taken enough of the queue yet. */
 static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 			uint32_t sequence, const uint8_t *payload, uint32_t bytes)
 {
@@ -313,16 +325,14 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 	uint32_t length = ELEMENT_HEADER_BYTES + RPC_HEADER_BYTES + bytes;
 	uint32_t count = DIV_ROUND_UP(length, PAGE), i;
 	uint32_t read = shared_get(m, q->cmd_offset + TX_BYTES);
-	g_autofree uint8_t *record = g_malloc0(count * PAGE);
-	uint8_t *rpc = record + ELEMENT_HEADER_BYTES;
+	g_autofree uint8_t *record = NULL;
+	uint8_t *rpc;
 
 	if (read >= q->stat_count ||
-	    (read + q->stat_count - q->stat_write - 1) % q->stat_count < count) {
-		model_refuse(m, "msgq",
-			     "no room in the status queue: read %u, write %u",
-			     read, q->stat_write);
+	    (read + q->stat_count - q->stat_write - 1) % q->stat_count < count)
 		return false;
-	}
+	record = g_malloc0(count * PAGE);
+	rpc = record + ELEMENT_HEADER_BYTES;
 	if (model_fault_strikes(m, FAULT_BAD_SEQUENCE, function))
 		q->stat_seq += 7;
 	stl_le_p(record + ELEMENT_SEQUENCE, q->stat_seq++);
@@ -354,6 +364,53 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 	return true;
 }
 
+static void send_waiting(void *opaque)
+{
+	GpuModel *m = opaque;
+	struct msgq *q = &m->msgq;
+	struct waiting *w;
+	bool sent = false;
+
+	while ((w = g_queue_peek_head(&q->waiting))) {
+		if (!send_record(m, w->function, w->result, w->sequence,
+				 w->payload, w->bytes))
+			break;
+		q->waiting_bytes -= w->bytes;
+		g_free(g_queue_pop_head(&q->waiting));
+		sent = true;
+	}
+	if (sent)
+		model_falcon_raise(&m->gsp, FALCON_IRQ_SWGEN0);
+	if (w)
+		timer_mod(q->look,
+			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LOOK_NS);
+}
+
+static bool let_wait(GpuModel *m, uint32_t function, uint32_t result,
+		     uint32_t sequence, const uint8_t *payload, uint32_t bytes)
+{
+	struct msgq *q = &m->msgq;
+	struct waiting *w;
+
+	if (q->waiting_bytes + bytes > WAITING_MAX) {
+		model_refuse(m, "msgq",
+			     "the status queue is full, and nobody reads it");
+		return false;
+	}
+	w = g_malloc(sizeof(*w) + bytes);
+	*w = (struct waiting){function, result, sequence, bytes};
+	if (bytes)
+		memcpy(w->payload, payload, bytes);
+	q->waiting_bytes += bytes;
+	g_queue_push_tail(&q->waiting, w);
+	if (!q->look)
+		q->look = timer_new_ns(QEMU_CLOCK_VIRTUAL, send_waiting, m);
+	if (!timer_pending(q->look))
+		timer_mod(q->look,
+			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LOOK_NS);
+	return true;
+}
+
 bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
 		     uint32_t sequence, const void *payload, uint32_t bytes)
 {
@@ -364,7 +421,10 @@ bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
 	do {
 		uint32_t part = MIN(bytes, RECORD_MAX - RPC_HEADER_BYTES);
 
-		if (!send_record(m, function, result, sequence, p, part))
+		/* What waits comes first. */
+		if ((!g_queue_is_empty(&m->msgq.waiting) ||
+		     !send_record(m, function, result, sequence, p, part)) &&
+		    !let_wait(m, function, result, sequence, p, part))
 			return false;
 		p += part;
 		bytes -= part;

@@ -100,6 +100,7 @@ uint32_t model_vgpu_bootload(GpuModel *m, const struct rm_ref *who,
 	}
 	*slot = *v;
 	slot->state = VGPU_BOOTING;
+	slot->encoder = VGPU_ENCODER_WHOLE;
 	model_log(m, "vgpu", "gfid %u boots, %u channels from %u", gfid,
 		  v->channels, v->first_channel);
 	schedule(m, slot, BOOT_NS);
@@ -215,6 +216,9 @@ void model_vgpu_finish(GpuModel *m)
 	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
 		model_vgpu_migrate(m, gfid, VGPU_MIGRATE_FORGET);
 	memset(m->vgpu, 0, sizeof(struct vgpu) * SRIOV_TOTAL_VFS);
+	m->vgpu_type_count = 0;
+	m->vgpu_heterogeneous = m->vgpu_arr = false;
+	m->vgpu_policy = m->vgpu_slice_ns = m->vgpu_arr_average = 0;
 	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
 		model_vf_show(m, gfid);
 }

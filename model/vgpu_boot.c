@@ -10,6 +10,7 @@
 #include "hw/pci/pcie_sriov.h"
 
 #define BOOT_DBDF	     0
+#define BOOT_TYPE	     8
 #define BOOT_VM_PID	     12
 #define BOOT_CHANNELS	     20
 #define BOOT_PLUGIN_CHANNELS 24
@@ -139,6 +140,7 @@ const char *model_vgpu_take(GpuModel *m, struct vgpu *v, uint32_t gfid,
 	const char *why;
 
 	v->dbdf = get32(params + BOOT_DBDF);
+	v->type = get32(params + BOOT_TYPE);
 	v->vm_pid = get32(params + BOOT_VM_PID);
 	v->plugin_channels = get32(params + BOOT_PLUGIN_CHANNELS);
 	if (!m->sriov_mode)
@@ -154,20 +156,7 @@ const char *model_vgpu_take(GpuModel *m, struct vgpu *v, uint32_t gfid,
 		why = take_channels(v, params);
 	if (!why)
 		why = check_others(m, v);
+	if (!why)
+		why = model_vgpu_check_type(m, v);
 	return why;
-}
-
-#define TYPES_COUNT_AT 4
-#define TYPES_MAX      64
-
-/* Types are signed, and their signatures NVIDIA's: they are only counted. */
-uint32_t model_vgpu_add_types(GpuModel *m, const struct rm_ref *who,
-			      uint8_t *params)
-{
-	uint32_t count = get32(params + TYPES_COUNT_AT);
-
-	if (count > TYPES_MAX)
-		return NV_ERR_INVALID_ARGUMENT;
-	model_log(m, "vgpu", "%u vGPU types", count);
-	return NV_OK;
 }

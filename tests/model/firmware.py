@@ -228,8 +228,24 @@ class Firmware:
         assert result == 0
         return struct.unpack_from("<I", data, 16)[0]
 
+    def long_call(self, function, payload):
+        """A call, and its answer, of as many records as it takes."""
+        part = 16 * PAGE - 48 - 32
+        for at in range(0, len(payload), part):
+            self.record(71 if at else function, payload[at:at + part])
+            self.ring()
+            self.gpu.wait(self.consumed)
+        answer, result, data = self.receive()
+        assert answer == function, f"{answer:#x} instead of {function}"
+        while len(data) < len(payload):
+            answer, _, more = self.receive()
+            assert answer == 71
+            data += more
+        return result, data
+
     def control(self, client, handle, cmd, params):
-        result, data = self.call(76, struct.pack(
+        call = self.long_call if len(params) > 8 * PAGE else self.call
+        result, data = call(76, struct.pack(
             "<6I", client, handle, cmd, 0, len(params), 0) + params)
         assert result == 0
         return struct.unpack_from("<I", data, 12)[0], data[24:]
