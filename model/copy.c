@@ -182,7 +182,11 @@ bool model_copy_method(struct channel *c, uint32_t method, uint32_t data)
 		return true;
 	if ((LAUNCH_TRANSFER(data) && !transfer(c, data, &bad)) ||
 	    (LAUNCH_SEMAPHORE(data) && !release(c, data, &bad))) {
-		model_channel_fault(c, RC_TYPE_MMU_FAULT, bad);
+		/* One that hangs says nothing, and goes no further. */
+		if (c->m->fault.kind == FAULT_COPY_HANG)
+			c->dead = true;
+		else
+			model_channel_fault(c, RC_TYPE_MMU_FAULT, bad);
 		return false;
 	}
 	if (LAUNCH_INTERRUPT(data))

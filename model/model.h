@@ -110,6 +110,7 @@ struct GpuModel {
 	struct fault fault;
 	struct late *late;
 	QEMUTimer *late_timer; /* when a message that is late gets on its way */
+	int64_t reply_ns;      /* the reply under way is to be this late */
 
 	FILE *log;
 	GHashTable *log_seen; /* unmodelled registers, each named once */
@@ -279,6 +280,9 @@ void model_boot_set_wpr2(GpuModel *m, uint64_t start, uint64_t end);
 
 /* fault.c */
 bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function);
+bool model_fault_strikes_vgpu(GpuModel *m, enum fault_kind kind, uint32_t gfid,
+			      uint32_t number, uint32_t *ret_told);
+bool model_fault_strikes_vram(GpuModel *m, uint64_t addr, uint64_t bytes);
 void model_fault_add_property(ObjectClass *klass);
 
 /* static_info.c */

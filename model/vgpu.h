@@ -55,7 +55,7 @@ struct vgpu {
 	uint64_t fb_total;
 	uint64_t heap, heap_bytes, ctrl;
 	uint64_t response; /* where in the heap the last message had it */
-	uint32_t sequence;
+	uint32_t sequence, messages;
 	bool rung, negotiated, configured, bus_master;
 	uint32_t resets; /* of its VF */
 	struct vgpu_guest guest;
@@ -69,6 +69,7 @@ struct vgpu {
 struct vgpu *model_vgpu_of(GpuModel *m, uint32_t gfid);
 /* Whether there is a task, and firmware, to do anything for a VF. */
 bool model_vgpu_serves(GpuModel *m, uint32_t gfid);
+bool model_vgpu_any(GpuModel *m);
 /* Where a vGPU's framebuffer is in VRAM; false: it has not so much. */
 bool model_vgpu_address(const struct vgpu *v, uint64_t at, uint64_t *ret_addr);
 uint32_t model_vgpu_bootload(GpuModel *m, const struct rm_ref *who,

@@ -72,16 +72,6 @@ static const char *read_type(const uint8_t *info, struct vgpu_type *type)
 	return NULL;
 }
 
-static bool any_vgpu(GpuModel *m)
-{
-	unsigned int i;
-
-	for (i = 0; i < SRIOV_TOTAL_VFS; i++)
-		if (m->vgpu[i].state != VGPU_NONE)
-			return true;
-	return false;
-}
-
 /* All of them, or none. */
 uint32_t model_vgpu_add_types(GpuModel *m, const struct rm_ref *who,
 			      uint8_t *params)
@@ -92,7 +82,7 @@ uint32_t model_vgpu_add_types(GpuModel *m, const struct rm_ref *who,
 	g_autofree struct vgpu_type *type =
 		g_new0(struct vgpu_type, VGPU_TYPES_MAX);
 
-	if (discard && any_vgpu(m))
+	if (discard && model_vgpu_any(m))
 		return NV_ERR_INVALID_STATE;
 	if (count > VGPU_TYPES_MAX - had)
 		return NV_ERR_INVALID_ARGUMENT;
@@ -159,7 +149,7 @@ uint32_t model_vgpu_set_heterogeneous(GpuModel *m, const struct rm_ref *who,
 
 	if (wanted == m->vgpu_heterogeneous)
 		return NV_OK;
-	if (any_vgpu(m))
+	if (model_vgpu_any(m))
 		return NV_ERR_INVALID_STATE;
 	if (wanted && m->vgpu_policy == VGPU_FIXED_SHARE)
 		return NV_ERR_INVALID_STATE;

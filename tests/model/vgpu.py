@@ -19,13 +19,14 @@ ONES = 0xFFFFFFFF
 
 class Case(unittest.TestCase):
     PROPERTIES = ()
+    FB = fw.FB
 
     def setUp(self):
-        self.gpu = Gpu(*self.PROPERTIES)
+        self.gpu = Gpu(f"fb-size={self.FB // MIB}M", *self.PROPERTIES)
         self.addCleanup(self.gpu.close)
         self.gpu.enable_vfs(32)
         self.fw = f = fw.Firmware(self.gpu)
-        f.boot(info=f.system_info(total=32, bars=[0xD0000000, 9 << 32, 10 << 32]),
+        f.boot(fb=self.FB, info=f.system_info(total=32, bars=[0xD0000000, 9 << 32, 10 << 32]),
                registry=f.registry(RMSetSriovMode=1))
         self.sequence = MAGIC
 
