@@ -257,10 +257,10 @@ class Module(unittest.TestCase):
         self.unload()
 
     def test_a_scrub_is_at_fault(self):
-        self.fail_scrub('copy-error', -5, 4)
+        self.fail_scrub('copy:1:16', -5, 4)
 
     def test_a_scrub_hangs(self):
-        self.fail_scrub('copy-hang', -110, 20)
+        self.fail_scrub('copy-hang:1:16', -110, 20)
 
     def test_no_channel_is_given(self):
         self.load()
