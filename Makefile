@@ -30,6 +30,7 @@ check-model:
 	@lab/model >/dev/null
 	@lab/run --model tests/model/check
 	@lab/run --model tests/kernel/test_module.py
+	@lab/run --model tests/kernel/test_sleep.py
 
 bench: build
 	@lab/run bench/run

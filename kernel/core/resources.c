@@ -200,6 +200,15 @@ void vgpu_core_put_use(struct vgpu_core *core)
 	mutex_unlock(&core->resources.lock);
 }
 
+void vgpu_core_end_use(struct vgpu_core *core)
+{
+	mutex_lock(&core->resources.lock);
+	core->resources.is_closed = true;
+	mutex_unlock(&core->resources.lock);
+	vgpu_debug_put_use(core);
+	WARN_ON(core->resources.users);
+}
+
 int vgpu_core_close_use(struct vgpu_core *core)
 {
 	struct vgpu_resources *r = &core->resources;

@@ -222,6 +222,17 @@ static int get_engines(const u8 *payload, u32 bytes,
 	return 0;
 }
 
+static void put_save(void *out, u32 client, u32 memory, u64 meta_address)
+{
+	struct r570_save raw = {
+		.client = client,
+		.memory = memory,
+		.meta_address = meta_address,
+	};
+
+	memcpy(out, &raw, sizeof(raw));
+}
+
 static void put_host_engines(void *out, const struct vgpu_host_engines *list)
 {
 	struct r570_host_engines *raw = out;
@@ -287,6 +298,7 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.engine_list_bytes = sizeof(struct r570_engine_list),
 	.interrupt_table_bytes = sizeof(struct r570_interrupt_table),
 	.host_engines_bytes = sizeof(struct r570_host_engines),
+	.save_bytes = sizeof(struct r570_save),
 	.channel_params_bytes = sizeof(struct vgpu_rm_channel_params),
 	.wpr_heap_bytes = wpr_heap_bytes,
 	.put_system_info = put_system_info,
@@ -296,6 +308,7 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.get_rc_error = get_rc_error,
 	.get_ecc_state = get_ecc_state,
 	.get_engines = get_engines,
+	.put_save = put_save,
 	.put_host_engines = put_host_engines,
 	.add_host_engines = add_host_engines,
 	.get_gsp_vector = get_gsp_vector,
