@@ -113,6 +113,13 @@ class Host:
         with open(self.log_path, errors='replace') as file:
             return file.read()
 
+    def complaint(self):
+        """What the kernel complained of since it was ready, None if of nothing."""
+        said = self.log()
+        said = said[said.index('test: ready'):]
+        found = COMPLAINTS.search(said)
+        return found and said[max(found.start() - 200, 0):found.end() + 2000]
+
     def refusals(self):
         with open(self.model_log, errors='replace') as file:
             return [line for line in file if 'refused' in line]
