@@ -61,6 +61,7 @@ class Host:
 
     def __init__(self, folder=None, *properties, kernel=KERNEL):
         image, built, mib, self.patience = KERNELS[kernel]
+        self.has_kmemleak = kernel == 'debug'
         folder = folder or built
         self.dir = tempfile.TemporaryDirectory()
         self.log_path = os.path.join(folder, 'machine.log')
@@ -119,6 +120,13 @@ class Host:
         said = said[said.index('test: ready'):]
         found = COMPLAINTS.search(said)
         return found and said[max(found.start() - 200, 0):found.end() + 2000]
+
+    def leaks(self):
+        """Memory that nothing points to any more, where the kernel knows."""
+        if not self.has_kmemleak:
+            return None
+        status, said = self.do('leaks')
+        return said if status else None
 
     def refusals(self):
         with open(self.model_log, errors='replace') as file:

@@ -26,6 +26,7 @@ class Debug(unittest.TestCase):
         return said
 
     def check(self):
+        self.assertIsNone(self.machine.leaks())
         self.assertIsNone(self.machine.complaint())
         self.assertEqual(self.machine.refusals(), [])
 
@@ -53,7 +54,6 @@ class Debug(unittest.TestCase):
             self.machine.do('unload')
         print(f'{nth - 1} allocations; loads by their error: {outcomes}')
         self.do('unload')
-        self.do('leaks')
         self.check()
 
 

@@ -22,7 +22,10 @@ class Module(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        leaks = cls.machine.leaks()
         cls.machine.close()
+        if leaks:
+            raise AssertionError(leaks)
 
     def setUp(self):
         self.start = len(self.machine.log())

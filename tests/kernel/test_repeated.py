@@ -48,8 +48,7 @@ class Repeated(unittest.TestCase):
 
     def tearDown(self):
         self.machine.do('unload')
-        if KERNEL == 'debug':
-            self.do('leaks')
+        self.assertIsNone(self.machine.leaks())
         self.assertIsNone(self.machine.complaint())
         self.assertEqual(self.machine.refusals(), [])
 
