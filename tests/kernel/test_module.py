@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vgpu_core.ko on the hardware model. In its lab (lab/run --model)."""
+"""vgpu_core.ko on the hardware model, on the kernel that VGPU_KERNEL names. In the
+model's lab (lab/run --model)."""
 
 import os
 import re
-import subprocess
 import sys
 import time
 import unittest
@@ -12,7 +12,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMMAND_SECONDS, COMPLAINTS, Host  # noqa: E402
+from host import COMMAND_SECONDS, COMPLAINTS, Host, build  # noqa: E402
 
 
 class Module(unittest.TestCase):
@@ -22,7 +22,10 @@ class Module(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        leaks = cls.machine.leaks()
         cls.machine.close()
+        if leaks:
+            raise AssertionError(leaks)
 
     def setUp(self):
         self.start = len(self.machine.log())
@@ -367,8 +370,5 @@ class Module(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    for command in ('model/build', 'tests/kernel/build_module'):
-        built = subprocess.run([os.path.join(TOP, command)], check=False)
-        if built.returncode:
-            raise SystemExit(built.returncode)
+    build()
     unittest.main()

@@ -159,8 +159,5 @@ class WithoutRoom(Sleep):
 del Sleep  # what the two have in common is no test
 
 if __name__ == '__main__':
-    for command in ('model/build', 'tests/kernel/build_module'):
-        built = subprocess.run([os.path.join(TOP, command)], check=False)
-        if built.returncode:
-            raise SystemExit(built.returncode)
+    build()
     unittest.main()

@@ -5,14 +5,13 @@ lab (lab/run --model)."""
 
 import os
 import re
-import subprocess
 import sys
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMPLAINTS, Host  # noqa: E402
+from host import COMPLAINTS, Host, build  # noqa: E402
 
 TYPE_1Q, TYPE_8Q, TYPE_16Q, TYPE_24Q, TYPE_48Q = 1147, 1152, 1154, 1155, 1156
 TYPE_8A = 1162
@@ -25,7 +24,7 @@ RANGE = 'result out of range'
 class Vgpus(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.machine = Host('build/module', 'fb-size=48G')
+        cls.machine = Host(None, 'fb-size=48G')
         cls.start = len(cls.machine.log())
         status, said = cls.machine.do('load')
         if status:
@@ -182,6 +181,5 @@ class Vgpus(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    subprocess.run(['model/build'], cwd=TOP, check=True)
-    subprocess.run(['tests/kernel/build_module'], cwd=TOP, check=True)
+    build()
     unittest.main()
