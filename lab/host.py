@@ -38,7 +38,8 @@ class Host:
     """Does what it is told line by line, see tests/kernel/init; its console and
     the model's log are kept in a folder."""
 
-    def __init__(self, folder=BUILT, *properties):
+    def __init__(self, folder=BUILT, *properties, initrd=None, mib=1024,
+                 options=()):
         self.dir = tempfile.TemporaryDirectory()
         self.log_path = os.path.join(folder, 'machine.log')
         self.model_log = os.path.join(folder, 'ad102.log')
@@ -53,12 +54,13 @@ class Host:
         self.process = subprocess.Popen(
             ['env', 'LD_PRELOAD=' + MODEL, 'qemu-system-x86_64',
              '-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=multi',
-             '-cpu', 'max', '-smp', '2', '-m', '1G', '-nodefaults',
+             '-cpu', 'max', '-smp', '2', '-m', f'{mib}M', '-nodefaults',
              '-nographic', '-no-reboot', '-serial', 'file:' + self.log_path,
              '-chardev', f'socket,id=lines,path={lines},server=on,wait=off',
              '-serial', 'chardev:lines',
              '-qmp', f'unix:{qmp},server=on,wait=off',
-             '-kernel', kernel, '-initrd', BUILT + '/machine.cpio',
+             '-kernel', kernel,
+             '-initrd', initrd or BUILT + '/machine.cpio', *options,
              # On a busy host the kernel's check of its timer may fail.
              '-append', 'console=ttyS0 panic=-1 printk.devkmsg=on '
                         'intel_iommu=on pci=realloc=on no_timer_check',
