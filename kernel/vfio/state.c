@@ -18,10 +18,16 @@ static void lose(struct vgpu_vfio *v)
 	schedule_work(&v->lost_work);
 }
 
-/* The manager may call with its locks held, under which we call it: only note. */
+/*
+ * The vGPU's task is ended when this returns: the VF's DMA ends here. The rest is
+ * done by work, for memory_lock is held where we wait for locks of the manager's.
+ */
 static void lost(struct vgpu_vf_user *user)
 {
-	lose(container_of(user, struct vgpu_vfio, user));
+	struct vgpu_vfio *v = container_of(user, struct vgpu_vfio, user);
+
+	pci_clear_master(v->core.pdev);
+	lose(v);
 }
 
 static void lost_work(struct work_struct *work)
