@@ -5,7 +5,6 @@ lab (lab/run --model)."""
 
 import os
 import re
-import subprocess
 import sys
 import unittest
 
