@@ -11,7 +11,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMPLAINTS, Host  # noqa: E402
+from host import COMPLAINTS, Host, build  # noqa: E402
 
 BLOCKS = ('64k 16 11', '64k 9000 222', '2M 3 333')
 
