@@ -403,8 +403,7 @@ static void check_hold(const struct arguments *arg)
 	usleep(QUIET_MS * 1000); /* mappings are taken after the user is told */
 	CHECK_EQUAL(rd(&vf, REG_BOOT_0), UINT32_MAX);
 	CHECK_EQUAL(vf.bar1[arg->bar1_bytes - 1], 0xff);
-	vf.bar1[4096] = 1;
-	CHECK_EQUAL(vf.bar1[0], 0xff);
+	vf.bar1[4096] = 1; /* nobody's, and no end of ours */
 	CHECK_EQUAL(vf_config(&vf, PCI_VENDOR_ID, 4), UINT32_MAX);
 	vf_set_config(&vf, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
 	CHECK(pread(vf.device, &word, 4, (off_t)vf.region[0].offset) == 4);
