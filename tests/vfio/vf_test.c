@@ -362,6 +362,21 @@ static void check_second(const struct arguments *arg)
 	vf_close(&first);
 }
 
+/* A GPU that nobody shares is given away as it is. */
+static void check_whole(const struct arguments *arg)
+{
+	struct vf vf;
+
+	CHECK_EQUAL(-vf_try_open(&vf, arg->vf), 0);
+	CHECK_EQUAL(vf_config(&vf, PCI_VENDOR_ID, 4), L40S << 16 | NVIDIA);
+	CHECK_EQUAL(vf_config(&vf, PCI_CLASS_DEVICE, 2), 0x0302);
+	vf.bar0 = vf_mmap(&vf, 0, 0, vf.region[0].size);
+	CHECK(vf.bar0 != MAP_FAILED);
+	CHECK_EQUAL(rd(&vf, REG_BOOT_0), BOOT_0_AD102);
+	CHECK(ioctl(vf.device, VFIO_DEVICE_RESET) == 0);
+	vf_close(&vf);
+}
+
 /* Does it open, and with which error not? SUBSYSTEM is the errno. */
 static void check_open(const struct arguments *arg)
 {
@@ -431,6 +446,7 @@ static const struct {
 	{"reset", check_reset},
 	{"second", check_second},
 	{"open", check_open},
+	{"whole", check_whole},
 	{"hold", check_hold},
 };
 
