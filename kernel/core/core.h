@@ -59,6 +59,7 @@ struct vgpu_core {
 	void *kept_logs[VGPU_GSP_LOGS];
 
 	struct vgpu_resources resources;
+	u64 host_bytes;		/* of the framebuffer, which no vGPU gets */
 	struct mutex vram_lock; /* protects vram.c's registers; the innermost */
 
 	struct vgpu_scrubber *scrubber;

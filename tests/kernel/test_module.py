@@ -209,6 +209,24 @@ class Module(unittest.TestCase):
         self.blocks('holds', *small)
         self.unload()
 
+    def test_the_host_keeps_its_part(self):
+        self.assertEqual(self.machine.do('load host=1024')[0], 0)
+        self.blocks('fill', ('64k', 0, '1'), ('64k', 36000, '2'))
+        # The last GiB that was free, and the segment that it begins in.
+        self.assertNotEqual(self.machine.do('fill 64k 37000 3')[0], 0)
+        self.blocks('holds', ('64k', 0, '1'), ('64k', 36000, '2'))
+        self.assertEqual(self.scrub(0, 2 << 30)[0], 0)
+        self.unload()
+
+    def test_the_host_wants_too_much(self):
+        _, said = self.machine.do('load host=4000')
+        self.assertRegex(said, r'host=4000: the GPU has 3\d\d\d MiB')
+        self.assertNotEqual(self.machine.do('bound')[0], 0)
+        self.unload()
+        _, said = self.machine.do('load host=18446744073709551615')
+        self.assertIn('the GPU has', said)
+        self.assertNotEqual(self.machine.do('bound')[0], 0)
+
     # What is filled before a scrub of 1 MiB to 17 MiB, and what is left of it.
     FULL = [('64k', 15, '377'), ('64k', 16, '377'), ('64k', 100, '377'),
             ('2M', 8, '377')]
