@@ -4,8 +4,8 @@
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
  * "rc-error:GFID:CHID",
- * "xid:NUMBER" and "vgpu-crash:GFID". "copy-error" and "copy-hang" strike what
- * a copy engine is told to do next.
+ * "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". "copy-error" and "copy-hang"
+ * strike what a copy engine is told to do next.
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -25,6 +25,7 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
+	[FAULT_CRASH_NOW] = "crash-now",
 	[FAULT_COPY_ERROR] = "copy-error",
 	[FAULT_COPY_HANG] = "copy-hang",
 };
@@ -95,9 +96,11 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 	fault.function = number[0];
 	fault.count = number[1];
 	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID ||
-	    fault.kind == FAULT_VGPU_CRASH) {
+	    fault.kind == FAULT_VGPU_CRASH || fault.kind == FAULT_CRASH_NOW) {
 		if (!m->rm_running)
 			error_setg(errp, "the firmware does not run");
+		else if (fault.kind == FAULT_CRASH_NOW)
+			model_gsp_crash(m);
 		else if (fault.kind == FAULT_XID)
 			send_xid(m, number[0]);
 		else if (fault.kind == FAULT_RC_ERROR)

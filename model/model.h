@@ -87,6 +87,7 @@ struct GpuModel {
 	uint64_t vf_bar1_size;
 	char *log_path;
 	bool display, ecc;
+	bool msi, msix;
 
 	struct fault fault;
 	struct late *late;

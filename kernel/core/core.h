@@ -127,6 +127,10 @@ void vgpu_debug_init(struct vgpu_core *core);
 void vgpu_debug_finish(struct vgpu_core *core);
 void vgpu_debug_keep_logs(struct vgpu_gsp *gsp);
 
+/* debug.c: the logs of a boot that failed, of one GPU; NULL: of them all. */
+void vgpu_debug_keep_failed(struct vgpu_core *core);
+void vgpu_debug_drop_failed(struct pci_dev *pdev);
+
 /* debug_fb.c: files of the framebuffer that is free, and of its use. */
 void vgpu_debug_fb_init(struct vgpu_core *core);
 void vgpu_debug_put_use(struct vgpu_core *core);

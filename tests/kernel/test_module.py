@@ -12,7 +12,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMMAND_SECONDS, COMPLAINTS, Host  # noqa: E402
+from host import BUILT, COMMAND_SECONDS, COMPLAINTS, Host  # noqa: E402
 
 
 class Module(unittest.TestCase):
@@ -74,6 +74,16 @@ class Module(unittest.TestCase):
         self.assertEqual(self.machine.do('vfs 5')[0], 0)
         self.unload()
         self.assertNotEqual(self.machine.do('count 5')[0], 0)
+
+    def test_takes_vfs_that_are_there(self):
+        self.assertEqual(self.machine.do('left 3')[0], 0)
+        said = self.load()
+        self.assertIn('3 VFs were there before', said)
+        self.assertEqual(self.machine.do('count 3')[0], 0)
+        self.assertNotEqual(self.machine.do('vfs 4')[0], 0)
+        self.assertEqual(self.machine.do('vfs 0')[0], 0)
+        self.assertEqual(self.machine.do('vfs 4')[0], 0)
+        self.unload()
 
     def test_says_what_it_is(self):
         self.load()
@@ -350,6 +360,24 @@ class Module(unittest.TestCase):
         self.assertEqual(self.machine.do('crashed .wedged')[0], 0)
         self.assertNotEqual(self.machine.do('crashed')[0], 0)
 
+    def test_keeps_the_logs_of_a_failed_boot(self):
+        self.machine.fault('crash:65')
+        self.assertIn('logs are in debugfs', self.machine.do('load')[1])
+        self.assertNotEqual(self.machine.do('bound')[0], 0)
+        self.assertEqual(self.machine.do('failed')[0], 0)
+        self.machine.do('unload')
+        self.assertNotEqual(self.machine.do('failed')[0], 0)
+
+    def test_a_crash_that_nobody_waits_for(self):
+        self.load()
+        start = len(self.machine.log())
+        self.machine.fault('crash-now')
+        self.machine.wait('wedged: its firmware crashed', start, 10)
+        self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
+        self.assertEqual(self.machine.do('crashed .wedged')[0], 0)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
     def test_is_not_reset_under_vfs(self):
         self.load()
         self.assertEqual(self.machine.do('vfs 2')[0], 0)
@@ -382,6 +410,31 @@ class Module(unittest.TestCase):
         self.assertIn('the firmware did not unload', said)
         self.machine.fault('none')
         self.load()
+
+
+class Interrupts(unittest.TestCase):
+    """Without MSI-X, and with neither that nor MSI."""
+
+    def event(self, pattern, *properties):
+        machine = Host(BUILT, *properties)
+        self.addCleanup(machine.close)
+        began = len(machine.log())
+        self.assertEqual(machine.do('load')[0], 0)
+        self.assertRegex(machine.do('interrupts')[1], pattern)
+        start = len(machine.log())
+        for number in range(3):  # each makes way for the next one
+            machine.fault(f'xid:{63 + number}')
+            machine.wait(f'GSP: Xid {63 + number}', start, 10)
+        self.assertEqual(machine.do('unload')[0], 0)
+        self.assertIsNone(COMPLAINTS.search(machine.log()[began:]))
+        self.assertEqual(machine.refusals(), [])
+
+    def test_by_msi(self):
+        self.event(r'PCI-MSI-.*vgpu_core', 'msix=off')
+
+    def test_by_a_line(self):
+        self.event(r'IO-APIC.*vgpu_core', 'msix=off',
+                   'msi=off')
 
 
 if __name__ == '__main__':
