@@ -9,6 +9,7 @@
  */
 #include "model/model.h"
 #include "model/rpc.h"
+#include "model/vf.h"
 #include "model/vgpu.h"
 
 static const char *const kind_name[FAULT_MAX] = {
@@ -110,6 +111,9 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 		return;
 	}
 	m->fault = fault;
+	/* Nothing of a GPU that fell off its bus is there. */
+	for (i = 1; i <= SRIOV_TOTAL_VFS; i++)
+		model_vf_show(m, i);
 }
 
 /* model_fault_strikes: whether this message is struck by this kind of fault. */

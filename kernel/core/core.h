@@ -18,7 +18,9 @@
 #define VGPU_GSP_LOGS 3
 #define VGPU_BAR1     1 /* PCI's number of it */
 
+struct vgpu_dir;
 struct vgpu_gsp;
+struct vgpu_mgr;
 struct vgpu_scrubber;
 
 /* debug.c: a file that shows one of the firmware's logs. */
@@ -67,6 +69,10 @@ struct vgpu_core {
 	struct delayed_work recovery;
 	u32 recoveries;
 
+	struct vgpu_mgr *mgr; /* of the vGPUs; NULL where there are none */
+	struct vgpu_dir *dir; /* in sysfs */
+	u32 fail_step;	      /* debugfs: of making a vGPU; 0: none */
+	u32 slow_step;	      /* likewise */
 	struct dentry *debugfs;
 	int is_used_by_debug;
 	struct vgpu_log_file log_files[2 * VGPU_GSP_LOGS];
@@ -98,7 +104,8 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 int vgpu_core_set_vfs(struct pci_dev *pdev, int count);
 
 /* sysfs.c: the folder vgpu/ of the PF. */
-extern const struct attribute_group *vgpu_core_sysfs_groups[];
+int vgpu_core_add_files(struct vgpu_core *core);
+void vgpu_core_remove_files(struct vgpu_core *core);
 
 /*
  * scrub.c: fill a part of the framebuffer, whole pages of 4 KiB, with zeros.

@@ -196,6 +196,29 @@ int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset)
 	return give_back(fb, offset, VGPU_FB_QUARANTINED);
 }
 
+void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end)
+{
+	u64 free_from = 0, start, end;
+	u32 i;
+
+	*ret_start = 0;
+	*ret_end = 0;
+	for (i = 0; i <= fb->ranges.count; i++) {
+		const struct vgpu_range *next = &fb->ranges.array[i];
+		bool is_last = i == fb->ranges.count;
+
+		end = fb->base + (is_last ? fb->ranges.size : next->start);
+		end = vgpu_align_down(end, fb->unit_bytes);
+		if (vgpu_align_up(fb->base + free_from, fb->unit_bytes, &start) &&
+		    end > start && end - start > *ret_end - *ret_start) {
+			*ret_start = start;
+			*ret_end = end;
+		}
+		if (!is_last)
+			free_from = next->start + next->size;
+	}
+}
+
 u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size)
 {
 	struct vgpu_range_search search = {

@@ -74,6 +74,9 @@ int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset);
 /* -ENOENT: nothing that is quarantined begins there. */
 int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset);
 
+/* The largest free piece, in whole units: [*ret_start, *ret_end). */
+void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end);
+
 /* How many allocations of @size would succeed now, one after another. */
 u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size);
 

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "gsp.h"
+#include "kernel/mgr/manager.h"
 #include "regs.h"
 #include "scrub.h"
 
@@ -153,9 +154,22 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (pci_num_vf(pdev))
 		pci_info(pdev, "%d VFs were there before\n", pci_num_vf(pdev));
 	pci_set_drvdata(pdev, core);
+	rc = vgpu_core_add_files(core);
+	if (rc)
+		goto err_stop;
+	rc = vgpu_mgr_create(core);
+	if (rc)
+		goto err_files;
 	vgpu_debug_init(core);
 	return 0;
 
+err_files:
+	vgpu_core_remove_files(core);
+err_stop:
+	vgpu_gsp_stop(core);
+	vgpu_recovery_cancel(core);
+	pci_set_drvdata(pdev, NULL);
+	vgpu_core_drop_vbios(core);
 err_clear:
 	pci_clear_master(pdev);
 	vgpu_scrubber_destroy(core);
@@ -177,7 +191,15 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
-	pci_disable_sriov(pdev);
+	/*
+	 * Disabling VFs waits for whoever has one open, who may have no reason
+	 * to close it: then they stay, with no vGPUs behind them.
+	 */
+	if (vgpu_mgr_destroy(core))
+		pci_warn(pdev, "VFs are in use: they stay, without vGPUs\n");
+	else
+		pci_disable_sriov(pdev);
+	vgpu_core_remove_files(core);
 	vgpu_core_end_use(core);
 	vgpu_gsp_stop(core);
 	/* It was taken away in its sleep. */
@@ -219,7 +241,6 @@ static struct pci_driver vgpu_core_driver = {
 	.driver.pm = pm_ptr(&vgpu_power_ops),
 	/* The PF stays in D0: probing took the runtime PM reference it has. */
 	.sriov_configure = vgpu_core_set_vfs,
-	.dev_groups = vgpu_core_sysfs_groups,
 };
 
 static int __init vgpu_core_init(void)

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "gsp.h"
+#include "kernel/mgr/manager.h"
 
 static int refuse_open(struct vgpu_core *core)
 {
@@ -48,13 +49,17 @@ static int vgpu_core_suspend(struct device *dev)
 	return 0;
 }
 
-/* Not booted: it may be so by a reset, which the user can ask for. */
+/* With a firmware that knows nothing of what the other one was told. */
 static void boot_anew(struct vgpu_core *core)
 {
-	int rc = vgpu_core_boot(core);
+	int rc;
 
-	if (rc == 0)
+	vgpu_mgr_stop(core, "the machine slept");
+	rc = vgpu_core_boot(core);
+	if (rc == 0) {
+		vgpu_mgr_start(core);
 		return;
+	}
 	pci_err(core->pdev, "the GPU did not boot after its sleep: %d\n", rc);
 	WRITE_ONCE(core->why_wedged, "it did not boot after its sleep");
 	vgpu_recovery_schedule(core);

@@ -71,7 +71,7 @@ int vgpu_rm_free(struct vgpu_gsp *gsp, u32 object)
 }
 
 static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
-		   void *params, u32 bytes)
+		   void *params, u32 bytes, u32 ms)
 {
 	struct vgpu_rm_control *call;
 	size_t size = struct_size(call, params, bytes);
@@ -85,7 +85,7 @@ static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 	call->command = command;
 	call->params_bytes = bytes;
 	memcpy(call->params, params, bytes);
-	rc = vgpu_gsp_call(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size);
+	rc = vgpu_gsp_call_for(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size, ms);
 	if (rc == 0)
 		rc = check_status(gsp, "control", command, call->status);
 	if (rc == 0)
@@ -97,22 +97,28 @@ static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 int vgpu_rm_control(struct vgpu_gsp *gsp, u32 command, void *params, u32 bytes)
 {
 	return control(gsp, VGPU_RM_CLIENT, VGPU_RM_SUBDEVICE, command, params,
-		       bytes);
+		       bytes, 0);
 }
 
 int vgpu_rm_control_object(struct vgpu_gsp *gsp, u32 object, u32 command,
 			   void *params, u32 bytes)
 {
-	return control(gsp, VGPU_RM_CLIENT, object, command, params, bytes);
+	return control(gsp, VGPU_RM_CLIENT, object, command, params, bytes, 0);
+}
+
+int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command,
+				 void *params, u32 bytes, u32 ms)
+{
+	const struct vgpu_static_info *info = &gsp->core->info;
+
+	return control(gsp, info->client, info->subdevice, command, params,
+		       bytes, ms);
 }
 
 int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 			     u32 bytes)
 {
-	const struct vgpu_static_info *info = &gsp->core->info;
-
-	return control(gsp, info->client, info->subdevice, command, params,
-		       bytes);
+	return vgpu_rm_control_internal_for(gsp, command, params, bytes, 0);
 }
 
 /* The client is freed as a whole; what is under it goes with it. */

@@ -378,15 +378,28 @@ class Module(unittest.TestCase):
         self.assertEqual(self.machine.do('ecc')[0], 0)
         self.unload()
 
-    def test_is_not_reset_under_vfs(self):
+    def test_is_reset_under_vfs(self):
         self.load()
         self.assertEqual(self.machine.do('vfs 2')[0], 0)
         start = len(self.machine.log())
         self.machine.fault('crash:76')
         self.assertNotEqual(self.machine.do('ecc')[0], 0)
-        self.machine.wait('not reset while VFs are enabled', start, 10)
-        self.assertEqual(self.machine.do('vfs 0')[0], 0)
-        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
+        self.assertEqual(self.machine.do('count 2')[0], 0)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
+    def test_is_not_reset_under_a_vgpu(self):
+        self.load()
+        self.assertEqual(self.machine.do('use 1')[0], 0)
+        start = len(self.machine.log())
+        self.machine.fault('crash-now')
+        self.machine.wait('wedged: its firmware crashed', start, 10)
+        time.sleep(2)
+        self.assertNotIn('the GPU is reset', self.machine.log()[start:])
+        self.assertNotEqual(self.machine.do('use 1')[0], 0)
+        self.assertEqual(self.machine.do('use 0')[0], 0)
+        self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
         self.assertEqual(self.machine.do('ecc')[0], 0)
         self.unload()
 

@@ -4,6 +4,7 @@
 #define VGPU_KERNEL_CORE_ABI_ABI_H
 
 #include "kernel/core/wpr.h"
+#include "task_abi.h"
 
 /*
  * Nothing outside of this folder includes a version's own header: it fills and
@@ -121,6 +122,7 @@ struct vgpu_host_engines {
 
 struct vgpu_abi {
 	const char *version;
+	const struct vgpu_task_abi *task;
 
 	u32 system_info_bytes;
 	u32 static_info_bytes;

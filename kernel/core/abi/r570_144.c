@@ -312,6 +312,7 @@ static int get_gsp_vector(const u8 *payload, u32 bytes, u32 *ret_vector)
 
 const struct vgpu_abi vgpu_abi_r570_144 = {
 	.version = "570.144",
+	.task = &vgpu_task_abi_r570_144,
 	.system_info_bytes = sizeof(struct r570_system_info),
 	.static_info_bytes = sizeof(struct r570_static_info),
 	.rm_args_bytes = sizeof(struct r570_rm_args),
