@@ -4,8 +4,8 @@
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
  * "rc-error:GFID:CHID",
- * "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". "copy-error" and "copy-hang"
- * strike what a copy engine is told to do next.
+ * "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". Of VRAM are
+ * "copy:MIB[:COUNT]" and "copy-hang:MIB[:COUNT]".
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -27,7 +27,7 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
 	[FAULT_CRASH_NOW] = "crash-now",
-	[FAULT_COPY_ERROR] = "copy-error",
+	[FAULT_COPY] = "copy",
 	[FAULT_COPY_HANG] = "copy-hang",
 };
 
@@ -126,6 +126,16 @@ bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function)
 	model_log(m, "fault", "%s strikes function %u", kind_name[kind],
 		  function);
 	return true;
+}
+
+/* model_fault_strikes_vram: whether engines cannot write there. */
+bool model_fault_strikes_vram(GpuModel *m, uint64_t addr, uint64_t bytes)
+{
+	uint64_t start = m->fault.function * (uint64_t)MiB;
+
+	return (m->fault.kind == FAULT_COPY || m->fault.kind == FAULT_COPY_HANG) &&
+	       addr + bytes > start &&
+	       addr < start + m->fault.count * (uint64_t)MiB;
 }
 
 void model_fault_add_property(ObjectClass *klass)

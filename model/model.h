@@ -273,6 +273,7 @@ void model_boot_set_wpr2(GpuModel *m, uint64_t start, uint64_t end);
 
 /* fault.c */
 bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function);
+bool model_fault_strikes_vram(GpuModel *m, uint64_t addr, uint64_t bytes);
 void model_fault_add_property(ObjectClass *klass);
 
 /* static_info.c */

@@ -26,13 +26,16 @@ class Module(unittest.TestCase):
 
     def setUp(self):
         self.start = len(self.machine.log())
+        self.refused = len(self.machine.refusals())
+        self.allowed = '^$'
 
     def tearDown(self):
         self.machine.fault('none')
         self.machine.do('unload')
         said = self.machine.log()[self.start:]
         self.assertIsNone(COMPLAINTS.search(said), said)
-        self.assertEqual(self.machine.refusals(), [])
+        self.assertEqual([line for line in self.machine.refusals()[self.refused:]
+                          if not re.search(self.allowed, line)], [])
 
     def load(self):
         status, said = self.machine.do('load')
@@ -221,11 +224,11 @@ class Module(unittest.TestCase):
 
     def test_the_host_keeps_its_part(self):
         self.assertEqual(self.machine.do('load host=1024')[0], 0)
-        self.blocks('fill', ('64k', 0, '1'), ('64k', 36000, '2'))
+        self.blocks('fill', ('64k', 0, '1'), ('64k', 20000, '2'))
         # The last GiB that was free, and the segment that it begins in.
         self.assertNotEqual(self.machine.do('fill 64k 37000 3')[0], 0)
-        self.blocks('holds', ('64k', 0, '1'), ('64k', 36000, '2'))
-        self.assertEqual(self.scrub(0, 2 << 30)[0], 0)
+        self.blocks('holds', ('64k', 0, '1'), ('64k', 20000, '2'))
+        self.assertEqual(self.scrub(0, 1 << 30)[0], 0)
         self.unload()
 
     def test_the_host_wants_too_much(self):
@@ -251,9 +254,9 @@ class Module(unittest.TestCase):
         self.blocks('fill', *self.FULL)
         self.assertEqual(self.scrub(1 << 20, 16 << 20)[0], 0)
         self.blocks('holds', *self.SCRUBBED)
-        # More than one launch does, up to the last segment that is free.
+        # More than one launch does.
         self.blocks('fill', ('64k', 16, '1'), ('64k', 40000, '1'))
-        self.assertEqual(self.scrub(0, 3 << 30)[0], 0)
+        self.assertEqual(self.scrub(0, 0xa0000000)[0], 0)
         self.blocks('holds', ('64k', 16, '0'), ('64k', 40000, '0'))
         # What is the firmware's is not scrubbed, nor what there is not.
         self.assertNotEqual(self.scrub(0, 4 << 30)[0], 0)
@@ -285,10 +288,12 @@ class Module(unittest.TestCase):
         self.unload()
 
     def test_a_scrub_is_at_fault(self):
-        self.fail_scrub('copy-error', -5, 4)
+        # As far as the model knows, that is the driver's doing.
+        self.allowed = 'is at fault'
+        self.fail_scrub('copy:5', -5, 4)
 
     def test_a_scrub_hangs(self):
-        self.fail_scrub('copy-hang', -110, 20)
+        self.fail_scrub('copy-hang:5', -110, 20)
 
     def test_no_channel_is_given(self):
         self.load()
