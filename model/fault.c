@@ -3,8 +3,8 @@
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
- * "rc-error:GFID:CHID", "xid:NUMBER" and "vgpu-crash:GFID". Of vGPUs' tasks it
- * is KIND[:GFID[:NUMBER]], of VRAM "copy:MIB[:COUNT]" and
+ * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". Of
+ * vGPUs' tasks it is KIND[:GFID[:NUMBER]], of VRAM "copy:MIB[:COUNT]" and
  * "copy-hang:MIB[:COUNT]".
  */
 #include "model/model.h"
@@ -32,6 +32,7 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_VGPU_NO_ANSWER] = "vgpu-no-answer",
 	[FAULT_VGPU_LATE_SHUTDOWN] = "vgpu-late-shutdown",
 	[FAULT_VGPU_LATE_CLEANUP] = "vgpu-late-cleanup",
+	[FAULT_CRASH_NOW] = "crash-now",
 	[FAULT_COPY] = "copy",
 	[FAULT_COPY_HANG] = "copy-hang",
 };
@@ -102,9 +103,11 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 	fault.function = number[0];
 	fault.count = number[1];
 	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID ||
-	    fault.kind == FAULT_VGPU_CRASH) {
+	    fault.kind == FAULT_VGPU_CRASH || fault.kind == FAULT_CRASH_NOW) {
 		if (!m->rm_running)
 			error_setg(errp, "the firmware does not run");
+		else if (fault.kind == FAULT_CRASH_NOW)
+			model_gsp_crash(m);
 		else if (fault.kind == FAULT_XID)
 			send_xid(m, number[0]);
 		else if (fault.kind == FAULT_RC_ERROR)

@@ -106,6 +106,7 @@ struct GpuModel {
 	uint32_t vgpu_version_min; /* of what a host says to a vGPU's task */
 	char *log_path;
 	bool display, ecc;
+	bool msi, msix;
 
 	struct fault fault;
 	struct late *late;

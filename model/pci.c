@@ -39,7 +39,8 @@ static bool add_capabilities(PCIDevice *pci, Error **errp)
 		return false;
 	pci_set_word(conf + at + PCI_PM_PMC, 0x3);
 	pci_set_word(pci->wmask + at + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
-	if (msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
+	if (MODEL_AD102(pci)->msi &&
+	    msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
 		return false;
 	if (pcie_endpoint_cap_init(pci, PCI_CAP_EXPRESS) < 0) {
 		error_setg(
@@ -90,10 +91,11 @@ static void realize(PCIDevice *pci, Error **errp)
 			 &m->bar3);
 	if (!add_capabilities(pci, errp))
 		return;
-	if (msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE, &m->bar0, 0,
-		      MSIX_PBA, PCI_CAP_MSIX, errp))
+	if (m->msix && msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE,
+				 &m->bar0, 0, MSIX_PBA, PCI_CAP_MSIX, errp))
 		return;
-	msix_vector_use(pci, 0);
+	if (m->msix)
+		msix_vector_use(pci, 0);
 	if (!pcie_sriov_pf_init(pci, PCI_EXT_SRIOV, TYPE_MODEL_AD102_VF,
 				DEVICE_L40S, SRIOV_TOTAL_VFS, SRIOV_TOTAL_VFS,
 				SRIOV_VF_OFFSET, SRIOV_VF_STRIDE, errp))
@@ -166,6 +168,8 @@ static const Property properties[] = {
 	DEFINE_PROP_UINT32("vgpu-version-min", GpuModel, vgpu_version_min, 1),
 	DEFINE_PROP_BOOL("display", GpuModel, display, false),
 	DEFINE_PROP_BOOL("ecc", GpuModel, ecc, true),
+	DEFINE_PROP_BOOL("msi", GpuModel, msi, true),
+	DEFINE_PROP_BOOL("msix", GpuModel, msix, true),
 	DEFINE_PROP_STRING("log", GpuModel, log_path),
 };
 

@@ -61,6 +61,7 @@ struct vgpu_core {
 	void *kept_logs[VGPU_GSP_LOGS];
 
 	struct vgpu_resources resources;
+	u64 host_bytes;		/* of the framebuffer, which no vGPU gets */
 	struct mutex vram_lock; /* protects vram.c's registers; the innermost */
 
 	struct vgpu_scrubber *scrubber;
@@ -132,6 +133,10 @@ void vgpu_recovery_cancel(struct vgpu_core *core);
 void vgpu_debug_init(struct vgpu_core *core);
 void vgpu_debug_finish(struct vgpu_core *core);
 void vgpu_debug_keep_logs(struct vgpu_gsp *gsp);
+
+/* debug.c: the logs of a boot that failed, of one GPU; NULL: of them all. */
+void vgpu_debug_keep_failed(struct vgpu_core *core);
+void vgpu_debug_drop_failed(struct pci_dev *pdev);
 
 /* debug_fb.c: files of the framebuffer that is free, and of its use. */
 void vgpu_debug_fb_init(struct vgpu_core *core);

@@ -347,6 +347,7 @@ err_rm:
 err_unload:
 	vgpu_gsp_unload(gsp, false);
 err_take_down:
+	vgpu_debug_keep_logs(gsp);
 	if (vgpu_gsp_wpr2_start(core))
 		vgpu_gsp_take_down(gsp, VGPU_GSP_NO_META);
 err_destroy:

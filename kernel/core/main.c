@@ -145,8 +145,14 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto err_unmap;
 	pci_set_master(pdev);
 	rc = bring_up(core);
-	if (rc)
+	if (rc) {
+		vgpu_debug_keep_failed(core);
 		goto err_clear;
+	}
+	vgpu_debug_drop_failed(pdev);
+	/* Another driver left them; they are as good as ones of this driver's. */
+	if (pci_num_vf(pdev))
+		pci_info(pdev, "%d VFs were there before\n", pci_num_vf(pdev));
 	pci_set_drvdata(pdev, core);
 	rc = vgpu_core_add_files(core);
 	if (rc)
@@ -236,7 +242,19 @@ static struct pci_driver vgpu_core_driver = {
 	/* The PF stays in D0: probing took the runtime PM reference it has. */
 	.sriov_configure = vgpu_core_set_vfs,
 };
-module_pci_driver(vgpu_core_driver);
+
+static int __init vgpu_core_init(void)
+{
+	return pci_register_driver(&vgpu_core_driver);
+}
+module_init(vgpu_core_init);
+
+static void __exit vgpu_core_exit(void)
+{
+	pci_unregister_driver(&vgpu_core_driver);
+	vgpu_debug_drop_failed(NULL);
+}
+module_exit(vgpu_core_exit);
 
 MODULE_DESCRIPTION("OpenVGPU: core driver for NVIDIA GPUs with GSP firmware");
 MODULE_LICENSE("GPL");

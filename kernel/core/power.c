@@ -49,11 +49,13 @@ static int vgpu_core_suspend(struct device *dev)
 	return 0;
 }
 
-/* Not booted: it may be so by a reset, which the user can ask for. */
+/* With a firmware that knows nothing of what the other one was told. */
 static void boot_anew(struct vgpu_core *core)
 {
-	int rc = vgpu_core_boot(core);
+	int rc;
 
+	vgpu_mgr_stop(core, "the machine slept");
+	rc = vgpu_core_boot(core);
 	if (rc == 0) {
 		vgpu_mgr_start(core);
 		return;

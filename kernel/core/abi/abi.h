@@ -156,6 +156,8 @@ struct vgpu_abi {
 	int (*get_ecc_state)(const u8 *payload, u32 bytes, bool *ret_is_on);
 	int (*get_engines)(const u8 *payload, u32 bytes,
 			   struct vgpu_engine_set *ret_engines);
+	/* Of a bit of the set: "copy" and 2; NULL where it has no name here. */
+	const char *(*name_engine)(u32 type, u32 *ret_index);
 	/* The memory that the firmware saves its own in, and the metadata's. */
 	void (*put_save)(void *out, u32 client, u32 memory, u64 meta_address);
 	/*
