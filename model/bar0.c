@@ -5,7 +5,7 @@
 #include "model/vgpu.h"
 
 /* The timer counts in steps of 32 ns, from what a driver set. */
-static uint64_t time_ns(const GpuModel *m)
+uint64_t model_time_ns(const GpuModel *m)
 {
 	return ((uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + m->time_offset) &
 	       ~31ull;
@@ -23,9 +23,9 @@ static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
 		return 0;
 	case VF_TIMER:
 	case VF_USER_TIME_0:
-		return (uint32_t)time_ns(m);
+		return (uint32_t)model_time_ns(m);
 	case VF_USER_TIME_1:
-		return time_ns(m) >> 32;
+		return model_time_ns(m) >> 32;
 	case VF_MMU_INVALIDATE_PDB ... VF_MMU_INVALIDATE - 1:
 		return m->mmu_invalidate[(offset - VF_MMU_INVALIDATE_PDB) / 4];
 	case VF_MMU_INVALIDATE:
@@ -34,9 +34,9 @@ static uint32_t read_vf_page(GpuModel *m, uint32_t offset)
 	case VF_MMU_FAULT_BUFFER ... VF_MMU_FAULT_BUFFER_END - 1:
 		return m->fault_buffer[(offset - VF_MMU_FAULT_BUFFER) / 4];
 	case VF_INTR_LEAF ... VF_INTR_LEAF_TRIGGER:
-		return model_intr_read(m, offset);
+		return model_intr_tree_read(&m->intr, offset);
 	}
-	model_unmodelled(m, false, VF_PRIV_BASE + offset, 0);
+	model_unmodelled(m, 0, false, VF_PRIV_BASE + offset, 0);
 	return 0;
 }
 
@@ -56,11 +56,12 @@ static void write_vf_page(GpuModel *m, uint32_t offset, uint32_t value)
 		m->fault_buffer[(offset - VF_MMU_FAULT_BUFFER) / 4] = value;
 		return;
 	case VF_INTR_LEAF ... VF_INTR_LEAF_TRIGGER:
-		if (model_intr_write(m, offset, value))
-			return;
-		break;
+		if (!model_intr_tree_write(&m->intr, offset, value))
+			break;
+		model_intr_update(m);
+		return;
 	}
-	model_unmodelled(m, true, VF_PRIV_BASE + offset, value);
+	model_unmodelled(m, 0, true, VF_PRIV_BASE + offset, value);
 }
 
 static uint32_t read_xve(GpuModel *m, uint32_t offset)
@@ -133,9 +134,9 @@ static uint64_t bar0_read(void *opaque, hwaddr addr, unsigned int bytes)
 	case PBUS_BAR0_WINDOW:
 		return m->bar0_window;
 	case PTIMER_TIME_0:
-		return (uint32_t)time_ns(m);
+		return (uint32_t)model_time_ns(m);
 	case PTIMER_TIME_1:
-		return time_ns(m) >> 32;
+		return model_time_ns(m) >> 32;
 	case PTIMER_INTR_EN:
 		return m->timer_intr_en;
 	case PFB_FLUSH_SYSMEM_ADDR:
@@ -163,7 +164,7 @@ static uint64_t bar0_read(void *opaque, hwaddr addr, unsigned int bytes)
 	case PGC6_USABLE_FB_SIZE_MIB:
 		return m->fb_size / MiB;
 	}
-	model_unmodelled(m, false, reg, 0);
+	model_unmodelled(m, 0, false, reg, 0);
 	return 0;
 }
 
@@ -214,10 +215,11 @@ static void bar0_write(void *opaque, hwaddr addr, uint64_t value,
 		m->timer_intr_en = value;
 		return;
 	case PTIMER_TIME_0:
-		set_time(m, (time_ns(m) & ~0xffffffffull) | (uint32_t)value);
+		set_time(m,
+			 (model_time_ns(m) & ~0xffffffffull) | (uint32_t)value);
 		return;
 	case PTIMER_TIME_1:
-		set_time(m, (uint64_t)value << 32 | (uint32_t)time_ns(m));
+		set_time(m, (uint64_t)value << 32 | (uint32_t)model_time_ns(m));
 		return;
 	case PFB_FLUSH_SYSMEM_ADDR:
 		m->flush_sysmem = value;
@@ -227,11 +229,11 @@ static void bar0_write(void *opaque, hwaddr addr, uint64_t value,
 		return;
 	case XVE_BASE + XVE_MSI_REARM:
 		/* A message that was due while the last was served goes out now. */
-		m->irq_level = false;
+		m->intr.level = false;
 		model_intr_update(m);
 		return;
 	}
-	model_unmodelled(m, true, reg, value);
+	model_unmodelled(m, 0, true, reg, value);
 }
 
 static const MemoryRegionOps bar0_ops = {
@@ -270,10 +272,7 @@ void model_reset(GpuModel *m)
 	m->wpr_start = m->wpr_end = 0;
 	m->gsp_booted = m->scrubbed = false;
 	m->bar1_pdb = m->bar2_pdb = 0;
-	memset(m->leaf, 0, sizeof(m->leaf));
-	memset(m->leaf_en, 0, sizeof(m->leaf_en));
+	memset(&m->intr, 0, sizeof(m->intr));
 	memset(m->mmu_invalidate, 0, sizeof(m->mmu_invalidate));
 	memset(m->fault_buffer, 0, sizeof(m->fault_buffer));
-	m->top_en = 0;
-	m->irq_level = false;
 }

@@ -248,5 +248,5 @@ void model_falcon_write(struct falcon *f, uint32_t offset, uint32_t value)
 	if (is_kept(offset))
 		*reg(f, offset) = value;
 	else
-		model_unmodelled(m, true, f->base + offset, value);
+		model_unmodelled(m, 0, true, f->base + offset, value);
 }

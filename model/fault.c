@@ -4,10 +4,12 @@
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
  * "rc-error:GFID:CHID",
- * "xid:NUMBER" and "vgpu-crash:GFID".
+ * "xid:NUMBER" and "vgpu-crash:GFID". "copy-error" and "copy-hang" strike what
+ * a copy engine is told to do next.
  */
 #include "model/model.h"
 #include "model/rpc.h"
+#include "model/vf.h"
 #include "model/vgpu.h"
 
 static const char *const kind_name[FAULT_MAX] = {
@@ -24,6 +26,8 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
+	[FAULT_COPY_ERROR] = "copy-error",
+	[FAULT_COPY_HANG] = "copy-hang",
 };
 
 /* OGK src/nvidia/generated/g_rpc-structures.h, rpc_rc_triggered_v17_02. */
@@ -104,6 +108,9 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 		return;
 	}
 	m->fault = fault;
+	/* Nothing of a GPU that fell off its bus is there. */
+	for (i = 1; i <= SRIOV_TOTAL_VFS; i++)
+		model_vf_show(m, i);
 }
 
 /* model_fault_strikes: whether this message is struck by this kind of fault. */

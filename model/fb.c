@@ -2,6 +2,8 @@
 /* VRAM: sparse memory of the model's process, with WPR2 closed to the CPU. */
 #include "model/model.h"
 
+#include "qemu/madvise.h"
+
 #include <sys/mman.h>
 
 /* What a refused read gives; real ones differ by unit, all begin with bad. */
@@ -9,27 +11,19 @@
 
 bool model_fb_create(GpuModel *m, Error **errp)
 {
-	void *map;
-
 	if (m->fb_size < 256 * MiB || m->fb_size > 64 * GiB || m->fb_size % MiB) {
 		error_setg(errp, "fb-size is 256 MiB to 64 GiB, in whole MiB");
 		return false;
 	}
-	map = mmap(NULL, m->fb_size, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED) {
-		error_setg_errno(errp, errno, "no address space for VRAM");
+	/* Memory of QEMU's, for VFs to show parts of it without an exit. */
+	if (!memory_region_init_ram_flags_nomigrate(&m->vram, OBJECT(m),
+						    "ad102-vram", m->fb_size,
+						    RAM_NORESERVE, errp))
 		return false;
-	}
-	m->fb = map;
+	m->fb = memory_region_get_ram_ptr(&m->vram);
+	/* Sparse: a page that is written must not take 2 MiB. */
+	qemu_madvise(m->fb, m->fb_size, QEMU_MADV_NOHUGEPAGE);
 	return true;
-}
-
-void model_fb_destroy(GpuModel *m)
-{
-	if (m->fb)
-		munmap(m->fb, m->fb_size);
-	m->fb = NULL;
 }
 
 bool model_fb_contains(const GpuModel *m, uint64_t addr, uint64_t bytes)

@@ -8,24 +8,30 @@
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 
-static uint32_t top_of(const GpuModel *m)
+static uint32_t top_of(const struct intr_tree *t)
 {
 	uint32_t top = 0;
 	unsigned int i;
 
 	for (i = 0; i < VF_INTR_LEAF_COUNT; i++)
-		if (m->leaf[i] & m->leaf_en[i])
+		if (t->leaf[i] & t->leaf_en[i])
 			top |= 1u << (i / 2);
 	return top;
+}
+
+bool model_intr_tree_rises(struct intr_tree *t)
+{
+	bool was = t->level;
+
+	t->level = (top_of(t) & t->top_en) != 0;
+	return t->level && !was;
 }
 
 /* A message goes out when the tree begins to have something to say. */
 void model_intr_update(GpuModel *m)
 {
-	bool level = (top_of(m) & m->top_en) != 0;
-	bool rises = level && !m->irq_level;
+	bool rises = model_intr_tree_rises(&m->intr);
 
-	m->irq_level = level;
 	if (msix_enabled(&m->pci)) {
 		if (rises)
 			msix_notify(&m->pci, 0);
@@ -33,17 +39,22 @@ void model_intr_update(GpuModel *m)
 		if (rises)
 			msi_notify(&m->pci, 0);
 	} else {
-		pci_set_irq(&m->pci, level);
+		pci_set_irq(&m->pci, m->intr.level);
 	}
+}
+
+static bool set_leaf(struct intr_tree *t, uint32_t vector)
+{
+	if (vector >= VF_INTR_LEAF_COUNT * 32)
+		return false;
+	t->leaf[vector / 32] |= 1u << (vector % 32);
+	return true;
 }
 
 void model_intr_trigger(GpuModel *m, uint32_t vector)
 {
-	if (vector >= VF_INTR_LEAF_COUNT * 32) {
+	if (!set_leaf(&m->intr, vector))
 		model_refuse(m, "intr", "there is no vector %u", vector);
-		return;
-	}
-	m->leaf[vector / 32] |= 1u << (vector % 32);
 	model_intr_update(m);
 }
 
@@ -55,40 +66,39 @@ static bool leaf_index(uint32_t offset, uint32_t base, unsigned int *ret_index)
 	return true;
 }
 
-uint32_t model_intr_read(GpuModel *m, uint32_t offset)
+uint32_t model_intr_tree_read(const struct intr_tree *t, uint32_t offset)
 {
 	unsigned int i;
 
 	if (leaf_index(offset, VF_INTR_LEAF, &i))
-		return m->leaf[i];
+		return t->leaf[i];
 	if (leaf_index(offset, VF_INTR_LEAF_EN_SET, &i) ||
 	    leaf_index(offset, VF_INTR_LEAF_EN_CLEAR, &i))
-		return m->leaf_en[i];
+		return t->leaf_en[i];
 	if (offset == VF_INTR_TOP)
-		return top_of(m);
+		return top_of(t);
 	if (offset == VF_INTR_TOP_EN_SET || offset == VF_INTR_TOP_EN_CLEAR)
-		return m->top_en;
+		return t->top_en;
 	return 0;
 }
 
-bool model_intr_write(GpuModel *m, uint32_t offset, uint32_t value)
+bool model_intr_tree_write(struct intr_tree *t, uint32_t offset, uint32_t value)
 {
 	unsigned int i;
 
 	if (leaf_index(offset, VF_INTR_LEAF, &i))
-		m->leaf[i] &= ~value;
+		t->leaf[i] &= ~value;
 	else if (leaf_index(offset, VF_INTR_LEAF_EN_SET, &i))
-		m->leaf_en[i] |= value;
+		t->leaf_en[i] |= value;
 	else if (leaf_index(offset, VF_INTR_LEAF_EN_CLEAR, &i))
-		m->leaf_en[i] &= ~value;
+		t->leaf_en[i] &= ~value;
 	else if (offset == VF_INTR_TOP_EN_SET)
-		m->top_en |= value;
+		t->top_en |= value;
 	else if (offset == VF_INTR_TOP_EN_CLEAR)
-		m->top_en &= ~value;
+		t->top_en &= ~value;
 	else if (offset == VF_INTR_LEAF_TRIGGER)
-		model_intr_trigger(m, BIT_RANGE(value, 11, 0));
+		return set_leaf(t, BIT_RANGE(value, 11, 0));
 	else
 		return false;
-	model_intr_update(m);
 	return true;
 }

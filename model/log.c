@@ -32,15 +32,18 @@ void model_refuse(GpuModel *m, const char *part, const char *format, ...)
 }
 
 /* A driver may poll such a register: each is named once per kind of access. */
-void model_unmodelled(GpuModel *m, bool write, uint32_t reg, uint32_t value)
+void model_unmodelled(GpuModel *m, uint32_t gfid, bool write, uint32_t reg,
+		      uint32_t value)
 {
-	gpointer key = GUINT_TO_POINTER(reg << 1 | write);
+	gpointer key = GUINT_TO_POINTER(gfid << 25 | reg << 1 | write);
+	g_autofree char *part = NULL;
 
 	if (!g_hash_table_add(m->log_seen, key))
 		return;
+	part = gfid ? g_strdup_printf("vf %u", gfid) : g_strdup("bar0");
 	if (write)
-		model_log(m, "bar0", "not modelled: write of %08x to %06x",
-			  value, reg);
+		model_log(m, part, "not modelled: write of %08x to %06x", value,
+			  reg);
 	else
-		model_log(m, "bar0", "not modelled: read of %06x", reg);
+		model_log(m, part, "not modelled: read of %06x", reg);
 }

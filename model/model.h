@@ -21,6 +21,12 @@
 #define TYPE_MODEL_AD102_VF "ad102-vf"
 OBJECT_DECLARE_SIMPLE_TYPE(GpuModel, MODEL_AD102)
 
+#define VENDOR_NVIDIA	    0x10de
+#define DEVICE_L40S	    0x26b9
+#define SUBSYSTEM_L40S	    0x1851
+#define REVISION_A1	    0xa1
+#define CLASS_3D_CONTROLLER 0x0302
+
 /* As lspci shows them of AD102 boards; the sizes of VF BARs are the model's. */
 #define SRIOV_TOTAL_VFS 32
 #define SRIOV_VF_OFFSET 4
@@ -61,6 +67,10 @@ struct msgq {
 	/* A message that came in several records. */
 	GByteArray *partial;
 	uint32_t partial_total;
+	/* Records that there is no room for in the status queue yet. */
+	GQueue *waiting;
+	QEMUTimer *room_timer;
+	int64_t room_deadline;
 };
 
 /* A suspend: what the RM was told, and where it stands. */
@@ -74,17 +84,25 @@ struct suspend {
 	uint64_t wpr_start, wpr_end, rmargs_pa, bar1_pdb, bar2_pdb;
 };
 
+/* Interrupts of one function: leaf bits, and who may pass. */
+struct intr_tree {
+	uint32_t leaf[VF_INTR_LEAF_COUNT], leaf_en[VF_INTR_LEAF_COUNT];
+	uint32_t top_en;
+	bool level;
+};
+
 struct rm_client;
 struct late;
 struct vgpu;
 
 struct GpuModel {
 	PCIDevice pci;
-	MemoryRegion bar0, bar0_regs, bar1, bar3;
+	MemoryRegion bar0, bar0_regs, bar1, bar3, vram;
 
 	/* Properties. */
 	uint64_t fb_size, bar1_size;
 	uint64_t vf_bar1_size;
+	uint32_t vgpu_version_min; /* of what a host says to a vGPU's task */
 	char *log_path;
 	bool display, ecc;
 
@@ -95,7 +113,7 @@ struct GpuModel {
 	FILE *log;
 	GHashTable *log_seen; /* unmodelled registers, each named once */
 
-	uint8_t *fb;
+	uint8_t *fb; /* of vram */
 	uint8_t *vbios;
 	uint32_t vbios_size;
 
@@ -112,10 +130,7 @@ struct GpuModel {
 	uint64_t frts_offset;
 	uint64_t libos_args_pa;
 
-	/* Interrupts: leaf bits, and who may pass. */
-	uint32_t leaf[VF_INTR_LEAF_COUNT], leaf_en[VF_INTR_LEAF_COUNT];
-	uint32_t top_en;
-	bool irq_level;
+	struct intr_tree intr;
 	uint32_t mmu_invalidate[5];
 	uint32_t fault_buffer[(VF_MMU_FAULT_BUFFER_END - VF_MMU_FAULT_BUFFER) / 4];
 
@@ -147,16 +162,22 @@ void model_log(GpuModel *m, const char *part, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
 void model_refuse(GpuModel *m, const char *part, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
-void model_unmodelled(GpuModel *m, bool write, uint32_t reg, uint32_t value);
+/* A register of the PF (gfid 0) or of a VF. */
+void model_unmodelled(GpuModel *m, uint32_t gfid, bool write, uint32_t reg,
+		      uint32_t value);
 
 /* bar0.c */
 void model_bar0_init(GpuModel *m);
+uint64_t model_time_ns(const GpuModel *m);
 void model_reset(GpuModel *m);
 
 /* intr.c */
 #define INTR_VECTOR_GSP 0x89 /* leaf 4, bit 9; the RM tells the driver which */
-uint32_t model_intr_read(GpuModel *m, uint32_t offset);
-bool model_intr_write(GpuModel *m, uint32_t offset, uint32_t value);
+uint32_t model_intr_tree_read(const struct intr_tree *t, uint32_t offset);
+/* False: there is nothing to write. It may rise then. */
+bool model_intr_tree_write(struct intr_tree *t, uint32_t offset, uint32_t value);
+/* Whether it begins to have something to say; asked after each change. */
+bool model_intr_tree_rises(struct intr_tree *t);
 void model_intr_trigger(GpuModel *m, uint32_t vector);
 void model_intr_update(GpuModel *m);
 
@@ -171,7 +192,6 @@ uint32_t model_vbios_dmem_size(void);
 
 /* fb.c: VRAM. Access by the CPU stops at WPR2; firmware's own does not. */
 bool model_fb_create(GpuModel *m, Error **errp);
-void model_fb_destroy(GpuModel *m);
 uint64_t model_fb_read(GpuModel *m, uint64_t addr, unsigned int bytes);
 void model_fb_write(GpuModel *m, uint64_t addr, uint64_t value,
 		    unsigned int bytes);
@@ -272,12 +292,14 @@ static inline uint32_t get32(const void *p)
 #define NV_ERR_INVALID_ARGUMENT	      0x1f
 #define NV_ERR_INVALID_CLASS	      0x22
 #define NV_ERR_INVALID_CLIENT	      0x23
+#define NV_ERR_INVALID_DATA	      0x25
 #define NV_ERR_INVALID_FUNCTION	      0x2a
 #define NV_ERR_INVALID_OBJECT_HANDLE  0x33
 #define NV_ERR_INVALID_OBJECT_PARENT  0x36
 #define NV_ERR_INVALID_PARAM_STRUCT   0x3a
 #define NV_ERR_INVALID_STATE	      0x40
 #define NV_ERR_NOT_SUPPORTED	      0x56
+#define NV_ERR_VERSION_MISMATCH	      0x6a /* LIB_RM_VERSION_MISMATCH */
 #define NV_ERR_OBJECT_NOT_FOUND	      0x57
 
 #endif

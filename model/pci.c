@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The PCI function of an L40S and its virtual functions. Where capabilities lie
- * is as on the board: SR-IOV at 0xbcc (OGK turing/tu102/dev_nv_xve.h), the rest
- * as lspci shows them on GA102 and AD102 boards.
+ * The PCI function of an L40S. Where capabilities lie is as on the board:
+ * SR-IOV at 0xbcc (OGK turing/tu102/dev_nv_xve.h), the rest as lspci shows them
+ * on GA102 and AD102 boards.
  */
 #include "model/model.h"
+#include "model/vf.h"
 #include "model/vgpu.h"
 
 #include "hw/pci/msi.h"
@@ -14,12 +15,6 @@
 #include "hw/pci/pcie_sriov.h"
 #include "hw/qdev-properties.h"
 #include "qemu/module.h"
-
-#define VENDOR_NVIDIA  0x10de
-#define DEVICE_L40S    0x26b9
-#define SUBSYSTEM_L40S 0x1851
-#define REVISION_A1    0xa1
-#define CLASS_3D       0x0302
 
 #define PCI_CAP_PM	0x60
 #define PCI_CAP_MSI	0x68
@@ -33,29 +28,19 @@
 #define MSIX_TABLE   0xb90000
 #define MSIX_PBA     0xba0000
 
-OBJECT_DECLARE_SIMPLE_TYPE(ModelVf, MODEL_AD102_VF)
-
-struct ModelVf {
-	PCIDevice pci;
-	MemoryRegion bar0, bar1, bar3;
-};
-
-static bool add_capabilities(PCIDevice *pci, bool is_vf, Error **errp)
+static bool add_capabilities(PCIDevice *pci, Error **errp)
 {
 	uint8_t *conf = pci->config;
 	int at;
 
-	if (!is_vf) {
-		at = pci_add_capability(pci, PCI_CAP_ID_PM, PCI_CAP_PM,
-					PCI_PM_SIZEOF, errp);
-		if (at < 0)
-			return false;
-		pci_set_word(conf + at + PCI_PM_PMC, 0x3);
-		pci_set_word(pci->wmask + at + PCI_PM_CTRL,
-			     PCI_PM_CTRL_STATE_MASK);
-		if (msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
-			return false;
-	}
+	at = pci_add_capability(pci, PCI_CAP_ID_PM, PCI_CAP_PM, PCI_PM_SIZEOF,
+				errp);
+	if (at < 0)
+		return false;
+	pci_set_word(conf + at + PCI_PM_PMC, 0x3);
+	pci_set_word(pci->wmask + at + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+	if (msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
+		return false;
 	if (pcie_endpoint_cap_init(pci, PCI_CAP_EXPRESS) < 0) {
 		error_setg(
 			errp,
@@ -102,7 +87,7 @@ static void realize(PCIDevice *pci, Error **errp)
 			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
 				 PCI_BASE_ADDRESS_MEM_PREFETCH,
 			 &m->bar3);
-	if (!add_capabilities(pci, false, errp))
+	if (!add_capabilities(pci, errp))
 		return;
 	if (msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE, &m->bar0, 0,
 		      MSIX_PBA, PCI_CAP_MSIX, errp))
@@ -144,7 +129,6 @@ static void unrealize(PCIDevice *pci)
 	msi_uninit(pci);
 	pcie_aer_exit(pci);
 	pcie_cap_exit(pci);
-	model_fb_destroy(m);
 	g_free(m->vbios);
 	g_free(m->vgpu);
 	g_hash_table_unref(m->log_seen);
@@ -164,6 +148,7 @@ static void write_config(PCIDevice *pci, uint32_t addr, uint32_t value, int len)
 {
 	pci_default_write_config(pci, addr, value, len);
 	pcie_cap_flr_write_config(pci, addr, value, len);
+	model_vf_enable_memory(MODEL_AD102(pci));
 }
 
 static void reset_hold(Object *obj, ResetType type)
@@ -176,6 +161,7 @@ static const Property properties[] = {
 	DEFINE_PROP_SIZE("fb-size", GpuModel, fb_size, 4 * GiB),
 	DEFINE_PROP_SIZE("bar1-size", GpuModel, bar1_size, 256 * MiB),
 	DEFINE_PROP_SIZE("vf-bar1-size", GpuModel, vf_bar1_size, 64 * MiB),
+	DEFINE_PROP_UINT32("vgpu-version-min", GpuModel, vgpu_version_min, 1),
 	DEFINE_PROP_BOOL("display", GpuModel, display, false),
 	DEFINE_PROP_BOOL("ecc", GpuModel, ecc, true),
 	DEFINE_PROP_STRING("log", GpuModel, log_path),
@@ -195,74 +181,12 @@ static void class_init(ObjectClass *klass, void *data)
 	pc->subsystem_vendor_id = VENDOR_NVIDIA;
 	pc->subsystem_id = SUBSYSTEM_L40S;
 	pc->revision = REVISION_A1;
-	pc->class_id = CLASS_3D;
+	pc->class_id = CLASS_3D_CONTROLLER;
 	RESETTABLE_CLASS(klass)->phases.hold = reset_hold;
 	dc->desc = "model of an NVIDIA AD102 (L40S)";
 	set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
 	device_class_set_props(dc, properties);
 	model_fault_add_property(klass);
-}
-
-/* A VF has its windows and interrupts; what they do is not modelled yet. */
-static uint64_t vf_read(void *opaque, hwaddr addr, unsigned int bytes)
-{
-	return addr == PMC_BOOT_0 ? PMC_BOOT_0_AD102 : 0;
-}
-
-static void vf_write(void *opaque, hwaddr addr, uint64_t value, unsigned int bytes)
-{
-}
-
-static const MemoryRegionOps vf_ops = {
-	.read = vf_read,
-	.write = vf_write,
-	.endianness = DEVICE_LITTLE_ENDIAN,
-	.impl = {.min_access_size = 4, .max_access_size = 4},
-};
-
-static void vf_realize(PCIDevice *pci, Error **errp)
-{
-	ModelVf *vf = MODEL_AD102_VF(pci);
-	GpuModel *m = MODEL_AD102(pcie_sriov_get_pf(pci));
-
-	memory_region_init_io(&vf->bar0, OBJECT(vf), &vf_ops, vf,
-			      "ad102-vf-bar0", VF_BAR0_BYTES);
-	memory_region_init_io(&vf->bar1, OBJECT(vf), &vf_ops, vf,
-			      "ad102-vf-bar1", m->vf_bar1_size);
-	memory_region_init_io(&vf->bar3, OBJECT(vf), &vf_ops, vf,
-			      "ad102-vf-bar3", VF_BAR3_BYTES);
-	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &vf->bar0);
-	pci_register_bar(pci, 1,
-			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
-				 PCI_BASE_ADDRESS_MEM_PREFETCH,
-			 &vf->bar1);
-	pci_register_bar(pci, 3,
-			 PCI_BASE_ADDRESS_MEM_TYPE_64 |
-				 PCI_BASE_ADDRESS_MEM_PREFETCH,
-			 &vf->bar3);
-	add_capabilities(pci, true, errp);
-}
-
-static void vf_unrealize(PCIDevice *pci)
-{
-	pcie_aer_exit(pci);
-	pcie_cap_exit(pci);
-}
-
-static void vf_class_init(ObjectClass *klass, void *data)
-{
-	PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
-
-	pc->realize = vf_realize;
-	pc->exit = vf_unrealize;
-	pc->config_write = write_config;
-	pc->vendor_id = VENDOR_NVIDIA;
-	pc->device_id = DEVICE_L40S;
-	pc->subsystem_vendor_id = VENDOR_NVIDIA;
-	pc->subsystem_id = SUBSYSTEM_L40S;
-	pc->revision = REVISION_A1;
-	pc->class_id = CLASS_3D;
-	DEVICE_CLASS(klass)->user_creatable = false;
 }
 
 static const TypeInfo types[] = {
@@ -271,13 +195,6 @@ static const TypeInfo types[] = {
 		.parent = TYPE_PCI_DEVICE,
 		.instance_size = sizeof(GpuModel),
 		.class_init = class_init,
-		.interfaces = (InterfaceInfo[]){{INTERFACE_PCIE_DEVICE}, {}},
-	},
-	{
-		.name = TYPE_MODEL_AD102_VF,
-		.parent = TYPE_PCI_DEVICE,
-		.instance_size = sizeof(ModelVf),
-		.class_init = vf_class_init,
 		.interfaces = (InterfaceInfo[]){{INTERFACE_PCIE_DEVICE}, {}},
 	},
 };

@@ -80,9 +80,15 @@
 #define PRAMIN_BASE 0x700000
 #define PRAMIN_SIZE 0x100000
 
-/* The page a PF has of what each VF has: OGK turing/tu102/dev_vm.h. */
+/*
+ * What each VF has from 0 of its BAR0, and the PF at this place: OGK
+ * turing/tu102/dev_vm.h; the scratch registers: ampere/ga102/dev_vm.h.
+ */
 #define VF_PRIV_BASE		    0xb80000
 #define VF_PRIV_SIZE		    0x040000
+#define VF_BAR1_BLOCK		    0x000f40
+#define VF_BAR2_BLOCK		    0x000f48
+#define VF_BIND_STATUS		    0x000f50
 #define VF_INTR_LEAF		    0x001000
 #define VF_INTR_LEAF_EN_SET	    0x001200
 #define VF_INTR_LEAF_EN_CLEAR	    0x001400
@@ -91,6 +97,7 @@
 #define VF_INTR_TOP_EN_SET	    0x001608
 #define VF_INTR_TOP_EN_CLEAR	    0x001610
 #define VF_INTR_LEAF_TRIGGER	    0x001640
+#define VF_SCRATCH		    0x002100
 #define VF_DOORBELL		    0x002200
 #define VF_TIMER		    0x002300
 #define VF_MMU_FAULT_BUFFER	    0x003000

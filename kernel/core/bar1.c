@@ -17,6 +17,11 @@ int vgpu_bar1_init(struct vgpu_bar1 *bar1, u64 size, u64 reserved, u64 fb_size,
 	return reserved ? vgpu_ranges_insert(&bar1->windows, &range) : 0;
 }
 
+bool vgpu_bar1_is_open(const struct vgpu_range *window)
+{
+	return window->kind == WINDOW_OPEN;
+}
+
 /* The windows are sorted by their places in BAR1, not by what they show. */
 static bool is_shown(const struct vgpu_bar1 *bar1, u64 fb_offset, u64 size)
 {

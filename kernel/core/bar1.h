@@ -31,6 +31,9 @@ int vgpu_bar1_init(struct vgpu_bar1 *bar1, u64 size, u64 reserved, u64 fb_size,
 int vgpu_bar1_open(struct vgpu_bar1 *bar1, u64 fb_offset, u64 size,
 		   u64 page_bytes, u64 *ret_start);
 
+/* Is it a window, and not somebody else's part? */
+bool vgpu_bar1_is_open(const struct vgpu_range *window);
+
 /* -ENOENT: no window begins there. */
 int vgpu_bar1_close(struct vgpu_bar1 *bar1, u64 start);
 

@@ -12,11 +12,16 @@
 #include "chip.h"
 #include "events.h"
 #include "falcon.h"
+#include "resources.h"
 #include "vbios.h"
 
 #define VGPU_GSP_LOGS 3
+#define VGPU_BAR1     1 /* PCI's number of it */
 
+struct vgpu_dir;
 struct vgpu_gsp;
+struct vgpu_mgr;
+struct vgpu_scrubber;
 
 /* debug.c: a file that shows one of the firmware's logs. */
 struct vgpu_log_file {
@@ -54,9 +59,18 @@ struct vgpu_core {
 	struct vgpu_gsp *gsp; /* NULL where it did not boot */
 	void *kept_logs[VGPU_GSP_LOGS];
 
+	struct vgpu_resources resources;
+	struct mutex vram_lock; /* protects vram.c's registers; the innermost */
+
+	struct vgpu_scrubber *scrubber;
+
 	struct delayed_work recovery;
 	u32 recoveries;
 
+	struct vgpu_mgr *mgr; /* of the vGPUs; NULL where there are none */
+	struct vgpu_dir *dir; /* in sysfs */
+	u32 fail_step;	      /* debugfs: of making a vGPU; 0: none */
+	u32 slow_step;	      /* likewise */
 	struct dentry *debugfs;
 	struct vgpu_log_file log_files[2 * VGPU_GSP_LOGS];
 	struct vgpu_static_info info;	   /* while the GSP runs */
@@ -87,7 +101,17 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 int vgpu_core_set_vfs(struct pci_dev *pdev, int count);
 
 /* sysfs.c: the folder vgpu/ of the PF. */
-extern const struct attribute_group *vgpu_core_sysfs_groups[];
+int vgpu_core_add_files(struct vgpu_core *core);
+void vgpu_core_remove_files(struct vgpu_core *core);
+
+/*
+ * scrub.c: fill a part of the framebuffer, whole pages of 4 KiB, with zeros.
+ * gsp_lock must not be held. -ETIMEDOUT: it took more than 4 s and 1 s for each
+ * GiB; -EIO: the channel was at fault; -ENODEV: the GPU is not there, or about
+ * to be reset or let go; others: there is no channel. After any failure the
+ * part is to be quarantined. The log says it too.
+ */
+int vgpu_core_scrub(struct vgpu_core *core, u64 fb_offset, u64 bytes);
 
 /* main.c: wait until the GPU has booted itself, and boot its GSP. */
 int vgpu_core_boot(struct vgpu_core *core);
@@ -102,6 +126,9 @@ void vgpu_recovery_cancel(struct vgpu_core *core);
 void vgpu_debug_init(struct vgpu_core *core);
 void vgpu_debug_finish(struct vgpu_core *core);
 void vgpu_debug_keep_logs(struct vgpu_gsp *gsp);
+
+/* debug_fb.c: files of the framebuffer that is free. */
+void vgpu_debug_fb_init(struct vgpu_core *core);
 
 /* gsp.c: boot the GSP's firmware, and unload it. */
 int vgpu_gsp_start(struct vgpu_core *core);

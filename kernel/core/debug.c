@@ -78,6 +78,11 @@ void vgpu_debug_init(struct vgpu_core *core)
 	snprintf(name, sizeof(name), "vgpu-%s", pci_name(core->pdev));
 	core->debugfs = debugfs_create_dir(name, NULL);
 	debugfs_create_file("ecc", 0400, core->debugfs, core, &ecc_fops);
+	vgpu_debug_fb_init(core);
+	debugfs_create_u32("vgpu_fail_step", 0600, core->debugfs,
+			   &core->fail_step);
+	debugfs_create_u32("vgpu_slow_step", 0600, core->debugfs,
+			   &core->slow_step);
 	for (i = 0; i < 2 * VGPU_GSP_LOGS; i++, log++) {
 		*log = (struct vgpu_log_file){
 			.core = core,

@@ -10,6 +10,9 @@
 
 struct vgpu_core;
 
+/* One of our own among them: the GSP is wedged. It comes once, with no payload. */
+#define VGPU_EVENT_WEDGED 0
+
 /*
  * It is called in a thread, with no call to the GSP going on and none possible:
  * one that needs a call queues work. It must not (un)subscribe either.

@@ -33,6 +33,67 @@ int vgpu_fb_reserve(struct vgpu_fb *fb, u64 offset, u64 size)
 	return insert(fb, VGPU_FB_RESERVED, offset - fb->base, size);
 }
 
+int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
+			u64 *ret_offset)
+{
+	struct vgpu_range_search search = {
+		.end = fb->ranges.size,
+		.size = size,
+		.alignment = alignment,
+		.is_from_top = true,
+	};
+	u64 start;
+	int rc;
+
+	/* Places are aligned in the area, which is so only to its units. */
+	if (size == 0 || !vgpu_is_power_of_2(alignment) ||
+	    alignment > fb->unit_bytes)
+		return -EINVAL;
+	rc = vgpu_ranges_find(&fb->ranges, &search, &start);
+	if (rc == 0)
+		rc = insert(fb, VGPU_FB_RESERVED, start, size);
+	if (rc == 0)
+		*ret_offset = fb->base + start;
+	return rc;
+}
+
+/* The first part that begins at @from or behind it. */
+static const struct vgpu_range *next_part(const struct vgpu_range *parts,
+					  u32 count, u64 from)
+{
+	const struct vgpu_range *next = NULL;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (parts[i].start >= from &&
+		    (!next || parts[i].start < next->start))
+			next = &parts[i];
+	return next;
+}
+
+int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
+			   u32 count)
+{
+	const struct vgpu_range *part;
+	u64 at = fb->base, end = fb->base + fb->ranges.size;
+	u32 seen;
+	int rc;
+
+	for (seen = 0; seen < count; seen++) {
+		part = next_part(usable, count, at);
+		if (!part || part->size == 0 ||
+		    !vgpu_is_inside(part->start, part->size, end))
+			return -EINVAL;
+		if (part->start > at) {
+			rc = vgpu_fb_reserve(fb, at, part->start - at);
+			if (rc)
+				return rc;
+		}
+		at = part->start + part->size;
+	}
+	return at < end ? vgpu_fb_reserve(fb, at, end - at) : 0;
+}
+
 static int find(const struct vgpu_fb *fb, u64 size, bool is_from_top,
 		struct vgpu_range_search *ret_search, u64 *ret_start)
 {
@@ -133,6 +194,29 @@ int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset)
 int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset)
 {
 	return give_back(fb, offset, VGPU_FB_QUARANTINED);
+}
+
+void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end)
+{
+	u64 free_from = 0, start, end;
+	u32 i;
+
+	*ret_start = 0;
+	*ret_end = 0;
+	for (i = 0; i <= fb->ranges.count; i++) {
+		const struct vgpu_range *next = &fb->ranges.array[i];
+		bool is_last = i == fb->ranges.count;
+
+		end = fb->base + (is_last ? fb->ranges.size : next->start);
+		end = vgpu_align_down(end, fb->unit_bytes);
+		if (vgpu_align_up(fb->base + free_from, fb->unit_bytes, &start) &&
+		    end > start && end - start > *ret_end - *ret_start) {
+			*ret_start = start;
+			*ret_end = end;
+		}
+		if (!is_last)
+			free_from = next->start + next->size;
+	}
 }
 
 u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size)

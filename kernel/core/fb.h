@@ -45,6 +45,17 @@ int vgpu_fb_init(struct vgpu_fb *fb, u64 base, u64 size, u64 unit_bytes,
 /* For the firmware, the host, retired pages: any offset and size. */
 int vgpu_fb_reserve(struct vgpu_fb *fb, u64 offset, u64 size);
 
+/* The same at the highest free place, of whatever size and alignment. */
+int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
+			u64 *ret_offset);
+
+/*
+ * Reserve all that is in none of the @usable parts, which are in any order.
+ * -EINVAL: two of them overlap, or one is not in the framebuffer.
+ */
+int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
+			   u32 count);
+
 /* Reserve whole units at the highest free place and make them an area. */
 int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
 		  u64 unit_bytes, struct vgpu_range *array, u32 capacity);
@@ -62,6 +73,9 @@ int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset);
 
 /* -ENOENT: nothing that is quarantined begins there. */
 int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset);
+
+/* The largest free piece, in whole units: [*ret_start, *ret_end). */
+void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end);
 
 /* How many allocations of @size would succeed now, one after another. */
 u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size);

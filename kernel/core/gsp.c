@@ -10,6 +10,7 @@
 #include "boot_args.h"
 #include "regs.h"
 #include "rm.h"
+#include "scrub.h"
 
 #define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
 #define SUSPENDED_BIT	0x80000000 /* of mailbox 0, when it has unloaded */
@@ -423,6 +424,9 @@ static int start(struct vgpu_core *core)
 	rc = vgpu_gsp_enable_interrupts(gsp);
 	if (rc)
 		goto err_rm;
+	rc = vgpu_resources_start(core);
+	if (rc)
+		goto err_interrupts;
 	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
 		 core->info.fb_bytes >> 20, core->info.vf_total);
 	core->gsp = gsp;
@@ -435,6 +439,8 @@ static int start(struct vgpu_core *core)
 	mutex_unlock(&gsp->lock);
 	return 0;
 
+err_interrupts:
+	vgpu_gsp_disable_interrupts(gsp);
 err_rm:
 	vgpu_rm_stop(gsp);
 err_unload:
@@ -459,6 +465,8 @@ int vgpu_gsp_start(struct vgpu_core *core)
 
 static void stop(struct vgpu_gsp *gsp)
 {
+	vgpu_scrubber_stop(gsp);
+	vgpu_resources_stop(gsp->core);
 	vgpu_gsp_disable_interrupts(gsp);
 	gsp->is_up = false;
 	if (gsp->is_wedged)
@@ -468,6 +476,10 @@ static void stop(struct vgpu_gsp *gsp)
 	if (!gsp->is_wedged)
 		unload(gsp);
 	take_down(gsp);
+	/* Its channel may run on, until the GPU is reset. */
+	if (gsp->is_wedged)
+		pci_clear_master(gsp->core->pdev);
+	vgpu_scrubber_finish(gsp->core);
 	gsp_destroy(gsp);
 }
 

@@ -76,6 +76,9 @@ int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
  * -EREMOTEIO: the firmware says that it failed.
  */
 int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes);
+/* One that may take @ms, or as long as any where that is 0. */
+int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
+		      u32 bytes, u32 ms);
 
 /* Wait for the firmware to say that it is up. */
 int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp);

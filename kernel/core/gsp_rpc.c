@@ -33,6 +33,7 @@ static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 	gsp->is_wedged = true;
 	if (gsp->is_up)
 		vgpu_recovery_schedule(gsp->core);
+	vgpu_events_dispatch(gsp->core, VGPU_EVENT_WEDGED, NULL, 0);
 	return rc;
 }
 
@@ -200,9 +201,9 @@ static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
 	return -EIO;
 }
 
-static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
+static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply, u32 ms)
 {
-	unsigned long deadline = deadline_of(REPLY_MS);
+	unsigned long deadline = deadline_of(ms ? ms : REPLY_MS);
 	const struct vgpu_rpc_header *rpc;
 	int rc;
 
@@ -235,6 +236,12 @@ int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 
 int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes)
 {
+	return vgpu_gsp_call_for(gsp, function, payload, bytes, 0);
+}
+
+int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
+		      u32 bytes, u32 ms)
+{
 	struct vgpu_rpc_reply reply;
 	int rc = -EIO;
 
@@ -246,7 +253,7 @@ int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes)
 	if (rc == 0)
 		rc = send(gsp, function, gsp->sequence, payload, bytes);
 	if (rc == 0)
-		rc = wait_reply(gsp, &reply);
+		rc = wait_reply(gsp, &reply, ms);
 	if (rc == 0 && reply.result) {
 		pci_err(gsp->core->pdev, "GSP: call %u failed: %#x\n", function,
 			reply.result);

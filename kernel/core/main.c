@@ -7,7 +7,9 @@
 #include <linux/slab.h>
 
 #include "core.h"
+#include "kernel/mgr/manager.h"
 #include "regs.h"
+#include "scrub.h"
 
 #define BAR_REGISTERS	    0
 #define REGISTERS_BYTES_MIN 0x1000000 /* what all Ada GPUs have */
@@ -89,6 +91,7 @@ static struct vgpu_core *core_create(struct pci_dev *pdev)
 	init_rwsem(&core->gsp_lock);
 	vgpu_events_init(core);
 	vgpu_recovery_init(core);
+	vgpu_resources_init(core);
 	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
 	core->gsp_falcon = (struct vgpu_falcon){
 		.core = core,
@@ -128,22 +131,46 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	rc = pci_request_region(pdev, BAR_REGISTERS, KBUILD_MODNAME);
 	if (rc)
 		goto err_disable;
+	rc = pci_request_region(pdev, VGPU_BAR1, KBUILD_MODNAME);
+	if (rc)
+		goto err_release;
 	core->registers = pci_iomap(pdev, BAR_REGISTERS, 0);
 	if (!core->registers) {
 		rc = -ENOMEM;
-		goto err_release;
+		goto err_release_bar1;
 	}
+	rc = vgpu_scrubber_create(core);
+	if (rc)
+		goto err_unmap;
 	pci_set_master(pdev);
 	rc = bring_up(core);
 	if (rc)
-		goto err_unmap;
+		goto err_clear;
 	pci_set_drvdata(pdev, core);
+	rc = vgpu_core_add_files(core);
+	if (rc)
+		goto err_stop;
+	rc = vgpu_mgr_create(core);
+	if (rc)
+		goto err_files;
 	vgpu_debug_init(core);
 	return 0;
 
-err_unmap:
+err_files:
+	vgpu_core_remove_files(core);
+err_stop:
+	vgpu_gsp_stop(core);
+	vgpu_recovery_cancel(core);
+	pci_set_drvdata(pdev, NULL);
+	vgpu_core_drop_vbios(core);
+err_clear:
 	pci_clear_master(pdev);
+	vgpu_scrubber_destroy(core);
+err_unmap:
 	pci_iounmap(pdev, core->registers);
+	vgpu_resources_finish(core);
+err_release_bar1:
+	pci_release_region(pdev, VGPU_BAR1);
 err_release:
 	pci_release_region(pdev, BAR_REGISTERS);
 err_disable:
@@ -157,14 +184,26 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
-	pci_disable_sriov(pdev);
+	/*
+	 * Disabling VFs waits for whoever has one open, who may have no reason
+	 * to close it: then they stay, with no vGPUs behind them.
+	 */
+	if (vgpu_mgr_destroy(core))
+		pci_warn(pdev, "VFs are in use: they stay, without vGPUs\n");
+	else
+		pci_disable_sriov(pdev);
+	vgpu_core_remove_files(core);
+	WARN_ON(vgpu_core_close_use(core));
 	vgpu_gsp_stop(core);
 	vgpu_recovery_cancel(core);
 	vgpu_debug_finish(core);
 	pci_set_drvdata(pdev, NULL);
 	vgpu_core_drop_vbios(core);
 	pci_clear_master(pdev);
+	vgpu_scrubber_destroy(core);
 	pci_iounmap(pdev, core->registers);
+	vgpu_resources_finish(core);
+	pci_release_region(pdev, VGPU_BAR1);
 	pci_release_region(pdev, BAR_REGISTERS);
 	pci_disable_device(pdev);
 	kfree(core);
@@ -191,7 +230,6 @@ static struct pci_driver vgpu_core_driver = {
 	.err_handler = &vgpu_recovery_handlers,
 	/* The PF stays in D0: probing took the runtime PM reference it has. */
 	.sriov_configure = vgpu_core_set_vfs,
-	.dev_groups = vgpu_core_sysfs_groups,
 };
 module_pci_driver(vgpu_core_driver);
 

@@ -15,6 +15,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
+#include <linux/crc32.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -29,6 +30,12 @@
 #define vgpu_dma_wmb() dma_wmb()
 #define vgpu_dma_mb()  mb()
 
+/* CRC-32 as zlib and Ethernet have it. */
+static inline u32 vgpu_crc32(const u8 *bytes, size_t count)
+{
+	return ~crc32_le(~0U, bytes, count);
+}
+
 #else
 
 #include <assert.h>
@@ -37,6 +44,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <zlib.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -55,6 +63,11 @@ typedef uint64_t u64;
 #define vgpu_dma_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define vgpu_dma_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define vgpu_dma_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+static inline u32 vgpu_crc32(const u8 *bytes, size_t count)
+{
+	return (u32)crc32_z(0, bytes, count);
+}
 
 #endif
 

@@ -6,6 +6,7 @@
 #include <linux/pci.h>
 
 #include "core.h"
+#include "kernel/mgr/manager.h"
 
 #define DELAY_MS       500
 #define RECOVERIES_MAX 8 /* one that crashes again and again is left alone */
@@ -17,10 +18,12 @@ static void recover(struct work_struct *work)
 	struct pci_dev *pdev = core->pdev;
 	int rc;
 
-	if (pci_num_vf(pdev)) {
-		pci_err(pdev, "it is not reset while VFs are enabled\n");
+	/* vGPUs are being taken down: soon there is none. */
+	if (vgpu_core_close_use(core)) {
+		vgpu_recovery_schedule(core);
 		return;
 	}
+	vgpu_core_reopen_use(core);
 	if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX) {
 		pci_err(pdev, "it is not reset: the GPU does not answer\n");
 		return;
@@ -57,8 +60,11 @@ void vgpu_recovery_cancel(struct vgpu_core *core)
 
 static void reset_prepare(struct pci_dev *pdev)
 {
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+
 	pci_info(pdev, "the GPU is reset\n");
-	vgpu_gsp_stop(pci_get_drvdata(pdev));
+	vgpu_mgr_stop(core, "the GPU is reset");
+	vgpu_gsp_stop(core);
 }
 
 static void reset_done(struct pci_dev *pdev)
@@ -71,6 +77,8 @@ static void reset_done(struct pci_dev *pdev)
 	rc = vgpu_core_boot(core);
 	if (rc)
 		pci_err(pdev, "the GPU did not boot again: %d\n", rc);
+	else
+		vgpu_mgr_start(core);
 }
 
 const struct pci_error_handlers vgpu_recovery_handlers = {

@@ -22,6 +22,12 @@
 #define REG_SB_ERROR	     0x001454 /* scratch 0x15 */
 #define REG_SB_ERROR_MASK    0xffff
 
+/* NV_PBUS_BAR0_WINDOW: the framebuffer that PRAMIN shows, of 64 KiB units. */
+#define REG_BAR0_WINDOW	      0x001700
+#define REG_BAR0_WINDOW_SHIFT 16
+#define REG_PRAMIN	      0x700000
+#define REG_PRAMIN_BYTES      0x100000
+
 /* NV_PFB_PRI_MMU_WPR2: its bounds, in units of 4 KiB from bit 4 on. */
 #define REG_WPR2_LOW	    0x1fa824
 #define REG_WPR2_HIGH	    0x1fa828
@@ -38,6 +44,19 @@
 #define REG_INTR_TOP_EN_SET	  0xb81608
 #define REG_INTR_TOP_EN_CLEAR	  0xb81610
 #define REG_INTR_TOP_BIT(v)	  (1u << (v) / 64)
+
+/* NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE, of the PF. */
+#define REG_MMU_INVALIDATE_PDB		   0xb830a0
+#define REG_MMU_INVALIDATE_PDB_SHIFT	   8 /* in units of 4 KiB, from bit 4 on */
+#define REG_MMU_INVALIDATE_UPPER_PDB	   0xb830a4
+#define REG_MMU_INVALIDATE_UPPER_PDB_SHIFT 40
+#define REG_MMU_INVALIDATE		   0xb830b0
+#define REG_MMU_INVALIDATE_ALL_VA	   0x00000001
+#define REG_MMU_INVALIDATE_HUB_ONLY	   0x00000004
+#define REG_MMU_INVALIDATE_TRIGGER	   0x80000000
+
+/* NV_VIRTUAL_FUNCTION_DOORBELL, of the PF's channels. */
+#define REG_CHANNEL_DOORBELL 0xbb0090
 
 #define REG_DISPLAY_FUSE	  0x820c04
 #define REG_DISPLAY_FUSE_DISABLED 0x1

@@ -8,11 +8,6 @@
 #include "abi/rm_abi.h"
 #include "rm_status.h"
 
-/* Any numbers will do that the firmware has not taken for its own objects. */
-#define CLIENT	  0xc0de0001
-#define DEVICE	  0xc0de0002
-#define SUBDEVICE 0xc0de0003
-
 #define VMMU_SEGMENT_MIN 0x02000000 /* the sizes that there are */
 #define VMMU_SEGMENT_MAX 0x20000000
 
@@ -25,23 +20,40 @@ static int check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
 	return vgpu_rm_status_errno(status);
 }
 
+static int free_object(struct vgpu_gsp *gsp, u32 object, u32 *ret_status)
+{
+	struct vgpu_rm_free call = {
+		.client = VGPU_RM_CLIENT,
+		.object = object,
+	};
+	int rc = vgpu_gsp_call(gsp, VGPU_RPC_FREE, &call, sizeof(call));
+
+	if (rc == 0)
+		*ret_status = call.status;
+	return rc;
+}
+
 int vgpu_rm_alloc(struct vgpu_gsp *gsp, u32 parent, u32 object, u32 class,
 		  const void *params, u32 bytes)
 {
 	struct vgpu_rm_alloc *call;
 	size_t size = struct_size(call, params, bytes);
+	u32 status;
 	int rc;
 
 	call = kvzalloc(size, GFP_KERNEL);
 	if (!call)
 		return -ENOMEM;
-	call->client = CLIENT;
+	call->client = VGPU_RM_CLIENT;
 	call->parent = parent;
 	call->object = object;
 	call->class = class;
 	call->params_bytes = bytes;
 	memcpy(call->params, params, bytes);
 	rc = vgpu_gsp_call(gsp, VGPU_RPC_GSP_RM_ALLOC, call, (u32)size);
+	/* The call failed: whether the object is there is not known. */
+	if (rc == -EREMOTEIO)
+		free_object(gsp, object, &status);
 	if (rc == 0)
 		rc = check_status(gsp, "object of class", class, call->status);
 	kvfree(call);
@@ -50,20 +62,16 @@ int vgpu_rm_alloc(struct vgpu_gsp *gsp, u32 parent, u32 object, u32 class,
 
 int vgpu_rm_free(struct vgpu_gsp *gsp, u32 object)
 {
-	struct vgpu_rm_free call = {
-		.client = CLIENT,
-		.object = object,
-	};
-	int rc;
+	u32 status;
+	int rc = free_object(gsp, object, &status);
 
-	rc = vgpu_gsp_call(gsp, VGPU_RPC_FREE, &call, sizeof(call));
 	if (rc)
 		return rc;
-	return check_status(gsp, "freeing object", object, call.status);
+	return check_status(gsp, "freeing object", object, status);
 }
 
 static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
-		   void *params, u32 bytes)
+		   void *params, u32 bytes, u32 ms)
 {
 	struct vgpu_rm_control *call;
 	size_t size = struct_size(call, params, bytes);
@@ -77,7 +85,7 @@ static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 	call->command = command;
 	call->params_bytes = bytes;
 	memcpy(call->params, params, bytes);
-	rc = vgpu_gsp_call(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size);
+	rc = vgpu_gsp_call_for(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size, ms);
 	if (rc == 0)
 		rc = check_status(gsp, "control", command, call->status);
 	if (rc == 0)
@@ -88,16 +96,29 @@ static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 
 int vgpu_rm_control(struct vgpu_gsp *gsp, u32 command, void *params, u32 bytes)
 {
-	return control(gsp, CLIENT, SUBDEVICE, command, params, bytes);
+	return control(gsp, VGPU_RM_CLIENT, VGPU_RM_SUBDEVICE, command, params,
+		       bytes, 0);
+}
+
+int vgpu_rm_control_object(struct vgpu_gsp *gsp, u32 object, u32 command,
+			   void *params, u32 bytes)
+{
+	return control(gsp, VGPU_RM_CLIENT, object, command, params, bytes, 0);
+}
+
+int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command,
+				 void *params, u32 bytes, u32 ms)
+{
+	const struct vgpu_static_info *info = &gsp->core->info;
+
+	return control(gsp, info->client, info->subdevice, command, params,
+		       bytes, ms);
 }
 
 int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 			     u32 bytes)
 {
-	const struct vgpu_static_info *info = &gsp->core->info;
-
-	return control(gsp, info->client, info->subdevice, command, params,
-		       bytes);
+	return vgpu_rm_control_internal_for(gsp, command, params, bytes, 0);
 }
 
 /* The client is freed as a whole; what is under it goes with it. */
@@ -111,18 +132,21 @@ static int make_objects(struct vgpu_gsp *gsp)
 
 	if (!params)
 		return -ENOMEM;
-	params[0] = CLIENT; /* a client's first field, in every version */
-	rc = vgpu_rm_alloc(gsp, CLIENT, CLIENT, VGPU_RM_CLASS_ROOT, params,
-			   abi->root_params_bytes);
+	params[0] =
+		VGPU_RM_CLIENT; /* a client's first field, in every version */
+	rc = vgpu_rm_alloc(gsp, VGPU_RM_CLIENT, VGPU_RM_CLIENT,
+			   VGPU_RM_CLASS_ROOT, params, abi->root_params_bytes);
 	if (rc == 0) {
 		gsp->has_client = true;
-		params[0] = 0;	    /* the number of the device, then ... */
-		params[1] = CLIENT; /* ... with whom it shares its memory */
-		rc = vgpu_rm_alloc(gsp, CLIENT, DEVICE, VGPU_RM_CLASS_DEVICE,
-				   params, abi->device_params_bytes);
+		params[0] = 0; /* the number of the device, then ... */
+		params[1] =
+			VGPU_RM_CLIENT; /* ... with whom it shares its memory */
+		rc = vgpu_rm_alloc(gsp, VGPU_RM_CLIENT, VGPU_RM_DEVICE,
+				   VGPU_RM_CLASS_DEVICE, params,
+				   abi->device_params_bytes);
 	}
 	if (rc == 0)
-		rc = vgpu_rm_alloc(gsp, DEVICE, SUBDEVICE,
+		rc = vgpu_rm_alloc(gsp, VGPU_RM_DEVICE, VGPU_RM_SUBDEVICE,
 				   VGPU_RM_CLASS_SUBDEVICE, &subdevice,
 				   sizeof(subdevice));
 	kfree(params);
@@ -203,6 +227,62 @@ static int read_engines(struct vgpu_gsp *gsp)
 	return rc;
 }
 
+static int read_host_engines(struct vgpu_gsp *gsp,
+			     struct vgpu_host_engines *engines)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	void *params = kzalloc(abi->host_engines_bytes, GFP_KERNEL);
+	bool has_more = true;
+	int rc = 0;
+
+	if (!params)
+		return -ENOMEM;
+	while (rc == 0 && has_more) {
+		abi->put_host_engines(params, engines);
+		rc = vgpu_rm_control_internal(gsp, VGPU_RM_GET_HOST_ENGINES,
+					      params, abi->host_engines_bytes);
+		if (rc == 0)
+			rc = abi->add_host_engines(params,
+						   abi->host_engines_bytes,
+						   engines, &has_more);
+	}
+	kfree(params);
+	return rc;
+}
+
+int vgpu_rm_read_copy_engine(struct vgpu_gsp *gsp,
+			     struct vgpu_host_engine *ret_engine)
+{
+	struct vgpu_host_engines *engines = kzalloc(sizeof(*engines), GFP_KERNEL);
+	const struct vgpu_host_engine *engine;
+	int rc;
+
+	if (!engines)
+		return -ENOMEM;
+	rc = read_host_engines(gsp, engines);
+	if (rc == 0) {
+		engine = vgpu_host_engines_pick_copy(engines);
+		if (engine)
+			*ret_engine = *engine;
+		else
+			rc = -ENOENT;
+	}
+	kfree(engines);
+	return rc;
+}
+
+int vgpu_rm_read_method_buffer_bytes(struct vgpu_gsp *gsp, u32 *ret_bytes)
+{
+	u32 bytes = 0;
+	int rc;
+
+	rc = vgpu_rm_control_internal(gsp, VGPU_RM_GET_METHOD_BUFFER_BYTES,
+				      &bytes, sizeof(bytes));
+	if (rc == 0)
+		*ret_bytes = bytes;
+	return rc;
+}
+
 int vgpu_rm_read_gsp_vector(struct vgpu_gsp *gsp, u32 *ret_vector)
 {
 	const struct vgpu_abi *abi = gsp->core->abi;
@@ -250,5 +330,5 @@ void vgpu_rm_stop(struct vgpu_gsp *gsp)
 		return;
 	gsp->has_client = false;
 	if (!gsp->is_wedged)
-		vgpu_rm_free(gsp, CLIENT);
+		vgpu_rm_free(gsp, VGPU_RM_CLIENT);
 }

@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the PF shows of itself in sysfs: docs/abi/sysfs-vgpu-core. */
+#include <linux/err.h>
 #include <linux/sysfs.h>
 
 #include "chid.h"
 #include "core.h"
+#include "dir.h"
 
 /*
- * The files come when the GPU is bound and are gone, with their last reader,
- * before it is unbound. They read what is in struct vgpu_core, not what is the
- * GSP's, which may end meanwhile; what a boot fills in waits for it.
+ * The files come when the GPU is up and are gone, with their last reader,
+ * before it is taken down. They read what is in struct vgpu_core, not what is
+ * the GSP's, which may end meanwhile; what a boot fills in waits for it.
  */
-static ssize_t chip_show(struct device *dev, struct device_attribute *attr,
+static ssize_t chip_show(struct kobject *kobj, struct kobj_attribute *attr,
 			 char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
 	return sysfs_emit(buf, "%s\n", core->chip->name);
 }
-static DEVICE_ATTR_RO(chip);
+static struct kobj_attribute chip_file = __ATTR_RO(chip);
 
-static ssize_t name_show(struct device *dev, struct device_attribute *attr,
+static ssize_t name_show(struct kobject *kobj, struct kobj_attribute *attr,
 			 char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 	int bytes;
 
 	down_read(&core->gsp_lock);
@@ -30,21 +32,21 @@ static ssize_t name_show(struct device *dev, struct device_attribute *attr,
 	up_read(&core->gsp_lock);
 	return bytes;
 }
-static DEVICE_ATTR_RO(name);
+static struct kobj_attribute name_file = __ATTR_RO(name);
 
-static ssize_t firmware_version_show(struct device *dev,
-				     struct device_attribute *attr, char *buf)
+static ssize_t firmware_version_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
 	return sysfs_emit(buf, "%s\n", core->abi->version);
 }
-static DEVICE_ATTR_RO(firmware_version);
+static struct kobj_attribute firmware_version_file = __ATTR_RO(firmware_version);
 
-static ssize_t framebuffer_total_show(struct device *dev,
-				      struct device_attribute *attr, char *buf)
+static ssize_t framebuffer_total_show(struct kobject *kobj,
+				      struct kobj_attribute *attr, char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 	int bytes;
 
 	down_read(&core->gsp_lock);
@@ -52,13 +54,14 @@ static ssize_t framebuffer_total_show(struct device *dev,
 	up_read(&core->gsp_lock);
 	return bytes;
 }
-static DEVICE_ATTR_RO(framebuffer_total);
+static struct kobj_attribute framebuffer_total_file =
+	__ATTR_RO(framebuffer_total);
 
 /* All that the firmware does not say is usable. */
-static ssize_t framebuffer_reserved_show(struct device *dev,
-					 struct device_attribute *attr, char *buf)
+static ssize_t framebuffer_reserved_show(struct kobject *kobj,
+					 struct kobj_attribute *attr, char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 	u64 reserved;
 	u32 i;
 
@@ -70,61 +73,77 @@ static ssize_t framebuffer_reserved_show(struct device *dev,
 	up_read(&core->gsp_lock);
 	return sysfs_emit(buf, "%llu\n", reserved);
 }
-static DEVICE_ATTR_RO(framebuffer_reserved);
+static struct kobj_attribute framebuffer_reserved_file =
+	__ATTR_RO(framebuffer_reserved);
 
-static ssize_t channels_show(struct device *dev, struct device_attribute *attr,
+static ssize_t channels_show(struct kobject *kobj, struct kobj_attribute *attr,
 			     char *buf)
 {
 	return sysfs_emit(buf, "%u\n", VGPU_CHIDS_MAX);
 }
-static DEVICE_ATTR_RO(channels);
+static struct kobj_attribute channels_file = __ATTR_RO(channels);
 
-static ssize_t state_show(struct device *dev, struct device_attribute *attr,
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 	const char *why = READ_ONCE(core->why_wedged);
 
 	if (why)
 		return sysfs_emit(buf, "wedged: %s\n", why);
 	return sysfs_emit(buf, "ready\n");
 }
-static DEVICE_ATTR_RO(state);
+static struct kobj_attribute state_file = __ATTR_RO(state);
 
-static ssize_t boot_driver_ms_show(struct device *dev,
-				   struct device_attribute *attr, char *buf)
+static ssize_t boot_driver_ms_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
 	return sysfs_emit(buf, "%u\n", core->boot_driver_ms);
 }
-static DEVICE_ATTR_RO(boot_driver_ms);
+static struct kobj_attribute boot_driver_ms_file = __ATTR_RO(boot_driver_ms);
 
-static ssize_t boot_firmware_ms_show(struct device *dev,
-				     struct device_attribute *attr, char *buf)
+static ssize_t boot_firmware_ms_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
 {
-	struct vgpu_core *core = dev_get_drvdata(dev);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
 	return sysfs_emit(buf, "%u\n", core->boot_firmware_ms);
 }
-static DEVICE_ATTR_RO(boot_firmware_ms);
+static struct kobj_attribute boot_firmware_ms_file = __ATTR_RO(boot_firmware_ms);
 
 static struct attribute *attributes[] = {
-	&dev_attr_chip.attr,
-	&dev_attr_name.attr,
-	&dev_attr_firmware_version.attr,
-	&dev_attr_framebuffer_total.attr,
-	&dev_attr_framebuffer_reserved.attr,
-	&dev_attr_channels.attr,
-	&dev_attr_state.attr,
-	&dev_attr_boot_driver_ms.attr,
-	&dev_attr_boot_firmware_ms.attr,
+	&chip_file.attr,
+	&name_file.attr,
+	&firmware_version_file.attr,
+	&framebuffer_total_file.attr,
+	&framebuffer_reserved_file.attr,
+	&channels_file.attr,
+	&state_file.attr,
+	&boot_driver_ms_file.attr,
+	&boot_firmware_ms_file.attr,
 	NULL,
 };
 
 static const struct attribute_group group = {
-	.name = "vgpu",
 	.attrs = attributes,
 };
+static const struct attribute_group *groups[] = {&group, NULL};
 
-const struct attribute_group *vgpu_core_sysfs_groups[] = {&group, NULL};
+int vgpu_core_add_files(struct vgpu_core *core)
+{
+	struct vgpu_dir *dir;
+
+	dir = vgpu_dir_create(&core->pdev->dev.kobj, "vgpu", core, groups);
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	core->dir = dir;
+	return 0;
+}
+
+void vgpu_core_remove_files(struct vgpu_core *core)
+{
+	vgpu_dir_remove(core->dir);
+	core->dir = NULL;
+}

@@ -3,6 +3,7 @@
 #include <linux/module.h>
 
 #include "core.h"
+#include "kernel/mgr/manager.h"
 
 static bool is_vgpu_wanted = true;
 module_param_named(vgpu, is_vgpu_wanted, bool, 0444);
@@ -40,10 +41,20 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 
 int vgpu_core_set_vfs(struct pci_dev *pdev, int count)
 {
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+	int rc;
+
 	/* The firmware was told of none, and would not serve them. */
 	if (count && !is_vgpu_wanted) {
 		pci_err(pdev, "no VFs: the module was loaded with vgpu=0\n");
 		return -EOPNOTSUPP;
 	}
-	return pci_sriov_configure_simple(pdev, count);
+	rc = vgpu_mgr_prepare_vfs(core);
+	if (rc) {
+		pci_err(pdev, "the VFs stay as they are: one is in use\n");
+		return rc;
+	}
+	rc = pci_sriov_configure_simple(pdev, count);
+	vgpu_mgr_vfs_changed(core);
+	return rc;
 }

@@ -414,6 +414,60 @@ static void gets_the_engines(void **state)
 	assert_int_equal(abi->get_engines(raw, 340, &engines), -EBADMSG);
 }
 
+static void lists_host_engines(void **state)
+{
+	/* Of each entry: what it is, and its runlist. */
+	const u32 first[][2] = {{1, 0}, {9, 0}},
+		  second[][2] = {{0xb, 3}, {0x3e, 4}};
+	struct vgpu_host_engines list = {};
+	bool has_more = false;
+	u32 i;
+
+	assert_int_equal(abi->host_engines_bytes, 3212);
+	abi->put_host_engines(raw, &list);
+	for (i = 0; i < 3212; i++)
+		assert_int_equal(raw[i], 0);
+	vgpu_put_le32(raw + 4, 2);
+	raw[8] = 1;
+	for (i = 0; i < 2; i++) {
+		vgpu_put_le32(raw + 12 + i * 100 + 2 * 4, first[i][0]);
+		vgpu_put_le32(raw + 12 + i * 100 + 3 * 4, first[i][1]);
+	}
+	assert_int_equal(abi->add_host_engines(raw, 3211, &list, &has_more),
+			 -EBADMSG);
+	assert_int_equal(abi->add_host_engines(raw, 3212, &list, &has_more), 0);
+	assert_true(has_more);
+	/* Beside graphics is better than nowhere. */
+	assert_int_equal(vgpu_host_engines_pick_copy(&list)->type, 9);
+
+	abi->put_host_engines(raw, &list);
+	assert_int_equal(word(0), 2);
+	vgpu_put_le32(raw + 4, 2);
+	for (i = 0; i < 2; i++) {
+		vgpu_put_le32(raw + 12 + i * 100 + 2 * 4, second[i][0]);
+		vgpu_put_le32(raw + 12 + i * 100 + 3 * 4, second[i][1]);
+	}
+	assert_int_equal(abi->add_host_engines(raw, 3212, &list, &has_more), 0);
+	assert_false(has_more);
+	assert_int_equal(list.count, 4);
+	assert_int_equal(vgpu_host_engines_pick_copy(&list)->type, 0xb);
+	assert_int_equal(vgpu_host_engines_pick_copy(&list)->runlist, 3);
+
+	vgpu_put_le32(raw + 4, 33);
+	assert_int_equal(abi->add_host_engines(raw, 3212, &list, &has_more),
+			 -EBADMSG);
+	vgpu_put_le32(raw + 4, 0);
+	raw[8] = 1;
+	assert_int_equal(abi->add_host_engines(raw, 3212, &list, &has_more),
+			 -EBADMSG);
+	list.count = VGPU_HOST_ENGINES_MAX;
+	vgpu_put_le32(raw + 4, 1);
+	assert_int_equal(abi->add_host_engines(raw, 3212, &list, &has_more),
+			 -EBADMSG);
+	list.count = 0;
+	assert_null(vgpu_host_engines_pick_copy(&list));
+}
+
 static void gets_the_vector(void **state)
 {
 	u32 vector;
@@ -456,6 +510,7 @@ int main(void)
 		cmocka_unit_test_setup(gets_whose_error_it_is, setup),
 		cmocka_unit_test_setup(gets_the_ecc_state, setup),
 		cmocka_unit_test_setup(gets_the_engines, setup),
+		cmocka_unit_test_setup(lists_host_engines, setup),
 		cmocka_unit_test_setup(gets_the_vector, setup),
 		cmocka_unit_test_setup(knows_what_the_rm_says, setup),
 		cmocka_unit_test_setup(names_regions, setup),

@@ -125,6 +125,48 @@ static void carves_a_heap_area(void **state)
 	assert_int_equal(vgpu_fb_free(&heap, heap.base), 0);
 }
 
+static void keeps_what_is_not_usable(void **state)
+{
+	/* In no order, and the last segment is broken. */
+	const struct vgpu_range usable[] = {
+		{.start = 512 * MIB, .size = 400 * MIB},
+		{.start = MIB, .size = 511 * MIB},
+	};
+	const struct vgpu_range overlapping[] = {
+		{.start = 0, .size = 2 * MIB},
+		{.start = MIB, .size = 2 * MIB},
+	};
+	const struct vgpu_range outside[] = {{.start = MIB, .size = GIB}};
+	struct vgpu_range array[16];
+	struct vgpu_fb fb;
+	u64 at;
+
+	assert_int_equal(vgpu_fb_init(&fb, 0, GIB, 128 * MIB, array, 16), 0);
+	assert_int_equal(vgpu_fb_reserve_others(&fb, usable, 2), 0);
+	assert_int_equal(fb.ranges.count, 2);
+	assert_int_equal(fb.bytes[VGPU_FB_RESERVED], MIB + 112 * MIB);
+	assert_int_equal(vgpu_fb_count_fitting(&fb, 1), 6);
+	/* What is smaller than a segment costs none. */
+	assert_int_equal(vgpu_fb_reserve_top(&fb, 3 * MIB, 2 * MIB, &at), 0);
+	assert_int_equal(at, 908 * MIB);
+	assert_int_equal(vgpu_fb_count_fitting(&fb, 1), 6);
+	assert_int_equal(vgpu_fb_reserve_top(&fb, 13 * MIB, MIB, &at), 0);
+	assert_int_equal(at, 895 * MIB);
+	assert_int_equal(vgpu_fb_count_fitting(&fb, 1), 5);
+	assert_int_equal(vgpu_fb_reserve_top(&fb, 0, MIB, &at), -EINVAL);
+	assert_int_equal(vgpu_fb_reserve_top(&fb, MIB, 3, &at), -EINVAL);
+	assert_int_equal(vgpu_fb_reserve_top(&fb, MIB, GIB, &at), -EINVAL);
+	assert_int_equal(vgpu_fb_reserve_top(&fb, GIB, MIB, &at), -ENOSPC);
+
+	assert_int_equal(vgpu_fb_init(&fb, 0, GIB, 128 * MIB, array, 16), 0);
+	assert_int_equal(vgpu_fb_reserve_others(&fb, overlapping, 2), -EINVAL);
+	assert_int_equal(vgpu_fb_init(&fb, 0, GIB, 128 * MIB, array, 16), 0);
+	assert_int_equal(vgpu_fb_reserve_others(&fb, outside, 1), -EINVAL);
+	assert_int_equal(vgpu_fb_init(&fb, 0, GIB, 128 * MIB, array, 16), 0);
+	assert_int_equal(vgpu_fb_reserve_others(&fb, NULL, 0), 0);
+	assert_int_equal(vgpu_fb_free_bytes(&fb), 0);
+}
+
 static void quarantine_is_never_given(void **state)
 {
 	struct vgpu_range array[8];
@@ -447,6 +489,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_framebuffer_in_segments),
 		cmocka_unit_test(carves_a_heap_area),
+		cmocka_unit_test(keeps_what_is_not_usable),
 		cmocka_unit_test(quarantine_is_never_given),
 		cmocka_unit_test(framebuffer_holds_in_random_sequences),
 		cmocka_unit_test(shares_channels),

@@ -186,6 +186,105 @@ class Module(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertRegex(said, r'MSI-?X.*vgpu_core')
 
+    def blocks(self, what, *blocks):
+        """Each of them (size, which, byte) is filled, or holds what it should."""
+        for size, which, byte in blocks:
+            self.assertEqual(self.machine.do(f'{what} {size} {which} {byte}')[0],
+                             0, (what, size, which, byte))
+
+    def test_reaches_the_framebuffer(self):
+        """By BAR1: in small pages and in huge ones, at either end of a table."""
+        small = [('64k', 0, '377'), ('64k', 31, '001'), ('64k', 32, '002'),
+                 ('64k', 8191, '003'), ('64k', 8192, '004'), ('64k', 40000, '5')]
+        huge = [('2M', 7, '123'), ('2M', 1023, '321')]
+        self.load()
+        self.blocks('fill', *small, *huge)
+        self.blocks('holds', *huge, *small)
+        # One page as part of a huge one, and the other way round.
+        self.blocks('holds', ('64k', 7 * 32 + 5, '123'))
+        self.blocks('fill', *(('64k', 64 + i, '7') for i in range(32)))
+        self.blocks('holds', ('2M', 2, '7'))
+        # What is the firmware's is nobody else's, nor is what is not there.
+        self.assertNotEqual(self.machine.do('holds 64k 65535 0')[0], 0)
+        self.assertNotEqual(self.machine.do('holds 64k 65536 0')[0], 0)
+        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.blocks('fill', *small)
+        self.blocks('holds', *small)
+        self.unload()
+
+    # What is filled before a scrub of 1 MiB to 17 MiB, and what is left of it.
+    FULL = [('64k', 15, '377'), ('64k', 16, '377'), ('64k', 100, '377'),
+            ('2M', 8, '377')]
+    SCRUBBED = [('64k', 15, '377'), ('64k', 16, '0'), ('64k', 100, '0'),
+                ('64k', 8 * 32 + 15, '0'), ('64k', 8 * 32 + 16, '377')]
+
+    def scrub(self, offset, count):
+        return self.machine.do(f'scrub {offset} {count}')
+
+    def test_scrubs(self):
+        self.load()
+        self.blocks('fill', *self.FULL)
+        self.assertEqual(self.scrub(1 << 20, 16 << 20)[0], 0)
+        self.blocks('holds', *self.SCRUBBED)
+        # More than one launch does, up to the last segment that is free.
+        self.blocks('fill', ('64k', 16, '1'), ('64k', 40000, '1'))
+        self.assertEqual(self.scrub(0, 3 << 30)[0], 0)
+        self.blocks('holds', ('64k', 16, '0'), ('64k', 40000, '0'))
+        # What is the firmware's is not scrubbed, nor what there is not.
+        self.assertNotEqual(self.scrub(0, 4 << 30)[0], 0)
+        self.assertNotEqual(self.scrub(4 << 30, 4096)[0], 0)
+        self.assertNotEqual(self.scrub(0, 4095)[0], 0)
+        self.assertNotEqual(self.scrub(0, 0)[0], 0)
+        # More than its ring has entries.
+        self.assertEqual(self.machine.do('scrubs 600')[0], 0)
+        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.blocks('fill', *self.FULL)
+        self.assertEqual(self.scrub(1 << 20, 16 << 20)[0], 0)
+        self.blocks('holds', *self.SCRUBBED)
+        self.unload()
+
+    def fail_scrub(self, fault, error, seconds):
+        """It fails in time, and the next one has a new channel."""
+        self.load()
+        self.blocks('fill', *self.FULL)
+        self.machine.fault(fault)
+        start = time.monotonic()
+        status, said = self.scrub(1 << 20, 16 << 20)
+        self.assertNotEqual(status, 0)
+        self.assertLess(time.monotonic() - start, seconds)
+        self.assertIn(f'0x100000 to 0x1100000 was not scrubbed: {error}', said)
+        self.assertNotIn('wedged', said)
+        self.machine.fault('none')
+        self.assertEqual(self.scrub(1 << 20, 16 << 20)[0], 0)
+        self.blocks('holds', *self.SCRUBBED)
+        self.unload()
+
+    def test_a_scrub_is_at_fault(self):
+        self.fail_scrub('copy-error', -5, 4)
+
+    def test_a_scrub_hangs(self):
+        self.fail_scrub('copy-hang', -110, 20)
+
+    def test_no_channel_is_given(self):
+        self.load()
+        self.machine.fault('error-status:103')
+        status, said = self.scrub(0, 4096)
+        self.assertNotEqual(status, 0)
+        self.assertIn('no channel for a copy engine', said)
+        self.machine.fault('none')
+        self.assertEqual(self.scrub(0, 4096)[0], 0)
+        self.unload()
+
+    def test_a_crash_while_a_channel_is_made(self):
+        self.load()
+        self.machine.fault('crash:103')
+        start = len(self.machine.log())
+        self.assertNotEqual(self.scrub(0, 4096)[0], 0)
+        self.machine.fault('none')
+        self.machine.wait(r'MiB, 32 VFs', start, COMMAND_SECONDS)
+        self.assertEqual(self.scrub(0, 4096)[0], 0)
+        self.unload()
+
     def recover(self, fault, line):
         """A call is struck: it fails in time, and the GPU boots again."""
         self.load()

@@ -21,6 +21,10 @@ BAR1 = 0x800000000
 BAR3 = 0x810000000
 DEVICE = 2 << 3  # where the GPU is put on bus 0
 
+VF_BAR0 = 0xD0000000
+VF_BAR1 = 9 << 32
+VF_BAR3 = 10 << 32
+
 PGSP = 0x110000
 PSEC = 0x840000
 
@@ -30,6 +34,10 @@ class Gpu:
 
     def __init__(self, *properties):
         self.dir = tempfile.TemporaryDirectory()
+        self.vf_bar1_size = 64 << 20
+        for name, _, value in (p.partition("=") for p in properties):
+            if name == "vf-bar1-size":
+                self.vf_bar1_size = int(value.rstrip("M")) << 20
         path = os.path.join(self.dir.name, "qtest")
         self.log_path = os.path.join(self.dir.name, "log")
         # Debian's QEMU has no qtest accelerator: the processor runs, and halts.
@@ -109,18 +117,28 @@ class Gpu:
         self.command(f"outl 0xcf8 {0x80000000 | DEVICE << 8 | offset:#x}")
         return int(self.command("inl 0xcfc")[0], 0)
 
-    def extended_write(self, offset, value):
-        """A write to extended configuration space, by q35's MMCONFIG window."""
+    def extended(self, offset, devfn):
+        """Where extended configuration space is in q35's MMCONFIG window."""
         base = 0xB0000000
         self.command("outl 0xcf8 0x80000060")
         self.command(f"outl 0xcfc {base | 1:#x}")
-        self.command(f"writel {base + (DEVICE << 12) + offset:#x} {value:#x}")
+        return base + (devfn << 12) + offset
+
+    def extended_write(self, offset, value, devfn=DEVICE):
+        self.command(f"writel {self.extended(offset, devfn):#x} {value:#x}")
+
+    def extended_read(self, offset, devfn=DEVICE):
+        return int(self.command(f"readl {self.extended(offset, devfn):#x}")[0], 0)
 
     def enable_vfs(self, count):
         """VF BARs above everything, NumVFs, then VF and memory enable."""
-        for offset, value in ((0x24, 0xD0000000), (0x28, 0), (0x2C, 9), (0x30, 0),
-                              (0x34, 10), (0x10, count), (0x08, 0x09)):
+        for offset, value in ((0x24, VF_BAR0), (0x28, VF_BAR1 & 0xFFFFFFFF),
+                              (0x2C, VF_BAR1 >> 32), (0x30, VF_BAR3 & 0xFFFFFFFF),
+                              (0x34, VF_BAR3 >> 32), (0x10, count), (0x08, 0x09)):
             self.extended_write(0xBCC + offset, value)
+
+    def disable_vfs(self):
+        self.extended_write(0xBCC + 0x08, 0)
 
     def rd(self, reg):
         return int(self.command(f"readl {BAR0 + reg:#x}")[0], 0)
@@ -257,3 +275,49 @@ class Gpu:
         self.wr(PGSP + 0x1668, 0x111)
         self.wr(PGSP + 0x040, libos & 0xFFFFFFFF)
         self.wr(PGSP + 0x044, libos >> 32)
+
+
+class Vf:
+    """One of its VFs, as a guest has it; GFIDs are from 1."""
+
+    CONFIG = {"command": 0x04, "express": 0x40, "msix": 0x7C, "pm": 0x88}
+
+    def __init__(self, gpu, gfid):
+        self.gpu = gpu
+        self.devfn = DEVICE + 4 + gfid - 1
+        self.bar0 = VF_BAR0 + (gfid - 1) * 0x40000
+        self.bar1 = VF_BAR1 + (gfid - 1) * gpu.vf_bar1_size
+        self.bar3 = VF_BAR3 + (gfid - 1) * 0x2000000
+
+    def config_read(self, offset):
+        return self.gpu.extended_read(offset, self.devfn)
+
+    def config_write(self, offset, value):
+        self.gpu.extended_write(offset, value, self.devfn)
+
+    def bus_master(self, on=True):
+        self.config_write(self.CONFIG["command"], 4 if on else 0)
+
+    def flr(self):
+        self.config_write(self.CONFIG["express"] + 8, 1 << 15)
+
+    def rd(self, reg):
+        return int(self.gpu.command(f"readl {self.bar0 + reg:#x}")[0], 0)
+
+    def wr(self, reg, value):
+        self.gpu.command(f"writel {self.bar0 + reg:#x} {value:#x}")
+
+    def fb_read(self, at, count=4):
+        return self.gpu.mem_read(self.bar1 + at, count)
+
+    def fb_write(self, at, data):
+        self.gpu.mem_write(self.bar1 + at, data)
+
+    def msix(self, address):
+        """Unmask all vectors; vector N writes N + 1 to address + 4 * N."""
+        for i in range(6):
+            entry = 0x10000 + i * 16
+            for at, value in ((0, address + 4 * i), (4, 0), (8, i + 1), (12, 0)):
+                self.wr(entry + at, value)
+        self.config_write(self.CONFIG["msix"],
+                          self.config_read(self.CONFIG["msix"]) | 1 << 31)

@@ -4,6 +4,7 @@
 #define VGPU_KERNEL_CORE_ABI_ABI_H
 
 #include "kernel/core/wpr.h"
+#include "task_abi.h"
 
 /*
  * Nothing outside of this folder includes a version's own header: it fills and
@@ -104,8 +105,24 @@ struct vgpu_engine_set {
 	u64 words[VGPU_ENGINE_TYPES / 64];
 };
 
+/* The engines that channels are for, and on which runlist each one is. */
+#define VGPU_HOST_ENGINES_MAX 128
+
+struct vgpu_host_engine {
+	bool is_graphics;
+	bool is_copy;
+	u32 type; /* as channels name it; of copy engines */
+	u32 runlist;
+};
+
+struct vgpu_host_engines {
+	u32 count;
+	struct vgpu_host_engine engines[VGPU_HOST_ENGINES_MAX];
+};
+
 struct vgpu_abi {
 	const char *version;
+	const struct vgpu_task_abi *task;
 
 	u32 system_info_bytes;
 	u32 static_info_bytes;
@@ -117,6 +134,8 @@ struct vgpu_abi {
 	u32 ecc_status_bytes;
 	u32 engine_list_bytes;
 	u32 interrupt_table_bytes;
+	u32 host_engines_bytes;
+	u32 channel_params_bytes;
 
 	/* @is_vgpu: there will be vGPUs, which are served from it too. */
 	u64 (*wpr_heap_bytes)(u64 fb_bytes, bool is_vgpu);
@@ -136,9 +155,24 @@ struct vgpu_abi {
 	int (*get_ecc_state)(const u8 *payload, u32 bytes, bool *ret_is_on);
 	int (*get_engines)(const u8 *payload, u32 bytes,
 			   struct vgpu_engine_set *ret_engines);
+	/*
+	 * The firmware lists them in parts: ask for the one from @list->count
+	 * on, and add it; @ret_has_more: there is another one.
+	 */
+	void (*put_host_engines)(void *out, const struct vgpu_host_engines *list);
+	int (*add_host_engines)(const u8 *payload, u32 bytes,
+				struct vgpu_host_engines *list,
+				bool *ret_has_more);
 	/* Of the GSP itself; -ENOENT: it has none. */
 	int (*get_gsp_vector)(const u8 *payload, u32 bytes, u32 *ret_vector);
 };
+
+/*
+ * A copy engine, on a runlist without graphics if there is one: there nobody's
+ * shaders keep it waiting. NULL: there is none.
+ */
+const struct vgpu_host_engine *
+vgpu_host_engines_pick_copy(const struct vgpu_host_engines *list);
 
 /* The table for @version, or NULL. */
 const struct vgpu_abi *vgpu_abi_find(const char *version);

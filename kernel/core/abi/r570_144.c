@@ -2,6 +2,7 @@
 /* The table of firmware 570.144. */
 #include "abi.h"
 #include "r570_144_abi.h"
+#include "rm_abi.h"
 
 #define MIB 0x100000ULL
 
@@ -221,6 +222,41 @@ static int get_engines(const u8 *payload, u32 bytes,
 	return 0;
 }
 
+static void put_host_engines(void *out, const struct vgpu_host_engines *list)
+{
+	struct r570_host_engines *raw = out;
+
+	memset(raw, 0, sizeof(*raw));
+	raw->first = list->count;
+}
+
+static int add_host_engines(const u8 *payload, u32 bytes,
+			    struct vgpu_host_engines *list, bool *ret_has_more)
+{
+	const struct r570_host_engines *raw = (const void *)payload;
+	u32 i;
+
+	/* Each part brings something: it ends. */
+	if (bytes < sizeof(*raw) || raw->count > R570_HOST_ENGINES_MAX ||
+	    raw->count > VGPU_HOST_ENGINES_MAX - list->count ||
+	    (raw->has_more && raw->count == 0))
+		return -EBADMSG;
+	for (i = 0; i < raw->count; i++) {
+		u32 type = raw->entries[i].data[R570_HOST_RM_ENGINE];
+
+		list->engines[list->count++] = (struct vgpu_host_engine){
+			.is_graphics = type >= R570_RM_GRAPHICS_0 &&
+				       type <= R570_RM_GRAPHICS_7,
+			.is_copy = type >= R570_RM_COPY_0 &&
+				   type <= R570_RM_COPY_9,
+			.type = type,
+			.runlist = raw->entries[i].data[R570_HOST_RUNLIST],
+		};
+	}
+	*ret_has_more = raw->has_more;
+	return 0;
+}
+
 static int get_gsp_vector(const u8 *payload, u32 bytes, u32 *ret_vector)
 {
 	const struct r570_interrupt_table *raw = (const void *)payload;
@@ -239,6 +275,7 @@ static int get_gsp_vector(const u8 *payload, u32 bytes, u32 *ret_vector)
 
 const struct vgpu_abi vgpu_abi_r570_144 = {
 	.version = "570.144",
+	.task = &vgpu_task_abi_r570_144,
 	.system_info_bytes = sizeof(struct r570_system_info),
 	.static_info_bytes = sizeof(struct r570_static_info),
 	.rm_args_bytes = sizeof(struct r570_rm_args),
@@ -249,6 +286,8 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.ecc_status_bytes = sizeof(struct r570_ecc_status),
 	.engine_list_bytes = sizeof(struct r570_engine_list),
 	.interrupt_table_bytes = sizeof(struct r570_interrupt_table),
+	.host_engines_bytes = sizeof(struct r570_host_engines),
+	.channel_params_bytes = sizeof(struct vgpu_rm_channel_params),
 	.wpr_heap_bytes = wpr_heap_bytes,
 	.put_system_info = put_system_info,
 	.put_rm_args = put_rm_args,
@@ -257,5 +296,7 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.get_rc_error = get_rc_error,
 	.get_ecc_state = get_ecc_state,
 	.get_engines = get_engines,
+	.put_host_engines = put_host_engines,
+	.add_host_engines = add_host_engines,
 	.get_gsp_vector = get_gsp_vector,
 };

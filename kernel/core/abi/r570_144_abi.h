@@ -361,6 +361,35 @@ struct r570_engine_list {
 static_assert(sizeof(struct r570_engine_list) == 340,
 	      "NV2080_CTRL_GPU_GET_ENGINES_V2_PARAMS");
 
+#define R570_HOST_ENGINES_MAX 32
+#define R570_HOST_DATA_MAX    16
+#define R570_HOST_RM_ENGINE   2 /* ENGINE_INFO_TYPE_RM_ENGINE_TYPE */
+#define R570_HOST_RUNLIST     3
+#define R570_RM_GRAPHICS_0    0x01 /* RM_ENGINE_TYPE_GR0 to 7 */
+#define R570_RM_GRAPHICS_7    0x08
+#define R570_RM_COPY_0	      0x09 /* the public types of these are the same */
+#define R570_RM_COPY_9	      0x12
+
+struct r570_host_engine {
+	u32 data[R570_HOST_DATA_MAX];
+	u32 pbdma_ids[2];
+	u32 pbdma_fault_ids[2];
+	u32 pbdma_count;
+	char name[16];
+};
+static_assert(sizeof(struct r570_host_engine) == 100,
+	      "NV2080_CTRL_FIFO_DEVICE_ENTRY");
+
+struct r570_host_engines {
+	u32 first;
+	u32 count;
+	u8 has_more;
+	u8 padding[3];
+	struct r570_host_engine entries[R570_HOST_ENGINES_MAX];
+};
+static_assert(sizeof(struct r570_host_engines) == 3212,
+	      "NV2080_CTRL_FIFO_GET_DEVICE_INFO_TABLE_PARAMS");
+
 #define R570_INTERRUPTS_MAX   128
 #define R570_INTERRUPT_OF_GSP 50 /* MC_ENGINE_IDX_GSP */
 

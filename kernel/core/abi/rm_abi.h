@@ -112,10 +112,133 @@ static_assert(sizeof(struct vgpu_rm_gsp_features) == 72,
 static_assert(offsetof(struct vgpu_rm_gsp_features, version) == 6,
 	      "NV2080_CTRL_GSP_GET_FEATURES_PARAMS.firmwareVersion");
 
+/* An address space: the firmware's choice of all there is to choose. */
+struct vgpu_rm_vaspace_params {
+	u32 index;
+	u32 flags;
+	u64 bytes;
+	u64 internal_start;
+	u64 internal_limit;
+	u32 big_page_bytes;
+	u32 padding;
+	u64 base;
+};
+static_assert(sizeof(struct vgpu_rm_vaspace_params) == 48,
+	      "NV_VASPACE_ALLOCATION_PARAMETERS");
+static_assert(offsetof(struct vgpu_rm_vaspace_params, base) == 40,
+	      "NV_VASPACE_ALLOCATION_PARAMETERS.vaBase");
+
+/* The directories of an address space, for the firmware's own entries. */
+struct vgpu_rm_directory {
+	u64 address;
+	u64 bytes;
+	u32 aperture;
+	u8 shift;
+	u8 padding[3];
+};
+
+struct vgpu_rm_directories_params {
+	u32 subdevice;
+	u32 subdevice_id;
+	u64 page_bytes;
+	u64 first;
+	u64 last;
+	u32 count;
+	u32 padding;
+	struct vgpu_rm_directory levels[6];
+};
+static_assert(sizeof(struct vgpu_rm_directories_params) == 184,
+	      "NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS");
+static_assert(offsetof(struct vgpu_rm_directories_params, levels) == 40,
+	      "NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS.levels");
+
+#define VGPU_RM_APERTURE_VRAM 1 /* of a directory */
+
+struct vgpu_rm_memory {
+	u64 address;
+	u64 bytes;
+	u32 space;
+	u32 cache;
+};
+static_assert(sizeof(struct vgpu_rm_memory) == 24, "NV_MEMORY_DESC_PARAMS");
+
+#define VGPU_RM_SPACE_SYSMEM 1
+#define VGPU_RM_SPACE_VRAM   2
+#define VGPU_RM_CACHE_NO     0
+#define VGPU_RM_CACHE_YES    1
+
+/* 535.113.01 has all of it but the last two words. */
+struct vgpu_rm_channel_params {
+	u32 error_object;
+	u32 buffer_object;
+	u64 ring_address;
+	u32 ring_entries;
+	u32 flags;
+	u32 context_share;
+	u32 vaspace;
+	u32 userd_objects[8];
+	u64 userd_offsets[8];
+	u32 engine;
+	u32 id;
+	u32 subdevice_id;
+	u32 ecc_error_object;
+	struct vgpu_rm_memory instance;
+	struct vgpu_rm_memory userd;
+	struct vgpu_rm_memory ramfc;
+	struct vgpu_rm_memory method_buffer;
+	u32 group;
+	u32 internal_flags;
+	struct vgpu_rm_memory error_notifier;
+	struct vgpu_rm_memory ecc_error_notifier;
+	u32 process;
+	u32 subprocess;
+	u32 encryption[14];
+	u32 tpc_configuration;
+	u32 padding;
+};
+static_assert(sizeof(struct vgpu_rm_channel_params) == 368,
+	      "NV_CHANNEL_ALLOC_PARAMS");
+static_assert(offsetof(struct vgpu_rm_channel_params, engine) == 128,
+	      "NV_CHANNEL_ALLOC_PARAMS.engineType");
+static_assert(offsetof(struct vgpu_rm_channel_params, instance) == 144,
+	      "NV_CHANNEL_ALLOC_PARAMS.instanceMem");
+static_assert(offsetof(struct vgpu_rm_channel_params, internal_flags) == 244,
+	      "NV_CHANNEL_ALLOC_PARAMS.internalFlags");
+static_assert(offsetof(struct vgpu_rm_channel_params, tpc_configuration) == 360,
+	      "NV_CHANNEL_ALLOC_PARAMS.tpcConfigID");
+
+/* The channel's number goes by the place of its USERD: 8 of them a page. */
+#define VGPU_RM_CHANNEL_PRIVILEGED  0x00000020
+#define VGPU_RM_CHANNEL_INDEX_SHIFT 8
+#define VGPU_RM_CHANNEL_PAGE_SHIFT  12
+#define VGPU_RM_CHANNEL_PAGE_FIXED  0x00200000
+#define VGPU_RM_CHANNELS_PER_PAGE   8
+/* Internal flags: whose it is, and that it has neither notifier. */
+#define VGPU_RM_CHANNEL_ADMIN		0x00000001
+#define VGPU_RM_CHANNEL_NO_NOTIFIER	0x00000004
+#define VGPU_RM_CHANNEL_NO_ECC_NOTIFIER 0x00000010
+
+struct vgpu_rm_schedule_params {
+	u8 is_on;
+	u8 skips_submit;
+};
+static_assert(sizeof(struct vgpu_rm_schedule_params) == 2,
+	      "NVA06F_CTRL_GPFIFO_SCHEDULE_PARAMS");
+
+struct vgpu_rm_copy_params {
+	u32 version; /* 1: the engine is one of the subdevice's types */
+	u32 engine;
+};
+static_assert(sizeof(struct vgpu_rm_copy_params) == 8,
+	      "NVC0B5_ALLOCATION_PARAMETERS");
+
 enum vgpu_rm_class {
 	VGPU_RM_CLASS_ROOT = 0x0000,
 	VGPU_RM_CLASS_DEVICE = 0x0080,
 	VGPU_RM_CLASS_SUBDEVICE = 0x2080,
+	VGPU_RM_CLASS_VASPACE = 0x90f1,
+	VGPU_RM_CLASS_CHANNEL = 0xc56f, /* of Ampere, and of Ada */
+	VGPU_RM_CLASS_COPY = 0xc7b5,	/* likewise */
 };
 
 /* Of a subdevice. */
@@ -124,7 +247,16 @@ enum vgpu_rm_command {
 	VGPU_RM_GET_ENGINES = 0x20800170,
 	VGPU_RM_GET_VMMU_SEGMENT_SIZE = 0x2080017e,
 	VGPU_RM_GET_INTERRUPT_TABLE = 0x20800a5c,
+	VGPU_RM_GET_HOST_ENGINES = 0x20801112,
+	VGPU_RM_GET_METHOD_BUFFER_BYTES = 0x20802a08,
 	VGPU_RM_GET_GSP_FEATURES = 0x20803601,
+};
+
+/* Of an address space, and of a channel. */
+enum vgpu_rm_object_command {
+	VGPU_RM_COPY_DIRECTORIES = 0x90f10106,
+	VGPU_RM_SCHEDULE_CHANNEL = 0xa06f0103,
+	VGPU_RM_BIND_CHANNEL = 0xa06f0104,
 };
 
 struct vgpu_registry_entry {

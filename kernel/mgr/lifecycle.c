@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A vGPU is made when its VF is opened, and destroyed when it is closed. */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "kernel/core/rm.h"
+#include "mgr.h"
+
+#define SLOW_STEP_MS 3000 /* of what is tried out by debugfs */
+
+enum step {
+	STEP_USE = 1,
+	STEP_SCRUB,
+	STEP_BOOT,
+	STEP_CONFIGURE,
+	STEP_DONE,
+};
+
+/* What a guest could have left in what is its own. */
+static int scrub(struct vgpu_vf *vf)
+{
+	struct vgpu_core *core = vf->mgr->core;
+	int rc;
+
+	rc = vgpu_core_scrub(core, vf->place.fb_start, vf->place.fb_bytes);
+	if (rc == 0)
+		rc = vgpu_core_scrub(core, vf->place.heap_start,
+				     vf->place.heap_bytes);
+	return rc;
+}
+
+/* For tests: make a step fail, or take long enough to be killed in. */
+static int try_out(struct vgpu_vf *vf, enum step step)
+{
+	if (READ_ONCE(vf->mgr->core->slow_step) == step &&
+	    msleep_interruptible(SLOW_STEP_MS) && fatal_signal_pending(current))
+		return -EINTR;
+	return READ_ONCE(vf->mgr->core->fail_step) == step ? -EIO : 0;
+}
+
+static const char *name_step(enum step step)
+{
+	switch (step) {
+	case STEP_USE:
+		return "the GPU cannot be used";
+	case STEP_SCRUB:
+		return "its framebuffer could not be scrubbed";
+	case STEP_BOOT:
+		return "its task did not boot";
+	default:
+		return "its task was not to be configured";
+	}
+}
+
+static int do_step(struct vgpu_vf *vf, enum step step)
+{
+	int rc = try_out(vf, step);
+
+	if (rc)
+		return rc;
+	switch (step) {
+	case STEP_USE:
+		rc = vgpu_core_get_use(vf->mgr->core);
+		vf->has_use = rc == 0;
+		return rc;
+	case STEP_SCRUB:
+		return scrub(vf);
+	case STEP_BOOT:
+		return vgpu_task_boot(vf);
+	default:
+		return vgpu_task_configure(vf);
+	}
+}
+
+/* Take everything back; twice is no harm. */
+static void take_down(struct vgpu_vf *vf)
+{
+	int rc;
+
+	vgpu_task_end(vf);
+	if (!vf->has_use)
+		return;
+	rc = scrub(vf);
+	vf->is_dirty = rc != 0;
+	if (rc)
+		pci_err(vf->mgr->pdev,
+			"VF %u: its framebuffer could not be scrubbed: %d\n",
+			vf->gfid, rc);
+	vgpu_core_put_use(vf->mgr->core);
+	vf->has_use = false;
+}
+
+static int bring_up(struct vgpu_vf *vf)
+{
+	enum step step;
+	int rc;
+
+	for (step = STEP_USE; step < STEP_DONE; step++) {
+		rc = do_step(vf, step);
+		if (rc)
+			break;
+	}
+	if (step == STEP_DONE) {
+		vf->why_failed = NULL;
+		return 0;
+	}
+	pci_err(vf->mgr->pdev, "VF %u: no vGPU: %s: %d\n", vf->gfid,
+		name_step(step), rc);
+	take_down(vf);
+	vf->why_failed = name_step(step);
+	return rc;
+}
+
+/* Count it before anything is done, so that VFs are not disabled meanwhile. */
+static int begin(struct vgpu_vf *vf)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+	int rc = 0;
+
+	if (vf->is_open)
+		return -EBUSY;
+	if (!vf->type)
+		return -ENOENT;
+	mutex_lock(&mgr->lock);
+	if (mgr->is_gone || mgr->is_disabling || !mgr->is_ready)
+		rc = -ENODEV;
+	else
+		mgr->open++;
+	mutex_unlock(&mgr->lock);
+	return rc;
+}
+
+static void end(struct vgpu_vf *vf)
+{
+	mutex_lock(&vf->mgr->lock);
+	vf->mgr->open--;
+	mutex_unlock(&vf->mgr->lock);
+}
+
+static int open(struct vgpu_vf *vf, struct vgpu_vf_user *user)
+{
+	int rc;
+
+	rc = begin(vf);
+	if (rc)
+		return rc;
+	vf->opener = task_tgid_nr(current);
+	vf->is_driver_loaded = false;
+	rc = bring_up(vf);
+	if (rc) {
+		vf->opener = 0;
+		end(vf);
+		return rc;
+	}
+	vf->is_open = true;
+	vf->is_lost = false;
+	mutex_lock(&vf->user_lock);
+	vf->user = user;
+	mutex_unlock(&vf->user_lock);
+	pci_info(vf->mgr->pdev, "VF %u: %s, place %u, for process %u\n",
+		 vf->gfid, vf->type->name, vf->place.id, vf->opener);
+	return 0;
+}
+
+struct vgpu_vf *vgpu_vf_open(struct pci_dev *pdev, struct vgpu_vf_user *user,
+			     struct vgpu_vf_config *ret_config)
+{
+	struct vgpu_vf *vf = vgpu_mgr_get_vf(pdev);
+	int rc;
+
+	if (!vf)
+		return ERR_PTR(-ENODEV);
+	mutex_lock(&vf->lock);
+	vf->dbdf = (u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	rc = open(vf, user);
+	if (rc == 0)
+		*ret_config = (struct vgpu_vf_config){
+			.device = vf->type->guest_device,
+			.subsystem = vf->type->guest_subsystem,
+			.bar1_bytes = vf->type->bar1_bytes,
+		};
+	mutex_unlock(&vf->lock);
+	vgpu_vf_state_changed(vf);
+	if (rc == 0)
+		return vf; /* with the reference to its manager */
+	vgpu_mgr_put(vf->mgr);
+	return ERR_PTR(rc);
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_open);
+
+void vgpu_vf_close(struct vgpu_vf *vf)
+{
+	mutex_lock(&vf->user_lock);
+	vf->user = NULL;
+	mutex_unlock(&vf->user_lock);
+	mutex_lock(&vf->lock);
+	/* What was lost was taken down then. */
+	if (!vf->is_lost) {
+		take_down(vf);
+		vf->why_failed = NULL;
+	}
+	vf->is_open = false;
+	vf->is_lost = false;
+	vf->is_driver_loaded = false;
+	vf->opener = 0;
+	end(vf);
+	mutex_unlock(&vf->lock);
+	vgpu_vf_state_changed(vf);
+	vgpu_mgr_put(vf->mgr);
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_close);
+
+int vgpu_vf_reset(struct vgpu_vf *vf)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	if (!vf->is_lost)
+		rc = vgpu_task_reset(vf);
+	/* Of the guest's memory only; the task goes on using its heap. */
+	if (rc == 0)
+		rc = vgpu_core_scrub(vf->mgr->core, vf->place.fb_start,
+				     vf->place.fb_bytes);
+	vf->is_driver_loaded = false;
+	mutex_unlock(&vf->lock);
+	if (rc)
+		pci_err(vf->mgr->pdev, "VF %u: not reset: %d\n", vf->gfid, rc);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_reset);
+
+int vgpu_vf_set_bus_master(struct vgpu_vf *vf, bool is_on)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	if (!vf->is_lost)
+		rc = vgpu_task_set_bus_master(vf, is_on);
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_set_bus_master);
+
+static void tell_user(struct vgpu_vf *vf)
+{
+	mutex_lock(&vf->user_lock);
+	if (vf->user)
+		vf->user->lost(vf->user);
+	vf->user = NULL;
+	mutex_unlock(&vf->user_lock);
+}
+
+void vgpu_vf_lose(struct vgpu_vf *vf, const char *why)
+{
+	/* First the guest is kept out, then its vGPU is taken down. */
+	tell_user(vf);
+	mutex_lock(&vf->lock);
+	if (vf->is_open && !vf->is_lost) {
+		pci_err(vf->mgr->pdev, "VF %u: its vGPU is lost: %s\n",
+			vf->gfid, why);
+		vf->is_lost = true;
+		vf->why_failed = why;
+		take_down(vf);
+	}
+	mutex_unlock(&vf->lock);
+	/* It may have been opened in between. */
+	if (READ_ONCE(vf->is_lost))
+		tell_user(vf);
+	vgpu_vf_state_changed(vf);
+}
+
+/* Readers do not wait for one that is being opened. */
+int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf)
+{
+	const char *why = READ_ONCE(vf->why_failed);
+
+	if (why)
+		return sysfs_emit(buf, "failed: %s\n", why);
+	if (READ_ONCE(vf->is_open))
+		return sysfs_emit(buf, "active\n");
+	return sysfs_emit(buf, READ_ONCE(vf->type) ? "defined\n" : "none\n");
+}
+
+u64 vgpu_vf_fb_used(struct vgpu_vf *vf)
+{
+	struct vgpu_core *core = vf->mgr->core;
+	const struct vgpu_task_abi *abi = core->abi->task;
+	void *params;
+	u64 used = 0;
+
+	params = kzalloc(abi->usage_bytes, GFP_KERNEL);
+	if (!params || !READ_ONCE(vf->is_open))
+		goto out;
+	down_read(&core->gsp_lock);
+	if (core->gsp &&
+	    vgpu_rm_control_internal(core->gsp, VGPU_TASK_GET_FB_USAGE, params,
+				     abi->usage_bytes) == 0)
+		used = abi->get_fb_usage(params, vf->gfid);
+	up_read(&core->gsp_lock);
+out:
+	kfree(params);
+	return used;
+}

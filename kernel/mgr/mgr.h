@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The vGPU manager of one GPU, as its files share it. */
+#ifndef VGPU_KERNEL_MGR_MGR_H
+#define VGPU_KERNEL_MGR_MGR_H
+
+#include <linux/firmware.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "kernel/core/core.h"
+#include "kernel/core/dir.h"
+#include "kernel/core/resources.h"
+#include "place.h"
+#include "task.h"
+#include "types.h"
+#include "vf_api.h"
+
+#define VGPU_HEAPS_BYTES 0x20000000 /* of all tasks */
+#define VGPU_HEAP_UNIT	 0x01000000
+
+struct vgpu_mgr;
+
+/*
+ *           a type is set             opened
+ *     none ---------------> defined ---------> active
+ *          <---------------         <---------   |   lost: the firmware or its
+ *                0 is set            closed      v   task crashed, or the PF
+ *                                   closed      lost  was let go
+ *                         defined <-------------/
+ */
+struct vgpu_vf {
+	struct vgpu_mgr *mgr;
+	u32 gfid;
+	struct vgpu_dir *dir;
+	bool has_device_files;
+
+	/*
+	 * Held by who opens, closes or resets it, or sets its type: for long,
+	 * as the firmware may take its time. Before mgr->lock, not within
+	 * user_lock.
+	 */
+	struct mutex lock;
+	const struct vgpu_type *type; /* NULL: none. This and what follows: lock */
+	struct vgpu_place place;
+	u32 wanted_place; /* or VGPU_PLACE_AUTO */
+	bool is_open;
+	bool is_lost;
+	bool has_use;		/* of the GPU's */
+	bool is_dirty;		/* its framebuffer could not be scrubbed */
+	const char *why_failed; /* a text for good, or NULL */
+	struct vgpu_task task;
+	u32 opener; /* pid */
+	u32 dbdf;   /* its address: domain << 16 | bus << 8 | devfn */
+
+	/* Who has opened it; NULL where nobody is to be told any more. */
+	struct mutex user_lock;
+	struct vgpu_vf_user *user;
+
+	unsigned long events; /* bits: vgpu_task_event, to be looked at */
+	bool is_driver_loaded;
+};
+
+/* What a type's folder is of. */
+struct vgpu_type_files {
+	struct vgpu_mgr *mgr;
+	const struct vgpu_type *type;
+	struct vgpu_dir *dir;
+};
+
+struct vgpu_mgr {
+	struct kref ref;
+	struct list_head link; /* of all managers */
+	struct pci_dev *pdev;  /* to be compared, not used, once it is gone */
+	struct vgpu_core *core;
+	/* Its driver is going: nothing new is begun, and no wait goes on. */
+	bool is_gone;
+
+	struct vgpu_dir *types_dir;
+	struct vgpu_type_files type_files[VGPU_TYPES_MAX];
+	struct vgpu_dir *scheduler_dir;
+	struct vgpu_dir *bulk_dir;
+	bool has_files;
+
+	const struct firmware *file;
+	struct vgpu_type_file types; /* none where there was no file */
+
+	/*
+	 * Protects what follows, and is taken last of the manager's locks. The
+	 * allocators of the GPU have a lock of their own, within this one.
+	 */
+	struct mutex lock;
+	enum vgpu_place_mode mode;
+	struct vgpu_place_gpu place;
+	struct vgpu_fb heaps;
+	struct vgpu_range heap_ranges[2 * VGPU_INSTANCES_MAX];
+	bool is_ready;	   /* there is something to place on */
+	bool is_disabling; /* VFs are going away */
+	u32 provisioned;   /* VFs that have a type */
+	u32 open;	   /* VFs that are open, or being opened */
+	struct vgpu_place dirty[VGPU_INSTANCES_MAX]; /* quarantined */
+	u32 dirty_count;
+	u32 policy;	  /* enum vgpu_task_policy */
+	u32 timeslice_us; /* 0: the firmware's choice */
+	u32 timeslice_min_us;
+	u32 timeslice_max_us;
+
+	struct vgpu_event_subscriber task_events;
+	struct vgpu_event_subscriber wedge;
+	struct work_struct work;
+
+	u32 vf_count;
+	struct vgpu_vf vfs[]; /* by number, from 0: GFID 1 */
+};
+
+/* manager.c: the manager of a PF's VFs, with a reference; NULL: there is none. */
+struct vgpu_mgr *vgpu_mgr_get(struct pci_dev *pf);
+void vgpu_mgr_put(struct vgpu_mgr *mgr);
+/* The VF that @pdev is, of the manager of its PF, with a reference to that. */
+struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev);
+
+/* provision.c. Callers hold nothing. */
+int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id);
+int vgpu_vf_set_place(struct vgpu_vf *vf, u32 id);
+int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id);
+int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode);
+/* To how many VFs more the type could be given. */
+u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type);
+
+/* lifecycle.c: it is lost, unless it is not open. */
+void vgpu_vf_lose(struct vgpu_vf *vf, const char *why);
+/* A text for sysfs, of at most a page. */
+int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf);
+u64 vgpu_vf_fb_used(struct vgpu_vf *vf);
+void vgpu_vf_state_changed(struct vgpu_vf *vf);
+
+/* scheduler.c. Callers hold nothing. */
+int vgpu_mgr_read_scheduler(struct vgpu_mgr *mgr);
+int vgpu_mgr_set_policy(struct vgpu_mgr *mgr, u32 policy);
+int vgpu_mgr_set_timeslice(struct vgpu_mgr *mgr, u32 us);
+/* Tell a firmware that has just booted. */
+int vgpu_mgr_tell_scheduler(struct vgpu_mgr *mgr);
+
+/* sysfs.c, sysfs_vf.c, nvidia_files.c: files, and what all of them show. */
+ssize_t vgpu_print_choice(char *buf, const char *const *names, u32 count,
+			  u32 chosen);
+int vgpu_mgr_add_files(struct vgpu_mgr *mgr);
+void vgpu_mgr_remove_files(struct vgpu_mgr *mgr);
+int vgpu_vf_add_files(struct vgpu_vf *vf);
+void vgpu_vf_remove_files(struct vgpu_vf *vf);
+int vgpu_vf_add_device_files(struct vgpu_vf *vf, struct pci_dev *pdev);
+void vgpu_vf_remove_device_files(struct vgpu_vf *vf, struct pci_dev *pdev);
+
+#endif

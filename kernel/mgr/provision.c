@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Which type a VF has, and what of the GPU is kept for it. */
+#include "mgr.h"
+
+/* Callers hold mgr->lock. */
+static void lock_resources(struct vgpu_mgr *mgr)
+{
+	mutex_lock(&mgr->core->resources.lock);
+}
+
+static void unlock_resources(struct vgpu_mgr *mgr)
+{
+	mutex_unlock(&mgr->core->resources.lock);
+}
+
+/* What could not be scrubbed may be so now. */
+static void scrub_again(struct vgpu_mgr *mgr)
+{
+	struct vgpu_core *core = mgr->core;
+	u32 i = 0;
+
+	while (i < mgr->dirty_count) {
+		struct vgpu_place *place = &mgr->dirty[i];
+
+		if (vgpu_core_scrub(core, place->fb_start, place->fb_bytes) ||
+		    vgpu_core_scrub(core, place->heap_start, place->heap_bytes)) {
+			i++;
+			continue;
+		}
+		lock_resources(mgr);
+		vgpu_fb_scrubbed(mgr->place.fb, place->fb_start);
+		vgpu_fb_scrubbed(mgr->place.heaps, place->heap_start);
+		unlock_resources(mgr);
+		*place = mgr->dirty[--mgr->dirty_count];
+	}
+}
+
+/* Of different sizes there are none where the placement is homogeneous. */
+static bool goes_with_others(struct vgpu_mgr *mgr, const struct vgpu_type *type)
+{
+	u32 i;
+
+	if (mgr->mode != VGPU_PLACE_HOMOGENEOUS)
+		return true;
+	for (i = 0; i < mgr->vf_count; i++) {
+		const struct vgpu_type *other = READ_ONCE(mgr->vfs[i].type);
+
+		if (other && other->gib != type->gib)
+			return false;
+	}
+	return true;
+}
+
+static bool is_offered(struct vgpu_mgr *mgr, const struct vgpu_type *type)
+{
+	return goes_with_others(mgr, type) &&
+	       (!mgr->core->properties.is_ecc_on || type->flags & VGPU_TYPE_ECC);
+}
+
+static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+	int rc;
+
+	if (!mgr->is_ready || mgr->is_gone || READ_ONCE(mgr->core->why_wedged))
+		return -ENODEV;
+	if (!is_offered(mgr, type))
+		return -EINVAL;
+	scrub_again(mgr);
+	lock_resources(mgr);
+	rc = vgpu_place_take(&mgr->place, mgr->mode, type, vf->wanted_place,
+			     &vf->place);
+	unlock_resources(mgr);
+	if (rc)
+		return rc;
+	mgr->provisioned++;
+	WRITE_ONCE(vf->type, type);
+	return 0;
+}
+
+static void unprovision(struct vgpu_vf *vf)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+
+	lock_resources(mgr);
+	vgpu_place_free(&mgr->place, &vf->place, !vf->is_dirty);
+	unlock_resources(mgr);
+	/* Each has a piece of the heaps, of which there are not more. */
+	if (vf->is_dirty)
+		mgr->dirty[mgr->dirty_count++] = vf->place;
+	vf->is_dirty = false;
+	mgr->provisioned--;
+	WRITE_ONCE(vf->type, NULL);
+	vf->wanted_place = VGPU_PLACE_AUTO;
+	WRITE_ONCE(vf->why_failed, NULL);
+}
+
+static int set_type(struct vgpu_vf *vf, u32 id)
+{
+	const struct vgpu_type *type = vgpu_types_find(&vf->mgr->types, id);
+
+	if (vf->is_open)
+		return -EBUSY;
+	if (id && !type)
+		return -EINVAL;
+	if (type == vf->type)
+		return 0;
+	if (!type) {
+		unprovision(vf);
+		return 0;
+	}
+	return vf->type ? -EBUSY : provision(vf, type);
+}
+
+int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id)
+{
+	int rc;
+
+	/* One that is being opened is in use. */
+	if (!mutex_trylock(&vf->lock))
+		return -EBUSY;
+	mutex_lock(&vf->mgr->lock);
+	rc = set_type(vf, id);
+	mutex_unlock(&vf->mgr->lock);
+	mutex_unlock(&vf->lock);
+	vgpu_vf_state_changed(vf);
+	return rc;
+}
+
+int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
+{
+	u32 had[VGPU_INSTANCES_MAX], i;
+	int rc = 0;
+
+	for (i = 0; i < mgr->vf_count; i++) {
+		const struct vgpu_type *type = READ_ONCE(mgr->vfs[i].type);
+
+		had[i] = type ? type->id : 0;
+		rc = vgpu_vf_set_type(&mgr->vfs[i], id);
+		if (rc)
+			break;
+	}
+	/* Types that were taken away have their places still. */
+	while (rc && i-- > 0)
+		if (had[i] != id)
+			vgpu_vf_set_type(&mgr->vfs[i], had[i]);
+	return rc;
+}
+
+int vgpu_vf_set_place(struct vgpu_vf *vf, u32 id)
+{
+	int rc = -EBUSY;
+
+	if (!mutex_trylock(&vf->lock))
+		return -EBUSY;
+	if (!vf->type) {
+		WRITE_ONCE(vf->wanted_place, id);
+		rc = 0;
+	}
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+
+u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type)
+{
+	u32 count = 0;
+
+	mutex_lock(&mgr->lock);
+	if (mgr->is_ready && !READ_ONCE(mgr->core->why_wedged) &&
+	    is_offered(mgr, type)) {
+		lock_resources(mgr);
+		count = vgpu_place_available(&mgr->place, mgr->mode, type);
+		unlock_resources(mgr);
+	}
+	count = min(count, mgr->vf_count - mgr->provisioned);
+	mutex_unlock(&mgr->lock);
+	return count;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A VF in sysfs: its type, its place, how it is. */
+#include <linux/err.h>
+
+#include "mgr.h"
+
+static ssize_t type_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+	const struct vgpu_type *type = READ_ONCE(vf->type);
+
+	return sysfs_emit(buf, "%u\n", type ? type->id : 0);
+}
+
+static ssize_t type_store(struct kobject *kobj, struct kobj_attribute *attr,
+			  const char *buf, size_t count)
+{
+	u32 id;
+	int rc = kstrtou32(buf, 10, &id);
+
+	if (rc == 0)
+		rc = vgpu_vf_set_type(vgpu_dir_owner(kobj), id);
+	return rc ? rc : (ssize_t)count;
+}
+static struct kobj_attribute type_file = __ATTR_RW(type);
+
+static ssize_t placement_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+	u32 id = READ_ONCE(vf->wanted_place);
+
+	if (READ_ONCE(vf->type))
+		id = vf->place.id;
+	if (id == VGPU_PLACE_AUTO)
+		return sysfs_emit(buf, "auto\n");
+	return sysfs_emit(buf, "%u\n", id);
+}
+
+static ssize_t placement_store(struct kobject *kobj, struct kobj_attribute *attr,
+			       const char *buf, size_t count)
+{
+	u32 id = VGPU_PLACE_AUTO;
+	int rc = 0;
+
+	if (!sysfs_streq(buf, "auto")) {
+		rc = kstrtou32(buf, 10, &id);
+		if (rc == 0 && id == VGPU_PLACE_AUTO)
+			rc = -ERANGE;
+	}
+	if (rc == 0)
+		rc = vgpu_vf_set_place(vgpu_dir_owner(kobj), id);
+	return rc ? rc : (ssize_t)count;
+}
+static struct kobj_attribute placement_file = __ATTR_RW(placement);
+
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return vgpu_vf_print_state(vgpu_dir_owner(kobj), buf);
+}
+static struct kobj_attribute state_file = __ATTR_RO(state);
+
+static ssize_t framebuffer_used_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", vgpu_vf_fb_used(vgpu_dir_owner(kobj)));
+}
+static struct kobj_attribute framebuffer_used_file = __ATTR_RO(framebuffer_used);
+
+static ssize_t guest_driver_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, READ_ONCE(vf->is_driver_loaded) ? "loaded\n"
+							       : "none\n");
+}
+static struct kobj_attribute guest_driver_file = __ATTR_RO(guest_driver);
+
+static ssize_t opener_pid_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vf->opener));
+}
+static struct kobj_attribute opener_pid_file = __ATTR_RO(opener_pid);
+
+static struct attribute *attributes[] = {
+	&type_file.attr,
+	&placement_file.attr,
+	&state_file.attr,
+	&framebuffer_used_file.attr,
+	&guest_driver_file.attr,
+	&opener_pid_file.attr,
+	NULL,
+};
+static const struct attribute_group group = {.attrs = attributes};
+static const struct attribute_group *groups[] = {&group, NULL};
+
+/* Whoever polls its state is woken, as poll(2) on sysfs does it. */
+void vgpu_vf_state_changed(struct vgpu_vf *vf)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+
+	mutex_lock(&mgr->lock);
+	if (vf->dir)
+		sysfs_notify(&vf->dir->kobj, NULL, "state");
+	mutex_unlock(&mgr->lock);
+}
+
+int vgpu_vf_add_files(struct vgpu_vf *vf)
+{
+	struct vgpu_dir *dir;
+	char name[8];
+
+	snprintf(name, sizeof(name), "vf%u", vf->gfid);
+	dir = vgpu_dir_create(&vf->mgr->core->dir->kobj, name, vf, groups);
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	vf->dir = dir;
+	return 0;
+}
+
+void vgpu_vf_remove_files(struct vgpu_vf *vf)
+{
+	struct vgpu_dir *dir = vf->dir;
+
+	mutex_lock(&vf->mgr->lock);
+	vf->dir = NULL;
+	mutex_unlock(&vf->mgr->lock);
+	/* Its readers and writers may wait for that lock. */
+	vgpu_dir_remove(dir);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The firmware's task that serves one vGPU. */
+#include "task.h"
+
+#include <linux/delay.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "kernel/core/rm.h"
+#include "mgr.h"
+
+#define BOOT_MS	    10000
+#define ANSWER_MS   120000
+#define END_MS	    30000 /* a client of a guest's may have much to be freed */
+#define POLL_US	    100
+#define VERSION_CPU 0x0001
+
+static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
+{
+	return &vf->mgr->core->abi->task->layout;
+}
+
+static void __iomem *area(struct vgpu_vf *vf, const struct vgpu_task_area *area)
+{
+	return vf->task.window.memory + area->offset;
+}
+
+/* An internal control, while the GSP is there. */
+static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
+		   u32 ms)
+{
+	struct vgpu_core *core = vf->mgr->core;
+	int rc = -ENODEV;
+
+	down_read(&core->gsp_lock);
+	if (core->gsp)
+		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
+						  bytes, ms);
+	up_read(&core->gsp_lock);
+	return rc;
+}
+
+static int wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+	unsigned long deadline = jiffies + msecs_to_jiffies(ms);
+
+	while (ioread32(word) != wanted) {
+		if (READ_ONCE(mgr->is_gone) || READ_ONCE(mgr->core->why_wedged) ||
+		    test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
+			return -EIO;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, deadline))
+			return ioread32(word) == wanted ? 0 : -ETIMEDOUT;
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	return 0;
+}
+
+static void ring(struct vgpu_vf *vf)
+{
+	struct vgpu_core *core = vf->mgr->core;
+	u32 value = vf->gfid * VGPU_TASK_DOORBELL_BITS + VGPU_TASK_DOORBELL_TASK;
+
+	/* All that was written is there before it rings. */
+	wmb();
+	vgpu_core_write(core, VGPU_TASK_DOORBELL, value);
+	vgpu_core_read(core, VGPU_TASK_DOORBELL);
+}
+
+/* Send @data and wait; the answer takes its place. */
+static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
+		u32 bytes)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *ctrl = area(vf, &layout->control);
+	void __iomem *response = area(vf, &layout->response);
+	void __iomem *message = area(vf, &layout->message);
+	u32 result;
+	int rc;
+
+	if (!vf->task.is_booted)
+		return -ENODEV;
+	memcpy_toio(message, data, bytes);
+	iowrite32(type, ctrl + VGPU_TASK_TYPE);
+	/* The number is what tells of the rest. */
+	wmb();
+	iowrite32(++vf->task.sequence, ctrl + VGPU_TASK_SEQUENCE);
+	ring(vf);
+	rc = wait_word(vf, response + layout->processed_at, vf->task.sequence,
+		       ANSWER_MS);
+	if (rc) {
+		pci_err(vf->mgr->pdev, "VF %u: no answer to message %u: %d\n",
+			vf->gfid, type, rc);
+		return rc;
+	}
+	result = ioread32(response + layout->result_at);
+	if (result) {
+		pci_err(vf->mgr->pdev, "VF %u: message %u refused: %#x\n",
+			vf->gfid, type, result);
+		return -EREMOTEIO;
+	}
+	memcpy_fromio(data, message, bytes);
+	return 0;
+}
+
+static int bootload(struct vgpu_vf *vf)
+{
+	struct vgpu_core *core = vf->mgr->core;
+	const struct vgpu_task_abi *abi = core->abi->task;
+	struct vgpu_task_boot boot = {
+		.dbdf = vf->dbdf,
+		.gfid = vf->gfid,
+		.type = vf->type->id,
+		.opener = vf->opener,
+		.chids = vf->place.chids,
+		.first_chid = vf->place.first_chid,
+		.engines = &core->properties.engines,
+		.fb_start = vf->place.fb_start,
+		.fb_bytes = vf->place.fb_bytes,
+		.heap_start = vf->place.heap_start,
+		.heap_bytes = vf->place.heap_bytes,
+	};
+	void *params = kvzalloc(abi->boot_bytes, GFP_KERNEL);
+	int rc;
+
+	if (!params)
+		return -ENOMEM;
+	abi->put_boot(params, &abi->layout, &boot);
+	rc = control(vf, VGPU_TASK_BOOTLOAD, params, abi->boot_bytes, 0);
+	kvfree(params);
+	return rc;
+}
+
+int vgpu_task_boot(struct vgpu_vf *vf)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *ctrl;
+	int rc;
+
+	clear_bit(VGPU_TASK_HAS_CRASHED, &vf->events);
+	rc = vgpu_core_map_fb(vf->mgr->core, vf->place.heap_start,
+			      round_up(layout->bytes, VGPU_BAR1_PAGE_BYTES),
+			      &vf->task.window);
+	if (rc)
+		return rc;
+	rc = bootload(vf);
+	if (rc)
+		return rc;
+	vf->task.is_booted = true;
+	vf->task.sequence = 0;
+	ctrl = area(vf, &layout->control);
+	rc = wait_word(vf, ctrl + VGPU_TASK_SEQUENCE, VGPU_TASK_BOOTLOADED,
+		       BOOT_MS);
+	if (rc)
+		return rc;
+	iowrite64(layout->response.offset, ctrl + VGPU_TASK_RESPONSE);
+	iowrite64(layout->message.offset, ctrl + VGPU_TASK_MESSAGE);
+	iowrite64(layout->migration.offset, ctrl + VGPU_TASK_MIGRATION);
+	iowrite64(layout->error.offset, ctrl + VGPU_TASK_ERROR);
+	iowrite32(VGPU_TASK_VERSION_1, ctrl + VGPU_TASK_VERSION);
+	return 0;
+}
+
+int vgpu_task_configure(struct vgpu_vf *vf)
+{
+	const struct vgpu_task_abi *abi = vf->mgr->core->abi->task;
+	struct vgpu_task_version version = {.offered = VERSION_CPU};
+	struct vgpu_task_config config = {
+		.dbdf = vf->dbdf,
+		.instance = vf->gfid,
+		.type = vf->type->id,
+		.opener = vf->opener,
+		.chids = vf->place.chids,
+		.place = (u16)vf->place.id,
+	};
+	void *params;
+	int rc;
+
+	rc = call(vf, VGPU_TASK_NEGOTIATE_VERSION, &version, sizeof(version));
+	if (rc)
+		return rc;
+	params = kzalloc(abi->config_bytes, GFP_KERNEL);
+	if (!params)
+		return -ENOMEM;
+	/* One that nothing but the firmware's own messages show. */
+	memcpy(config.uuid, &config.dbdf, sizeof(config.dbdf));
+	abi->put_config(params, &config);
+	rc = call(vf, VGPU_TASK_SET_CONFIG, params, abi->config_bytes);
+	kfree(params);
+	return rc;
+}
+
+void vgpu_task_end(struct vgpu_vf *vf)
+{
+	struct vgpu_task_gfid gfid = {.gfid = vf->gfid};
+
+	if (vf->task.is_booted && !READ_ONCE(vf->mgr->core->why_wedged)) {
+		control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid), END_MS);
+		gfid.gfid = vf->gfid;
+		control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid), END_MS);
+	}
+	vf->task.is_booted = false;
+	if (vf->task.window.memory)
+		vgpu_core_unmap_fb(vf->mgr->core, &vf->task.window);
+	vf->task.window = (struct vgpu_fb_window){};
+}
+
+int vgpu_task_reset(struct vgpu_vf *vf)
+{
+	u32 none = 0;
+
+	return call(vf, VGPU_TASK_RESET, &none, sizeof(none));
+}
+
+int vgpu_task_set_bus_master(struct vgpu_vf *vf, bool is_on)
+{
+	struct vgpu_task_bus_master state = {.enable = is_on};
+	int rc;
+
+	rc = call(vf, VGPU_TASK_UPDATE_BUS_MASTER, &state, sizeof(state));
+	if (rc == 0 && is_on && !state.is_allowed)
+		return -EPERM;
+	return rc;
+}
