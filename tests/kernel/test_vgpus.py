@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vGPUs of vgpu_core.ko on the hardware model: types, places, schedulers. In its
-lab (lab/run --model)."""
+"""vGPUs of vgpu_core.ko on the hardware model: types, places, schedulers, on
+the kernel that VGPU_KERNEL names. In the model's lab (lab/run --model)."""
 
 import os
 import re
@@ -35,9 +35,10 @@ class Vgpus(unittest.TestCase):
         cls.machine.do('unload')
         said = cls.machine.log()[cls.start:]
         refusals = cls.machine.refusals()
+        leaks = cls.machine.leaks()
         cls.machine.close()
-        if COMPLAINTS.search(said) or refusals:
-            raise AssertionError(said, refusals)
+        if COMPLAINTS.search(said) or refusals or leaks:
+            raise AssertionError(said, refusals, leaks)
 
     def tearDown(self):
         for vf in range(1, VFS + 1):

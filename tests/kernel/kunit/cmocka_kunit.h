@@ -29,5 +29,6 @@ int vgpu_run_tests(const struct CMUnitTest *tests, size_t count);
 
 /* What is main() of each file in userspace. */
 int vgpu_test_allocators(void);
+int vgpu_test_place(void);
 
 #endif

@@ -20,8 +20,14 @@ static void allocators(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vgpu_test_allocators(), 0);
 }
 
+static void place(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, vgpu_test_place(), 0);
+}
+
 static struct kunit_case vgpu_cases[] = {
 	KUNIT_CASE(allocators),
+	KUNIT_CASE(place),
 	{},
 };
 
