@@ -34,6 +34,7 @@ class Vfio(unittest.TestCase):
 
     def setUp(self):
         self.start = len(self.host.log())
+        self.addCleanup(self.put_back)
         self.do('load')
         self.do(f'vfs {VFS}')
         self.do('run vf load')
@@ -42,9 +43,10 @@ class Vfio(unittest.TestCase):
         self.do(f'run vf type 1 {TYPE}')
         self.do(f'run vf type 2 {LARGE}')
 
-    def tearDown(self):
+    def put_back(self):
         self.host.fault('none')
-        self.host.do('vfs 0')
+        self.host.do('run vf kill')
+        self.do('vfs 0')
         self.do('run vf unload')
         self.do('unload')
         said = self.host.log()[self.start:]
@@ -157,6 +159,10 @@ class Vfio(unittest.TestCase):
         self.do('run vf unbind-gpu')
         self.host.wait('test: let go of', start, 30)
         self.opens(1, errno.ENODEV)
+        # The VFs have stayed, for they were in use; the driver has them again.
+        self.do('run vf bind-gpu')
+        self.do(f'run vf type 1 {TYPE}')
+        self.opens()
 
     def test_a_whole_gpu_is_vfio_pcis(self):
         self.do('vfs 0')
