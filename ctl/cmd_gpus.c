@@ -101,8 +101,8 @@ const struct ctl_command ctl_command_gpus = {
 	.words = "[--json=pretty|short]",
 	.summary = "List the GPUs of this machine",
 	.help = "FRAMEBUFFER is what there is for vGPUs, FREE what no vGPU has, READY what of\n"
-		"that a new vGPU is given without waiting. VFS, where a GPU has virtual functions:\n"
-		"how many of them have a type. Why a GPU cannot be used is said on stderr, and in\n"
+		"that a new vGPU is given without waiting, VFS how many virtual functions have a\n"
+		"type, where GPUs have any. Why a GPU cannot be used is said on stderr, and in\n"
 		"the JSON.\n"
 		"\n"
 		"Examples:\n"

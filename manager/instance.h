@@ -33,7 +33,7 @@ struct vgpu_instance {
 	enum vgpu_phase phase;
 	char failure[VGPU_ERR_TEXT_MAX]; /* with VGPU_PHASE_FAILED */
 	bool lacks_type; /* it failed because its type is gone */
-	bool lacks_gpu;	 /* ... because its GPU's driver is */
+	bool lacks_gpu;	 /* ... because one of its GPU's drivers is */
 	bool lacks_vf;	 /* ... because its VF is not enabled */
 	bool is_foreign; /* others made it: it is shown, and not on disk */
 

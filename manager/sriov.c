@@ -66,6 +66,11 @@ const char *vgpu_sriov_vf_driver(const struct vgpu_sriov *sriov)
 	return drivers[0];
 }
 
+bool vgpu_sriov_is_ready(const struct vgpu_sriov *sriov)
+{
+	return sriov->is_present && !sriov->gpu->unusable[0];
+}
+
 int vgpu_sriov_read_vf(struct vgpu_vf *vf)
 {
 	struct vgpu_sriov *sriov = vf->sriov;
@@ -186,7 +191,6 @@ static int sriov_place(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 {
 	struct vgpu_sriov *sriov = vgpu_sriov_of(gpu);
 	const struct vgpu_type *type = &definition->type;
-	const char *driver = vgpu_sriov_vf_driver(sriov);
 	size_t i = 0;
 
 	if (definition->vf.is_pinned && !sriov->backend->has_placements)
@@ -194,11 +198,6 @@ static int sriov_place(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			err, -EINVAL, "BadPlacement",
 			"on %s a vGPU's place in the framebuffer cannot be chosen",
 			gpu->id);
-	if (!vgpu_vf_driver_is_loaded(manager->sysfs, driver))
-		return vgpu_err_set(
-			err, -ENODEV, "GpuUnusable",
-			"no vGPU can be made on %s: the driver %s is not loaded: `modprobe %s` loads it",
-			gpu->id, driver, driver);
 	while (i < sriov->vf_count && !is_vf_free(sriov, &sriov->vfs[i]))
 		i++;
 	if (i == sriov->vf_count || sriov->backend->count(sriov, type) == 0)

@@ -106,6 +106,8 @@ bool vgpu_sriov_has_type(const struct vgpu_vf *vf,
 			 const struct vgpu_instance *instance);
 /* The driver that VFs are bound to. */
 const char *vgpu_sriov_vf_driver(const struct vgpu_sriov *sriov);
+/* Whether vGPUs can be made now; else its GPU says why not. */
+bool vgpu_sriov_is_ready(const struct vgpu_sriov *sriov);
 int vgpu_sriov_read_vf(struct vgpu_vf *vf);
 
 /* sriov_make.c */

@@ -9,6 +9,7 @@
 #include "sriov.h"
 #include "sysfs.h"
 #include "text.h"
+#include "vf_driver.h"
 
 #define PF "bus/pci/devices/%s"
 
@@ -93,9 +94,30 @@ static int read_vfs(struct vgpu_sriov *sriov)
 	vgpu_sysfs_read_number(root, &enabled, PF "/sriov_numvfs", pf);
 	sriov->vfs_enabled = VGPU_MIN(enabled, total);
 	for (size_t i = 0; i < total; i++)
-		if (vgpu_sriov_read_vf(&sriov->vfs[i]) < 0)
+		/* Without virtualization a GPU has no attributes of VFs. */
+		if (vgpu_sriov_read_vf(&sriov->vfs[i]) < 0 &&
+		    !sriov->gpu->unusable[0])
 			return -ENODEV;
 	return 0;
+}
+
+/* What making a vGPU needs besides the PF's driver. */
+static void check_rest(struct vgpu_sriov *sriov)
+{
+	const char *driver = vgpu_sriov_vf_driver(sriov);
+	struct vgpu_gpu *gpu = sriov->gpu;
+	int root = sriov->manager->sysfs;
+
+	if (gpu->unusable[0])
+		return;
+	if (!vgpu_vf_driver_is_loaded(root, driver))
+		snprintf(gpu->unusable, sizeof(gpu->unusable),
+			 "the driver %s is not loaded: `modprobe %s` loads it",
+			 driver, driver);
+	else if (vgpu_sysfs_is_denied(root, "bus/pci/drivers_probe"))
+		VGPU_TEXT_SET(
+			gpu->unusable,
+			"vgpud may not write to sysfs: see \"GPUs with virtual functions\" in vgpud(8)");
 }
 
 static void read_all(struct vgpu_sriov *sriov)
@@ -104,8 +126,10 @@ static void read_all(struct vgpu_sriov *sriov)
 
 	sriov->is_present =
 		sriov->backend->read_gpu(sriov) == 0 && read_vfs(sriov) == 0;
-	if (sriov->is_present)
+	if (sriov->is_present) {
+		check_rest(sriov);
 		return;
+	}
 	vgpu_sriov_forget_vfs(sriov);
 	free(sriov->types);
 	sriov->types = NULL;
@@ -200,6 +224,21 @@ static bool is_bound(const struct vgpu_vf *vf)
 	       strcmp(bound, vgpu_sriov_vf_driver(vf->sriov)) == 0;
 }
 
+/*
+ * Of one that failed: what it lacked may be there again, a driver or its VF; or
+ * what was lost while a machine had it was closed.
+ */
+static bool can_be_again(const struct vgpu_instance *instance,
+			 const struct vgpu_vf *vf)
+{
+	if (instance->lacks_gpu)
+		return true;
+	if (!vgpu_sriov_has_type(vf, instance) || !vf->address[0] ||
+	    (vf->state != VGPU_VF_DEFINED && vf->state != VGPU_VF_ACTIVE))
+		return false;
+	return instance->lacks_vf || is_bound(vf);
+}
+
 static void follow(struct vgpu_instance *instance)
 {
 	struct vgpu_sriov *sriov = vgpu_sriov_of(instance->gpu);
@@ -209,20 +248,16 @@ static void follow(struct vgpu_instance *instance)
 	if (!is_running(instance)) {
 		if (instance->phase != VGPU_PHASE_FAILED || !vf)
 			return;
-		/*
-		 * What it lacked may be there again: its GPU's driver, its VF,
-		 * or what was lost while a machine had it was closed.
-		 */
-		if ((instance->lacks_gpu && !sriov->gpu->unusable[0] &&
-		     sriov->is_present) ||
-		    (vgpu_sriov_has_type(vf, instance) && vf->address[0] &&
-		     (vf->state == VGPU_VF_DEFINED || vf->state == VGPU_VF_ACTIVE) &&
-		     (instance->lacks_vf || is_bound(vf))))
+		if (vgpu_sriov_is_ready(sriov) && can_be_again(instance, vf))
 			vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED);
+		else if (instance->lacks_gpu)
+			snprintf(instance->failure, sizeof(instance->failure),
+				 "its GPU %s cannot be used: %s", d->gpu,
+				 sriov->gpu->unusable);
 	} else if (!vf || !sriov->is_present) {
 		instance->lacks_gpu = true;
-		vgpu_lifecycle_fail(instance, "its GPU %s: %s", d->gpu,
-				    sriov->gpu->unusable);
+		vgpu_lifecycle_fail(instance, "its GPU %s cannot be used: %s",
+				    d->gpu, sriov->gpu->unusable);
 	} else if (vf->address[0] && !vgpu_sriov_has_type(vf, instance)) {
 		unwatch(vf);
 		vgpu_lifecycle_fail(instance,

@@ -73,7 +73,7 @@ static int check(struct vgpu_instance *instance, struct vgpu_vf *vf,
 	const struct vgpu_definition *d = &instance->definition;
 	struct vgpu_sriov *sriov = vgpu_sriov_of(instance->gpu);
 
-	if (!sriov->is_present || instance->gpu->unusable[0])
+	if (!vgpu_sriov_is_ready(sriov))
 		return vgpu_err_set(err, -ENODEV, "GpuUnusable",
 				    "its GPU %s cannot be used: %s", d->gpu,
 				    instance->gpu->unusable);
@@ -161,8 +161,8 @@ void vgpu_sriov_begin(struct vgpu_instance *instance)
 
 	instance->is_placed = true;
 	instance->lacks_vf = false;
-	/* While that is so it is not tried again. */
-	instance->lacks_gpu = !sriov->is_present || sriov->gpu->unusable[0];
+	/* When it is there it is tried again. */
+	instance->lacks_gpu = !vgpu_sriov_is_ready(sriov);
 
 	if (vgpu_sriov_make(instance, &err) < 0) {
 		if (is_new)

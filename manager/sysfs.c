@@ -137,6 +137,16 @@ bool vgpu_sysfs_exists(int root, const char *path, ...)
 	return r == 0 && faccessat(root, full, F_OK, 0) == 0;
 }
 
+bool vgpu_sysfs_is_denied(int root, const char *path, ...)
+{
+	char full[VGPU_SYSFS_PATH_MAX];
+	int r;
+
+	FORMAT_PATH(r, full, path);
+	return r == 0 && faccessat(root, full, W_OK, 0) < 0 &&
+	       (errno == EACCES || errno == EPERM || errno == EROFS);
+}
+
 int vgpu_sysfs_write(int root, const char *value, const char *path, ...)
 {
 	char full[VGPU_SYSFS_PATH_MAX];

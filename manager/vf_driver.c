@@ -56,13 +56,12 @@ int vgpu_vf_driver_bind(int sysfs, const char *address, const char *driver,
 			"%s is bound to the driver %s: unbind it there first",
 			address, bound);
 	r = vgpu_sysfs_write(sysfs, driver, DEVICE "/driver_override", address);
+	if (strcmp(bound, driver) == 0)
+		return 0;
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal",
 				    "driver_override of %s cannot be written: %s",
 				    address, strerror(-r));
-	if (strcmp(bound, driver) == 0)
-		return 0;
-
 	r = vgpu_sysfs_write(sysfs, address, "bus/pci/drivers_probe");
 	read_driver(sysfs, address, bound);
 	if (strcmp(bound, driver) == 0)

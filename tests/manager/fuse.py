@@ -76,6 +76,7 @@ class Files:
         self.paths = {1: ''}
         self.handles = {}
         self.next_handle = 1
+        self.woken = 0  # who polled
         self.folder = tempfile.mkdtemp(prefix='sysfs.')
         try:
             self.fd = open_fuse(self.folder)
@@ -124,6 +125,7 @@ class Files:
                     os.write(self.fd, struct.pack('<IiQQ', 24, NOTIFY_POLL, 0,
                                                   handle.kernel))
                     handle.kernel = None
+                    self.woken += 1
 
     def serve(self):
         while True:

@@ -278,6 +278,8 @@ class Refusals(SriovTest):
         model.unload_vf_driver()
         refused = self.assert_refused('GpuUnusable', m.create, type='8Q')
         self.assertIn(f'modprobe {DRIVER}', refused.parameters['text'])
+        self.assertIn('not loaded', m.gpu(PF)['unusable'])
+        self.assertIn('not loaded', m.ctl('doctor').stdout)
         model.load_vf_driver()
         model.refuses_vfs = True
         refused = self.assert_refused('Internal', m.create, type='8Q')
@@ -309,7 +311,18 @@ class Refusals(SriovTest):
                       refused.parameters['text'])
         self.assertIn('wedged', m.gpu(PF)['unusable'])
         model.state = 'ready'
-        m.create(type='8Q')
+        m.create(type='8Q', name='a')
+        # One that was lost with it says so once, and is back after a reset.
+        model.open(1, 5)
+        model.fail(1, 'the firmware crashed')
+        model.state = 'wedged: again'
+        harness.wait_for(lambda: m.show('a')['state'] == 'failed', 'the loss')
+        model.close(1)
+        for _ in range(3):
+            self.assertEqual(m.show('a')['state'], 'failed')
+        self.assertEqual(m.kinds('a').count('failed'), 1)
+        model.state = 'ready'
+        self.assertEqual(m.show('a')['state'], 'active')
 
     def test_in_use(self):
         model = self.model()
@@ -371,6 +384,8 @@ class Following(SriovTest):
         self.assertEqual(m.ctl('qemu-args', 'a').returncode, 0)
         model.open(1, 14)
         next_event('attached')
+        # It was told so, and did not only look now and then.
+        self.assertGreater(model.files.woken, 4)
 
     def test_others(self):
         """What others make is shown, followed and left alone."""
@@ -446,6 +461,21 @@ class Following(SriovTest):
         self.assertEqual(m.show('a')['state'], 'active')
         self.assertEqual((model.vf(1).type, model.vf(1).placement),
                          (1152, 16))
+        self.assertEqual(model.driver_of(1), DRIVER)
+
+    def test_vf_driver_comes_late(self):
+        """As where modules are loaded again: it needs vgpu_core itself."""
+        model = self.model()
+        m = self.on(model)
+        m.create(type='8Q', name='a')
+        model.unload_vf_driver()
+        model.unbind()
+        self.assertIn('not bound', m.show('a')['failure'])
+        model.bind()
+        self.assertIn(f'{DRIVER} is not loaded', m.show('a')['failure'])
+        self.assertEqual(model.enabled, 0)
+        model.load_vf_driver()
+        self.assertEqual(m.show('a')['state'], 'active')
         self.assertEqual(model.driver_of(1), DRIVER)
 
     def test_gpu_comes_late(self):
@@ -792,6 +822,16 @@ class RecordedTree(ManagerTest):
                                                 for e in m.events()],
                          'the rescan')
         m.write(os.path.join(top, 'type'), '0\n')
+
+    def test_no_virtualization(self):
+        files = {path: text for path, text in self.pf_files().items()
+                 if 'vgpu/vf' not in path}
+        m = self.manager_on(files)
+        gpu = m.gpu(PF)
+        self.assertIn('vgpu=0', gpu['unusable'])
+        self.assertEqual((gpu['vfsTotal'], gpu['vfsUsed']), (2, 0))
+        self.assert_refused('GpuUnusable', m.create, type='7Q', gpu=PF)
+        self.assertIn('vgpu=0', m.ctl('gpus').stderr)
 
     def test_no_types(self):
         m = self.manager_on(self.pf_files())
