@@ -178,7 +178,10 @@ void vgpu_sriov_begin(struct vgpu_instance *instance)
 				    instance->definition.vf.number,
 				    instance->definition.gpu);
 	else
-		vgpu_instance_event(instance, "started", "it was defined before");
+		vgpu_instance_event(instance, "started", "%s",
+				    instance->address[0]
+					    ? "what it failed for is over"
+					    : "it was defined before");
 	vgpu_reply_later_uuid(&instance->create_link, instance->definition.uuid);
 	vgpu_sriov_settle(instance);
 	vgpu_manager_on_change(instance->manager);
