@@ -257,4 +257,5 @@ static void __exit vgpu_core_exit(void)
 module_exit(vgpu_core_exit);
 
 MODULE_DESCRIPTION("OpenVGPU: core driver for NVIDIA GPUs with GSP firmware");
+MODULE_SOFTDEP("post: vgpu_vfio_pci");
 MODULE_LICENSE("GPL");

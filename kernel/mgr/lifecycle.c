@@ -197,10 +197,9 @@ void vgpu_vf_close(struct vgpu_vf *vf)
 	mutex_unlock(&vf->user_lock);
 	mutex_lock(&vf->lock);
 	/* What was lost was taken down then. */
-	if (!vf->is_lost) {
+	if (!vf->is_lost)
 		take_down(vf);
-		vf->why_failed = NULL;
-	}
+	vf->why_failed = NULL;
 	vf->is_open = false;
 	vf->is_lost = false;
 	vf->is_driver_loaded = false;
