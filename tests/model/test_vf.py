@@ -87,6 +87,26 @@ class Function(vgpu.Case):
         self.assertEqual(vf.fb_read(0), b"here")
 
 
+    def test_firmware_crash(self):
+        """No task serves any more; what the hardware does by itself goes on."""
+        vf = Vf(self.gpu, 1)
+        self.ready(1)
+        vf.fb_write(0, b"here")
+        self.gpu.set_property("fault", "crash")
+        self.fw.record(65, bytes(1656))
+        self.fw.ring()
+        self.gpu.wait(lambda: self.gpu.rd(0x110008) & 0x10)
+        self.assertEqual((vf.rd(0), vf.rd(TEST), vf.fb_read(0)), (0x192000A1, ONES, b"here"))
+        vf.wr(DOORBELL, 1)
+        vf.flr()
+        # The next firmware knows of no vGPU.
+        self.gpu.run_fwsec(0x19)
+        self.gpu.sec2("booter_unload", 0xFF000000FF)
+        self.fw = fw.Firmware(self.gpu)
+        self.fw.boot()
+        self.assertEqual(vf.fb_read(0), b"\xff" * 4)
+
+
 class Framebuffer(vgpu.Case):
     PROPERTIES = ("vf-bar1-size=256M",)
 
