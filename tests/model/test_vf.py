@@ -324,6 +324,22 @@ class Interrupts(vgpu.Case):
         self.assertEqual(self.event(), (1, 4))
 
 
+    def test_flood(self):
+        """A guest that makes events while nobody takes them: some are lost."""
+        self.ready(1)
+        for i in range(700):
+            self.vf.wr(DRIVER, i % 2 ^ 1)
+        lines = [line for line in self.gpu.refusals() if "nobody reads" in line]
+        self.assertEqual(len(lines), 1)
+        # An answer is not among what is lost.
+        self.fw.record(65, bytes(1656))
+        self.fw.ring()
+        functions = [self.fw.receive()[0]]
+        while functions[-1] != 65:
+            functions.append(self.fw.receive()[0])
+        self.assertGreater(len(functions), 512)
+
+
 class Bare(unittest.TestCase):
     """VFs while no firmware runs."""
 
