@@ -69,7 +69,8 @@ struct msgq {
 	uint32_t partial_total;
 	/* Records that had no room in the status queue. */
 	GQueue waiting;
-	uint64_t waiting_bytes;
+	uint32_t waiting_pages;
+	bool overran; /* more than may wait was to be sent */
 	QEMUTimer *look;
 };
 

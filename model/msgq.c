@@ -36,14 +36,25 @@
 #define RECORD_MAX	     (ELEMENT_COUNT_MAX * PAGE - ELEMENT_HEADER_BYTES)
 /* The longest call there is takes a few records; this is far beyond it. */
 #define MESSAGE_MAX (1 * MiB)
-/* What waits until the driver has taken what is in the status queue. */
-#define WAITING_MAX (2 * MiB)
-#define LOOK_NS	    (200 * SCALE_US)
+/*
+ * What waits until the driver has taken what is in the status queue. Events are
+ * lost first: guests can cause them, and a driver waits for each answer.
+ */
+#define WAITING_PAGES_EVENTS 512
+#define WAITING_PAGES	     4096
+#define LOOK_NS		     (200 * SCALE_US)
 
 struct waiting {
 	uint32_t function, result, sequence, bytes;
 	uint8_t payload[];
 };
+
+/* How much of a queue a record takes. */
+static uint32_t pages_of(uint32_t bytes)
+{
+	return DIV_ROUND_UP(ELEMENT_HEADER_BYTES + RPC_HEADER_BYTES + bytes,
+			    PAGE);
+}
 
 static bool shared(GpuModel *m, uint32_t offset, void *buf, uint32_t bytes,
 		   bool write)
@@ -322,8 +333,7 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 			uint32_t sequence, const uint8_t *payload, uint32_t bytes)
 {
 	struct msgq *q = &m->msgq;
-	uint32_t length = ELEMENT_HEADER_BYTES + RPC_HEADER_BYTES + bytes;
-	uint32_t count = DIV_ROUND_UP(length, PAGE), i;
+	uint32_t count = pages_of(bytes), i;
 	uint32_t read = shared_get(m, q->cmd_offset + TX_BYTES);
 	g_autofree uint8_t *record = NULL;
 	uint8_t *rpc;
@@ -375,13 +385,15 @@ static void send_waiting(void *opaque)
 		if (!send_record(m, w->function, w->result, w->sequence,
 				 w->payload, w->bytes))
 			break;
-		q->waiting_bytes -= w->bytes;
+		q->waiting_pages -= pages_of(w->bytes);
 		g_free(g_queue_pop_head(&q->waiting));
 		sent = true;
 	}
 	if (sent)
 		model_falcon_raise(&m->gsp, FALCON_IRQ_SWGEN0);
-	if (w)
+	if (!w)
+		q->overran = false;
+	else
 		timer_mod(q->look,
 			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LOOK_NS);
 }
@@ -390,18 +402,22 @@ static bool let_wait(GpuModel *m, uint32_t function, uint32_t result,
 		     uint32_t sequence, const uint8_t *payload, uint32_t bytes)
 {
 	struct msgq *q = &m->msgq;
+	uint32_t most = function >= RPC_EVENT_FIRST ? WAITING_PAGES_EVENTS
+						    : WAITING_PAGES;
 	struct waiting *w;
 
-	if (q->waiting_bytes + bytes > WAITING_MAX) {
-		model_refuse(m, "msgq",
-			     "the status queue is full, and nobody reads it");
+	if (q->waiting_pages + pages_of(bytes) > most) {
+		if (!q->overran)
+			model_refuse(m, "msgq",
+				     "the status queue is full, nobody reads it");
+		q->overran = true;
 		return false;
 	}
 	w = g_malloc(sizeof(*w) + bytes);
 	*w = (struct waiting){function, result, sequence, bytes};
 	if (bytes)
 		memcpy(w->payload, payload, bytes);
-	q->waiting_bytes += bytes;
+	q->waiting_pages += pages_of(bytes);
 	g_queue_push_tail(&q->waiting, w);
 	if (!q->look)
 		q->look = timer_new_ns(QEMU_CLOCK_VIRTUAL, send_waiting, m);

@@ -6,9 +6,6 @@
  * doorbells of a guest: src/nvidia/interface/nv_sriov_defines.h (tag 570.144).
  */
 #include "model/vf.h"
-#include "model/vgpu.h"
-
-#include "hw/pci/msix.h"
 
 #define PMC_BOOT_1_VGPU_VF (2u << 16)
 

@@ -103,8 +103,11 @@ uint32_t model_vgpu_bootload(GpuModel *m, const struct rm_ref *who,
 	*slot = *v;
 	slot->state = VGPU_BOOTING;
 	slot->encoder = VGPU_ENCODER_WHOLE;
-	model_log(m, "vgpu", "gfid %u boots, %u channels from %u", gfid,
-		  v->channels, v->first_channel);
+	model_log(m, "vgpu",
+		  "gfid %u boots: type %u, %" PRIu64 " MiB from %" PRIx64
+		  ", %u channels from %u",
+		  gfid, v->type, v->fb_total / MiB, v->fb_start[0], v->channels,
+		  v->first_channel);
 	if (!model_fault_strikes_vgpu(m, FAULT_VGPU_NO_BOOT, gfid, 0, NULL))
 		schedule(m, slot, BOOT_NS);
 	return NV_OK;

@@ -2,9 +2,9 @@
 /*
  * What the firmware tells of its vGPUs, and how they share the engines' time.
  * OGK src/common/sdk/nvidia/inc/ctrl/ctrl2080/ctrl2080vgpumgrinternal.h,
- * ctrl2080fifo.h (tag 570.144). The limits of the scheduler are those of
- * NVIDIA's documentation of the registry's RmPVMRL: slices of 1 to 30 ms, 63 to
- * 960 Hz, an average of 1 to 60.
+ * ctrl2080fifo.h (tag 570.144). The limits of the scheduler are the model's
+ * own: the firmware tells them, and no header has them. 0 is the firmware's
+ * choice, as in NVML's nvmlVgpuSchedulerSetParams_t.
  */
 #include "model/vgpu.h"
 #include "model/engines.h"
@@ -112,14 +112,15 @@ uint32_t model_vgpu_migration_support(GpuModel *m, const struct rm_ref *who,
 	return NV_OK;
 }
 
-#define SLICE_MIN_NS	  (1 * SCALE_MS)
-#define SLICE_MAX_NS	  (30 * SCALE_MS)
-#define SLICE_FEW_NS	  (2 * SCALE_MS) /* the firmware's choice, to 8 vGPUs */
-#define FEW		  8
-#define ARR_FREQUENCY_MIN 63
-#define ARR_FREQUENCY_MAX 960
-#define ARR_AVERAGE_MIN	  1
-#define ARR_AVERAGE_MAX	  60
+#define SLICE_MIN_NS	    (1 * SCALE_MS)
+#define SLICE_MAX_NS	    (30 * SCALE_MS)
+#define SLICE_FEW_NS	    (2 * SCALE_MS) /* the firmware's choice, to 8 vGPUs */
+#define FEW		    8
+#define ARR_FREQUENCY_MIN   63
+#define ARR_FREQUENCY_MAX   960
+#define ARR_AVERAGE_MIN	    1
+#define ARR_AVERAGE_MAX	    60
+#define ARR_AVERAGE_DEFAULT 33
 
 static uint32_t count_vgpus(GpuModel *m)
 {
@@ -165,9 +166,9 @@ uint32_t model_vgpu_set_scheduler(GpuModel *m, const struct rm_ref *who,
 	    policy < VGPU_BEST_EFFORT || policy > VGPU_FIXED_SHARE || arr > 1 ||
 	    (slice && (slice < SLICE_MIN_NS || slice > SLICE_MAX_NS)))
 		return NV_ERR_INVALID_ARGUMENT;
-	if (arr && (policy == VGPU_BEST_EFFORT || frequency < ARR_FREQUENCY_MIN ||
-		    frequency > ARR_FREQUENCY_MAX ||
-		    average < ARR_AVERAGE_MIN || average > ARR_AVERAGE_MAX))
+	if (arr && (policy == VGPU_BEST_EFFORT || average > ARR_AVERAGE_MAX ||
+		    (frequency && (frequency < ARR_FREQUENCY_MIN ||
+				   frequency > ARR_FREQUENCY_MAX))))
 		return NV_ERR_INVALID_ARGUMENT;
 	if (policy == VGPU_FIXED_SHARE && m->vgpu_heterogeneous)
 		return NV_ERR_NOT_SUPPORTED;
@@ -176,7 +177,7 @@ uint32_t model_vgpu_set_scheduler(GpuModel *m, const struct rm_ref *who,
 	m->vgpu_policy = policy;
 	m->vgpu_slice_ns = slice;
 	m->vgpu_arr = arr;
-	m->vgpu_arr_average = average;
+	m->vgpu_arr_average = average ? average : ARR_AVERAGE_DEFAULT;
 	model_log(m, "vgpu", "policy %u, slices of %u us", policy,
 		  slice_ns(m) / 1000);
 	return NV_OK;

@@ -87,6 +87,26 @@ class Function(vgpu.Case):
         self.assertEqual(vf.fb_read(0), b"here")
 
 
+    def test_firmware_crash(self):
+        """No task serves any more; what the hardware does by itself goes on."""
+        vf = Vf(self.gpu, 1)
+        self.ready(1)
+        vf.fb_write(0, b"here")
+        self.gpu.set_property("fault", "crash")
+        self.fw.record(65, bytes(1656))
+        self.fw.ring()
+        self.gpu.wait(lambda: self.gpu.rd(0x110008) & 0x10)
+        self.assertEqual((vf.rd(0), vf.rd(TEST), vf.fb_read(0)), (0x192000A1, ONES, b"here"))
+        vf.wr(DOORBELL, 1)
+        vf.flr()
+        # The next firmware knows of no vGPU.
+        self.gpu.run_fwsec(0x19)
+        self.gpu.sec2("booter_unload", 0xFF000000FF)
+        self.fw = fw.Firmware(self.gpu)
+        self.fw.boot()
+        self.assertEqual(vf.fb_read(0), b"\xff" * 4)
+
+
 class Framebuffer(vgpu.Case):
     PROPERTIES = ("vf-bar1-size=256M",)
 
@@ -302,6 +322,22 @@ class Interrupts(vgpu.Case):
         self.assertEqual(self.vf.rd(FB_USED), 128)
         self.vf.wr(DRIVER, 0)
         self.assertEqual(self.event(), (1, 4))
+
+
+    def test_flood(self):
+        """A guest that makes events while nobody takes them: some are lost."""
+        self.ready(1)
+        for i in range(700):
+            self.vf.wr(DRIVER, i % 2 ^ 1)
+        lines = [line for line in self.gpu.refusals() if "nobody reads" in line]
+        self.assertEqual(len(lines), 1)
+        # An answer is not among what is lost.
+        self.fw.record(65, bytes(1656))
+        self.fw.ring()
+        functions = [self.fw.receive()[0]]
+        while functions[-1] != 65:
+            functions.append(self.fw.receive()[0])
+        self.assertGreater(len(functions), 512)
 
 
 class Bare(unittest.TestCase):

@@ -206,6 +206,25 @@ class Migration(vgpu.Case):
         self.assertEqual(self.send(1, CANCEL_STOP), STATE)
         self.end(1)
 
+    def test_ends(self):
+        """A task that is shut down, or crashes, with a stream half way."""
+        self.ready(1)
+        self.ready(2)
+        for offset in range(0, 4 * MIB, 0x10000):
+            Vf(self.gpu, 1).fb_write(offset, b"full")
+        self.assertEqual(self.send(1, STOP), 0)
+        self.begin(1, SAVE)
+        self.gpu.wait(lambda: self.task(1))
+        self.assertEqual(self.complete(1), 0)
+        self.end(1)
+        self.assertEqual(self.send(2, STOP), 0)
+        self.restore(2, bytes(12))
+        self.gpu.set_property("fault", "vgpu-crash:2")
+        self.assertEqual(self.event(), (2, 2))
+        self.assertEqual(self.control(0x20804008, struct.pack("<I", 2)), 0)
+        self.ready(1)
+        self.ready(2)
+
     def test_unsupported(self):
         self.up(1)
         self.assertEqual(self.send(1, VERSION, 0, 0), 0)

@@ -133,11 +133,13 @@ class Scheduler(vgpu.Case):
         self.assertEqual(self.get(0x20801120, 20), (2, 0, 2000000, 0))
         self.assertEqual(self.set(3, slice_ns=5000000), 0)
         self.assertEqual(self.get(0x20801120, 20), (3, 0, 5000000, 0))
-        self.assertEqual(self.set(4, arr=1, frequency=480, average=33), 0)
+        self.assertEqual(self.set(4, arr=1, frequency=480, average=20), 0)
+        self.assertEqual(self.get(0x20801120, 20), (4, 1, 2000000, 20))
+        self.assertEqual(self.set(4, arr=1), 0)
         self.assertEqual(self.get(0x20801120, 20), (4, 1, 2000000, 33))
         for wrong in ({"policy": 1}, {"policy": 5}, {"slice_ns": 999999},
-                      {"slice_ns": 30000001}, {"arr": 2}, {"arr": 1, "average": 1},
-                      {"arr": 1, "frequency": 480}, {"engine": 77},
+                      {"slice_ns": 30000001}, {"arr": 2}, {"arr": 1, "average": 61},
+                      {"arr": 1, "frequency": 62}, {"engine": 77},
                       {"policy": 2, "arr": 1, "frequency": 480, "average": 33}):
             self.assertEqual(self.set(**{"policy": 3, **wrong}), WRONG)
         self.assertEqual(self.get(0x20801120, 20), (4, 1, 2000000, 33))
