@@ -27,10 +27,7 @@ check-long:
 
 # The hardware model has a lab of its own: another QEMU, a kernel, firmware.
 check-model:
-	@lab/model >/dev/null
-	@lab/run --model tests/model/check
-	@lab/run --model tests/kernel/test_module.py
-	@lab/run --model tests/kernel/test_sleep.py
+	@scripts/check --model
 
 bench: build
 	@lab/run bench/run

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `make demo-sriov` shows, in the model's lab: a host whose GPU's firmware
-vgpu_core boots, and the GPU's VFs."""
+vgpu_core boots, the GPU's VFs, and vGPUs on two of them."""
 
 import contextlib
 import os
@@ -9,9 +9,12 @@ import sys
 import threading
 import time
 
+import demo_vgpus
 from host import COMPLAINTS, Host
 
 OUT = "demo/sriov"
+MACHINE = "build/vfio/machine.cpio"
+HOST_MIB = 1536
 FRAMEBUFFER = "48G"  # as the board that is modelled has it
 VFS = 32
 COLUMNS = 4
@@ -82,6 +85,27 @@ def print_vfs(vfs):
     print(flush=True)
 
 
+def show_vgpus(host):
+    had_room = demo_vgpus.room(host)
+    with patience("two vGPUs are made"):
+        made = demo_vgpus.make(host)
+    print("\nvGPUs")
+    for vf, name, framebuffer, place in made:
+        print(f"  VF {vf}  {name:16} {framebuffer >> 20:6} MiB, from GiB {place}")
+    print(flush=True)
+    vf = made[0][0]
+    with patience(f"VF {vf} goes into a guest in the host, the other is used by "
+                  "VFIO meanwhile"):
+        said = demo_vgpus.use(host)
+    print("\nWhat the guest says")
+    for line in said:
+        print(f"  {line}")
+    print("\nChecked by VFIO: " + ", ".join(demo_vgpus.CHECKS) + "\n",
+          flush=True)
+    with patience("both vGPUs are destroyed"):
+        demo_vgpus.destroy(host, had_room)
+
+
 def show(host):
     with patience("vgpu_core is loaded, and boots the GPU's firmware"):
         do(host, "load")
@@ -95,6 +119,7 @@ def show(host):
         raise DemoError(f"{len(vfs)} VFs of {VFS}, or not each in a group")
     print_gpu(state)
     print_vfs(vfs)
+    show_vgpus(host)
     with patience("the VFs are disabled, the firmware and the module unloaded"):
         do(host, "vfs 0")
         do(host, "unload")
@@ -124,11 +149,12 @@ def main():
     host = None
     try:
         with patience(f"a host with a GPU of {FRAMEBUFFER} (a model) boots"):
-            host = Host(OUT, f"fb-size={FRAMEBUFFER}")
+            host = Host(OUT, f"fb-size={FRAMEBUFFER}", initrd=MACHINE,
+                        mib=HOST_MIB)
         show(host)
         check_logs(host)
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError,
-            DemoError, KeyboardInterrupt) as error:
+            DemoError, demo_vgpus.VgpuError, KeyboardInterrupt) as error:
         text = "interrupted" if isinstance(error, KeyboardInterrupt) else error
         say(f"failed: {text}; logs: {logs}")
         return 1

@@ -3,9 +3,9 @@
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
- * "rc-error:GFID:CHID",
- * "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". Of VRAM are
- * "copy:MIB[:COUNT]" and "copy-hang:MIB[:COUNT]".
+ * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". Of
+ * vGPUs' tasks it is KIND[:GFID[:NUMBER]], of VRAM "copy:MIB[:COUNT]" and
+ * "copy-hang:MIB[:COUNT]".
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -26,6 +26,12 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
+	[FAULT_VGPU_NO_BOOT] = "vgpu-no-boot",
+	[FAULT_VGPU_BOOT_ERROR] = "vgpu-boot-error",
+	[FAULT_VGPU_CRASH_AT] = "vgpu-crash-at",
+	[FAULT_VGPU_NO_ANSWER] = "vgpu-no-answer",
+	[FAULT_VGPU_LATE_SHUTDOWN] = "vgpu-late-shutdown",
+	[FAULT_VGPU_LATE_CLEANUP] = "vgpu-late-cleanup",
 	[FAULT_CRASH_NOW] = "crash-now",
 	[FAULT_COPY] = "copy",
 	[FAULT_COPY_HANG] = "copy-hang",
@@ -125,6 +131,26 @@ bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function)
 	m->fault.count--;
 	model_log(m, "fault", "%s strikes function %u", kind_name[kind],
 		  function);
+	return true;
+}
+
+/*
+ * model_fault_strikes_vgpu: the same of a vGPU's task, once. Of those that wait for
+ * a message, @number is the message's; what was told with the others is given.
+ */
+bool model_fault_strikes_vgpu(GpuModel *m, enum fault_kind kind, uint32_t gfid,
+			      uint32_t number, uint32_t *ret_told)
+{
+	struct fault *f = &m->fault;
+	bool counts = kind == FAULT_VGPU_CRASH_AT || kind == FAULT_VGPU_NO_ANSWER;
+
+	if (f->kind != kind || (f->function && f->function != gfid) ||
+	    (counts && f->count != number))
+		return false;
+	f->kind = FAULT_NONE;
+	if (ret_told)
+		*ret_told = f->count;
+	model_log(m, "fault", "%s strikes gfid %u", kind_name[kind], gfid);
 	return true;
 }
 

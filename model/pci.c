@@ -73,6 +73,7 @@ static void realize(PCIDevice *pci, Error **errp)
 		return;
 	model_vbios_create(m);
 	m->vgpu = g_new0(struct vgpu, SRIOV_TOTAL_VFS);
+	m->vgpu_type = g_new0(struct vgpu_type, VGPU_TYPES_MAX);
 	model_falcon_init(m, &m->gsp, "gsp", PGSP_BASE);
 	model_falcon_init(m, &m->sec2, "sec2", PSEC_BASE);
 	model_bar0_init(m);
@@ -133,6 +134,7 @@ static void unrealize(PCIDevice *pci)
 	pcie_cap_exit(pci);
 	g_free(m->vbios);
 	g_free(m->vgpu);
+	g_free(m->vgpu_type);
 	g_hash_table_unref(m->log_seen);
 	if (m->log != stderr)
 		fclose(m->log);

@@ -5,14 +5,13 @@ lab (lab/run --model)."""
 
 import os
 import re
-import subprocess
 import sys
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMPLAINTS, Host  # noqa: E402
+from host import COMPLAINTS, Host, build  # noqa: E402
 
 BLOCKS = ('64k 16 11', '64k 9000 222', '2M 3 333')
 
@@ -159,8 +158,5 @@ class WithoutRoom(Sleep):
 del Sleep  # what the two have in common is no test
 
 if __name__ == '__main__':
-    for command in ('model/build', 'tests/kernel/build_module'):
-        built = subprocess.run([os.path.join(TOP, command)], check=False)
-        if built.returncode:
-            raise SystemExit(built.returncode)
+    build()
     unittest.main()
