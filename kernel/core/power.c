@@ -40,12 +40,13 @@ static int vgpu_core_suspend(struct device *dev)
 
 	if (rc)
 		return rc;
-	vgpu_recovery_cancel(core);
 	down_write(&core->gsp_lock);
 	if (core->gsp)
 		put_to_sleep(core->gsp);
 	up_write(&core->gsp_lock);
 	vgpu_gsp_stop(core);
+	/* Nothing schedules it any more. */
+	vgpu_recovery_cancel(core);
 	return 0;
 }
 
@@ -101,8 +102,8 @@ static int vgpu_core_freeze(struct device *dev)
 
 	if (rc)
 		return rc;
-	vgpu_recovery_cancel(core);
 	vgpu_gsp_stop(core);
+	vgpu_recovery_cancel(core);
 	return 0;
 }
 

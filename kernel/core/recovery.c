@@ -19,11 +19,10 @@ static void recover(struct work_struct *work)
 	int rc;
 
 	/* vGPUs are being taken down: soon there is none. */
-	if (vgpu_core_close_use(core)) {
+	if (vgpu_core_is_used(core)) {
 		vgpu_recovery_schedule(core);
 		return;
 	}
-	vgpu_core_reopen_use(core);
 	if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX) {
 		pci_err(pdev, "it is not reset: the GPU does not answer\n");
 		return;

@@ -230,6 +230,16 @@ void vgpu_core_put_use(struct vgpu_core *core)
 	mutex_unlock(&core->resources.lock);
 }
 
+bool vgpu_core_is_used(struct vgpu_core *core)
+{
+	bool is_used;
+
+	mutex_lock(&core->resources.lock);
+	is_used = core->resources.users > 0;
+	mutex_unlock(&core->resources.lock);
+	return is_used;
+}
+
 void vgpu_core_end_use(struct vgpu_core *core)
 {
 	mutex_lock(&core->resources.lock);

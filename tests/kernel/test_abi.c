@@ -414,6 +414,17 @@ static void gets_the_engines(void **state)
 	assert_int_equal(abi->get_engines(raw, 340, &engines), -EBADMSG);
 }
 
+static void puts_where_to_save(void **state)
+{
+	assert_int_equal(abi->save_bytes, 24);
+	abi->put_save(raw, 0xc1e00000, 0xc0de0100, 0x123456789000);
+	assert_int_equal(word(0), 0xc1e00000);
+	assert_int_equal(word(4), 0xc0de0100);
+	assert_true(quad(8) == 0);
+	assert_true(quad(16) == 0x123456789000);
+	assert_int_equal(raw[24], 0xa5);
+}
+
 static void names_engines(void **state)
 {
 	const struct {
@@ -536,6 +547,7 @@ int main(void)
 		cmocka_unit_test_setup(gets_whose_error_it_is, setup),
 		cmocka_unit_test_setup(gets_the_ecc_state, setup),
 		cmocka_unit_test_setup(gets_the_engines, setup),
+		cmocka_unit_test_setup(puts_where_to_save, setup),
 		cmocka_unit_test_setup(names_engines, setup),
 		cmocka_unit_test_setup(lists_host_engines, setup),
 		cmocka_unit_test_setup(gets_the_vector, setup),
