@@ -27,9 +27,7 @@ check-long:
 
 # The hardware model has a lab of its own: another QEMU, a kernel, firmware.
 check-model:
-	@lab/model >/dev/null
-	@lab/run --model tests/model/check
-	@lab/run --model tests/kernel/test_module.py
+	@scripts/check --model
 
 bench: build
 	@lab/run bench/run

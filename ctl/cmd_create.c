@@ -38,6 +38,13 @@ static enum ctl_exit run(struct ctl *ctl)
 		if (r < 0)
 			return ctl_parameters_failed(r);
 	}
+	if (ctl->has_placement) {
+		int r = sd_json_variant_set_field_unsigned(
+			&parameters, "placement", ctl->placement);
+
+		if (r < 0)
+			return ctl_parameters_failed(r);
+	}
 	e = ctl_call(ctl, "Create", parameters, &reply);
 	if (e != CTL_DONE)
 		return e;
@@ -53,12 +60,15 @@ static enum ctl_exit run(struct ctl *ctl)
 
 const struct ctl_command ctl_command_create = {
 	.name = "create",
-	.words = "--type T [--gpu G] [--name N] [--uuid U]",
+	.words = "--type T [--gpu G] [--name N] [--uuid U] [--placement P]",
 	.summary = "Make a vGPU and print its uuid",
-	.help = "  --type T   its type, as 'vgpuctl types' lists them\n"
-		"  --gpu G    the GPU to make it on; else the first one where it fits\n"
-		"  --name N   a name, up to 64 of A-Z a-z 0-9 . _ -\n"
-		"  --uuid U   its uuid; else a random one\n"
+	.help = "  --type T        its type, as 'vgpuctl types' lists them\n"
+		"  --gpu G         the GPU to make it on; else the first one where it fits, of\n"
+		"                  hardware if one has the type\n"
+		"  --name N        a name, up to 64 of A-Z a-z 0-9 . _ -\n"
+		"  --uuid U        its uuid; else a random one\n"
+		"  --placement P   where in the framebuffer, as the GPU's driver counts; else\n"
+		"                  where it suits best. Of GPUs with virtual functions only\n"
 		"\n"
 		"Its framebuffer is held from now until it is destroyed, and it is there again\n"
 		"after the machine has started again.\n"
@@ -67,6 +77,6 @@ const struct ctl_command ctl_command_create = {
 		"  vgpuctl create --type 4Q --name cad\n"
 		"  uuid=$(vgpuctl create --type 2B --gpu embedded)\n",
 	.options = CTL_OPTION_TYPE | CTL_OPTION_GPU | CTL_OPTION_NAME |
-		   CTL_OPTION_UUID,
+		   CTL_OPTION_UUID | CTL_OPTION_PLACEMENT,
 	.run = run,
 };

@@ -2,9 +2,27 @@
 /* vgpuctl gpus: the GPUs of this machine. */
 #include "ctl.h"
 
+#include <inttypes.h>
+
 #include "manager.h"
 #include "message.h"
 #include "table.h"
+
+/* "3 of 32": those that have a type of those that there are or could be. */
+static void add_vfs(struct ctl_table *table, sd_json_variant *gpu)
+{
+	uint64_t total, enabled, used;
+
+	if (!ctl_json_unsigned(gpu, "vfsTotal", &total) ||
+	    !ctl_json_unsigned(gpu, "vfsEnabled", &enabled) ||
+	    !ctl_json_unsigned(gpu, "vfsUsed", &used))
+		ctl_table_text(table, NULL);
+	else if (enabled == 0)
+		ctl_table_printf(table, "%" PRIu64 " of %" PRIu64 ", off", used,
+				 total);
+	else
+		ctl_table_printf(table, "%" PRIu64 " of %" PRIu64, used, enabled);
+}
 
 static enum ctl_exit print_table(sd_json_variant *gpus)
 {
@@ -19,7 +37,17 @@ static enum ctl_exit print_table(sd_json_variant *gpus)
 		{"DRIVER", CTL_LEFT},
 		{},
 	};
-	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
+	/* Where a GPU has virtual functions. */
+	static const struct ctl_column vf_columns[] = {
+		{"GPU", CTL_LEFT},	{"NAME", CTL_LEFT},
+		{"PROVIDER", CTL_LEFT}, {"FRAMEBUFFER", CTL_RIGHT},
+		{"FREE", CTL_RIGHT},	{"READY", CTL_RIGHT},
+		{"VGPUS", CTL_RIGHT},	{"VFS", CTL_RIGHT},
+		{"DRIVER", CTL_LEFT},	{},
+	};
+	bool has_vfs = ctl_json_some_has(gpus, "vfsTotal");
+	ctl_autotable struct ctl_table *table =
+		ctl_table_create(has_vfs ? vf_columns : columns);
 	size_t count = sd_json_variant_elements(gpus);
 
 	for (size_t i = 0; i < count; i++) {
@@ -32,6 +60,8 @@ static enum ctl_exit print_table(sd_json_variant *gpus)
 		ctl_table_number(table, gpu, "freeMib", " MiB");
 		ctl_table_number(table, gpu, "readyMib", " MiB");
 		ctl_table_number(table, gpu, "vgpus", "");
+		if (has_vfs)
+			add_vfs(table, gpu);
 		ctl_table_string(table, gpu, "driver");
 	}
 	if (ctl_table_print(table, stdout) < 0)
@@ -71,8 +101,9 @@ const struct ctl_command ctl_command_gpus = {
 	.words = "[--json=pretty|short]",
 	.summary = "List the GPUs of this machine",
 	.help = "FRAMEBUFFER is what there is for vGPUs, FREE what no vGPU has, READY what of\n"
-		"that a new vGPU is given without waiting. Why a GPU cannot be used is said on\n"
-		"stderr, and in the JSON.\n"
+		"that a new vGPU is given without waiting, VFS how many virtual functions have a\n"
+		"type, where GPUs have any. Why a GPU cannot be used is said on stderr, and in\n"
+		"the JSON.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl gpus\n"

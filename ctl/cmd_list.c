@@ -2,6 +2,8 @@
 /* vgpuctl list: every vGPU there is. */
 #include "ctl.h"
 
+#include <inttypes.h>
+
 #include "manager.h"
 #include "message.h"
 #include "table.h"
@@ -19,13 +21,16 @@ static enum ctl_exit print_table(sd_json_variant *vgpus)
 	for (size_t i = 0; i < sd_json_variant_elements(vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(vgpus, i);
 		sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
+		uint64_t n;
 
 		ctl_table_string(table, vgpu, "uuid");
 		ctl_table_string(table, vgpu, "name");
 		ctl_table_string(table, vgpu, "type");
 		ctl_table_string(table, vgpu, "gpu");
 		ctl_table_number(table, vgpu, "framebufferMib", " MiB");
-		if (sd_json_variant_is_array(heads))
+		if (ctl_json_unsigned(vgpu, "maxHeads", &n))
+			ctl_table_printf(table, "%" PRIu64, n);
+		else if (sd_json_variant_is_array(heads))
 			ctl_table_printf(table, "%zu",
 					 sd_json_variant_elements(heads));
 		else
@@ -60,7 +65,8 @@ const struct ctl_command ctl_command_list = {
 	.summary = "List the vGPUs",
 	.help = "States: defined (known, no framebuffer held), active (waits for a virtual\n"
 		"machine), attached (a virtual machine has it), failed ('vgpuctl show V' says\n"
-		"why).\n"
+		"why). One that others made on a virtual function is said to be foreign: it is\n"
+		"not destroyed here.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl list\n"

@@ -3,6 +3,7 @@
 #include "ctl.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "lib/util.h"
 
@@ -89,23 +90,70 @@ static void print_head(sd_json_variant *head)
 	putchar('\n');
 }
 
+/* Which virtual function of its GPU it is. */
+static void print_vf(sd_json_variant *vgpu)
+{
+	const char *address = ctl_json_string(vgpu, "pciAddress");
+	vgpu_autofree char *escaped = ctl_text_escape(address ? address : "-");
+	uint64_t vf;
+
+	if (ctl_json_unsigned(vgpu, "vf", &vf))
+		printf("%-13s%" PRIu64 ", at %s\n", "VF:", vf,
+		       escaped ? escaped : "?");
+	print_number("Heads:", vgpu, "maxHeads");
+}
+
+static void print_guest(sd_json_variant *vgpu)
+{
+	const char *driver = ctl_json_string(vgpu, "guestDriver");
+
+	if (driver)
+		print_line("Guest:", strcmp(driver, "loaded") == 0
+					     ? "its driver is loaded"
+					     : "it has no driver loaded");
+}
+
+static void print_shares(sd_json_variant *vgpu)
+{
+	uint64_t quantum, timeout;
+
+	if (ctl_json_unsigned(vgpu, "execQuantumMs", &quantum) &&
+	    ctl_json_unsigned(vgpu, "preemptTimeoutUs", &timeout))
+		printf("%-13s%" PRIu64 " ms at once, preempted within %" PRIu64
+		       " us (0: no limit)\n",
+		       "Time:", quantum, timeout);
+	print_string("Priority:", vgpu, "schedulingPriority");
+}
+
 static void print_vgpu(sd_json_variant *vgpu)
 {
 	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
+	uint64_t vf;
+	bool is_vf = ctl_json_unsigned(vgpu, "vf", &vf);
 
 	print_string("UUID:", vgpu, "uuid");
 	print_string("Name:", vgpu, "name");
 	print_string("Type:", vgpu, "type");
 	print_string("GPU:", vgpu, "gpu");
 	print_string("Provider:", vgpu, "provider");
+	print_vf(vgpu);
 	print_string("State:", vgpu, "state");
+	if (ctl_json_is_true(vgpu, "foreign"))
+		print_line("Foreign:",
+			   "others made it; it is shown here, and not kept");
 	print_string("Failure:", vgpu, "failure");
 	print_framebuffer(vgpu);
+	print_number("Placement:", vgpu, "placement");
+	print_guest(vgpu);
+	print_shares(vgpu);
 	print_string("Socket:", vgpu, "socket");
 	print_number("Device PID:", vgpu, "devicePid");
 	print_number("VM PID:", vgpu, "vmPid");
-	print_number("Restarts:", vgpu, "restarts");
-	print_commands(vgpu);
+	/* Of a device process; a virtual function has none. */
+	if (!is_vf) {
+		print_number("Restarts:", vgpu, "restarts");
+		print_commands(vgpu);
+	}
 	if (sd_json_variant_is_array(heads))
 		for (size_t i = 0; i < sd_json_variant_elements(heads); i++)
 			print_head(sd_json_variant_by_index(heads, i));

@@ -19,6 +19,17 @@ static void add_resolution(struct ctl_table *table, sd_json_variant *type)
 		ctl_table_text(table, NULL);
 }
 
+static void add_unless_0(struct ctl_table *table, sd_json_variant *type,
+			 const char *key)
+{
+	uint64_t n;
+
+	if (ctl_json_unsigned(type, key, &n) && n > 0)
+		ctl_table_printf(table, "%" PRIu64, n);
+	else
+		ctl_table_text(table, NULL);
+}
+
 static enum ctl_exit print_table(sd_json_variant *types)
 {
 	static const struct ctl_column columns[] = {
@@ -32,21 +43,37 @@ static enum ctl_exit print_table(sd_json_variant *types)
 		{"GPU", CTL_LEFT},
 		{},
 	};
-	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
-	uint64_t limit;
+	/* Where a driver has types of its own: how many fit an empty GPU. */
+	static const struct ctl_column id_columns[] = {
+		{"TYPE", CTL_LEFT},
+		{"ID", CTL_RIGHT},
+		{"FRAMEBUFFER", CTL_RIGHT},
+		{"HEADS", CTL_RIGHT},
+		{"RESOLUTION", CTL_RIGHT},
+		{"FPS", CTL_RIGHT},
+		{"WEIGHT", CTL_RIGHT},
+		{"MAX", CTL_RIGHT},
+		{"AVAILABLE", CTL_RIGHT},
+		{"GPU", CTL_LEFT},
+		{},
+	};
+	bool has_ids = ctl_json_some_has(types, "maxInstances");
+	ctl_autotable struct ctl_table *table =
+		ctl_table_create(has_ids ? id_columns : columns);
 
 	for (size_t i = 0; i < sd_json_variant_elements(types); i++) {
 		sd_json_variant *type = sd_json_variant_by_index(types, i);
 
 		ctl_table_string(table, type, "type");
+		if (has_ids)
+			ctl_table_number(table, type, "typeId", "");
 		ctl_table_number(table, type, "framebufferMib", " MiB");
 		ctl_table_number(table, type, "heads", "");
 		add_resolution(table, type);
-		if (ctl_json_unsigned(type, "frameRateLimit", &limit) && limit > 0)
-			ctl_table_printf(table, "%" PRIu64, limit);
-		else
-			ctl_table_text(table, NULL);
-		ctl_table_number(table, type, "weight", "");
+		add_unless_0(table, type, "frameRateLimit");
+		add_unless_0(table, type, "weight");
+		if (has_ids)
+			ctl_table_number(table, type, "maxInstances", "");
 		ctl_table_number(table, type, "available", "");
 		ctl_table_string(table, type, "gpu");
 	}
@@ -88,6 +115,8 @@ const struct ctl_command ctl_command_types = {
 		"\n"
 		"A type is named by its framebuffer in GB and its series: Q workstation,\n"
 		"B desktop, A applications, C compute. RESOLUTION is the largest of one head.\n"
+		"Where a GPU's driver has types of its own, ID is its number of one, by which it\n"
+		"can be named too, and MAX how many fit an empty GPU.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl types\n"

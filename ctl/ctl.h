@@ -30,6 +30,7 @@ enum ctl_option {
 	CTL_OPTION_FORCE = 1 << 5,
 	CTL_OPTION_HEAD = 1 << 6,
 	CTL_OPTION_FOLLOW = 1 << 7,
+	CTL_OPTION_PLACEMENT = 1 << 8, /* the last one */
 };
 
 enum ctl_format {
@@ -52,6 +53,8 @@ struct ctl {
 	bool follow;
 	bool has_head;
 	uint32_t head;
+	bool has_placement;
+	uint32_t placement;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
 	sd_varlink *link;		  /* NULL until the manager is called */
 };

@@ -284,6 +284,18 @@ bool ctl_json_unsigned(sd_json_variant *object, const char *key, uint64_t *ret)
 	return true;
 }
 
+bool ctl_json_some_has(sd_json_variant *array, const char *key)
+{
+	for (size_t i = 0; i < sd_json_variant_elements(array); i++) {
+		sd_json_variant *v = sd_json_variant_by_key(
+			sd_json_variant_by_index(array, i), key);
+
+		if (v && !sd_json_variant_is_null(v))
+			return true;
+	}
+	return false;
+}
+
 bool ctl_json_is_true(sd_json_variant *object, const char *key)
 {
 	sd_json_variant *v = sd_json_variant_is_object(object)

@@ -58,6 +58,8 @@ enum ctl_exit ctl_fail_reply(const char *method, const char *what);
  * null or of another type. Borrowed. */
 const char *ctl_json_string(sd_json_variant *object, const char *key);
 bool ctl_json_unsigned(sd_json_variant *object, const char *key, uint64_t *ret);
+/* Whether one of the objects in @array has a member @key. */
+bool ctl_json_some_has(sd_json_variant *array, const char *key);
 bool ctl_json_is_true(sd_json_variant *object, const char *key);
 
 /* One value as the format of @ctl has it, with a line end. */

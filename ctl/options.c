@@ -27,6 +27,8 @@ static const struct option long_options[] = {
 	{"force", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_FORCE},
 	{"head", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_HEAD},
 	{"follow", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_FOLLOW},
+	{"placement", required_argument, NULL,
+	 OPTION_COMMAND + CTL_OPTION_PLACEMENT},
 	{},
 };
 
@@ -76,6 +78,11 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 	case CTL_OPTION_FOLLOW:
 		ctl->follow = true;
 		return true;
+	case CTL_OPTION_PLACEMENT:
+		ctl->has_placement = true;
+		return ctl_number_parse(value, &ctl->placement) ||
+		       ctl_complain("--placement takes a number, not '%s'",
+				    value);
 	}
 	return false;
 }
@@ -175,7 +182,7 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 		*ret_exit = CTL_DONE;
 		return false;
 	}
-	for (unsigned int bit = 1; bit <= CTL_OPTION_FOLLOW; bit <<= 1)
+	for (unsigned int bit = 1; bit <= CTL_OPTION_PLACEMENT; bit <<= 1)
 		if (seen & ~command->options & bit)
 			return ctl_complain(
 				"%s takes no --%s; see 'vgpuctl %s --help'",

@@ -125,6 +125,13 @@ void ctl_table_state(struct ctl_table *table, sd_json_variant *object)
 		colour = RED;
 	else if (state && strcmp(state, "attached") == 0)
 		colour = GREEN;
+	if (state && ctl_json_is_true(object, "foreign")) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%s, foreign", state);
+		add_cell(table, text, colour);
+		return;
+	}
 	add_cell(table, state, colour);
 }
 

@@ -58,7 +58,7 @@ lab_hash() {
 	(cd "$lab_dir" && sha256sum "$@") | sha256sum | cut -c 1-12
 }
 
-# lab_root_path, lab_guest_path, lab_model_path: where the pieces lie, or will.
+# lab_root_path, lab_guest_path, ...: where the pieces lie, or will.
 lab_root_path() {
 	printf '%s/root-%s\n' "$lab_cache" \
 		"$(lab_hash root.packages root.preferences bootstrap.sh)"
@@ -73,11 +73,21 @@ lab_model_path() {
 	printf '%s/model-%s\n' "$lab_cache" \
 		"$(lab_hash model model.packages bootstrap.sh)"
 }
+lab_kernels_path() {
+	printf '%s/kernels-%s\n' "$lab_cache" \
+		"$(lab_hash kernels kernels.packages root.preferences bootstrap.sh)"
+}
+lab_debug_kernel_path() {
+	printf '%s/debug-kernel-%s\n' "$lab_cache" \
+		"$(lab_hash debug-kernel debug-kernel.config kernels.packages)"
+}
 
-# lab_locked COMMAND...: run COMMAND while nobody else makes a piece.
+# lab_locked COMMAND...: run COMMAND while nobody else makes a piece. A script may
+# set lab_lock: what takes long has a lock of its own, so that lab/run goes on.
+lab_lock=.lock
 lab_locked() {
 	mkdir -p "$lab_cache"
-	exec 9>"$lab_cache/.lock"
+	exec 9>"$lab_cache/$lab_lock"
 	flock 9
 	"$@"
 	exec 9>&-

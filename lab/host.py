@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host with a GPU: a VM with the hardware model in it, in which vgpu_core.ko
-is loaded. What it boots is packed by tests/kernel/build_module. In the model's
-lab (lab/run --model)."""
+is loaded, on one of several kernels. What it boots is packed by
+tests/kernel/pack_machine. In the model's lab (lab/run --model)."""
 
 import glob
 import json
@@ -14,10 +14,31 @@ import time
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '..'))
 BUILT = os.path.join(TOP, 'build/module')
+# (image, folder of what is built for it, MiB, how much slower it is)
+KERNELS = {
+    '7.2': ('/lab/kernel/usr/lib/modules/*/vmlinuz', BUILT, 1024, 1),
+    '6.12': ('/lab/kernels/boot/vmlinuz-6.12*', BUILT + '-6.12', 1024, 1),
+    # What KASAN keeps beside the memory is taken from it.
+    'debug': ('/lab/debug-kernel/vmlinuz', BUILT + '-debug', 2048, 5),
+}
 MODEL = os.path.join(TOP, 'build/model/ad102.so')
+# Which one is booted where nothing else is said.
+KERNEL = os.environ.get('VGPU_KERNEL', '7.2')
 BOOT_SECONDS = 120
 COMMAND_SECONDS = 60
-COMPLAINTS = re.compile(r'WARNING:|BUG:|Call Trace|Oops|panic')
+COMPLAINTS = re.compile(r'WARNING:|BUG:|UBSAN:|DMA-API:|ODEBUG:|Call Trace|Oops|'
+                        r'panic|INFO: task|possible \w+ locking|kmemleak: \d+ new')
+
+
+def build():
+    """Build the model, and pack what boots on KERNEL. Modules for another kernel
+    than the model's lab has were built by tests/kernel/build_module before."""
+    pack = (['tests/kernel/build_module'] if KERNEL == '7.2' else
+            ['tests/kernel/pack_machine', KERNEL])
+    for command in (['model/build'], pack):
+        built = subprocess.run(command, cwd=TOP, check=False)
+        if built.returncode:
+            raise SystemExit(built.returncode)
 
 
 def connect(path):
@@ -38,8 +59,12 @@ class Host:
     """Does what it is told line by line, see tests/kernel/init; its console and
     the model's log are kept in a folder."""
 
-    def __init__(self, folder=BUILT, *properties, initrd=None, mib=1024,
-                 options=()):
+    def __init__(self, folder=None, *properties, kernel=KERNEL, initrd=None,
+                 mib=None, options=()):
+        image, built, mib_least, self.patience = KERNELS[kernel]
+        self.has_kmemleak = kernel == 'debug'
+        folder = folder or built
+        mib = max(mib or 0, mib_least)
         self.dir = tempfile.TemporaryDirectory()
         self.log_path = os.path.join(folder, 'machine.log')
         self.model_log = os.path.join(folder, 'ad102.log')
@@ -48,7 +73,6 @@ class Host:
                 os.unlink(path)
         qmp = os.path.join(self.dir.name, 'qmp')
         lines = os.path.join(self.dir.name, 'lines')
-        kernel = glob.glob('/lab/kernel/usr/lib/modules/*/vmlinuz')[0]
         device = ['ad102', 'id=gpu', 'bus=gpu_port', f'log={self.model_log}',
                   *properties]
         self.process = subprocess.Popen(
@@ -59,8 +83,8 @@ class Host:
              '-chardev', f'socket,id=lines,path={lines},server=on,wait=off',
              '-serial', 'chardev:lines',
              '-qmp', f'unix:{qmp},server=on,wait=off',
-             '-kernel', kernel,
-             '-initrd', initrd or BUILT + '/machine.cpio', *options,
+             '-kernel', glob.glob(image)[0],
+             '-initrd', initrd or built + '/machine.cpio', *options,
              # On a busy host the kernel's check of its timer may fail.
              '-append', 'console=ttyS0 panic=-1 printk.devkmsg=on '
                         'intel_iommu=on pci=realloc=on no_timer_check',
@@ -93,12 +117,26 @@ class Host:
         with open(self.log_path, errors='replace') as file:
             return file.read()
 
+    def complaint(self):
+        """What the kernel complained of since it was ready, None if of nothing."""
+        said = self.log()
+        said = said[said.index('test: ready'):]
+        found = COMPLAINTS.search(said)
+        return found and said[max(found.start() - 200, 0):found.end() + 2000]
+
+    def leaks(self):
+        """Memory that nothing points to any more, where the kernel knows."""
+        if not self.has_kmemleak:
+            return None
+        status, said = self.do('leaks')
+        return said if status else None
+
     def refusals(self):
         with open(self.model_log, errors='replace') as file:
             return [line for line in file if 'refused' in line]
 
     def wait(self, pattern, start, seconds):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self.patience
         while True:
             found = re.search(pattern, self.log()[start:])
             if found:
@@ -129,7 +167,7 @@ class Host:
     def power_off(self):
         """Turn it off from inside; QEMU's exit status."""
         self.lines.sendall(b'off\n')
-        return self.process.wait(COMMAND_SECONDS)
+        return self.process.wait(COMMAND_SECONDS * self.patience)
 
     def close(self):
         if self.process.poll() is None:

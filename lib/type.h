@@ -30,6 +30,9 @@ struct vgpu_type {
 	uint32_t max_height;
 	uint32_t frame_rate_limit; /* frames a second, 0 for no limit */
 	uint32_t weight;	   /* share of the GPU's time against others */
+	/* Of a type that a driver has and no types file: */
+	uint32_t id;		/* the driver's number of it, else 0 */
+	uint32_t max_instances; /* on an empty GPU */
 };
 
 /*

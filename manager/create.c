@@ -48,47 +48,72 @@ static int choose_uuid(struct vgpu_manager *manager, const char *wanted,
 	return 0;
 }
 
-/* The named GPU, or the first where it fits. */
-static int choose_gpu(struct vgpu_manager *manager, const char *wanted,
-		      const struct vgpu_type *type, struct vgpu_gpu **ret_gpu,
-		      struct vgpu_extent *ret_place, struct vgpu_err *err)
+/* Fill in type and place of @definition as they are on @gpu. */
+static int try_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
+		   const char *type_name, struct vgpu_definition *definition,
+		   struct vgpu_err *err)
 {
+	const struct vgpu_type *type;
 	char quoted[VGPU_QUOTED_SIZE];
-	struct vgpu_gpu *gpu;
 
-	if (wanted) {
-		gpu = vgpu_inventory_find(&manager->inventory, wanted);
-		if (!gpu)
-			return vgpu_err_set(
-				err, -ENODEV, "NoSuchGpu",
-				"there is no GPU '%s': `vgpuctl gpus` lists them",
-				vgpu_text_quote(quoted, wanted));
-		if (!gpu->ops)
-			return vgpu_err_set(err, -ENODEV, "GpuUnusable",
-					    "no vGPU can be made on %s: %s",
-					    gpu->id, gpu->unusable);
-		*ret_gpu = gpu;
-		return vgpu_capacity_place(manager, gpu, type, ret_place, err);
-	}
+	type = vgpu_capacity_find_type(manager, gpu, type_name);
+	if (!type && gpu->ops && !gpu->unusable[0])
+		return vgpu_err_set(
+			err, -ENOENT, "NoSuchType",
+			"%s has no type '%s': `vgpuctl types --gpu %s` lists them",
+			gpu->id, vgpu_text_quote(quoted, type_name), gpu->id);
+	if (type)
+		definition->type = *type;
+	return vgpu_capacity_place(manager, gpu, definition, err);
+}
+
+/* The first GPU where it fits, one of hardware before the embedded one. */
+static int choose_gpu(struct vgpu_manager *manager, const char *type,
+		      struct vgpu_gpu **ret_gpu,
+		      struct vgpu_definition *definition, struct vgpu_err *err)
+{
+	const struct vgpu_inventory *inventory = &manager->inventory;
 
 	*ret_gpu = NULL;
-	for (size_t i = 0; i < manager->inventory.count; i++) {
-		gpu = &manager->inventory.gpus[i];
-		if (!gpu->ops)
+	for (size_t i = 1; i <= inventory->count; i++) {
+		/* The embedded one is the first in the list. */
+		struct vgpu_gpu *gpu = &inventory->gpus[i % inventory->count];
+
+		if (!vgpu_capacity_find_type(manager, gpu, type))
 			continue;
 		/* Without room anywhere the first one's answer is given. */
-		if (vgpu_capacity_place(manager, gpu, type, ret_place,
-					*ret_gpu ? NULL : err) == 0) {
+		if (try_gpu(manager, gpu, type, definition,
+			    *ret_gpu ? NULL : err) == 0) {
 			*ret_gpu = gpu;
 			return 0;
 		}
 		if (!*ret_gpu)
 			*ret_gpu = gpu;
 	}
-	if (*ret_gpu)
-		return -ENOSPC;
-	return vgpu_err_set(err, -ENODEV, "GpuUnusable",
-			    "there is no GPU on which vGPUs can be made");
+	return -ENOSPC;
+}
+
+static bool is_type_known(struct vgpu_manager *manager, const char *type)
+{
+	for (size_t i = 0; i < manager->inventory.count; i++)
+		if (vgpu_capacity_find_type(manager,
+					    &manager->inventory.gpus[i], type))
+			return true;
+	return false;
+}
+
+static int find_gpu(struct vgpu_manager *manager, const char *id,
+		    struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	*ret_gpu = vgpu_inventory_find(&manager->inventory, id);
+	if (!*ret_gpu)
+		return vgpu_err_set(
+			err, -ENODEV, "NoSuchGpu",
+			"there is no GPU '%s': `vgpuctl gpus` lists them",
+			vgpu_text_quote(quoted, id));
+	return 0;
 }
 
 static int on_create_timeout(sd_event_source *source, uint64_t usec,
@@ -138,20 +163,19 @@ int vgpu_create(struct vgpu_manager *manager,
 		const struct vgpu_create_request *request, sd_varlink *link,
 		struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
 {
-	struct vgpu_definition definition = {};
+	struct vgpu_definition definition = {
+		.vf = {.placement = request->placement,
+		       .is_pinned = request->placement != VGPU_PLACEMENT_ANY},
+	};
 	char quoted[VGPU_QUOTED_SIZE];
-	const struct vgpu_type *type;
 	struct vgpu_gpu *gpu = NULL;
 	int r;
 
-	type = vgpu_types_find(manager->catalogue.types, request->type);
-	if (!type)
+	if (!request->gpu && !is_type_known(manager, request->type))
 		return vgpu_err_set(
 			err, -ENOENT, "NoSuchType",
 			"there is no type '%s': `vgpuctl types` lists them",
 			vgpu_text_quote(quoted, request->type));
-	definition.type = *type;
-
 	if (request->name) {
 		r = check_name(manager, request->name, err);
 		if (r < 0)
@@ -161,9 +185,16 @@ int vgpu_create(struct vgpu_manager *manager,
 	r = choose_uuid(manager, request->uuid, definition.uuid, err);
 	if (r < 0)
 		return r;
-	r = choose_gpu(manager, request->gpu, type, &gpu, &definition.place, err);
+	if (request->gpu) {
+		r = find_gpu(manager, request->gpu, &gpu, err);
+		if (r == 0)
+			r = try_gpu(manager, gpu, request->type, &definition,
+				    err);
+	} else {
+		r = choose_gpu(manager, request->type, &gpu, &definition, err);
+	}
 	*ret_gpu = gpu;
-	if (r < 0 || !gpu)
+	if (r < 0)
 		return r;
 	VGPU_TEXT_SET(definition.gpu, gpu->id);
 	return begin(manager, &definition, link, err);
@@ -181,11 +212,17 @@ int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
 		return vgpu_err_set(err, -EBUSY, "TryAgain",
 				    "the vGPU is just being %s: try again",
 				    instance->create_link ? "made" : "destroyed");
-	if (vgpu_instance_is_attached(instance) && !force)
+	if (instance->gpu && instance->gpu->ops && instance->gpu->ops->release) {
+		int r = instance->gpu->ops->release(instance, err);
+
+		if (r < 0)
+			return r;
+	} else if (vgpu_instance_is_attached(instance) && !force) {
 		return vgpu_err_set(
 			err, -EBUSY, "InUse",
 			"the virtual machine of process %d has it: shut that down first, or use force",
 			instance->status.peer_pid);
+	}
 	instance->destroy_link = sd_varlink_ref(link);
 	vgpu_lifecycle_stop(instance);
 	return 0;
@@ -204,7 +241,7 @@ void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu
 		vgpu_err_set(
 			&instance->create_err, -ENOMEM, "NoRoom",
 			"the machine is short of memory: %llu MiB of framebuffer is ready, and type %s needs %u MiB",
-			gpu->ops->ready(gpu) / VGPU_MIB,
+			gpu->memory->ready(gpu) / VGPU_MIB,
 			instance->definition.type.name,
 			instance->definition.type.framebuffer_mib);
 		vgpu_lifecycle_stop(instance);

@@ -9,9 +9,10 @@
 
 struct vgpu_create_request {
 	const char *type;
-	const char *gpu;  /* NULL: any where it fits */
-	const char *name; /* NULL: none */
-	const char *uuid; /* NULL: a random one */
+	const char *gpu;    /* NULL: any where it fits */
+	const char *name;   /* NULL: none */
+	const char *uuid;   /* NULL: a random one */
+	uint32_t placement; /* VGPU_PLACEMENT_ANY: where it suits best */
 };
 
 /*

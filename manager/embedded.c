@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The provider of the embedded software GPU: framebuffer from a pool. */
+/* The embedded software GPU: framebuffer from a pool. */
 #include "embedded.h"
 
 #include <fcntl.h>
@@ -7,14 +7,15 @@
 
 #include "lib/control_abi.h"
 #include "lib/util.h"
+#include "mediated.h"
 
 #define SEGMENT_BYTES (VGPU_POOL_SEGMENT_MIB * VGPU_MIB)
 
-static const struct vgpu_provider_ops embedded_ops;
+static const struct vgpu_memory_ops embedded_memory;
 
 static struct vgpu_pool *pool_of(struct vgpu_gpu *gpu)
 {
-	assert(gpu->ops == &embedded_ops);
+	assert(gpu->memory == &embedded_memory);
 	return gpu->provider;
 }
 
@@ -38,7 +39,7 @@ static int embedded_take(struct vgpu_gpu *gpu, uint64_t size,
 			r = put;
 	}
 	if (r < 0)
-		gpu->ops->give(gpu, size, store);
+		gpu->memory->give(gpu, size, store);
 	return r;
 }
 
@@ -103,8 +104,7 @@ static void embedded_finish(struct vgpu_gpu *gpu)
 	vgpu_pool_destroy(pool_of(gpu));
 }
 
-static const struct vgpu_provider_ops embedded_ops = {
-	.name = "mediated",
+static const struct vgpu_memory_ops embedded_memory = {
 	.take = embedded_take,
 	.adopt = embedded_adopt,
 	.give = embedded_give,
@@ -138,6 +138,7 @@ int vgpu_embedded_init(struct vgpu_gpu *gpu, sd_event *event,
 	};
 	gpu->segment_bytes = SEGMENT_BYTES;
 	gpu->provider = pool;
-	gpu->ops = &embedded_ops;
+	gpu->memory = &embedded_memory;
+	gpu->ops = &vgpu_mediated_ops;
 	return 0;
 }

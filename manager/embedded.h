@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The provider of the embedded software GPU: framebuffer from a pool. */
+/* The embedded software GPU: framebuffer from a pool. */
 #ifndef VGPU_MANAGER_EMBEDDED_H
 #define VGPU_MANAGER_EMBEDDED_H
 

@@ -77,9 +77,9 @@ void vgpu_instance_destroy(struct vgpu_instance *instance)
 	vgpu_vnc_finish(instance);
 	vgpu_device_destroy(instance->device);
 	if (instance->has_memory)
-		instance->gpu->ops->give(instance->gpu,
-					 instance->definition.place.size,
-					 &instance->fds);
+		instance->gpu->memory->give(instance->gpu,
+					    instance->definition.place.size,
+					    &instance->fds);
 	vgpu_fd_store_finish(&instance->fds);
 	sd_event_source_disable_unref(instance->timer);
 	sd_varlink_unref(instance->create_link);
@@ -140,6 +140,9 @@ static bool is_called(const struct vgpu_instance *instance, const char *uuid,
 {
 	if (uuid)
 		return strcmp(instance->definition.uuid, uuid) == 0;
+	/* No name has a colon, and every PCI address has. */
+	if (*name && strcasecmp(instance->address, name) == 0)
+		return true;
 	return *name && strcmp(instance->definition.name, name) == 0;
 }
 

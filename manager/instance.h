@@ -33,12 +33,16 @@ struct vgpu_instance {
 	enum vgpu_phase phase;
 	char failure[VGPU_ERR_TEXT_MAX]; /* with VGPU_PHASE_FAILED */
 	bool lacks_type; /* it failed because its type is gone */
+	bool lacks_gpu;	 /* ... because one of its GPU's drivers is */
+	bool lacks_vf;	 /* ... because its VF is not enabled */
+	bool is_foreign; /* others made it: it is shown, and not on disk */
 
 	struct vgpu_gpu *gpu;	 /* NULL if there is no such GPU */
 	bool is_placed;		 /* definition.place counts as used on gpu */
 	bool has_memory;	 /* taken from the provider, or adopted */
 	bool is_framebuffer_new; /* ... and no process has had it */
 
+	char address[16]; /* of the PCI device that it is; "" for none */
 	struct vgpu_fd_store fds;
 	struct vgpu_device *device;	   /* NULL if no process runs */
 	struct vgpu_control_status status; /* the last, checked */

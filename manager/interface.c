@@ -43,7 +43,15 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(freeMib, SD_VARLINK_INT, 0),
 	ABOUT("Of the free framebuffer what is populated and scrubbed, in MiB"),
 	FIELD(readyMib, SD_VARLINK_INT, 0), ABOUT("Number of vGPUs on it"),
-	FIELD(vgpus, SD_VARLINK_INT, 0));
+	FIELD(vgpus, SD_VARLINK_INT, 0),
+	ABOUT("Of one that makes vGPUs of virtual functions: how many of those it can have, has, and has given a type"),
+	FIELD(vfsTotal, SD_VARLINK_INT, NULLABLE),
+	FIELD(vfsEnabled, SD_VARLINK_INT, NULLABLE),
+	FIELD(vfsUsed, SD_VARLINK_INT, NULLABLE),
+	ABOUT("The chip, and how vGPUs are placed and scheduled, as its driver says"),
+	FIELD(chip, SD_VARLINK_STRING, NULLABLE),
+	FIELD(placement, SD_VARLINK_STRING, NULLABLE),
+	FIELD(scheduler, SD_VARLINK_STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Type, FIELD(type, SD_VARLINK_STRING, 0),
@@ -59,7 +67,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Share of the GPU's time against other vGPUs"),
 	FIELD(weight, SD_VARLINK_INT, 0),
 	ABOUT("How many more of this type fit now"),
-	FIELD(available, SD_VARLINK_INT, 0));
+	FIELD(available, SD_VARLINK_INT, 0),
+	ABOUT("The driver's number of the type, and how many fit an empty GPU; of types that a driver has"),
+	FIELD(typeId, SD_VARLINK_INT, NULLABLE),
+	FIELD(maxInstances, SD_VARLINK_INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Head, FIELD(head, SD_VARLINK_INT, 0),
@@ -92,7 +103,23 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(restarts, SD_VARLINK_INT, 0),
 	ABOUT("Control commands of the guest since it was attached, and those refused"),
 	FIELD(commands, SD_VARLINK_INT, 0), FIELD(errors, SD_VARLINK_INT, 0),
-	FIELD_BY_TYPE(heads, Head, SD_VARLINK_ARRAY));
+	FIELD_BY_TYPE(heads, Head, SD_VARLINK_ARRAY),
+	ABOUT("Of one that is a virtual function: which one, counted from 1, and its PCI address"),
+	FIELD(vf, SD_VARLINK_INT, NULLABLE),
+	FIELD(pciAddress, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("The driver's number of its type, and where its framebuffer is as the driver counts"),
+	FIELD(typeId, SD_VARLINK_INT, NULLABLE),
+	FIELD(placement, SD_VARLINK_INT, NULLABLE),
+	ABOUT("How many heads its guest has"),
+	FIELD(maxHeads, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Of the guest's driver what the firmware knows: 'loaded' or 'none'"),
+	FIELD(guestDriver, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("How much time it has at once, for how long others may be kept waiting, and its priority, where the driver says it of each"),
+	FIELD(execQuantumMs, SD_VARLINK_INT, NULLABLE),
+	FIELD(preemptTimeoutUs, SD_VARLINK_INT, NULLABLE),
+	FIELD(schedulingPriority, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Whether others gave the virtual function its type: it is shown here and not kept"),
+	FIELD(foreign, SD_VARLINK_BOOL, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Event, ABOUT("Counts up by one from the manager's start"),
@@ -137,6 +164,8 @@ static SD_VARLINK_DEFINE_METHOD(
 	INPUT(name, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Its uuid; unset: a random one"),
 	INPUT(uuid, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Where in the framebuffer, as the GPU's driver counts; unset: where it suits best"),
+	INPUT(placement, SD_VARLINK_INT, NULLABLE),
 	OUTPUT(uuid, SD_VARLINK_STRING, 0));
 
 static SD_VARLINK_DEFINE_METHOD(
@@ -193,6 +222,8 @@ DEFINE_ERROR(BadName);
 DEFINE_ERROR(BadUuid);
 DEFINE_ERROR(BadMode);
 DEFINE_ERROR(BadAddress);
+DEFINE_ERROR(BadPlacement);
+DEFINE_ERROR(Foreign);
 DEFINE_ERROR(NameInUse);
 DEFINE_ERROR(UuidInUse);
 DEFINE_ERROR(InUse);
@@ -257,6 +288,11 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_error_BadMode,
 	SD_VARLINK_SYMBOL_COMMENT("Not an address that a VNC server may listen on"),
 	&vl_error_BadAddress,
+	SD_VARLINK_SYMBOL_COMMENT("Not a place that a vGPU of the type can have"),
+	&vl_error_BadPlacement,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Others gave the virtual function its type: they take it back"),
+	&vl_error_Foreign,
 	SD_VARLINK_SYMBOL_COMMENT("Another vGPU has this name"),
 	&vl_error_NameInUse,
 	SD_VARLINK_SYMBOL_COMMENT("Another vGPU has this uuid"),

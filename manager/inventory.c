@@ -242,3 +242,17 @@ struct vgpu_gpu *vgpu_inventory_find(const struct vgpu_inventory *inventory,
 			return &inventory->gpus[i];
 	return NULL;
 }
+
+struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,
+				    const char *pci_address)
+{
+	struct vgpu_gpu *gpu;
+
+	if (inventory->count == VGPU_INVENTORY_MAX)
+		return NULL;
+	gpu = &inventory->gpus[inventory->count++];
+	*gpu = (struct vgpu_gpu){};
+	VGPU_TEXT_SET(gpu->id, pci_address);
+	VGPU_TEXT_SET(gpu->pci_address, pci_address);
+	return gpu;
+}

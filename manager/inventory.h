@@ -8,7 +8,7 @@
 #include "gpu.h"
 #include "lib/err.h"
 
-#define VGPU_INVENTORY_MAX 64
+#define VGPU_INVENTORY_MAX 64 /* as many GPUs, at places that stay */
 
 struct vgpu_inventory {
 	struct vgpu_gpu *gpus; /* the embedded one first, always there */
@@ -24,6 +24,9 @@ int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
 			char ret_problem[VGPU_ERR_TEXT_MAX]);
 void vgpu_inventory_finish(struct vgpu_inventory *inventory);
 
+/* One more, at a PCI address; NULL if there is no room. */
+struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,
+				    const char *pci_address);
 struct vgpu_gpu *vgpu_inventory_find(const struct vgpu_inventory *inventory,
 				     const char *id);
 

@@ -106,12 +106,16 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 
 	if (instance->phase != VGPU_PHASE_DEFINED || !instance->is_placed)
 		return;
+	if (!gpu->memory) {
+		gpu->ops->begin(instance);
+		return;
+	}
 	make_fresh(instance);
 	/* What an earlier process left in it is not zero. */
 	instance->is_framebuffer_new = !instance->has_memory;
 	if (!instance->has_memory)
-		r = gpu->ops->take(gpu, instance->definition.place.size,
-				   &instance->fds);
+		r = gpu->memory->take(gpu, instance->definition.place.size,
+				      &instance->fds);
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
@@ -142,7 +146,8 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
 	}
 	if (instance->phase == VGPU_PHASE_STOPPING)
 		return 0; /* only to be ended */
-	instance->gpu->ops->adopt(instance->gpu, instance->definition.place.size);
+	instance->gpu->memory->adopt(instance->gpu,
+				     instance->definition.place.size);
 	instance->has_memory = true;
 	return vgpu_instance_set_phase(instance, VGPU_PHASE_ADOPTING);
 }
@@ -258,7 +263,7 @@ static bool is_whole(const struct vgpu_instance *instance)
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(slots); i++)
 		if (vgpu_fd_store_get(&instance->fds, slots[i]) < 0)
 			return false;
-	return instance->gpu->ops->is_whole(
+	return instance->gpu->memory->is_whole(
 		instance->gpu, instance->definition.place.size, &instance->fds);
 }
 
@@ -274,8 +279,8 @@ static void lose_adopted(struct vgpu_instance *instance, const char *reason)
 	if (is_whole(instance)) {
 		start_device(instance);
 	} else {
-		gpu->ops->give(gpu, instance->definition.place.size,
-			       &instance->fds);
+		gpu->memory->give(gpu, instance->definition.place.size,
+				  &instance->fds);
 		instance->has_memory = false;
 		vgpu_fd_store_finish(&instance->fds);
 		if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) == 0)

@@ -23,11 +23,15 @@ static int load_one(struct vgpu_manager *manager, const char *uuid)
 	if (r < 0) {
 		vgpu_lifecycle_fail(instance, "%s", err.text);
 	} else if (!instance->gpu || !instance->gpu->ops) {
+		instance->lacks_gpu = definition.vf.number > 0;
 		vgpu_lifecycle_fail(instance, "its GPU %s is %s", definition.gpu,
 				    instance->gpu ? instance->gpu->unusable
 						  : "gone");
-	} else if (vgpu_capacity_is_free(manager, instance->gpu,
-					 &definition.place)) {
+	} else if (!instance->gpu->memory != (definition.vf.number > 0)) {
+		vgpu_lifecycle_fail(instance,
+				    "its definition is not for a GPU as %s is",
+				    definition.gpu);
+	} else if (vgpu_capacity_is_free(manager, instance->gpu, &definition)) {
 		instance->is_placed = true;
 	}
 	return 0;
@@ -40,16 +44,13 @@ static int load_one(struct vgpu_manager *manager, const char *uuid)
 static void place_again(struct vgpu_instance *instance)
 {
 	struct vgpu_definition *d = &instance->definition;
-	struct vgpu_extent place;
 	struct vgpu_err err = {};
 
-	if (vgpu_capacity_place(instance->manager, instance->gpu, &d->type,
-				&place, &err) < 0) {
+	if (vgpu_capacity_place(instance->manager, instance->gpu, d, &err) < 0) {
 		vgpu_lifecycle_fail(instance, "its framebuffer has no room: %s",
 				    err.text);
 		return;
 	}
-	d->place = place;
 	instance->is_placed = true;
 	if (vgpu_store_save(&instance->manager->paths, d, &err) < 0)
 		vgpu_log("%s: %s", d->uuid, err.text);
@@ -57,6 +58,8 @@ static void place_again(struct vgpu_instance *instance)
 
 static void bring_back(struct vgpu_instance *instance)
 {
+	if (!instance->gpu->memory)
+		return; /* when its GPU is started */
 	/* A running device serves its VM on, whatever became of its type. */
 	if (vgpu_lifecycle_adopt(instance) == 0)
 		return;

@@ -25,11 +25,13 @@ static void print_help(void)
 	     "  --config FILE      configuration (" VGPU_CONFIG_PATH ")\n"
 	     "  --types FILE       types of vGPUs (/etc/vgpu/types.ini, else\n"
 	     "                     " VGPU_DATADIR "/types.ini)\n"
+	     "  --sysfs DIR        look for GPUs here, for tests (/sys)\n"
 	     "  --help             this text\n"
 	     "  --version          the version\n"
 	     "\n"
-	     "SIGHUP reads the types again. SIGTERM and SIGINT end vgpud, but no vGPU:\n"
-	     "the next vgpud on these folders goes on with them.");
+	     "SIGHUP reads the types again, and tries again what a GPU's driver refused.\n"
+	     "SIGTERM and SIGINT end vgpud, but no vGPU: the next vgpud on these folders goes\n"
+	     "on with them.");
 }
 
 /* Returns 1 to go on, or else -(exit status). */
@@ -41,6 +43,7 @@ static int parse_options(int argc, char **argv,
 		{"runtime-dir", required_argument, NULL, 'r'},
 		{"config", required_argument, NULL, 'c'},
 		{"types", required_argument, NULL, 't'},
+		{"sysfs", required_argument, NULL, 'S'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{},
@@ -60,6 +63,9 @@ static int parse_options(int argc, char **argv,
 			break;
 		case 't':
 			options->types = optarg;
+			break;
+		case 'S':
+			options->sysfs = optarg;
 			break;
 		case 'h':
 			print_help();

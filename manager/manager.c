@@ -2,6 +2,7 @@
 /* The manager: all that vgpud has, in one place. */
 #include "manager.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,6 +16,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "methods.h"
+#include "sriov.h"
 #include "vnc.h"
 
 static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
@@ -34,6 +36,7 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 	if (problem[0])
 		vgpu_events_add(&manager->events, "manager", NULL, NULL,
 				"the GPUs could not be found: %s", problem);
+	vgpu_sriov_scan(manager);
 	return 0;
 }
 
@@ -46,6 +49,12 @@ static int init_all(struct vgpu_manager *manager,
 	r = vgpu_config_load(options->config, &manager->config, err);
 	if (r < 0)
 		return r;
+	manager->sysfs = open(options->sysfs ? options->sysfs : "/sys",
+			      O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (manager->sysfs < 0 && options->sysfs)
+		return vgpu_err_set(err, -errno, "Internal",
+				    "%s cannot be opened: %s", options->sysfs,
+				    strerror(errno));
 	r = vgpu_paths_open(&manager->paths, options->state, options->runtime,
 			    err);
 	if (r < 0)
@@ -69,6 +78,7 @@ int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 	*manager = (struct vgpu_manager){
 		.event = sd_event_ref(event),
 		.paths = {.state_lock = -1, .runtime_lock = -1},
+		.sysfs = -1,
 	};
 	vgpu_events_init(&manager->events);
 	TAILQ_INIT(&manager->instances);
@@ -125,6 +135,7 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 		return vgpu_err_set(err, r, "Internal",
 				    "the definitions in %s cannot be read: %s",
 				    manager->paths.vgpus, strerror(-r));
+	manager->is_loaded = true;
 	for (size_t i = 0; i < manager->inventory.count; i++) {
 		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
 
@@ -134,6 +145,7 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 					    "no thread for %s: %s", gpu->id,
 					    strerror(-r));
 	}
+	vgpu_sriov_start(manager);
 	r = serve_if_ready(manager);
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal", "it cannot serve");
@@ -151,10 +163,13 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	while (!TAILQ_EMPTY(&manager->instances))
 		vgpu_instance_destroy(TAILQ_FIRST(&manager->instances));
 	vgpu_vnc_forget_ending(manager);
+	manager->rescan_timer =
+		sd_event_source_disable_unref(manager->rescan_timer);
 	vgpu_events_finish(&manager->events);
 	vgpu_inventory_finish(&manager->inventory);
 	vgpu_catalogue_finish(&manager->catalogue);
 	vgpu_paths_finish(&manager->paths);
+	manager->sysfs = vgpu_close(manager->sysfs);
 	manager->event = sd_event_unref(manager->event);
 }
 
@@ -175,13 +190,25 @@ void vgpu_manager_reload(struct vgpu_manager *manager)
 				vgpu_types_count(manager->catalogue.types),
 				manager->catalogue.file);
 	vgpu_load_retry(manager);
+	vgpu_sriov_retry(manager);
 	sd_notify(0, "READY=1");
 	vgpu_manager_on_change(manager);
 }
 
+void vgpu_manager_refresh(struct vgpu_manager *manager)
+{
+	vgpu_sriov_scan(manager);
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		if (gpu->ops && gpu->ops->refresh)
+			gpu->ops->refresh(gpu);
+	}
+}
+
 static void report_shortage(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
 {
-	bool is_short = gpu->ops->is_short(gpu);
+	bool is_short = gpu->memory->is_short(gpu);
 
 	if (is_short == gpu->was_short)
 		return;
@@ -190,7 +217,7 @@ static void report_shortage(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
 		&manager->events, "manager", NULL, NULL,
 		is_short ? "the machine is short of memory: %s has %llu MiB of framebuffer ready, more is tried every 5 s"
 			 : "there is memory again: %s has %llu MiB of framebuffer ready",
-		gpu->id, gpu->ops->ready(gpu) / VGPU_MIB);
+		gpu->id, gpu->memory->ready(gpu) / VGPU_MIB);
 }
 
 void vgpu_manager_on_memory(void *userdata)
@@ -206,7 +233,7 @@ void vgpu_manager_on_memory(void *userdata)
 	for (size_t i = 0; i < manager->inventory.count; i++) {
 		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
 
-		if (!gpu->ops)
+		if (!gpu->memory)
 			continue;
 		report_shortage(manager, gpu);
 		if (gpu->was_short)

@@ -31,6 +31,9 @@ struct vgpu_manager {
 	TAILQ_HEAD(vgpu_instances, vgpu_instance) instances;
 	/* VNC servers whose vGPU is gone and that are about to end. */
 	TAILQ_HEAD(vgpu_vncs, vgpu_vnc) ending_vncs;
+	int sysfs;		       /* the folder, O_PATH */
+	sd_event_source *rescan_timer; /* while there is what it looks for */
+	bool is_loaded;		       /* every definition is */
 	bool is_ending;
 };
 
@@ -39,6 +42,7 @@ struct vgpu_manager_options {
 	const char *runtime;
 	const char *config; /* NULL for the default */
 	const char *types;  /* NULL for the default */
+	const char *sysfs;  /* NULL for the default, which need not be there */
 };
 
 int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
@@ -50,6 +54,8 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err);
 void vgpu_manager_finish(struct vgpu_manager *manager);
 
 void vgpu_manager_reload(struct vgpu_manager *manager);
+/* Before a call is answered: see what others did to GPUs and vGPUs. */
+void vgpu_manager_refresh(struct vgpu_manager *manager);
 
 /* Something about memory changed: who waits for it may have it now. */
 void vgpu_manager_on_memory(void *manager);

@@ -58,6 +58,7 @@ static int list_gpus(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, NULL);
 	if (r != 0)
 		return r;
+	vgpu_manager_refresh(manager);
 	for (size_t i = 0; i < manager->inventory.count; i++) {
 		vgpu_autojson sd_json_variant *gpu = NULL;
 
@@ -86,14 +87,12 @@ static struct vgpu_gpu *find_gpu(struct vgpu_manager *manager, const char *id,
 static int append_types(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			sd_json_variant **array)
 {
-	const struct vgpu_types *types = manager->catalogue.types;
-
-	/* No type can be made where there is no provider. */
-	for (size_t i = 0; gpu->ops && i < vgpu_types_count(types); i++) {
+	for (size_t i = 0; i < vgpu_capacity_type_count(manager, gpu); i++) {
 		vgpu_autojson sd_json_variant *type = NULL;
 		int r;
 
-		r = vgpu_show_type(manager, vgpu_types_at(types, i), gpu, &type);
+		r = vgpu_show_type(manager, gpu->ops->type_at(manager, gpu, i),
+				   gpu, &type);
 		if (r >= 0)
 			r = sd_json_variant_append_array(array, type);
 		if (r < 0)
@@ -122,6 +121,7 @@ static int list_types(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
+	vgpu_manager_refresh(manager);
 	if (p.gpu) {
 		only = find_gpu(manager, p.gpu, &err);
 		if (!only)
@@ -149,6 +149,7 @@ static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, NULL);
 	if (r != 0)
 		return r;
+	vgpu_manager_refresh(manager);
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	{
 		vgpu_autojson sd_json_variant *json = NULL;
@@ -181,6 +182,7 @@ static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return VGPU_MIN(r, 0);
+	vgpu_manager_refresh(manager);
 	*ret_instance = vgpu_instance_find(manager, p.vgpu, &err);
 	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
 }
@@ -201,6 +203,21 @@ static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("vgpu", json));
 }
 
+static int reply_provider_arguments(sd_varlink *link,
+				    struct vgpu_instance *instance)
+{
+	vgpu_autojson sd_json_variant *arguments = NULL;
+	struct vgpu_err err = {};
+	const char *note = "";
+
+	if (instance->gpu->ops->qemu_arguments(instance, &arguments, &note,
+					       &err) < 0)
+		return vgpu_reply_error(link, &err);
+	return sd_varlink_replybo(
+		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
+		SD_JSON_BUILD_PAIR_STRING("note", note));
+}
+
 static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 			      sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -213,6 +230,9 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 	r = take_vgpu(link, parameters, userdata, &instance);
 	if (r <= 0)
 		return r;
+	if (instance->gpu && instance->gpu->ops &&
+	    instance->gpu->ops->qemu_arguments)
+		return reply_provider_arguments(link, instance);
 	if (!vgpu_instance_is_serving(instance)) {
 		vgpu_err_set(&err, -ENOTCONN, "NotActive",
 			     "the vGPU is %s: it has no device to connect to",
@@ -242,14 +262,14 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
 			 struct vgpu_gpu *gpu, const struct vgpu_err *err)
 {
-	const struct vgpu_types *types = manager->catalogue.types;
 	vgpu_autojson sd_json_variant *fits = NULL;
 	char text[VGPU_ERR_TEXT_MAX];
 	int r;
 
 	r = sd_json_variant_new_array(&fits, NULL, 0);
-	for (size_t i = 0; r >= 0 && i < vgpu_types_count(types); i++) {
-		const struct vgpu_type *type = vgpu_types_at(types, i);
+	for (size_t i = 0; r >= 0 && i < vgpu_capacity_type_count(manager, gpu);
+	     i++) {
+		const struct vgpu_type *type = gpu->ops->type_at(manager, gpu, i);
 
 		if (vgpu_capacity_count(manager, gpu, type) > 0)
 			r = sd_json_variant_append_arrayb(
@@ -268,6 +288,21 @@ static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
 	return 0;
 }
 
+/* A number that a driver counts places by. */
+static int dispatch_placement(const char *name, sd_json_variant *variant,
+			      sd_json_dispatch_flags_t flags, void *userdata)
+{
+	uint32_t *placement = userdata;
+
+	if (sd_json_variant_is_null(variant))
+		return 0;
+	if (!sd_json_variant_is_unsigned(variant) ||
+	    sd_json_variant_unsigned(variant) >= VGPU_PLACEMENT_ANY)
+		return -EINVAL;
+	*placement = (uint32_t)sd_json_variant_unsigned(variant);
+	return 0;
+}
+
 static int create(sd_varlink *link, sd_json_variant *parameters,
 		  sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -280,9 +315,12 @@ static int create(sd_varlink *link, sd_json_variant *parameters,
 		 offsetof(struct vgpu_create_request, name), SD_JSON_NULLABLE},
 		{"uuid", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct vgpu_create_request, uuid), SD_JSON_NULLABLE},
+		{"placement", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_placement,
+		 offsetof(struct vgpu_create_request, placement),
+		 SD_JSON_NULLABLE},
 		{},
 	};
-	struct vgpu_create_request request = {};
+	struct vgpu_create_request request = {.placement = VGPU_PLACEMENT_ANY};
 	struct vgpu_gpu *gpu = NULL;
 	struct vgpu_err err = {};
 	int r;
@@ -290,6 +328,7 @@ static int create(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &request);
 	if (r != 0)
 		return r;
+	vgpu_manager_refresh(userdata);
 	r = vgpu_create(userdata, &request, link, &gpu, &err);
 	if (r < 0 && gpu && err.name && strcmp(err.name, "NoRoom") == 0)
 		return reply_no_room(link, userdata, gpu, &err);
@@ -316,6 +355,7 @@ static int destroy(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
+	vgpu_manager_refresh(userdata);
 	r = vgpu_destroy(userdata, p.vgpu, p.force > 0, link, &err);
 	return r < 0 ? vgpu_reply_error(link, &err) : 0;
 }

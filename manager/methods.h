@@ -23,7 +23,7 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		  sd_json_variant **ret_json);
 int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
 		   struct vgpu_gpu *gpu, sd_json_variant **ret_json);
-int vgpu_show_instance(const struct vgpu_instance *instance,
+int vgpu_show_instance(struct vgpu_instance *instance,
 		       sd_json_variant **ret_json);
 
 #endif

@@ -73,6 +73,12 @@ static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 
 	if (!instance)
 		return NULL;
+	if (instance->definition.vf.number > 0) {
+		vgpu_err_set(
+			err, -EOPNOTSUPP, "NoSuchHead",
+			"the heads of a vGPU on a VF are its guest's alone: look at them from within the guest");
+		return NULL;
+	}
 	if (head >= instance->definition.type.heads) {
 		if (instance->definition.type.heads == 0)
 			vgpu_err_set(err, -ENOENT, "NoSuchHead",

@@ -10,9 +10,11 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 {
 	const struct vgpu_framebuffer *fb = &gpu->framebuffer;
 	uint64_t free_bytes = vgpu_capacity_free(manager, gpu);
-	uint64_t ready = gpu->ops ? gpu->ops->ready(gpu) : 0;
+	/* Without device processes nothing has to be made ready. */
+	uint64_t ready = gpu->memory ? gpu->memory->ready(gpu) : free_bytes;
+	int r;
 
-	return sd_json_buildo(
+	r = sd_json_buildo(
 		ret_json, SD_JSON_BUILD_PAIR_STRING("gpu", gpu->id),
 		SD_JSON_BUILD_PAIR_STRING("name", gpu->name),
 		SD_JSON_BUILD_PAIR_STRING("driver", gpu->driver),
@@ -34,6 +36,9 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			"readyMib", VGPU_MIN(ready, free_bytes) / VGPU_MIB),
 		SD_JSON_BUILD_PAIR_UNSIGNED("vgpus",
 					    vgpu_capacity_vgpus(manager, gpu)));
+	if (r >= 0 && gpu->ops && gpu->ops->show_gpu)
+		r = gpu->ops->show_gpu(gpu, ret_json);
+	return r;
 }
 
 int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
@@ -54,7 +59,12 @@ int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
 					    type->frame_rate_limit),
 		SD_JSON_BUILD_PAIR_UNSIGNED("weight", type->weight),
 		SD_JSON_BUILD_PAIR_UNSIGNED(
-			"available", vgpu_capacity_count(manager, gpu, type)));
+			"available", vgpu_capacity_count(manager, gpu, type)),
+		SD_JSON_BUILD_PAIR_CONDITION(type->id > 0, "typeId",
+					     SD_JSON_BUILD_UNSIGNED(type->id)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			type->max_instances > 0, "maxInstances",
+			SD_JSON_BUILD_UNSIGNED(type->max_instances)));
 }
 
 static int show_heads(const struct vgpu_instance *instance,
@@ -64,7 +74,10 @@ static int show_heads(const struct vgpu_instance *instance,
 	int r;
 
 	r = sd_json_variant_new_array(&heads, NULL, 0);
-	for (uint32_t i = 0; r >= 0 && i < instance->definition.type.heads; i++) {
+	/* Those of one without a device process are its guest's alone. */
+	for (uint32_t i = 0; r >= 0 && i < instance->definition.type.heads &&
+			     instance->definition.vf.number == 0;
+	     i++) {
 		const struct vgpu_control_head *h = &instance->status.head[i];
 		const char *vnc = instance->definition.heads[i].vnc;
 
@@ -91,8 +104,7 @@ static uint64_t within(uint64_t count)
 	return VGPU_MIN(count, (uint64_t)INT64_MAX);
 }
 
-int vgpu_show_instance(const struct vgpu_instance *instance,
-		       sd_json_variant **ret_json)
+int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_json)
 {
 	const struct vgpu_definition *d = &instance->definition;
 	const struct vgpu_control_status *status = &instance->status;
@@ -108,16 +120,17 @@ int vgpu_show_instance(const struct vgpu_instance *instance,
 	r = show_heads(instance, &heads);
 	if (r < 0)
 		return r;
-	return sd_json_buildo(
+	r = sd_json_buildo(
 		ret_json, SD_JSON_BUILD_PAIR_STRING("uuid", d->uuid),
 		SD_JSON_BUILD_PAIR_CONDITION(d->name[0], "name",
 					     SD_JSON_BUILD_STRING(d->name)),
 		SD_JSON_BUILD_PAIR_STRING("type", d->type.name),
 		SD_JSON_BUILD_PAIR_STRING("gpu", d->gpu),
-		SD_JSON_BUILD_PAIR_STRING("provider",
-					  instance->gpu && instance->gpu->ops
-						  ? instance->gpu->ops->name
-						  : "mediated"),
+		SD_JSON_BUILD_PAIR_STRING(
+			"provider",
+			instance->gpu && instance->gpu->ops
+				? instance->gpu->ops->name
+				: (d->vf.number ? "sriov" : "mediated")),
 		SD_JSON_BUILD_PAIR_STRING("state", vgpu_instance_state(instance)),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			instance->failure[0], "failure",
@@ -140,4 +153,8 @@ int vgpu_show_instance(const struct vgpu_instance *instance,
 		SD_JSON_BUILD_PAIR_UNSIGNED("commands", within(status->commands)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("errors", within(status->errors)),
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
+	if (r >= 0 && instance->gpu && instance->gpu->ops &&
+	    instance->gpu->ops->show)
+		r = instance->gpu->ops->show(instance, ret_json);
+	return r;
 }

@@ -50,18 +50,35 @@ static int build_heads(const struct vgpu_definition *d, sd_json_variant **ret)
 	return 0;
 }
 
+/* What only the definition of a VF has. */
+static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
+{
+	return sd_json_variant_merge_objectbo(
+		json, SD_JSON_BUILD_PAIR_UNSIGNED("vf", d->vf.number),
+		SD_JSON_BUILD_PAIR_UNSIGNED("typeId", d->type.id),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			d->vf.placement != VGPU_PLACEMENT_ANY, "placement",
+			SD_JSON_BUILD_UNSIGNED(d->vf.placement)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("pinned", d->vf.is_pinned),
+		SD_JSON_BUILD_PAIR_BOOLEAN("mixed", d->vf.is_mixed));
+}
+
 static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 {
 	vgpu_autojson sd_json_variant *heads = NULL;
+	vgpu_autojson sd_json_variant *json = NULL;
 	char series[2] = {d->type.series, '\0'};
 	int r;
 
 	r = build_heads(d, &heads);
 	if (r < 0)
 		return r;
-	return sd_json_buildo(
-		ret,
-		SD_JSON_BUILD_PAIR_UNSIGNED("version", VGPU_DEFINITION_VERSION),
+	r = sd_json_buildo(
+		&json,
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"version", d->vf.number > 0
+					   ? VGPU_DEFINITION_VERSION
+					   : VGPU_DEFINITION_VERSION_PLAIN),
 		SD_JSON_BUILD_PAIR_STRING("uuid", d->uuid),
 		SD_JSON_BUILD_PAIR_CONDITION(d->name[0], "name",
 					     SD_JSON_BUILD_STRING(d->name)),
@@ -79,6 +96,12 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_UNSIGNED("offset", d->place.offset),
 		SD_JSON_BUILD_PAIR_UNSIGNED("size", d->place.size),
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
+	if (r >= 0 && d->vf.number > 0)
+		r = build_vf(d, &json);
+	if (r < 0)
+		return r;
+	*ret = vgpu_steal(&json);
+	return 0;
 }
 
 int vgpu_store_save(const struct vgpu_paths *paths,
@@ -126,6 +149,7 @@ struct raw {
 	const char *gpu;
 	struct vgpu_type limits;
 	struct vgpu_extent place;
+	struct vgpu_vf_setting vf;
 	sd_json_variant *heads;
 };
 
@@ -215,18 +239,30 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, place.size), SD_JSON_MANDATORY},
 		{"heads", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref,
 		 offsetof(struct raw, heads), SD_JSON_MANDATORY},
+		{"vf", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
+		 offsetof(struct raw, vf.number), 0},
+		{"typeId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
+		 offsetof(struct raw, limits.id), 0},
+		{"placement", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
+		 offsetof(struct raw, vf.placement), 0},
+		{"pinned", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw, vf.is_pinned), 0},
+		{"mixed", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw, vf.is_mixed), 0},
 		{},
 	};
-	struct raw raw = {};
+	struct raw raw = {.vf.placement = VGPU_PLACEMENT_ANY};
 
 	if (sd_json_dispatch(json, fields, 0, &raw) < 0 ||
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
-	    take_type(d, &raw) < 0 || !VGPU_TEXT_SET(d->gpu, raw.gpu))
+	    raw.vf.number > VGPU_VF_MAX || take_type(d, &raw) < 0 ||
+	    !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;
 	for (size_t i = 0; i < sd_json_variant_elements(raw.heads); i++)
 		if (take_head(d, sd_json_variant_by_index(raw.heads, i)) < 0)
 			return -EINVAL;
 	d->place = raw.place;
+	d->vf = raw.vf;
 	return 0;
 }
 
@@ -277,7 +313,7 @@ static int parse(const char *path, const char *text,
 			path,
 			(unsigned long long)sd_json_variant_unsigned(version));
 	if (!sd_json_variant_is_unsigned(version) ||
-	    sd_json_variant_unsigned(version) != VGPU_DEFINITION_VERSION ||
+	    sd_json_variant_unsigned(version) < VGPU_DEFINITION_VERSION_PLAIN ||
 	    take_fields(&d, json) < 0)
 		return vgpu_err_set(err, -EBADMSG, "Internal",
 				    "its definition %s is damaged", path);

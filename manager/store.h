@@ -13,7 +13,9 @@
 #include "paths.h"
 
 /* Of the file. A file of a later version is left alone and not used. */
-#define VGPU_DEFINITION_VERSION 1
+#define VGPU_DEFINITION_VERSION 2
+/* Without a VF nothing is in it that an older vgpud does not know. */
+#define VGPU_DEFINITION_VERSION_PLAIN 1
 
 #define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
 #define VGPU_GPU_ID_SIZE      32
@@ -25,6 +27,17 @@ struct vgpu_head_setting {
 	char vnc[VGPU_VNC_ADDRESS_SIZE]; /* "" for no VNC server */
 };
 
+#define VGPU_VF_MAX	   65535 /* NumVFs has 16 bits */
+#define VGPU_PLACEMENT_ANY UINT32_MAX
+
+/* Which virtual function of its GPU a vGPU is. */
+struct vgpu_vf_setting {
+	uint32_t number;    /* from 1; 0: it is none */
+	uint32_t placement; /* as the driver counts, or VGPU_PLACEMENT_ANY */
+	bool is_pinned;	    /* its creator chose the placement */
+	bool is_mixed;	    /* types of several sizes shared the GPU */
+};
+
 /* All that makes a vGPU what it is. */
 struct vgpu_definition {
 	char uuid[VGPU_UUID_SIZE];
@@ -32,6 +45,7 @@ struct vgpu_definition {
 	struct vgpu_type type;	      /* as it was when the vGPU was created */
 	char gpu[VGPU_GPU_ID_SIZE];
 	struct vgpu_extent place; /* size 0: not known */
+	struct vgpu_vf_setting vf;
 	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
 };
 

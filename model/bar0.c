@@ -55,7 +55,10 @@ static void write_vf_page(GpuModel *m, uint32_t offset, uint32_t value)
 	case VF_MMU_FAULT_BUFFER ... VF_MMU_FAULT_BUFFER_END - 1:
 		m->fault_buffer[(offset - VF_MMU_FAULT_BUFFER) / 4] = value;
 		return;
-	case VF_INTR_LEAF ... VF_INTR_LEAF_TRIGGER:
+	case VF_INTR_LEAF_TRIGGER:
+		model_intr_trigger(m, BIT_RANGE(value, 11, 0));
+		return;
+	case VF_INTR_LEAF ... VF_INTR_LEAF_TRIGGER - 4:
 		if (!model_intr_tree_write(&m->intr, offset, value))
 			break;
 		model_intr_update(m);

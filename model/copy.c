@@ -180,17 +180,13 @@ bool model_copy_method(struct channel *c, uint32_t method, uint32_t data)
 	c->copy[method / 4] = data;
 	if (method != LAUNCH_DMA)
 		return true;
-	if (model_fault_strikes(c->m, FAULT_COPY_ERROR, 0)) {
-		model_channel_kill(c, RC_TYPE_MMU_FAULT, 0);
-		return false;
-	}
-	if (model_fault_strikes(c->m, FAULT_COPY_HANG, 0)) {
-		c->dead = true;
-		return false;
-	}
 	if ((LAUNCH_TRANSFER(data) && !transfer(c, data, &bad)) ||
 	    (LAUNCH_SEMAPHORE(data) && !release(c, data, &bad))) {
-		model_channel_fault(c, RC_TYPE_MMU_FAULT, bad);
+		/* One that hangs says nothing, and goes no further. */
+		if (c->m->fault.kind == FAULT_COPY_HANG)
+			c->dead = true;
+		else
+			model_channel_fault(c, RC_TYPE_MMU_FAULT, bad);
 		return false;
 	}
 	if (LAUNCH_INTERRUPT(data))

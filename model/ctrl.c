@@ -233,15 +233,26 @@ static const struct {
 	{0x20800ac3, 1,
 	 stop_channels}, /* INTERNAL_FIFO_TOGGLE_ACTIVE_CHANNEL_SCHEDULING */
 	{0x20801112, 3212,
-	 model_engines_device_info},	      /* FIFO_GET_DEVICE_INFO_TABLE */
-	{0x20801206, 40, zcull_info},	      /* GR_GET_ZCULL_INFO */
+	 model_engines_device_info}, /* FIFO_GET_DEVICE_INFO_TABLE */
+	{0x20801120, 20, model_vgpu_get_scheduler}, /* FIFO_OBJSCHED_GET_STATE */
+	{0x20801121, 24, model_vgpu_set_scheduler}, /* FIFO_OBJSCHED_SET_STATE */
+	{0x20801122, 44, model_vgpu_scheduler_caps}, /* FIFO_OBJSCHED_GET_CAPS */
+	{0x20801206, 40, zcull_info},		     /* GR_GET_ZCULL_INFO */
 	{0x20802a08, 4, fault_method_buffer}, /* CE_GET_FAULT_METHOD_BUFFER_SIZE */
 	{0x20803601, 72, gsp_features},	      /* GSP_GET_FEATURES */
 	{0x20804001, 6616,
 	 model_vgpu_bootload}, /* VGPU_MGR_INTERNAL_BOOTLOAD_GSP_VGPU_PLUGIN_TASK */
 	{0x20804002, 4, model_vgpu_shutdown}, /* SHUTDOWN_GSP_VGPU_PLUGIN_TASK */
-	{0x20804003, 8, model_vgpu_add_types}, /* PGPU_ADD_VGPU_TYPE */
-	{0x20804008, 4, model_vgpu_cleanup},   /* VGPU_PLUGIN_CLEANUP */
+	{0x20804003, 334344, model_vgpu_add_types}, /* PGPU_ADD_VGPU_TYPE */
+	{0x20804004, 4872, model_vgpu_enumerate}, /* ENUMERATE_VGPU_PER_PGPU */
+	{0x20804005, 4, model_vgpu_clear_guest},  /* CLEAR_GUEST_VM_INFO */
+	{0x20804006, 520, model_vgpu_fb_usage},	  /* GET_VGPU_FB_USAGE */
+	{0x20804007, 8, model_vgpu_set_encoder}, /* SET_VGPU_ENCODER_CAPACITY */
+	{0x20804008, 4, model_vgpu_cleanup},	 /* VGPU_PLUGIN_CLEANUP */
+	{0x2080400a, 1,
+	 model_vgpu_migration_support}, /* GET_PGPU_MIGRATION_SUPPORT */
+	{0x2080400e, 1,
+	 model_vgpu_set_heterogeneous}, /* SET_VGPU_HETEROGENEOUS_MODE */
 	{0x90f10106, 184, server_pdes}, /* VASPACE_COPY_SERVER_RESERVED_PDES */
 	{0xa06f0103, 2, schedule_channel}, /* GPFIFO_SCHEDULE */
 	{0xa06f0104, 4, bind_channel},	   /* BIND */

@@ -3,9 +3,9 @@
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
- * "rc-error:GFID:CHID",
- * "xid:NUMBER" and "vgpu-crash:GFID". "copy-error" and "copy-hang" strike what
- * a copy engine is told to do next.
+ * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". Of
+ * vGPUs' tasks it is KIND[:GFID[:NUMBER]], of VRAM "copy:MIB[:COUNT]" and
+ * "copy-hang:MIB[:COUNT]".
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -26,7 +26,14 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
-	[FAULT_COPY_ERROR] = "copy-error",
+	[FAULT_VGPU_NO_BOOT] = "vgpu-no-boot",
+	[FAULT_VGPU_BOOT_ERROR] = "vgpu-boot-error",
+	[FAULT_VGPU_CRASH_AT] = "vgpu-crash-at",
+	[FAULT_VGPU_NO_ANSWER] = "vgpu-no-answer",
+	[FAULT_VGPU_LATE_SHUTDOWN] = "vgpu-late-shutdown",
+	[FAULT_VGPU_LATE_CLEANUP] = "vgpu-late-cleanup",
+	[FAULT_CRASH_NOW] = "crash-now",
+	[FAULT_COPY] = "copy",
 	[FAULT_COPY_HANG] = "copy-hang",
 };
 
@@ -96,9 +103,11 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 	fault.function = number[0];
 	fault.count = number[1];
 	if (fault.kind == FAULT_RC_ERROR || fault.kind == FAULT_XID ||
-	    fault.kind == FAULT_VGPU_CRASH) {
+	    fault.kind == FAULT_VGPU_CRASH || fault.kind == FAULT_CRASH_NOW) {
 		if (!m->rm_running)
 			error_setg(errp, "the firmware does not run");
+		else if (fault.kind == FAULT_CRASH_NOW)
+			model_gsp_crash(m);
 		else if (fault.kind == FAULT_XID)
 			send_xid(m, number[0]);
 		else if (fault.kind == FAULT_RC_ERROR)
@@ -123,6 +132,36 @@ bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function)
 	model_log(m, "fault", "%s strikes function %u", kind_name[kind],
 		  function);
 	return true;
+}
+
+/*
+ * model_fault_strikes_vgpu: the same of a vGPU's task, once. Of those that wait for
+ * a message, @number is the message's; what was told with the others is given.
+ */
+bool model_fault_strikes_vgpu(GpuModel *m, enum fault_kind kind, uint32_t gfid,
+			      uint32_t number, uint32_t *ret_told)
+{
+	struct fault *f = &m->fault;
+	bool counts = kind == FAULT_VGPU_CRASH_AT || kind == FAULT_VGPU_NO_ANSWER;
+
+	if (f->kind != kind || (f->function && f->function != gfid) ||
+	    (counts && f->count != number))
+		return false;
+	f->kind = FAULT_NONE;
+	if (ret_told)
+		*ret_told = f->count;
+	model_log(m, "fault", "%s strikes gfid %u", kind_name[kind], gfid);
+	return true;
+}
+
+/* model_fault_strikes_vram: whether engines cannot write there. */
+bool model_fault_strikes_vram(GpuModel *m, uint64_t addr, uint64_t bytes)
+{
+	uint64_t start = m->fault.function * (uint64_t)MiB;
+
+	return (m->fault.kind == FAULT_COPY || m->fault.kind == FAULT_COPY_HANG) &&
+	       addr + bytes > start &&
+	       addr < start + m->fault.count * (uint64_t)MiB;
 }
 
 void model_fault_add_property(ObjectClass *klass)

@@ -17,16 +17,23 @@ enum fault_kind {
 	FAULT_RC_ERROR,
 	FAULT_XID,
 	FAULT_VGPU_CRASH,
-	FAULT_COPY_ERROR,
+	FAULT_VGPU_NO_BOOT,
+	FAULT_VGPU_BOOT_ERROR,
+	FAULT_VGPU_CRASH_AT,
+	FAULT_VGPU_NO_ANSWER,
+	FAULT_VGPU_LATE_SHUTDOWN,
+	FAULT_VGPU_LATE_CLEANUP,
+	FAULT_CRASH_NOW,
+	FAULT_COPY,
 	FAULT_COPY_HANG,
 	FAULT_MAX
 };
 
 struct fault {
 	enum fault_kind kind;
+	/* What a fault is told beside its kind; see docs/model.md. */
 	uint32_t function; /* of the call or event that it strikes, 0: any */
 	uint32_t count;	   /* how many times more */
-	uint32_t gfid, chid;
 };
 
 #endif

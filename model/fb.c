@@ -67,7 +67,8 @@ bool model_fb_engine_read(GpuModel *m, uint64_t addr, void *buf, uint64_t bytes)
 bool model_fb_engine_write(GpuModel *m, uint64_t addr, const void *buf,
 			   uint64_t bytes)
 {
-	if (!may(m, addr, bytes, "write"))
+	if (!may(m, addr, bytes, "write") ||
+	    model_fault_strikes_vram(m, addr, bytes))
 		return false;
 	memcpy(m->fb + addr, buf, bytes);
 	return true;
@@ -78,7 +79,8 @@ bool model_fb_engine_fill(GpuModel *m, uint64_t addr, uint32_t word,
 {
 	uint64_t page = qemu_real_host_page_size(), i;
 
-	if (!may(m, addr, bytes, "fill"))
+	if (!may(m, addr, bytes, "fill") ||
+	    model_fault_strikes_vram(m, addr, bytes))
 		return false;
 	/* Whole pages of zeroes need no memory. */
 	if (!word && bytes >= page && addr % page == 0) {

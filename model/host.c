@@ -133,25 +133,20 @@ uint64_t model_channel_pdb(struct channel *c)
 #define RC_TRIGGERED_BYTES 48
 #define RC_SCOPE_CHANNEL   1
 
-void model_channel_kill(struct channel *c, uint32_t type, uint64_t addr)
+void model_channel_fault(struct channel *c, uint32_t type, uint64_t addr)
 {
 	uint8_t event[RC_TRIGGERED_BYTES] = {0};
 
 	c->dead = true;
+	model_refuse(c->m, "host",
+		     "channel %u is at fault, type %u, address %" PRIx64,
+		     c->chid, type, addr);
 	stl_le_p(event, c->engine_type);
 	stl_le_p(event + 4, c->chid);
 	stl_le_p(event + 16, type);
 	stl_le_p(event + 20, RC_SCOPE_CHANNEL);
 	stq_le_p(event + 28, addr);
 	model_msgq_send(c->m, RPC_EVENT_RC_TRIGGERED, 0, 0, event, sizeof(event));
-}
-
-void model_channel_fault(struct channel *c, uint32_t type, uint64_t addr)
-{
-	model_refuse(c->m, "host",
-		     "channel %u is at fault, type %u, address %" PRIx64,
-		     c->chid, type, addr);
-	model_channel_kill(c, type, addr);
 }
 
 /* The ring's pointers lie in memory of the driver's, USERD. */

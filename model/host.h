@@ -43,8 +43,6 @@ void model_channel_resume(GpuModel *m);
 uint64_t model_channel_pdb(struct channel *c);
 /* The channel is at fault: the driver is told, and it runs no more. */
 void model_channel_fault(struct channel *c, uint32_t type, uint64_t addr);
-/* The same on demand: it is no fault of the driver's. */
-void model_channel_kill(struct channel *c, uint32_t type, uint64_t addr);
 
 #define RC_TYPE_PBDMA	  32 /* ROBUST_CHANNEL_PBDMA_ERROR */
 #define RC_TYPE_MMU_FAULT 31 /* ROBUST_CHANNEL_FIFO_ERROR_MMU_ERR_FLT */

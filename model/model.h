@@ -67,10 +67,10 @@ struct msgq {
 	/* A message that came in several records. */
 	GByteArray *partial;
 	uint32_t partial_total;
-	/* Records that there is no room for in the status queue yet. */
-	GQueue *waiting;
-	QEMUTimer *room_timer;
-	int64_t room_deadline;
+	/* Records that had no room in the status queue. */
+	GQueue waiting;
+	uint64_t waiting_bytes;
+	QEMUTimer *look;
 };
 
 /* A suspend: what the RM was told, and where it stands. */
@@ -94,6 +94,7 @@ struct intr_tree {
 struct rm_client;
 struct late;
 struct vgpu;
+struct vgpu_type;
 
 struct GpuModel {
 	PCIDevice pci;
@@ -105,10 +106,12 @@ struct GpuModel {
 	uint32_t vgpu_version_min; /* of what a host says to a vGPU's task */
 	char *log_path;
 	bool display, ecc;
+	bool msi, msix;
 
 	struct fault fault;
 	struct late *late;
 	QEMUTimer *late_timer; /* when a message that is late gets on its way */
+	int64_t reply_ns;      /* the reply under way is to be this late */
 
 	FILE *log;
 	GHashTable *log_seen; /* unmodelled registers, each named once */
@@ -154,6 +157,12 @@ struct GpuModel {
 	GList *channels;
 	QEMUTimer *host_timer;
 	struct vgpu *vgpu; /* one for each VF */
+	struct vgpu_type *vgpu_type;
+	uint32_t vgpu_type_count;
+	bool vgpu_heterogeneous;
+	/* How they share the engines; 0 is the firmware's choice. */
+	uint32_t vgpu_policy, vgpu_slice_ns, vgpu_arr_average;
+	bool vgpu_arr;
 	QEMUTimer *vgpu_timer;
 };
 
@@ -272,6 +281,9 @@ void model_boot_set_wpr2(GpuModel *m, uint64_t start, uint64_t end);
 
 /* fault.c */
 bool model_fault_strikes(GpuModel *m, enum fault_kind kind, uint32_t function);
+bool model_fault_strikes_vgpu(GpuModel *m, enum fault_kind kind, uint32_t gfid,
+			      uint32_t number, uint32_t *ret_told);
+bool model_fault_strikes_vram(GpuModel *m, uint64_t addr, uint64_t bytes);
 void model_fault_add_property(ObjectClass *klass);
 
 /* static_info.c */

@@ -36,9 +36,14 @@
 #define RECORD_MAX	     (ELEMENT_COUNT_MAX * PAGE - ELEMENT_HEADER_BYTES)
 /* The longest call there is takes a few records; this is far beyond it. */
 #define MESSAGE_MAX (1 * MiB)
-/* How long the firmware waits for room: made up, as how often it looks. */
-#define ROOM_NS	     (1000 * SCALE_MS)
-#define ROOM_POLL_NS (50 * SCALE_US)
+/* What waits until the driver has taken what is in the status queue. */
+#define WAITING_MAX (2 * MiB)
+#define LOOK_NS	    (200 * SCALE_US)
+
+struct waiting {
+	uint32_t function, result, sequence, bytes;
+	uint8_t payload[];
+};
 
 static bool shared(GpuModel *m, uint32_t offset, void *buf, uint32_t bytes,
 		   bool write)
@@ -158,16 +163,6 @@ bool model_msgq_link(GpuModel *m, uint64_t rmargs_pa, uint64_t rmargs_bytes)
 	return true;
 }
 
-static void drop_waiting(struct msgq *q)
-{
-	GByteArray *record;
-
-	while (q->waiting && (record = g_queue_pop_head(q->waiting)))
-		g_byte_array_unref(record);
-	if (q->room_timer)
-		timer_del(q->room_timer);
-}
-
 void model_msgq_unlink(GpuModel *m)
 {
 	struct msgq *q = &m->msgq;
@@ -175,10 +170,9 @@ void model_msgq_unlink(GpuModel *m)
 	g_free(q->page);
 	if (q->partial)
 		g_byte_array_unref(q->partial);
-	drop_waiting(q);
-	if (q->waiting)
-		g_queue_free(q->waiting);
-	timer_free(q->room_timer);
+	g_queue_clear_full(&q->waiting, g_free);
+	if (q->look)
+		timer_free(q->look);
 	memset(q, 0, sizeof(*q));
 }
 
@@ -323,65 +317,21 @@ void model_msgq_serve(GpuModel *m)
 	}
 }
 
-/* False: the driver has not taken enough of what is there. */
-static bool put_record(GpuModel *m, const GByteArray *record)
-{
-	struct msgq *q = &m->msgq;
-	uint32_t count = record->len / PAGE, i;
-	uint32_t read = shared_get(m, q->cmd_offset + TX_BYTES);
-
-	if (read >= q->stat_count ||
-	    (read + q->stat_count - q->stat_write - 1) % q->stat_count < count)
-		return false;
-	for (i = 0; i < count; i++)
-		shared(m,
-		       q->stat_offset +
-			       ((q->stat_write + i) % q->stat_count + 1) * PAGE,
-		       record->data + i * PAGE, PAGE, true);
-	q->stat_write = (q->stat_write + count) % q->stat_count;
-	shared_put(m, q->stat_offset + TX_WRITE, q->stat_write);
-	return true;
-}
-
-/* What there was no room for, in its order. */
-static void put_waiting(void *opaque)
-{
-	GpuModel *m = opaque;
-	struct msgq *q = &m->msgq;
-	int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-	bool is_put = false;
-	GByteArray *record;
-
-	while ((record = g_queue_peek_head(q->waiting)) && put_record(m, record)) {
-		g_byte_array_unref(g_queue_pop_head(q->waiting));
-		q->room_deadline = now + ROOM_NS;
-		is_put = true;
-	}
-	if (is_put)
-		model_falcon_raise(&m->gsp, FALCON_IRQ_SWGEN0);
-	if (!record)
-		return;
-	if (now >= q->room_deadline) {
-		model_refuse(m, "msgq", "no room in the status queue: write %u",
-			     q->stat_write);
-		drop_waiting(q);
-		return;
-	}
-	timer_mod(q->room_timer, now + ROOM_POLL_NS);
-}
-
-static void send_record(GpuModel *m, uint32_t function, uint32_t result,
+/* False: the driver has not taken enough of the queue yet. */
+static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 			uint32_t sequence, const uint8_t *payload, uint32_t bytes)
 {
 	struct msgq *q = &m->msgq;
 	uint32_t length = ELEMENT_HEADER_BYTES + RPC_HEADER_BYTES + bytes;
-	uint32_t count = DIV_ROUND_UP(length, PAGE);
-	g_autoptr(GByteArray) whole = g_byte_array_new();
-	uint8_t *record, *rpc;
+	uint32_t count = DIV_ROUND_UP(length, PAGE), i;
+	uint32_t read = shared_get(m, q->cmd_offset + TX_BYTES);
+	g_autofree uint8_t *record = NULL;
+	uint8_t *rpc;
 
-	g_byte_array_set_size(whole, count * PAGE);
-	record = whole->data;
-	memset(record, 0, count * PAGE);
+	if (read >= q->stat_count ||
+	    (read + q->stat_count - q->stat_write - 1) % q->stat_count < count)
+		return false;
+	record = g_malloc0(count * PAGE);
 	rpc = record + ELEMENT_HEADER_BYTES;
 	if (model_fault_strikes(m, FAULT_BAD_SEQUENCE, function))
 		q->stat_seq += 7;
@@ -404,19 +354,61 @@ static void send_record(GpuModel *m, uint32_t function, uint32_t result,
 	if (model_fault_strikes(m, FAULT_BAD_CHECKSUM, function))
 		record[ELEMENT_CHECKSUM] ^= 0xff;
 
-	if (!q->waiting)
-		q->waiting = g_queue_new();
-	if (g_queue_is_empty(q->waiting) && put_record(m, whole))
-		return;
-	if (!q->room_timer)
-		q->room_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, put_waiting, m);
-	if (g_queue_is_empty(q->waiting)) {
-		q->room_deadline =
-			qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ROOM_NS;
-		timer_mod(q->room_timer,
-			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ROOM_POLL_NS);
+	for (i = 0; i < count; i++)
+		shared(m,
+		       q->stat_offset +
+			       ((q->stat_write + i) % q->stat_count + 1) * PAGE,
+		       record + i * PAGE, PAGE, true);
+	q->stat_write = (q->stat_write + count) % q->stat_count;
+	shared_put(m, q->stat_offset + TX_WRITE, q->stat_write);
+	return true;
+}
+
+static void send_waiting(void *opaque)
+{
+	GpuModel *m = opaque;
+	struct msgq *q = &m->msgq;
+	struct waiting *w;
+	bool sent = false;
+
+	while ((w = g_queue_peek_head(&q->waiting))) {
+		if (!send_record(m, w->function, w->result, w->sequence,
+				 w->payload, w->bytes))
+			break;
+		q->waiting_bytes -= w->bytes;
+		g_free(g_queue_pop_head(&q->waiting));
+		sent = true;
 	}
-	g_queue_push_tail(q->waiting, g_steal_pointer(&whole));
+	if (sent)
+		model_falcon_raise(&m->gsp, FALCON_IRQ_SWGEN0);
+	if (w)
+		timer_mod(q->look,
+			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LOOK_NS);
+}
+
+static bool let_wait(GpuModel *m, uint32_t function, uint32_t result,
+		     uint32_t sequence, const uint8_t *payload, uint32_t bytes)
+{
+	struct msgq *q = &m->msgq;
+	struct waiting *w;
+
+	if (q->waiting_bytes + bytes > WAITING_MAX) {
+		model_refuse(m, "msgq",
+			     "the status queue is full, and nobody reads it");
+		return false;
+	}
+	w = g_malloc(sizeof(*w) + bytes);
+	*w = (struct waiting){function, result, sequence, bytes};
+	if (bytes)
+		memcpy(w->payload, payload, bytes);
+	q->waiting_bytes += bytes;
+	g_queue_push_tail(&q->waiting, w);
+	if (!q->look)
+		q->look = timer_new_ns(QEMU_CLOCK_VIRTUAL, send_waiting, m);
+	if (!timer_pending(q->look))
+		timer_mod(q->look,
+			  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LOOK_NS);
+	return true;
 }
 
 bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
@@ -429,7 +421,11 @@ bool model_msgq_send(GpuModel *m, uint32_t function, uint32_t result,
 	do {
 		uint32_t part = MIN(bytes, RECORD_MAX - RPC_HEADER_BYTES);
 
-		send_record(m, function, result, sequence, p, part);
+		/* What waits comes first. */
+		if ((!g_queue_is_empty(&m->msgq.waiting) ||
+		     !send_record(m, function, result, sequence, p, part)) &&
+		    !let_wait(m, function, result, sequence, p, part))
+			return false;
 		p += part;
 		bytes -= part;
 		function = RPC_CONTINUATION_RECORD;

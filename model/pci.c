@@ -39,7 +39,8 @@ static bool add_capabilities(PCIDevice *pci, Error **errp)
 		return false;
 	pci_set_word(conf + at + PCI_PM_PMC, 0x3);
 	pci_set_word(pci->wmask + at + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
-	if (msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
+	if (MODEL_AD102(pci)->msi &&
+	    msi_init(pci, PCI_CAP_MSI, 1, true, false, errp))
 		return false;
 	if (pcie_endpoint_cap_init(pci, PCI_CAP_EXPRESS) < 0) {
 		error_setg(
@@ -72,6 +73,7 @@ static void realize(PCIDevice *pci, Error **errp)
 		return;
 	model_vbios_create(m);
 	m->vgpu = g_new0(struct vgpu, SRIOV_TOTAL_VFS);
+	m->vgpu_type = g_new0(struct vgpu_type, VGPU_TYPES_MAX);
 	model_falcon_init(m, &m->gsp, "gsp", PGSP_BASE);
 	model_falcon_init(m, &m->sec2, "sec2", PSEC_BASE);
 	model_bar0_init(m);
@@ -89,10 +91,11 @@ static void realize(PCIDevice *pci, Error **errp)
 			 &m->bar3);
 	if (!add_capabilities(pci, errp))
 		return;
-	if (msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE, &m->bar0, 0,
-		      MSIX_PBA, PCI_CAP_MSIX, errp))
+	if (m->msix && msix_init(pci, MSIX_VECTORS, &m->bar0, 0, MSIX_TABLE,
+				 &m->bar0, 0, MSIX_PBA, PCI_CAP_MSIX, errp))
 		return;
-	msix_vector_use(pci, 0);
+	if (m->msix)
+		msix_vector_use(pci, 0);
 	if (!pcie_sriov_pf_init(pci, PCI_EXT_SRIOV, TYPE_MODEL_AD102_VF,
 				DEVICE_L40S, SRIOV_TOTAL_VFS, SRIOV_TOTAL_VFS,
 				SRIOV_VF_OFFSET, SRIOV_VF_STRIDE, errp))
@@ -131,6 +134,7 @@ static void unrealize(PCIDevice *pci)
 	pcie_cap_exit(pci);
 	g_free(m->vbios);
 	g_free(m->vgpu);
+	g_free(m->vgpu_type);
 	g_hash_table_unref(m->log_seen);
 	if (m->log != stderr)
 		fclose(m->log);
@@ -164,6 +168,8 @@ static const Property properties[] = {
 	DEFINE_PROP_UINT32("vgpu-version-min", GpuModel, vgpu_version_min, 1),
 	DEFINE_PROP_BOOL("display", GpuModel, display, false),
 	DEFINE_PROP_BOOL("ecc", GpuModel, ecc, true),
+	DEFINE_PROP_BOOL("msi", GpuModel, msi, true),
+	DEFINE_PROP_BOOL("msix", GpuModel, msix, true),
 	DEFINE_PROP_STRING("log", GpuModel, log_path),
 };
 

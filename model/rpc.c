@@ -63,8 +63,10 @@ static void send_late(void *opaque)
 static void reply(GpuModel *m, uint32_t function, uint32_t result,
 		  uint32_t sequence, const void *payload, uint32_t bytes)
 {
+	int64_t ns = m->reply_ns;
 	struct late *l;
 
+	m->reply_ns = 0;
 	if (model_fault_strikes(m, FAULT_CRASH, function)) {
 		model_gsp_crash(m);
 		return;
@@ -73,7 +75,9 @@ static void reply(GpuModel *m, uint32_t function, uint32_t result,
 		return;
 	if (model_fault_strikes(m, FAULT_ERROR_STATUS, function))
 		result = NV_ERR_GENERIC;
-	if (m->late_timer || !model_fault_strikes(m, FAULT_LATE_REPLY, function)) {
+	if (!m->late_timer && model_fault_strikes(m, FAULT_LATE_REPLY, function))
+		ns = LATE_NS;
+	if (m->late_timer || !ns) {
 		model_msgq_send(m, function, result, sequence, payload, bytes);
 		return;
 	}
@@ -82,7 +86,7 @@ static void reply(GpuModel *m, uint32_t function, uint32_t result,
 	memcpy(l->payload, payload, bytes);
 	m->late = l;
 	m->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, send_late, l);
-	timer_mod(m->late_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LATE_NS);
+	timer_mod(m->late_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ns);
 }
 
 /* The firmware sends VF events by these addresses: they must be the true ones. */

@@ -8,6 +8,7 @@
  * by anyone else, and nothing is executed out of it.
  */
 #include "model/model.h"
+#include "model/vgpu.h"
 
 #define SR_META_MAGIC	 0x8a3bb9e6c6c39d93ull
 #define SR_META_REVISION 2
@@ -68,6 +69,10 @@ bool model_suspend_unload(GpuModel *m)
 {
 	struct suspend *s = &m->suspend;
 
+	if (model_vgpu_any(m)) {
+		model_refuse(m, "rm", "to sleep, while there are vGPUs");
+		return false;
+	}
 	if (!s->prepared) {
 		model_refuse(m, "rm", "to sleep, with no FBSR_INIT before");
 		return false;

@@ -68,7 +68,10 @@ void model_vf_show(GpuModel *m, uint32_t gfid)
 /* What no window shows: past the vGPU's framebuffer, or there is no vGPU. */
 static void refused(ModelVf *vf, const char *what, hwaddr addr)
 {
-	/* A guest could fill the log with these. */
+	/* A guest that has lost its vGPU does nothing wrong. */
+	if (!model_vgpu_serves(vf->m, vf->gfid))
+		return;
+	/* It could fill the log with these. */
 	if (is_power_of_2(++vf->bar1_refused))
 		model_refuse(vf->m, "vf",
 			     "gfid %u: %s of BAR1 at %" HWADDR_PRIx ", %" PRIu64

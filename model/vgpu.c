@@ -98,12 +98,25 @@ uint32_t model_vgpu_bootload(GpuModel *m, const struct rm_ref *who,
 		model_refuse(m, "vgpu", "bootload of gfid %u: %s", gfid, why);
 		return NV_ERR_INVALID_ARGUMENT;
 	}
+	if (model_fault_strikes_vgpu(m, FAULT_VGPU_BOOT_ERROR, gfid, 0, NULL))
+		return NV_ERR_GENERIC;
 	*slot = *v;
 	slot->state = VGPU_BOOTING;
+	slot->encoder = VGPU_ENCODER_WHOLE;
 	model_log(m, "vgpu", "gfid %u boots, %u channels from %u", gfid,
 		  v->channels, v->first_channel);
-	schedule(m, slot, BOOT_NS);
+	if (!model_fault_strikes_vgpu(m, FAULT_VGPU_NO_BOOT, gfid, 0, NULL))
+		schedule(m, slot, BOOT_NS);
 	return NV_OK;
+}
+
+/* The reply to a control comes so many seconds later. */
+static void be_late(GpuModel *m, enum fault_kind kind, uint32_t gfid)
+{
+	uint32_t seconds;
+
+	if (model_fault_strikes_vgpu(m, kind, gfid, 0, &seconds))
+		m->reply_ns = seconds * (int64_t)NANOSECONDS_PER_SECOND;
 }
 
 /* It serves no more; what it had stays its own until it is cleaned up. */
@@ -126,6 +139,7 @@ uint32_t model_vgpu_shutdown(GpuModel *m, const struct rm_ref *who,
 
 	if (!v || v->state == VGPU_NONE)
 		return NV_ERR_OBJECT_NOT_FOUND;
+	be_late(m, FAULT_VGPU_LATE_SHUTDOWN, gfid);
 	if (v->state != VGPU_DOWN)
 		end(m, gfid, NOTIFY_UNLOADED);
 	return NV_OK;
@@ -139,6 +153,7 @@ uint32_t model_vgpu_cleanup(GpuModel *m, const struct rm_ref *who, uint8_t *para
 		return NV_ERR_OBJECT_NOT_FOUND;
 	if (v->state != VGPU_DOWN)
 		return NV_ERR_INVALID_STATE;
+	be_late(m, FAULT_VGPU_LATE_CLEANUP, get32(params));
 	memset(v, 0, sizeof(*v));
 	model_log(m, "vgpu", "gfid %u is cleaned up", get32(params));
 	return NV_OK;
@@ -149,7 +164,10 @@ static void step(GpuModel *m, uint32_t gfid)
 	struct vgpu *v = model_vgpu_of(m, gfid);
 	int64_t again;
 
-	if (v->state == VGPU_BOOTING) {
+	if (v->state == VGPU_BOOTING &&
+	    model_fault_strikes_vgpu(m, FAULT_VGPU_CRASH_AT, gfid, 0, NULL)) {
+		end(m, gfid, NOTIFY_CRASHED);
+	} else if (v->state == VGPU_BOOTING) {
 		v->state = VGPU_UP;
 		model_vgpu_write_magic(m, v);
 		model_vf_show(m, gfid);
@@ -196,6 +214,16 @@ void model_vgpu_doorbell(GpuModel *m, uint32_t value)
 	schedule(m, v, ANSWER_NS);
 }
 
+bool model_vgpu_any(GpuModel *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < SRIOV_TOTAL_VFS; i++)
+		if (m->vgpu[i].state != VGPU_NONE)
+			return true;
+	return false;
+}
+
 bool model_vgpu_crash(GpuModel *m, uint32_t gfid)
 {
 	struct vgpu *v = model_vgpu_of(m, gfid);
@@ -215,6 +243,9 @@ void model_vgpu_finish(GpuModel *m)
 	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
 		model_vgpu_migrate(m, gfid, VGPU_MIGRATE_FORGET);
 	memset(m->vgpu, 0, sizeof(struct vgpu) * SRIOV_TOTAL_VFS);
+	m->vgpu_type_count = 0;
+	m->vgpu_heterogeneous = m->vgpu_arr = false;
+	m->vgpu_policy = m->vgpu_slice_ns = m->vgpu_arr_average = 0;
 	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
 		model_vf_show(m, gfid);
 }

@@ -5,9 +5,10 @@
 
 #include "model/rm.h"
 
-#define VMMU_SEGMENT	  (128 * MiB)
-#define VGPU_SEGMENTS_MAX 384
-#define VGPU_PAGE	  4096
+#define VMMU_SEGMENT	   (128 * MiB)
+#define VGPU_SEGMENTS_MAX  384
+#define VGPU_PAGE	   4096
+#define VGPU_ENCODER_WHOLE 100 /* percent of the encoders */
 
 enum vgpu_state {
 	VGPU_NONE,
@@ -25,6 +26,18 @@ enum vgpu_migration {
 	VGPU_RESTORING,
 };
 
+/* Of a type, what the firmware checks a new vGPU by. */
+#define VGPU_TYPES_MAX 64
+struct vgpu_type {
+	uint32_t id, max_instance;
+	bool ecc;
+	uint64_t profile, fb, heap; /* bytes */
+	char name[32];
+};
+
+/* NV2080_CTRL_CMD_VGPU_SCHEDULER_POLICY_*. */
+enum { VGPU_BEST_EFFORT = 2, VGPU_EQUAL_SHARE, VGPU_FIXED_SHARE };
+
 /* What a guest has told of itself, until it or its VF is reset. */
 struct vgpu_guest {
 	bool driver_loaded;
@@ -35,17 +48,18 @@ struct vgpu_guest {
 struct vgpu {
 	enum vgpu_state state;
 	int64_t due; /* when it has something to do, 0: nothing */
-	uint32_t dbdf, vm_pid;
+	uint32_t dbdf, type, vm_pid;
 	uint32_t channels, plugin_channels, first_channel;
 	uint32_t segments;
 	uint64_t fb_start[VGPU_SEGMENTS_MAX], fb_bytes[VGPU_SEGMENTS_MAX];
 	uint64_t fb_total;
 	uint64_t heap, heap_bytes, ctrl;
 	uint64_t response; /* where in the heap the last message had it */
-	uint32_t sequence;
+	uint32_t sequence, messages;
 	bool rung, negotiated, configured, bus_master;
 	uint32_t resets; /* of its VF */
 	struct vgpu_guest guest;
+	uint32_t instance, encoder;
 	bool migratable;
 	enum vgpu_migration migration;
 	struct stream *stream; /* while it is saved or restored */
@@ -55,6 +69,7 @@ struct vgpu {
 struct vgpu *model_vgpu_of(GpuModel *m, uint32_t gfid);
 /* Whether there is a task, and firmware, to do anything for a VF. */
 bool model_vgpu_serves(GpuModel *m, uint32_t gfid);
+bool model_vgpu_any(GpuModel *m);
 /* Where a vGPU's framebuffer is in VRAM; false: it has not so much. */
 bool model_vgpu_address(const struct vgpu *v, uint64_t at, uint64_t *ret_addr);
 uint32_t model_vgpu_bootload(GpuModel *m, const struct rm_ref *who,
@@ -78,8 +93,32 @@ void model_vgpu_guest_fb(GpuModel *m, uint32_t gfid, uint64_t bytes);
 /* vgpu_boot.c: a bootload's parameters; NULL, or what is wrong with them. */
 const char *model_vgpu_take(GpuModel *m, struct vgpu *v, uint32_t gfid,
 			    const uint8_t *params);
+
+/* vgpu_types.c: NULL, or why there cannot be one of this type now. */
+const char *model_vgpu_check_type(GpuModel *m, const struct vgpu *v);
+const struct vgpu_type *model_vgpu_type(GpuModel *m, uint32_t id);
 uint32_t model_vgpu_add_types(GpuModel *m, const struct rm_ref *who,
 			      uint8_t *params);
+uint32_t model_vgpu_set_heterogeneous(GpuModel *m, const struct rm_ref *who,
+				      uint8_t *params);
+
+/* vgpu_ctrl.c */
+uint32_t model_vgpu_enumerate(GpuModel *m, const struct rm_ref *who,
+			      uint8_t *params);
+uint32_t model_vgpu_fb_usage(GpuModel *m, const struct rm_ref *who,
+			     uint8_t *params);
+uint32_t model_vgpu_clear_guest(GpuModel *m, const struct rm_ref *who,
+				uint8_t *params);
+uint32_t model_vgpu_set_encoder(GpuModel *m, const struct rm_ref *who,
+				uint8_t *params);
+uint32_t model_vgpu_migration_support(GpuModel *m, const struct rm_ref *who,
+				      uint8_t *params);
+uint32_t model_vgpu_get_scheduler(GpuModel *m, const struct rm_ref *who,
+				  uint8_t *params);
+uint32_t model_vgpu_set_scheduler(GpuModel *m, const struct rm_ref *who,
+				  uint8_t *params);
+uint32_t model_vgpu_scheduler_caps(GpuModel *m, const struct rm_ref *who,
+				   uint8_t *params);
 
 /* vgpu_config.c: NULL, or what is wrong with the host's configuration. */
 const char *model_vgpu_configure(GpuModel *m, struct vgpu *v,

@@ -6,10 +6,12 @@
  * src/nvidia/src/kernel/virtualization/kernel_hostvgpudeviceapi.c (tag 570.144).
  */
 #include "model/vgpu.h"
+#include "model/host.h"
 
 #include "hw/pci/pcie_sriov.h"
 
 #define BOOT_DBDF	     0
+#define BOOT_TYPE	     8
 #define BOOT_VM_PID	     12
 #define BOOT_CHANNELS	     20
 #define BOOT_PLUGIN_CHANNELS 24
@@ -24,6 +26,7 @@
 #define BOOT_LOGS	     6544 /* init task, vGPU task, kernel: offset, size */
 #define BOOT_LOG_COUNT	     3
 #define CHID_COUNT	     2048
+#define ENGINE_TYPE_GRAPHICS 1 /* NV2080_ENGINE_TYPE_GR0 */
 /* Of the heap, what both sides use; the task's own heap begins there. */
 #define HEAP_SHARED 0x274000
 
@@ -89,9 +92,12 @@ static const char *take_memory(GpuModel *m, struct vgpu *v, const uint8_t *param
 	return NULL;
 }
 
-static const char *take_channels(struct vgpu *v, const uint8_t *params)
+/* Of every engine the same ones; a power of two, at a multiple of itself. */
+static const char *take_channels(GpuModel *m, struct vgpu *v,
+				 const uint8_t *params)
 {
 	unsigned int i;
+	GList *l;
 
 	v->channels = get32(params + BOOT_CHANNELS);
 	if (!is_power_of_2(v->channels) || v->channels > CHID_COUNT)
@@ -107,6 +113,18 @@ static const char *take_channels(struct vgpu *v, const uint8_t *params)
 	}
 	if (!v->first_channel || v->first_channel > CHID_COUNT - v->channels)
 		return "the channels are not within 2048";
+	if (v->first_channel % v->channels)
+		return "the channels do not begin at a multiple of their number";
+	if (!get32(params + BOOT_CHIDS + ENGINE_TYPE_GRAPHICS * 4))
+		return "there are no channels of the graphics engine";
+	if (!v->plugin_channels || v->plugin_channels > v->channels)
+		return "its task has no channels, or more than there are";
+	for (l = m->channels; l; l = l->next) {
+		const struct channel *c = l->data;
+
+		if (overlap(v->first_channel, v->channels, c->chid, 1))
+			return "a channel of the host's is among them";
+	}
 	return NULL;
 }
 
@@ -139,6 +157,7 @@ const char *model_vgpu_take(GpuModel *m, struct vgpu *v, uint32_t gfid,
 	const char *why;
 
 	v->dbdf = get32(params + BOOT_DBDF);
+	v->type = get32(params + BOOT_TYPE);
 	v->vm_pid = get32(params + BOOT_VM_PID);
 	v->plugin_channels = get32(params + BOOT_PLUGIN_CHANNELS);
 	if (!m->sriov_mode)
@@ -151,23 +170,10 @@ const char *model_vgpu_take(GpuModel *m, struct vgpu *v, uint32_t gfid,
 		return "this is not the VF's address";
 	why = take_memory(m, v, params);
 	if (!why)
-		why = take_channels(v, params);
+		why = take_channels(m, v, params);
 	if (!why)
 		why = check_others(m, v);
+	if (!why)
+		why = model_vgpu_check_type(m, v);
 	return why;
-}
-
-#define TYPES_COUNT_AT 4
-#define TYPES_MAX      64
-
-/* Types are signed, and their signatures NVIDIA's: they are only counted. */
-uint32_t model_vgpu_add_types(GpuModel *m, const struct rm_ref *who,
-			      uint8_t *params)
-{
-	uint32_t count = get32(params + TYPES_COUNT_AT);
-
-	if (count > TYPES_MAX)
-		return NV_ERR_INVALID_ARGUMENT;
-	model_log(m, "vgpu", "%u vGPU types", count);
-	return NV_OK;
 }

@@ -8,6 +8,8 @@
 
 #define CONFIG_UUID	       0
 #define CONFIG_DBDF	       16
+#define CONFIG_INSTANCE	       24
+#define CONFIG_TYPE	       28
 #define CONFIG_VM_PID	       32
 #define CONFIG_SWIZZ_ID	       36
 #define CONFIG_CHANNELS	       40
@@ -34,6 +36,8 @@ const char *model_vgpu_configure(GpuModel *m, struct vgpu *v, const uint8_t *dat
 					    CONFIG_MIGRATION, CONFIG_CONSOLE,
 					    CONFIG_EVENTS};
 	uint32_t arch = get32(data + CONFIG_CPU_ARCH);
+	uint32_t type = get32(data + CONFIG_TYPE), was = v->type;
+	const char *why;
 	uint64_t page = ldq_le_p(data + CONFIG_PAGE_SIZE);
 	unsigned int i;
 
@@ -60,6 +64,15 @@ const char *model_vgpu_configure(GpuModel *m, struct vgpu *v, const uint8_t *dat
 			return "a flag is neither 0 nor 1";
 	if (get32(data + CONFIG_THRESHOLD) > 100)
 		return "more than 100 percent of the channels";
+	if (was && type != was)
+		return "another type than it was booted as";
+	v->type = type;
+	why = model_vgpu_check_type(m, v);
+	if (why) {
+		v->type = was;
+		return why;
+	}
+	v->instance = get32(data + CONFIG_INSTANCE);
 	v->migratable = data[CONFIG_MIGRATION];
 	return NULL;
 }

@@ -190,6 +190,15 @@ void model_vgpu_answer(GpuModel *m, uint32_t gfid)
 	v->response = response;
 	out = m->fb + v->heap + response;
 	stl_le_p(out + RESP_RECEIVED, sequence);
+	v->messages++;
+	if (model_fault_strikes_vgpu(m, FAULT_VGPU_CRASH_AT, gfid, v->messages,
+				     NULL)) {
+		model_vgpu_crash(m, gfid);
+		return;
+	}
+	if (model_fault_strikes_vgpu(m, FAULT_VGPU_NO_ANSWER, gfid, v->messages,
+				     NULL))
+		return;
 	result = message(m, gfid, type, m->fb + v->heap + data);
 	if (result)
 		model_refuse(m, "vgpu", "gfid %u: message of type %u: %x", gfid,

@@ -41,7 +41,7 @@ _vgpuctl() {
 		--socket=*)
 			_vgpuctl_socket=("$word")
 			;;
-		--gpu | --type | --name | --uuid | --head | --json)
+		--gpu | --type | --name | --uuid | --head | --placement | --json)
 			((++i))
 			;;
 		-*) ;;
@@ -82,7 +82,7 @@ _vgpuctl() {
 		_vgpuctl_offer "$(printf '%s ' {0..15})"
 		return
 		;;
-	--name | --uuid)
+	--name | --uuid | --placement)
 		return
 		;;
 	esac
@@ -91,7 +91,7 @@ _vgpuctl() {
 	'') options='--socket --help --version' ;;
 	gpus | list | show | top | qemu-args | doctor) options='--json' ;;
 	types) options='--gpu --json' ;;
-	create) options='--type --gpu --name --uuid' ;;
+	create) options='--type --gpu --name --uuid --placement' ;;
 	destroy) options='--force' ;;
 	screenshot | mode | vnc) options='--head' ;;
 	events) options='--follow --json' ;;

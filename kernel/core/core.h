@@ -56,10 +56,12 @@ struct vgpu_core {
 	 * writing by who boots or unloads it. Before gsp->lock.
 	 */
 	struct rw_semaphore gsp_lock;
-	struct vgpu_gsp *gsp; /* NULL where it did not boot */
+	struct vgpu_gsp *gsp;	  /* NULL where it did not boot */
+	struct vgpu_gsp *sleeper; /* while the machine sleeps, of nobody else's */
 	void *kept_logs[VGPU_GSP_LOGS];
 
 	struct vgpu_resources resources;
+	u64 host_bytes;		/* of the framebuffer, which no vGPU gets */
 	struct mutex vram_lock; /* protects vram.c's registers; the innermost */
 
 	struct vgpu_scrubber *scrubber;
@@ -72,6 +74,7 @@ struct vgpu_core {
 	u32 fail_step;	      /* debugfs: of making a vGPU; 0: none */
 	u32 slow_step;	      /* likewise */
 	struct dentry *debugfs;
+	int is_used_by_debug;
 	struct vgpu_log_file log_files[2 * VGPU_GSP_LOGS];
 	struct vgpu_static_info info;	   /* while the GSP runs */
 	struct vgpu_properties properties; /* likewise */
@@ -113,8 +116,12 @@ void vgpu_core_remove_files(struct vgpu_core *core);
  */
 int vgpu_core_scrub(struct vgpu_core *core, u64 fb_offset, u64 bytes);
 
-/* main.c: wait until the GPU has booted itself, and boot its GSP. */
+/* main.c: wait until the GPU has booted itself; and boot its GSP then. */
+int vgpu_core_wait_gfw_boot(struct vgpu_core *core);
 int vgpu_core_boot(struct vgpu_core *core);
+
+/* power.c: the machine sleeps and wakes. */
+extern const struct dev_pm_ops vgpu_power_ops;
 
 /* recovery.c: reset the GPU some time after its GSP was wedged. */
 extern const struct pci_error_handlers vgpu_recovery_handlers;
@@ -127,8 +134,13 @@ void vgpu_debug_init(struct vgpu_core *core);
 void vgpu_debug_finish(struct vgpu_core *core);
 void vgpu_debug_keep_logs(struct vgpu_gsp *gsp);
 
-/* debug_fb.c: files of the framebuffer that is free. */
+/* debug.c: the logs of a boot that failed, of one GPU; NULL: of them all. */
+void vgpu_debug_keep_failed(struct vgpu_core *core);
+void vgpu_debug_drop_failed(struct pci_dev *pdev);
+
+/* debug_fb.c: files of the framebuffer that is free, and of its use. */
 void vgpu_debug_fb_init(struct vgpu_core *core);
+void vgpu_debug_put_use(struct vgpu_core *core);
 
 /* gsp.c: boot the GSP's firmware, and unload it. */
 int vgpu_gsp_start(struct vgpu_core *core);

@@ -6,6 +6,7 @@
 #include <linux/debugfs.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include "core.h"
 #include "gsp.h"
@@ -59,6 +60,9 @@ void vgpu_debug_keep_logs(struct vgpu_gsp *gsp)
 	struct vgpu_core *core = gsp->core;
 	int i;
 
+	/* The first word says where it writes next: it has not begun. */
+	if (!*(const u64 *)gsp->logs[0].memory)
+		return;
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
 		if (!core->kept_logs[i])
 			core->kept_logs[i] =
@@ -67,6 +71,83 @@ void vgpu_debug_keep_logs(struct vgpu_gsp *gsp)
 			memcpy(core->kept_logs[i], gsp->logs[i].memory,
 			       VGPU_GSP_LOG_BYTES);
 	}
+}
+
+/*
+ * A boot that failed: the driver does not stay, but what the firmware wrote
+ * does, until the GPU is tried again or the module unloaded.
+ */
+struct failed_boot {
+	struct list_head link; /* in failed_boots */
+	char name[32];
+	struct dentry *folder;
+	struct debugfs_blob_wrapper logs[VGPU_GSP_LOGS];
+};
+
+static LIST_HEAD(failed_boots);
+static DEFINE_MUTEX(failed_lock); /* protects the list */
+
+static void drop_failed(struct failed_boot *boot)
+{
+	int i;
+
+	list_del(&boot->link);
+	debugfs_remove(boot->folder);
+	for (i = 0; i < VGPU_GSP_LOGS; i++)
+		kvfree(boot->logs[i].data);
+	kfree(boot);
+}
+
+void vgpu_debug_drop_failed(struct pci_dev *pdev)
+{
+	struct failed_boot *boot, *next;
+
+	mutex_lock(&failed_lock);
+	list_for_each_entry_safe(boot, next, &failed_boots,
+				 link) if (!pdev ||
+					   !strcmp(boot->name, pci_name(pdev)))
+		drop_failed(boot);
+	mutex_unlock(&failed_lock);
+}
+
+static void free_kept_logs(struct vgpu_core *core)
+{
+	int i;
+
+	for (i = 0; i < VGPU_GSP_LOGS; i++) {
+		kvfree(core->kept_logs[i]);
+		core->kept_logs[i] = NULL;
+	}
+}
+
+void vgpu_debug_keep_failed(struct vgpu_core *core)
+{
+	struct failed_boot *boot;
+	char name[48];
+	int i;
+
+	vgpu_debug_drop_failed(core->pdev);
+	if (!core->kept_logs[0])
+		return;
+	boot = kzalloc(sizeof(*boot), GFP_KERNEL);
+	if (!boot) {
+		free_kept_logs(core);
+		return;
+	}
+	strscpy(boot->name, pci_name(core->pdev), sizeof(boot->name));
+	snprintf(name, sizeof(name), "vgpu-%s.failed", boot->name);
+	boot->folder = debugfs_create_dir(name, NULL);
+	for (i = 0; i < VGPU_GSP_LOGS; i++) {
+		boot->logs[i].data = core->kept_logs[i];
+		boot->logs[i].size = core->kept_logs[i] ? VGPU_GSP_LOG_BYTES : 0;
+		core->kept_logs[i] = NULL;
+		debugfs_create_blob(vgpu_gsp_log_names[i], 0400, boot->folder,
+				    &boot->logs[i]);
+	}
+	mutex_lock(&failed_lock);
+	list_add(&boot->link, &failed_boots);
+	mutex_unlock(&failed_lock);
+	pci_info(core->pdev, "its firmware's logs are in debugfs, in %s\n", name);
 }
 
 void vgpu_debug_init(struct vgpu_core *core)
@@ -99,9 +180,6 @@ void vgpu_debug_init(struct vgpu_core *core)
 
 void vgpu_debug_finish(struct vgpu_core *core)
 {
-	int i;
-
 	debugfs_remove(core->debugfs);
-	for (i = 0; i < VGPU_GSP_LOGS; i++)
-		kvfree(core->kept_logs[i]);
+	free_kept_logs(core);
 }

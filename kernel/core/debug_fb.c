@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * debugfs, for tests: framebuffer that nobody has. It is taken meanwhile, so
- * that nobody gets it; what somebody has is refused with -EBUSY.
+ * that nobody gets it; what somebody has is refused with -EBUSY. And the GPU is
+ * used, as by a vGPU.
  */
 #include <linux/debugfs.h>
 #include <linux/mm.h>
@@ -165,8 +166,46 @@ static const struct file_operations scrub_operations = {
 	.llseek = noop_llseek,
 };
 
+/* 1: as if a vGPU were open; 0: no more. */
+static ssize_t write_use(struct file *file, const char __user *user,
+			 size_t bytes, loff_t *at)
+{
+	struct vgpu_core *core = file->private_data;
+	bool is_used;
+	int rc;
+
+	rc = kstrtobool_from_user(user, bytes, &is_used);
+	if (rc)
+		return rc;
+	if (!is_used) {
+		vgpu_debug_put_use(core);
+		return bytes;
+	}
+	rc = vgpu_core_get_use(core);
+	if (rc)
+		return rc;
+	/* Once is all. */
+	if (xchg(&core->is_used_by_debug, 1))
+		vgpu_core_put_use(core);
+	return bytes;
+}
+
+void vgpu_debug_put_use(struct vgpu_core *core)
+{
+	if (xchg(&core->is_used_by_debug, 0))
+		vgpu_core_put_use(core);
+}
+
+static const struct file_operations use_operations = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = write_use,
+	.llseek = noop_llseek,
+};
+
 void vgpu_debug_fb_init(struct vgpu_core *core)
 {
+	debugfs_create_file("use", 0200, core->debugfs, core, &use_operations);
 	debugfs_create_file("scrub", 0200, core->debugfs, core,
 			    &scrub_operations);
 	debugfs_create_file("framebuffer", 0600, core->debugfs, core,

@@ -7,147 +7,23 @@
 #include <linux/ktime.h>
 #include <linux/slab.h>
 
-#include "boot_args.h"
+#include "abi/rm_abi.h"
 #include "regs.h"
 #include "rm.h"
 #include "scrub.h"
 
-#define VF_PARTITIONS	32 /* the firmware's, when it is to serve vGPUs */
-#define SUSPENDED_BIT	0x80000000 /* of mailbox 0, when it has unloaded */
-#define SUSPENDED_US	2000000
-#define POLL_US		100
-#define UNLOAD_MAILBOX	0xff /* no buffer to suspend to */
-#define SYSTEM_INFO_MAX 1024
-
-static_assert(SYSTEM_INFO_MAX % 8 == 0, "laid over a structure");
-
-const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS] = {
-	"LOGINIT",
-	"LOGINTR",
-	"LOGRM",
-};
-
+#define VF_PARTITIONS 32	 /* the firmware's, when it is to serve vGPUs */
+#define SUSPENDED_BIT 0x80000000 /* of mailbox 0, when it has unloaded */
+#define SUSPENDED_US  2000000
+#define POLL_US	      100
+#define SLEEP_LEVEL   3 /* of power, for the RM */
 /* Where WPR2 begins, 0 where there is none. */
-static u64 wpr2_start(struct vgpu_core *core)
+u64 vgpu_gsp_wpr2_start(struct vgpu_core *core)
 {
 	u32 high = vgpu_core_read(core, REG_WPR2_HIGH) >> REG_WPR2_SHIFT;
 	u32 low = vgpu_core_read(core, REG_WPR2_LOW) >> REG_WPR2_SHIFT;
 
 	return high ? (u64)low << REG_WPR2_UNIT_SHIFT : 0;
-}
-
-static int make_layout(struct vgpu_gsp *gsp, bool is_vgpu)
-{
-	struct vgpu_core *core = gsp->core;
-	struct vgpu_wpr_request request = {
-		.fb_bytes = (u64)vgpu_core_read(core, REG_USABLE_FB_MIB) << 20,
-		.bootloader_bytes = gsp->images.bootloader_bytes,
-		.gsp_bytes = gsp->images.gsp_bytes,
-	};
-	u32 vga;
-	int rc;
-
-	request.heap_bytes = core->abi->wpr_heap_bytes(request.fb_bytes, is_vgpu);
-	if (!(vgpu_core_read(core, REG_DISPLAY_FUSE) & REG_DISPLAY_FUSE_DISABLED)) {
-		vga = vgpu_core_read(core, REG_VGA_WORKSPACE);
-		if (vga & REG_VGA_WORKSPACE_VALID)
-			request.vga_workspace =
-				(u64)(vga & REG_VGA_WORKSPACE_ADDRESS)
-				<< REG_VGA_WORKSPACE_SHIFT;
-	}
-	rc = vgpu_wpr_layout_init(&gsp->layout, &request);
-	if (rc)
-		pci_err(core->pdev, "%llu MiB are too few for the firmware\n",
-			request.fb_bytes >> 20);
-	return rc;
-}
-
-/* The log's first word is the firmware's; behind it are its pages' addresses. */
-static int make_logs(struct vgpu_gsp *gsp)
-{
-	int i, rc;
-
-	for (i = 0; i < VGPU_GSP_LOGS; i++) {
-		rc = vgpu_dma_create(gsp->core, VGPU_GSP_LOG_BYTES,
-				     &gsp->logs[i]);
-		if (rc)
-			return rc;
-		vgpu_dma_list_pages(&gsp->logs[i],
-				    (u64 *)gsp->logs[i].memory + 1);
-		vgpu_libos_put(gsp->libos.memory, i, vgpu_gsp_log_names[i],
-			       gsp->logs[i].address, VGPU_GSP_LOG_BYTES);
-	}
-	return 0;
-}
-
-static int make_arguments(struct vgpu_gsp *gsp)
-{
-	struct vgpu_core *core = gsp->core;
-	struct vgpu_rm_args args = {
-		.queues_address = gsp->queues.address,
-		.page_count = gsp->queues.bytes / VGPU_PAGE_BYTES,
-		.command_queue_offset = VGPU_PAGE_BYTES,
-		.status_queue_offset = VGPU_PAGE_BYTES + VGPU_GSP_QUEUE_BYTES,
-	};
-	int rc;
-
-	rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->libos);
-	if (rc == 0)
-		rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->rm_args);
-	if (rc == 0)
-		rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->wpr_meta);
-	if (rc == 0)
-		rc = make_logs(gsp);
-	if (rc)
-		return rc;
-	core->abi->put_rm_args(gsp->rm_args.memory, &args);
-	core->abi->put_wpr_meta(gsp->wpr_meta.memory, &gsp->layout, &gsp->images);
-	vgpu_libos_put(gsp->libos.memory, VGPU_GSP_LOGS, "RMARGS",
-		       gsp->rm_args.address, VGPU_PAGE_BYTES);
-	return 0;
-}
-
-/* What the firmware reads first of its command queue. */
-static int post_system_info(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
-{
-	struct vgpu_core *core = gsp->core;
-	struct pci_dev *pdev = core->pdev;
-	struct vgpu_system_info info = {
-		.registers_address = pci_resource_start(pdev, 0),
-		.framebuffer_address = pci_resource_start(pdev, 1),
-		.instance_address = pci_resource_start(pdev, 3),
-		.domain = (u32)pci_domain_nr(pdev->bus),
-		.bus = pdev->bus->number,
-		.devfn = (u8)pdev->devfn,
-		.max_user_address = TASK_SIZE_MAX,
-		.config_mirror_offset = REG_CONFIG_MIRROR,
-		.config_mirror_bytes = REG_CONFIG_MIRROR_BYTES,
-		.device_id = (u32)pdev->device << 16 | pdev->vendor,
-		.subsystem_id = (u32)pdev->subsystem_device << 16 |
-				pdev->subsystem_vendor,
-		.revision = pdev->revision,
-		.page_bytes = PAGE_SIZE,
-		.vfs = *vfs,
-	};
-	struct vgpu_registry_value sriov = {"RMSetSriovMode", 1};
-	u32 bytes = core->abi->system_info_bytes;
-	void *buffer;
-	int rc;
-
-	if (bytes > SYSTEM_INFO_MAX)
-		return -EINVAL;
-	buffer = kzalloc(SYSTEM_INFO_MAX, GFP_KERNEL);
-	if (!buffer)
-		return -ENOMEM;
-	core->abi->put_system_info(buffer, &info);
-	rc = vgpu_gsp_post(gsp, VGPU_RPC_GSP_SET_SYSTEM_INFO, buffer, bytes);
-	if (rc == 0)
-		rc = vgpu_registry_build(&sriov, vfs->total ? 1 : 0, buffer,
-					 SYSTEM_INFO_MAX, &bytes);
-	if (rc == 0)
-		rc = vgpu_gsp_post(gsp, VGPU_RPC_SET_REGISTRY, buffer, bytes);
-	kfree(buffer);
-	return rc;
 }
 
 /* A fresh copy of FWSEC, signed, without a command yet. */
@@ -198,10 +74,10 @@ static int run_frts(struct vgpu_gsp *gsp)
 		return rc;
 	}
 	error = vgpu_core_read(core, REG_FRTS_ERROR) >> REG_FRTS_ERROR_SHIFT;
-	if (error || wpr2_start(core) != gsp->layout.frts_offset) {
+	if (error || vgpu_gsp_wpr2_start(core) != gsp->layout.frts_offset) {
 		pci_err(core->pdev,
 			"FWSEC: error %#x, WPR2 at %#llx, not %#llx\n", error,
-			wpr2_start(core), gsp->layout.frts_offset);
+			vgpu_gsp_wpr2_start(core), gsp->layout.frts_offset);
 		return -EIO;
 	}
 	return 0;
@@ -210,9 +86,9 @@ static int run_frts(struct vgpu_gsp *gsp)
 /* Both halves of an address, as microcode is given it. */
 static int run_booter(struct vgpu_core *core, const char *name,
 		      const struct vgpu_booter *booter,
-		      const struct vgpu_dma *copy, u32 low, u32 high)
+		      const struct vgpu_dma *copy, u64 argument)
 {
-	u32 mailbox[2] = {low, high};
+	u32 mailbox[2] = {lower_32_bits(argument), upper_32_bits(argument)};
 	int rc;
 
 	rc = vgpu_falcon_run(&core->sec2_falcon, &booter->falcon, copy->address,
@@ -263,19 +139,13 @@ int vgpu_gsp_reset_core(struct vgpu_gsp *gsp)
 	return 0;
 }
 
-static int start_riscv(struct vgpu_gsp *gsp)
+int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address)
 {
 	struct vgpu_core *core = gsp->core;
 	int rc;
 
-	rc = vgpu_gsp_reset_core(gsp);
-	if (rc == 0)
-		rc = scrub(gsp);
-	if (rc == 0)
-		rc = run_booter(core, "Booter", &gsp->load_image,
-				&gsp->booter_load,
-				lower_32_bits(gsp->wpr_meta.address),
-				upper_32_bits(gsp->wpr_meta.address));
+	rc = run_booter(core, "Booter", &gsp->load_image, &gsp->booter_load,
+			meta_address);
 	if (rc)
 		return rc;
 	vgpu_falcon_write(&core->gsp_falcon, FALCON_OS, gsp->app_version);
@@ -301,8 +171,7 @@ static int read_static_info(struct vgpu_gsp *gsp)
 	return rc;
 }
 
-/* Take WPR2 down again, whether the firmware came up in it or not. */
-static void take_down(struct vgpu_gsp *gsp)
+void vgpu_gsp_take_down(struct vgpu_gsp *gsp, u64 meta_address)
 {
 	struct vgpu_core *core = gsp->core;
 	u32 mailbox[2] = {}, error;
@@ -320,22 +189,28 @@ static void take_down(struct vgpu_gsp *gsp)
 	if (rc || error)
 		pci_err(core->pdev, "FWSEC did not end: %d, error %#x\n", rc,
 			error);
-	if (wpr2_start(core))
+	if (vgpu_gsp_wpr2_start(core))
 		run_booter(core, "Booter's unload", &gsp->unload_image,
-			   &gsp->booter_unload, UNLOAD_MAILBOX, UNLOAD_MAILBOX);
-	if (wpr2_start(core)) {
+			   &gsp->booter_unload, meta_address);
+	if (vgpu_gsp_wpr2_start(core)) {
 		pci_err(core->pdev, "WPR2 is still up: reset the GPU\n");
 		/* What may still run there must not write what is freed next. */
 		pci_clear_master(core->pdev);
 	}
 }
 
-static void unload(struct vgpu_gsp *gsp)
+int vgpu_gsp_unload(struct vgpu_gsp *gsp, bool is_sleep)
 {
-	struct vgpu_rm_unloading unloading = {};
+	struct vgpu_rm_unloading unloading = {
+		.is_suspend = is_sleep,
+		.level = is_sleep ? SLEEP_LEVEL : 0,
+	};
 	u32 mailbox;
 	int rc;
 
+	/* One that is wedged is not asked. */
+	if (gsp->is_wedged)
+		return -EIO;
 	rc = vgpu_gsp_call(gsp, VGPU_RPC_UNLOADING_GUEST_DRIVER, &unloading,
 			   sizeof(unloading));
 	if (rc == 0)
@@ -346,13 +221,15 @@ static void unload(struct vgpu_gsp *gsp)
 	if (rc)
 		pci_warn(gsp->core->pdev, "the firmware did not unload: %d\n",
 			 rc);
+	return rc;
 }
 
-static void gsp_destroy(struct vgpu_gsp *gsp)
+void vgpu_gsp_destroy(struct vgpu_gsp *gsp)
 {
 	struct vgpu_core *core = gsp->core;
 	int i;
 
+	vgpu_gsp_drop_sleep(gsp);
 	vgpu_gsp_rpc_finish(gsp);
 	for (i = 0; i < VGPU_GSP_LOGS; i++)
 		vgpu_dma_destroy(core, &gsp->logs[i]);
@@ -375,12 +252,45 @@ static int prepare(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 	if (rc == 0)
 		rc = vgpu_gsp_load_files(gsp);
 	if (rc == 0)
-		rc = make_layout(gsp, is_vgpu);
+		rc = vgpu_gsp_make_layout(gsp, is_vgpu);
 	if (rc == 0)
-		rc = make_arguments(gsp);
+		rc = vgpu_gsp_make_arguments(gsp);
 	if (rc == 0)
-		rc = post_system_info(gsp, vfs);
+		rc = vgpu_gsp_post_system_info(gsp, vfs);
 	return rc;
+}
+
+int vgpu_gsp_open(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	int rc;
+
+	rc = vgpu_gsp_enable_interrupts(gsp);
+	if (rc)
+		return rc;
+	rc = vgpu_resources_start(core);
+	if (rc) {
+		vgpu_gsp_disable_interrupts(gsp);
+		return rc;
+	}
+	core->gsp = gsp;
+	mutex_lock(&gsp->lock);
+	gsp->is_up = true;
+	if (gsp->is_wedged)
+		vgpu_recovery_schedule(core);
+	else
+		WRITE_ONCE(core->why_wedged, NULL);
+	mutex_unlock(&gsp->lock);
+	return 0;
+}
+
+void vgpu_gsp_close(struct vgpu_gsp *gsp)
+{
+	vgpu_scrubber_stop(gsp);
+	vgpu_resources_stop(gsp->core);
+	vgpu_gsp_disable_interrupts(gsp);
+	gsp->is_up = false;
+	gsp->core->gsp = NULL;
 }
 
 static int start(struct vgpu_core *core)
@@ -390,7 +300,7 @@ static int start(struct vgpu_core *core)
 	struct vgpu_gsp *gsp;
 	int rc;
 
-	if (wpr2_start(core)) {
+	if (vgpu_gsp_wpr2_start(core)) {
 		pci_err(core->pdev,
 			"another driver's firmware is still there: reset the GPU\n");
 		return -EBUSY;
@@ -405,7 +315,11 @@ static int start(struct vgpu_core *core)
 		goto err_destroy;
 	rc = run_frts(gsp);
 	if (rc == 0)
-		rc = start_riscv(gsp);
+		rc = vgpu_gsp_reset_core(gsp);
+	if (rc == 0)
+		rc = scrub(gsp);
+	if (rc == 0)
+		rc = vgpu_gsp_start_riscv(gsp, gsp->wpr_meta.address);
 	started = ktime_get();
 	if (rc == 0)
 		rc = vgpu_gsp_wait_init_done(gsp);
@@ -421,35 +335,23 @@ static int start(struct vgpu_core *core)
 		rc = vgpu_rm_start(gsp);
 	if (rc)
 		goto err_unload;
-	rc = vgpu_gsp_enable_interrupts(gsp);
+	rc = vgpu_gsp_open(gsp);
 	if (rc)
 		goto err_rm;
-	rc = vgpu_resources_start(core);
-	if (rc)
-		goto err_interrupts;
 	pci_info(core->pdev, "%s: %llu MiB, %u VFs\n", core->info.name,
 		 core->info.fb_bytes >> 20, core->info.vf_total);
-	core->gsp = gsp;
-	mutex_lock(&gsp->lock);
-	gsp->is_up = true;
-	if (gsp->is_wedged)
-		vgpu_recovery_schedule(core);
-	else
-		WRITE_ONCE(core->why_wedged, NULL);
-	mutex_unlock(&gsp->lock);
 	return 0;
 
-err_interrupts:
-	vgpu_gsp_disable_interrupts(gsp);
 err_rm:
 	vgpu_rm_stop(gsp);
 err_unload:
-	unload(gsp);
+	vgpu_gsp_unload(gsp, false);
 err_take_down:
-	if (wpr2_start(core))
-		take_down(gsp);
+	vgpu_debug_keep_logs(gsp);
+	if (vgpu_gsp_wpr2_start(core))
+		vgpu_gsp_take_down(gsp, VGPU_GSP_NO_META);
 err_destroy:
-	gsp_destroy(gsp);
+	vgpu_gsp_destroy(gsp);
 	return rc;
 }
 
@@ -465,22 +367,17 @@ int vgpu_gsp_start(struct vgpu_core *core)
 
 static void stop(struct vgpu_gsp *gsp)
 {
-	vgpu_scrubber_stop(gsp);
-	vgpu_resources_stop(gsp->core);
-	vgpu_gsp_disable_interrupts(gsp);
-	gsp->is_up = false;
+	vgpu_gsp_close(gsp);
 	if (gsp->is_wedged)
 		vgpu_debug_keep_logs(gsp);
 	vgpu_rm_stop(gsp);
-	/* One that is wedged is not asked. */
-	if (!gsp->is_wedged)
-		unload(gsp);
-	take_down(gsp);
+	vgpu_gsp_unload(gsp, false);
+	vgpu_gsp_take_down(gsp, VGPU_GSP_NO_META);
 	/* Its channel may run on, until the GPU is reset. */
 	if (gsp->is_wedged)
 		pci_clear_master(gsp->core->pdev);
 	vgpu_scrubber_finish(gsp->core);
-	gsp_destroy(gsp);
+	vgpu_gsp_destroy(gsp);
 }
 
 void vgpu_gsp_stop(struct vgpu_core *core)
@@ -488,6 +385,5 @@ void vgpu_gsp_stop(struct vgpu_core *core)
 	down_write(&core->gsp_lock);
 	if (core->gsp)
 		stop(core->gsp);
-	core->gsp = NULL;
 	up_write(&core->gsp_lock);
 }

@@ -35,6 +35,9 @@ struct vgpu_gsp {
 	struct vgpu_dma logs[VGPU_GSP_LOGS];
 	struct vgpu_dma rm_args;
 	struct vgpu_dma queues;
+	struct vgpu_dma sleep_meta; /* gsp_sleep.c, from here on */
+	struct vgpu_radix3 sleep_wpr;
+	struct vgpu_pages sleep_vram;
 	bool has_client;     /* rm.c: its objects are there */
 	bool has_interrupts; /* interrupt.c: they are enabled */
 	u32 vector;	     /* of the GPU's tree of interrupts */
@@ -55,6 +58,45 @@ extern const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS];
 
 /* gsp.c: reset its core, ready to be started with the boot arguments. */
 int vgpu_gsp_reset_core(struct vgpu_gsp *gsp);
+
+/* gsp_args.c: what it is given before it starts. */
+int vgpu_gsp_make_layout(struct vgpu_gsp *gsp, bool is_vgpu);
+int vgpu_gsp_make_arguments(struct vgpu_gsp *gsp);
+void vgpu_gsp_put_rm_args(struct vgpu_gsp *gsp, bool is_resume);
+int vgpu_gsp_post_system_info(struct vgpu_gsp *gsp,
+			      const struct vgpu_vf_info *vfs);
+
+/* gsp.c: where WPR2 begins, 0 where there is none. */
+u64 vgpu_gsp_wpr2_start(struct vgpu_core *core);
+
+/* gsp.c: have Booter make WPR2 of what the metadata say, and start the GSP. */
+int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address);
+
+/* gsp.c: it is up: events are taken, and everybody may call it. */
+int vgpu_gsp_open(struct vgpu_gsp *gsp);
+void vgpu_gsp_close(struct vgpu_gsp *gsp);
+
+/* gsp.c: have the firmware end by itself. */
+int vgpu_gsp_unload(struct vgpu_gsp *gsp, bool is_sleep);
+
+/*
+ * gsp.c: take WPR2 down again, whether the firmware came up in it or not; what
+ * is in it is saved as the metadata of a sleep say, where there are any.
+ */
+#define VGPU_GSP_NO_META 0xff000000ffULL
+void vgpu_gsp_take_down(struct vgpu_gsp *gsp, u64 meta_address);
+
+void vgpu_gsp_destroy(struct vgpu_gsp *gsp);
+
+/*
+ * gsp_sleep.c: under gsp_lock, taken for writing. Where a sleep fails the
+ * firmware is unloaded, or, with no memory for it, as it was; where it does not
+ * wake it is unloaded.
+ */
+int vgpu_gsp_sleep(struct vgpu_gsp *gsp);
+int vgpu_gsp_wake(struct vgpu_gsp *gsp);
+/* Drop what was saved. */
+void vgpu_gsp_drop_sleep(struct vgpu_gsp *gsp);
 
 /* gsp_sequencer.c: run what an event of the firmware asks for. */
 int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes);

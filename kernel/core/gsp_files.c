@@ -112,8 +112,8 @@ static int load_gsp(struct vgpu_gsp *gsp)
 		rc = is_broken(gsp, "gsp");
 		goto out;
 	}
-	rc = vgpu_radix3_create(gsp->core, image.image, image.image_bytes,
-				&gsp->firmware);
+	rc = vgpu_radix3_create(gsp->core, image.image_bytes, DMA_TO_DEVICE,
+				image.image, &gsp->firmware);
 	if (rc == 0)
 		rc = vgpu_dma_create_copy(gsp->core, image.signature,
 					  image.signature_bytes, &gsp->signature);

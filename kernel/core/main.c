@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "core.h"
+#include "gsp.h"
 #include "kernel/mgr/manager.h"
 #include "regs.h"
 #include "scrub.h"
@@ -44,7 +45,7 @@ static bool is_gfw_boot_done(struct vgpu_core *core)
 }
 
 /* The GPU boots itself from its ROM, before anybody may touch much of it. */
-static int wait_gfw_boot(struct vgpu_core *core)
+int vgpu_core_wait_gfw_boot(struct vgpu_core *core)
 {
 	bool is_done;
 	int rc;
@@ -59,7 +60,7 @@ static int wait_gfw_boot(struct vgpu_core *core)
 
 int vgpu_core_boot(struct vgpu_core *core)
 {
-	int rc = wait_gfw_boot(core);
+	int rc = vgpu_core_wait_gfw_boot(core);
 
 	return rc ? rc : vgpu_gsp_start(core);
 }
@@ -70,7 +71,7 @@ static int bring_up(struct vgpu_core *core)
 
 	rc = identify(core);
 	if (rc == 0)
-		rc = wait_gfw_boot(core);
+		rc = vgpu_core_wait_gfw_boot(core);
 	if (rc == 0)
 		rc = vgpu_core_read_vbios(core);
 	if (rc)
@@ -144,8 +145,14 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto err_unmap;
 	pci_set_master(pdev);
 	rc = bring_up(core);
-	if (rc)
+	if (rc) {
+		vgpu_debug_keep_failed(core);
 		goto err_clear;
+	}
+	vgpu_debug_drop_failed(pdev);
+	/* Another driver left them; they are as good as ones of this driver's. */
+	if (pci_num_vf(pdev))
+		pci_info(pdev, "%d VFs were there before\n", pci_num_vf(pdev));
 	pci_set_drvdata(pdev, core);
 	rc = vgpu_core_add_files(core);
 	if (rc)
@@ -193,8 +200,11 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	else
 		pci_disable_sriov(pdev);
 	vgpu_core_remove_files(core);
-	WARN_ON(vgpu_core_close_use(core));
+	vgpu_core_end_use(core);
 	vgpu_gsp_stop(core);
+	/* It was taken away in its sleep. */
+	if (core->sleeper)
+		vgpu_gsp_destroy(core->sleeper);
 	vgpu_recovery_cancel(core);
 	vgpu_debug_finish(core);
 	pci_set_drvdata(pdev, NULL);
@@ -228,10 +238,23 @@ static struct pci_driver vgpu_core_driver = {
 	.probe = vgpu_core_probe,
 	.remove = vgpu_core_remove,
 	.err_handler = &vgpu_recovery_handlers,
+	.driver.pm = pm_ptr(&vgpu_power_ops),
 	/* The PF stays in D0: probing took the runtime PM reference it has. */
 	.sriov_configure = vgpu_core_set_vfs,
 };
-module_pci_driver(vgpu_core_driver);
+
+static int __init vgpu_core_init(void)
+{
+	return pci_register_driver(&vgpu_core_driver);
+}
+module_init(vgpu_core_init);
+
+static void __exit vgpu_core_exit(void)
+{
+	pci_unregister_driver(&vgpu_core_driver);
+	vgpu_debug_drop_failed(NULL);
+}
+module_exit(vgpu_core_exit);
 
 MODULE_DESCRIPTION("OpenVGPU: core driver for NVIDIA GPUs with GSP firmware");
 MODULE_LICENSE("GPL");

@@ -15,7 +15,7 @@ int vgpu_dma_create(struct vgpu_core *core, size_t bytes, struct vgpu_dma *ret_d
 	struct vgpu_dma dma = {.bytes = bytes};
 
 	dma.memory = dma_alloc_coherent(&core->pdev->dev, bytes, &dma.address,
-					GFP_KERNEL);
+					GFP_KERNEL | __GFP_NOWARN);
 	if (!dma.memory)
 		return -ENOMEM;
 	*ret_dma = dma;
@@ -48,32 +48,76 @@ void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table)
 		table[i] = dma->address + i * VGPU_PAGE_BYTES;
 }
 
-static int map_pages(struct vgpu_core *core, struct vgpu_radix3 *radix3)
+static int map_pages(struct vgpu_core *core, struct vgpu_pages *pages)
 {
 	struct device *dev = &core->pdev->dev;
 	dma_addr_t address;
 	u64 i;
 
-	for (i = 0; i < radix3->pages; i++) {
-		struct page *page = vmalloc_to_page((u8 *)radix3->image +
+	for (i = 0; i < pages->count; i++) {
+		struct page *page = vmalloc_to_page((u8 *)pages->memory +
 						    i * VGPU_PAGE_BYTES);
 
 		address = dma_map_page(dev, page, 0, VGPU_PAGE_BYTES,
-				       DMA_TO_DEVICE);
+				       pages->direction);
 		if (dma_mapping_error(dev, address)) {
 			/* So that only what is mapped will be unmapped. */
-			radix3->pages = i;
+			pages->count = i;
 			return -ENOMEM;
 		}
-		radix3->addresses[i] = address;
+		pages->addresses[i] = address;
 	}
 	return 0;
+}
+
+int vgpu_pages_create(struct vgpu_core *core, u64 bytes,
+		      enum dma_data_direction direction, const void *data,
+		      struct vgpu_pages *ret_pages)
+{
+	struct vgpu_pages pages = {
+		.count = DIV_ROUND_UP_ULL(bytes, VGPU_PAGE_BYTES),
+		.direction = direction,
+	};
+	int rc = -ENOMEM;
+
+	/* It may be too much; then that is no fault of the kernel's. */
+	pages.memory = __vmalloc(pages.count * VGPU_PAGE_BYTES,
+				 GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN |
+					 __GFP_RETRY_MAYFAIL);
+	pages.addresses = kvcalloc(pages.count, sizeof(*pages.addresses),
+				   GFP_KERNEL | __GFP_NOWARN);
+	if (!pages.memory || !pages.addresses) {
+		pages.count = 0;
+		goto err;
+	}
+	if (data)
+		memcpy(pages.memory, data, bytes);
+	rc = map_pages(core, &pages);
+	if (rc)
+		goto err;
+	*ret_pages = pages;
+	return 0;
+err:
+	vgpu_pages_destroy(core, &pages);
+	return rc;
+}
+
+void vgpu_pages_destroy(struct vgpu_core *core, struct vgpu_pages *pages)
+{
+	u64 i;
+
+	for (i = 0; i < pages->count; i++)
+		dma_unmap_page(&core->pdev->dev, pages->addresses[i],
+			       VGPU_PAGE_BYTES, pages->direction);
+	kvfree(pages->addresses);
+	vfree(pages->memory);
+	*pages = (struct vgpu_pages){};
 }
 
 /* Each level holds the addresses of the next one's pages, the last the image's. */
 static int make_levels(struct vgpu_core *core, struct vgpu_radix3 *radix3)
 {
-	u64 entries = radix3->pages, i;
+	u64 entries = radix3->pages.count, i;
 	int level, rc;
 
 	for (level = 2; level >= 0; level--) {
@@ -87,52 +131,35 @@ static int make_levels(struct vgpu_core *core, struct vgpu_radix3 *radix3)
 	}
 	if (entries != 1)
 		return -EFBIG;
-	for (i = 0; i < radix3->pages; i++)
-		((u64 *)radix3->levels[2].memory)[i] = radix3->addresses[i];
+	for (i = 0; i < radix3->pages.count; i++)
+		((u64 *)radix3->levels[2].memory)[i] = radix3->pages.addresses[i];
 	vgpu_dma_list_pages(&radix3->levels[2], radix3->levels[1].memory);
 	vgpu_dma_list_pages(&radix3->levels[1], radix3->levels[0].memory);
 	return 0;
 }
 
-int vgpu_radix3_create(struct vgpu_core *core, const void *data, size_t bytes,
+int vgpu_radix3_create(struct vgpu_core *core, u64 bytes,
+		       enum dma_data_direction direction, const void *data,
 		       struct vgpu_radix3 *ret_radix3)
 {
-	struct vgpu_radix3 radix3 = {
-		.pages = DIV_ROUND_UP(bytes, VGPU_PAGE_BYTES),
-	};
-	int rc = -ENOMEM;
+	struct vgpu_radix3 radix3 = {};
+	int rc;
 
-	radix3.image = vzalloc(radix3.pages * VGPU_PAGE_BYTES);
-	radix3.addresses =
-		kvcalloc(radix3.pages, sizeof(*radix3.addresses), GFP_KERNEL);
-	if (!radix3.image || !radix3.addresses) {
-		radix3.pages = 0;
-		goto err;
-	}
-	memcpy(radix3.image, data, bytes);
-	rc = map_pages(core, &radix3);
+	rc = vgpu_pages_create(core, bytes, direction, data, &radix3.pages);
 	if (rc == 0)
 		rc = make_levels(core, &radix3);
 	if (rc)
-		goto err;
-	*ret_radix3 = radix3;
-	return 0;
-err:
-	vgpu_radix3_destroy(core, &radix3);
+		vgpu_radix3_destroy(core, &radix3);
+	else
+		*ret_radix3 = radix3;
 	return rc;
 }
 
 void vgpu_radix3_destroy(struct vgpu_core *core, struct vgpu_radix3 *radix3)
 {
 	int level;
-	u64 i;
 
 	for (level = 0; level < 3; level++)
 		vgpu_dma_destroy(core, &radix3->levels[level]);
-	for (i = 0; radix3->addresses && i < radix3->pages; i++)
-		dma_unmap_page(&core->pdev->dev, radix3->addresses[i],
-			       VGPU_PAGE_BYTES, DMA_TO_DEVICE);
-	kvfree(radix3->addresses);
-	vfree(radix3->image);
-	*radix3 = (struct vgpu_radix3){};
+	vgpu_pages_destroy(core, &radix3->pages);
 }

@@ -3,6 +3,8 @@
 #ifndef VGPU_KERNEL_CORE_MEMORY_H
 #define VGPU_KERNEL_CORE_MEMORY_H
 
+#include <linux/dma-direction.h>
+
 #include "core.h"
 
 #define VGPU_PAGE_BYTES 4096 /* the GSP's, whatever the kernel's is */
@@ -23,18 +25,30 @@ void vgpu_dma_destroy(struct vgpu_core *core, struct vgpu_dma *dma);
 /* Put the addresses of all pages of @dma into @table. */
 void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table);
 
+/* Much of it, in pages wherever they are; filled with @data, or zeroed. */
+struct vgpu_pages {
+	void *memory;
+	u64 count;
+	dma_addr_t *addresses;
+	enum dma_data_direction direction;
+};
+
+int vgpu_pages_create(struct vgpu_core *core, u64 bytes,
+		      enum dma_data_direction direction, const void *data,
+		      struct vgpu_pages *ret_pages);
+void vgpu_pages_destroy(struct vgpu_core *core, struct vgpu_pages *pages);
+
 /*
- * A large image in pages wherever they are, and three levels of tables with
- * 512 addresses a page that lead to them, of which the first is one page.
+ * The same with three levels of tables with 512 addresses a page that lead to
+ * the pages; the first level is one page.
  */
 struct vgpu_radix3 {
-	void *image;
-	u64 pages;
-	dma_addr_t *addresses;
+	struct vgpu_pages pages;
 	struct vgpu_dma levels[3];
 };
 
-int vgpu_radix3_create(struct vgpu_core *core, const void *data, size_t bytes,
+int vgpu_radix3_create(struct vgpu_core *core, u64 bytes,
+		       enum dma_data_direction direction, const void *data,
 		       struct vgpu_radix3 *ret_radix3);
 void vgpu_radix3_destroy(struct vgpu_core *core, struct vgpu_radix3 *radix3);
 

@@ -5,6 +5,7 @@
 #include <linux/bitmap.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sizes.h>
 
 #include "channel.h"
@@ -27,6 +28,12 @@
  * be of one type gets longer ones with less than that.
  */
 #define OWN_CHANNELS 512
+
+static unsigned long host_mib;
+module_param_named(host, host_mib, ulong, 0444);
+MODULE_PARM_DESC(host,
+		 "MiB of framebuffer that vGPUs do not get, and as much of BAR1, "
+		 "at most half of it (default: 0)");
 
 void vgpu_resources_init(struct vgpu_core *core)
 {
@@ -68,6 +75,28 @@ static int reserve_unusable(struct vgpu_core *core, struct vgpu_fb *fb)
 	return vgpu_fb_reserve_others(fb, usable, count);
 }
 
+/* The highest place is the one that breaks fewest segments. */
+static int reserve_host(struct vgpu_core *core)
+{
+	struct vgpu_resources *r = &core->resources;
+	u64 free = vgpu_fb_free_bytes(&r->fb), bytes, offset;
+	int rc = -ENOSPC;
+
+	if (!host_mib)
+		return 0;
+	if (host_mib <= free / SZ_1M) {
+		bytes = (u64)host_mib * SZ_1M;
+		rc = vgpu_fb_reserve_top(&r->fb, bytes, SZ_1M, &offset);
+	}
+	if (rc) {
+		pci_err(core->pdev, "host=%lu: the GPU has %llu MiB\n",
+			host_mib, free / SZ_1M);
+		return rc;
+	}
+	core->host_bytes = bytes;
+	return 0;
+}
+
 static int make_fb(struct vgpu_core *core)
 {
 	struct vgpu_resources *r = &core->resources;
@@ -92,14 +121,15 @@ static int make_fb(struct vgpu_core *core)
 	bytes = ALIGN(tables + VGPU_CHANNEL_VRAM_BYTES, OWN_ALIGNMENT);
 	rc = vgpu_fb_reserve_top(&r->fb, bytes, OWN_ALIGNMENT, &r->own_offset);
 	r->channel_offset = r->own_offset + tables;
-	return rc;
+	return rc ? rc : reserve_host(core);
 }
 
 static int make_bar1(struct vgpu_core *core)
 {
 	struct vgpu_resources *r = &core->resources;
-	u64 bytes = min_t(u64, pci_resource_len(core->pdev, VGPU_BAR1),
-			  BAR1_BYTES_MAX);
+	u64 all = pci_resource_len(core->pdev, VGPU_BAR1);
+	u64 host = min_t(u64, (u64)host_mib * SZ_1M, all / 2);
+	u64 bytes = min_t(u64, all, host + BAR1_BYTES_MAX);
 	struct vgpu_range *array;
 	int rc;
 
@@ -111,7 +141,7 @@ static int make_bar1(struct vgpu_core *core)
 		kvfree(array);
 		return -ENOMEM;
 	}
-	rc = vgpu_bar1_init(&r->bar1, bytes, 0, core->info.fb_bytes, array,
+	rc = vgpu_bar1_init(&r->bar1, bytes, host, core->info.fb_bytes, array,
 			    WINDOWS);
 	if (rc)
 		kvfree(array);
@@ -198,6 +228,15 @@ void vgpu_core_put_use(struct vgpu_core *core)
 	if (!WARN_ON(core->resources.users == 0))
 		core->resources.users--;
 	mutex_unlock(&core->resources.lock);
+}
+
+void vgpu_core_end_use(struct vgpu_core *core)
+{
+	mutex_lock(&core->resources.lock);
+	core->resources.is_closed = true;
+	mutex_unlock(&core->resources.lock);
+	vgpu_debug_put_use(core);
+	WARN_ON(core->resources.users);
 }
 
 int vgpu_core_close_use(struct vgpu_core *core)

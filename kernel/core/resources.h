@@ -53,6 +53,9 @@ void vgpu_resources_stop(struct vgpu_core *core);
 int vgpu_core_get_use(struct vgpu_core *core);
 void vgpu_core_put_use(struct vgpu_core *core);
 
+/* The GPU is let go: no more are opened, and none is open. */
+void vgpu_core_end_use(struct vgpu_core *core);
+
 /* No more are opened. -EBUSY: some are open. */
 int vgpu_core_close_use(struct vgpu_core *core);
 void vgpu_core_reopen_use(struct vgpu_core *core);

@@ -133,11 +133,13 @@ static void load_types(struct vgpu_mgr *mgr)
 static int tell_types(struct vgpu_mgr *mgr)
 {
 	u32 bytes = (u32)mgr->types.payload_bytes;
-	void *params = kvmemdup(mgr->types.payload, bytes, GFP_KERNEL);
+	void *params = kvmalloc(bytes, GFP_KERNEL);
 	int rc;
 
 	if (!params)
 		return -ENOMEM;
+	/* Linux 6.1 has no kvmemdup(). */
+	memcpy(params, mgr->types.payload, bytes);
 	rc = vgpu_rm_control_internal(mgr->core->gsp, VGPU_TASK_ADD_TYPES,
 				      params, bytes);
 	kvfree(params);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmocka with the headers that it needs before it, and random numbers. */
+/* cmocka with the headers that it needs before it (KUnit), and random numbers. */
 #ifndef VGPU_TESTS_KERNEL_TEST_H
 #define VGPU_TESTS_KERNEL_TEST_H
 
+#ifdef __KERNEL__
+#include "cmocka_kunit.h"
+#else
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#endif
 
 #include "kernel/core/port.h"
 

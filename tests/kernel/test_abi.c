@@ -414,6 +414,32 @@ static void gets_the_engines(void **state)
 	assert_int_equal(abi->get_engines(raw, 340, &engines), -EBADMSG);
 }
 
+static void names_engines(void **state)
+{
+	const struct {
+		u32 type;
+		const char *name;
+		u32 index;
+	} engines[] = {
+		{0x01, "graphics", 0}, {0x08, "graphics", 7},
+		{0x09, "copy", 0},     {0x12, "copy", 9},
+		{0x14, "decoder", 1},  {0x1d, "encoder", 2},
+		{0x2b, "jpeg", 0},     {0x33, "flow", 0},
+		{0x35, "copy", 11},    {0x3e, "flow", 1},
+		{0x3f, "encoder", 3},
+	};
+	u32 i, index;
+
+	for (i = 0; i < VGPU_COUNT_OF(engines); i++) {
+		assert_string_equal(abi->name_engine(engines[i].type, &index),
+				    engines[i].name);
+		assert_int_equal(index, engines[i].index);
+	}
+	assert_null(abi->name_engine(0, &index));
+	assert_null(abi->name_engine(0x22, &index));
+	assert_null(abi->name_engine(U32_MAX, &index));
+}
+
 static void lists_host_engines(void **state)
 {
 	/* Of each entry: what it is, and its runlist. */
@@ -510,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(gets_whose_error_it_is, setup),
 		cmocka_unit_test_setup(gets_the_ecc_state, setup),
 		cmocka_unit_test_setup(gets_the_engines, setup),
+		cmocka_unit_test_setup(names_engines, setup),
 		cmocka_unit_test_setup(lists_host_engines, setup),
 		cmocka_unit_test_setup(gets_the_vector, setup),
 		cmocka_unit_test_setup(knows_what_the_rm_says, setup),

@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vGPUs of vgpu_core.ko on the hardware model: types, places, schedulers. In its
-lab (lab/run --model)."""
+"""vGPUs of vgpu_core.ko on the hardware model: types, places, schedulers, on
+the kernel that VGPU_KERNEL names. In the model's lab (lab/run --model)."""
 
 import os
 import re
-import subprocess
 import sys
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import COMPLAINTS, Host  # noqa: E402
+from host import COMPLAINTS, Host, build  # noqa: E402
 
 TYPE_1Q, TYPE_8Q, TYPE_16Q, TYPE_24Q, TYPE_48Q = 1147, 1152, 1154, 1155, 1156
 TYPE_8A = 1162
@@ -25,7 +24,7 @@ RANGE = 'result out of range'
 class Vgpus(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.machine = Host('build/module', 'fb-size=48G')
+        cls.machine = Host(None, 'fb-size=48G')
         cls.start = len(cls.machine.log())
         status, said = cls.machine.do('load')
         if status:
@@ -36,9 +35,10 @@ class Vgpus(unittest.TestCase):
         cls.machine.do('unload')
         said = cls.machine.log()[cls.start:]
         refusals = cls.machine.refusals()
+        leaks = cls.machine.leaks()
         cls.machine.close()
-        if COMPLAINTS.search(said) or refusals:
-            raise AssertionError(said, refusals)
+        if COMPLAINTS.search(said) or refusals or leaks:
+            raise AssertionError(said, refusals, leaks)
 
     def tearDown(self):
         for vf in range(1, VFS + 1):
@@ -59,7 +59,7 @@ class Vgpus(unittest.TestCase):
 
     def refused(self, path, value, why):
         status, said = self.machine.do(f'write {path} {value}')
-        self.assertNotEqual(status, 0)
+        self.assertNotEqual(status, 0, (path, value, said))
         self.assertRegex(said, why)
 
     def available(self, number):
@@ -182,6 +182,5 @@ class Vgpus(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    subprocess.run(['model/build'], cwd=TOP, check=True)
-    subprocess.run(['tests/kernel/build_module'], cwd=TOP, check=True)
+    build()
     unittest.main()

@@ -241,8 +241,8 @@ class Definitions(ManagerTest):
         self.assertIn('cannot be read', vgpu['failure'])
 
     def test_future(self):
-        vgpu = self.broken(self.edit(version=2, news={'a': [1]}))
-        self.assertIn('version 2', vgpu['failure'])
+        vgpu = self.broken(self.edit(version=3, news={'a': [1]}))
+        self.assertIn('version 3', vgpu['failure'])
         self.assertEqual((vgpu['name'], vgpu['type']), ('bad', '256MQ'))
 
     def test_wrong_fields(self):

@@ -27,8 +27,9 @@ vga_workspace vga_workspace_bytes boot_count rpc0 rpc1 rpc2 version partitions
 verified""".split()
 
 
-def metadata(**changes):
+def metadata(fb=FB, **changes):
     """WPR metadata in the layout that OpenRM computes, with changes."""
+    frts = fb - 2 * MIB
     m = dict.fromkeys(META_FIELDS, 0)
     m.update(
         magic=0xDC3AAE21371A60B3, revision=1,
@@ -37,11 +38,11 @@ def metadata(**changes):
         bootloader_code=0x100, bootloader_data=0x800,
         bootloader_manifest=0xC00,
         signature_pa=RADIX3 + 0x12000, signature_bytes=PAGE,
-        fb_bytes=FB, frts=FRTS, frts_bytes=MIB, wpr_end=FRTS + MIB,
-        vga_workspace=FB - MIB, vga_workspace_bytes=MIB,
-        boot_bin=FRTS - PAGE, elf=FRTS - 2 * MIB,
-        heap=FRTS - 102 * MIB, heap_bytes=100 * MIB,
-        wpr_start=FRTS - 103 * MIB, non_wpr_heap=FRTS - 104 * MIB,
+        fb_bytes=fb, frts=frts, frts_bytes=MIB, wpr_end=frts + MIB,
+        vga_workspace=fb - MIB, vga_workspace_bytes=MIB,
+        boot_bin=frts - PAGE, elf=frts - 2 * MIB,
+        heap=frts - 102 * MIB, heap_bytes=100 * MIB,
+        wpr_start=frts - 103 * MIB, non_wpr_heap=frts - 104 * MIB,
         non_wpr_heap_bytes=MIB)
     m.update(changes)
     data = b"".join(struct.pack("<Q", m[name] & (1 << 64) - 1)
@@ -184,12 +185,12 @@ class Firmware:
             size += len(name) + 1
         return table + names
 
-    def boot(self, info=None, registry=None, meta=None):
+    def boot(self, info=None, registry=None, fb=FB):
         """All of a driver's way to INIT_DONE."""
         gpu = self.gpu
-        assert gpu.run_fwsec(0x15, FRTS) == 0
+        assert gpu.run_fwsec(0x15, fb - 2 * MIB) == 0
         put_radix3(gpu)
-        gpu.mem_write(META, meta or metadata())
+        gpu.mem_write(META, metadata(fb))
         self.prepare()
         self.record(72, info or self.system_info())
         self.record(73, registry or self.registry(RMDevidCheckIgnore=1))
@@ -228,8 +229,24 @@ class Firmware:
         assert result == 0
         return struct.unpack_from("<I", data, 16)[0]
 
+    def long_call(self, function, payload):
+        """A call, and its answer, of as many records as it takes."""
+        part = 16 * PAGE - 48 - 32
+        for at in range(0, len(payload), part):
+            self.record(71 if at else function, payload[at:at + part])
+            self.ring()
+            self.gpu.wait(self.consumed)
+        answer, result, data = self.receive()
+        assert answer == function, f"{answer:#x} instead of {function}"
+        while len(data) < len(payload):
+            answer, _, more = self.receive()
+            assert answer == 71
+            data += more
+        return result, data
+
     def control(self, client, handle, cmd, params):
-        result, data = self.call(76, struct.pack(
+        call = self.long_call if len(params) > 8 * PAGE else self.call
+        result, data = call(76, struct.pack(
             "<6I", client, handle, cmd, 0, len(params), 0) + params)
         assert result == 0
         return struct.unpack_from("<I", data, 12)[0], data[24:]

@@ -32,7 +32,7 @@ PSEC = 0x840000
 class Gpu:
     """The model on a bus of its own, with 256 MiB of memory beside it."""
 
-    def __init__(self, *properties):
+    def __init__(self, *properties, machine=()):
         self.dir = tempfile.TemporaryDirectory()
         self.vf_bar1_size = 64 << 20
         for name, _, value in (p.partition("=") for p in properties):
@@ -54,7 +54,7 @@ class Gpu:
              "-nodefaults", "-display", "none", "-qtest", "unix:" + path,
              "-qtest-log", "/dev/null",
              "-qmp", f"unix:{path}.qmp,server=on,wait=off",
-             "-device", ",".join(device)],
+             "-device", ",".join(device), *machine],
             env={**os.environ, "LD_PRELOAD": PRELOAD,
                  # QEMU's coroutines and leaks are not what is looked for.
                  "ASAN_OPTIONS": "detect_leaks=0:log_path=" + self.dir.name + "/asan"},
@@ -69,22 +69,27 @@ class Gpu:
                 self.config_write(0x14 + bar * 4, base >> 32)
         self.config_write(0x04, 0x06)  # memory, bus master
 
-    def set_property(self, name, value):
-        """Set a property of the device while it runs."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(os.path.join(self.dir.name, "qtest.qmp"))
-            with s.makefile("rw") as f:
+    def qmp(self, *commands):
+        """Run commands, each a name and its arguments; the last one's answer."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(30)
+            sock.connect(os.path.join(self.dir.name, "qtest.qmp"))
+            with sock.makefile("rw") as f:
                 f.readline()
-                for execute, arguments in (
-                        ("qmp_capabilities", {}),
-                        ("qom-set", {"path": "/machine/peripheral/gpu",
-                                     "property": name, "value": value})):
-                    f.write(json.dumps({"execute": execute, "arguments": arguments}))
+                for execute, arguments in (("qmp_capabilities", {}), *commands):
+                    f.write(json.dumps({"execute": execute, "arguments": arguments}) + "\n")
                     f.flush()
-                    answer = json.loads(f.readline())
+                    answer = {}
+                    while not {"return", "error"} & answer.keys():  # events between
+                        answer = json.loads(f.readline())
                     if "error" in answer:
                         raise ValueError(answer["error"]["desc"])
+                return answer["return"]
+
+    def set_property(self, name, value):
+        """Set a property of the device while it runs."""
+        self.qmp(("qom-set", {"path": "/machine/peripheral/gpu",
+                              "property": name, "value": value}))
 
     def close(self):
         self.sock.close()

@@ -197,6 +197,21 @@ class Channel(unittest.TestCase):
         self.run_methods(*self.sem(1, va=SEM + 2))
         self.fault(32)
 
+    def test_copy_fails_on_demand(self):
+        self.gpu.set_property("fault", "copy:1:1")
+        self.run_methods(*self.copy(SRC, DST, 16))
+        self.fault(31)
+
+    def test_copy_hangs_on_demand(self):
+        self.gpu.set_property("fault", "copy-hang:1")
+        self.run_methods(*self.copy(SRC, DST, 16), *self.sem(1))
+        self.assertEqual(self.fw.call(65, bytes(1656))[0], 0)
+        self.assertFalse(self.done())
+        # A new channel, and it works again.
+        self.gpu.set_property("fault", "none")
+        self.assertEqual(self.fw.free(CLIENT, CHANNEL), 0)
+        self.assertEqual(self.alloc(), 0)
+
     def test_allocation_rules(self):
         self.assertEqual(self.alloc(handle=1), 0x19, "the number is taken")
         self.assertEqual(self.alloc(handle=1, chid=6, engine=0x77), 0x1F)

@@ -102,5 +102,28 @@ class Faults(unittest.TestCase):
                 self.fault(text)
 
 
+class Unplug(unittest.TestCase):
+    def test_unplug(self):
+        """A GPU is taken out of its slot, with all that it had; another stays."""
+        gpu = Gpu(machine=("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+                           "-device", "pcie-root-port,id=slot1,slot=1,addr=0x10",
+                           "-device", "ad102,id=other,bus=slot1,log=/dev/null"))
+        self.addCleanup(gpu.close)
+
+        def devices():
+            return [d["name"] for d in gpu.qmp(("qom-list", {"path": "/machine/peripheral"}))]
+
+        self.assertIn("other", devices())
+        gpu.qmp(("device_del", {"id": "other"}))
+        # What a machine does then: the slot's power goes off, and its light.
+        port = 0x10 << 3
+        at = gpu.extended_read(0x34, port) & 0xFF
+        while gpu.extended_read(at, port) & 0xFF != 0x10:
+            at = gpu.extended_read(at, port) >> 8 & 0xFF
+        gpu.extended_write(at + 0x18, 1 << 10 | 3 << 8, port)
+        gpu.wait(lambda: "other" not in devices())
+        fw.Firmware(gpu).boot()
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -19,13 +19,14 @@ ONES = 0xFFFFFFFF
 
 class Case(unittest.TestCase):
     PROPERTIES = ()
+    FB = fw.FB
 
     def setUp(self):
-        self.gpu = Gpu(*self.PROPERTIES)
+        self.gpu = Gpu(f"fb-size={self.FB // MIB}M", *self.PROPERTIES)
         self.addCleanup(self.gpu.close)
         self.gpu.enable_vfs(32)
         self.fw = f = fw.Firmware(self.gpu)
-        f.boot(info=f.system_info(total=32, bars=[0xD0000000, 9 << 32, 10 << 32]),
+        f.boot(fb=self.FB, info=f.system_info(total=32, bars=[0xD0000000, 9 << 32, 10 << 32]),
                registry=f.registry(RMSetSriovMode=1))
         self.sequence = MAGIC
 
@@ -39,9 +40,9 @@ class Case(unittest.TestCase):
         start, size = SEGMENT * (4 + gfid), SEGMENT
         v = dict(dbdf=0x10 + 4 + gfid - 1, gfid=gfid, channels=32, first=512 + 32 * gfid,
                  segments=1, start=start, size=size, heap=heap, heap_bytes=HEAP_BYTES,
-                 ctrl=0, log=heap + 0x204000)
+                 ctrl=0, log=heap + 0x204000, type=0)
         v.update(changes)
-        struct.pack_into("<6I", p, 0, v["dbdf"], v["gfid"], 1145, 1234, 0, v["channels"])
+        struct.pack_into("<6I", p, 0, v["dbdf"], v["gfid"], v["type"], 1234, 0, v["channels"])
         struct.pack_into("<I", p, 24, 1)
         for engine in range(1, 20):
             struct.pack_into("<I", p, 28 + engine * 4, v["first"])
@@ -101,6 +102,21 @@ class Case(unittest.TestCase):
             struct.pack_into("<I" if name[0] == "c" else "<B", data, int(name[1:]), value)
         return struct.unpack("<26I", data)
 
+    def add_types(self, *types, discard=1, count=None):
+        """Tell of types, each a dictionary of what is other than usual."""
+        p = bytearray(334344)
+        struct.pack_into("<BxxxI", p, 0, discard, len(types) if count is None else count)
+        for i, changes in enumerate(types):
+            v = dict(id=1150, name=b"NVIDIA L40S-4Q", kind=b"Quadro", instances=12, ecc=1,
+                     guest=0x26B91150, profile=SEGMENT, fb=SEGMENT, heap=8 * MIB, bar1=64)
+            v.update(changes)
+            for at, form, name in ((0, "<I", "id"), (4, "<32s", "name"), (36, "<32s", "kind"),
+                                   (324, "<I", "instances"), (352, "<I", "ecc"),
+                                   (368, "<Q", "guest"), (384, "<Q", "profile"),
+                                   (392, "<Q", "fb"), (400, "<Q", "heap"), (432, "<Q", "bar1")):
+                struct.pack_into(form, p, 8 + i * 5224 + at, v[name])
+        return self.control(0x20804003, bytes(p))
+
     def ready(self, gfid):
         """Booted, its versions agreed, configured, allowed to master the bus."""
         self.up(gfid)
@@ -108,11 +124,17 @@ class Case(unittest.TestCase):
         self.assertEqual(self.send(gfid, 2, *self.config(gfid)), 0)
         self.assertEqual(self.send(gfid, 13, 1), 0)
 
+    def control_with_event(self, cmd, params):
+        """A control whose event comes before its answer: (status, event)."""
+        self.fw.record(76, struct.pack("<6I", CLIENT, SUBDEVICE, cmd, 0, len(params), 0) + params)
+        self.fw.ring()
+        event = self.event()
+        function, _, data = self.fw.receive()
+        self.assertEqual(function, 76)
+        return struct.unpack_from("<I", data, 12)[0], event
+
     def end(self, gfid):
         """Shut down and cleaned up."""
         params = struct.pack("<I", gfid)
-        self.fw.record(76, struct.pack("<6I", CLIENT, SUBDEVICE, 0x20804002, 0, 4, 0) + params)
-        self.fw.ring()
-        self.assertEqual(self.event(), (gfid, 1))
-        self.assertEqual(self.fw.receive()[0], 76)
+        self.assertEqual(self.control_with_event(0x20804002, params), (0, (gfid, 1)))
         self.assertEqual(self.control(0x20804008, params), 0)

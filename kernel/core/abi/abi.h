@@ -136,6 +136,7 @@ struct vgpu_abi {
 	u32 interrupt_table_bytes;
 	u32 host_engines_bytes;
 	u32 channel_params_bytes;
+	u32 save_bytes;
 
 	/* @is_vgpu: there will be vGPUs, which are served from it too. */
 	u64 (*wpr_heap_bytes)(u64 fb_bytes, bool is_vgpu);
@@ -155,6 +156,10 @@ struct vgpu_abi {
 	int (*get_ecc_state)(const u8 *payload, u32 bytes, bool *ret_is_on);
 	int (*get_engines)(const u8 *payload, u32 bytes,
 			   struct vgpu_engine_set *ret_engines);
+	/* Of a bit of the set: "copy" and 2; NULL where it has no name here. */
+	const char *(*name_engine)(u32 type, u32 *ret_index);
+	/* The memory that the firmware saves its own in, and the metadata's. */
+	void (*put_save)(void *out, u32 client, u32 memory, u64 meta_address);
 	/*
 	 * The firmware lists them in parts: ask for the one from @list->count
 	 * on, and add it; @ret_has_more: there is another one.

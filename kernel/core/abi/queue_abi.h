@@ -74,6 +74,7 @@ static_assert(offsetof(struct vgpu_rpc_header, sequence) == 24,
 
 /* Whose numbers all versions share; the others are in a version's table. */
 enum vgpu_rpc_function {
+	VGPU_RPC_ALLOC_MEMORY = 4,
 	VGPU_RPC_FREE = 10,
 	VGPU_RPC_UNLOADING_GUEST_DRIVER = 47,
 	VGPU_RPC_GET_GSP_STATIC_INFO = 65,

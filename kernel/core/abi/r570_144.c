@@ -222,6 +222,43 @@ static int get_engines(const u8 *payload, u32 bytes,
 	return 0;
 }
 
+static const char *name_engine(u32 type, u32 *ret_index)
+{
+	/* NV2080_ENGINE_TYPE_*: the first of each row, and which one it is. */
+	static const struct {
+		u32 type;
+		u32 count;
+		u32 index;
+		const char *name;
+	} rows[] = {
+		{0x01, 8, 0, "graphics"}, {0x09, 10, 0, "copy"},
+		{0x13, 8, 0, "decoder"},  {0x1b, 3, 0, "encoder"},
+		{0x26, 1, 0, "sec"},	  {0x2b, 8, 0, "jpeg"},
+		{0x33, 1, 0, "flow"},	  {0x34, 10, 10, "copy"},
+		{0x3e, 1, 1, "flow"},	  {0x3f, 1, 3, "encoder"},
+	};
+	u32 i;
+
+	for (i = 0; i < VGPU_COUNT_OF(rows); i++) {
+		if (type < rows[i].type || type - rows[i].type >= rows[i].count)
+			continue;
+		*ret_index = rows[i].index + type - rows[i].type;
+		return rows[i].name;
+	}
+	return NULL;
+}
+
+static void put_save(void *out, u32 client, u32 memory, u64 meta_address)
+{
+	struct r570_save raw = {
+		.client = client,
+		.memory = memory,
+		.meta_address = meta_address,
+	};
+
+	memcpy(out, &raw, sizeof(raw));
+}
+
 static void put_host_engines(void *out, const struct vgpu_host_engines *list)
 {
 	struct r570_host_engines *raw = out;
@@ -287,6 +324,7 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.engine_list_bytes = sizeof(struct r570_engine_list),
 	.interrupt_table_bytes = sizeof(struct r570_interrupt_table),
 	.host_engines_bytes = sizeof(struct r570_host_engines),
+	.save_bytes = sizeof(struct r570_save),
 	.channel_params_bytes = sizeof(struct vgpu_rm_channel_params),
 	.wpr_heap_bytes = wpr_heap_bytes,
 	.put_system_info = put_system_info,
@@ -296,6 +334,8 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.get_rc_error = get_rc_error,
 	.get_ecc_state = get_ecc_state,
 	.get_engines = get_engines,
+	.name_engine = name_engine,
+	.put_save = put_save,
 	.put_host_engines = put_host_engines,
 	.add_host_engines = add_host_engines,
 	.get_gsp_vector = get_gsp_vector,

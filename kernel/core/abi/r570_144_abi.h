@@ -361,6 +361,18 @@ struct r570_engine_list {
 static_assert(sizeof(struct r570_engine_list) == 340,
 	      "NV2080_CTRL_GPU_GET_ENGINES_V2_PARAMS");
 
+struct r570_save {
+	u32 client;
+	u32 memory;
+	u8 is_to_power_off;
+	u8 padding[7];
+	u64 meta_address;
+};
+static_assert(sizeof(struct r570_save) == 24,
+	      "NV2080_CTRL_INTERNAL_FBSR_INIT_PARAMS");
+static_assert(offsetof(struct r570_save, meta_address) == 16,
+	      "NV2080_CTRL_INTERNAL_FBSR_INIT_PARAMS.sysmemAddrOfSuspendResumeData");
+
 #define R570_HOST_ENGINES_MAX 32
 #define R570_HOST_DATA_MAX    16
 #define R570_HOST_RM_ENGINE   2 /* ENGINE_INFO_TYPE_RM_ENGINE_TYPE */

@@ -232,9 +232,59 @@ struct vgpu_rm_copy_params {
 static_assert(sizeof(struct vgpu_rm_copy_params) == 8,
 	      "NVC0B5_ALLOCATION_PARAMETERS");
 
+/* Memory of the CPU's, page by page. */
+struct vgpu_rm_alloc_memory {
+	u32 client;
+	u32 device;
+	u32 object;
+	u32 class;
+	u32 flags;
+	u32 adjustment;
+	u32 format;
+	u32 padding;
+	u64 bytes;
+	u32 page_count;
+	u32 padding_2;
+	u32 entries; /* the count of pages again, in the upper half */
+	u32 padding_3;
+	u64 pages[]; /* their numbers */
+};
+static_assert(offsetof(struct vgpu_rm_alloc_memory, bytes) == 32,
+	      "rpc_alloc_memory_v13_01.length");
+static_assert(offsetof(struct vgpu_rm_alloc_memory, entries) == 48,
+	      "rpc_alloc_memory_v13_01.pteDesc");
+static_assert(offsetof(struct vgpu_rm_alloc_memory, pages) == 56,
+	      "rpc_alloc_memory_v13_01.pteDesc.pte_pde");
+
+#define VGPU_RM_MEMORY_SCATTERED  0x00000010
+#define VGPU_RM_MEMORY_NOT_MAPPED 0x40000000
+
+struct vgpu_rm_channels_params {
+	u8 is_stop;
+};
+
+/* What Booter saves WPR2 by, and restores it. */
+struct vgpu_rm_sleep_meta {
+	u64 magic;
+	u64 revision;
+	u64 radix3_address;
+	u64 bytes;
+	u32 internal[32];
+	u32 flags;
+	u32 subrevision;
+	u32 padding[22];
+};
+static_assert(sizeof(struct vgpu_rm_sleep_meta) == 256, "GspFwSRMeta");
+static_assert(offsetof(struct vgpu_rm_sleep_meta, flags) == 160,
+	      "GspFwSRMeta.flags");
+
+#define VGPU_RM_SLEEP_META_MAGIC    0x8a3bb9e6c6c39d93ULL
+#define VGPU_RM_SLEEP_META_REVISION 2
+
 enum vgpu_rm_class {
 	VGPU_RM_CLASS_ROOT = 0x0000,
 	VGPU_RM_CLASS_DEVICE = 0x0080,
+	VGPU_RM_CLASS_MEMORY_LIST = 0x0081, /* of the CPU's memory */
 	VGPU_RM_CLASS_SUBDEVICE = 0x2080,
 	VGPU_RM_CLASS_VASPACE = 0x90f1,
 	VGPU_RM_CLASS_CHANNEL = 0xc56f, /* of Ampere, and of Ada */
@@ -247,6 +297,8 @@ enum vgpu_rm_command {
 	VGPU_RM_GET_ENGINES = 0x20800170,
 	VGPU_RM_GET_VMMU_SEGMENT_SIZE = 0x2080017e,
 	VGPU_RM_GET_INTERRUPT_TABLE = 0x20800a5c,
+	VGPU_RM_SAVE_VRAM = 0x20800ac2,
+	VGPU_RM_STOP_CHANNELS = 0x20800ac3,
 	VGPU_RM_GET_HOST_ENGINES = 0x20801112,
 	VGPU_RM_GET_METHOD_BUFFER_BYTES = 0x20802a08,
 	VGPU_RM_GET_GSP_FEATURES = 0x20803601,
