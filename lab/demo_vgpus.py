@@ -61,6 +61,9 @@ def use(host):
     said = re.findall(r"guest: (.*?)\r*\n", host.log()[start:])
     if ended.group(1) != "0" or "test passed" not in said:
         raise VgpuError("the guest's test failed: " + "; ".join(said))
+    exits = re.search(r"test: (\d+) exits", host.log()[start:])
+    if not exits or exits.group(1) != "0":
+        raise VgpuError("QEMU had to serve the guest's use of BAR1")
     return said
 
 

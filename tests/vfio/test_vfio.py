@@ -178,6 +178,8 @@ class Vfio(unittest.TestCase):
         self.assertEqual(ended.group(1), '0', said)
         self.assertEqual(len(re.findall('guest: test passed', said)), 2, said)
         self.assertNotIn('FAILED', said)
+        # It uses its framebuffer without anybody's help.
+        self.assertIn('test: 0 exits', said)
         self.assertEqual(self.state(), 'defined')
         self.check('framebuffer')
 
