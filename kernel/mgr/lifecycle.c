@@ -22,12 +22,14 @@ enum step {
 static int scrub(struct vgpu_vf *vf)
 {
 	struct vgpu_core *core = vf->mgr->core;
+	ktime_t began = ktime_get();
 	int rc;
 
 	rc = vgpu_core_scrub(core, vf->place.fb_start, vf->place.fb_bytes);
 	if (rc == 0)
 		rc = vgpu_core_scrub(core, vf->place.heap_start,
 				     vf->place.heap_bytes);
+	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
 }
 
@@ -139,14 +141,26 @@ static void end(struct vgpu_vf *vf)
 	mutex_unlock(&vf->mgr->lock);
 }
 
+/* How long something took that began at @began, and how much of it the GPU. */
+static void log_time(struct vgpu_vf *vf, const char *what, ktime_t began)
+{
+	pci_info(vf->mgr->pdev,
+		 "VF %u: %s, place %u: %s in %lld ms, %lld ms of it the GPU's\n",
+		 vf->gfid, vf->type->name, vf->place.id, what,
+		 ktime_ms_delta(ktime_get(), began),
+		 div_s64(vf->task.waited_us, USEC_PER_MSEC));
+}
+
 static int open(struct vgpu_vf *vf, struct vgpu_vf_user *user)
 {
+	ktime_t began = ktime_get();
 	int rc;
 
 	rc = begin(vf);
 	if (rc)
 		return rc;
 	vf->opener = task_tgid_nr(current);
+	vf->task.waited_us = 0;
 	vf->is_driver_loaded = false;
 	rc = bring_up(vf);
 	if (rc) {
@@ -159,8 +173,7 @@ static int open(struct vgpu_vf *vf, struct vgpu_vf_user *user)
 	mutex_lock(&vf->user_lock);
 	vf->user = user;
 	mutex_unlock(&vf->user_lock);
-	pci_info(vf->mgr->pdev, "VF %u: %s, place %u, for process %u\n",
-		 vf->gfid, vf->type->name, vf->place.id, vf->opener);
+	log_time(vf, "made", began);
 	return 0;
 }
 
@@ -192,13 +205,18 @@ EXPORT_SYMBOL_GPL(vgpu_vf_open);
 
 void vgpu_vf_close(struct vgpu_vf *vf)
 {
+	ktime_t began = ktime_get();
+
 	mutex_lock(&vf->user_lock);
 	vf->user = NULL;
 	mutex_unlock(&vf->user_lock);
 	mutex_lock(&vf->lock);
 	/* What was lost was taken down then. */
-	if (!vf->is_lost)
+	if (!vf->is_lost) {
+		vf->task.waited_us = 0;
 		take_down(vf);
+		log_time(vf, "destroyed", began);
+	}
 	vf->why_failed = NULL;
 	vf->is_open = false;
 	vf->is_lost = false;

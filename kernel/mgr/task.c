@@ -32,6 +32,7 @@ static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
 		   u32 ms)
 {
 	struct vgpu_core *core = vf->mgr->core;
+	ktime_t began = ktime_get();
 	int rc = -ENODEV;
 
 	down_read(&core->gsp_lock);
@@ -39,10 +40,11 @@ static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
 		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
 						  bytes, ms);
 	up_read(&core->gsp_lock);
+	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
 }
 
-static int wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+static int poll_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 	unsigned long deadline = jiffies + msecs_to_jiffies(ms);
@@ -58,6 +60,15 @@ static int wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
 	return 0;
+}
+
+static int wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+{
+	ktime_t began = ktime_get();
+	int rc = poll_word(vf, word, wanted, ms);
+
+	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
+	return rc;
 }
 
 static void ring(struct vgpu_vf *vf)

@@ -11,6 +11,7 @@ struct vgpu_task {
 	struct vgpu_fb_window window; /* to its heap's areas */
 	u32 sequence;
 	bool is_booted; /* to be shut down */
+	s64 waited_us; /* for the GPU and its firmware, since it was begun with */
 };
 
 /* Show its heap, boot it, and wait until it is there. */

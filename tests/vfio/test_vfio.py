@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
@@ -19,6 +20,9 @@ BUILT = os.path.join(TOP, 'build/vfio')
 TYPE, TYPE_BAR1 = 1147, 32  # L40S-1Q, MiB
 LARGE, LARGE_BAR1 = 1152, 64  # L40S-8Q
 VFS = 4
+STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them
+REPEATS = int(os.environ.get('VGPU_REPEATS', '20'))
+SLAB_KIB = 1024
 GUEST_SECONDS = 600  # more than a minute on a busy machine
 
 
@@ -140,6 +144,41 @@ class Vfio(unittest.TestCase):
             self.do('run vf kill')
             self.opens()
             self.assertEqual(self.state(), 'defined')
+
+    def tried(self, file, step):
+        """Have a step of making a vGPU fail or last; 0: none."""
+        self.do(f'write /sys/kernel/debug/vgpu-0000:01:00.0/{file} {step}')
+
+    def test_each_step_fails(self):
+        for step in STEPS:
+            self.tried('vgpu_fail_step', step)
+            self.opens(1, errno.EIO)
+            self.assertRegex(self.state(), 'failed: ')
+            self.tried('vgpu_fail_step', 0)
+            self.opens()
+            self.assertEqual(self.state(), 'defined')
+
+    def test_the_user_is_killed_in_each_step(self):
+        for step in STEPS:
+            self.tried('vgpu_slow_step', step)
+            self.do(f'run vf hold 1 {TYPE_BAR1}')
+            time.sleep(1)
+            self.do('run vf kill')
+            self.tried('vgpu_slow_step', 0)
+            self.assertRegex(self.state(), 'failed: |defined')
+            self.opens()
+
+    def slab(self):
+        return int(re.search(r'slab (\d+)', self.do('memory')).group(1))
+
+    def test_again_and_again(self):
+        self.do('run vf again 3')
+        before = self.slab()
+        # Each makes a vGPU, uses it and destroys it.
+        for _ in range(0, REPEATS, 20):
+            self.do('run vf again 20')
+        # What is left is caches of the kernel's, however often it was.
+        self.assertLess(self.slab() - before, SLAB_KIB)
 
     def test_the_vf_is_unbound(self):
         start = self.hold()
