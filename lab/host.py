@@ -84,7 +84,7 @@ class Host:
              '-serial', 'chardev:lines',
              '-qmp', f'unix:{qmp},server=on,wait=off',
              '-kernel', glob.glob(image)[0],
-             '-initrd', initrd or built + '/machine.cpio', *options,
+             '-initrd', initrd or built + '/machine.cpio',
              # On a busy host the kernel's check of its timer may fail.
              '-append', 'console=ttyS0 panic=-1 printk.devkmsg=on '
                         'intel_iommu=on pci=realloc=on no_timer_check',
