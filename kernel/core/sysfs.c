@@ -3,7 +3,6 @@
 #include <linux/err.h>
 #include <linux/sysfs.h>
 
-#include "chid.h"
 #include "core.h"
 #include "dir.h"
 
@@ -76,12 +75,32 @@ static ssize_t framebuffer_reserved_show(struct kobject *kobj,
 static struct kobj_attribute framebuffer_reserved_file =
 	__ATTR_RO(framebuffer_reserved);
 
+static ssize_t framebuffer_host_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
+{
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%llu\n", core->host_bytes);
+}
+static struct kobj_attribute framebuffer_host_file = __ATTR_RO(framebuffer_host);
+
 static ssize_t channels_show(struct kobject *kobj, struct kobj_attribute *attr,
 			     char *buf)
 {
-	return sysfs_emit(buf, "%u\n", VGPU_CHIDS_MAX);
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%u\n", core->resources.chids.total);
 }
 static struct kobj_attribute channels_file = __ATTR_RO(channels);
+
+static ssize_t channels_host_show(struct kobject *kobj,
+				  struct kobj_attribute *attr, char *buf)
+{
+	struct vgpu_core *core = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%u\n", core->resources.chids.own);
+}
+static struct kobj_attribute channels_host_file = __ATTR_RO(channels_host);
 
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
@@ -119,7 +138,9 @@ static struct attribute *attributes[] = {
 	&firmware_version_file.attr,
 	&framebuffer_total_file.attr,
 	&framebuffer_reserved_file.attr,
+	&framebuffer_host_file.attr,
 	&channels_file.attr,
+	&channels_host_file.attr,
 	&state_file.attr,
 	&boot_driver_ms_file.attr,
 	&boot_firmware_ms_file.attr,
