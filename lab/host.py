@@ -60,7 +60,7 @@ class Host:
     the model's log are kept in a folder."""
 
     def __init__(self, folder=None, *properties, kernel=KERNEL, initrd=None,
-                 mib=None, options=()):
+                 mib=None):
         image, built, mib_least, self.patience = KERNELS[kernel]
         self.has_kmemleak = kernel == 'debug'
         folder = folder or built
@@ -84,7 +84,7 @@ class Host:
              '-serial', 'chardev:lines',
              '-qmp', f'unix:{qmp},server=on,wait=off',
              '-kernel', glob.glob(image)[0],
-             '-initrd', initrd or built + '/machine.cpio', *options,
+             '-initrd', initrd or built + '/machine.cpio',
              # On a busy host the kernel's check of its timer may fail.
              '-append', 'console=ttyS0 panic=-1 printk.devkmsg=on '
                         'intel_iommu=on pci=realloc=on no_timer_check',
