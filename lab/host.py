@@ -60,7 +60,7 @@ class Host:
     the model's log are kept in a folder."""
 
     def __init__(self, folder=None, *properties, kernel=KERNEL, initrd=None,
-                 mib=None, options=()):
+                 mib=None):
         image, built, mib_least, self.patience = KERNELS[kernel]
         self.has_kmemleak = kernel == 'debug'
         folder = folder or built
