@@ -26,8 +26,9 @@ MODEL = os.path.join(TOP, 'build/model/ad102.so')
 KERNEL = os.environ.get('VGPU_KERNEL', '7.2')
 BOOT_SECONDS = 120
 COMMAND_SECONDS = 60
-COMPLAINTS = re.compile(r'WARNING:|BUG:|UBSAN:|DMA-API:|ODEBUG:|Call Trace|Oops|'
-                        r'panic|INFO: task|possible \w+ locking|kmemleak: \d+ new')
+FAULTS = (r'WARNING:|BUG:|UBSAN:|DMA-API:|ODEBUG:|Oops|panic|INFO: task|'
+          r'possible \w+ locking|kmemleak: \d+ new')
+COMPLAINTS = re.compile(FAULTS + '|Call Trace')
 
 
 def build():
@@ -117,11 +118,11 @@ class Host:
         with open(self.log_path, errors='replace') as file:
             return file.read()
 
-    def complaint(self):
+    def complaint(self, pattern=COMPLAINTS):
         """What the kernel complained of since it was ready, None if of nothing."""
         said = self.log()
         said = said[said.index('test: ready'):]
-        found = COMPLAINTS.search(said)
+        found = re.search(pattern, said)
         return found and said[max(found.start() - 200, 0):found.end() + 2000]
 
     def leaks(self):

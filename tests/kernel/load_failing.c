@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* load_failing MODULE N: load a module while the kernel's Nth allocation fails. */
+/* load_failing MODULE N: load a module while the Nth allocation of that fails. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 {
 	char left[16] = "";
 	int module, nth, failed;
+	long unreached;
 
 	if (argc != 3)
 		return 2;
@@ -29,7 +30,9 @@ int main(int argc, char **argv)
 		perror("load_failing");
 		return 2;
 	}
-	printf("nth %s: error %d, %s\n", argv[2], failed,
-	       strtol(left, NULL, 10) ? "not reached" : "struck");
+	unreached = strtol(left, NULL, 10);
+	printf("nth %s: error %d, %ld allocations%s\n", argv[2], failed,
+	       strtol(argv[2], NULL, 10) - unreached,
+	       unreached ? "" : ", the last failed");
 	return 0;
 }

@@ -428,16 +428,16 @@ static void puts_where_to_save(void **state)
 static void names_engines(void **state)
 {
 	const struct {
-		u32 type;
 		const char *name;
+		u32 type;
 		u32 index;
 	} engines[] = {
-		{0x01, "graphics", 0}, {0x08, "graphics", 7},
-		{0x09, "copy", 0},     {0x12, "copy", 9},
-		{0x14, "decoder", 1},  {0x1d, "encoder", 2},
-		{0x2b, "jpeg", 0},     {0x33, "flow", 0},
-		{0x35, "copy", 11},    {0x3e, "flow", 1},
-		{0x3f, "encoder", 3},
+		{"graphics", 0x01, 0}, {"graphics", 0x08, 7},
+		{"copy", 0x09, 0},     {"copy", 0x12, 9},
+		{"decoder", 0x14, 1},  {"encoder", 0x1d, 2},
+		{"jpeg", 0x2b, 0},     {"flow", 0x33, 0},
+		{"copy", 0x35, 11},    {"flow", 0x3e, 1},
+		{"encoder", 0x3f, 3},
 	};
 	u32 i, index;
 

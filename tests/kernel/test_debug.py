@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What only the debug kernel can do: KUnit, and allocations that fail, each one of
-those that loading the module takes. In the model's lab (lab/run --model)."""
+"""What only the debug kernel can do: KUnit, and allocations that fail, one in each
+of some VGPU_REPEATS loads. In the model's lab (lab/run --model)."""
 
+import collections
+import errno
 import os
 import re
 import sys
@@ -12,7 +14,17 @@ os.environ['VGPU_KERNEL'] = 'debug'
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import Host, build  # noqa: E402
+from host import COMPLAINTS, FAULTS, Host, build  # noqa: E402
+
+REPEATS = int(os.environ.get('VGPU_REPEATS', '70'))
+NEVER = 10 ** 9
+
+
+def places(total):
+    """Of 1 to total: each one near both ends, ever fewer towards the middle."""
+    growth = total ** (2 / REPEATS)
+    steps = {round(growth ** step) for step in range(REPEATS // 2)}
+    return sorted(steps | {total + 1 - step for step in steps})
 
 
 class Debug(unittest.TestCase):
@@ -25,9 +37,9 @@ class Debug(unittest.TestCase):
         self.assertEqual(status, 0, said)
         return said
 
-    def check(self):
+    def check(self, pattern=COMPLAINTS):
         self.assertIsNone(self.machine.leaks())
-        self.assertIsNone(self.machine.complaint())
+        self.assertIsNone(self.machine.complaint(pattern))
         self.assertEqual(self.machine.refusals(), [])
 
     def test_kunit(self):
@@ -37,24 +49,34 @@ class Debug(unittest.TestCase):
         print('\n'.join(re.findall(r'# .*', said)))
         self.check()
 
-    def test_every_allocation_fails_once(self):
-        """The module is not loaded then, or loaded well in spite of it."""
+    def fail(self, nth):
+        """Load while the nth allocation fails: the load's errno, allocations."""
+        said = self.do(f'failing /mod/vgpu_core.ko {nth}')
+        found = re.search(r'nth \d+: error (\d+), (\d+) alloc', said)
+        return int(found.group(1)), int(found.group(2))
+
+    def test_allocations_fail(self):
+        """
+        One in each load: the module is not loaded then, or well in spite of it.
+        The many in the middle are of one kind, pages of the firmware's files.
+        """
         self.do('load')
         self.do('unload')
         self.do('struck 0')
-        self.do('forget')
-        nth, outcomes = 0, {}
-        while True:
-            nth += 1
-            said = self.do(f'failing /mod/vgpu_core.ko {nth}')
-            found = re.search(r'nth \d+: error (\d+), (\w+)', said)
-            outcomes[found.group(1)] = outcomes.get(found.group(1), 0) + 1
-            if found.group(2) == 'not':
-                break
-            self.machine.do('unload')
-        print(f'{nth - 1} allocations; loads by their error: {outcomes}')
+        error, total = self.fail(NEVER)
+        self.assertEqual(error, 0)
         self.do('unload')
-        self.check()
+        outcomes = collections.Counter()
+        tried = places(total)
+        for nth in tried:
+            error, _ = self.fail(nth)
+            outcomes[errno.errorcode.get(error, 'loaded')] += 1
+            self.machine.do('unload')
+        print(f'{len(tried)} of {total} allocations: {dict(outcomes)}')
+        self.do('load')
+        self.do('unload')
+        # An allocation that fails may be told of with a trace.
+        self.check(FAULTS)
 
 
 if __name__ == '__main__':

@@ -26,7 +26,8 @@ static int read_file(void **state)
 	if (!stream || fseek(stream, 0, SEEK_END) != 0)
 		return -1;
 	bytes = ftell(stream);
-	rewind(stream);
+	if (bytes < 0 || fseek(stream, 0, SEEK_SET) != 0)
+		return -1;
 	file = malloc((size_t)bytes);
 	if (!file || fread(file, 1, (size_t)bytes, stream) != (size_t)bytes)
 		return -1;
