@@ -129,7 +129,7 @@ class Vfio(unittest.TestCase):
         self.opens()
         self.check('framebuffer')
 
-    def test_a_reset_fails(self):
+    def test_a_crashed_one_is_reset(self):
         start = self.hold()
         self.host.fault('vgpu-crash:1')
         self.host.do('run vf reset 1')
