@@ -362,6 +362,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
 		drop_viewer(&device->viewer[i]);
 	vgpu_link_destroy(device->link);
+	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vhost_destroy(device->vhost);
 	vgpu_framebuffer_unmap(device->framebuffer,
 			       device->config.start.framebuffer_bytes);

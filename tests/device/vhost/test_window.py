@@ -241,6 +241,10 @@ class Window(unittest.TestCase):
         self.assertEqual(self.channel.mapped, {})
         self.assertEqual(self.channel.log[-1], SHMEM_UNMAP)
 
+    def test_ends_with_a_context(self):
+        self.manager.process.terminate()
+        self.assertEqual(self.manager.process.wait(fe.TIMEOUT), 0)
+
     def test_successor(self):
         """Killed at each step of a map: a successor carries it out anew."""
         self.assertEqual(self.ask(create_shared(5, 8192)), OK)
