@@ -129,6 +129,36 @@ class Vfio(unittest.TestCase):
         self.opens()
         self.check('framebuffer')
 
+    def test_the_firmware_crashes(self):
+        start = self.hold()
+        self.host.fault('crash-now')
+        self.host.wait('test: let go of', start, 30)
+        self.host.wait('VF 1: its vGPU is lost: the GPU.s firmware', start, 30)
+        self.host.wait('MiB, 32 VFs', start, 60)  # it has booted again
+        self.do('run vf kill')
+        self.opens()
+        self.assertEqual(self.state(), 'defined')
+
+    def test_the_machine_does_not_sleep(self):
+        self.hold()
+        status, said = self.host.do('sleep')
+        self.assertNotEqual(status, 0)
+        self.assertIn('it does not sleep: 1 vGPUs are open', said)
+        self.assertEqual(self.state(), 'active')
+        self.do('run vf kill')
+        self.opens()
+
+    def test_the_gpu_is_gone(self):
+        start = self.hold()
+        self.host.fault('bus-lost')
+        self.do('read vgpu/vf1/framebuffer_used')  # which asks the firmware
+        self.host.wait('VF 1: its vGPU is lost', start, 30)
+        self.do('run vf kill')
+        # To open it now waits for a minute, in the PCI core's own reset.
+        self.host.fault('none')
+        self.do('reset')
+        self.opens()
+
     def test_a_crashed_one_is_reset(self):
         start = self.hold()
         self.host.fault('vgpu-crash:1')
