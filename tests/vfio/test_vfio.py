@@ -19,7 +19,7 @@ from host import COMPLAINTS, Host  # noqa: E402
 BUILT = os.path.join(TOP, 'build/vfio')
 TYPE, TYPE_BAR1 = 1147, 32  # L40S-1Q, MiB
 LARGE, LARGE_BAR1 = 1152, 64  # L40S-8Q
-VFS = 4
+VFS, VFS_MAX = 4, 32
 STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them
 REPEATS = int(os.environ.get('VGPU_REPEATS', '20'))
 SLAB_KIB = 1024
@@ -209,6 +209,23 @@ class Vfio(unittest.TestCase):
             self.do('run vf again 20')
         # What is left is caches of the kernel's, however often it was.
         self.assertLess(self.slab() - before, SLAB_KIB)
+
+    def test_all_vfs_at_once(self):
+        self.do('run vf type 1 0')
+        self.do('run vf type 2 0')
+        self.do('vfs 0')
+        self.do('write vgpu/placement homogeneous')
+        self.do(f'vfs {VFS_MAX}')
+        self.do(f'write vgpu/.bulk/type {TYPE}')
+        every = range(1, VFS_MAX + 1)
+        self.do('run vf bind ' + ' '.join(map(str, every)))
+        for vf in every:
+            start = len(self.host.log())
+            self.do(f'run vf hold {vf} {TYPE_BAR1}')
+            self.host.wait('test: held', start, 30)
+        self.assertEqual({self.state(vf) for vf in every}, {'active'})
+        self.do('run vf kill')
+        self.assertEqual({self.state(vf) for vf in every}, {'defined'})
 
     def test_the_vf_is_unbound(self):
         start = self.hold()
