@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fuzzes the parsers of the VBIOS, the firmware files and register programs. */
+/* Fuzzes the parsers of the VBIOS, firmware files, register programs and types. */
 #include <stdlib.h>
 
 #include "kernel/core/fwfile.h"
 #include "kernel/core/sequencer.h"
 #include "kernel/core/vbios.h"
+#include "kernel/mgr/types.h"
 #include "tests/kernel/images.h"
 
 /*
@@ -124,6 +125,67 @@ static void use_program(const u8 *file, size_t bytes)
 			abort();
 }
 
+#define TYPES	      3
+#define PAYLOAD_BYTES 16
+#define TYPES_BYTES                                                            \
+	(sizeof(struct vgpu_type_file_header) +                                \
+	 TYPES * sizeof(struct vgpu_type) + PAYLOAD_BYTES)
+#define PCI_ID 0x26b910de
+
+static void make_types(u8 *file)
+{
+	struct vgpu_type_file_header *header = (void *)file;
+	struct vgpu_type *types = (void *)(header + 1);
+
+	memset(file, 0, TYPES_BYTES);
+	*header = (struct vgpu_type_file_header){
+		.version = VGPU_TYPE_FILE_VERSION,
+		.firmware_version = "570.144",
+		.pci_id = PCI_ID,
+		.type_count = TYPES,
+		.type_bytes = sizeof(*types),
+		.gib = 48,
+		.payload_bytes = PAYLOAD_BYTES,
+	};
+	memcpy(header->magic, VGPU_TYPE_FILE_MAGIC, sizeof(header->magic));
+	for (u32 i = 0; i < TYPES; i++)
+		types[i] = (struct vgpu_type){
+			.id = i + 1,
+			.name = "name",
+			.class = "class",
+			.max_instances = 6,
+			.gib = 8,
+			.framebuffer_bytes = 1ULL << 33,
+			.heap_bytes = 1 << 26,
+			.bar1_bytes = 1 << 26,
+		};
+}
+
+/* With the right checksum, which stops most of what is changed. */
+static void use_types(const u8 *file, size_t bytes)
+{
+	struct vgpu_type_file types;
+	const char *why;
+	u8 *copy = malloc(bytes ? bytes : 1);
+
+	if (!copy)
+		abort();
+	memcpy(copy, file, bytes);
+	if (bytes >= sizeof(struct vgpu_type_file_header))
+		vgpu_put_le32(copy + 8, vgpu_crc32(copy + 12, bytes - 12));
+	if (vgpu_types_read(copy, bytes, "570.144", PCI_ID, &types, &why) == 0) {
+		touch((const u8 *)types.types,
+		      types.count * sizeof(*types.types));
+		touch(types.payload, types.payload_bytes);
+		for (u32 i = 0; i < types.count; i++)
+			if (vgpu_types_find(&types, types.types[i].id) !=
+				    &types.types[i] ||
+			    !types.types[i].max_instances)
+				abort();
+	}
+	free(copy);
+}
+
 static const struct {
 	void (*make)(u8 *file);
 	void (*use)(const u8 *file, size_t bytes);
@@ -134,6 +196,7 @@ static const struct {
 	{make_bootloader, use_bootloader, BOOTLOADER_BYTES},
 	{make_gsp_elf, use_gsp, GSP_ELF_BYTES},
 	{make_program, use_program, 4 * PROGRAM_WORDS},
+	{make_types, use_types, TYPES_BYTES},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
