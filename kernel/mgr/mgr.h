@@ -142,9 +142,7 @@ int vgpu_mgr_set_timeslice(struct vgpu_mgr *mgr, u32 us);
 /* Tell a firmware that has just booted. */
 int vgpu_mgr_tell_scheduler(struct vgpu_mgr *mgr);
 
-/* sysfs.c, sysfs_vf.c, nvidia_files.c: files, and what all of them show. */
-ssize_t vgpu_print_choice(char *buf, const char *const *names, u32 count,
-			  u32 chosen);
+/* sysfs.c, sysfs_vf.c, nvidia_files.c */
 int vgpu_mgr_add_files(struct vgpu_mgr *mgr);
 void vgpu_mgr_remove_files(struct vgpu_mgr *mgr);
 int vgpu_vf_add_files(struct vgpu_vf *vf);

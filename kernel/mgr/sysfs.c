@@ -43,8 +43,8 @@ static const struct attribute_group type_group = {.attrs = type_attributes};
 static const struct attribute_group *type_groups[] = {&type_group, NULL};
 
 /* A choice by its names in a row, the chosen one in brackets. */
-ssize_t vgpu_print_choice(char *buf, const char *const *names, u32 count,
-			  u32 chosen)
+static ssize_t print_choice(char *buf, const char *const *names, u32 count,
+			    u32 chosen)
 {
 	int at = 0;
 	u32 i;
@@ -63,8 +63,8 @@ static ssize_t placement_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
-	return vgpu_print_choice(buf, modes, ARRAY_SIZE(modes),
-				 READ_ONCE(core->mgr->mode));
+	return print_choice(buf, modes, ARRAY_SIZE(modes),
+			    READ_ONCE(core->mgr->mode));
 }
 
 static ssize_t placement_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -90,8 +90,8 @@ static ssize_t policy_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	struct vgpu_mgr *mgr = vgpu_dir_owner(kobj);
 
-	return vgpu_print_choice(buf, policies, ARRAY_SIZE(policies),
-				 READ_ONCE(mgr->policy) - VGPU_TASK_BEST_EFFORT);
+	return print_choice(buf, policies, ARRAY_SIZE(policies),
+			    READ_ONCE(mgr->policy) - VGPU_TASK_BEST_EFFORT);
 }
 
 static ssize_t policy_store(struct kobject *kobj, struct kobj_attribute *attr,
