@@ -18,6 +18,14 @@ static void lose(struct vgpu_vfio *v)
 	schedule_work(&v->lost_work);
 }
 
+void vgpu_vfio_lose(struct vgpu_vfio *v)
+{
+	mutex_lock(&v->lock);
+	if (v->vgpu)
+		lose(v);
+	mutex_unlock(&v->lock);
+}
+
 /*
  * The vGPU's task is ended when this returns: the VF's DMA ends here. The rest is
  * done by work, for memory_lock is held where we wait for locks of the manager's.

@@ -1,84 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VFs of the hardware model, by VFIO: vgpu_vfio_pci.ko as VMMs use it, and a guest
-in the host VM. In the model's lab (lab/run --model)."""
+in the host VM, on the kernel that VGPU_KERNEL names. In the model's lab
+(lab/run --model)."""
 
 import errno
 import os
 import re
-import subprocess
-import sys
 import time
 import unittest
 
-TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
-sys.path.insert(0, os.path.join(TOP, 'lab'))
+from vfio_case import LARGE, TYPE, TYPE_BAR1, VfioCase, build
 
-from host import COMPLAINTS, Host  # noqa: E402
-
-BUILT = os.path.join(TOP, 'build/vfio')
-TYPE, TYPE_BAR1 = 1147, 32  # L40S-1Q, MiB
-LARGE, LARGE_BAR1 = 1152, 64  # L40S-8Q
-VFS, VFS_MAX = 4, 32
+VFS_MAX = 32
 STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them
 REPEATS = int(os.environ.get('VGPU_REPEATS', '20'))
 SLAB_KIB = 1024
 GUEST_SECONDS = 600  # more than a minute on a busy machine
+HANG_SECONDS = 5
 
 
-class Vfio(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.host = Host(BUILT, 'fb-size=48G', mib=1536,
-                        initrd=os.path.join(BUILT, 'machine.cpio'))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.host.close()
-
-    def setUp(self):
-        self.start = len(self.host.log())
-        self.addCleanup(self.put_back)
-        self.do('load')
-        self.do(f'vfs {VFS}')
-        self.do('run vf load')
-        self.do('run vf bind 1 2')
-        self.do('write vgpu/placement heterogeneous')
-        self.do(f'run vf type 1 {TYPE}')
-        self.do(f'run vf type 2 {LARGE}')
-
-    def put_back(self):
-        self.host.fault('none')
-        self.host.do('run vf kill')
-        self.do('vfs 0')
-        self.do('run vf unload')
-        self.do('unload')
-        said = self.host.log()[self.start:]
-        self.assertIsNone(COMPLAINTS.search(said), said)
-        self.assertEqual(self.host.refusals(), [])
-
-    def do(self, line):
-        status, said = self.host.do(line)
-        self.assertEqual(status, 0, f'{line}: {said}')
-        return said
-
-    def check(self, name, vf=1, argument=TYPE, other=''):
-        bar1 = TYPE_BAR1 if vf == 1 else LARGE_BAR1
-        self.do(f'run vf test {name} {vf} {bar1} {argument} {other}')
-
-    def opens(self, vf=1, with_errno=0):
-        self.check('open', vf, with_errno)
-
-    def hold(self, vf=1):
-        start = len(self.host.log())
-        self.do(f'run vf hold {vf} {TYPE_BAR1 if vf == 1 else LARGE_BAR1}')
-        self.host.wait('test: held', start, 30)
-        return start
-
-    def state(self, vf=1):
-        return re.search(r'test: state is (.*?)\r?\n',
-                         self.do(f'run vf show {vf} state')).group(1)
-
+class Vfio(VfioCase):
     def test_config_space_is_the_types(self):
         self.check('config')
         self.check('config', 2, LARGE)
@@ -153,8 +95,12 @@ class Vfio(unittest.TestCase):
         self.host.fault('bus-lost')
         self.do('read vgpu/vf1/framebuffer_used')  # which asks the firmware
         self.host.wait('VF 1: its vGPU is lost', start, 30)
+        # Neither is waited for, as its reset would be: for a minute.
+        began = time.monotonic()
         self.do('run vf kill')
-        # To open it now waits for a minute, in the PCI core's own reset.
+        self.opens(1, errno.ENODEV)
+        self.assertLess(time.monotonic() - began,
+                        HANG_SECONDS * self.host.patience)
         self.host.fault('none')
         self.do('reset')
         self.opens()
@@ -250,6 +196,25 @@ class Vfio(unittest.TestCase):
         self.do(f'run vf type 1 {TYPE}')
         self.opens()
 
+    def test_the_modules_are_in_use(self):
+        start = self.hold()
+        for line in ('unload', 'run vf unload'):
+            began = time.monotonic()
+            status, said = self.host.do(line)
+            self.assertNotEqual(status, 0)
+            self.assertIn('Resource temporarily unavailable', said)
+            self.assertLess(time.monotonic() - began,
+                            HANG_SECONDS * self.host.patience)
+        self.assertEqual(self.state(), 'active')
+        # Its user finds what it has written, and lets go.
+        self.do('run vf unbind 1')
+        self.assertIn('test: asked for', self.host.log()[start:])
+        self.do('vfs 0')
+        self.do('run vf unload')
+        self.do('unload')
+        self.do('load')
+        self.do('run vf load')
+
     def test_a_whole_gpu_is_vfio_pcis(self):
         self.do('vfs 0')
         self.do('run vf whole')
@@ -271,8 +236,5 @@ class Vfio(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    for command in ('model/build', 'tests/vfio/build'):
-        built = subprocess.run([os.path.join(TOP, command)], check=False)
-        if built.returncode:
-            raise SystemExit(built.returncode)
+    build()
     unittest.main()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tests of VFs by VFIO begin with: a host on the kernel that VGPU_KERNEL
+names, with VFs, of which two have a type."""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
+sys.path.insert(0, os.path.join(TOP, 'lab'))
+
+from host import COMPLAINTS, KERNEL, Host  # noqa: E402
+
+OTHER = [] if KERNEL == '7.2' else [KERNEL]
+BUILT = os.path.join(TOP, '-'.join(['build/vfio', *OTHER]))
+TYPE, TYPE_BAR1 = 1147, 32  # L40S-1Q, MiB
+LARGE, LARGE_BAR1 = 1152, 64  # L40S-8Q
+VFS = 4
+
+
+def build():
+    """Modules for another kernel than the model's lab has were built before."""
+    for command in (['model/build'], ['tests/vfio/build', *OTHER]):
+        built = subprocess.run(command, cwd=TOP, check=False)
+        if built.returncode:
+            raise SystemExit(built.returncode)
+
+
+class VfioCase(unittest.TestCase):
+    OPTIONS = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host(BUILT, 'fb-size=48G', mib=1536, options=cls.OPTIONS,
+                        initrd=os.path.join(BUILT, 'machine.cpio'))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.host.close()
+
+    def setUp(self):
+        self.start = len(self.host.log())
+        self.addCleanup(self.put_back)
+        self.do('load')
+        self.do(f'vfs {VFS}')
+        self.do('run vf load')
+        self.do('run vf bind 1 2')
+        self.do('write vgpu/placement heterogeneous')
+        self.do(f'run vf type 1 {TYPE}')
+        self.do(f'run vf type 2 {LARGE}')
+
+    def put_back(self):
+        self.host.fault('none')
+        self.host.do('run vf kill')
+        self.do('vfs 0')
+        self.do('run vf unload')
+        self.do('unload')
+        said = self.host.log()[self.start:]
+        self.assertIsNone(COMPLAINTS.search(said), said)
+        self.assertEqual(self.host.refusals(), [])
+
+    def do(self, line):
+        status, said = self.host.do(line)
+        self.assertEqual(status, 0, f'{line}: {said}')
+        return said
+
+    def check(self, name, vf=1, argument=TYPE, other=''):
+        bar1 = TYPE_BAR1 if vf == 1 else LARGE_BAR1
+        self.do(f'run vf test {name} {vf} {bar1} {argument} {other}')
+
+    def opens(self, vf=1, with_errno=0):
+        self.check('open', vf, with_errno)
+
+    def hold(self, vf=1):
+        start = len(self.host.log())
+        self.do(f'run vf hold {vf} {TYPE_BAR1 if vf == 1 else LARGE_BAR1}')
+        self.host.wait('test: held', start, 30)
+        return start
+
+    def state(self, vf=1):
+        return re.search(r'test: state is (.*?)\r?\n',
+                         self.do(f'run vf show {vf} state')).group(1)
