@@ -61,21 +61,21 @@ class Host:
     the model's log are kept in a folder."""
 
     def __init__(self, folder=None, *properties, kernel=KERNEL, initrd=None,
-                 mib=None):
+                 mib=None, options=()):
         image, built, mib_least, self.patience = KERNELS[kernel]
         self.has_kmemleak = kernel == 'debug'
         folder = folder or built
         mib = max(mib or 0, mib_least)
         self.dir = tempfile.TemporaryDirectory()
         self.log_path = os.path.join(folder, 'machine.log')
-        self.model_log = os.path.join(folder, 'ad102.log')
-        for path in (self.log_path, self.model_log):
+        for path in glob.glob(os.path.join(folder, 'ad102*.log')) + [self.log_path]:
             if os.path.exists(path):
                 os.unlink(path)
+        # Of the GPU in the slot, and of those that were in it before.
+        self.model_logs = [os.path.join(folder, 'ad102.log')]
+        self.properties = properties
         qmp = os.path.join(self.dir.name, 'qmp')
         lines = os.path.join(self.dir.name, 'lines')
-        device = ['ad102', 'id=gpu', 'bus=gpu_port', f'log={self.model_log}',
-                  *properties]
         self.process = subprocess.Popen(
             ['env', 'LD_PRELOAD=' + MODEL, 'qemu-system-x86_64',
              '-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=multi',
@@ -90,8 +90,10 @@ class Host:
              '-append', 'console=ttyS0 panic=-1 printk.devkmsg=on '
                         'intel_iommu=on pci=realloc=on no_timer_check',
              '-device', 'intel-iommu,intremap=on',
+             # Slots are the kernel's, and not ACPI's: as in a server.
+             '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off',
              '-device', 'pcie-root-port,id=gpu_port,slot=1',
-             '-device', ','.join(device)],
+             '-device', self.device(), *options],
             stdin=subprocess.DEVNULL)
         self.qmp = connect(qmp).makefile('rw')
         self.qmp.readline()
@@ -114,6 +116,29 @@ class Host:
         self.ask('qom-set', path='/machine/peripheral/gpu',
                  property='fault', value=fault)
 
+    def device(self):
+        return ','.join(('ad102', 'id=gpu', 'bus=gpu_port',
+                         f'log={self.model_logs[-1]}', *self.properties))
+
+    @property
+    def is_plugged(self):
+        return any(each['name'] == 'gpu' for each in
+                   self.ask('qom-list', path='/machine/peripheral'))
+
+    def unplug(self):
+        """Ask for the GPU, as by the button at its slot."""
+        self.ask('device_del', id='gpu')
+
+    def plug(self):
+        """Another GPU of that kind, in the same slot."""
+        first = self.model_logs[0].removesuffix('.log')
+        self.model_logs.append(f'{first}-{len(self.model_logs)}.log')
+        # As the monitor has it, properties are words.
+        said = self.ask('human-monitor-command',
+                        **{'command-line': 'device_add ' + self.device()})
+        if said:
+            raise RuntimeError(said)
+
     def log(self):
         with open(self.log_path, errors='replace') as file:
             return file.read()
@@ -133,8 +158,11 @@ class Host:
         return said if status else None
 
     def refusals(self):
-        with open(self.model_log, errors='replace') as file:
-            return [line for line in file if 'refused' in line]
+        lines = []
+        for path in self.model_logs:
+            with open(path, errors='replace') as file:
+                lines += [line for line in file if 'refused' in line]
+        return lines
 
     def wait(self, pattern, start, seconds):
         end = time.monotonic() + seconds * self.patience

@@ -3,9 +3,9 @@
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
- * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID" and "crash-now". Of
- * vGPUs' tasks it is KIND[:GFID[:NUMBER]], of VRAM "copy:MIB[:COUNT]" and
- * "copy-hang:MIB[:COUNT]".
+ * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID", "crash-now" and
+ * "pulled". Of vGPUs' tasks it is KIND[:GFID[:NUMBER]], of VRAM
+ * "copy:MIB[:COUNT]" and "copy-hang:MIB[:COUNT]".
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -23,6 +23,7 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_ERROR_STATUS] = "error-status",
 	[FAULT_CRASH] = "crash",
 	[FAULT_BUS_LOST] = "bus-lost",
+	[FAULT_PULLED] = "pulled",
 	[FAULT_RC_ERROR] = "rc-error",
 	[FAULT_XID] = "xid",
 	[FAULT_VGPU_CRASH] = "vgpu-crash",
@@ -115,6 +116,10 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 		else if (!model_vgpu_crash(m, number[0]))
 			error_setg(errp, "that VF has no task");
 		return;
+	}
+	if (fault.kind == FAULT_PULLED) {
+		model_pull(m);
+		fault.kind = FAULT_BUS_LOST; /* until its slot has noticed */
 	}
 	m->fault = fault;
 	/* Nothing of a GPU that fell off its bus is there. */

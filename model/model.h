@@ -181,6 +181,9 @@ void model_bar0_init(GpuModel *m);
 uint64_t model_time_ns(const GpuModel *m);
 void model_reset(GpuModel *m);
 
+/* pci.c */
+void model_pull(GpuModel *m);
+
 /* intr.c */
 #define INTR_VECTOR_GSP 0x89 /* leaf 4, bit 9; the RM tells the driver which */
 uint32_t model_intr_tree_read(const struct intr_tree *t, uint32_t offset);

@@ -8,12 +8,17 @@
 #include "model/vf.h"
 #include "model/vgpu.h"
 
+#include "block/aio.h"
+#include "hw/hotplug.h"
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
+#include "hw/pci/pci_bridge.h"
+#include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_regs.h"
 #include "hw/pci/pcie.h"
 #include "hw/pci/pcie_sriov.h"
 #include "hw/qdev-properties.h"
+#include "qemu/main-loop.h"
 #include "qemu/module.h"
 
 #define PCI_CAP_PM	0x60
@@ -138,6 +143,81 @@ static void unrealize(PCIDevice *pci)
 	g_hash_table_unref(m->log_seen);
 	if (m->log != stderr)
 		fclose(m->log);
+}
+
+/*
+ * QEMU's own ports have no event for a link that goes down. Linux asks for that
+ * one, and not for the presence, of slots that have a button.
+ */
+static void tell_slot(PCIDevice *port)
+{
+	uint8_t *cap = port->config + port->exp.exp_cap;
+
+	pci_word_test_and_clear_mask(cap + PCI_EXP_SLTSTA, PCI_EXP_SLTSTA_PDS);
+	pci_word_test_and_clear_mask(cap + PCI_EXP_LNKSTA, PCI_EXP_LNKSTA_DLLLA);
+	pci_word_test_and_set_mask(port->w1cmask + port->exp.exp_cap +
+					   PCI_EXP_SLTSTA,
+				   PCI_EXP_SLTSTA_DLLSC);
+	pci_word_test_and_set_mask(cap + PCI_EXP_SLTSTA,
+				   PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	if (!(pci_get_word(cap + PCI_EXP_SLTCTL) & PCI_EXP_SLTCTL_HPIE))
+		return;
+	if (msix_enabled(port))
+		msix_notify(port, pcie_cap_flags_get_vector(port));
+	else if (msi_enabled(port))
+		msi_notify(port, pcie_cap_flags_get_vector(port));
+}
+
+static uint64_t nothing_read(void *opaque, hwaddr addr, unsigned int bytes)
+{
+	return UINT64_MAX;
+}
+
+static void nothing_write(void *opaque, hwaddr addr, uint64_t value,
+			  unsigned int bytes)
+{
+}
+
+static const MemoryRegionOps nothing_ops = {
+	.read = nothing_read,
+	.write = nothing_write,
+	.endianness = DEVICE_LITTLE_ENDIAN,
+	.valid = {.min_access_size = 1, .max_access_size = 8},
+	.impl = {.min_access_size = 1, .max_access_size = 8},
+};
+
+/* What nobody answers to on a bus reads as ones; QEMU has zeros. */
+static void fill_bus(PCIBus *bus)
+{
+	MemoryRegion *nothing;
+
+	if (memory_region_present(bus->address_space_mem, 0))
+		return;
+	nothing = g_new0(MemoryRegion, 1); /* as long as the port's */
+	memory_region_init_io(nothing, OBJECT(bus->parent_dev), &nothing_ops,
+			      NULL, "nothing", UINT64_MAX);
+	memory_region_add_subregion_overlap(bus->address_space_mem, 0, nothing,
+					    -1);
+}
+
+static void pull(void *opaque)
+{
+	DeviceState *dev = opaque;
+	PCIDevice *port = pci_bridge_get_device(pci_get_bus(PCI_DEVICE(dev)));
+
+	hotplug_handler_unplug(qdev_get_hotplug_handler(dev), dev, &error_abort);
+	object_unparent(OBJECT(dev));
+	tell_slot(port);
+	object_unref(OBJECT(dev));
+}
+
+/* model_pull: out of its slot, at once, with nobody having been asked. */
+void model_pull(GpuModel *m)
+{
+	model_log(m, "pci", "it is pulled out of its slot");
+	fill_bus(pci_get_bus(&m->pci));
+	object_ref(OBJECT(m));
+	aio_bh_schedule_oneshot(qemu_get_aio_context(), pull, m);
 }
 
 /* A GPU that fell off its bus has no configuration space either. */

@@ -40,7 +40,7 @@ class Sleep(unittest.TestCase):
         self.assertEqual(self.machine.refusals(), [])
 
     def said(self, text):
-        with open(self.machine.model_log, errors='replace') as file:
+        with open(self.machine.model_logs[0], errors='replace') as file:
             return file.read().count(text)
 
     def load(self, *parameters):

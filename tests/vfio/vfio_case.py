@@ -52,7 +52,8 @@ class VfioCase(unittest.TestCase):
         self.do(f'run vf type 2 {LARGE}')
 
     def put_back(self):
-        self.host.fault('none')
+        if self.host.is_plugged:
+            self.host.fault('none')
         self.host.do('run vf kill')
         self.do('vfs 0')
         self.do('run vf unload')

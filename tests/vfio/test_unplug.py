@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A GPU that is taken out of its slot, asked for or not, while a VF of it is in use,
+and another that is put in, on the kernel that VGPU_KERNEL names. In the model's lab
+(lab/run --model)."""
+
+import time
+import unittest
+
+from vfio_case import TYPE, VFS, VfioCase, build
+
+HANG_SECONDS = 5
+POWER_SECONDS = 2  # pciehp waits for one
+
+
+class Unplug(VfioCase):
+    def put_back(self):
+        if not self.host.is_plugged:
+            self.put_in()
+        super().put_back()
+
+    def slot(self, says, start):
+        self.host.wait(rf'pciehp: .*{says}', start, 60)
+
+    def until(self, is_so, seconds):
+        began = time.monotonic()
+        while not is_so():
+            self.assertLess(time.monotonic() - began,
+                            seconds * self.host.patience, self.host.log()[-4000:])
+            time.sleep(0.5)
+
+    def is_gone(self, seconds=HANG_SECONDS):
+        """PF and VFs, in so many seconds from now."""
+        self.until(lambda: self.host.do('there')[0], seconds)
+
+    def put_in(self):
+        self.until(lambda: not self.host.is_plugged, HANG_SECONDS)
+        # What comes while the slot's power goes, pciehp takes for a button.
+        time.sleep(POWER_SECONDS * self.host.patience)
+        start = len(self.host.log())
+        self.host.plug()
+        self.host.wait('MiB, 32 VFs', start, 60)
+
+    def plug(self):
+        """Another is as one that was there from the start."""
+        self.put_in()
+        self.do(f'vfs {VFS}')
+        self.do('run vf bind 1 2')
+        self.do('write vgpu/placement heterogeneous')
+        self.do(f'run vf type 1 {TYPE}')
+        self.opens()
+        self.check('framebuffer')
+
+    def test_the_button_is_pressed(self):
+        start = self.hold()
+        self.host.unplug()
+        # Its user is asked, and has a vGPU until it lets go.
+        self.host.wait('test: asked for', start, 60)
+        self.is_gone()
+        self.assertNotIn('test: lost', self.host.log()[start:])
+        self.plug()
+
+    def test_it_is_pulled(self):
+        for _ in range(2):
+            start = self.hold()
+            self.host.fault('pulled')
+            self.slot('Link Down|Card not present', start)
+            self.host.wait('test: let go of', start, 30)
+            self.is_gone()
+            self.plug()
+
+    def test_it_is_pulled_and_nobody_lets_go(self):
+        """Whoever has no ear for it: killed in the end."""
+        start = self.hold()
+        self.do('run vf stop')
+        self.host.fault('pulled')
+        self.slot('Link Down|Card not present', start)
+        self.host.wait('its user is told', start, 30)
+        # All else goes on; closing ends it.
+        self.do('memory')
+        self.do('run vf kill')
+        self.is_gone()
+        self.plug()
+
+    def test_it_is_pulled_with_nobody_there(self):
+        start = len(self.host.log())
+        self.host.fault('pulled')
+        self.slot('Link Down|Card not present', start)
+        self.is_gone()
+        self.plug()
+
+
+if __name__ == '__main__':
+    build()
+    unittest.main()
