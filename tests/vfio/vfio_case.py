@@ -29,12 +29,13 @@ def build():
 
 
 class VfioCase(unittest.TestCase):
+    MACHINE = os.path.join(BUILT, 'machine.cpio')
     OPTIONS = ()
 
     @classmethod
     def setUpClass(cls):
         cls.host = Host(BUILT, 'fb-size=48G', mib=1536, options=cls.OPTIONS,
-                        initrd=os.path.join(BUILT, 'machine.cpio'))
+                        initrd=cls.MACHINE)
 
     @classmethod
     def tearDownClass(cls):
