@@ -21,6 +21,10 @@ HANG_SECONDS = 5
 
 
 class Vfio(VfioCase):
+    OPTIONS = ('-device', 'pcie-root-port,id=usb_port,slot=2',
+               '-device', 'qemu-xhci,id=usb,bus=usb_port',
+               '-device', 'usb-tablet,bus=usb.0')
+
     def test_config_space_is_the_types(self):
         self.check('config')
         self.check('config', 2, LARGE)
@@ -220,16 +224,30 @@ class Vfio(VfioCase):
         self.do('run vf whole')
         self.do('run vf bind-gpu')
 
-    def test_a_guest(self):
+    def guest(self, *devices):
+        """A guest that has them, and what it said."""
         start = len(self.host.log())
-        self.do('run vf guest 1 2')
+        self.do('run vf guest ' + ' '.join(map(str, devices)))
         ended = self.host.wait(r'test: the guest ended with (\d+)', start,
                                GUEST_SECONDS)
         said = self.host.log()[start:]
         self.assertEqual(ended.group(1), '0', said)
-        self.assertEqual(len(re.findall('guest: test passed', said)), 2, said)
         self.assertNotIn('FAILED', said)
+        return said
+
+    def test_a_guest(self):
+        said = self.guest(1, 2)
+        self.assertEqual(len(re.findall('guest: test passed', said)), 2, said)
         # It uses its framebuffer without anybody's help.
+        self.assertIn('test: 0 exits', said)
+        self.assertEqual(self.state(), 'defined')
+        self.check('framebuffer')
+
+    def test_a_guest_with_a_usb_controller(self):
+        self.do('run vf usb')
+        said = self.guest(1, 'usb')
+        self.assertIn('guest: USB: QEMU USB Tablet', said)
+        self.assertEqual(len(re.findall('guest: test passed', said)), 1, said)
         self.assertIn('test: 0 exits', said)
         self.assertEqual(self.state(), 'defined')
         self.check('framebuffer')
