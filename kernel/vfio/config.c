@@ -110,6 +110,11 @@ ssize_t vgpu_vfio_write_config(struct vgpu_vfio *v, const char __user *buf,
 	/* More than that is no configuration space, and would overflow. */
 	if (start >= PCI_CFG_SPACE_EXP_SIZE)
 		return -EINVAL;
+	/* It may be an FLR. */
+	if (vgpu_vfio_check_gone(v)) {
+		*ppos += count;
+		return count;
+	}
 	count = min_t(size_t, count, PCI_CFG_SPACE_EXP_SIZE - start);
 	rc = keep_bar1(v, buf, count, start);
 	if (rc)

@@ -23,18 +23,12 @@ static void release_dev(struct vfio_device *device)
 	vfio_pci_core_release_dev(device);
 }
 
-/* Of a GPU that is no more, the end of a reset is waited for: a minute. */
-static bool is_gone(struct vgpu_vfio *v)
-{
-	return !pci_device_is_present(v->core.pdev);
-}
-
 static int open_vf(struct vfio_device *device)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 	int rc;
 
-	if (is_gone(v))
+	if (vgpu_vfio_check_gone(v))
 		return -ENODEV;
 	rc = vfio_pci_core_enable(&v->core);
 	if (rc)
@@ -53,7 +47,7 @@ static void close_vf(struct vfio_device *device)
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 
 	vgpu_vfio_stop(v);
-	if (is_gone(v))
+	if (vgpu_vfio_check_gone(v))
 		v->core.reset_works = false;
 	vfio_pci_core_close_device(device);
 }
@@ -71,7 +65,7 @@ static long ioctl_vf(struct vfio_device *device, unsigned int cmd,
 		/* What it writes knows no type's BAR1, and does not end. */
 		return -ENOTTY;
 	case VFIO_DEVICE_RESET:
-		if (is_gone(v))
+		if (vgpu_vfio_check_gone(v))
 			return -ENODEV;
 		rc = vfio_pci_core_ioctl(device, cmd, arg);
 		/* That its vGPU was not reset, the VF's reset does not say. */
@@ -162,8 +156,7 @@ static void vgpu_vfio_remove(struct pci_dev *pdev)
 	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
 
 	/* Its user is not only asked to let go, for there is nothing to go on with. */
-	if (!pci_device_is_present(pdev))
-		vgpu_vfio_lose(container_of(core, struct vgpu_vfio, core));
+	vgpu_vfio_check_gone(container_of(core, struct vgpu_vfio, core));
 	vfio_pci_core_unregister_device(core);
 	vfio_put_device(&core->vdev);
 }

@@ -18,12 +18,16 @@ static void lose(struct vgpu_vfio *v)
 	schedule_work(&v->lost_work);
 }
 
-void vgpu_vfio_lose(struct vgpu_vfio *v)
+bool vgpu_vfio_check_gone(struct vgpu_vfio *v)
 {
+	/* VFs have no ids of their own: it is the PF that is asked. */
+	if (pci_device_is_present(v->core.pdev))
+		return false;
 	mutex_lock(&v->lock);
 	if (v->vgpu)
 		lose(v);
 	mutex_unlock(&v->lock);
+	return true;
 }
 
 /*

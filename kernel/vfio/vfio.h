@@ -40,8 +40,11 @@ static inline struct vgpu_vfio *vgpu_vfio_of(struct vfio_device *device)
 int vgpu_vfio_start(struct vgpu_vfio *v);
 void vgpu_vfio_stop(struct vgpu_vfio *v);
 bool vgpu_vfio_is_lost(const struct vgpu_vfio *v);
-/* Whoever has it open is told that there is nothing any more. */
-void vgpu_vfio_lose(struct vgpu_vfio *v);
+/*
+ * Whether the GPU is no more; its user is told. It must not be reset then: the
+ * end of that is waited for, for a minute.
+ */
+bool vgpu_vfio_check_gone(struct vgpu_vfio *v);
 /* Tell the vGPU of the VF's bus mastering, where that has changed. */
 int vgpu_vfio_update_master(struct vgpu_vfio *v);
 void vgpu_vfio_init_lost(struct vgpu_vfio *v);

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "model.h"
@@ -24,6 +25,7 @@
 #define IOVA	      0x10000000
 #define EVENT_WAIT_MS 10000
 #define QUIET_MS      300
+#define GONE_S	      10
 
 struct arguments {
 	const char *vf, *other;
@@ -432,6 +434,30 @@ static void check_hold(const struct arguments *arg)
 	printf("test: let go of %s\n", arg->vf);
 }
 
+/* A user who finds the GPU gone before anybody else does. */
+static void check_gone(const struct arguments *arg)
+{
+	int32_t lost = eventfd(0, EFD_CLOEXEC);
+	struct timespec began, ended;
+	struct vf vf;
+	uint32_t at;
+
+	vf_open(&vf, arg->vf);
+	CHECK(vf_set_irqs(&vf, VFIO_PCI_ERR_IRQ_INDEX, &lost, 1) == 0);
+	at = vf_capability(&vf, PCI_CAP_ID_EXP);
+	printf("test: held %s\n", arg->vf);
+	while (rd(&vf, REG_BOOT_0) != UINT32_MAX)
+		usleep(10000);
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &began) == 0);
+	vf_set_config(&vf, at + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
+	CHECK(came(lost, EVENT_WAIT_MS));
+	CHECK_ERRNO(ioctl(vf.device, VFIO_DEVICE_RESET), ENODEV);
+	vf_close(&vf);
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &ended) == 0);
+	CHECK(ended.tv_sec - began.tv_sec <= GONE_S);
+	printf("test: let go of %s\n", arg->vf);
+}
+
 static const struct {
 	const char *name;
 	void (*check)(const struct arguments *arg);
@@ -448,6 +474,7 @@ static const struct {
 	{"open", check_open},
 	{"whole", check_whole},
 	{"hold", check_hold},
+	{"gone", check_gone},
 };
 
 int main(int argc, char **argv)
