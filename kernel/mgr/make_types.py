@@ -86,14 +86,8 @@ def told(infos):
     return bytes(out)
 
 
-def make(text):
-    tables = tomllib.loads(text)
-    board = tables["board"]
-    infos = [describe(board, kind, gib, number)
-             for kind in tables["series"]
-             for gib, number in zip(kind["gib"], kind["ids"], strict=True)]
+def pack(board, infos, payload):
     body = b"".join(record(info) for info in infos)
-    payload = told(infos)
     header = struct.pack("<I16sIIIIQQ", VERSION, board["firmware"].encode(),
                          board["device"] << 16 | board["vendor"], len(infos),
                          TYPE.size, board["gib"], len(payload), 0)
@@ -101,11 +95,25 @@ def make(text):
     return MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest
 
 
+def make(text):
+    tables = tomllib.loads(text)
+    board = tables["board"]
+    infos = [describe(board, kind, gib, number)
+             for kind in tables["series"]
+             for gib, number in zip(kind["gib"], kind["ids"], strict=True)]
+    if len(infos) > TYPES_MAX:
+        raise ValueError(f"{len(infos)} types, {TYPES_MAX} are the most")
+    return pack(board, infos, told(infos))
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: make_types.py TYPES.toml OUT.bin")
     with open(sys.argv[1], encoding="utf-8") as source:
-        made = make(source.read())
+        try:
+            made = make(source.read())
+        except ValueError as error:
+            sys.exit(f"{sys.argv[1]}: {error}")
     with open(sys.argv[2], "wb") as out:
         out.write(made)
 

@@ -74,9 +74,10 @@ static const char *check_header(const struct vgpu_type_file_header *header,
 		return "its checksum is wrong";
 	if (!is_text(header->firmware_version, sizeof(header->firmware_version)))
 		return "it names no firmware";
-	if (header->type_bytes != sizeof(struct vgpu_type) ||
-	    !header->type_count || header->type_count > VGPU_TYPES_MAX)
-		return "it has no types, too many, or of another size";
+	if (header->type_count > VGPU_TYPES_MAX)
+		return "it has more types than the firmware takes";
+	if (header->type_bytes != sizeof(struct vgpu_type) || !header->type_count)
+		return "it has no types, or of another size";
 	rest = bytes - sizeof(*header);
 	if (header->type_count * sizeof(struct vgpu_type) > rest)
 		return "it ends among its types";

@@ -10,7 +10,7 @@ import re
 import time
 import unittest
 
-from vfio_case import LARGE, TYPE, TYPE_BAR1, VfioCase, build
+from vfio_case import LARGE, TYPE, TYPE_BAR1, VFS, VfioCase, build
 
 VFS_MAX = 32
 STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them
@@ -18,6 +18,8 @@ REPEATS = int(os.environ.get('VGPU_REPEATS', '20'))
 SLAB_KIB = 1024
 GUEST_SECONDS = 600  # more than a minute on a busy machine
 HANG_SECONDS = 5
+GPU = '/sys/bus/pci/devices/0000:01:00.0'
+TYPES = '/lib/firmware/openvgpu/10de-26b9-570.144.bin'
 
 
 class Vfio(VfioCase):
@@ -109,6 +111,16 @@ class Vfio(VfioCase):
         self.do('reset')
         self.opens()
 
+    def test_the_user_finds_the_gpu_gone(self):
+        start = len(self.host.log())
+        self.do(f'run vf hold 1 {TYPE_BAR1} gone')
+        self.host.wait('test: held', start, 30)
+        self.host.fault('bus-lost')
+        self.host.wait('test: let go of', start, 30)
+        self.host.fault('none')
+        self.do('reset')
+        self.opens()
+
     def test_a_crashed_one_is_reset(self):
         start = self.hold()
         self.host.fault('vgpu-crash:1')
@@ -176,6 +188,35 @@ class Vfio(VfioCase):
         self.assertEqual({self.state(vf) for vf in every}, {'active'})
         self.do('run vf kill')
         self.assertEqual({self.state(vf) for vf in every}, {'defined'})
+
+    def load_types(self, file):
+        """Have the driver find another file of types; what it says of that."""
+        self.do('vfs 0')
+        self.do('run vf unload')
+        self.do('unload')
+        self.do(f'run busybox cp {file} {TYPES}')
+        said = self.do('load')
+        self.do(f'vfs {VFS}')
+        self.do('run vf load')
+        self.do('run vf bind 1 2')
+        return said
+
+    def test_64_types(self):
+        self.do(f'run busybox cp {TYPES} /types/own.bin')
+        self.addCleanup(self.load_types, '/types/own.bin')
+        self.assertIn('64 vGPU types', self.load_types('/types/64.bin'))
+        listed = self.do('run busybox ls -1 ' + GPU + '/vgpu/types')
+        self.assertEqual(sorted(map(int, re.findall(r'^(\d+)\r?$', listed, re.M))),
+                         list(range(2000, 2064)))
+        self.do('write vgpu/placement heterogeneous')
+        self.do('run vf type 1 2000')
+        self.do('run vf type 2 2063')
+        self.check('isolation', 1, 2000, 2)
+        self.check('framebuffer', 2)
+        # A 65th is too many: there are none, and the GPU is of use all the same.
+        said = self.load_types('/types/65.bin')
+        self.assertIn('it has more types than the firmware takes', said)
+        self.assertNotEqual(self.host.do('run vf type 1 2000')[0], 0)
 
     def test_the_vf_is_unbound(self):
         start = self.hold()
