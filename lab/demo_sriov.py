@@ -109,7 +109,7 @@ def show_vgpus(host):
     with patience("the first goes into a guest: QEMU in the host, with these "
                   "arguments"):
         start = vgpus.give_to_guest()
-    vgpus.refuse_destroy()
+    vgpus.show_used()
     print()
     with patience("the other one is used by VFIO, while the guest runs"):
         said = vgpus.use(start)

@@ -75,11 +75,10 @@ class Vgpus:
         for name, kind, _ in (GUESTS, DIRECT):
             self.ctl(f"create --type {kind} --name {name}")
         self.ctl("list")
-        self.ctl(f"show {GUESTS[0]}")
         self.ctl(f"qemu-args {GUESTS[0]}")
 
     def give_to_guest(self):
-        """Start a guest; its vGPU cannot be destroyed then."""
+        """Start a guest, as far as that its QEMU has the vGPU."""
         name = GUESTS[0]
         start = len(self.host.log())
         self.manager.must(f"guest {name}")
@@ -89,8 +88,10 @@ class Vgpus:
                 raise VgpuError(f"no machine took {name}")
         return start
 
-    def refuse_destroy(self):
+    def show_used(self):
+        """It has a process, and is not destroyed."""
         name = GUESTS[0]
+        self.ctl(f"show {name}")
         print_command(f"vgpuctl destroy {name}",
                       [self.manager.refused(f"destroy {name}")])
 

@@ -463,6 +463,19 @@ class Following(SriovTest):
                          (1152, 16))
         self.assertEqual(model.driver_of(1), DRIVER)
 
+    def test_driver_goes_after_vfs(self):
+        """As who unloads modules does it: then VFs are enabled again."""
+        model = self.model()
+        m = self.on(model)
+        m.create(type='8Q', name='a')
+        model.enable('0')
+        self.assertIn('not enabled', m.show('a')['failure'])
+        model.unbind()
+        self.assertIn('not bound', m.show('a')['failure'])
+        model.bind()
+        self.assertEqual(m.show('a')['state'], 'active')
+        self.assertEqual(model.driver_of(1), DRIVER)
+
     def test_vf_driver_comes_late(self):
         """As where modules are loaded again: it needs vgpu_core itself."""
         model = self.model()

@@ -19,6 +19,7 @@ BUILT = os.path.join(TOP, 'build/vfio')
 TYPE_1Q, TYPE_8Q = 1147, 1152
 BAR1 = {'1Q': 32, '8Q': 64}  # MiB
 VFS = 32
+LOAD = ('load', 'run vf load')
 # A vgpud that was asked for something is killed after so many seconds.
 MOMENTS = (0, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)
 
@@ -29,6 +30,8 @@ class Managed(unittest.TestCase):
         cls.host = Host(BUILT, 'fb-size=48G', mib=1536,
                         initrd=os.path.join(BUILT, 'machine.cpio'))
         cls.m = HostManager(cls.host)
+        for line in LOAD:
+            cls.host.do(line)
 
     @classmethod
     def tearDownClass(cls):
@@ -37,7 +40,7 @@ class Managed(unittest.TestCase):
     def setUp(self):
         self.start = len(self.host.log())
         self.addCleanup(self.put_back)
-        self.load()
+        self.do('write vgpu/placement heterogeneous')
         self.m.start()
         self.had = self.room()
 
@@ -50,7 +53,7 @@ class Managed(unittest.TestCase):
             self.assertEqual(self.room(), self.had)
         finally:
             self.host.do('run manager stop')
-            self.unload()
+            self.host.do('vfs 0')
         said = self.host.log()[self.start:]
         self.assertIsNone(COMPLAINTS.search(said), said)
         self.assertEqual(self.host.refusals(), [])
@@ -58,7 +61,8 @@ class Managed(unittest.TestCase):
     def room(self):
         gpu = self.m.gpu()
         del gpu['vfsEnabled']
-        return gpu, self.m.types()
+        return gpu, [self.read(f'vgpu/types/{number}/available_instances')
+                     for number in (TYPE_1Q, TYPE_8Q)]
 
     def do(self, line):
         status, said = self.host.do(line)
@@ -66,14 +70,13 @@ class Managed(unittest.TestCase):
         return said
 
     def load(self):
-        self.do('load')
-        self.do('run vf load')
-        self.do('write vgpu/placement heterogeneous')
+        for line in LOAD:
+            self.do(line)
 
     def unload(self):
         """As where the host is shut down: nothing of VFs is kept."""
-        self.do('run vf unload')
         self.do('vfs 0')
+        self.do('run vf unload')
         self.do('unload')
 
     def read(self, path):
@@ -140,14 +143,18 @@ class Life(Managed):
         self.assertEqual(self.m.json('list'), [])
 
     def test_every_vf(self):
+        self.do('write vgpu/placement homogeneous')
         for i in range(VFS):
             self.create('1Q', f'v{i}')
         self.refused('create --type 1Q', 'no virtual function left')
         self.assertEqual(self.m.gpu()['vfsUsed'], VFS)
+        for i in range(VFS):
+            self.m.ctl(f'destroy v{i}')
+        self.do('write vgpu/placement heterogeneous')
 
     def test_what_is_no_vgpu(self):
         gpu = self.m.gpu()['gpu']
-        self.refused('create --type 3Q', "no type '3Q'")
+        self.refused('create --type 5X', "no type '5X'")
         self.refused(f'create --type 99999 --gpu {gpu}', "no type '99999'")
         self.refused('create --type 8Q --gpu 0000:09:00.0', 'no GPU')
         self.refused('create --type 8Q --placement 3', 'placement 3')
@@ -246,8 +253,7 @@ class Restarts(Managed):
         before = self.two()
         self.m.stop()
         self.unload()
-        self.do('load')
-        self.do('run vf load')
+        self.load()
         self.m.start()
         self.assertEqual(self.where('a', 'b'), before)
         self.assertEqual(self.read('vgpu/placement'),
@@ -258,13 +264,22 @@ class Restarts(Managed):
         """Below a vgpud that runs, in an order that suits nobody."""
         before = self.two()
         self.unload()
-        self.assertEqual(self.m.show('a')['state'], 'failed')
+        self.assertIn('not bound', self.m.show('a')['failure'])
         self.do('load')
         self.assertIn('not loaded', self.m.show('a')['failure'])
         self.do('run vf load')
         self.assertEqual(self.where('a', 'b'), before)
 
+    def test_only_vgpu_core_is_loaded_again(self):
+        before = self.two()
+        self.do('vfs 0')
+        self.do('run vf unbind-gpu')
+        self.assertIn('not bound', self.m.show('b')['failure'])
+        self.do('run vf bind-gpu')
+        self.assertEqual(self.where('a', 'b'), before)
+
     def test_vfs_are_disabled(self):
+        """Who disables them wants that: they are not enabled again."""
         before = self.two()
         self.do('vfs 0')
         self.assertIn('not enabled', self.m.show('b')['failure'])
