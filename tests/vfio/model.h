@@ -15,6 +15,7 @@
 #define REG_DRIVER     0x2f010
 #define REG_DOORBELLS  0x2f020
 #define REG_RESETS     0x2f030
+#define REG_LOAD       0x2f034 /* percent: graphics, encoder, decoder */
 #define REG_DMA_ADDR   0x2f040
 #define REG_DMA_FB     0x2f048
 #define REG_DMA_BYTES  0x2f050
