@@ -152,6 +152,7 @@ static void put_config(void *out, const struct vgpu_task_config *config)
 		.host_cpu = HOST_CPU_X86_64,
 		.host_page_bytes = HOST_PAGE_BYTES,
 		.optimize_linux_interrupts = 1,
+		.is_migration_supported = config->is_migratable,
 		.place = config->place,
 	};
 
@@ -184,6 +185,10 @@ const struct vgpu_task_abi vgpu_task_abi_r570_144 = {
 			.bytes = 0x274000,
 			.processed_at = 4,
 			.result_at = 8,
+			.task_offset_at = 16,
+			.is_saved_at = 20,
+			.host_offset_at = 48,
+			.is_migrating_at = 52,
 		},
 	.boot_bytes = sizeof(struct boot),
 	.config_bytes = sizeof(struct config),
