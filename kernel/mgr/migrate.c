@@ -5,7 +5,7 @@
  * (dev_vgpu_gsp.h); that the messages go as here, and that the one who writes
  * into the ring leaves a byte free, is our reading of it (docs/silicon.md).
  */
-#include <linux/io.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/module.h>
 
 #include "kernel/core/scrub.h"
@@ -74,6 +74,36 @@ static void move_on(struct vgpu_vf *vf, u32 bytes)
 	iowrite32(vf->task.stream_offset, control + layout->host_offset_at);
 }
 
+/*
+ * The copies that Linux has go by 4 bytes, each of which the CPU waits for when
+ * it reads them.
+ */
+static void copy_from_ring(u8 *out, const u8 __iomem *ring, u32 bytes)
+{
+	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
+	u64 word;
+
+	memcpy_fromio(out, ring, odd);
+	for (; bytes - odd >= sizeof(word); odd += sizeof(word)) {
+		word = __raw_readq(ring + odd);
+		memcpy(out + odd, &word, sizeof(word));
+	}
+	memcpy_fromio(out + odd, ring + odd, bytes - odd);
+}
+
+static void copy_to_ring(u8 __iomem *ring, const u8 *data, u32 bytes)
+{
+	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
+	u64 word;
+
+	memcpy_toio(ring, data, odd);
+	for (; bytes - odd >= sizeof(word); odd += sizeof(word)) {
+		memcpy(&word, data + odd, sizeof(word));
+		__raw_writeq(word, ring + odd);
+	}
+	memcpy_toio(ring + odd, data + odd, bytes - odd);
+}
+
 static ssize_t take(struct vgpu_vf *vf, u8 *out, size_t bytes)
 {
 	const struct vgpu_task_layout *layout = layout_of(vf);
@@ -92,7 +122,7 @@ static ssize_t take(struct vgpu_vf *vf, u8 *out, size_t bytes)
 		at = vf->task.stream_offset;
 		part = (end > at ? end : layout->migration.bytes) - at;
 		part = min_t(size_t, part, bytes - done);
-		memcpy_fromio(out + done, ring + at, part);
+		copy_from_ring(out + done, ring + at, part);
 		move_on(vf, part);
 		done += part;
 	}
@@ -117,7 +147,7 @@ static ssize_t give(struct vgpu_vf *vf, const u8 *data, size_t bytes)
 		part = min_t(size_t, part, bytes - done);
 		if (!part)
 			break;
-		memcpy_toio(ring + vf->task.stream_offset, data + done, part);
+		copy_to_ring(ring + vf->task.stream_offset, data + done, part);
 		move_on(vf, part);
 		done += part;
 	}

@@ -66,15 +66,14 @@ struct vgpu_vfio_stream {
 	 * while anything is waited for.
 	 */
 	struct mutex lock;
-	struct vgpu_vf *vgpu; /* NULL: closed, and the device may be gone */
-	struct pci_dev *pdev; /* while vgpu is there */
-	int rc;		      /* it has failed */
+	struct vgpu_vfio *v; /* NULL: closed, and the device may be gone */
+	int rc;		     /* it has failed */
 	bool is_whole;
 };
 
 static int check_locked(const struct vgpu_vfio_stream *s)
 {
-	return s->vgpu ? s->rc : -ENODEV;
+	return !s->v || vgpu_vfio_is_lost(s->v) ? -ENODEV : s->rc;
 }
 
 int vgpu_vfio_check_stream(struct vgpu_vfio_stream *s)
@@ -89,12 +88,13 @@ int vgpu_vfio_check_stream(struct vgpu_vfio_stream *s)
 
 static int fail_locked(struct vgpu_vfio_stream *s, int rc, const char *why)
 {
-	if (!s->vgpu)
+	if (!s->v)
 		return -ENODEV;
 	if (!s->rc) {
 		s->rc = rc;
-		dev_err_ratelimited(&s->pdev->dev, "the vGPU is not %s: %s\n",
-				    s->is_saving ? "saved" : "restored", why);
+		/* There is no other line before the VF was reset. */
+		pci_err(s->v->core.pdev, "the vGPU is not %s: %s\n",
+			s->is_saving ? "saved" : "restored", why);
 	}
 	return s->rc;
 }
@@ -126,8 +126,8 @@ static ssize_t try_to_move(struct vgpu_vfio_stream *s, void *data, size_t bytes)
 	mutex_lock(&s->lock);
 	rc = check_locked(s);
 	if (rc == 0)
-		rc = s->is_saving ? vgpu_vf_take_state(s->vgpu, data, bytes)
-				  : vgpu_vf_give_state(s->vgpu, data, bytes);
+		rc = s->is_saving ? vgpu_vf_take_state(s->v->vgpu, data, bytes)
+				  : vgpu_vf_give_state(s->v->vgpu, data, bytes);
 	if (rc < 0 && rc != -ENODATA)
 		rc = fail_locked(s, rc, "the vGPU is lost, or going to be");
 	mutex_unlock(&s->lock);
@@ -399,8 +399,7 @@ struct vgpu_vfio_stream *vgpu_vfio_open_stream(struct vgpu_vfio *v, bool is_savi
 	s->file = file;
 	s->is_saving = is_saving;
 	s->is_whole = is_saving;
-	s->vgpu = v->vgpu;
-	s->pdev = v->core.pdev;
+	s->v = v;
 	vgpu_vf_get_identity(v->vgpu, &s->identity);
 	return s;
 }
@@ -408,7 +407,7 @@ struct vgpu_vfio_stream *vgpu_vfio_open_stream(struct vgpu_vfio *v, bool is_savi
 void vgpu_vfio_close_stream(struct vgpu_vfio_stream *s)
 {
 	mutex_lock(&s->lock);
-	s->vgpu = NULL;
+	s->v = NULL;
 	mutex_unlock(&s->lock);
 	fput(s->file);
 }
