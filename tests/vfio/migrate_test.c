@@ -3,7 +3,7 @@
  * A vGPU that moves from one VF to another, by VFIO, and streams that no vGPU
  * has written:
  *
- *	migrate_test CHECK VF BAR1_MIB [OTHER_VF]
+ *	migrate_test CHECK VF BAR1_MIB [OTHER_VF [MIB]]
  *
  * It runs in a host VM, see test_migration.py.
  */
@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@
 struct arguments {
 	const char *vf, *other;
 	uint64_t bar1_bytes;
+	uint64_t fill_bytes; /* of the framebuffer, at most */
 };
 
 struct stream {
@@ -350,12 +352,12 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* All of the framebuffer, from one to the other. */
+/* Much of the framebuffer, and more than the ring holds, goes to the other. */
 static void check_full(const struct arguments *arg)
 {
 	uint8_t *from_memory, *to_memory, *buffer = malloc(BUFFER_BYTES);
 	double began, took = 0;
-	uint64_t at, bytes = 0;
+	uint64_t at, fill, bytes = 0;
 	struct vf from, to;
 	ssize_t part;
 	int in, out;
@@ -365,7 +367,10 @@ static void check_full(const struct arguments *arg)
 	to_memory = open_with_memory(&to, arg->other);
 	master(&from);
 	master(&to);
-	for (at = 0; at < fb_bytes(&from); at += BUFFER_BYTES) {
+	fill = fb_bytes(&from);
+	if (fill > arg->fill_bytes)
+		fill = arg->fill_bytes;
+	for (at = 0; at < fill; at += BUFFER_BYTES) {
 		for (i = 0; i < BUFFER_BYTES; i += 8)
 			memcpy(from_memory + i, &(uint64_t){~(at + i)}, 8);
 		CHECK_EQUAL(move(&from, DMA_TO_FB, at, BUFFER_BYTES), DMA_DONE);
@@ -380,15 +385,14 @@ static void check_full(const struct arguments *arg)
 	CHECK_EQUAL(part, 0);
 	set_state(&to, RUNNING);
 	took = now_ms() - began;
-	for (at = 0; at < fb_bytes(&to); at += BUFFER_BYTES) {
+	for (at = 0; at < fill; at += BUFFER_BYTES) {
 		CHECK_EQUAL(move(&to, DMA_TO_MEMORY, at, BUFFER_BYTES), DMA_DONE);
 		for (i = 0; i < BUFFER_BYTES; i += 8)
 			CHECK(memcmp(to_memory + i, &(uint64_t){~(at + i)}, 8) ==
 			      0);
 	}
 	printf("test: moved %llu MiB of framebuffer: %llu bytes, %.0f ms\n",
-	       (unsigned long long)(fb_bytes(&from) / MIB),
-	       (unsigned long long)bytes, took);
+	       (unsigned long long)(fill / MIB), (unsigned long long)bytes, took);
 	vf_close(&from);
 	vf_close(&to);
 }
@@ -577,6 +581,96 @@ static void check_read(const struct arguments *arg)
 	vf_close(&vf);
 }
 
+/* Writes a stream, or reads one into framebuffer, until that ends. */
+static pid_t use_stream(struct vf *vf, int fd, const struct stream *s)
+{
+	pid_t child = fork();
+	ssize_t part;
+
+	if (child)
+		return child;
+	if (s)
+		_exit(restore(fd, s->bytes, s->count));
+	while ((part = read(fd, (void *)vf->bar1, 65536)) > 0)
+		;
+	_exit(part ? errno : 0);
+}
+
+static void check_ended(pid_t child, int wanted)
+{
+	int status;
+
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status));
+	CHECK_EQUAL(WEXITSTATUS(status), wanted);
+}
+
+/*
+ * A task that has met something broken takes no more; who has more than the
+ * ring holds waits, until it is clear that nothing comes of it, or a reset.
+ */
+static void check_stall(const struct arguments *arg)
+{
+	uint8_t *memory;
+	struct stream s;
+	double began;
+	struct vf vf;
+	uint64_t at;
+	int fd, i;
+
+	memory = open_with_memory(&vf, arg->vf);
+	master(&vf);
+	memset(memory, 0x99, BUFFER_BYTES);
+	for (at = 0; at < 8 * MIB; at += BUFFER_BYTES)
+		CHECK_EQUAL(move(&vf, DMA_TO_FB, at, BUFFER_BYTES), DMA_DONE);
+	fd = set_state(&vf, STOP_COPY);
+	s = save(fd);
+	CHECK(s.count > 8 * MIB);
+	close(fd);
+
+	/* Into memory of the VF's own, too. */
+	set_state(&vf, RUNNING);
+	fd = set_state(&vf, STOP_COPY);
+	check_ended(use_stream(&vf, fd, NULL), 0);
+	close(fd);
+	reset(&vf);
+	s.bytes[HEADER_BYTES + PIECE_BYTES] ^= 0x40;
+	/* A reset does not wait for who waits for the firmware, or reads. */
+	for (i = 0; i < 2; i++) {
+		pid_t child;
+
+		master(&vf);
+		CHECK_EQUAL(move(&vf, DMA_TO_FB, 64 * MIB, BUFFER_BYTES),
+			    DMA_DONE);
+		fd = set_state(&vf, i ? STOP_COPY : RESUMING);
+		child = use_stream(&vf, fd, i ? NULL : &s);
+		usleep(i ? 1000 : QUIET_MS * 1000);
+		began = now_ms();
+		reset(&vf);
+		CHECK(now_ms() - began < WAIT_MS);
+		if (i == 0)
+			check_ended(child, ENODEV);
+		else
+			CHECK(waitpid(child, NULL, 0) == child);
+		close(fd);
+		/* The last of what it read may have come after the reset. */
+		if (i)
+			reset(&vf);
+		check_empty(&vf, memory);
+	}
+	fd = set_state(&vf, RESUMING);
+	CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	CHECK_EQUAL(restore(fd, s.bytes, s.count), EAGAIN);
+	CHECK(fcntl(fd, F_SETFL, 0) == 0);
+	/* Half of it is there: what is wanted now is the rest. */
+	CHECK_ERRNO(write(fd, s.bytes, 1000), ETIMEDOUT);
+	CHECK_EQUAL(state_of(&vf), ERROR);
+	reset(&vf);
+	check_empty(&vf, memory);
+	close(fd);
+	vf_close(&vf);
+}
+
 static const struct {
 	const char *name;
 	void (*check)(const struct arguments *arg);
@@ -584,7 +678,7 @@ static const struct {
 	{"move", check_move},	  {"full", check_full},
 	{"type", check_type},	  {"hostile", check_hostile},
 	{"states", check_states}, {"hold", check_hold},
-	{"read", check_read},
+	{"read", check_read},	  {"stall", check_stall},
 };
 
 int main(int argc, char **argv)
@@ -598,6 +692,7 @@ int main(int argc, char **argv)
 	arg.vf = argv[2];
 	arg.bar1_bytes = strtoull(argv[3], NULL, 0) * MIB;
 	arg.other = argc > 4 ? argv[4] : NULL;
+	arg.fill_bytes = argc > 5 ? strtoull(argv[5], NULL, 0) * MIB : UINT64_MAX;
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (strcmp(checks[i].name, argv[1]) == 0) {
 			checks[i].check(&arg);
