@@ -165,6 +165,7 @@ struct GpuModel {
 	uint32_t vgpu_policy, vgpu_slice_ns, vgpu_arr_average;
 	bool vgpu_arr;
 	QEMUTimer *vgpu_timer;
+	struct vgpu_use *vgpu_use; /* samples of their work; NULL: none yet */
 };
 
 /* log.c: one line each; a refusal is what a real GPU would not have done. */

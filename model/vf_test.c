@@ -23,6 +23,7 @@
 #define TEST_INTERRUPTS 0x28
 #define TEST_HELD	0x2c
 #define TEST_RESETS	0x30
+#define TEST_LOAD	0x34
 #define TEST_DMA_ADDR	0x40
 #define TEST_DMA_FB	0x48
 #define TEST_DMA_BYTES	0x50
@@ -136,6 +137,8 @@ uint32_t model_vf_test_read(ModelVf *vf, uint32_t offset)
 		return s->held;
 	case TEST_RESETS:
 		return v->resets;
+	case TEST_LOAD:
+		return v->guest.load;
 	case TEST_DMA_ADDR:
 		return (uint32_t)s->dma.addr;
 	case TEST_DMA_ADDR + 4:
@@ -167,6 +170,9 @@ void model_vf_test_write(ModelVf *vf, uint32_t offset, uint32_t value)
 		return;
 	case TEST_FB_USED:
 		model_vgpu_guest_fb(vf->m, vf->gfid, value * (uint64_t)MiB);
+		return;
+	case TEST_LOAD:
+		model_vgpu_guest_load(vf->m, vf->gfid, value);
 		return;
 	case TEST_DMA_ADDR:
 	case TEST_DMA_ADDR + 4:

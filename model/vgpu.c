@@ -246,6 +246,7 @@ void model_vgpu_finish(GpuModel *m)
 	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
 		model_vgpu_migrate(m, gfid, VGPU_MIGRATE_FORGET);
 	memset(m->vgpu, 0, sizeof(struct vgpu) * SRIOV_TOTAL_VFS);
+	model_vgpu_forget_use(m);
 	m->vgpu_type_count = 0;
 	m->vgpu_heterogeneous = m->vgpu_arr = false;
 	m->vgpu_policy = m->vgpu_slice_ns = m->vgpu_arr_average = 0;

@@ -43,6 +43,7 @@ struct vgpu_guest {
 	bool driver_loaded;
 	uint32_t os;
 	uint64_t fb_used;
+	uint32_t load; /* percents: graphics 7:0, encoder 15:8, decoder 23:16 */
 };
 
 struct vgpu {
@@ -89,6 +90,10 @@ void model_vgpu_forget_guest(GpuModel *m, uint32_t gfid);
 void model_vgpu_guest_driver(GpuModel *m, uint32_t gfid, bool loaded);
 void model_vgpu_guest_os(GpuModel *m, uint32_t gfid, uint32_t os);
 void model_vgpu_guest_fb(GpuModel *m, uint32_t gfid, uint64_t bytes);
+
+/* vgpu_load.c: what a guest's work keeps busy, and the samples of it. */
+void model_vgpu_guest_load(GpuModel *m, uint32_t gfid, uint32_t load);
+void model_vgpu_forget_use(GpuModel *m);
 
 /* vgpu_boot.c: a bootload's parameters; NULL, or what is wrong with them. */
 const char *model_vgpu_take(GpuModel *m, struct vgpu *v, uint32_t gfid,

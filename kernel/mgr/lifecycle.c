@@ -5,7 +5,6 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "kernel/core/rm.h"
 #include "mgr.h"
 
 #define SLOW_STEP_MS 3000 /* of what is tried out by debugfs */
@@ -21,14 +20,9 @@ enum step {
 /* What a guest could have left in what is its own. */
 static int scrub(struct vgpu_vf *vf)
 {
-	struct vgpu_core *core = vf->mgr->core;
 	ktime_t began = ktime_get();
-	int rc;
+	int rc = vgpu_mgr_scrub(vf->mgr, &vf->place);
 
-	rc = vgpu_core_scrub(core, vf->place.fb_start, vf->place.fb_bytes);
-	if (rc == 0)
-		rc = vgpu_core_scrub(core, vf->place.heap_start,
-				     vf->place.heap_bytes);
 	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
 }
@@ -162,6 +156,7 @@ static int open(struct vgpu_vf *vf, struct vgpu_vf_user *user)
 	vf->opener = task_tgid_nr(current);
 	vf->task.waited_us = 0;
 	vf->is_driver_loaded = false;
+	memset(vf->engine_ns, 0, sizeof(vf->engine_ns));
 	rc = bring_up(vf);
 	if (rc) {
 		vf->opener = 0;
@@ -298,25 +293,4 @@ int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf)
 	if (READ_ONCE(vf->is_open))
 		return sysfs_emit(buf, "active\n");
 	return sysfs_emit(buf, READ_ONCE(vf->type) ? "defined\n" : "none\n");
-}
-
-u64 vgpu_vf_fb_used(struct vgpu_vf *vf)
-{
-	struct vgpu_core *core = vf->mgr->core;
-	const struct vgpu_task_abi *abi = core->abi->task;
-	void *params;
-	u64 used = 0;
-
-	params = kzalloc(abi->usage_bytes, GFP_KERNEL);
-	if (!params || !READ_ONCE(vf->is_open))
-		goto out;
-	down_read(&core->gsp_lock);
-	if (core->gsp &&
-	    vgpu_rm_control_internal(core->gsp, VGPU_TASK_GET_FB_USAGE, params,
-				     abi->usage_bytes) == 0)
-		used = abi->get_fb_usage(params, vf->gfid);
-	up_read(&core->gsp_lock);
-out:
-	kfree(params);
-	return used;
 }

@@ -59,6 +59,20 @@ struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev)
 	return &mgr->vfs[number];
 }
 
+int vgpu_mgr_control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes,
+		     u32 ms)
+{
+	struct vgpu_core *core = mgr->core;
+	int rc = -ENODEV;
+
+	down_read(&core->gsp_lock);
+	if (core->gsp)
+		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
+						  bytes, ms);
+	up_read(&core->gsp_lock);
+	return rc;
+}
+
 /* An event of a task's: it is looked at where the GSP may be called. */
 static void take_task_event(struct vgpu_event_subscriber *subscriber,
 			    const u8 *payload, u32 bytes)
@@ -140,8 +154,7 @@ static int tell_types(struct vgpu_mgr *mgr)
 		return -ENOMEM;
 	/* Linux 6.1 has no kvmemdup(). */
 	memcpy(params, mgr->types.payload, bytes);
-	rc = vgpu_rm_control_internal(mgr->core->gsp, VGPU_TASK_ADD_TYPES,
-				      params, bytes);
+	rc = vgpu_mgr_control(mgr, VGPU_TASK_ADD_TYPES, params, bytes, 0);
 	kvfree(params);
 	return rc;
 }
@@ -171,9 +184,8 @@ static int tell_mode(struct vgpu_mgr *mgr)
 {
 	u8 is_heterogeneous = mgr->mode == VGPU_PLACE_HETEROGENEOUS;
 
-	return vgpu_rm_control_internal(
-		mgr->core->gsp, VGPU_TASK_SET_HETEROGENEOUS, &is_heterogeneous,
-		sizeof(is_heterogeneous));
+	return vgpu_mgr_control(mgr, VGPU_TASK_SET_HETEROGENEOUS,
+				&is_heterogeneous, sizeof(is_heterogeneous), 0);
 }
 
 int vgpu_mgr_start(struct vgpu_core *core)
@@ -185,14 +197,12 @@ int vgpu_mgr_start(struct vgpu_core *core)
 		return 0;
 	if (!mgr->place.fb)
 		rc = make_place(mgr);
-	down_read(&core->gsp_lock);
-	if (rc == 0 && !core->gsp)
-		rc = -ENODEV;
+	/* The GPU's clock may have begun anew. */
+	WRITE_ONCE(mgr->sampled_ns, 0);
 	if (rc == 0)
 		rc = tell_types(mgr);
 	if (rc == 0 && mgr->mode == VGPU_PLACE_HETEROGENEOUS)
 		rc = tell_mode(mgr);
-	up_read(&core->gsp_lock);
 	if (rc == 0)
 		rc = vgpu_mgr_tell_scheduler(mgr);
 	if (rc)
@@ -219,7 +229,6 @@ void vgpu_mgr_stop(struct vgpu_core *core, const char *why)
 
 int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode)
 {
-	struct vgpu_core *core = mgr->core;
 	enum vgpu_place_mode before;
 	int rc = 0;
 
@@ -235,9 +244,7 @@ int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode)
 	if (rc)
 		goto out;
 	mgr->mode = mode;
-	down_read(&core->gsp_lock);
-	rc = core->gsp ? tell_mode(mgr) : -ENODEV;
-	up_read(&core->gsp_lock);
+	rc = tell_mode(mgr);
 	if (rc)
 		mgr->mode = before;
 out:
@@ -328,6 +335,7 @@ int vgpu_mgr_create(struct vgpu_core *core)
 	mgr->wedge.event = VGPU_EVENT_WEDGED;
 	mgr->wedge.handle = take_wedge;
 	vgpu_events_subscribe(core, &mgr->wedge);
+	vgpu_mgr_watch_usage(mgr);
 	/* A GPU of which no vGPUs can be had is of use all the same. */
 	if (mgr->types.count)
 		vgpu_mgr_read_scheduler(mgr);
@@ -354,6 +362,7 @@ bool vgpu_mgr_destroy(struct vgpu_core *core)
 	remove_device_files(mgr);
 	vgpu_mgr_remove_files(mgr);
 	vgpu_mgr_stop(core, "the GPU's driver is unbound");
+	vgpu_mgr_unwatch_usage(mgr);
 	vgpu_events_unsubscribe(core, &mgr->wedge);
 	vgpu_events_unsubscribe(core, &mgr->task_events);
 	mutex_lock(&managers_lock);

@@ -7,6 +7,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/threads.h>
 #include <linux/workqueue.h>
 
 #include "kernel/core/core.h"
@@ -60,7 +61,18 @@ struct vgpu_vf {
 
 	unsigned long events; /* bits: vgpu_task_event, to be looked at */
 	bool is_driver_loaded;
+	u64 engine_ns[VGPU_USE_ENGINES]; /* since it was opened */
 };
+
+/*
+ * What the firmware names a vGPU's work by. It is meant for a pid; one process
+ * may have several vGPUs.
+ */
+static_assert(PID_MAX_LIMIT <= 1 << 24);
+static inline u32 vgpu_vf_process(const struct vgpu_vf *vf)
+{
+	return vf->gfid << 24 | vf->opener;
+}
 
 /* What a type's folder is of. */
 struct vgpu_type_files {
@@ -108,6 +120,8 @@ struct vgpu_mgr {
 
 	struct vgpu_event_subscriber task_events;
 	struct vgpu_event_subscriber wedge;
+	struct vgpu_event_subscriber samples;
+	u64 sampled_ns; /* by the GPU's clock; of samples' thread alone */
 	struct work_struct work;
 
 	u32 vf_count;
@@ -119,8 +133,16 @@ struct vgpu_mgr *vgpu_mgr_get(struct pci_dev *pf);
 void vgpu_mgr_put(struct vgpu_mgr *mgr);
 /* The VF that @pdev is, of the manager of its PF, with a reference to that. */
 struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev);
+/*
+ * An internal control of the firmware's, where it is up: the answer replaces
+ * @params. @ms: how long it may take, 0: as any other.
+ */
+int vgpu_mgr_control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes,
+		     u32 ms);
 
-/* provision.c. Callers hold nothing. */
+/* provision.c: nobody reads what was in a place. */
+int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place);
+/* Callers hold nothing. */
 int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id);
 int vgpu_vf_set_place(struct vgpu_vf *vf, u32 id);
 int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id);
@@ -132,8 +154,13 @@ u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 void vgpu_vf_lose(struct vgpu_vf *vf, const char *why);
 /* A text for sysfs, of at most a page. */
 int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf);
-u64 vgpu_vf_fb_used(struct vgpu_vf *vf);
 void vgpu_vf_state_changed(struct vgpu_vf *vf);
+
+/* usage.c: what vGPUs use, as the firmware says. */
+void vgpu_mgr_watch_usage(struct vgpu_mgr *mgr);
+void vgpu_mgr_unwatch_usage(struct vgpu_mgr *mgr);
+/* Bytes that the guest has allocated; 0 where it is not open. */
+u64 vgpu_vf_fb_used(struct vgpu_vf *vf);
 
 /* scheduler.c. Callers hold nothing. */
 int vgpu_mgr_read_scheduler(struct vgpu_mgr *mgr);

@@ -13,17 +13,25 @@ static void unlock_resources(struct vgpu_mgr *mgr)
 	mutex_unlock(&mgr->core->resources.lock);
 }
 
+int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place)
+{
+	int rc = vgpu_core_scrub(mgr->core, place->fb_start, place->fb_bytes);
+
+	if (rc == 0)
+		rc = vgpu_core_scrub(mgr->core, place->heap_start,
+				     place->heap_bytes);
+	return rc;
+}
+
 /* What could not be scrubbed may be so now. */
 static void scrub_again(struct vgpu_mgr *mgr)
 {
-	struct vgpu_core *core = mgr->core;
 	u32 i = 0;
 
 	while (i < mgr->dirty_count) {
 		struct vgpu_place *place = &mgr->dirty[i];
 
-		if (vgpu_core_scrub(core, place->fb_start, place->fb_bytes) ||
-		    vgpu_core_scrub(core, place->heap_start, place->heap_bytes)) {
+		if (vgpu_mgr_scrub(mgr, place)) {
 			i++;
 			continue;
 		}
@@ -129,21 +137,30 @@ int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id)
 
 int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
 {
-	u32 had[VGPU_INSTANCES_MAX], i;
+	struct {
+		u32 type, place;
+	} had[VGPU_INSTANCES_MAX];
 	int rc = 0;
+	u32 i;
 
 	for (i = 0; i < mgr->vf_count; i++) {
-		const struct vgpu_type *type = READ_ONCE(mgr->vfs[i].type);
+		struct vgpu_vf *vf = &mgr->vfs[i];
+		const struct vgpu_type *type = READ_ONCE(vf->type);
 
-		had[i] = type ? type->id : 0;
-		rc = vgpu_vf_set_type(&mgr->vfs[i], id);
+		had[i].type = type ? type->id : 0;
+		had[i].place = type ? vf->place.id : READ_ONCE(vf->wanted_place);
+		rc = vgpu_vf_set_type(vf, id);
 		if (rc)
 			break;
 	}
-	/* Types that were taken away have their places still. */
-	while (rc && i-- > 0)
-		if (had[i] != id)
-			vgpu_vf_set_type(&mgr->vfs[i], had[i]);
+	while (rc && i-- > 0) {
+		if (had[i].type == id)
+			continue;
+		vgpu_vf_set_type(&mgr->vfs[i], 0);
+		vgpu_vf_set_place(&mgr->vfs[i], had[i].place);
+		if (had[i].type)
+			vgpu_vf_set_type(&mgr->vfs[i], had[i].type);
+	}
 	return rc;
 }
 

@@ -88,14 +88,42 @@ static ssize_t opener_pid_show(struct kobject *kobj,
 }
 static struct kobj_attribute opener_pid_file = __ATTR_RO(opener_pid);
 
+static ssize_t print_use(struct kobject *kobj, enum vgpu_use use, char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%llu\n",
+			  READ_ONCE(vf->is_open) ? READ_ONCE(vf->engine_ns[use])
+						 : 0);
+}
+
+static ssize_t graphics_ns_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return print_use(kobj, VGPU_USE_GRAPHICS, buf);
+}
+static struct kobj_attribute graphics_ns_file = __ATTR_RO(graphics_ns);
+
+static ssize_t encoder_ns_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return print_use(kobj, VGPU_USE_ENCODER, buf);
+}
+static struct kobj_attribute encoder_ns_file = __ATTR_RO(encoder_ns);
+
+static ssize_t decoder_ns_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return print_use(kobj, VGPU_USE_DECODER, buf);
+}
+static struct kobj_attribute decoder_ns_file = __ATTR_RO(decoder_ns);
+
 static struct attribute *attributes[] = {
-	&type_file.attr,
-	&placement_file.attr,
-	&state_file.attr,
-	&framebuffer_used_file.attr,
-	&guest_driver_file.attr,
-	&opener_pid_file.attr,
-	NULL,
+	&type_file.attr,	 &placement_file.attr,
+	&state_file.attr,	 &framebuffer_used_file.attr,
+	&guest_driver_file.attr, &opener_pid_file.attr,
+	&graphics_ns_file.attr,	 &encoder_ns_file.attr,
+	&decoder_ns_file.attr,	 NULL,
 };
 static const struct attribute_group group = {.attrs = attributes};
 static const struct attribute_group *groups[] = {&group, NULL};

@@ -8,7 +8,6 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "kernel/core/rm.h"
 #include "mgr.h"
 
 #define BOOT_MS	    10000
@@ -27,19 +26,12 @@ void __iomem *vgpu_task_area(struct vgpu_vf *vf, const struct vgpu_task_area *ar
 	return vf->task.window.memory + area->offset;
 }
 
-/* An internal control, while the GSP is there. */
 static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
 		   u32 ms)
 {
-	struct vgpu_core *core = vf->mgr->core;
 	ktime_t began = ktime_get();
-	int rc = -ENODEV;
+	int rc = vgpu_mgr_control(vf->mgr, command, params, bytes, ms);
 
-	down_read(&core->gsp_lock);
-	if (core->gsp)
-		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
-						  bytes, ms);
-	up_read(&core->gsp_lock);
 	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
 }
@@ -134,7 +126,7 @@ static int bootload(struct vgpu_vf *vf)
 		.dbdf = vf->dbdf,
 		.gfid = vf->gfid,
 		.type = vf->type->id,
-		.opener = vf->opener,
+		.opener = vgpu_vf_process(vf),
 		.chids = vf->place.chids,
 		.first_chid = vf->place.first_chid,
 		.engines = &core->properties.engines,
@@ -194,7 +186,7 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 		.dbdf = vf->dbdf,
 		.instance = vf->gfid,
 		.type = vf->type->id,
-		.opener = vf->opener,
+		.opener = vgpu_vf_process(vf),
 		.chids = vf->place.chids,
 		.place = (u16)vf->place.id,
 		.is_migratable = true,

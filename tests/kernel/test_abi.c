@@ -522,6 +522,37 @@ static void gets_the_vector(void **state)
 	assert_int_equal(abi->get_gsp_vector(raw, 2068, &vector), -EBADMSG);
 }
 
+static void gets_samples_in_time(void **state)
+{
+	const struct vgpu_task_abi *task = abi->task;
+	struct vgpu_use_sample sample;
+	u32 i;
+
+	memset(raw, 0, sizeof(raw));
+	raw[0] = 2;
+	vgpu_put_le32(raw + 12, 70); /* of 72, the oldest */
+	for (i = 0; i < 72; i++)
+		put_quad(16 + i * 56, 1000 + (i + 2) % 72);
+	vgpu_put_le32(raw + 16 + 56 + 20, 2500); /* graphics of the second */
+	vgpu_put_le32(raw + 16 + 56 + 24, 0x1000007);
+	vgpu_put_le32(raw + 16 + 56 + 44, 100); /* its decoder */
+	for (i = 0; i < 72; i++) {
+		assert_int_equal(task->get_use_sample(raw, 4048, i, &sample), 0);
+		assert_int_equal(sample.ns, 1000 + i);
+	}
+	assert_int_equal(task->get_use_sample(raw, 4048, 3, &sample), 0);
+	assert_int_equal(sample.engine[VGPU_USE_GRAPHICS].parts, 2500);
+	assert_int_equal(sample.engine[VGPU_USE_GRAPHICS].process, 0x1000007);
+	assert_int_equal(sample.engine[VGPU_USE_DECODER].parts, 100);
+	assert_int_equal(task->get_use_sample(raw, 4048, 72, &sample), -ENOENT);
+	assert_int_equal(task->get_use_sample(raw, 4047, 0, &sample), -EBADMSG);
+	/* Wherever it says its oldest is. */
+	vgpu_put_le32(raw + 12, 0xffffffff);
+	assert_int_equal(task->get_use_sample(raw, 4048, 71, &sample), 0);
+	raw[0] = 1;
+	assert_int_equal(task->get_use_sample(raw, 4048, 0, &sample), -EBADMSG);
+}
+
 static void knows_what_the_rm_says(void **state)
 {
 	assert_int_equal(vgpu_rm_status_errno(0), 0);
@@ -551,6 +582,7 @@ int main(void)
 		cmocka_unit_test_setup(names_engines, setup),
 		cmocka_unit_test_setup(lists_host_engines, setup),
 		cmocka_unit_test_setup(gets_the_vector, setup),
+		cmocka_unit_test_setup(gets_samples_in_time, setup),
 		cmocka_unit_test_setup(knows_what_the_rm_says, setup),
 		cmocka_unit_test_setup(names_regions, setup),
 		cmocka_unit_test_setup(builds_a_registry, setup),

@@ -17,7 +17,8 @@ DOORBELL, SCRATCH = 0x30090, 0x2100
 TEST = 0x2F000
 STATUS, FB_MIB, CHANNELS, DRIVER = TEST + 4, TEST + 8, TEST + 12, TEST + 16
 GUEST_OS, FB_USED, DOORBELLS, TOKEN = TEST + 20, TEST + 24, TEST + 32, TEST + 36
-INTERRUPTS, HELD, RESETS, DMA = TEST + 40, TEST + 44, TEST + 48, TEST + 64
+INTERRUPTS, HELD, RESETS, LOAD = TEST + 40, TEST + 44, TEST + 48, TEST + 52
+DMA = TEST + 64
 MESSAGES = 0x4000000  # where interrupts write, in the machine's memory
 BUFFER = 0x4100000
 
@@ -323,6 +324,26 @@ class Interrupts(vgpu.Case):
         self.vf.wr(DRIVER, 0)
         self.assertEqual(self.event(), (1, 4))
 
+    def test_load(self):
+        """Samples of what works, which name the vGPUs in turn."""
+        self.ready(1)
+        self.ready(2)
+        other = Vf(self.gpu, 2)
+        self.vf.wr(LOAD, 0x0A001E)
+        other.wr(LOAD, 50)
+        function, _, data = self.fw.receive()
+        self.assertEqual((function, len(data)), (0x1008, 4048))
+        kind, count, tracker = struct.unpack_from("<B7xII", data)
+        self.assertEqual((kind, count, tracker), (2, 72, 7))
+        samples = [struct.unpack_from("<Q12I", data, 16 + 56 * i) for i in range(8)]
+        self.assertEqual(samples[7][0], 0)
+        self.assertEqual(sorted(samples[:7]), samples[:7])
+        graphics = [sample[4:6] for sample in samples[:7]]
+        self.assertEqual(sorted(set(graphics)), [(6000, 1234), (10000, 1234)])
+        self.assertEqual([sample[10:12] for sample in samples[:7]], [(1000, 1234)] * 7)
+        self.assertEqual({sample[7:9] for sample in samples[:7]}, {(0, 0xffffffff)})
+        self.vf.wr(LOAD, 0)
+        other.wr(LOAD, 0)
 
     def test_flood(self):
         """A guest that makes events while nobody takes them: some are lost."""

@@ -18,6 +18,7 @@
 #define REG_TOKEN      0x2f024
 #define REG_HELD       0x2f02c
 #define REG_RESETS     0x2f030
+#define REG_LOAD       0x2f034 /* percent: graphics, encoder, decoder */
 #define REG_DMA_ADDR   0x2f040
 #define REG_DMA_FB     0x2f048
 #define REG_DMA_BYTES  0x2f050

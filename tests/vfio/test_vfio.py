@@ -105,6 +105,9 @@ class Vfio(unittest.TestCase):
     def test_dma(self):
         self.check('dma')
 
+    def test_engine_time(self):
+        self.check('time', 1, 1)
+
     def test_reset_leaves_nothing(self):
         self.check('reset')
 

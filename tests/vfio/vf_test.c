@@ -24,6 +24,7 @@
 #define IOVA	      0x10000000
 #define EVENT_WAIT_MS 10000
 #define QUIET_MS      300
+#define NS	      1000000000
 
 struct arguments {
 	const char *vf, *other;
@@ -303,6 +304,47 @@ static void check_dma(const struct arguments *arg)
 	vf_close(&vf);
 }
 
+/* What the PF's driver says of an engine's time for this VF. */
+static uint64_t engine_ns(const struct arguments *arg, const char *engine)
+{
+	char path[128], text[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/pci/devices/%s/physfn/vgpu/vf%u/%s_ns", arg->vf,
+		 arg->subsystem, engine);
+	file = fopen(path, "re");
+	CHECK(file && fgets(text, sizeof(text), file));
+	fclose(file);
+	return strtoull(text, NULL, 10);
+}
+
+/* @subsystem is its number here. */
+static void check_time(const struct arguments *arg)
+{
+	uint64_t before, now, tries = 20;
+	struct vf vf;
+
+	vf_open(&vf, arg->vf);
+	CHECK_EQUAL(engine_ns(arg, "graphics"), 0);
+	wr(&vf, REG_LOAD, 50 | 10 << 16);
+	while (engine_ns(arg, "graphics") < NS && tries-- > 0)
+		usleep(QUIET_MS * 1000);
+	wr(&vf, REG_LOAD, 0);
+	sleep(2);
+	before = engine_ns(arg, "graphics");
+	sleep(2);
+	now = engine_ns(arg, "graphics");
+	CHECK(now > NS / 2 && now == before);
+	/* A fifth of it, but for what is not whole. */
+	CHECK(engine_ns(arg, "decoder") / 1000000 - now / 5000000 < 2);
+	CHECK_EQUAL(engine_ns(arg, "encoder"), 0);
+	printf("test: graphics worked for %llu ms\n",
+	       (unsigned long long)now / 1000000);
+	vf_close(&vf);
+	CHECK_EQUAL(engine_ns(arg, "graphics"), 0);
+}
+
 static void check_fresh(struct vf *vf, const struct arguments *arg)
 {
 	uint64_t i;
@@ -443,6 +485,7 @@ static const struct {
 	{"isolation", check_isolation},
 	{"interrupts", check_interrupts},
 	{"dma", check_dma},
+	{"time", check_time},
 	{"reset", check_reset},
 	{"second", check_second},
 	{"open", check_open},

@@ -3,10 +3,12 @@
 #include "abi.h"
 #include "task_abi.h"
 
-#define ENGINES	     0x54 /* NV2080_GPU_MAX_ENGINES */
-#define SEGMENTS_MAX 384
-#define VGPUS_MAX    32
-#define TYPES_BYTES  334344
+#define ENGINES		 0x54 /* NV2080_GPU_MAX_ENGINES */
+#define SEGMENTS_MAX	 384
+#define VGPUS_MAX	 32
+#define TYPES_BYTES	 334344
+#define USE_SAMPLES	 72 /* NV2080_CTRL_PERF_GPUMON_SAMPLE_COUNT_PERFMON_UTIL */
+#define USE_TYPE_PERFMON 2 /* NV2080_CTRL_GPUMON_SAMPLE_TYPE_PERFMON_UTIL */
 
 /* NV2080_CTRL_VGPU_MGR_INTERNAL_BOOTLOAD_GSP_VGPU_PLUGIN_TASK_PARAMS */
 struct boot {
@@ -106,6 +108,31 @@ struct usage {
 };
 static_assert(sizeof(struct usage) == 520, "GET_VGPU_FB_USAGE");
 
+/* rpc_gpuacct_perfmon_util_samples_v1F_0E: a ring, and where its oldest is. */
+struct engine_use {
+	u32 parts;
+	u32 process;
+	u32 process_of_guest;
+};
+
+struct use_sample {
+	u64 ns;
+	struct engine_use memory;
+	struct engine_use graphics;
+	struct engine_use encoder;
+	struct engine_use decoder;
+};
+
+struct use_samples {
+	u8 type;
+	u8 padding[3];
+	u32 ring_bytes;
+	u32 count;
+	u32 oldest;
+	struct use_sample ring[USE_SAMPLES];
+};
+static_assert(sizeof(struct use_samples) == 4048, "PERFMON_UTIL_SAMPLES");
+
 static void put_boot(void *out, const struct vgpu_task_layout *layout,
 		     const struct vgpu_task_boot *boot)
 {
@@ -171,6 +198,32 @@ static u64 get_fb_usage(const void *usage, u32 gfid)
 	return 0;
 }
 
+static int get_use_sample(const u8 *payload, u32 bytes, u32 index,
+			  struct vgpu_use_sample *ret_sample)
+{
+	const struct use_samples *params = (const void *)payload;
+	const struct use_sample *sample;
+
+	if (bytes < sizeof(*params) || params->type != USE_TYPE_PERFMON)
+		return -EBADMSG;
+	if (index >= USE_SAMPLES)
+		return -ENOENT;
+	sample = &params->ring[(params->oldest % USE_SAMPLES + index) % USE_SAMPLES];
+	*ret_sample = (struct vgpu_use_sample){
+		.ns = sample->ns,
+		.engine =
+			{
+				[VGPU_USE_GRAPHICS] = {sample->graphics.parts,
+						       sample->graphics.process},
+				[VGPU_USE_ENCODER] = {sample->encoder.parts,
+						      sample->encoder.process},
+				[VGPU_USE_DECODER] = {sample->decoder.parts,
+						      sample->decoder.process},
+			},
+	};
+	return 0;
+}
+
 const struct vgpu_task_abi vgpu_task_abi_r570_144 = {
 	.layout =
 		{
@@ -197,4 +250,5 @@ const struct vgpu_task_abi vgpu_task_abi_r570_144 = {
 	.put_boot = put_boot,
 	.put_config = put_config,
 	.get_fb_usage = get_fb_usage,
+	.get_use_sample = get_use_sample,
 };

@@ -46,7 +46,7 @@ struct vgpu_task_boot {
 	u32 dbdf; /* domain << 16 | bus << 8 | devfn */
 	u32 gfid;
 	u32 type;
-	u32 opener; /* pid */
+	u32 opener; /* what the firmware names it by; of no other vGPU */
 	u32 chids;
 	u32 first_chid;
 	const struct vgpu_engine_set *engines; /* each has these channels */
@@ -67,6 +67,25 @@ struct vgpu_task_config {
 	bool is_migratable;
 };
 
+/* Engines whose time is counted. */
+enum vgpu_use {
+	VGPU_USE_GRAPHICS,
+	VGPU_USE_ENCODER,
+	VGPU_USE_DECODER,
+	VGPU_USE_ENGINES,
+};
+
+/* How busy engines were in the time before, and with whose work. */
+struct vgpu_use_sample {
+	u64 ns; /* by the GPU's clock; 0: none was taken */
+	struct {
+		u32 parts;   /* of VGPU_USE_WHOLE */
+		u32 process; /* as of vgpu_task_boot.opener */
+	} engine[VGPU_USE_ENGINES];
+};
+
+#define VGPU_USE_WHOLE 10000
+
 struct vgpu_task_abi {
 	struct vgpu_task_layout layout;
 	u32 boot_bytes;
@@ -80,6 +99,12 @@ struct vgpu_task_abi {
 	void (*put_config)(void *out, const struct vgpu_task_config *config);
 	/* Of the vGPU @gfid; 0 where the firmware names it not. */
 	u64 (*get_fb_usage)(const void *params, u32 gfid);
+	/*
+	 * Of an event of samples the one that is @index-th in time, which may
+	 * be none. -ENOENT: there are not so many; -EBADMSG: it is cut off.
+	 */
+	int (*get_use_sample)(const u8 *payload, u32 bytes, u32 index,
+			      struct vgpu_use_sample *ret_sample);
 };
 
 /* In the control area, in every version. */
