@@ -8,7 +8,6 @@
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/module.h>
 
-#include "kernel/core/scrub.h"
 #include "mgr.h"
 
 static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
@@ -154,20 +153,25 @@ static ssize_t give(struct vgpu_vf *vf, const u8 *data, size_t bytes)
 	return done;
 }
 
-void vgpu_vf_get_identity(struct vgpu_vf *vf,
-			  struct vgpu_vf_identity *ret_identity)
+int vgpu_vf_get_identity(struct vgpu_vf *vf, struct vgpu_vf_identity *ret_identity)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
+	int rc = -ENODEV;
 
-	/* None of this changes while it is open. */
-	*ret_identity = (struct vgpu_vf_identity){
-		.gpu = (u32)mgr->pdev->device << 16 | mgr->pdev->vendor,
-		.type = vf->type->id,
-		.channels = vf->place.chids,
-		.fb_bytes = vf->place.fb_bytes,
-	};
-	strscpy(ret_identity->firmware, mgr->core->abi->version,
-		sizeof(ret_identity->firmware));
+	mutex_lock(&vf->lock);
+	if (!vf->is_lost) {
+		*ret_identity = (struct vgpu_vf_identity){
+			.gpu = (u32)mgr->pdev->device << 16 | mgr->pdev->vendor,
+			.type = vf->type->id,
+			.channels = vf->place.chids,
+			.fb_bytes = vf->place.fb_bytes,
+		};
+		strscpy(ret_identity->firmware, mgr->core->abi->version,
+			sizeof(ret_identity->firmware));
+		rc = 0;
+	}
+	mutex_unlock(&vf->lock);
+	return rc;
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_get_identity);
 

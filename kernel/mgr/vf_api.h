@@ -89,8 +89,9 @@ struct vgpu_vf_identity {
 /* One whose ring has not moved for so long does not go on by itself. */
 #define VGPU_VF_STALL_MS 30000
 
-void vgpu_vf_get_identity(struct vgpu_vf *vgpu,
-			  struct vgpu_vf_identity *ret_identity);
+/* It stays the same until it is closed. -ENODEV: the vGPU was lost. */
+int vgpu_vf_get_identity(struct vgpu_vf *vgpu,
+			 struct vgpu_vf_identity *ret_identity);
 
 int vgpu_vf_stop_work(struct vgpu_vf *vgpu);
 int vgpu_vf_resume_work(struct vgpu_vf *vgpu);

@@ -193,12 +193,11 @@ static int get_data_size(struct vfio_device *device, unsigned long *ret_bytes)
 	int rc = -ENODEV;
 
 	mutex_lock(&v->lock);
-	if (v->vgpu && !vgpu_vfio_is_lost(v)) {
-		vgpu_vf_get_identity(v->vgpu, &identity);
+	if (v->vgpu)
+		rc = vgpu_vf_get_identity(v->vgpu, &identity);
+	if (rc == 0)
 		*ret_bytes = identity.fb_bytes + identity.fb_bytes / 64 +
 			     STATE_EXTRA_BYTES;
-		rc = 0;
-	}
 	mutex_unlock(&v->lock);
 	return rc;
 }

@@ -353,14 +353,17 @@ static ssize_t restore_write(struct file *file, const char __user *in,
 	return done ? (ssize_t)done : rc;
 }
 
-static int release(struct inode *inode, struct file *file)
+static void destroy(struct vgpu_vfio_stream *s)
 {
-	struct vgpu_vfio_stream *s = file->private_data;
-
 	mutex_destroy(&s->io);
 	mutex_destroy(&s->lock);
 	kvfree(s->buffer);
 	kfree(s);
+}
+
+static int release(struct inode *inode, struct file *file)
+{
+	destroy(file->private_data);
 	return 0;
 }
 
@@ -379,28 +382,28 @@ static const struct file_operations restore_ops = {
 struct vgpu_vfio_stream *vgpu_vfio_open_stream(struct vgpu_vfio *v, bool is_saving)
 {
 	struct vgpu_vfio_stream *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
-	struct file *file = ERR_PTR(-ENOMEM);
+	int rc;
 
 	if (!s)
-		return ERR_CAST(file);
-	s->buffer = kvmalloc(BUFFER_BYTES, GFP_KERNEL_ACCOUNT);
-	if (s->buffer)
-		file = anon_inode_getfile("vgpu-state",
-					  is_saving ? &save_ops : &restore_ops,
-					  s, is_saving ? O_RDONLY : O_WRONLY);
-	if (IS_ERR(file)) {
-		kvfree(s->buffer);
-		kfree(s);
-		return ERR_CAST(file);
-	}
-	stream_open(file_inode(file), file);
+		return ERR_PTR(-ENOMEM);
 	mutex_init(&s->io);
 	mutex_init(&s->lock);
-	s->file = file;
 	s->is_saving = is_saving;
 	s->is_whole = is_saving;
 	s->v = v;
-	vgpu_vf_get_identity(v->vgpu, &s->identity);
+	s->buffer = kvmalloc(BUFFER_BYTES, GFP_KERNEL_ACCOUNT);
+	rc = s->buffer ? vgpu_vf_get_identity(v->vgpu, &s->identity) : -ENOMEM;
+	if (rc == 0) {
+		s->file = anon_inode_getfile(
+			"vgpu-state", is_saving ? &save_ops : &restore_ops, s,
+			is_saving ? O_RDONLY : O_WRONLY);
+		rc = PTR_ERR_OR_ZERO(s->file);
+	}
+	if (rc) {
+		destroy(s);
+		return ERR_PTR(rc);
+	}
+	stream_open(file_inode(s->file), s->file);
 	return s;
 }
 

@@ -88,6 +88,8 @@ struct config {
 static_assert(offsetof(struct config, channels) == 40, "num_channels");
 static_assert(offsetof(struct config, host_page_bytes) == 64, "host_page_size");
 static_assert(offsetof(struct config, enable_uvm) == 75, "enable_uvm");
+static_assert(offsetof(struct config, is_migration_supported) == 77,
+	      "vmm_migration_supported");
 static_assert(offsetof(struct config, place) == 84, "placement_id");
 static_assert(sizeof(struct config) == 112, "COPY_CONFIG_PARAMS");
 
