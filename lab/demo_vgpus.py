@@ -116,7 +116,9 @@ class Vgpus:
             if self.manager.show(name)["state"] != "active":
                 raise VgpuError(f"{name} is still in use")
             self.ctl(f"destroy {name}")
-        self.ctl("events")
+        # Each check is an opening of its own.
+        self.ctl("events",
+                 lambda line: DIRECT[0] not in line or "tached" not in line)
         self.ctl("gpus")
         room = self.room()
         if room != self.had:
