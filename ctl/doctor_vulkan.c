@@ -92,6 +92,8 @@ void ctl_doctor_vulkan(struct ctl_findings *findings)
 	struct vgpu_err err = {};
 	sd_json_variant *gpus;
 
+	if (!VGPU_WITH_EMBEDDED)
+		return; /* nothing here uses Vulkan */
 	if (!path) {
 		ctl_find(findings, "vulkan", CTL_FAIL,
 			 "install OpenVGPU whole, or name its folder in VGPU_LIBEXECDIR",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `make demo-sriov` shows, in the model's lab: a host whose GPU's firmware
-vgpu_core boots, the GPU's VFs, and vGPUs on two of them."""
+vgpu_core boots, the GPU's VFs, and vGPUs on two of them by vgpuctl."""
 
 import contextlib
 import os
@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 
-import demo_vgpus
+from demo_vgpus import CHECKS, Vgpus, VgpuError
 from host import COMPLAINTS, Host
+from host_manager import ManagerError
 
 OUT = "demo/sriov"
 MACHINE = "build/vfio/machine.cpio"
@@ -29,6 +30,11 @@ class DemoError(Exception):
 
 def say(text):
     print(f"demo: {time.monotonic() - start:3.0f} s  {text}", flush=True)
+
+
+def say_below(text):
+    print()
+    say(text)
 
 
 @contextlib.contextmanager
@@ -85,25 +91,36 @@ def print_vfs(vfs):
     print(flush=True)
 
 
+def show_vfs(host):
+    vfs = host.vfs()
+    if len(vfs) != VFS or len({group for _, group in vfs}) != VFS:
+        raise DemoError(f"{len(vfs)} VFs of {VFS}, or not each in a group")
+    print_vfs(vfs)
+
+
 def show_vgpus(host):
-    had_room = demo_vgpus.room(host)
-    with patience("two vGPUs are made"):
-        made = demo_vgpus.make(host)
-    print("\nvGPUs")
-    for vf, name, framebuffer, place in made:
-        print(f"  VF {vf}  {name:16} {framebuffer >> 20:6} MiB, from GiB {place}")
-    print(flush=True)
-    vf = made[0][0]
-    with patience(f"VF {vf} goes into a guest in the host, the other is used by "
-                  "VFIO meanwhile"):
-        said = demo_vgpus.use(host)
+    vgpus = Vgpus(host)
+    with patience("vgpu_vfio_pci is loaded, vgpud is started"):
+        vgpus.start()
+    vgpus.show_gpu()
+    say_below(f"two vGPUs are made, for which vgpud enables the GPU's {VFS} VFs")
+    vgpus.make()
+    show_vfs(host)
+    with patience("the first goes into a guest: QEMU in the host, with these "
+                  "arguments"):
+        start = vgpus.give_to_guest()
+    vgpus.show_used()
+    print()
+    with patience("the other one is used by VFIO, while the guest runs"):
+        said = vgpus.use(start)
     print("\nWhat the guest says")
     for line in said:
         print(f"  {line}")
-    print("\nChecked by VFIO: " + ", ".join(demo_vgpus.CHECKS) + "\n",
-          flush=True)
-    with patience("both vGPUs are destroyed"):
-        demo_vgpus.destroy(host, had_room)
+    print("\nChecked by VFIO: " + ", ".join(CHECKS))
+    say_below("both are destroyed; all that they had must be free")
+    vgpus.destroy()
+    print()
+    vgpus.stop()
 
 
 def show(host):
@@ -112,16 +129,12 @@ def show(host):
     state = host.state()
     if state.get("state") != "ready":
         raise DemoError(f"the GPU is not ready: {state.get('state')}")
-    with patience(f"{VFS} VFs are enabled"):
-        do(host, f"vfs {VFS}")
-        vfs = host.vfs()
-    if len(vfs) != VFS or len({group for _, group in vfs}) != VFS:
-        raise DemoError(f"{len(vfs)} VFs of {VFS}, or not each in a group")
     print_gpu(state)
-    print_vfs(vfs)
+    print()
     show_vgpus(host)
-    with patience("the VFs are disabled, the firmware and the module unloaded"):
+    with patience("the VFs are disabled, the firmware and the modules unloaded"):
         do(host, "vfs 0")
+        do(host, "run vf unload")
         do(host, "unload")
     if host.vfs() or host.state():
         raise DemoError("something of the GPU is left")
@@ -154,7 +167,7 @@ def main():
         show(host)
         check_logs(host)
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError,
-            DemoError, demo_vgpus.VgpuError, KeyboardInterrupt) as error:
+            DemoError, ManagerError, VgpuError, KeyboardInterrupt) as error:
         text = "interrupted" if isinstance(error, KeyboardInterrupt) else error
         say(f"failed: {text}; logs: {logs}")
         return 1

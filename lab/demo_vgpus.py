@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The part of `make demo-sriov` that has vGPUs: two of different types are made;
-one goes into a guest in the host VM, the other one is used by VFIO at the same
-time. What the guest and the checks are is in tests/vfio."""
+"""The part of `make demo-sriov` that has vGPUs: in the host VM, vgpuctl makes two of
+different types; one goes into a guest there, the other one is used by VFIO at the
+same time. What the guest and the checks are is in tests/vfio."""
 
 import re
+import time
 
-# VF, its type (L40S-8Q, L40S-1Q) and that type's BAR1 in MiB
-GUESTS = (1, 1152, 64)
-DIRECT = (2, 1147, 32)
+from host_manager import HostManager
+
+# Name, type, and that type's BAR1 in MiB.
+GUESTS = ("cad", "8Q", 64)
+DIRECT = ("probe", "1Q", 32)
 CHECKS = ("config", "sizing", "regions", "framebuffer", "interrupts", "dma",
           "reset")
+ATTACH_SECONDS = 120
 GUEST_SECONDS = 600
 
 
@@ -17,63 +21,109 @@ class VgpuError(Exception):
     """A vGPU was not as it was to be."""
 
 
-def do(host, line):
-    status, said = host.do(line)
-    if status:
-        raise VgpuError(f"'{line}' ended with {status}:\n{said.strip()}")
-    return said
+def print_command(command, lines=()):
+    print(f"\n  # {command}")
+    for line in lines:
+        print(f"  {line}")
+    print(end="", flush=True)
 
 
-def read(host, path):
-    """A file in the GPU's folder in sysfs."""
-    return re.search(r"test: value (.*?)\|?\r?\n",
-                     do(host, f"read {path}")).group(1)
+class Vgpus:
+    """Two vGPUs in a host whose GPU is ready, from their making to their end."""
 
+    def __init__(self, host):
+        self.host = host
+        self.manager = HostManager(host)
+        self.had = None
 
-def room(host):
-    """How many vGPUs of each of the types there could be."""
-    return {number: read(host, f"vgpu/types/{number}/available_instances")
-            for _, number, _ in (GUESTS, DIRECT)}
+    def do(self, line):
+        status, said = self.host.do(line)
+        if status:
+            raise VgpuError(f"'{line}' ended with {status}:\n{said.strip()}")
 
+    def ctl(self, words, keep=None):
+        """Run a vgpuctl command and show it; of what it prints, the lines that
+        KEEP says, if it does."""
+        lines = self.manager.ctl(words)
+        shown = [line for line in lines if keep(line)] if keep else lines
+        if len(shown) < len(lines):
+            shown.append(f"… {len(lines) - len(shown)} more")
+        print_command(f"vgpuctl {words}", shown)
+        return lines
 
-def make(host):
-    """The two vGPUs: number of the VF, type's name, bytes of framebuffer."""
-    do(host, "run vf load")
-    do(host, "write vgpu/placement heterogeneous")
-    made = []
-    for vf, number, _ in (GUESTS, DIRECT):
-        do(host, f"run vf bind {vf}")
-        do(host, f"run vf type {vf} {number}")
-        made.append((vf, read(host, f"vgpu/types/{number}/name"),
-                     int(read(host, f"vgpu/types/{number}/framebuffer")),
-                     read(host, f"vgpu/vf{vf}/placement")))
-    return made
+    def room(self):
+        """What there is and what of it is free; VFs stay enabled."""
+        gpu = self.manager.gpu()
+        gpu.pop("vfsEnabled")
+        return gpu, self.manager.types()
 
+    def start(self):
+        """As modules-load.d and the service do it: no systemd is here."""
+        self.do("run vf load")
+        self.do("write vgpu/placement heterogeneous")
+        self.manager.start()
+        self.had = self.room()
 
-def use(host):
-    """Both at once; what the guest says of its vGPU."""
-    start = len(host.log())
-    do(host, f"run vf guest {GUESTS[0]}")
-    vf, number, bar1 = DIRECT
-    for check in CHECKS:
-        do(host, f"run vf test {check} {vf} {bar1} {number}")
-    ended = host.wait(r"test: the guest ended with (\d+)", start, GUEST_SECONDS)
-    said = re.findall(r"guest: (.*?)\r*\n", host.log()[start:])
-    if ended.group(1) != "0" or "test passed" not in said:
-        raise VgpuError("the guest's test failed: " + "; ".join(said))
-    exits = re.search(r"test: (\d+) exits", host.log()[start:])
-    if not exits or exits.group(1) != "0":
-        raise VgpuError("QEMU had to serve the guest's use of BAR1")
-    return said
+    def show_gpu(self):
+        print_command("echo heterogeneous >/sys/bus/pci/devices/"
+                      f"{self.had[0]['gpu']}/vgpu/placement")
+        self.ctl("gpus")
+        self.ctl(f"types --gpu {self.had[0]['gpu']}",
+                 lambda line: line.split()[0] in ("TYPE", GUESTS[1], DIRECT[1]))
 
+    def make(self):
+        for name, kind, _ in (GUESTS, DIRECT):
+            self.ctl(f"create --type {kind} --name {name}")
+        self.ctl("list")
+        self.ctl(f"qemu-args {GUESTS[0]}")
 
-def destroy(host, had_room):
-    for vf, _, _ in (GUESTS, DIRECT):
-        if read(host, f"vgpu/vf{vf}/state") != "defined":
-            raise VgpuError(f"VF {vf} is still in use")
-        do(host, f"run vf type {vf} 0")
-        do(host, f"run vf unbind {vf}")
-    do(host, "write vgpu/placement homogeneous")
-    do(host, "run vf unload")
-    if room(host) != had_room:
-        raise VgpuError(f"room for {room(host)} is left, there was {had_room}")
+    def give_to_guest(self):
+        """Start a guest, as far as that its QEMU has the vGPU."""
+        name = GUESTS[0]
+        start = len(self.host.log())
+        self.manager.must(f"guest {name}")
+        end = time.monotonic() + ATTACH_SECONDS
+        while self.manager.show(name)["state"] != "attached":
+            if time.monotonic() > end:
+                raise VgpuError(f"no machine took {name}")
+        return start
+
+    def show_used(self):
+        """It has a process, and is not destroyed."""
+        name = GUESTS[0]
+        self.ctl(f"show {name}")
+        print_command(f"vgpuctl destroy {name}",
+                      [self.manager.refused(f"destroy {name}")])
+
+    def use(self, start):
+        """The other one, meanwhile; what the guest says of its vGPU."""
+        name, _, bar1 = DIRECT
+        vgpu = self.manager.show(name)
+        for check in CHECKS:
+            self.do(f"run vf test {check} {vgpu['vf']} {bar1} {vgpu['typeId']}")
+        ended = self.host.wait(r"test: the guest ended with (\d+)", start,
+                               GUEST_SECONDS)
+        said = re.findall(r"guest: (.*?)\r*\n", self.host.log()[start:])
+        if ended.group(1) != "0" or "test passed" not in said:
+            raise VgpuError("the guest's test failed: " + "; ".join(said))
+        exits = re.search(r"test: (\d+) exits", self.host.log()[start:])
+        if not exits or exits.group(1) != "0":
+            raise VgpuError("QEMU had to serve the guest's use of BAR1")
+        return said
+
+    def destroy(self):
+        for name, _, _ in (GUESTS, DIRECT):
+            if self.manager.show(name)["state"] != "active":
+                raise VgpuError(f"{name} is still in use")
+            self.ctl(f"destroy {name}")
+        # Each check is an opening of its own.
+        self.ctl("events",
+                 lambda line: DIRECT[0] not in line or "tached" not in line)
+        self.ctl("gpus")
+        room = self.room()
+        if room != self.had:
+            raise VgpuError(f"there is {room} now, there was {self.had}")
+
+    def stop(self):
+        self.manager.stop()
+        self.do("write vgpu/placement homogeneous")

@@ -11,7 +11,10 @@
 #include "text.h"
 #include "memory.h"
 
-/* Without a configuration: a third of the memory, but no more than this. */
+/*
+ * Without a configuration: a third of the memory, but no more than this;
+ * nothing where the embedded GPU was not built.
+ */
 #define DEFAULT_MIB_MAX 8192
 /* Far above any machine; keeps sums of bytes within 64 bits. */
 #define FRAMEBUFFER_MIB_MAX (64ULL * 1024 * 1024)
@@ -69,7 +72,8 @@ static void set_defaults(struct vgpu_config *config)
 	uint64_t third = vgpu_memory_total() / VGPU_MIB / 3;
 
 	*config = (struct vgpu_config){
-		.embedded_mib = VGPU_MIN(third, DEFAULT_MIB_MAX),
+		.embedded_mib =
+			VGPU_WITH_EMBEDDED ? VGPU_MIN(third, DEFAULT_MIB_MAX) : 0,
 	};
 }
 

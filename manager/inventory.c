@@ -197,7 +197,7 @@ int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
 	struct vgpu_inventory inventory = {};
 	struct vgpu_err err = {};
 	struct vgpu_gpu *embedded;
-	int r;
+	int r = 0;
 
 	inventory.gpus = calloc(VGPU_INVENTORY_MAX, sizeof(*inventory.gpus));
 	if (!text || !inventory.gpus) {
@@ -211,8 +211,10 @@ int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
 	VGPU_TEXT_SET(embedded->name, "Embedded software GPU");
 	VGPU_TEXT_SET(embedded->driver, "none");
 
-	r = run_probe(text, PROBE_OUTPUT_MAX, &err);
-	if (r == 0)
+	/* What Vulkan finds is for the embedded one's devices. */
+	if (VGPU_WITH_EMBEDDED)
+		r = run_probe(text, PROBE_OUTPUT_MAX, &err);
+	if (VGPU_WITH_EMBEDDED && r == 0)
 		r = parse_output(&inventory, text, &err);
 	if (r < 0)
 		vgpu_text_copy(ret_problem, VGPU_ERR_TEXT_MAX, err.text);

@@ -246,11 +246,14 @@ static void follow(struct vgpu_instance *instance)
 	struct vgpu_vf *vf = vgpu_sriov_vf_of(instance);
 
 	if (!is_running(instance)) {
-		if (instance->phase != VGPU_PHASE_FAILED || !vf)
+		if (instance->phase != VGPU_PHASE_FAILED)
 			return;
-		if (vgpu_sriov_is_ready(sriov) && can_be_again(instance, vf))
+		/* A driver that is bound again knows of nothing. */
+		if (!sriov->is_present)
+			instance->lacks_gpu = true;
+		if (vf && vgpu_sriov_is_ready(sriov) && can_be_again(instance, vf))
 			vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED);
-		else if (instance->lacks_gpu)
+		else if (instance->lacks_gpu && sriov->gpu->unusable[0])
 			snprintf(instance->failure, sizeof(instance->failure),
 				 "its GPU %s cannot be used: %s", d->gpu,
 				 sriov->gpu->unusable);

@@ -3,12 +3,16 @@
 #include "vf_driver.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/util.h"
 #include "log.h"
 #include "sysfs.h"
 
 #define DEVICE "bus/pci/devices/%s"
+
+#define UDEV_WAIT_MS 2000
+#define UDEV_STEP_MS 10
 
 /* "" for none. */
 static void read_driver(int sysfs, const char *address, char ret[32])
@@ -39,6 +43,19 @@ static void clear_override(int sysfs, const char *address)
 			 address, strerror(-r));
 }
 
+/*
+ * Of a VF that has just come udev gives what is written here to vgpud's user,
+ * in its time; without it nothing is waited for.
+ */
+static void wait_for_udev(int sysfs, const char *address)
+{
+	for (unsigned int i = 0;
+	     i < UDEV_WAIT_MS / UDEV_STEP_MS &&
+	     vgpu_sysfs_is_denied(sysfs, DEVICE "/driver_override", address);
+	     i++)
+		usleep(UDEV_STEP_MS * 1000);
+}
+
 int vgpu_vf_driver_bind(int sysfs, const char *address, const char *driver,
 			struct vgpu_err *err)
 {
@@ -55,6 +72,7 @@ int vgpu_vf_driver_bind(int sysfs, const char *address, const char *driver,
 			err, -EBUSY, "InUse",
 			"%s is bound to the driver %s: unbind it there first",
 			address, bound);
+	wait_for_udev(sysfs, address);
 	r = vgpu_sysfs_write(sysfs, driver, DEVICE "/driver_override", address);
 	if (strcmp(bound, driver) == 0)
 		return 0;

@@ -183,15 +183,16 @@ bool model_va_fill(GpuModel *m, uint64_t pdb, uint64_t va, uint32_t word,
 	return va_access(m, VA_FILL, pdb, va, NULL, word, bytes, ret_addr);
 }
 
-static uint64_t window_read(GpuModel *m, const char *name, uint64_t pdb,
-			    hwaddr va, unsigned int bytes)
+static uint64_t window_read(void *opaque, hwaddr va, unsigned int bytes)
 {
+	const struct window *w = opaque;
 	struct target t = {.addr = va};
+	GpuModel *m = w->m;
 	uint64_t value = 0;
 
-	if (pdb && !translate(m, pdb, va, false, &t)) {
+	if (*w->pdb && !translate(m, *w->pdb, va, false, &t)) {
 		model_refuse(m, "mmu", "%s has no page to read at %" HWADDR_PRIx,
-			     name, va);
+			     w->name, va);
 		return ~0ull;
 	}
 	if (!t.sysmem)
@@ -200,14 +201,16 @@ static uint64_t window_read(GpuModel *m, const char *name, uint64_t pdb,
 	return le64_to_cpu(value);
 }
 
-static void window_write(GpuModel *m, const char *name, uint64_t pdb, hwaddr va,
-			 uint64_t value, unsigned int bytes)
+static void window_write(void *opaque, hwaddr va, uint64_t value,
+			 unsigned int bytes)
 {
+	const struct window *w = opaque;
 	struct target t = {.addr = va};
+	GpuModel *m = w->m;
 
-	if (pdb && !translate(m, pdb, va, true, &t)) {
+	if (*w->pdb && !translate(m, *w->pdb, va, true, &t)) {
 		model_refuse(m, "mmu", "%s has no page to write at %" HWADDR_PRIx,
-			     name, va);
+			     w->name, va);
 		return;
 	}
 	if (!t.sysmem) {
@@ -218,47 +221,9 @@ static void window_write(GpuModel *m, const char *name, uint64_t pdb, hwaddr va,
 	model_dma_write(m, t.addr, &value, bytes);
 }
 
-static uint64_t bar1_read(void *opaque, hwaddr addr, unsigned int bytes)
-{
-	GpuModel *m = opaque;
-
-	return window_read(m, "bar1", m->bar1_pdb, addr, bytes);
-}
-
-static void bar1_write(void *opaque, hwaddr addr, uint64_t value,
-		       unsigned int bytes)
-{
-	GpuModel *m = opaque;
-
-	window_write(m, "bar1", m->bar1_pdb, addr, value, bytes);
-}
-
-static uint64_t bar2_read(void *opaque, hwaddr addr, unsigned int bytes)
-{
-	GpuModel *m = opaque;
-
-	return window_read(m, "bar2", m->bar2_pdb, addr, bytes);
-}
-
-static void bar2_write(void *opaque, hwaddr addr, uint64_t value,
-		       unsigned int bytes)
-{
-	GpuModel *m = opaque;
-
-	window_write(m, "bar2", m->bar2_pdb, addr, value, bytes);
-}
-
-static const MemoryRegionOps bar1_ops = {
-	.read = bar1_read,
-	.write = bar1_write,
-	.endianness = DEVICE_LITTLE_ENDIAN,
-	.valid = {.min_access_size = 1, .max_access_size = 8},
-	.impl = {.min_access_size = 1, .max_access_size = 8},
-};
-
-static const MemoryRegionOps bar2_ops = {
-	.read = bar2_read,
-	.write = bar2_write,
+static const MemoryRegionOps window_ops = {
+	.read = window_read,
+	.write = window_write,
 	.endianness = DEVICE_LITTLE_ENDIAN,
 	.valid = {.min_access_size = 1, .max_access_size = 8},
 	.impl = {.min_access_size = 1, .max_access_size = 8},
@@ -268,8 +233,10 @@ static const MemoryRegionOps bar2_ops = {
 
 void model_mmu_init_bars(GpuModel *m)
 {
-	memory_region_init_io(&m->bar1, OBJECT(m), &bar1_ops, m, "ad102-bar1",
-			      m->bar1_size);
-	memory_region_init_io(&m->bar3, OBJECT(m), &bar2_ops, m, "ad102-bar3",
-			      BAR3_SIZE);
+	m->window[0] = (struct window){m, "bar1", &m->bar1_pdb};
+	m->window[1] = (struct window){m, "bar2", &m->bar2_pdb};
+	memory_region_init_io(&m->bar1, OBJECT(m), &window_ops, &m->window[0],
+			      "ad102-bar1", m->bar1_size);
+	memory_region_init_io(&m->bar3, OBJECT(m), &window_ops, &m->window[1],
+			      "ad102-bar3", BAR3_SIZE);
 }

@@ -97,6 +97,13 @@ struct late;
 struct vgpu;
 struct vgpu_type;
 
+/* A BAR that shows what page tables say; without them, VRAM. */
+struct window {
+	GpuModel *m;
+	const char *name;
+	const uint64_t *pdb;
+};
+
 struct GpuModel {
 	PCIDevice pci;
 	MemoryRegion bar0, bar0_regs, bar1, bar3, vram;
@@ -151,6 +158,7 @@ struct GpuModel {
 	bool sriov_mode; /* the registry's RMSetSriovMode */
 	uint32_t vf_total;
 	uint64_t bar1_pdb, bar2_pdb;
+	struct window window[2]; /* BAR1, and BAR2 behind BAR3 */
 	uint64_t rsvd_start; /* the RM's own memory, [rsvd_start, non_wpr_heap) */
 	GHashTable *clients;
 	struct suspend suspend;

@@ -33,52 +33,52 @@ static bool is_there(const struct vgpu *v)
 	return v->state == VGPU_UP;
 }
 
-uint32_t model_vgpu_enumerate(GpuModel *m, const struct rm_ref *who,
-			      uint8_t *params)
+/* A list of the vGPUs that there are: their number, then an entry for each. */
+static uint32_t list(GpuModel *m, uint8_t *params, uint32_t at, uint32_t bytes,
+		     void (*put)(GpuModel *m, uint32_t gfid, uint8_t *entry))
 {
 	uint32_t gfid, count = 0;
 
-	memset(params, 0, GUESTS_AT + SRIOV_TOTAL_VFS * GUEST_BYTES);
-	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++) {
-		const struct vgpu *v = model_vgpu_of(m, gfid);
-		uint8_t *guest = params + GUESTS_AT + count * GUEST_BYTES;
-
-		if (!is_there(v))
-			continue;
-		count++;
-		stl_le_p(guest + GUEST_VM_PID, v->vm_pid);
-		stl_le_p(guest + GUEST_OS, v->guest.os);
-		stl_le_p(guest + GUEST_STATE, v->guest.driver_loaded);
-		stl_le_p(guest + GUEST_GFID, gfid);
-		stq_le_p(guest + GUEST_PCI_ID, v->dbdf);
-		stl_le_p(guest + GUEST_INSTANCE, v->instance);
-		stq_le_p(guest + GUEST_FB_USED, v->guest.fb_used);
-		stl_le_p(guest + GUEST_ENCODER, v->encoder);
-		stl_le_p(guest + GUEST_ECC, m->ecc ? ECC_ENABLED : ECC_DISABLED);
-		guest[GUEST_DRIVER] = v->guest.driver_loaded;
-	}
+	memset(params, 0, at + SRIOV_TOTAL_VFS * bytes);
+	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
+		if (is_there(model_vgpu_of(m, gfid)))
+			put(m, gfid, params + at + count++ * bytes);
 	stl_le_p(params, count);
 	return NV_OK;
+}
+
+static void put_guest(GpuModel *m, uint32_t gfid, uint8_t *guest)
+{
+	const struct vgpu *v = model_vgpu_of(m, gfid);
+
+	stl_le_p(guest + GUEST_VM_PID, v->vm_pid);
+	stl_le_p(guest + GUEST_OS, v->guest.os);
+	stl_le_p(guest + GUEST_STATE, v->guest.driver_loaded);
+	stl_le_p(guest + GUEST_GFID, gfid);
+	stq_le_p(guest + GUEST_PCI_ID, v->dbdf);
+	stl_le_p(guest + GUEST_INSTANCE, v->instance);
+	stq_le_p(guest + GUEST_FB_USED, v->guest.fb_used);
+	stl_le_p(guest + GUEST_ENCODER, v->encoder);
+	stl_le_p(guest + GUEST_ECC, m->ecc ? ECC_ENABLED : ECC_DISABLED);
+	guest[GUEST_DRIVER] = v->guest.driver_loaded;
+}
+
+uint32_t model_vgpu_enumerate(GpuModel *m, const struct rm_ref *who,
+			      uint8_t *params)
+{
+	return list(m, params, GUESTS_AT, GUEST_BYTES, put_guest);
+}
+
+static void put_usage(GpuModel *m, uint32_t gfid, uint8_t *usage)
+{
+	stl_le_p(usage, gfid);
+	stq_le_p(usage + USAGE_FB_USED, model_vgpu_of(m, gfid)->guest.fb_used);
 }
 
 uint32_t model_vgpu_fb_usage(GpuModel *m, const struct rm_ref *who,
 			     uint8_t *params)
 {
-	uint32_t gfid, count = 0;
-
-	memset(params, 0, USAGE_AT + SRIOV_TOTAL_VFS * USAGE_BYTES);
-	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++) {
-		const struct vgpu *v = model_vgpu_of(m, gfid);
-		uint8_t *usage = params + USAGE_AT + count * USAGE_BYTES;
-
-		if (!is_there(v))
-			continue;
-		count++;
-		stl_le_p(usage, gfid);
-		stq_le_p(usage + USAGE_FB_USED, v->guest.fb_used);
-	}
-	stl_le_p(params, count);
-	return NV_OK;
+	return list(m, params, USAGE_AT, USAGE_BYTES, put_usage);
 }
 
 uint32_t model_vgpu_clear_guest(GpuModel *m, const struct rm_ref *who,

@@ -103,10 +103,10 @@ void vgpu_debug_drop_failed(struct pci_dev *pdev)
 	struct failed_boot *boot, *next;
 
 	mutex_lock(&failed_lock);
-	list_for_each_entry_safe(boot, next, &failed_boots,
-				 link) if (!pdev ||
-					   !strcmp(boot->name, pci_name(pdev)))
-		drop_failed(boot);
+	list_for_each_entry_safe(boot, next, &failed_boots, link) {
+		if (!pdev || !strcmp(boot->name, pci_name(pdev)))
+			drop_failed(boot);
+	}
 	mutex_unlock(&failed_lock);
 }
 

@@ -89,8 +89,7 @@ bool vgpu_events_dispatch(struct vgpu_core *core, u32 event, const u8 *payload,
 	bool is_taken = false;
 
 	mutex_lock(&core->events.lock);
-	list_for_each_entry(subscriber, &core->events.subscribers, link)
-	{
+	list_for_each_entry(subscriber, &core->events.subscribers, link) {
 		if (subscriber->event != event)
 			continue;
 		subscriber->handle(subscriber, payload, bytes);

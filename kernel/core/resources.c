@@ -31,9 +31,9 @@
 
 static unsigned long host_mib;
 module_param_named(host, host_mib, ulong, 0444);
-MODULE_PARM_DESC(host,
-		 "MiB of framebuffer that vGPUs do not get, and as much of BAR1, "
-		 "at most half of it (default: 0)");
+MODULE_PARM_DESC(
+	host,
+	"MiB of framebuffer and BAR1 kept from vGPUs, at most half (default: 0)");
 
 void vgpu_resources_init(struct vgpu_core *core)
 {

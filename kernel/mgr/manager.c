@@ -31,8 +31,7 @@ struct vgpu_mgr *vgpu_mgr_get(struct pci_dev *pf)
 	struct vgpu_mgr *mgr;
 
 	mutex_lock(&managers_lock);
-	list_for_each_entry(mgr, &managers, link)
-	{
+	list_for_each_entry(mgr, &managers, link) {
 		if (mgr->pdev == pf) {
 			kref_get(&mgr->ref);
 			goto out;

@@ -21,7 +21,7 @@ static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
 	return &vf->mgr->core->abi->task->layout;
 }
 
-static void __iomem *area(struct vgpu_vf *vf, const struct vgpu_task_area *area)
+void __iomem *vgpu_task_area(struct vgpu_vf *vf, const struct vgpu_task_area *area)
 {
 	return vf->task.window.memory + area->offset;
 }
@@ -36,14 +36,22 @@ static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
 	return rc;
 }
 
-static int poll_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+int vgpu_task_check(struct vgpu_vf *vf)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
+
+	if (READ_ONCE(mgr->is_gone) || READ_ONCE(mgr->core->why_wedged) ||
+	    test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
+		return -EIO;
+	return 0;
+}
+
+static int poll_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+{
 	unsigned long deadline = jiffies + msecs_to_jiffies(ms);
 
 	while (ioread32(word) != wanted) {
-		if (READ_ONCE(mgr->is_gone) || READ_ONCE(mgr->core->why_wedged) ||
-		    test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
+		if (vgpu_task_check(vf))
 			return -EIO;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -79,9 +87,9 @@ static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
 		u32 bytes)
 {
 	const struct vgpu_task_layout *layout = layout_of(vf);
-	void __iomem *ctrl = area(vf, &layout->control);
-	void __iomem *response = area(vf, &layout->response);
-	void __iomem *message = area(vf, &layout->message);
+	void __iomem *ctrl = vgpu_task_area(vf, &layout->control);
+	void __iomem *response = vgpu_task_area(vf, &layout->response);
+	void __iomem *message = vgpu_task_area(vf, &layout->message);
 	u32 result;
 	int rc;
 
@@ -155,7 +163,9 @@ int vgpu_task_boot(struct vgpu_vf *vf)
 		return rc;
 	vf->task.is_booted = true;
 	vf->task.sequence = 0;
-	ctrl = area(vf, &layout->control);
+	vf->task.stream = VGPU_TASK_NO_STREAM;
+	vf->task.has_been_restored = false;
+	ctrl = vgpu_task_area(vf, &layout->control);
 	rc = wait_word(vf, ctrl + VGPU_TASK_SEQUENCE, VGPU_TASK_BOOTLOADED,
 		       BOOT_MS);
 	if (rc)
@@ -179,6 +189,7 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 		.opener = vgpu_vf_process(vf),
 		.chids = vf->place.chids,
 		.place = (u16)vf->place.id,
+		.is_migratable = true,
 	};
 	void *params;
 	int rc;
@@ -212,11 +223,19 @@ void vgpu_task_end(struct vgpu_vf *vf)
 	vf->task.window = (struct vgpu_fb_window){};
 }
 
-int vgpu_task_reset(struct vgpu_vf *vf)
+int vgpu_task_tell(struct vgpu_vf *vf, enum vgpu_task_message type)
 {
 	u32 none = 0;
 
-	return call(vf, VGPU_TASK_RESET, &none, sizeof(none));
+	return call(vf, type, &none, sizeof(none));
+}
+
+int vgpu_task_reset(struct vgpu_vf *vf)
+{
+	/* Whatever it was doing is over, whether it answers or not. */
+	vgpu_task_end_stream(vf);
+	vf->task.has_been_restored = false;
+	return vgpu_task_tell(vf, VGPU_TASK_RESET);
 }
 
 int vgpu_task_set_bus_master(struct vgpu_vf *vf, bool is_on)

@@ -3,14 +3,24 @@
 #ifndef VGPU_KERNEL_MGR_TASK_H
 #define VGPU_KERNEL_MGR_TASK_H
 
+#include "kernel/core/abi/task_abi.h"
 #include "kernel/core/resources.h"
 
 struct vgpu_vf;
+
+enum vgpu_task_stream {
+	VGPU_TASK_NO_STREAM,
+	VGPU_TASK_SAVES,
+	VGPU_TASK_RESTORES,
+};
 
 struct vgpu_task {
 	struct vgpu_fb_window window; /* to its heap's areas */
 	u32 sequence;
 	bool is_booted; /* to be shut down */
+	enum vgpu_task_stream stream;
+	u32 stream_offset;	/* ours, in its ring */
+	bool has_been_restored; /* since it was stopped */
 	s64 waited_us; /* for the GPU and its firmware, since it was begun with */
 };
 
@@ -24,5 +34,15 @@ void vgpu_task_end(struct vgpu_vf *vf);
 /* -EREMOTEIO: it refused; others of waiting: -ETIMEDOUT, -EIO, -EINTR. */
 int vgpu_task_reset(struct vgpu_vf *vf);
 int vgpu_task_set_bus_master(struct vgpu_vf *vf, bool is_on);
+
+/* A message of migrating, which carries nothing; errors are as above. */
+int vgpu_task_tell(struct vgpu_vf *vf, enum vgpu_task_message type);
+/* An area of its heap, as the manager sees it. */
+void __iomem *vgpu_task_area(struct vgpu_vf *vf,
+			     const struct vgpu_task_area *area);
+/* migrate.c: what is in the ring is not wanted any more. */
+void vgpu_task_end_stream(struct vgpu_vf *vf);
+/* Why it will not answer any more; 0: it may. */
+int vgpu_task_check(struct vgpu_vf *vf);
 
 #endif

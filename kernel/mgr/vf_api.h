@@ -58,4 +58,57 @@ int vgpu_vf_reset(struct vgpu_vf *vgpu);
 /* Tell the firmware whether the VF may master the bus. */
 int vgpu_vf_set_bus_master(struct vgpu_vf *vgpu, bool is_on);
 
+/*
+ * Migration. Only one caller at a time; none of it touches the user's memory.
+ *
+ *	     stop_work		  begin_saving, take_state ...
+ *	works --------> stopped ------------------------------> saving
+ *	      <--------	  |  ^  <------------------------------
+ *	    resume_work	  |  |		   end_saving
+ *			  |  +-- end_restoring --+
+ *			  +--- begin_restoring, give_state ... restoring
+ *
+ * A vGPU that is stopped masters the bus no more, interrupts included; what its
+ * BARs are told is kept. A reset lets it work again, from wherever it is.
+ *
+ * -EREMOTEIO: the firmware refused, and the vGPU is what it was, but after
+ * end_restoring, which leaves only a reset. Any other error leaves only that:
+ * -ETIMEDOUT: no answer; -EIO: the firmware or the task crashed, or the PF's
+ * driver is going; -EINTR: the caller is killed; -ENODEV: the vGPU was lost.
+ */
+
+/* What a vGPU must have alike to become the one that another was. */
+struct vgpu_vf_identity {
+	u32 gpu; /* PCI ids: device << 16 | vendor */
+	u32 type;
+	u32 channels;
+	u64 fb_bytes;
+	char firmware[16]; /* its version */
+};
+
+/* One whose ring has not moved for so long does not go on by itself. */
+#define VGPU_VF_STALL_MS 30000
+
+/* It stays the same until it is closed. -ENODEV: the vGPU was lost. */
+int vgpu_vf_get_identity(struct vgpu_vf *vgpu,
+			 struct vgpu_vf_identity *ret_identity);
+
+int vgpu_vf_stop_work(struct vgpu_vf *vgpu);
+int vgpu_vf_resume_work(struct vgpu_vf *vgpu);
+
+int vgpu_vf_begin_saving(struct vgpu_vf *vgpu);
+/*
+ * Bytes of its state, as many as there are now: 0 where the firmware has no
+ * more yet. -ENODATA: that was all.
+ */
+ssize_t vgpu_vf_take_state(struct vgpu_vf *vgpu, void *out, size_t bytes);
+int vgpu_vf_end_saving(struct vgpu_vf *vgpu);
+
+/* Its framebuffer is scrubbed first. */
+int vgpu_vf_begin_restoring(struct vgpu_vf *vgpu);
+/* How many bytes were taken: 0 where the firmware has no room yet. */
+ssize_t vgpu_vf_give_state(struct vgpu_vf *vgpu, const void *data, size_t bytes);
+/* That was all: the firmware says whether it is a state. */
+int vgpu_vf_end_restoring(struct vgpu_vf *vgpu);
+
 #endif

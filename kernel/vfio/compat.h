@@ -35,6 +35,9 @@
 /* Regions are told by an operation of its own, not by ioctl() as before. */
 #define COMPAT_HAS_REGION_INFO_OP KERNEL_AT_LEAST(6, 19)
 
+/* Who migrates is told beforehand how much there may be. */
+#define COMPAT_HAS_MIGRATION_DATA_SIZE KERNEL_AT_LEAST(6, 2)
+
 /* Mappings of BARs are by huge pages where they can be. */
 #define COMPAT_HAS_HUGE_FAULT KERNEL_AT_LEAST(6, 6)
 

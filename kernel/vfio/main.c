@@ -14,6 +14,8 @@ static int init_dev(struct vfio_device *device)
 
 	mutex_init(&v->lock);
 	vgpu_vfio_init_lost(v);
+	if (to_pci_dev(device->dev)->is_virtfn)
+		vgpu_vfio_init_migration(v);
 	return vfio_pci_core_init_dev(device);
 }
 

@@ -101,6 +101,7 @@ int vgpu_vfio_start(struct vgpu_vfio *v)
 	mutex_lock(&v->lock);
 	v->is_master = false;
 	v->bar1 = 0;
+	v->state = VFIO_DEVICE_STATE_RUNNING;
 	vgpu = vgpu_vf_open(pdev, &v->user, &v->config);
 	rc = PTR_ERR_OR_ZERO(vgpu);
 	if (rc == 0) {
@@ -124,6 +125,7 @@ void vgpu_vfio_stop(struct vgpu_vfio *v)
 	struct vgpu_vf *vgpu;
 
 	mutex_lock(&v->lock);
+	vgpu_vfio_end_migration(v);
 	pci_clear_master(v->core.pdev);
 	if (v->is_master && !vgpu_vfio_is_lost(v))
 		vgpu_vf_set_bus_master(v->vgpu, false);
@@ -190,9 +192,9 @@ static void reset_prepare(struct pci_dev *pdev)
 
 /*
  * The vGPU is reset here and now, with the core's memory_lock held: until it is
- * done, nothing of its framebuffer can be seen, and faults wait. Drivers that
- * migrate defer this, for their lock is held when user memory is touched; ours
- * never is.
+ * done, nothing of its framebuffer can be seen, and faults wait. Other drivers
+ * that migrate defer this, for their lock is held when user memory is touched;
+ * ours never is.
  */
 static void reset_done(struct pci_dev *pdev)
 {
@@ -201,6 +203,7 @@ static void reset_done(struct pci_dev *pdev)
 
 	mutex_lock(&v->lock);
 	if (v->vgpu && !vgpu_vfio_is_lost(v)) {
+		vgpu_vfio_end_migration(v);
 		rc = vgpu_vf_reset(v->vgpu);
 		v->is_master = false;
 		if (rc) {

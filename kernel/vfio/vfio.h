@@ -11,15 +11,21 @@
 
 /*
  * Locks, outer ones first: the VF's device lock (resets by sysfs), the core's
- * memory_lock (resets by the user), ours. Nothing of the user's memory is
- * touched under ours: page faults take memory_lock.
+ * memory_lock (resets by the user), ours, a stream's, the manager's. Nothing of
+ * the user's memory is touched under ours: page faults take memory_lock. What
+ * is before all of these is a stream's lock for those who read or write it.
  */
+struct vgpu_vfio_stream;
+
 struct vgpu_vfio {
 	struct vfio_pci_core_device core;
-	struct mutex lock;    /* protects vgpu, is_master and changes of bar1 */
+	/* Protects vgpu, is_master, changes of bar1, state and stream. */
+	struct mutex lock;
 	struct vgpu_vf *vgpu; /* NULL: not open */
 	bool is_master; /* what the vGPU was told of the VF's bus mastering */
 	u64 bar1;	/* the address that the guest gave to BAR1 */
+	enum vfio_device_mig_state state; /* unless something has failed */
+	struct vgpu_vfio_stream *stream;  /* while its state is moved */
 
 	/* What is below stays as it is while the VF is open, but for is_lost. */
 	struct vgpu_vf_user user;
@@ -49,6 +55,12 @@ bool vgpu_vfio_check_gone(struct vgpu_vfio *v);
 int vgpu_vfio_update_master(struct vgpu_vfio *v);
 void vgpu_vfio_init_lost(struct vgpu_vfio *v);
 extern const struct pci_error_handlers vgpu_vfio_error_handlers;
+
+/* migration.c: callers of the last two hold the lock. */
+void vgpu_vfio_init_migration(struct vgpu_vfio *v);
+enum vfio_device_mig_state vgpu_vfio_migration_state(struct vgpu_vfio *v);
+/* It was reset, or is to be closed. */
+void vgpu_vfio_end_migration(struct vgpu_vfio *v);
 
 /* config.c: the configuration space that the guest is shown. */
 ssize_t vgpu_vfio_read_config(struct vgpu_vfio *v, char __user *buf,

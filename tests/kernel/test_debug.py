@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What only the debug kernel can do: KUnit, and allocations that fail, one in each
-of some VGPU_REPEATS loads. In the model's lab (lab/run --model)."""
+of some VGPU_REPEATS tries. In the model's lab (lab/run --model)."""
 
 import collections
 import errno
@@ -18,10 +18,14 @@ from host import COMPLAINTS, FAULTS, Host, build  # noqa: E402
 
 REPEATS = int(os.environ.get('VGPU_REPEATS', '70'))
 NEVER = 10 ** 9
+GPU = '0000:01:00.0'
+DRIVER = '/sys/bus/pci/drivers/vgpu_core'
 
 
 def places(total):
     """Of 1 to total: each one near both ends, ever fewer towards the middle."""
+    if total <= REPEATS:
+        return list(range(1, total + 1))
     growth = total ** (2 / REPEATS)
     steps = {round(growth ** step) for step in range(REPEATS // 2)}
     return sorted(steps | {total + 1 - step for step in steps})
@@ -49,31 +53,40 @@ class Debug(unittest.TestCase):
         print('\n'.join(re.findall(r'# .*', said)))
         self.check()
 
-    def fail(self, nth):
-        """Load while the nth allocation fails: the load's errno, allocations."""
-        said = self.do(f'failing /mod/vgpu_core.ko {nth}')
+    def fail(self, nth, path, value):
+        """Write a file while the nth allocation fails: errno, allocations."""
+        said = self.do(f'failing {path} {value} {nth}')
         found = re.search(r'nth \d+: error (\d+), (\d+) alloc', said)
         return int(found.group(1)), int(found.group(2))
 
-    def test_allocations_fail(self):
+    def fail_each(self, path, value, undo):
         """
-        One in each load: the module is not loaded then, or well in spite of it.
-        The many in the middle are of one kind, pages of the firmware's files.
+        One in each try: nothing has happened then, or all of it in spite of it.
+        Where there are too many, those in the middle, which are of one kind, are
+        tried at ever larger distances.
         """
-        self.do('load')
-        self.do('unload')
-        self.do('struck 0')
-        error, total = self.fail(NEVER)
+        error, total = self.fail(NEVER, path, value)
         self.assertEqual(error, 0)
-        self.do('unload')
+        self.do(undo)
         outcomes = collections.Counter()
         tried = places(total)
         for nth in tried:
-            error, _ = self.fail(nth)
-            outcomes[errno.errorcode.get(error, 'loaded')] += 1
-            self.machine.do('unload')
-        print(f'{len(tried)} of {total} allocations: {dict(outcomes)}')
+            error, _ = self.fail(nth, path, value)
+            outcomes[errno.errorcode.get(error, 'done')] += 1
+            if not error:
+                self.do(undo)
+        print(f'{path}: {len(tried)} of {total} allocations: {dict(outcomes)}')
+        self.assertGreater(outcomes['ENOMEM'], 0)
+        # And now it is done.
+        self.assertEqual(self.fail(NEVER, path, value)[0], 0)
+
+    def test_allocations_fail(self):
         self.do('load')
+        self.do('struck')
+        self.do(f'write {DRIVER}/unbind {GPU}')
+        self.fail_each(f'{DRIVER}/bind', GPU, f'write {DRIVER}/unbind {GPU}')
+        self.fail_each('sriov_numvfs', 32, 'vfs 0')
+        self.do('vfs 0')
         self.do('unload')
         # An allocation that fails may be told of with a trace.
         self.check(FAULTS)

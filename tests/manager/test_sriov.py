@@ -1,79 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vGPUs on virtual functions, against a model of sysfs and recorded trees."""
+"""vGPUs on virtual functions, against a model of sysfs."""
 
 import errno
-import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 
 import harness
-import pf_model
-from harness import Manager, ManagerTest
 from pf_model import DRIVER, MIB, PF
-
-NO_GPU = """#!/bin/sh
-echo '{"gpus":[]}'
-"""
-
-
-class SriovManager(Manager):
-    def __init__(self, sysfs, **options):
-        super().__init__(**dict({'probe': NO_GPU, 'mib': 0}, **options))
-        self.sysfs = sysfs
-
-    def arguments(self):
-        return super().arguments() + ['--sysfs', self.sysfs]
-
-    def ctl(self, *arguments):
-        return subprocess.run(
-            [os.path.join(harness.BUILD, 'vgpuctl'), '--socket', self.socket,
-             *arguments], capture_output=True, text=True, check=False,
-            timeout=harness.TIMEOUT)
-
-    def kinds(self, vgpu):
-        return [e['event'] for e in self.events()
-                if vgpu in (e.get('name'), e.get('uuid'))]
-
-
-class SriovTest(ManagerTest):
-    def model(self, **options):
-        model = pf_model.Gpu(**options)
-        self.addCleanup(model.finish)
-        return model
-
-    def on(self, model, **options):
-        """A vgpud of its own; its vGPUs are closed and ended at the end."""
-        manager = SriovManager(model.sysfs, **options)
-        self.addCleanup(manager.finish)
-
-        def let_go():
-            model.errors, model.kill = {}, None
-            for n, vf in enumerate(model.vfs, 1):
-                if vf.pid or vf.state:
-                    model.close(n)
-            if manager.process and manager.process.poll() is not None:
-                manager.process = None
-            if not manager.process:
-                manager.start()
-            for vgpu in manager.call('ListVgpus')['vgpus']:
-                if vgpu.get('foreign'):
-                    model.vf(vgpu['vf']).type = 0
-        self.addCleanup(let_go)
-        return manager.start()
-
-    def assert_as_new(self, model, enabled):
-        """Nothing of any vGPU is left in sysfs."""
-        self.assertEqual([vf.type for vf in model.vfs], [0] * model.total)
-        self.assertEqual([vf.wanted for vf in model.vfs],
-                         [None] * model.total)
-        self.assertEqual(model.enabled, enabled)
-        for n in range(1, enabled + 1):
-            self.assertIsNone(model.driver_of(n))
-            self.assertEqual(model.overrides[n], '(null)')
+from sriov import SriovManager, SriovTest
 
 
 class Life(SriovTest):
@@ -463,6 +398,19 @@ class Following(SriovTest):
                          (1152, 16))
         self.assertEqual(model.driver_of(1), DRIVER)
 
+    def test_driver_goes_after_vfs(self):
+        """As who unloads modules does it: then VFs are enabled again."""
+        model = self.model()
+        m = self.on(model)
+        m.create(type='8Q', name='a')
+        model.enable('0')
+        self.assertIn('not enabled', m.show('a')['failure'])
+        model.unbind()
+        self.assertIn('not bound', m.show('a')['failure'])
+        model.bind()
+        self.assertEqual(m.show('a')['state'], 'active')
+        self.assertEqual(model.driver_of(1), DRIVER)
+
     def test_vf_driver_comes_late(self):
         """As where modules are loaded again: it needs vgpu_core itself."""
         model = self.model()
@@ -604,262 +552,6 @@ class Restarts(SriovTest):
     def test_killed_in_destroy(self):
         self.crash('Destroy', ['vf1/type', 'vf1/placement', 'unbind',
                                'driver_override'])
-
-
-XE_TYPES = ''.join(harness.TYPE.format(name=f'{gib}Q', mib=gib * 1024,
-                                       heads=4, width=1920, height=1080)
-                   for gib in (1, 4, 8, 12, 48))
-
-
-class Xe(SriovTest):
-    """Intel's driver: VRAM by the byte, types by the types file."""
-
-    def on(self, model, **options):
-        manager = SriovManager(model.sysfs, types=XE_TYPES)
-
-        def let_go():
-            model.errors = {}
-            model.opened[:] = [0] * len(model.opened)
-            for vgpu in manager.call('ListVgpus')['vgpus']:
-                if vgpu.get('foreign'):
-                    model.set_quota(vgpu['vf'], 0)
-        self.addCleanup(manager.finish)
-        self.addCleanup(let_go)
-        return manager.start()
-
-    def model(self, **options):
-        model = pf_model.XeGpu(**options)
-        self.addCleanup(model.finish)
-        return model
-
-    def test_life(self):
-        model = self.model()
-        m = self.on(model)
-        gpu = m.gpu(PF)
-        self.assertEqual((gpu['name'], gpu['driver'], gpu['provider'],
-                          gpu['framebufferMib'], gpu['vfsTotal']),
-                         ('Intel GPU 0xe20b', 'xe', 'sriov', 24 * 1024, 4))
-        self.assertEqual(
-            {t['type']: (t['maxInstances'], t['available'])
-             for t in m.call('ListTypes', gpu=PF)['types']},
-            {'1Q': (24, 4), '4Q': (6, 4), '8Q': (3, 3), '12Q': (2, 2)})
-        m.create(type='8Q', name='a', gpu=PF)
-        # Before VFs are there, so that xe does not divide its memory itself.
-        names = [w for w, _ in model.writes]
-        self.assertLess(names.index('profile/vram_quota'),
-                        names.index('sriov_numvfs'))
-        m.create(type='1Q', name='b', gpu=PF)
-        self.assertEqual(model.quotas[1:], [8 << 30, 1 << 30, 0, 0])
-        self.assertEqual((model.quanta[1:3], model.timeouts[1:3]),
-                         ([2, 2], [2000, 2000]))
-        vgpu = m.show('a')
-        self.assertEqual(
-            (vgpu['type'], vgpu['state'], vgpu['vf'], vgpu['pciAddress'],
-             vgpu['execQuantumMs'], vgpu['schedulingPriority']),
-            ('8Q', 'active', 1, model.address(1), 2, 'low'))
-        self.assertNotIn('typeId', vgpu)
-        self.assertIn('2 ms at once', m.ctl('show', 'a').stdout)
-        self.assertEqual(model.driver_of(1), pf_model.XE_DRIVER)
-        self.assert_refused('NoSuchType', m.create, type='48Q', gpu=PF)
-        self.assert_refused('BadPlacement', m.create, type='8Q', gpu=PF,
-                            placement=0)
-        m.create(type='12Q', name='c', gpu=PF)
-        refused = self.assert_refused('NoRoom', m.create, type='4Q', gpu=PF)
-        self.assertEqual(refused.parameters['fits'], ['1Q'])
-        for name in 'abc':
-            m.call('Destroy', vgpu=name)
-        self.assertEqual((model.quotas, model.quanta), ([0] * 5, [0] * 5))
-        self.assertEqual([model.driver_of(n) for n in range(1, 5)],
-                         [None] * 4)
-        self.assert_clean(m)
-
-    def test_in_use(self):
-        model = self.model()
-        m = self.on(model)
-        m.create(type='8Q', name='a', gpu=PF)
-        model.opened[1] = 1
-        self.assertEqual(m.show('a')['state'], 'attached')
-        self.assert_refused('InUse', m.call, 'Destroy', vgpu='a', force=True)
-        self.assertEqual(model.quotas[1], 8 << 30)
-        model.opened[1] = 0
-        self.assertEqual(m.show('a')['state'], 'active')
-        self.assertEqual(m.kinds('a'), ['created', 'active', 'attached',
-                                        'detached'])
-
-    def test_errors(self):
-        model = self.model()
-        m = self.on(model)
-        for number, error in ((errno.EIO, 'NoRoom'), (errno.ENOSPC, 'NoRoom'),
-                              (errno.EPERM, 'GpuUnusable'),
-                              (errno.EROFS, 'Internal'),
-                              (errno.EINVAL, 'Internal')):
-            with self.subTest(errno=errno.errorcode[number]):
-                model.errors = {'profile/vram_quota': number}
-                self.assert_refused(error, m.create, type='8Q', gpu=PF)
-        # Without shares of time it is a vGPU all the same.
-        model.errors = {'profile/exec_quantum_ms': errno.EPERM}
-        m.create(type='8Q', name='a', gpu=PF)
-        model.errors = {}
-        m.call('Destroy', vgpu='a')
-        model.refuses_vfs = True
-        model.enable('0')
-        self.assert_refused('Internal', m.create, type='8Q', gpu=PF)
-        self.assertEqual((model.quotas, model.enabled), ([0] * 5, 0))
-
-    def test_reboot(self):
-        model = self.model()
-        m = self.on(model)
-        m.create(type='8Q', name='a', gpu=PF)
-        m.create(type='1Q', name='b', gpu=PF)
-        m.call('Destroy', vgpu='a')
-        m.kill()
-        model.enable('0')
-        m.start()
-        self.assertEqual((m.show('b')['state'], m.show('b')['vf']),
-                         ('active', 2))
-        self.assertEqual(model.quotas[1:], [0, 1 << 30, 0, 0])
-        model.opened[2] = 1
-        m.restart()
-        self.assertEqual(m.show('b')['state'], 'attached')
-
-    def test_divided_by_xe(self):
-        """VFs that were enabled without a word are provisioned by xe."""
-        model = self.model(total=3, gib=25)
-        model.enable('3')
-        m = self.on(model)
-        vgpus = m.call('ListVgpus')['vgpus']
-        self.assertEqual([(v['type'], v['foreign'], v['framebufferMib'])
-                          for v in vgpus], [('8533M', True, 8533)] * 3)
-        self.assert_refused('NoRoom', m.create, type='1Q', gpu=PF)
-
-    def test_no_vram(self):
-        model = self.model()
-        model.files.remove(f'bus/pci/devices/{PF}/tile0')
-        m = self.on(model)
-        self.assertIn('VRAM', m.gpu(PF)['unusable'])
-        self.assert_refused('GpuUnusable', m.create, type='1Q', gpu=PF)
-
-
-class RecordedTree(ManagerTest):
-    """Regular files: they tell what is read, and nothing of what is done."""
-
-    def tree(self, files):
-        folder = tempfile.mkdtemp(prefix='recorded.')
-        self.addCleanup(shutil.rmtree, folder)
-        for path, text in files.items():
-            path = os.path.join(folder, 'bus/pci/devices', path)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, 'w', encoding='utf-8') as f:
-                f.write(text)
-        return folder
-
-    def manager_on(self, files, **options):
-        m = SriovManager(self.tree(files), **options)
-        self.addCleanup(m.finish)
-        return m.start()
-
-    @staticmethod
-    def type_files(number, **fields):
-        fields = dict({'name': f'NVIDIA X-{number}Q', 'class': 'Quadro',
-                       'framebuffer': 1 << 30, 'heads': 1, 'max_width': 640,
-                       'max_height': 480, 'frame_rate_limit': 0,
-                       'max_instances': 2, 'available_instances': 2},
-                      **fields)
-        return {f'{PF}/vgpu/types/{number}/{name}': f'{value}\n'
-                for name, value in fields.items() if value is not None}
-
-    def pf_files(self):
-        return {f'{PF}/{name}': text for name, text in (
-            ('sriov_totalvfs', '2\n'), ('sriov_numvfs', '2\n'),
-            ('vgpu/state', 'ready\n'), ('vgpu/name', 'NVIDIA \x1b[31m X\n'),
-            ('vgpu/framebuffer_total', '8589934592\n'),
-            ('vgpu/framebuffer_reserved', '0\n'),
-            ('vgpu/vf1/type', '7\n'), ('vgpu/vf1/state', 'defined\n'),
-            ('vgpu/vf1/placement', '0\n'),
-            ('vgpu/vf2/type', '0\n'), ('vgpu/vf2/state', 'none\n'))}
-
-    def test_no_such_gpu(self):
-        """A machine without one, and one with an empty sysfs."""
-        for files in ({}, {'0000:00:1f.0/vendor': '0x8086\n'}):
-            m = self.manager_on(files)
-            self.assertEqual([g['gpu'] for g in m.call('ListGpus')['gpus']],
-                             ['embedded'])
-            self.assertNotIn('vfsTotal', m.gpu())
-            self.assertTrue(all('typeId' not in t
-                                for t in m.call('ListTypes')['types']))
-
-    def test_types_that_make_no_sense(self):
-        files = self.pf_files()
-        files.update(self.type_files(7))
-        files.update(self.type_files(8, name='NVIDIA X-7Q'))  # a second one
-        files.update(self.type_files(9, name='X' * 200))
-        for number, broken in enumerate((
-                {'framebuffer': 'x'}, {'framebuffer': 0}, {'heads': 99},
-                {'framebuffer': 1 << 62}, {'max_width': 1 << 20},
-                {'max_instances': -1}, {'name': None}), 20):
-            files.update(self.type_files(number, **broken))
-        for name in ('0', '07', 'x', '4294967296', '99999999999999999999'):
-            files.update(self.type_files(name))
-        m = self.manager_on(files)
-        types = m.call('ListTypes', gpu=PF)['types']
-        self.assertEqual(sorted((t['type'], t['typeId']) for t in types),
-                         [('7Q', 7), ('8', 8), ('9', 9)])
-        self.assertEqual(m.gpu(PF)['name'], 'NVIDIA ?[31m X')
-        m.write(os.path.join(m.sysfs, 'bus/pci/devices', PF, 'vgpu/vf1/type'),
-                '0\n')
-
-    def test_states_are_read_now_and_then(self):
-        """Where nothing wakes vgpud, it looks by itself."""
-        files = self.pf_files()
-        files.update(self.type_files(7))
-        m = self.manager_on(files)
-        vgpu, = m.call('ListVgpus')['vgpus']
-        self.assertEqual((vgpu['foreign'], vgpu['type']), (True, '7Q'))
-        top = os.path.join(m.sysfs, 'bus/pci/devices', PF, 'vgpu/vf1')
-        m.write(os.path.join(top, 'opener_pid'), '5\n')
-        m.write(os.path.join(top, 'state'), 'active\n')
-        harness.wait_for(lambda: 'attached' in [e['event']
-                                                for e in m.events()],
-                         'the rescan')
-        m.write(os.path.join(top, 'type'), '0\n')
-
-    def test_no_virtualization(self):
-        files = {path: text for path, text in self.pf_files().items()
-                 if 'vgpu/vf' not in path}
-        m = self.manager_on(files)
-        gpu = m.gpu(PF)
-        self.assertIn('vgpu=0', gpu['unusable'])
-        self.assertEqual((gpu['vfsTotal'], gpu['vfsUsed']), (2, 0))
-        self.assert_refused('GpuUnusable', m.create, type='7Q', gpu=PF)
-        self.assertIn('vgpu=0', m.ctl('gpus').stderr)
-
-    def test_no_types(self):
-        m = self.manager_on(self.pf_files())
-        self.assertIn('vgpu=0', m.gpu(PF)['unusable'])
-        for vf in (1, 2):
-            m.write(os.path.join(m.sysfs, 'bus/pci/devices', PF,
-                                 f'vgpu/vf{vf}/type'), '0\n')
-
-    def test_damaged_definitions(self):
-        m = self.manager_on(self.pf_files(), mib=256)
-        m.write(os.path.join(m.sysfs, 'bus/pci/devices', PF, 'vgpu/vf1/type'),
-                '0\n')
-        m.create(type='128MB', name='a')
-        path = m.definition(m.show('a')['uuid'])
-        with open(path, encoding='utf-8') as f:
-            good = json.load(f)
-        m.kill()
-        for change in (dict(version=2, vf=70000), dict(version=2, vf=-1),
-                       dict(version=2, vf='x'), dict(version=2, gpu=PF),
-                       dict(version=2, vf=3, gpu=PF, typeId=7),
-                       dict(version=2, vf=1, gpu=PF, typeId=7,
-                            placement=2**32)):
-            with self.subTest(change=change):
-                m.write(path, json.dumps(dict(good, **change)))
-                m.start()
-                self.assertEqual(m.show(good['uuid'])['state'], 'failed')
-                m.kill()
-        m.write(path, json.dumps(good))
 
 
 if __name__ == '__main__':

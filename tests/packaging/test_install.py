@@ -14,12 +14,13 @@ TIMEOUT = 60
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
 
-PROGRAMS = {'vgpu-device', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
+PROGRAMS = {'vgpu-device', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
 OTHERS = {
     'bin/vgpuctl',
     'lib/systemd/system/vgpud.service',
     'lib/sysusers.d/openvgpu.conf',
     'lib/tmpfiles.d/openvgpu.conf',
+    'lib/udev/rules.d/60-vgpu.rules',
     'share/bash-completion/completions/vgpuctl',
     'share/man/man1/vgpu-device.1',
     'share/man/man1/vgpuctl.1',

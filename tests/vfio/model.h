@@ -13,7 +13,10 @@
 #define STATUS_DRIVER  0x4
 #define REG_FB_MIB     0x2f008
 #define REG_DRIVER     0x2f010
+#define REG_FB_USED    0x2f018 /* MiB */
 #define REG_DOORBELLS  0x2f020
+#define REG_TOKEN      0x2f024
+#define REG_HELD       0x2f02c
 #define REG_RESETS     0x2f030
 #define REG_LOAD       0x2f034 /* percent: graphics, encoder, decoder */
 #define REG_DMA_ADDR   0x2f040

@@ -16,6 +16,7 @@ VFS_MAX = 32
 STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them
 REPEATS = int(os.environ.get('VGPU_REPEATS', '20'))
 SLAB_KIB = 1024
+VGPU_KIB = 1024
 GUEST_SECONDS = 600  # more than a minute on a busy machine
 HANG_SECONDS = 5
 GPU = '/sys/bus/pci/devices/0000:01:00.0'
@@ -163,17 +164,18 @@ class Vfio(VfioCase):
             self.assertRegex(self.state(), 'failed: |defined')
             self.opens()
 
-    def slab(self):
-        return int(re.search(r'slab (\d+)', self.do('memory')).group(1))
+    def memory(self, kind):
+        """Of the kernel's, KiB."""
+        return int(re.search(fr'{kind} (\d+)', self.do('memory')).group(1))
 
     def test_again_and_again(self):
         self.do('run vf again 3')
-        before = self.slab()
+        before = self.memory('slab')
         # Each makes a vGPU, uses it and destroys it.
         for _ in range(0, REPEATS, 20):
             self.do('run vf again 20')
         # What is left is caches of the kernel's, however often it was.
-        self.assertLess(self.slab() - before, SLAB_KIB)
+        self.assertLess(self.memory('slab') - before, SLAB_KIB)
 
     def test_all_vfs_at_once(self):
         self.do('run vf type 1 0')
@@ -184,10 +186,15 @@ class Vfio(VfioCase):
         self.do(f'write vgpu/.bulk/type {TYPE}')
         every = range(1, VFS_MAX + 1)
         self.do('run vf bind ' + ' '.join(map(str, every)))
+        before = {kind: self.memory(kind) for kind in ('slab', 'vmalloc')}
         for vf in every:
             start = len(self.host.log())
             self.do(f'run vf hold {vf} {TYPE_BAR1}')
             self.host.wait('test: held', start, 30)
+        for kind, kib in before.items():
+            each = (self.memory(kind) - kib) / VFS_MAX
+            print(f'{kind}: {each:.0f} KiB for each vGPU and its process')
+            self.assertLess(each, VGPU_KIB)
         self.assertEqual({self.state(vf) for vf in every}, {'active'})
         self.do('run vf kill')
         self.assertEqual({self.state(vf) for vf in every}, {'defined'})

@@ -88,6 +88,8 @@ struct config {
 static_assert(offsetof(struct config, channels) == 40, "num_channels");
 static_assert(offsetof(struct config, host_page_bytes) == 64, "host_page_size");
 static_assert(offsetof(struct config, enable_uvm) == 75, "enable_uvm");
+static_assert(offsetof(struct config, is_migration_supported) == 77,
+	      "vmm_migration_supported");
 static_assert(offsetof(struct config, place) == 84, "placement_id");
 static_assert(sizeof(struct config) == 112, "COPY_CONFIG_PARAMS");
 
@@ -179,6 +181,7 @@ static void put_config(void *out, const struct vgpu_task_config *config)
 		.host_cpu = HOST_CPU_X86_64,
 		.host_page_bytes = HOST_PAGE_BYTES,
 		.optimize_linux_interrupts = 1,
+		.is_migration_supported = config->is_migratable,
 		.place = config->place,
 	};
 
@@ -237,6 +240,10 @@ const struct vgpu_task_abi vgpu_task_abi_r570_144 = {
 			.bytes = 0x274000,
 			.processed_at = 4,
 			.result_at = 8,
+			.task_offset_at = 16,
+			.is_saved_at = 20,
+			.host_offset_at = 48,
+			.is_migrating_at = 52,
 		},
 	.boot_bytes = sizeof(struct boot),
 	.config_bytes = sizeof(struct config),

@@ -32,6 +32,14 @@ struct vgpu_task_layout {
 	/* In the response. */
 	u32 processed_at;
 	u32 result_at;
+	/*
+	 * The migration area is a ring, where each side says how far it has
+	 * got: the task in the response, the host in the control area.
+	 */
+	u32 task_offset_at;
+	u32 is_saved_at; /* all of the vGPU is in the ring, or was */
+	u32 host_offset_at;
+	u32 is_migrating_at; /* one byte */
 };
 
 struct vgpu_task_boot {
@@ -56,6 +64,7 @@ struct vgpu_task_config {
 	u32 opener;
 	u32 chids;
 	u16 place;
+	bool is_migratable;
 };
 
 /* Engines whose time is counted. */
@@ -117,6 +126,13 @@ enum vgpu_task_message {
 	VGPU_TASK_NEGOTIATE_VERSION = 1,
 	VGPU_TASK_SET_CONFIG = 2,
 	VGPU_TASK_RESET = 3,
+	VGPU_TASK_STOP_WORK = 4,
+	VGPU_TASK_CANCEL_STOP = 5,
+	VGPU_TASK_SAVE_STATE = 6,
+	VGPU_TASK_CANCEL_SAVE = 7,
+	VGPU_TASK_RESTORE_STATE = 8,
+	VGPU_TASK_RESTORE_DEFERRED_STATE = 9,
+	VGPU_TASK_RESUME_WORK = 10,
 	VGPU_TASK_UPDATE_BUS_MASTER = 13,
 };
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A vGPU is stopped, its state taken from its task or given to it, and resumed.
+ * Messages and ring are of "RFC v1 vfio/nvidia-vgpu" on the kvm list
+ * (dev_vgpu_gsp.h); that the messages go as here, and that the one who writes
+ * into the ring leaves a byte free, is our reading of it (docs/silicon.md).
+ */
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/module.h>
+
+#include "mgr.h"
+
+static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
+{
+	return &vf->mgr->core->abi->task->layout;
+}
+
+void vgpu_task_end_stream(struct vgpu_vf *vf)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *control = vgpu_task_area(vf, &layout->control);
+
+	if (vf->task.stream == VGPU_TASK_NO_STREAM)
+		return;
+	iowrite8(0, control + layout->is_migrating_at);
+	vf->task.stream = VGPU_TASK_NO_STREAM;
+}
+
+static int begin_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *control = vgpu_task_area(vf, &layout->control);
+	int rc;
+
+	vf->task.stream = stream;
+	vf->task.stream_offset = 0;
+	iowrite32(0, control + layout->host_offset_at);
+	iowrite8(1, control + layout->is_migrating_at);
+	rc = vgpu_task_tell(vf, stream == VGPU_TASK_SAVES
+					? VGPU_TASK_SAVE_STATE
+					: VGPU_TASK_RESTORE_STATE);
+	if (rc)
+		vgpu_task_end_stream(vf);
+	return rc;
+}
+
+/* How far the task is in the ring; it is not trusted. */
+static int read_task_offset(struct vgpu_vf *vf, u32 *ret_offset)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *response = vgpu_task_area(vf, &layout->response);
+	u32 offset = ioread32(response + layout->task_offset_at);
+
+	if (offset >= layout->migration.bytes) {
+		pci_err(vf->mgr->pdev, "VF %u: its task is at %#x of the ring\n",
+			vf->gfid, offset);
+		return -EIO;
+	}
+	*ret_offset = offset;
+	return 0;
+}
+
+static void move_on(struct vgpu_vf *vf, u32 bytes)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *control = vgpu_task_area(vf, &layout->control);
+
+	vf->task.stream_offset += bytes;
+	if (vf->task.stream_offset == layout->migration.bytes)
+		vf->task.stream_offset = 0;
+	/* What was copied, either way, is so before the task hears of it. */
+	mb();
+	iowrite32(vf->task.stream_offset, control + layout->host_offset_at);
+}
+
+/*
+ * The copies that Linux has go by 4 bytes, each of which the CPU waits for when
+ * it reads them.
+ */
+static void copy_from_ring(u8 *out, const u8 __iomem *ring, u32 bytes)
+{
+	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
+	u64 word;
+
+	memcpy_fromio(out, ring, odd);
+	for (; bytes - odd >= sizeof(word); odd += sizeof(word)) {
+		word = __raw_readq(ring + odd);
+		memcpy(out + odd, &word, sizeof(word));
+	}
+	memcpy_fromio(out + odd, ring + odd, bytes - odd);
+}
+
+static void copy_to_ring(u8 __iomem *ring, const u8 *data, u32 bytes)
+{
+	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
+	u64 word;
+
+	memcpy_toio(ring, data, odd);
+	for (; bytes - odd >= sizeof(word); odd += sizeof(word)) {
+		memcpy(&word, data + odd, sizeof(word));
+		__raw_writeq(word, ring + odd);
+	}
+	memcpy_toio(ring + odd, data + odd, bytes - odd);
+}
+
+static ssize_t take(struct vgpu_vf *vf, u8 *out, size_t bytes)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *response = vgpu_task_area(vf, &layout->response);
+	void __iomem *ring = vgpu_task_area(vf, &layout->migration);
+	/* Before the offset, which may move until all is saved. */
+	bool is_saved = ioread32(response + layout->is_saved_at);
+	u32 end, at, part;
+	size_t done = 0;
+	int rc;
+
+	rc = read_task_offset(vf, &end);
+	if (rc)
+		return rc;
+	while (done < bytes && vf->task.stream_offset != end) {
+		at = vf->task.stream_offset;
+		part = (end > at ? end : layout->migration.bytes) - at;
+		part = min_t(size_t, part, bytes - done);
+		copy_from_ring(out + done, ring + at, part);
+		move_on(vf, part);
+		done += part;
+	}
+	return done || !is_saved ? (ssize_t)done : -ENODATA;
+}
+
+static ssize_t give(struct vgpu_vf *vf, const u8 *data, size_t bytes)
+{
+	const struct vgpu_task_layout *layout = layout_of(vf);
+	void __iomem *ring = vgpu_task_area(vf, &layout->migration);
+	u32 size = layout->migration.bytes, start, room, part;
+	size_t done = 0;
+	int rc;
+
+	rc = read_task_offset(vf, &start);
+	if (rc)
+		return rc;
+	while (done < bytes) {
+		/* Equal offsets are an empty ring: so it is never quite full. */
+		room = (start + size - vf->task.stream_offset - 1) % size;
+		part = min(room, size - vf->task.stream_offset);
+		part = min_t(size_t, part, bytes - done);
+		if (!part)
+			break;
+		copy_to_ring(ring + vf->task.stream_offset, data + done, part);
+		move_on(vf, part);
+		done += part;
+	}
+	return done;
+}
+
+int vgpu_vf_get_identity(struct vgpu_vf *vf, struct vgpu_vf_identity *ret_identity)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	if (!vf->is_lost) {
+		*ret_identity = (struct vgpu_vf_identity){
+			.gpu = (u32)mgr->pdev->device << 16 | mgr->pdev->vendor,
+			.type = vf->type->id,
+			.channels = vf->place.chids,
+			.fb_bytes = vf->place.fb_bytes,
+		};
+		strscpy(ret_identity->firmware, mgr->core->abi->version,
+			sizeof(ret_identity->firmware));
+		rc = 0;
+	}
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_get_identity);
+
+int vgpu_vf_stop_work(struct vgpu_vf *vf)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	if (!vf->is_lost)
+		rc = vgpu_task_tell(vf, VGPU_TASK_STOP_WORK);
+	if (rc == 0)
+		vf->task.has_been_restored = false;
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_stop_work);
+
+int vgpu_vf_resume_work(struct vgpu_vf *vf)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	/* One that goes on where it stopped takes that back. */
+	if (!vf->is_lost)
+		rc = vgpu_task_tell(vf, vf->task.has_been_restored
+						? VGPU_TASK_RESUME_WORK
+						: VGPU_TASK_CANCEL_STOP);
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_resume_work);
+
+int vgpu_vf_begin_saving(struct vgpu_vf *vf)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	if (!vf->is_lost)
+		rc = begin_stream(vf, VGPU_TASK_SAVES);
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_begin_saving);
+
+int vgpu_vf_begin_restoring(struct vgpu_vf *vf)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&vf->lock);
+	/* A task may leave out what is zero. */
+	if (!vf->is_lost)
+		rc = vgpu_core_scrub(vf->mgr->core, vf->place.fb_start,
+				     vf->place.fb_bytes);
+	if (rc == 0)
+		rc = begin_stream(vf, VGPU_TASK_RESTORES);
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_begin_restoring);
+
+/* Whether there is a stream of this kind to go on with. */
+static int check_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
+{
+	if (vf->is_lost || vf->task.stream != stream)
+		return -ENODEV;
+	return vgpu_task_check(vf);
+}
+
+ssize_t vgpu_vf_take_state(struct vgpu_vf *vf, void *out, size_t bytes)
+{
+	ssize_t rc;
+
+	mutex_lock(&vf->lock);
+	rc = check_stream(vf, VGPU_TASK_SAVES);
+	if (rc == 0)
+		rc = take(vf, out, bytes);
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_take_state);
+
+ssize_t vgpu_vf_give_state(struct vgpu_vf *vf, const void *data, size_t bytes)
+{
+	ssize_t rc;
+
+	mutex_lock(&vf->lock);
+	rc = check_stream(vf, VGPU_TASK_RESTORES);
+	if (rc == 0)
+		rc = give(vf, data, bytes);
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_give_state);
+
+int vgpu_vf_end_saving(struct vgpu_vf *vf)
+{
+	int rc;
+
+	mutex_lock(&vf->lock);
+	rc = check_stream(vf, VGPU_TASK_SAVES);
+	if (rc == 0) {
+		rc = vgpu_task_tell(vf, VGPU_TASK_CANCEL_SAVE);
+		vgpu_task_end_stream(vf);
+	}
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_end_saving);
+
+int vgpu_vf_end_restoring(struct vgpu_vf *vf)
+{
+	int rc;
+
+	mutex_lock(&vf->lock);
+	rc = check_stream(vf, VGPU_TASK_RESTORES);
+	if (rc == 0) {
+		rc = vgpu_task_tell(vf, VGPU_TASK_RESTORE_DEFERRED_STATE);
+		vf->task.has_been_restored = rc == 0;
+		vgpu_task_end_stream(vf);
+	}
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_end_restoring);
