@@ -121,6 +121,8 @@ class Vfio(VfioCase):
         self.host.wait('test: held', start, 30)
         self.host.fault('bus-lost')
         self.host.wait('test: let go of', start, 30)
+        # Or there is a reset of the driver's own while we have ours.
+        self.host.wait('it is not reset: the GPU does not answer', start, 30)
         self.host.fault('none')
         self.do('reset')
         self.opens()
