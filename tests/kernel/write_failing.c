@@ -17,8 +17,7 @@ int main(int argc, char **argv)
 		return 2;
 	file = open(argv[1], O_WRONLY | O_CLOEXEC);
 	nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (file < 0 || nth < 0 ||
-	    pwrite(nth, argv[3], strlen(argv[3]), 0) < 0) {
+	if (file < 0 || nth < 0 || pwrite(nth, argv[3], strlen(argv[3]), 0) < 0) {
 		perror("write_failing");
 		return 2;
 	}
