@@ -10,7 +10,7 @@ import threading
 import time
 
 from demo_vgpus import CHECKS, Vgpus, VgpuError
-from host import COMPLAINTS, Host
+from host import Host, complaint
 from host_manager import ManagerError
 
 OUT = "demo/sriov"
@@ -148,9 +148,9 @@ def check_logs(host):
     """Neither the host's kernel nor the model of the GPU had to complain."""
     said = host.log()
     said = said[said.index("test: ready"):]
-    complaint = COMPLAINTS.search(said)
-    if complaint:
-        raise DemoError(f"the kernel says '{complaint.group()}'")
+    found = complaint(said)
+    if found:
+        raise DemoError(f"the kernel says '{found.group()}'")
     refusals = host.refusals()
     if refusals:
         raise DemoError(f"the GPU refused something: {refusals[0].strip()}")
