@@ -10,7 +10,7 @@ import re
 import time
 import unittest
 
-from vfio_case import LARGE, TYPE, TYPE_BAR1, VFS, VfioCase, build
+from vfio_case import KERNEL, LARGE, TYPE, TYPE_BAR1, VFS, VfioCase, build
 
 VFS_MAX = 32
 STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them
@@ -279,6 +279,8 @@ class Vfio(VfioCase):
 
     def guest(self, *devices):
         """A guest that has them, and what it said."""
+        if KERNEL == 'debug':
+            self.skipTest('this kernel has no KVM')
         start = len(self.host.log())
         self.do('run vf guest ' + ' '.join(map(str, devices)))
         ended = self.host.wait(r'test: the guest ended with (\d+)', start,
