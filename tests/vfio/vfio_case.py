@@ -41,7 +41,10 @@ class VfioCase(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        leaks = cls.host.leaks()
         cls.host.close()
+        if leaks:
+            raise AssertionError(leaks)
 
     def setUp(self):
         self.start = len(self.host.log())
