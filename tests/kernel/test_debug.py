@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(TOP, 'lab'))
 
 from host import COMPLAINTS, FAULTS, Host, build  # noqa: E402
 
-REPEATS = int(os.environ.get('VGPU_REPEATS', '70'))
+REPEATS = int(os.environ.get('VGPU_REPEATS', '200'))
 NEVER = 10 ** 9
 GPU = '0000:01:00.0'
 DRIVER = '/sys/bus/pci/drivers/vgpu_core'
@@ -85,8 +85,8 @@ class Debug(unittest.TestCase):
         self.do('struck')
         self.do(f'write {DRIVER}/unbind {GPU}')
         self.fail_each(f'{DRIVER}/bind', GPU, f'write {DRIVER}/unbind {GPU}')
-        self.fail_each('sriov_numvfs', 32, 'vfs 0')
-        self.do('vfs 0')
+        # Not while VFs are enabled: 7.2's own pci_iov_add_virtfn() takes back what
+        # device_add() has not done, and crashes.
         self.do('unload')
         # An allocation that fails may be told of with a trace.
         self.check(FAULTS)
