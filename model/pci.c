@@ -168,24 +168,6 @@ static void tell_slot(PCIDevice *port)
 		msi_notify(port, pcie_cap_flags_get_vector(port));
 }
 
-static uint64_t nothing_read(void *opaque, hwaddr addr, unsigned int bytes)
-{
-	return UINT64_MAX;
-}
-
-static void nothing_write(void *opaque, hwaddr addr, uint64_t value,
-			  unsigned int bytes)
-{
-}
-
-static const MemoryRegionOps nothing_ops = {
-	.read = nothing_read,
-	.write = nothing_write,
-	.endianness = DEVICE_LITTLE_ENDIAN,
-	.valid = {.min_access_size = 1, .max_access_size = 8},
-	.impl = {.min_access_size = 1, .max_access_size = 8},
-};
-
 /* What nobody answers to on a bus reads as ones; QEMU has zeros. */
 static void fill_bus(PCIBus *bus)
 {
@@ -194,8 +176,8 @@ static void fill_bus(PCIBus *bus)
 	if (memory_region_present(bus->address_space_mem, 0))
 		return;
 	nothing = g_new0(MemoryRegion, 1); /* as long as the port's */
-	memory_region_init_io(nothing, OBJECT(bus->parent_dev), &nothing_ops,
-			      NULL, "nothing", UINT64_MAX);
+	memory_region_init_io(nothing, OBJECT(bus->parent_dev),
+			      &model_nothing_ops, NULL, "nothing", UINT64_MAX);
 	memory_region_add_subregion_overlap(bus->address_space_mem, 0, nothing,
 					    -1);
 }

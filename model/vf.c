@@ -109,11 +109,12 @@ static void nothing_write(void *opaque, hwaddr addr, uint64_t value,
 {
 }
 
-/* BAR3: a guest's driver keeps page tables behind it, which are not modelled. */
-static const MemoryRegionOps nothing_ops = {
+const MemoryRegionOps model_nothing_ops = {
 	.read = nothing_read,
 	.write = nothing_write,
 	.endianness = DEVICE_LITTLE_ENDIAN,
+	.valid = {.min_access_size = 1, .max_access_size = 8},
+	.impl = {.min_access_size = 1, .max_access_size = 8},
 };
 
 static void init_bar1(ModelVf *vf)
@@ -176,7 +177,8 @@ static void vf_realize(PCIDevice *pci, Error **errp)
 	memory_region_init(&vf->bar0, OBJECT(vf), "ad102-vf-bar0", VF_BAR0_BYTES);
 	model_vf_regs_init(vf);
 	init_bar1(vf);
-	memory_region_init_io(&vf->bar3, OBJECT(vf), &nothing_ops, vf,
+	/* A guest's driver keeps page tables behind it, which are not modelled. */
+	memory_region_init_io(&vf->bar3, OBJECT(vf), &model_nothing_ops, vf,
 			      "ad102-vf-bar3", VF_BAR3_BYTES);
 	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &vf->bar0);
 	pci_register_bar(pci, 1,

@@ -39,7 +39,9 @@ struct ModelVf {
 	} state;
 };
 
-/* vf.c: NULL where that VF is not enabled. */
+/* vf.c: where nothing answers; it reads as ones, and takes no writes. */
+extern const MemoryRegionOps model_nothing_ops;
+/* NULL where that VF is not enabled. */
 ModelVf *model_vf_of(GpuModel *m, uint32_t gfid);
 /* After each write of the PF's configuration space. */
 void model_vf_enable_memory(GpuModel *m);

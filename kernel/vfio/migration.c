@@ -8,7 +8,7 @@
  *	any of them ---> ERROR, and by a reset back to RUNNING
  *
  * The vGPU tells of no memory that it writes (there are no log_ops): who
- *migrates one takes all that it could reach for written, or goes by the IOMMU.
+ * migrates one takes all that it could reach for written, or goes by the IOMMU.
  */
 #include <linux/sizes.h>
 

@@ -38,7 +38,7 @@ static_assert(sizeof(struct header) == 56);
 struct piece {
 	__le32 kind;
 	__le32 bytes; /* that follow */
-	__le64 at;    /* how many of the firmware.s came before */
+	__le64 at;    /* how many of the firmware's came before */
 };
 static_assert(sizeof(struct piece) == 16);
 
