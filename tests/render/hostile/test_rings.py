@@ -357,13 +357,21 @@ class Streams(venus.Test):
             self.ends(venus.execute((number, 0, size)), guest=guest,
                       why="too early")
 
-    def test_a_stream_that_gives_itself_up(self):
-        data = venus.create_instance()
-        guest, number = self.shared(data)
+    def test_a_stream_that_is_given_up(self):
+        """While it is carried out: the rest of it is there all the same."""
+        guest = self.begin()
+        reply, answers = guest.share(4096)
+        data = (venus.set_reply(reply, 4096) + venus.create_instance(reply=True) +
+                venus.command(252, u64(1 << 60)) + venus.enumerate_gpus())
+        number, memory = guest.share(4096)
+        memory[:len(data)] = data
         ring = Ring(guest).begin()
         ring.send(venus.execute((number, 0, len(data))))
+        self.until(lambda: any(answers[:64]), "it has begun")
         guest.give_up(number)
         guest.barrier()
+        guest.run(venus.command(251, u64(1), u64(1 << 60)))
+        guest.run(venus.wait_ring(1, ring.at))
 
     def test_large_streams_at_once(self):
         """T10: what is copied for all rings together has an end."""
