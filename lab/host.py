@@ -113,7 +113,10 @@ class Host:
              '-qmp', f'unix:{qmp},server=on,wait=off',
              # On a busy host the kernel's check of its timer may fail.
              '-append', 'console=ttyS0 panic=-1 printk.devkmsg=on '
-                        'intel_iommu=on pci=realloc=on no_timer_check',
+                        'intel_iommu=on pci=realloc=on no_timer_check '
+                        # Of a machine that hangs: what each processor does,
+                        # and which tasks wait.
+                        'unknown_nmi_panic panic_print=0xc0',
              '-device', 'intel-iommu,intremap=on',
              # Slots are the kernel's, and not ACPI's: as in a server.
              '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off',
@@ -137,6 +140,10 @@ class Host:
             if 'return' in answer:
                 return answer['return']
 
+    def monitor(self, line):
+        """What a line to the monitor, where properties are words, came to."""
+        return self.ask('human-monitor-command', **{'command-line': line})
+
     def fault(self, fault):
         self.ask('qom-set', path='/machine/peripheral/gpu',
                  property='fault', value=fault)
@@ -158,9 +165,7 @@ class Host:
         """Another GPU of that kind, in the same slot."""
         first = self.model_logs[0].removesuffix('.log')
         self.model_logs.append(f'{first}-{len(self.model_logs)}.log')
-        # As the monitor has it, properties are words.
-        said = self.ask('human-monitor-command',
-                        **{'command-line': 'device_add ' + self.device()})
+        said = self.monitor('device_add ' + self.device())
         if said:
             raise RuntimeError(said)
 
@@ -198,8 +203,28 @@ class Host:
             if self.process.poll() is not None:
                 raise RuntimeError('the machine ended')
             if time.monotonic() > end:
-                raise TimeoutError(pattern)
+                raise TimeoutError(f'no "{pattern}": {self.autopsy()}')
             time.sleep(0.05)
+
+    def autopsy(self):
+        """What each processor does in a machine that hangs, and where tasks wait:
+        a line for each. It ends by this."""
+        said = re.findall(r'RIP=\S+ RFL=\S+ \S+|HLT=\d',
+                          self.monitor('info registers -a'))
+        start = len(self.log())
+        self.ask('inject-nmi')
+        try:
+            self.process.wait(10 * self.patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for line in self.log()[start:].splitlines():
+            called = re.search(r'\] (?:RIP: \w+:| +)(\w\S*)\+0x', line)
+            if called:
+                said[-1] += ' < ' + called.group(1)
+            elif re.search(r'CPU: \d+ .*Comm|task:|panic', line):
+                said.append(line)
+        return '\n'.join(said)
 
     def do(self, line, seconds=COMMAND_SECONDS):
         """Run one line; its exit status and what the kernel said meanwhile."""
