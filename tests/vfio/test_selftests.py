@@ -41,7 +41,7 @@ class Selftests(VfioCase):
         if not self.has_iommufd:
             words += [f'-V {variant}' for variant in IOMMUFD]
         said = self.do(' '.join(words))
-        results = re.findall(r'^(not ok|ok) \d+ (\S+)( # SKIP)?', said, re.M)
+        results = re.findall(r'\] (not ok|ok) \d+ (\S+)( # SKIP)?', said)
         passed = [name for is_ok, name, skip in results
                   if is_ok == 'ok' and not skip]
         for is_ok, name, skip in results:

@@ -218,7 +218,7 @@ class Vfio(VfioCase):
         self.addCleanup(self.load_types, '/types/own.bin')
         self.assertIn('64 vGPU types', self.load_types('/types/64.bin'))
         listed = self.do('run busybox ls -1 ' + GPU + '/vgpu/types')
-        self.assertEqual(sorted(map(int, re.findall(r'^(\d+)\r?$', listed, re.M))),
+        self.assertEqual(sorted(map(int, re.findall(r'\] (\d+)\r?$', listed, re.M))),
                          list(range(2000, 2064)))
         self.do('write vgpu/placement heterogeneous')
         self.do('run vf type 1 2000')
