@@ -285,17 +285,8 @@ static int explain_type(const struct vgpu_sriov *sriov, const struct vgpu_vf *vf
 		return vgpu_err_set(err, r, "GpuUnusable",
 				    "%s is not ready, or its driver is gone",
 				    gpu);
-	case -EACCES:
-	case -EPERM:
-	case -EROFS:
-		return vgpu_err_set(
-			err, r, "Internal",
-			"vgpud may not write to sysfs (%s): see \"GPUs with virtual functions\" in vgpud(8)",
-			strerror(-r));
 	default:
-		return vgpu_err_set(err, r, "Internal",
-				    "VF %u of %s cannot be given type %s: %s",
-				    vf->number, gpu, type->name, strerror(-r));
+		return vgpu_sriov_explain(vf, type, r, err);
 	}
 }
 
