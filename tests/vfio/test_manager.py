@@ -13,7 +13,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import Host, complaint  # noqa: E402
+from host import Host  # noqa: E402
 from host_manager import HostManager  # noqa: E402
 
 BUILT = os.path.join(TOP, 'build/vfio')
@@ -57,8 +57,8 @@ class Managed(unittest.TestCase):
         finally:
             self.host.do('run manager stop')
             self.host.do('vfs 0')
-        said = self.host.log()[self.start:]
-        self.assertIsNone(complaint(said), said)
+        found = self.host.complaint(self.start)
+        self.assertIsNone(found, found)
         self.assertEqual(self.host.refusals(), [])
 
     def room(self):
