@@ -113,6 +113,28 @@ static void print_guest(sd_json_variant *vgpu)
 					     : "it has no driver loaded");
 }
 
+/* For how long the GPU's engines have worked for it. */
+static void print_engines(sd_json_variant *vgpu)
+{
+	static const struct {
+		const char *key, *name;
+	} engines[] = {
+		{"graphicsNs", "graphics"},
+		{"encoderNs", "encoder"},
+		{"decoderNs", "decoder"},
+	};
+	const char *before = "Engine time: ";
+	uint64_t ns;
+
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(engines); i++)
+		if (ctl_json_unsigned(vgpu, engines[i].key, &ns)) {
+			printf("%s%s %.1f s", before, engines[i].name, ns / 1e9);
+			before = ", ";
+		}
+	if (before[0] == ',')
+		putchar('\n');
+}
+
 static void print_shares(sd_json_variant *vgpu)
 {
 	uint64_t quantum, timeout;
@@ -145,6 +167,7 @@ static void print_vgpu(sd_json_variant *vgpu)
 	print_framebuffer(vgpu);
 	print_number("Placement:", vgpu, "placement");
 	print_guest(vgpu);
+	print_engines(vgpu);
 	print_shares(vgpu);
 	print_string("Socket:", vgpu, "socket");
 	print_number("Device PID:", vgpu, "devicePid");

@@ -68,16 +68,39 @@ static sd_json_variant *find_before(const struct sample *before,
 	return NULL;
 }
 
-static void add_rate(struct ctl_table *table, sd_json_variant *vgpu,
-		     const struct sample *before, double seconds)
+/* By how much the member @key of @vgpu grew in each second; negative: unknown. */
+static double rate_of(sd_json_variant *vgpu, const char *key,
+		      sd_json_variant *old, double seconds)
 {
-	sd_json_variant *old = before ? find_before(before, vgpu) : NULL;
 	uint64_t now, then;
 
 	/* It counts from each attaching on, so it may also go back. */
-	if (old && seconds > 0 && ctl_json_unsigned(vgpu, "commands", &now) &&
-	    ctl_json_unsigned(old, "commands", &then) && now >= then)
-		ctl_table_printf(table, "%.0f", (now - then) / seconds);
+	if (old && seconds > 0 && ctl_json_unsigned(vgpu, key, &now) &&
+	    ctl_json_unsigned(old, key, &then) && now >= then)
+		return (now - then) / seconds;
+	return -1;
+}
+
+static void add_commands(struct ctl_table *table, sd_json_variant *vgpu,
+			 sd_json_variant *old, double seconds)
+{
+	double rate = rate_of(vgpu, "commands", old, seconds);
+
+	if (rate >= 0)
+		ctl_table_printf(table, "%.0f", rate);
+	else
+		ctl_table_text(table, NULL);
+}
+
+/* How much of the time an engine worked, by the time that @key counts. */
+static void add_engine(struct ctl_table *table, sd_json_variant *vgpu,
+		       const char *key, sd_json_variant *old, double seconds)
+{
+	double percent = rate_of(vgpu, key, old, seconds) / 1e9 * 100;
+
+	/* The driver hears of it in pieces, of which a look may see one more. */
+	if (percent >= 0)
+		ctl_table_printf(table, "%.0f%%", VGPU_MIN(percent, 100.0));
 	else
 		ctl_table_text(table, NULL);
 }
@@ -153,12 +176,25 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		{"HEADS", CTL_LEFT},
 		{},
 	};
-	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
+	/* Where it is told of a vGPU how long engines worked for it. */
+	static const struct ctl_column engine_columns[] = {
+		{"VGPU", CTL_LEFT},	    {"TYPE", CTL_LEFT},
+		{"STATE", CTL_LEFT},	    {"USED", CTL_RIGHT},
+		{"FRAMEBUFFER", CTL_RIGHT}, {"GRAPHICS", CTL_RIGHT},
+		{"ENCODER", CTL_RIGHT},	    {"DECODER", CTL_RIGHT},
+		{"COMMANDS/S", CTL_RIGHT},  {"COMMANDS", CTL_RIGHT},
+		{"REFUSED", CTL_RIGHT},	    {"RESTARTS", CTL_RIGHT},
+		{"HEADS", CTL_LEFT},	    {},
+	};
+	bool has_engines = ctl_json_some_has(now->vgpus, "graphicsNs");
+	ctl_autotable struct ctl_table *table =
+		ctl_table_create(has_engines ? engine_columns : columns);
 	double seconds = before ? now->seconds - before->seconds : 0;
 	uint64_t used;
 
 	for (size_t i = 0; i < sd_json_variant_elements(now->vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(now->vgpus, i);
+		sd_json_variant *old = before ? find_before(before, vgpu) : NULL;
 		const char *name = ctl_json_string(vgpu, "name");
 
 		ctl_table_text(table, name && name[0]
@@ -171,7 +207,12 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		else
 			ctl_table_text(table, NULL);
 		ctl_table_number(table, vgpu, "framebufferMib", " MiB");
-		add_rate(table, vgpu, before, seconds);
+		if (has_engines) {
+			add_engine(table, vgpu, "graphicsNs", old, seconds);
+			add_engine(table, vgpu, "encoderNs", old, seconds);
+			add_engine(table, vgpu, "decoderNs", old, seconds);
+		}
+		add_commands(table, vgpu, old, seconds);
 		ctl_table_number(table, vgpu, "commands", "");
 		ctl_table_number(table, vgpu, "errors", "");
 		ctl_table_number(table, vgpu, "restarts", "");
@@ -272,7 +313,8 @@ const struct ctl_command ctl_command_top = {
 	.words = "[--json=pretty|short]",
 	.summary = "Watch what the vGPUs do",
 	.help = "Draws once a second on a terminal, until q or ctrl-C; prints once elsewhere, and\n"
-		"as JSON.\n"
+		"as JSON. GRAPHICS, ENCODER and DECODER are how much of the last second these\n"
+		"engines of the GPU worked for the vGPU, where its driver says it; estimates.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl top\n"

@@ -10,7 +10,7 @@ import threading
 import time
 
 from demo_vgpus import CHECKS, Vgpus, VgpuError
-from host import Host, complaint
+from host import Host
 from host_manager import ManagerError
 
 OUT = "demo/sriov"
@@ -146,11 +146,9 @@ def show(host):
 
 def check_logs(host):
     """Neither the host's kernel nor the model of the GPU had to complain."""
-    said = host.log()
-    said = said[said.index("test: ready"):]
-    found = complaint(said)
+    found = host.complaint()
     if found:
-        raise DemoError(f"the kernel says '{found.group()}'")
+        raise DemoError(f"the kernel says '{found}'")
     refusals = host.refusals()
     if refusals:
         raise DemoError(f"the GPU refused something: {refusals[0].strip()}")

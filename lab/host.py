@@ -31,16 +31,12 @@ BOOTED = 'Run /init as init process'
 FAULTS = (r'WARNING:|BUG:|UBSAN:|DMA-API:|ODEBUG:|Oops|panic|INFO: task|'
           r'possible \w+ locking|kmemleak: \d+ new')
 COMPLAINTS = FAULTS + '|Call Trace'
+REPORT = 8000  # characters that are told of a complaint
 # Linux 7.2 with lockdep has this to say of every driver that is unbound from a PF
 # whose VFs are enabled: sriov_numvfs takes the lock that it misses, unbind does not.
 KNOWN = re.compile(r'WARNING: drivers/pci/remove\.c:\d+ at pci_stop_and_remove_bus_dev'
                    r'ice\+(?:(?!end trace).)*sriov_disable\+(?:(?!end trace).)*'
                    r'vgpu_core_remove\+.*?end trace', re.DOTALL)
-
-
-def complaint(said, pattern=COMPLAINTS):
-    """Where the kernel complains in what was @said; None: it does not."""
-    return re.search(pattern, KNOWN.sub('', said))
 
 
 def build():
@@ -173,12 +169,15 @@ class Host:
         with open(self.log_path, errors='replace') as file:
             return file.read()
 
-    def complaint(self, pattern=COMPLAINTS):
-        """What the kernel complained of since it was ready, None if of nothing."""
+    def complaint(self, start=None, pattern=COMPLAINTS):
+        """What the kernel complained of since the log was at start, or since it was
+        ready; None if of nothing."""
         said = self.log()
-        said = KNOWN.sub('', said[said.index('test: ready'):])
+        if start is None:
+            start = said.index('test: ready')
+        said = KNOWN.sub('', said[start:])
         found = re.search(pattern, said)
-        return found and said[max(found.start() - 200, 0):found.end() + 2000]
+        return found and said[max(found.start() - 200, 0):found.end() + REPORT]
 
     def leaks(self):
         """Memory that nothing points to any more, where the kernel knows."""

@@ -64,6 +64,23 @@ static int dispatch_number(const char *name, sd_json_variant *variant,
 	return 0;
 }
 
+/* What the calls here are given: each has those that its fields name. */
+struct parameters {
+	const char *vgpu;
+	uint32_t head;
+	uint32_t width;
+	uint32_t height;
+	const char *address;
+};
+
+#define NUMBER_FIELD(name, flags)                                              \
+	{#name, _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,                \
+	 offsetof(struct parameters, name), flags}
+#define STRING_FIELD(name, flags)                                              \
+	{#name, SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,         \
+	 offsetof(struct parameters, name), flags}
+#define HEAD_FIELDS STRING_FIELD(vgpu, SD_JSON_MANDATORY), NUMBER_FIELD(head, 0)
+
 /* The vGPU, if it has @head and a device that answers; NULL and err if not. */
 static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 				       const char *vgpu, uint32_t head,
@@ -172,17 +189,8 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 			sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct parameters {
-		const char *vgpu;
-		uint32_t head;
-	} p = {};
-	static const sd_json_dispatch_field fields[] = {
-		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
-		{"head", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, head), 0},
-		{},
-	};
+	static const sd_json_dispatch_field fields[] = {HEAD_FIELDS, {}};
+	struct parameters p = {};
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_CAPTURE};
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
@@ -248,23 +256,13 @@ static int check_mode(const struct vgpu_type *type, uint32_t width,
 int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 			 sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct parameters {
-		const char *vgpu;
-		uint32_t head;
-		uint32_t width;
-		uint32_t height;
-	} p = {};
 	static const sd_json_dispatch_field fields[] = {
-		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
-		{"head", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, head), 0},
-		{"width", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, width), SD_JSON_MANDATORY},
-		{"height", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, height), SD_JSON_MANDATORY},
+		HEAD_FIELDS,
+		NUMBER_FIELD(width, SD_JSON_MANDATORY),
+		NUMBER_FIELD(height, SD_JSON_MANDATORY),
 		{},
 	};
+	struct parameters p = {};
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_MODE};
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
@@ -285,20 +283,12 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 			sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct parameters {
-		const char *vgpu;
-		uint32_t head;
-		const char *address;
-	} p = {};
 	static const sd_json_dispatch_field fields[] = {
-		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
-		{"head", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, head), 0},
-		{"address", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct parameters, address), SD_JSON_NULLABLE},
+		HEAD_FIELDS,
+		STRING_FIELD(address, SD_JSON_NULLABLE),
 		{},
 	};
+	struct parameters p = {};
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	int r;

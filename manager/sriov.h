@@ -114,6 +114,9 @@ int vgpu_sriov_read_vf(struct vgpu_vf *vf);
 
 /* Make the VF of @instance what its definition says; undone on failure. */
 int vgpu_sriov_make(struct vgpu_instance *instance, struct vgpu_err *err);
+/* Why @vf is not given @type, where its backend knows no more than @r. */
+int vgpu_sriov_explain(const struct vgpu_vf *vf, const struct vgpu_type *type,
+		       int r, struct vgpu_err *err);
 /* The provider's begin and release. */
 void vgpu_sriov_begin(struct vgpu_instance *instance);
 int vgpu_sriov_release(struct vgpu_instance *instance, struct vgpu_err *err);

@@ -13,6 +13,19 @@
 
 #define GIB (1024 * VGPU_MIB) /* what placements count in */
 
+int vgpu_sriov_explain(const struct vgpu_vf *vf, const struct vgpu_type *type,
+		       int r, struct vgpu_err *err)
+{
+	if (r == -EACCES || r == -EPERM || r == -EROFS)
+		return vgpu_err_set(
+			err, r, "Internal",
+			"vgpud may not write to sysfs (%s): see \"GPUs with virtual functions\" in vgpud(8)",
+			strerror(-r));
+	return vgpu_err_set(err, r, "Internal",
+			    "VF %u of %s cannot be given type %s: %s", vf->number,
+			    vf->sriov->gpu->id, type->name, strerror(-r));
+}
+
 static int write_vfs(struct vgpu_sriov *sriov, size_t n)
 {
 	char text[24];

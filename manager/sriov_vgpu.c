@@ -285,17 +285,8 @@ static int explain_type(const struct vgpu_sriov *sriov, const struct vgpu_vf *vf
 		return vgpu_err_set(err, r, "GpuUnusable",
 				    "%s is not ready, or its driver is gone",
 				    gpu);
-	case -EACCES:
-	case -EPERM:
-	case -EROFS:
-		return vgpu_err_set(
-			err, r, "Internal",
-			"vgpud may not write to sysfs (%s): see \"GPUs with virtual functions\" in vgpud(8)",
-			strerror(-r));
 	default:
-		return vgpu_err_set(err, r, "Internal",
-				    "VF %u of %s cannot be given type %s: %s",
-				    vf->number, gpu, type->name, strerror(-r));
+		return vgpu_sriov_explain(vf, type, r, err);
 	}
 }
 
@@ -371,6 +362,30 @@ static int vgpu_show_gpu_more(struct vgpu_sriov *sriov, sd_json_variant **json)
 					     SD_JSON_BUILD_STRING(scheduler)));
 }
 
+/* Those that the driver tells of: it may be an older one. */
+static int show_engines(const struct vgpu_sriov *sriov,
+			const struct vgpu_vf *vf, sd_json_variant **json)
+{
+	static const struct {
+		const char *file, *field;
+	} engines[] = {
+		{"graphics_ns", "graphicsNs"},
+		{"encoder_ns", "encoderNs"},
+		{"decoder_ns", "decoderNs"},
+	};
+	uint64_t ns;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < VGPU_ARRAY_SIZE(engines); i++)
+		if (vgpu_sysfs_read_number(sriov->manager->sysfs, &ns, VF "/%s",
+					   sriov->gpu->id, vf->number,
+					   engines[i].file) == 0)
+			r = sd_json_variant_set_field_unsigned(
+				json, engines[i].field,
+				VGPU_MIN(ns, (uint64_t)INT64_MAX));
+	return r;
+}
+
 static int vgpu_show_more(struct vgpu_sriov *sriov, const struct vgpu_vf *vf,
 			  sd_json_variant **json)
 {
@@ -378,6 +393,7 @@ static int vgpu_show_more(struct vgpu_sriov *sriov, const struct vgpu_vf *vf,
 	const char *pf = sriov->gpu->id;
 	uint64_t used = 0;
 	char driver[16] = "";
+	int r;
 
 	/* The firmware is asked for it: only where a person asks for that. */
 	if (vf->state == VGPU_VF_ACTIVE) {
@@ -386,7 +402,7 @@ static int vgpu_show_more(struct vgpu_sriov *sriov, const struct vgpu_vf *vf,
 		vgpu_sysfs_read(root, driver, sizeof(driver),
 				VF "/guest_driver", pf, vf->number);
 	}
-	return sd_json_variant_merge_objectbo(
+	r = sd_json_variant_merge_objectbo(
 		json,
 		SD_JSON_BUILD_PAIR_UNSIGNED("usedBytes",
 					    VGPU_MIN(used, (uint64_t)INT64_MAX)),
@@ -395,6 +411,7 @@ static int vgpu_show_more(struct vgpu_sriov *sriov, const struct vgpu_vf *vf,
 			SD_JSON_BUILD_UNSIGNED(vf->placement)),
 		SD_JSON_BUILD_PAIR_CONDITION(driver[0], "guestDriver",
 					     SD_JSON_BUILD_STRING(driver)));
+	return r < 0 ? r : show_engines(sriov, vf, json);
 }
 
 const struct vgpu_sriov_backend vgpu_sriov_vgpu_backend = {

@@ -190,17 +190,8 @@ static int explain_quota(const struct vgpu_sriov *sriov,
 		return vgpu_err_set(err, r, "GpuUnusable",
 				    "the VRAM of VF %u of %s cannot be set: %s",
 				    vf->number, gpu, strerror(-r));
-	case -EACCES:
-	case -EROFS:
-		return vgpu_err_set(
-			err, r, "Internal",
-			"vgpud may not write to sysfs (%s): see \"GPUs with virtual functions\" in vgpud(8)",
-			strerror(-r));
 	default:
-		return vgpu_err_set(err, r, "Internal",
-				    "VF %u of %s cannot be given %u MiB: %s",
-				    vf->number, gpu, type->framebuffer_mib,
-				    strerror(-r));
+		return vgpu_sriov_explain(vf, type, r, err);
 	}
 }
 

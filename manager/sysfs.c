@@ -21,26 +21,31 @@ static int format_path(char ret[VGPU_SYSFS_PATH_MAX], const char *path,
 	return n < 0 || n >= VGPU_SYSFS_PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* Format the variable arguments behind @path into a buffer @full. */
-#define FORMAT_PATH(r, full, path)                                             \
+/* Set @r to what @call returns, which takes the arguments behind @path as args. */
+#define WITH_ARGS(r, path, call)                                               \
 	do {                                                                   \
 		va_list args;                                                  \
 		va_start(args, path);                                          \
-		(r) = format_path((full), (path), args);                       \
+		(r) = (call);                                                  \
 		va_end(args);                                                  \
 	} while (0)
 
-static int open_attribute(int root, const char *path, int flags)
+static int open_attribute(int root, int flags, const char *path, va_list args)
 {
-	/* O_NONBLOCK: what is no attribute must not stop the manager. */
-	int fd = openat(root, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char full[VGPU_SYSFS_PATH_MAX];
+	int r = format_path(full, path, args);
 
-	return fd < 0 ? -errno : fd;
+	if (r < 0)
+		return r;
+	/* O_NONBLOCK: what is no attribute must not stop the manager. */
+	r = openat(root, full, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return r < 0 ? -errno : r;
 }
 
-static int read_attribute(int root, const char *path, char ret[ATTRIBUTE_MAX + 1])
+static int read_attribute(int root, char ret[ATTRIBUTE_MAX + 1],
+			  const char *path, va_list args)
 {
-	vgpu_autoclose int fd = open_attribute(root, path, O_RDONLY);
+	vgpu_autoclose int fd = open_attribute(root, O_RDONLY, path, args);
 	ssize_t n;
 
 	if (fd < 0)
@@ -58,12 +63,10 @@ static int read_attribute(int root, const char *path, char ret[ATTRIBUTE_MAX + 1
 
 int vgpu_sysfs_read(int root, char *ret, size_t size, const char *path, ...)
 {
-	char full[VGPU_SYSFS_PATH_MAX], text[ATTRIBUTE_MAX + 1];
+	char text[ATTRIBUTE_MAX + 1];
 	int r;
 
-	FORMAT_PATH(r, full, path);
-	if (r == 0)
-		r = read_attribute(root, full, text);
+	WITH_ARGS(r, path, read_attribute(root, text, path, args));
 	if (r == 0)
 		vgpu_text_copy(ret, size, text);
 	return r;
@@ -71,14 +74,12 @@ int vgpu_sysfs_read(int root, char *ret, size_t size, const char *path, ...)
 
 int vgpu_sysfs_read_number(int root, uint64_t *ret, const char *path, ...)
 {
-	char full[VGPU_SYSFS_PATH_MAX], text[ATTRIBUTE_MAX + 1];
+	char text[ATTRIBUTE_MAX + 1];
 	unsigned long long number;
 	char *end;
 	int r;
 
-	FORMAT_PATH(r, full, path);
-	if (r == 0)
-		r = read_attribute(root, full, text);
+	WITH_ARGS(r, path, read_attribute(root, text, path, args));
 	if (r < 0)
 		return r;
 	errno = 0;
@@ -91,13 +92,11 @@ int vgpu_sysfs_read_number(int root, uint64_t *ret, const char *path, ...)
 
 int vgpu_sysfs_read_choice(int root, char *ret, size_t size, const char *path, ...)
 {
-	char full[VGPU_SYSFS_PATH_MAX], text[ATTRIBUTE_MAX + 1];
+	char text[ATTRIBUTE_MAX + 1];
 	char *begin, *end;
 	int r;
 
-	FORMAT_PATH(r, full, path);
-	if (r == 0)
-		r = read_attribute(root, full, text);
+	WITH_ARGS(r, path, read_attribute(root, text, path, args));
 	if (r < 0)
 		return r;
 	begin = strchr(text, '[');
@@ -116,7 +115,7 @@ int vgpu_sysfs_read_link(int root, char *ret, size_t size, const char *path, ...
 	ssize_t n;
 	int r;
 
-	FORMAT_PATH(r, full, path);
+	WITH_ARGS(r, path, format_path(full, path, args));
 	if (r < 0)
 		return r;
 	n = readlinkat(root, full, target, sizeof(target) - 1);
@@ -133,7 +132,7 @@ bool vgpu_sysfs_exists(int root, const char *path, ...)
 	char full[VGPU_SYSFS_PATH_MAX];
 	int r;
 
-	FORMAT_PATH(r, full, path);
+	WITH_ARGS(r, path, format_path(full, path, args));
 	return r == 0 && faccessat(root, full, F_OK, 0) == 0;
 }
 
@@ -142,23 +141,19 @@ bool vgpu_sysfs_is_denied(int root, const char *path, ...)
 	char full[VGPU_SYSFS_PATH_MAX];
 	int r;
 
-	FORMAT_PATH(r, full, path);
+	WITH_ARGS(r, path, format_path(full, path, args));
 	return r == 0 && faccessat(root, full, W_OK, 0) < 0 &&
 	       (errno == EACCES || errno == EPERM || errno == EROFS);
 }
 
 int vgpu_sysfs_write(int root, const char *value, const char *path, ...)
 {
-	char full[VGPU_SYSFS_PATH_MAX];
+	/* O_TRUNC, as a shell has it: files that stand for attributes need it. */
+	const int flags = O_WRONLY | O_TRUNC;
 	vgpu_autoclose int fd = -1;
 	ssize_t n;
-	int r;
 
-	FORMAT_PATH(r, full, path);
-	if (r < 0)
-		return r;
-	/* O_TRUNC, as a shell has it: files that stand for attributes need it. */
-	fd = open_attribute(root, full, O_WRONLY | O_TRUNC);
+	WITH_ARGS(fd, path, open_attribute(root, flags, path, args));
 	if (fd < 0)
 		return fd;
 	do {
@@ -171,11 +166,10 @@ int vgpu_sysfs_write(int root, const char *value, const char *path, ...)
 
 int vgpu_sysfs_open(int root, const char *path, ...)
 {
-	char full[VGPU_SYSFS_PATH_MAX];
 	int r;
 
-	FORMAT_PATH(r, full, path);
-	return r < 0 ? r : open_attribute(root, full, O_RDONLY);
+	WITH_ARGS(r, path, open_attribute(root, O_RDONLY, path, args));
+	return r;
 }
 
 static int compare(const void *a, const void *b)
@@ -217,7 +211,7 @@ int vgpu_sysfs_list(int root, char (**ret_names)[VGPU_SYSFS_NAME_SIZE],
 	DIR *folder;
 	int fd, r;
 
-	FORMAT_PATH(r, full, path);
+	WITH_ARGS(r, path, format_path(full, path, args));
 	if (r < 0)
 		return r;
 	fd = openat(root, full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -4,6 +4,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -17,13 +18,14 @@ from fake_manager import CtlTest, TIMEOUT, VGPUCTL
 
 
 class Top(CtlTest):
-    def start(self):
+    def start(self, change=lambda vgpu, counted: None):
         self.counted = 0
 
         def count(_):
             self.counted += 1
             vgpu = fake.cad()
             vgpu['commands'] += 1000 * self.counted
+            change(vgpu, self.counted)
             return {'vgpus': [vgpu, fake.nameless()]}
         manager = self.manager(ListGpus=fake.gpus(), ListVgpus=count)
         self.terminal, end = pty.openpty()
@@ -60,9 +62,26 @@ class Top(CtlTest):
         self.assertGreaterEqual(self.counted, 3)
         self.assertIn('\x1b[?1049h', self.seen)
         self.assertIn('COMMANDS/S', self.seen)
+        self.assertNotIn('GRAPHICS', self.seen)
         self.assertIn('\x1b[32mattached', self.seen)
         os.write(self.terminal, b'xq')
         self.assert_ended(0)
+
+    def test_engines(self):
+        def work(vgpu, counted):
+            # More than there is time for, nothing, and closed in between.
+            vgpu.update(graphicsNs=counted * 10**15, encoderNs=10**9,
+                        decoderNs=10**9 - counted)
+        self.start(work)
+        self.wait_for('\x1b[H', 3)
+        os.write(self.terminal, b'q')
+        self.assert_ended(0)
+        plain = re.sub(r'\x1b\[\d*m', '', self.seen)
+        self.assertRegex(plain, ' GRAPHICS +ENCODER +DECODER ')
+        looks = plain.split('\x1b[H')[1:]
+        self.assertRegex(looks[0], 'cad .* 4096 MiB +- +- +- +- +2500 ')
+        self.assertRegex(looks[1], 'cad .* 4096 MiB +100% +0% +- +[0-9]')
+        self.assertRegex(looks[1], '9f1d5c1e.* 4096 MiB +- +- +- +0 +0 ')
 
     def test_control_c_ends(self):
         self.start()

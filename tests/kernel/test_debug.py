@@ -43,7 +43,7 @@ class Debug(unittest.TestCase):
 
     def check(self, pattern=COMPLAINTS):
         self.assertIsNone(self.machine.leaks())
-        self.assertIsNone(self.machine.complaint(pattern))
+        self.assertIsNone(self.machine.complaint(pattern=pattern))
         self.assertEqual(self.machine.refusals(), [])
 
     def test_kunit(self):

@@ -12,8 +12,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import (COMMAND_SECONDS, KERNEL, Host, build,  # noqa: E402
-                  complaint)
+from host import COMMAND_SECONDS, KERNEL, Host, build  # noqa: E402
 
 
 class Module(unittest.TestCase):
@@ -36,8 +35,8 @@ class Module(unittest.TestCase):
     def tearDown(self):
         self.machine.fault('none')
         self.machine.do('unload')
-        said = self.machine.log()[self.start:]
-        self.assertIsNone(complaint(said), said)
+        found = self.machine.complaint(self.start)
+        self.assertIsNone(found, found)
         self.assertEqual([line for line in self.machine.refusals()[self.refused:]
                           if not re.search(self.allowed, line)], [])
 
@@ -449,7 +448,7 @@ class Interrupts(unittest.TestCase):
             machine.fault(f'xid:{63 + number}')
             machine.wait(f'GSP: Xid {63 + number}', start, 10)
         self.assertEqual(machine.do('unload')[0], 0)
-        self.assertIsNone(complaint(machine.log()[began:]))
+        self.assertIsNone(machine.complaint(began))
         self.assertEqual(machine.refusals(), [])
 
     def test_by_msi(self):

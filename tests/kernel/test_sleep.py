@@ -11,7 +11,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import Host, build, complaint  # noqa: E402
+from host import Host, build  # noqa: E402
 
 BLOCKS = ('64k 16 11', '64k 9000 222', '2M 3 333')
 
@@ -35,8 +35,8 @@ class Sleep(unittest.TestCase):
     def tearDown(self):
         self.machine.fault('none')
         self.machine.do('unload')
-        said = self.machine.log()[self.start:]
-        self.assertIsNone(complaint(said), said)
+        found = self.machine.complaint(self.start)
+        self.assertIsNone(found, found)
         self.assertEqual(self.machine.refusals(), [])
 
     def said(self, text):

@@ -11,7 +11,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import Host, build, complaint  # noqa: E402
+from host import Host, build  # noqa: E402
 
 TYPE_1Q, TYPE_8Q, TYPE_16Q, TYPE_24Q, TYPE_48Q = 1147, 1152, 1154, 1155, 1156
 TYPE_8A = 1162
@@ -33,12 +33,12 @@ class Vgpus(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.machine.do('unload')
-        said = cls.machine.log()[cls.start:]
+        found = cls.machine.complaint(cls.start)
         refusals = cls.machine.refusals()
         leaks = cls.machine.leaks()
         cls.machine.close()
-        if complaint(said) or refusals or leaks:
-            raise AssertionError(said, refusals, leaks)
+        if found or refusals or leaks:
+            raise AssertionError(found, refusals, leaks)
 
     def tearDown(self):
         for vf in range(1, VFS + 1):

@@ -17,6 +17,8 @@ PF = '0000:01:00.0'
 DRIVER = 'vgpu_vfio_pci'
 XE_DRIVER = 'xe-vfio-pci'
 
+ENGINES = ('graphics', 'encoder', 'decoder')
+
 # id: (name, class, GiB, heads, width, height, frames/s, how many at most)
 TYPES = {
     1147: ('NVIDIA L40S-1Q', 'Quadro', 1, 4, 5120, 2880, 60, 32),
@@ -38,6 +40,7 @@ class Vf:
         self.pid = 0
         self.used = 0
         self.guest_driver = 'none'
+        self.engine_ns = dict.fromkeys(ENGINES, 0)
 
 
 class Pf:
@@ -250,6 +253,9 @@ class Gpu(Pf):
                 ('guest_driver', lambda: vf.guest_driver),
                 ('opener_pid', lambda: vf.pid)):
             self.files.add(f'{folder}/{name}', fuse.Attribute(read))
+        for engine in ENGINES:
+            self.files.add(f'{folder}/{engine}_ns', fuse.Attribute(
+                lambda engine=engine: vf.engine_ns[engine]))
 
     def set_mode(self, value):
         if any(vf.type for vf in self.vfs):
@@ -317,6 +323,7 @@ class Gpu(Pf):
             vf = self.vf(n)
             vf.state, vf.pid, vf.used = None, 0, 0
             vf.guest_driver = 'none'
+            vf.engine_ns = dict.fromkeys(ENGINES, 0)
             self.tell(n)
 
 

@@ -101,6 +101,37 @@ class Life(SriovTest):
         self.assertEqual(m.ctl('destroy', 'cad').returncode, 0)
         self.assertIn('created', m.ctl('events').stdout)
 
+    def test_engine_time(self):
+        model = self.model()
+        m = self.on(model)
+        m.create(type='8Q', name='a')
+
+        def told():
+            vgpu = m.show('a')
+            return [vgpu.get(key)
+                    for key in ('graphicsNs', 'encoderNs', 'decoderNs')]
+        self.assertEqual(told(), [0, 0, 0])
+        model.open(1, 4711)
+        model.vf(1).engine_ns.update(graphics=2_500_000_000, decoder=2**64 - 1)
+        # varlink has integers of 63 bits
+        self.assertEqual(told(), [2_500_000_000, 0, 2**63 - 1])
+        model.vf(1).engine_ns.update(decoder=40_000_000)
+        self.assertIn('Engine time: graphics 2.5 s, encoder 0.0 s, '
+                      'decoder 0.0 s\n', m.ctl('show', 'a').stdout)
+        self.assertRegex(m.ctl('top').stdout,
+                         'FRAMEBUFFER +GRAPHICS +ENCODER +DECODER +COMMANDS/S')
+        # Of an engine that the driver does not tell of, nothing is told.
+        model.files.remove(f'bus/pci/devices/{PF}/vgpu/vf1/encoder_ns')
+        self.assertEqual(told(), [2_500_000_000, None, 40_000_000])
+        self.assertIn('Engine time: graphics 2.5 s, decoder 0.0 s\n',
+                      m.ctl('show', 'a').stdout)
+        for engine in ('graphics', 'decoder'):
+            model.files.remove(f'bus/pci/devices/{PF}/vgpu/vf1/{engine}_ns')
+        self.assertEqual(told(), [None] * 3)
+        self.assertNotIn('Engine time', m.ctl('show', 'a').stdout)
+        self.assertNotIn('GRAPHICS', m.ctl('top').stdout)
+        model.close(1)
+
     def test_hardware_comes_first(self):
         model = self.model()
         m = self.on(model, mib=1024)

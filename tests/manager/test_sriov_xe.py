@@ -61,6 +61,7 @@ class Xe(SriovTest):
              vgpu['execQuantumMs'], vgpu['schedulingPriority']),
             ('8Q', 'active', 1, model.address(1), 2, 'low'))
         self.assertNotIn('typeId', vgpu)
+        self.assertNotIn('graphicsNs', vgpu)  # xe does not tell of it
         self.assertIn('2 ms at once', m.ctl('show', 'a').stdout)
         self.assertEqual(model.driver_of(1), pf_model.XE_DRIVER)
         self.assert_refused('NoSuchType', m.create, type='48Q', gpu=PF)

@@ -7,12 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import Host, complaint  # noqa: E402
+from host import Host  # noqa: E402
 from host_manager import HostManager  # noqa: E402
 
 BUILT = os.path.join(TOP, 'build/vfio')
@@ -20,6 +21,8 @@ TYPE_1Q, TYPE_8Q = 1147, 1152
 BAR1 = {'1Q': 32, '8Q': 64}  # MiB
 VFS = 32
 LOAD = ('load', 'run vf load')
+SECOND_NS = 10**9
+WORK_SECONDS = 60  # for a second's work
 # A vgpud that was asked for something is killed after so many seconds.
 MOMENTS = (0, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)
 
@@ -54,8 +57,8 @@ class Managed(unittest.TestCase):
         finally:
             self.host.do('run manager stop')
             self.host.do('vfs 0')
-        said = self.host.log()[self.start:]
-        self.assertIsNone(complaint(said), said)
+        found = self.host.complaint(self.start)
+        self.assertIsNone(found, found)
         self.assertEqual(self.host.refusals(), [])
 
     def room(self):
@@ -91,11 +94,11 @@ class Managed(unittest.TestCase):
     def refused(self, words, part):
         self.assertIn(part, self.m.refused(words))
 
-    def hold(self, name):
+    def hold(self, name, check='hold'):
         """Have it open, as a machine's QEMU has."""
         vgpu = self.m.show(name)
         start = len(self.host.log())
-        self.do(f"run vf hold {vgpu['vf']} {BAR1[vgpu['type']]}")
+        self.do(f"run vf hold {vgpu['vf']} {BAR1[vgpu['type']]} {check}")
         self.host.wait('test: held', start, 30)
         return start
 
@@ -205,6 +208,28 @@ class Use(Managed):
         self.assertEqual(self.m.show('a')['state'], 'active')
         self.assertEqual(self.kinds('a'),
                          ['created', 'active', 'attached', 'detached'])
+
+    def test_engine_time(self):
+        def told(name):
+            vgpu = self.m.show(name)
+            return [vgpu[key] for key in ('graphicsNs', 'encoderNs', 'decoderNs')]
+        for name in 'ab':
+            self.create('8Q', name)
+            self.assertEqual(told(name), [0, 0, 0])
+        self.hold('a', 'work')
+        end = time.monotonic() + WORK_SECONDS * self.host.patience
+        while told('a')[0] < SECOND_NS:
+            self.assertLess(time.monotonic(), end)
+        graphics, encoder, decoder = told('a')
+        self.assertGreater(graphics, decoder)
+        self.assertGreater(decoder, 0)
+        self.assertEqual(encoder, 0)
+        self.assertEqual(told('b'), [0, 0, 0])
+        self.assertRegex('\n'.join(self.m.ctl('show a')),
+                         r'Engine time: graphics [1-9][0-9]*\.[0-9] s, encoder 0\.0 s')
+        self.assertRegex('\n'.join(self.m.ctl('top')), 'GRAPHICS +ENCODER +DECODER')
+        self.do('run vf kill')
+        self.assertEqual(told('a'), [0, 0, 0])
 
     def test_lost_while_in_use(self):
         self.create('8Q', 'a')

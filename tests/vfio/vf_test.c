@@ -27,6 +27,7 @@
 #define QUIET_MS      300
 #define GONE_S	      10
 #define NS	      1000000000
+#define LOAD	      (50 | 10 << 16)
 
 struct arguments {
 	const char *vf, *other;
@@ -329,7 +330,7 @@ static void check_time(const struct arguments *arg)
 
 	vf_open(&vf, arg->vf);
 	CHECK_EQUAL(engine_ns(arg, "graphics"), 0);
-	wr(&vf, REG_LOAD, 50 | 10 << 16);
+	wr(&vf, REG_LOAD, LOAD);
 	while (engine_ns(arg, "graphics") < NS && tries-- > 0)
 		usleep(QUIET_MS * 1000);
 	wr(&vf, REG_LOAD, 0);
@@ -345,6 +346,17 @@ static void check_time(const struct arguments *arg)
 	       (unsigned long long)now / 1000000);
 	vf_close(&vf);
 	CHECK_EQUAL(engine_ns(arg, "graphics"), 0);
+}
+
+/* Its guest works, until it is killed. */
+static void check_work(const struct arguments *arg)
+{
+	struct vf vf;
+
+	vf_open(&vf, arg->vf);
+	wr(&vf, REG_LOAD, LOAD);
+	printf("test: held %s\n", arg->vf);
+	pause();
 }
 
 static void check_fresh(struct vf *vf, const struct arguments *arg)
@@ -512,6 +524,7 @@ static const struct {
 	{"interrupts", check_interrupts},
 	{"dma", check_dma},
 	{"time", check_time},
+	{"work", check_work},
 	{"reset", check_reset},
 	{"second", check_second},
 	{"open", check_open},

@@ -11,7 +11,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import KERNEL, Host, complaint  # noqa: E402
+from host import KERNEL, Host  # noqa: E402
 
 OTHER = [] if KERNEL == '7.2' else [KERNEL]
 BUILT = os.path.join(TOP, '-'.join(['build/vfio', *OTHER]))
@@ -65,8 +65,8 @@ class VfioCase(unittest.TestCase):
         self.do('vfs 0')
         self.do('run vf unload')
         self.do('unload')
-        said = self.host.log()[self.start:]
-        self.assertIsNone(complaint(said), said)
+        found = self.host.complaint(self.start)
+        self.assertIsNone(found, found)
         self.assertEqual([line for line in self.host.refusals()[self.refused:]
                           if not re.search(self.allowed, line)], [])
 
