@@ -41,21 +41,18 @@ static uint32_t percent(const struct vgpu *v, unsigned int use)
 
 static void put_use(GpuModel *m, unsigned int use, uint32_t turn, uint8_t *out)
 {
-	uint32_t gfid, workers = 0, parts = 0, process = NO_PROCESS;
+	const struct vgpu *v, *workers[SRIOV_TOTAL_VFS];
+	uint32_t gfid, count = 0, parts = 0, process = NO_PROCESS;
 
-	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++)
-		workers += percent(model_vgpu_of(m, gfid), use) != 0;
-	if (workers)
-		turn %= workers;
-	for (gfid = 1; workers && gfid <= SRIOV_TOTAL_VFS; gfid++) {
-		const struct vgpu *v = model_vgpu_of(m, gfid);
-
-		if (!percent(v, use) || turn--)
-			continue;
-		parts = MIN(percent(v, use) * workers * PARTS_PERCENT,
-			    PARTS_WHOLE);
+	for (gfid = 1; gfid <= SRIOV_TOTAL_VFS; gfid++) {
+		v = model_vgpu_of(m, gfid);
+		if (percent(v, use))
+			workers[count++] = v;
+	}
+	if (count) {
+		v = workers[turn % count];
+		parts = MIN(percent(v, use) * count * PARTS_PERCENT, PARTS_WHOLE);
 		process = v->vm_pid;
-		break;
 	}
 	stl_le_p(out, parts);
 	stl_le_p(out + 4, process);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A vGPU is made when its VF is opened, and destroyed when it is closed. */
+#include <linux/cleanup.h>
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -245,13 +246,8 @@ EXPORT_SYMBOL_GPL(vgpu_vf_reset);
 
 int vgpu_vf_set_bus_master(struct vgpu_vf *vf, bool is_on)
 {
-	int rc = -ENODEV;
-
-	mutex_lock(&vf->lock);
-	if (!vf->is_lost)
-		rc = vgpu_task_set_bus_master(vf, is_on);
-	mutex_unlock(&vf->lock);
-	return rc;
+	guard(mutex)(&vf->lock);
+	return vf->is_lost ? -ENODEV : vgpu_task_set_bus_master(vf, is_on);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_set_bus_master);
 

@@ -5,6 +5,7 @@
  * (dev_vgpu_gsp.h); that the messages go as here, and that the one who writes
  * into the ring leaves a byte free, is our reading of it (docs/silicon.md).
  */
+#include <linux/cleanup.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/module.h>
 
@@ -156,79 +157,66 @@ static ssize_t give(struct vgpu_vf *vf, const u8 *data, size_t bytes)
 int vgpu_vf_get_identity(struct vgpu_vf *vf, struct vgpu_vf_identity *ret_identity)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
-	int rc = -ENODEV;
 
-	mutex_lock(&vf->lock);
-	if (!vf->is_lost) {
-		*ret_identity = (struct vgpu_vf_identity){
-			.gpu = (u32)mgr->pdev->device << 16 | mgr->pdev->vendor,
-			.type = vf->type->id,
-			.channels = vf->place.chids,
-			.fb_bytes = vf->place.fb_bytes,
-		};
-		strscpy(ret_identity->firmware, mgr->core->abi->version,
-			sizeof(ret_identity->firmware));
-		rc = 0;
-	}
-	mutex_unlock(&vf->lock);
-	return rc;
+	guard(mutex)(&vf->lock);
+	if (vf->is_lost)
+		return -ENODEV;
+	*ret_identity = (struct vgpu_vf_identity){
+		.gpu = (u32)mgr->pdev->device << 16 | mgr->pdev->vendor,
+		.type = vf->type->id,
+		.channels = vf->place.chids,
+		.fb_bytes = vf->place.fb_bytes,
+	};
+	strscpy(ret_identity->firmware, mgr->core->abi->version,
+		sizeof(ret_identity->firmware));
+	return 0;
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_get_identity);
 
 int vgpu_vf_stop_work(struct vgpu_vf *vf)
 {
-	int rc = -ENODEV;
+	int rc;
 
-	mutex_lock(&vf->lock);
-	if (!vf->is_lost)
-		rc = vgpu_task_tell(vf, VGPU_TASK_STOP_WORK);
+	guard(mutex)(&vf->lock);
+	if (vf->is_lost)
+		return -ENODEV;
+	rc = vgpu_task_tell(vf, VGPU_TASK_STOP_WORK);
 	if (rc == 0)
 		vf->task.has_been_restored = false;
-	mutex_unlock(&vf->lock);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_stop_work);
 
 int vgpu_vf_resume_work(struct vgpu_vf *vf)
 {
-	int rc = -ENODEV;
-
-	mutex_lock(&vf->lock);
+	guard(mutex)(&vf->lock);
+	if (vf->is_lost)
+		return -ENODEV;
 	/* One that goes on where it stopped takes that back. */
-	if (!vf->is_lost)
-		rc = vgpu_task_tell(vf, vf->task.has_been_restored
-						? VGPU_TASK_RESUME_WORK
-						: VGPU_TASK_CANCEL_STOP);
-	mutex_unlock(&vf->lock);
-	return rc;
+	return vgpu_task_tell(vf, vf->task.has_been_restored
+					  ? VGPU_TASK_RESUME_WORK
+					  : VGPU_TASK_CANCEL_STOP);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_resume_work);
 
 int vgpu_vf_begin_saving(struct vgpu_vf *vf)
 {
-	int rc = -ENODEV;
-
-	mutex_lock(&vf->lock);
-	if (!vf->is_lost)
-		rc = begin_stream(vf, VGPU_TASK_SAVES);
-	mutex_unlock(&vf->lock);
-	return rc;
+	guard(mutex)(&vf->lock);
+	return vf->is_lost ? -ENODEV : begin_stream(vf, VGPU_TASK_SAVES);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_begin_saving);
 
 int vgpu_vf_begin_restoring(struct vgpu_vf *vf)
 {
-	int rc = -ENODEV;
+	int rc;
 
-	mutex_lock(&vf->lock);
+	guard(mutex)(&vf->lock);
+	if (vf->is_lost)
+		return -ENODEV;
 	/* A task may leave out what is zero. */
-	if (!vf->is_lost)
-		rc = vgpu_core_scrub(vf->mgr->core, vf->place.fb_start,
-				     vf->place.fb_bytes);
-	if (rc == 0)
-		rc = begin_stream(vf, VGPU_TASK_RESTORES);
-	mutex_unlock(&vf->lock);
-	return rc;
+	rc = vgpu_core_scrub(vf->mgr->core, vf->place.fb_start,
+			     vf->place.fb_bytes);
+	return rc ? rc : begin_stream(vf, VGPU_TASK_RESTORES);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_begin_restoring);
 
@@ -242,27 +230,21 @@ static int check_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
 
 ssize_t vgpu_vf_take_state(struct vgpu_vf *vf, void *out, size_t bytes)
 {
-	ssize_t rc;
+	int rc;
 
-	mutex_lock(&vf->lock);
+	guard(mutex)(&vf->lock);
 	rc = check_stream(vf, VGPU_TASK_SAVES);
-	if (rc == 0)
-		rc = take(vf, out, bytes);
-	mutex_unlock(&vf->lock);
-	return rc;
+	return rc ? rc : take(vf, out, bytes);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_take_state);
 
 ssize_t vgpu_vf_give_state(struct vgpu_vf *vf, const void *data, size_t bytes)
 {
-	ssize_t rc;
+	int rc;
 
-	mutex_lock(&vf->lock);
+	guard(mutex)(&vf->lock);
 	rc = check_stream(vf, VGPU_TASK_RESTORES);
-	if (rc == 0)
-		rc = give(vf, data, bytes);
-	mutex_unlock(&vf->lock);
-	return rc;
+	return rc ? rc : give(vf, data, bytes);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_give_state);
 
@@ -270,13 +252,12 @@ int vgpu_vf_end_saving(struct vgpu_vf *vf)
 {
 	int rc;
 
-	mutex_lock(&vf->lock);
+	guard(mutex)(&vf->lock);
 	rc = check_stream(vf, VGPU_TASK_SAVES);
-	if (rc == 0) {
-		rc = vgpu_task_tell(vf, VGPU_TASK_CANCEL_SAVE);
-		vgpu_task_end_stream(vf);
-	}
-	mutex_unlock(&vf->lock);
+	if (rc)
+		return rc;
+	rc = vgpu_task_tell(vf, VGPU_TASK_CANCEL_SAVE);
+	vgpu_task_end_stream(vf);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_end_saving);
@@ -285,14 +266,13 @@ int vgpu_vf_end_restoring(struct vgpu_vf *vf)
 {
 	int rc;
 
-	mutex_lock(&vf->lock);
+	guard(mutex)(&vf->lock);
 	rc = check_stream(vf, VGPU_TASK_RESTORES);
-	if (rc == 0) {
-		rc = vgpu_task_tell(vf, VGPU_TASK_RESTORE_DEFERRED_STATE);
-		vf->task.has_been_restored = rc == 0;
-		vgpu_task_end_stream(vf);
-	}
-	mutex_unlock(&vf->lock);
+	if (rc)
+		return rc;
+	rc = vgpu_task_tell(vf, VGPU_TASK_RESTORE_DEFERRED_STATE);
+	vf->task.has_been_restored = rc == 0;
+	vgpu_task_end_stream(vf);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_end_restoring);

@@ -2,27 +2,10 @@
 /* A VF whose vGPU migrates, by VFIO. */
 #include "migrate.h"
 
-#include <linux/pci_regs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-uint32_t mig_rd(struct vf *vf, uint32_t reg)
-{
-	return vf->bar0[reg / 4];
-}
-
-void mig_wr(struct vf *vf, uint32_t reg, uint32_t value)
-{
-	vf->bar0[reg / 4] = value;
-}
-
-void mig_master(struct vf *vf)
-{
-	vf_set_config(vf, PCI_COMMAND, 2,
-		      PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-}
 
 int mig_feature(struct vf *vf, uint32_t flags, void *data, uint32_t bytes)
 {
@@ -75,13 +58,7 @@ uint32_t mig_state(struct vf *vf)
 
 uint32_t mig_move(struct vf *vf, uint32_t command, uint64_t fb, uint32_t bytes)
 {
-	mig_wr(vf, REG_DMA_ADDR, IOVA);
-	mig_wr(vf, REG_DMA_ADDR + 4, 0);
-	mig_wr(vf, REG_DMA_FB, (uint32_t)fb);
-	mig_wr(vf, REG_DMA_FB + 4, (uint32_t)(fb >> 32));
-	mig_wr(vf, REG_DMA_BYTES, bytes);
-	mig_wr(vf, REG_DMA_GO, command);
-	return mig_rd(vf, REG_DMA_STATUS);
+	return vf_move(vf, command, IOVA, fb, bytes);
 }
 
 /* Memory that the VF moves its framebuffer from and to. */
@@ -98,7 +75,7 @@ uint8_t *mig_open(struct vf *vf, const char *address)
 
 uint64_t mig_fb_bytes(struct vf *vf)
 {
-	return mig_rd(vf, REG_FB_MIB) * MIB;
+	return vf_rd(vf, REG_FB_MIB) * MIB;
 }
 
 static uint8_t pattern(uint64_t place, uint32_t at)
@@ -149,8 +126,8 @@ void mig_check_empty(struct vf *vf, uint8_t *memory)
 	uint32_t at;
 
 	CHECK_EQUAL(mig_state(vf), RUNNING);
-	CHECK_EQUAL(mig_rd(vf, REG_DRIVER), 0);
-	mig_master(vf);
+	CHECK_EQUAL(vf_rd(vf, REG_DRIVER), 0);
+	vf_set_master(vf, true);
 	for (i = 0; place(vf, i) != UINT64_MAX; i++) {
 		memset(memory, 0xee, 4096);
 		CHECK_EQUAL(mig_move(vf, DMA_TO_MEMORY, place(vf, i), 4096),
@@ -209,7 +186,7 @@ struct stream mig_save_of(const char *address)
 	int fd;
 
 	memory = mig_open(&vf, address);
-	mig_master(&vf);
+	vf_set_master(&vf, true);
 	mig_fill(&vf, memory);
 	fd = mig_set_state(&vf, STOP_COPY);
 	s = mig_save(fd);

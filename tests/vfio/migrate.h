@@ -3,6 +3,7 @@
 #ifndef VGPU_TESTS_VFIO_MIGRATE_H
 #define VGPU_TESTS_VFIO_MIGRATE_H
 
+#include "check.h"
 #include "model.h"
 #include "vf.h"
 
@@ -12,29 +13,17 @@
 #define RESUMING  VFIO_DEVICE_STATE_RESUMING
 #define ERROR	  VFIO_DEVICE_STATE_ERROR
 
-#define IOVA	     0x10000000
 #define BUFFER_BYTES MIB
 #define STREAM_MAX   (32 * MIB)
 #define HEADER_BYTES 56
 #define PIECE_BYTES  16 /* what is before each piece of a stream */
 #define REG_SCRATCH  0x2100
-#define WAIT_MS	     10000
-#define QUIET_MS     300
-
-struct arguments {
-	const char *vf, *other;
-	uint64_t bar1_bytes;
-	uint64_t fill_bytes; /* of the framebuffer, at most */
-};
 
 struct stream {
 	uint8_t *bytes;
 	size_t count;
 };
 
-uint32_t mig_rd(struct vf *vf, uint32_t reg);
-void mig_wr(struct vf *vf, uint32_t reg, uint32_t value);
-void mig_master(struct vf *vf);
 double mig_now_ms(void);
 /* With memory of BUFFER_BYTES that the VF moves its framebuffer from and to. */
 uint8_t *mig_open(struct vf *vf, const char *address);
@@ -46,7 +35,7 @@ uint32_t mig_state(struct vf *vf);
 int mig_try_state(struct vf *vf, uint32_t state, int *ret_fd);
 int mig_set_state(struct vf *vf, uint32_t state);
 
-/* By the VF's own DMA; its status. */
+/* Between that memory and the framebuffer; the status. */
 uint32_t mig_move(struct vf *vf, uint32_t command, uint64_t fb, uint32_t bytes);
 uint64_t mig_fb_bytes(struct vf *vf);
 /* A pattern all over the framebuffer, its last page too. */

@@ -86,7 +86,7 @@ void check_hostile(const struct arguments *arg)
 	fd = mig_set_state(&vf, RESUMING);
 	CHECK_EQUAL(mig_restore(fd, s.bytes, s.count), 0);
 	mig_set_state(&vf, RUNNING);
-	mig_master(&vf);
+	vf_set_master(&vf, true);
 	mig_check_filled(&vf, memory);
 	vf_close(&vf);
 }
@@ -129,7 +129,7 @@ void check_stall(const struct arguments *arg)
 	int fd, i;
 
 	memory = mig_open(&vf, arg->vf);
-	mig_master(&vf);
+	vf_set_master(&vf, true);
 	memset(memory, 0x99, BUFFER_BYTES);
 	for (at = 0; at < 8 * MIB; at += BUFFER_BYTES)
 		CHECK_EQUAL(mig_move(&vf, DMA_TO_FB, at, BUFFER_BYTES), DMA_DONE);
@@ -149,7 +149,7 @@ void check_stall(const struct arguments *arg)
 	for (i = 0; i < 2; i++) {
 		pid_t child;
 
-		mig_master(&vf);
+		vf_set_master(&vf, true);
 		CHECK_EQUAL(mig_move(&vf, DMA_TO_FB, 64 * MIB, BUFFER_BYTES),
 			    DMA_DONE);
 		fd = mig_set_state(&vf, i ? STOP_COPY : RESUMING);

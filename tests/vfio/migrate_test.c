@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A vGPU that moves from one VF to another, by VFIO, and streams that no vGPU
- * has written:
- *
- *	migrate_test CHECK VF BAR1_MIB [OTHER_VF [MIB]]
- *
- * It runs in a host VM, see test_migration.py.
+ * has written. It runs in a host VM, see test_migration.py.
  */
 #include "migrate.h"
 
@@ -32,25 +28,24 @@ static void check_move(const struct arguments *arg)
 			  VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_MIGRATION,
 			  &can, sizeof(can)) == 0);
 	CHECK_EQUAL(can.flags, VFIO_MIGRATION_STOP_COPY);
-	mig_master(&from);
+	vf_set_master(&from, true);
 	for (i = 0; i < VECTORS; i++)
 		events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	CHECK(vf_set_irqs(&from, VFIO_PCI_MSIX_IRQ_INDEX, events, VECTORS) == 0);
 	mig_fill(&from, from_memory);
 	from.bar1[arg->bar1_bytes - 1] = 0x77;
-	mig_wr(&from, REG_SCRATCH, 0x5c5c5c5c);
-	mig_wr(&from, REG_DRIVER, 1);
-	mig_wr(&from, REG_FB_USED, 3);
+	vf_wr(&from, REG_SCRATCH, 0x5c5c5c5c);
+	vf_wr(&from, REG_DRIVER, 1);
+	vf_wr(&from, REG_FB_USED, 3);
 
 	/* Stopped, it neither moves memory nor interrupts. */
 	mig_set_state(&from, STOP);
 	CHECK_EQUAL(mig_state(&from), STOP);
 	CHECK_EQUAL(mig_move(&from, DMA_TO_FB, 0, 4096), DMA_NO_MASTER);
-	mig_wr(&from, REG_DOORBELL, 3);
+	vf_wr(&from, REG_DOORBELL, 3);
 	usleep(QUIET_MS * 1000);
-	CHECK_EQUAL(mig_rd(&from, REG_HELD), 1 << 3);
-	CHECK(poll(&(struct pollfd){.fd = events[3], .events = POLLIN}, 1, 0) ==
-	      0);
+	CHECK_EQUAL(vf_rd(&from, REG_HELD), 1 << 3);
+	CHECK(!vf_came(events[3], 0));
 
 	CHECK(mig_feature(&from,
 			  VFIO_DEVICE_FEATURE_GET |
@@ -70,25 +65,24 @@ static void check_move(const struct arguments *arg)
 	out = mig_set_state(&to, RESUMING);
 	CHECK_ERRNO(read(out, to_memory, 1), EBADF);
 	CHECK_EQUAL(mig_restore(out, s.bytes, s.count), 0);
-	mig_master(&to);
+	vf_set_master(&to, true);
 	mig_set_state(&to, STOP);
 	CHECK_EQUAL(mig_move(&to, DMA_TO_FB, 0, 4096), DMA_NO_MASTER);
 	mig_set_state(&to, RUNNING);
 	mig_check_filled(&to, to_memory);
 	CHECK_EQUAL(to.bar1[arg->bar1_bytes - 1], 0x77);
 	CHECK_EQUAL(to.bar1[5 * MIB], 0);
-	CHECK_EQUAL(mig_rd(&to, REG_SCRATCH), 0x5c5c5c5c);
-	CHECK_EQUAL(mig_rd(&to, REG_DRIVER), 1);
-	CHECK_EQUAL(mig_rd(&to, REG_FB_USED), 3);
-	CHECK_EQUAL(mig_rd(&to, REG_TOKEN), 3);
-	CHECK_EQUAL(mig_rd(&to, REG_HELD), 0);
+	CHECK_EQUAL(vf_rd(&to, REG_SCRATCH), 0x5c5c5c5c);
+	CHECK_EQUAL(vf_rd(&to, REG_DRIVER), 1);
+	CHECK_EQUAL(vf_rd(&to, REG_FB_USED), 3);
+	CHECK_EQUAL(vf_rd(&to, REG_TOKEN), 3);
+	CHECK_EQUAL(vf_rd(&to, REG_HELD), 0);
 	CHECK_ERRNO(write(out, to_memory, 1), ENODEV);
 
 	/* The source could have gone on: what it held back comes now. */
 	mig_set_state(&from, RUNNING);
 	CHECK_ERRNO(read(fd, from_memory, 1), ENODEV);
-	CHECK(poll(&(struct pollfd){.fd = events[3], .events = POLLIN}, 1,
-		   WAIT_MS) == 1);
+	CHECK(vf_came(events[3], WAIT_MS));
 	mig_check_filled(&from, from_memory);
 	vf_close(&from);
 	/* Its files are nobody's, and no harm. */
@@ -101,7 +95,7 @@ static void check_move(const struct arguments *arg)
 	printf("test: %zu bytes of a vGPU that is nearly empty\n", s.count);
 }
 
-/* Much of the framebuffer, and more than the ring holds, goes to the other. */
+/* Much of the framebuffer, and more than the ring holds: NUMBER MiB at most. */
 static void check_full(const struct arguments *arg)
 {
 	uint8_t *from_memory, *to_memory, *buffer = malloc(BUFFER_BYTES);
@@ -114,11 +108,12 @@ static void check_full(const struct arguments *arg)
 
 	from_memory = mig_open(&from, arg->vf);
 	to_memory = mig_open(&to, arg->other);
-	mig_master(&from);
-	mig_master(&to);
+	vf_set_master(&from, true);
+	vf_set_master(&to, true);
 	fill = mig_fb_bytes(&from);
-	if (fill > arg->fill_bytes)
-		fill = arg->fill_bytes;
+	if (fill > arg->number * MIB)
+		fill = arg->number * MIB;
+	CHECK(fill);
 	for (at = 0; at < fill; at += BUFFER_BYTES) {
 		for (i = 0; i < BUFFER_BYTES; i += 8)
 			memcpy(from_memory + i, &(uint64_t){~(at + i)}, 8);
@@ -165,9 +160,9 @@ static void check_states(const struct arguments *arg)
 	CHECK_EQUAL(mig_state(&vf), RUNNING);
 	/* Reset in each: it runs, and nothing of it is left. */
 	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		mig_master(&vf);
+		vf_set_master(&vf, true);
 		mig_fill(&vf, memory);
-		mig_wr(&vf, REG_DRIVER, 1);
+		vf_wr(&vf, REG_DRIVER, 1);
 		fd = mig_set_state(&vf, states[i]);
 		CHECK_EQUAL(mig_state(&vf), states[i]);
 		if (states[i] == STOP_COPY)
@@ -194,10 +189,10 @@ static void check_states(const struct arguments *arg)
 	vf_close(&vf);
 }
 
-/* In a state, with a stream half way, until it is killed or loses the vGPU. */
+/* In state NUMBER, a stream half way, until it is killed or loses the vGPU. */
 static void check_hold(const struct arguments *arg)
 {
-	uint32_t state = (uint32_t)strtoul(arg->other, NULL, 0);
+	uint32_t state = arg->number;
 	struct pollfd told = {.fd = eventfd(0, EFD_CLOEXEC), .events = POLLIN};
 	uint8_t *memory;
 	struct vf vf;
@@ -205,7 +200,7 @@ static void check_hold(const struct arguments *arg)
 
 	memory = mig_open(&vf, arg->vf);
 	CHECK(vf_set_irqs(&vf, VFIO_PCI_ERR_IRQ_INDEX, &told.fd, 1) == 0);
-	mig_master(&vf);
+	vf_set_master(&vf, true);
 	mig_fill(&vf, memory);
 	fd = mig_set_state(&vf, state);
 	if (state == STOP_COPY)
@@ -231,7 +226,7 @@ static void check_read(const struct arguments *arg)
 	int fd;
 
 	memory = mig_open(&vf, arg->vf);
-	mig_master(&vf);
+	vf_set_master(&vf, true);
 	memset(memory, 0x99, BUFFER_BYTES);
 	for (at = 0; at < 256 * MIB; at += BUFFER_BYTES)
 		CHECK_EQUAL(mig_move(&vf, DMA_TO_FB, at, BUFFER_BYTES), DMA_DONE);
@@ -247,33 +242,14 @@ static void check_read(const struct arguments *arg)
 	vf_close(&vf);
 }
 
-static const struct {
-	const char *name;
-	void (*check)(const struct arguments *arg);
-} checks[] = {
-	{"move", check_move},	  {"full", check_full},
-	{"type", check_type},	  {"hostile", check_hostile},
-	{"states", check_states}, {"hold", check_hold},
-	{"read", check_read},	  {"stall", check_stall},
+const struct check checks[] = {
+	{"move", check_move},
+	{"full", check_full},
+	{"type", check_type},
+	{"hostile", check_hostile},
+	{"states", check_states},
+	{"hold", check_hold},
+	{"read", check_read},
+	{"stall", check_stall},
+	{NULL, NULL},
 };
-
-int main(int argc, char **argv)
-{
-	struct arguments arg;
-	unsigned int i;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 4)
-		return 2;
-	arg.vf = argv[2];
-	arg.bar1_bytes = strtoull(argv[3], NULL, 0) * MIB;
-	arg.other = argc > 4 ? argv[4] : NULL;
-	arg.fill_bytes = argc > 5 ? strtoull(argv[5], NULL, 0) * MIB : UINT64_MAX;
-	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-		if (strcmp(checks[i].name, argv[1]) == 0) {
-			checks[i].check(&arg);
-			printf("test: %s is as it is to be\n", argv[1]);
-			return 0;
-		}
-	return 2;
-}

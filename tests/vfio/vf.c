@@ -4,9 +4,13 @@
 
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "check.h"
+#include "model.h"
 
 static int open_group(const char *address)
 {
@@ -133,6 +137,17 @@ int vf_set_irqs(struct vf *vf, uint32_t index, const int32_t *events,
 	return ioctl(vf->device, VFIO_DEVICE_SET_IRQS, &set);
 }
 
+bool vf_came(int event, int wait_ms)
+{
+	struct pollfd poll_event = {.fd = event, .events = POLLIN};
+	uint64_t count;
+
+	if (poll(&poll_event, 1, wait_ms) != 1)
+		return false;
+	CHECK(read(event, &count, sizeof(count)) == sizeof(count));
+	return true;
+}
+
 int vf_map_dma(struct vf *vf, void *memory, uint64_t address, uint64_t bytes)
 {
 	struct vfio_iommu_type1_dma_map map = {
@@ -144,4 +159,35 @@ int vf_map_dma(struct vf *vf, void *memory, uint64_t address, uint64_t bytes)
 	};
 
 	return ioctl(vf->container, VFIO_IOMMU_MAP_DMA, &map);
+}
+
+void vf_set_master(struct vf *vf, bool is_on)
+{
+	uint32_t command = vf_config(vf, PCI_COMMAND, 2) & ~PCI_COMMAND_MASTER;
+
+	vf_set_config(vf, PCI_COMMAND, 2,
+		      command | PCI_COMMAND_MEMORY |
+			      (is_on ? PCI_COMMAND_MASTER : 0));
+}
+
+uint32_t vf_rd(struct vf *vf, uint32_t reg)
+{
+	return vf->bar0[reg / 4];
+}
+
+void vf_wr(struct vf *vf, uint32_t reg, uint32_t value)
+{
+	vf->bar0[reg / 4] = value;
+}
+
+uint32_t vf_move(struct vf *vf, uint32_t command, uint64_t address, uint64_t fb,
+		 uint32_t bytes)
+{
+	vf_wr(vf, REG_DMA_ADDR, (uint32_t)address);
+	vf_wr(vf, REG_DMA_ADDR + 4, (uint32_t)(address >> 32));
+	vf_wr(vf, REG_DMA_FB, (uint32_t)fb);
+	vf_wr(vf, REG_DMA_FB + 4, (uint32_t)(fb >> 32));
+	vf_wr(vf, REG_DMA_BYTES, bytes);
+	vf_wr(vf, REG_DMA_GO, command);
+	return vf_rd(vf, REG_DMA_STATUS);
 }

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A VF through VFIO, as a VMM has it. Whatever fails ends the program. */
+/* A VF through VFIO, as a VMM has it. What fails ends the program, see check.h. */
 #ifndef VGPU_TESTS_VFIO_VF_H
 #define VGPU_TESTS_VFIO_VF_H
 
-#include <errno.h>
 #include <linux/vfio.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define MIB	1048576ULL
-#define BARS	6
-#define VECTORS 6 /* of the model's VFs */
+#define VECTORS 6	   /* of the model's VFs */
+#define IOVA	0x10000000 /* where its user's memory is */
 
 struct vf {
 	const char *address;
@@ -22,36 +17,6 @@ struct vf {
 	volatile uint32_t *bar0;
 	volatile uint8_t *bar1;
 };
-
-#define FAIL(...)                                                              \
-	do {                                                                   \
-		printf("test: %s:%d: ", __FILE__, __LINE__);                   \
-		printf(__VA_ARGS__);                                           \
-		printf(" (errno %d)\n", errno);                                \
-		exit(1);                                                       \
-	} while (0)
-
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition))                                              \
-			FAIL("%s", #condition);                                \
-	} while (0)
-
-#define CHECK_EQUAL(have, want)                                                \
-	do {                                                                   \
-		unsigned long long have_ = (have), want_ = (want);             \
-                                                                               \
-		if (have_ != want_)                                            \
-			FAIL("%s is %#llx, not %#llx", #have, have_, want_);   \
-	} while (0)
-
-/* An expression that fails, and so. */
-#define CHECK_ERRNO(expression, number)                                        \
-	do {                                                                   \
-		errno = 0;                                                     \
-		if ((long)(expression) != -1 || errno != (number))             \
-			FAIL("%s is not -1, %d", #expression, number);         \
-	} while (0)
 
 /* 0, or a negative errno where the VF's group or the VF is not to be had. */
 int vf_try_open(struct vf *vf, const char *address);
@@ -67,6 +32,16 @@ uint32_t vf_capability(struct vf *vf, uint8_t id);
 /* Have events (eventfds) signalled by interrupts; with -1 for what has none. */
 int vf_set_irqs(struct vf *vf, uint32_t index, const int32_t *events,
 		uint32_t count);
+/* Whether an event was signalled, or is in that time. */
+bool vf_came(int event, int wait_ms);
 int vf_map_dma(struct vf *vf, void *memory, uint64_t address, uint64_t bytes);
+void vf_set_master(struct vf *vf, bool is_on);
+
+/* Of a modelled VF, see model.h. */
+uint32_t vf_rd(struct vf *vf, uint32_t reg);
+void vf_wr(struct vf *vf, uint32_t reg, uint32_t value);
+/* By its own DMA; its status. */
+uint32_t vf_move(struct vf *vf, uint32_t command, uint64_t address, uint64_t fb,
+		 uint32_t bytes);
 
 #endif

@@ -1,69 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a VMM does with a VF, by VFIO, and what it must not be able to do:
- *
- *	vf_test CHECK VF BAR1_MIB SUBSYSTEM [OTHER_VF]
- *
- * It runs in a host VM, see test_vfio.py.
+ * What a VMM does with a VF, by VFIO, and what it must not be able to do.
+ * NUMBER is the subsystem's id, or what a check says. It runs in a host VM, see
+ * test_vfio.py.
  */
-#include <fcntl.h>
 #include <linux/pci_regs.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "model.h"
 #include "vf.h"
+#include "vf_users.h"
 
-#define NVIDIA	      0x10de
-#define L40S	      0x26b9
-#define CLASS_VGA     0x030000
-#define IOVA	      0x10000000
-#define EVENT_WAIT_MS 10000
-#define QUIET_MS      300
-#define GONE_S	      10
-#define NS	      1000000000
-#define LOAD	      (50 | 10 << 16)
-
-struct arguments {
-	const char *vf, *other;
-	uint64_t bar1_bytes;
-	uint32_t subsystem;
-};
-
-static uint32_t rd(struct vf *vf, uint32_t reg)
-{
-	return vf->bar0[reg / 4];
-}
-
-static void wr(struct vf *vf, uint32_t reg, uint32_t value)
-{
-	vf->bar0[reg / 4] = value;
-}
-
-static void master(struct vf *vf, bool is_on)
-{
-	uint32_t command = vf_config(vf, PCI_COMMAND, 2) & ~PCI_COMMAND_MASTER;
-
-	vf_set_config(vf, PCI_COMMAND, 2,
-		      command | PCI_COMMAND_MEMORY |
-			      (is_on ? PCI_COMMAND_MASTER : 0));
-}
-
-static bool came(int event, int wait_ms)
-{
-	struct pollfd poll_event = {.fd = event, .events = POLLIN};
-	uint64_t count;
-
-	if (poll(&poll_event, 1, wait_ms) != 1)
-		return false;
-	CHECK(read(event, &count, sizeof(count)) == sizeof(count));
-	return true;
-}
+#define NVIDIA	  0x10de
+#define L40S	  0x26b9
+#define CLASS_VGA 0x030000
+#define NS	  1000000000
+#define LOAD	  (50 | 10 << 16)
 
 static void check_config(const struct arguments *arg)
 {
@@ -76,11 +32,11 @@ static void check_config(const struct arguments *arg)
 	CHECK_EQUAL(vf_config(&vf, PCI_CLASS_REVISION, 4) >> 8, CLASS_VGA);
 	CHECK_EQUAL(vf_config(&vf, PCI_CLASS_DEVICE + 1, 1), CLASS_VGA >> 16);
 	CHECK_EQUAL(vf_config(&vf, PCI_SUBSYSTEM_VENDOR_ID, 2), NVIDIA);
-	CHECK_EQUAL(vf_config(&vf, PCI_SUBSYSTEM_ID, 2), arg->subsystem);
+	CHECK_EQUAL(vf_config(&vf, PCI_SUBSYSTEM_ID, 2), arg->number);
 	/* A read over both what is the type's and what is not. */
 	CHECK_EQUAL(vf_config(&vf, PCI_SUBSYSTEM_VENDOR_ID + 1, 1), NVIDIA >> 8);
 	vf_set_config(&vf, PCI_SUBSYSTEM_ID, 2, 0x1234);
-	CHECK_EQUAL(vf_config(&vf, PCI_SUBSYSTEM_ID, 2), arg->subsystem);
+	CHECK_EQUAL(vf_config(&vf, PCI_SUBSYSTEM_ID, 2), arg->number);
 
 	CHECK(vf_capability(&vf, PCI_CAP_ID_MSIX));
 	CHECK(vf_capability(&vf, PCI_CAP_ID_PM));
@@ -215,8 +171,8 @@ static void check_isolation(const struct arguments *arg)
 	}
 	for (i = 0; i < a.region[1].size; i += step)
 		CHECK_EQUAL(a.bar1[i], 0xaa);
-	wr(&a, REG_DRIVER, 1);
-	CHECK_EQUAL(rd(&b, REG_DRIVER), 0);
+	vf_wr(&a, REG_DRIVER, 1);
+	CHECK_EQUAL(vf_rd(&b, REG_DRIVER), 0);
 	/* One goes, and comes again, while the other stays. */
 	vf_close(&a);
 	vf_open(&a, arg->vf);
@@ -237,8 +193,8 @@ static void check_interrupts(const struct arguments *arg)
 	uint32_t i;
 
 	vf_open(&vf, arg->vf);
-	CHECK_EQUAL(rd(&vf, REG_BOOT_0), BOOT_0_AD102);
-	CHECK_EQUAL(rd(&vf, REG_TEST), TEST_ID);
+	CHECK_EQUAL(vf_rd(&vf, REG_BOOT_0), BOOT_0_AD102);
+	CHECK_EQUAL(vf_rd(&vf, REG_TEST), TEST_ID);
 	CHECK(ioctl(vf.device, VFIO_DEVICE_GET_IRQ_INFO, &info) == 0);
 	CHECK_EQUAL(info.count, VECTORS);
 	for (i = 0; i < VECTORS; i++) {
@@ -246,40 +202,28 @@ static void check_interrupts(const struct arguments *arg)
 		CHECK(events[i] >= 0);
 	}
 	CHECK(vf_set_irqs(&vf, VFIO_PCI_MSIX_IRQ_INDEX, events, VECTORS) == 0);
-	master(&vf, true);
+	vf_set_master(&vf, true);
 	for (i = 0; i < VECTORS; i++) {
-		wr(&vf, REG_DOORBELL, i);
-		CHECK(came(events[i], EVENT_WAIT_MS));
+		vf_wr(&vf, REG_DOORBELL, i);
+		CHECK(vf_came(events[i], WAIT_MS));
 	}
-	CHECK_EQUAL(rd(&vf, REG_DOORBELLS), VECTORS);
+	CHECK_EQUAL(vf_rd(&vf, REG_DOORBELLS), VECTORS);
 	for (i = 0; i < VECTORS; i++)
-		CHECK(!came(events[i], 0));
+		CHECK(!vf_came(events[i], 0));
 
 	/* Without bus mastering nothing goes out, by the vGPU's own will. */
-	CHECK(rd(&vf, REG_STATUS) & STATUS_MASTER);
-	master(&vf, false);
-	CHECK(!(rd(&vf, REG_STATUS) & STATUS_MASTER));
-	wr(&vf, REG_DOORBELL, 2);
-	CHECK(!came(events[2], QUIET_MS));
-	master(&vf, true);
-	CHECK(came(events[2], EVENT_WAIT_MS));
+	CHECK(vf_rd(&vf, REG_STATUS) & STATUS_MASTER);
+	vf_set_master(&vf, false);
+	CHECK(!(vf_rd(&vf, REG_STATUS) & STATUS_MASTER));
+	vf_wr(&vf, REG_DOORBELL, 2);
+	CHECK(!vf_came(events[2], QUIET_MS));
+	vf_set_master(&vf, true);
+	CHECK(vf_came(events[2], WAIT_MS));
 
 	CHECK(vf_set_irqs(&vf, VFIO_PCI_MSIX_IRQ_INDEX, NULL, 0) == 0);
 	for (i = 0; i < VECTORS; i++)
 		close(events[i]);
 	vf_close(&vf);
-}
-
-static uint32_t move(struct vf *vf, uint32_t command, uint64_t iova,
-		     uint32_t fb, uint32_t bytes)
-{
-	wr(vf, REG_DMA_ADDR, (uint32_t)iova);
-	wr(vf, REG_DMA_ADDR + 4, (uint32_t)(iova >> 32));
-	wr(vf, REG_DMA_FB, fb);
-	wr(vf, REG_DMA_FB + 4, 0);
-	wr(vf, REG_DMA_BYTES, bytes);
-	wr(vf, REG_DMA_GO, command);
-	return rd(vf, REG_DMA_STATUS);
 }
 
 /* Into its user's memory and out of it, where that is mapped, and nowhere else. */
@@ -297,11 +241,11 @@ static void check_dma(const struct arguments *arg)
 	for (i = 0; i < bytes; i++)
 		memory[i] = (uint8_t)(i * 7);
 	CHECK(vf_map_dma(&vf, memory, IOVA, 2 * bytes) == 0);
-	CHECK_EQUAL(move(&vf, DMA_TO_FB, IOVA, 0x1000, bytes), DMA_NO_MASTER);
-	master(&vf, true);
-	CHECK_EQUAL(move(&vf, DMA_TO_FB, IOVA, 0x1000, bytes), DMA_DONE);
+	CHECK_EQUAL(vf_move(&vf, DMA_TO_FB, IOVA, 0x1000, bytes), DMA_NO_MASTER);
+	vf_set_master(&vf, true);
+	CHECK_EQUAL(vf_move(&vf, DMA_TO_FB, IOVA, 0x1000, bytes), DMA_DONE);
 	CHECK_EQUAL(vf.bar1[0x1000 + 100], memory[100]);
-	CHECK_EQUAL(move(&vf, DMA_TO_MEMORY, IOVA + bytes, 0x1000, bytes),
+	CHECK_EQUAL(vf_move(&vf, DMA_TO_MEMORY, IOVA + bytes, 0x1000, bytes),
 		    DMA_DONE);
 	CHECK(memcmp(memory, memory + bytes, bytes) == 0);
 	vf_close(&vf);
@@ -315,14 +259,14 @@ static uint64_t engine_ns(const struct arguments *arg, const char *engine)
 
 	snprintf(path, sizeof(path),
 		 "/sys/bus/pci/devices/%s/physfn/vgpu/vf%u/%s_ns", arg->vf,
-		 arg->subsystem, engine);
+		 arg->number, engine);
 	file = fopen(path, "re");
 	CHECK(file && fgets(text, sizeof(text), file));
 	fclose(file);
 	return strtoull(text, NULL, 10);
 }
 
-/* @subsystem is its number here. */
+/* NUMBER is the VF's. */
 static void check_time(const struct arguments *arg)
 {
 	uint64_t before, now, tries = 20;
@@ -330,10 +274,10 @@ static void check_time(const struct arguments *arg)
 
 	vf_open(&vf, arg->vf);
 	CHECK_EQUAL(engine_ns(arg, "graphics"), 0);
-	wr(&vf, REG_LOAD, LOAD);
+	vf_wr(&vf, REG_LOAD, LOAD);
 	while (engine_ns(arg, "graphics") < NS && tries-- > 0)
 		usleep(QUIET_MS * 1000);
-	wr(&vf, REG_LOAD, 0);
+	vf_wr(&vf, REG_LOAD, 0);
 	sleep(2);
 	before = engine_ns(arg, "graphics");
 	sleep(2);
@@ -354,7 +298,7 @@ static void check_work(const struct arguments *arg)
 	struct vf vf;
 
 	vf_open(&vf, arg->vf);
-	wr(&vf, REG_LOAD, LOAD);
+	vf_wr(&vf, REG_LOAD, LOAD);
 	printf("test: held %s\n", arg->vf);
 	pause();
 }
@@ -365,9 +309,9 @@ static void check_fresh(struct vf *vf, const struct arguments *arg)
 
 	for (i = 0; i < arg->bar1_bytes; i += 4096)
 		CHECK_EQUAL(vf->bar1[i], 0);
-	CHECK_EQUAL(rd(vf, REG_DRIVER), 0);
+	CHECK_EQUAL(vf_rd(vf, REG_DRIVER), 0);
 	CHECK(!(vf_config(vf, PCI_COMMAND, 2) & PCI_COMMAND_MASTER));
-	CHECK(!(rd(vf, REG_STATUS) & STATUS_MASTER));
+	CHECK(!(vf_rd(vf, REG_STATUS) & STATUS_MASTER));
 }
 
 static void check_reset(const struct arguments *arg)
@@ -379,11 +323,11 @@ static void check_reset(const struct arguments *arg)
 	vf_open(&vf, arg->vf);
 	at = vf_capability(&vf, PCI_CAP_ID_EXP);
 	for (way = 0; way < 2; way++) {
-		master(&vf, true);
-		wr(&vf, REG_DRIVER, 1);
+		vf_set_master(&vf, true);
+		vf_wr(&vf, REG_DRIVER, 1);
 		for (i = 0; i < arg->bar1_bytes; i += 4096)
 			vf.bar1[i] = 0xcc;
-		CHECK(rd(&vf, REG_STATUS) & STATUS_MASTER);
+		CHECK(vf_rd(&vf, REG_STATUS) & STATUS_MASTER);
 		if (way == 0)
 			CHECK(ioctl(vf.device, VFIO_DEVICE_RESET) == 0);
 		else
@@ -391,31 +335,9 @@ static void check_reset(const struct arguments *arg)
 				      PCI_EXP_DEVCTL_BCR_FLR);
 		check_fresh(&vf, arg);
 	}
-	master(&vf, true);
-	CHECK(rd(&vf, REG_STATUS) & STATUS_MASTER);
+	vf_set_master(&vf, true);
+	CHECK(vf_rd(&vf, REG_STATUS) & STATUS_MASTER);
 	vf_close(&vf);
-}
-
-/* Who comes second is told so, and takes nothing from the first. */
-static void check_second(const struct arguments *arg)
-{
-	struct vf first, second;
-	int rc, status;
-	pid_t child;
-
-	vf_open(&first, arg->vf);
-	first.bar1[0] = 0xdd;
-	CHECK_EQUAL(-vf_try_open(&second, arg->vf), EBUSY);
-	child = fork();
-	CHECK(child >= 0);
-	if (child == 0) {
-		rc = vf_try_open(&second, arg->vf);
-		_exit(-rc);
-	}
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK_EQUAL(WEXITSTATUS(status), EBUSY);
-	CHECK_EQUAL(first.bar1[0], 0xdd);
-	vf_close(&first);
 }
 
 /* A GPU that nobody shares is given away as it is. */
@@ -428,94 +350,12 @@ static void check_whole(const struct arguments *arg)
 	CHECK_EQUAL(vf_config(&vf, PCI_CLASS_DEVICE, 2), 0x0302);
 	vf.bar0 = vf_mmap(&vf, 0, 0, vf.region[0].size);
 	CHECK(vf.bar0 != MAP_FAILED);
-	CHECK_EQUAL(rd(&vf, REG_BOOT_0), BOOT_0_AD102);
+	CHECK_EQUAL(vf_rd(&vf, REG_BOOT_0), BOOT_0_AD102);
 	CHECK(ioctl(vf.device, VFIO_DEVICE_RESET) == 0);
 	vf_close(&vf);
 }
 
-/* Does it open, and with which error not? SUBSYSTEM is the errno. */
-static void check_open(const struct arguments *arg)
-{
-	struct vf vf;
-	int rc = vf_try_open(&vf, arg->vf);
-
-	if (rc == 0)
-		vf_close(&vf);
-	CHECK_EQUAL(-rc, arg->subsystem);
-}
-
-/* A user of a VF until it is told to let go: by losing it, or by request. */
-static void check_hold(const struct arguments *arg)
-{
-	struct vfio_region_info info = {.argsz = sizeof(info), .index = 1};
-	struct pollfd told[2];
-	struct vf vf;
-	int32_t lost = eventfd(0, EFD_CLOEXEC), request = eventfd(0, EFD_CLOEXEC);
-	uint32_t word = 0;
-
-	vf_open(&vf, arg->vf);
-	master(&vf, true);
-	vf.bar1[0] = 0xee;
-	CHECK(vf_set_irqs(&vf, VFIO_PCI_ERR_IRQ_INDEX, &lost, 1) == 0);
-	CHECK(vf_set_irqs(&vf, VFIO_PCI_REQ_IRQ_INDEX, &request, 1) == 0);
-	printf("test: held %s\n", arg->vf);
-
-	told[0] = (struct pollfd){.fd = lost, .events = POLLIN};
-	told[1] = (struct pollfd){.fd = request, .events = POLLIN};
-	CHECK(poll(told, 2, -1) >= 1);
-	/* An unbound PF's driver first loses its vGPUs, then wants its VFs. */
-	if (!told[0].revents && poll(told, 1, QUIET_MS) == 0) {
-		printf("test: asked for %s\n", arg->vf);
-		CHECK_EQUAL(vf.bar1[0], 0xee);
-		vf_close(&vf);
-		return;
-	}
-	printf("test: lost %s\n", arg->vf);
-	usleep(QUIET_MS * 1000); /* mappings are taken after the user is told */
-	CHECK_EQUAL(rd(&vf, REG_BOOT_0), UINT32_MAX);
-	CHECK_EQUAL(vf.bar1[arg->bar1_bytes - 1], 0xff);
-	vf.bar1[4096] = 1; /* nobody's, and no end of ours */
-	CHECK_EQUAL(vf_config(&vf, PCI_VENDOR_ID, 4), UINT32_MAX);
-	vf_set_config(&vf, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-	CHECK(pread(vf.device, &word, 4, (off_t)vf.region[0].offset) == 4);
-	CHECK_EQUAL(word, UINT32_MAX);
-	CHECK_ERRNO(ioctl(vf.device, VFIO_DEVICE_RESET), ENODEV);
-	CHECK_ERRNO(ioctl(vf.device, VFIO_DEVICE_GET_REGION_INFO, &info), ENODEV);
-	CHECK_ERRNO(vf_set_irqs(&vf, VFIO_PCI_REQ_IRQ_INDEX, &request, 1),
-		    ENODEV);
-	CHECK_ERRNO(vf_mmap(&vf, 1, 0, 4096), ENODEV);
-	vf_close(&vf);
-	printf("test: let go of %s\n", arg->vf);
-}
-
-/* A user who finds the GPU gone before anybody else does. */
-static void check_gone(const struct arguments *arg)
-{
-	int32_t lost = eventfd(0, EFD_CLOEXEC);
-	struct timespec began, ended;
-	struct vf vf;
-	uint32_t at;
-
-	vf_open(&vf, arg->vf);
-	CHECK(vf_set_irqs(&vf, VFIO_PCI_ERR_IRQ_INDEX, &lost, 1) == 0);
-	at = vf_capability(&vf, PCI_CAP_ID_EXP);
-	printf("test: held %s\n", arg->vf);
-	while (rd(&vf, REG_BOOT_0) != UINT32_MAX)
-		usleep(10000);
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &began) == 0);
-	vf_set_config(&vf, at + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
-	CHECK(came(lost, EVENT_WAIT_MS));
-	CHECK_ERRNO(ioctl(vf.device, VFIO_DEVICE_RESET), ENODEV);
-	vf_close(&vf);
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &ended) == 0);
-	CHECK(ended.tv_sec - began.tv_sec <= GONE_S);
-	printf("test: let go of %s\n", arg->vf);
-}
-
-static const struct {
-	const char *name;
-	void (*check)(const struct arguments *arg);
-} checks[] = {
+const struct check checks[] = {
 	{"config", check_config},
 	{"sizing", check_sizing},
 	{"regions", check_regions},
@@ -531,25 +371,5 @@ static const struct {
 	{"whole", check_whole},
 	{"hold", check_hold},
 	{"gone", check_gone},
+	{NULL, NULL},
 };
-
-int main(int argc, char **argv)
-{
-	struct arguments arg;
-	unsigned int i;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 5)
-		return 2;
-	arg.vf = argv[2];
-	arg.bar1_bytes = strtoull(argv[3], NULL, 0) * MIB;
-	arg.subsystem = (uint32_t)strtoul(argv[4], NULL, 0);
-	arg.other = argc > 5 ? argv[5] : NULL;
-	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-		if (strcmp(checks[i].name, argv[1]) == 0) {
-			checks[i].check(&arg);
-			printf("test: %s is as it is to be\n", argv[1]);
-			return 0;
-		}
-	return 2;
-}
