@@ -230,22 +230,37 @@ static int fill(struct vgpu_vfio_stream *s, bool may_wait)
 	return 1;
 }
 
-/* Some of what is read; how much of it, 0: there is no more, or an error. */
-static ssize_t give_some(struct vgpu_vfio_stream *s, char __user *out,
-			 size_t count, bool may_wait)
+static ssize_t save_read(struct file *file, char __user *out, size_t count,
+			 loff_t *pos)
 {
-	int rc;
+	struct vgpu_vfio_stream *s = file->private_data;
+	bool may_wait = !(file->f_flags & O_NONBLOCK);
+	size_t done = 0, part;
+	int rc = 0;
 
-	if (s->given == s->have) {
-		rc = fill(s, may_wait);
-		if (rc <= 0)
-			return rc;
+	if (pos)
+		return -ESPIPE;
+	if (mutex_lock_interruptible(&s->io))
+		return -ERESTARTSYS;
+	while (done < count) {
+		rc = vgpu_vfio_check_stream(s);
+		if (rc)
+			break;
+		if (s->given == s->have) {
+			rc = fill(s, may_wait && !done);
+			if (rc <= 0)
+				break;
+		}
+		part = min(count - done, s->have - s->given);
+		if (copy_to_user(out + done, s->buffer + s->given, part)) {
+			rc = -EFAULT;
+			break;
+		}
+		s->given += part;
+		done += part;
 	}
-	count = min(count, s->have - s->given);
-	if (copy_to_user(out, s->buffer + s->given, count))
-		return -EFAULT;
-	s->given += count;
-	return count;
+	mutex_unlock(&s->io);
+	return done ? (ssize_t)done : rc;
 }
 
 static int take_header(struct vgpu_vfio_stream *s)
@@ -313,9 +328,8 @@ static ssize_t take_some(struct vgpu_vfio_stream *s, const char __user *in,
 	return rc ? rc : (ssize_t)count;
 }
 
-/* Whichever the stream is for: writing leaves @data as it is. */
-static ssize_t read_or_write(struct file *file, char __user *data, size_t count,
-			     loff_t *pos)
+static ssize_t restore_write(struct file *file, const char __user *in,
+			     size_t count, loff_t *pos)
 {
 	struct vgpu_vfio_stream *s = file->private_data;
 	bool may_wait = !(file->f_flags & O_NONBLOCK);
@@ -326,27 +340,17 @@ static ssize_t read_or_write(struct file *file, char __user *data, size_t count,
 		return -ESPIPE;
 	if (mutex_lock_interruptible(&s->io))
 		return -ERESTARTSYS;
-	while (count) {
+	while (done < count) {
 		rc = vgpu_vfio_check_stream(s);
-		if (rc)
+		if (rc == 0)
+			rc = take_some(s, in + done, count - done,
+				       may_wait && !done);
+		if (rc < 0)
 			break;
-		rc = s->is_saving ? give_some(s, data, count, may_wait)
-				  : take_some(s, data, count, may_wait);
-		if (rc <= 0)
-			break;
-		data += rc;
-		count -= rc;
 		done += rc;
-		may_wait = false;
 	}
 	mutex_unlock(&s->io);
 	return done ? (ssize_t)done : rc;
-}
-
-static ssize_t restore_write(struct file *file, const char __user *in,
-			     size_t count, loff_t *pos)
-{
-	return read_or_write(file, (char __user *)in, count, pos);
 }
 
 static void destroy(struct vgpu_vfio_stream *s)
@@ -365,7 +369,7 @@ static int release(struct inode *inode, struct file *file)
 
 static const struct file_operations save_ops = {
 	.owner = THIS_MODULE,
-	.read = read_or_write,
+	.read = save_read,
 	.release = release,
 };
 
