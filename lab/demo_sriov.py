@@ -161,7 +161,7 @@ def main():
     try:
         with patience(f"a host with a GPU of {FRAMEBUFFER} (a model) boots"):
             host = Host(OUT, f"fb-size={FRAMEBUFFER}", initrd=MACHINE,
-                        mib=HOST_MIB)
+                        mib=HOST_MIB, has_guests=True)
         show(host)
         check_logs(host)
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError,

@@ -68,8 +68,13 @@ class Host:
     """Does what it is told line by line, see tests/kernel/init; its console and
     the model's log are kept in a folder."""
 
+    # QEMU 10.0 (system/physmem.c, iotlb_to_section()) may lead what a processor
+    # reads or writes of a device to another device while one in another thread
+    # changes what is mapped where: hosts hung, or QEMU aborted, once in some
+    # hundred loads and opens. In one thread KVM is too slow: there the APICs, at
+    # least, are out of it, for an x2APIC is not mapped.
     def __init__(self, folder=None, *properties, kernel=KERNEL, initrd=None,
-                 mib=None, options=()):
+                 mib=None, has_guests=False, options=()):
         image, built, mib_least, self.patience = KERNELS[kernel]
         self.has_kmemleak = kernel == 'debug'
         folder = folder or built
@@ -82,6 +87,7 @@ class Host:
         # Of the GPU in the slot, and of those that were in it before.
         self.model_logs = [os.path.join(folder, 'ad102.log')]
         self.properties = properties
+        self.threads = 'multi' if has_guests else 'single'
         self.options = ['-m', f'{mib}M', '-kernel', glob.glob(image)[0],
                         '-initrd', initrd or built + '/machine.cpio', *options]
         try:
@@ -98,11 +104,8 @@ class Host:
         lines = os.path.join(self.dir.name, 'lines')
         self.process = subprocess.Popen(
             ['env', 'LD_PRELOAD=' + MODEL, 'qemu-system-x86_64',
-             # QEMU 10.0 (system/physmem.c, iotlb_to_section()) may lead what a
-             # processor reads or writes of a device, its APIC too, to another
-             # device while one in another thread changes what is mapped where:
-             # it hung, or QEMU aborted, once in some hundred loads and opens.
-             '-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=single',
+             '-M', 'q35,kernel-irqchip=split',
+             '-accel', 'tcg,thread=' + self.threads,
              '-cpu', 'max', '-smp', '2', '-nodefaults',
              '-nographic', '-no-reboot', '-serial', 'file:' + self.log_path,
              '-chardev', f'socket,id=lines,path={lines},server=on,wait=off',
@@ -116,7 +119,7 @@ class Host:
                         # Of a machine that hangs: what each processor does,
                         # and which tasks wait.
                         'unknown_nmi_panic panic_print=0xc0',
-             '-device', 'intel-iommu,intremap=on',
+             '-device', 'intel-iommu,intremap=on,eim=on',
              # Slots are the kernel's, and not ACPI's: as in a server.
              '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off',
              '-device', 'pcie-root-port,id=gpu_port,slot=1',

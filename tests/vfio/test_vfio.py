@@ -24,10 +24,6 @@ TYPES = '/lib/firmware/openvgpu/10de-26b9-570.144.bin'
 
 
 class Vfio(VfioCase):
-    OPTIONS = ('-device', 'pcie-root-port,id=usb_port,slot=2',
-               '-device', 'qemu-xhci,id=usb,bus=usb_port',
-               '-device', 'usb-tablet,bus=usb.0')
-
     def test_config_space_is_the_types(self):
         self.check('config')
         self.check('config', 2, LARGE)
@@ -277,10 +273,16 @@ class Vfio(VfioCase):
         self.do('run vf whole')
         self.do('run vf bind-gpu')
 
+
+@unittest.skipIf(KERNEL == 'debug', 'this kernel has no KVM')
+class Guests(VfioCase):
+    HAS_GUESTS = True
+    OPTIONS = ('-device', 'pcie-root-port,id=usb_port,slot=2',
+               '-device', 'qemu-xhci,id=usb,bus=usb_port',
+               '-device', 'usb-tablet,bus=usb.0')
+
     def guest(self, *devices):
         """A guest that has them, and what it said."""
-        if KERNEL == 'debug':
-            self.skipTest('this kernel has no KVM')
         start = len(self.host.log())
         self.do('run vf guest ' + ' '.join(map(str, devices)))
         ended = self.host.wait(r'test: the guest ended with (\d+)', start,
