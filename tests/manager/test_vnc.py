@@ -159,8 +159,10 @@ class Real(ManagerTest):
                 viewer.settimeout(harness.TIMEOUT)
                 viewer.connect(path)
                 self.assertEqual(viewer.recv(12)[:4], b'RFB ')
-            os.kill(m.show('a')['devicePid'], signal.SIGKILL)
-            wait_for(lambda: 'socket' in m.show('a'), 'a successor')
+            pid = m.show('a')['devicePid']
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda pid=pid: m.show('a').get('devicePid', pid) != pid and
+                     'socket' in m.show('a'), 'a successor')
         # Another cannot have the same.
         m.create(type='128MB', name='b')
         self.assert_refused('BadAddress', m.call, 'SetVnc', vgpu='b',
