@@ -279,6 +279,12 @@ def wait_for_rest(manager):
     return seen[-1]
 
 
+def kill_to_the_end(pid):
+    """Kill it; when this returns, no vgpud that starts takes it for alive."""
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(pid), f'the end of process {pid}')
+
+
 def is_alive(pid):
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8') as f:

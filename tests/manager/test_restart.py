@@ -75,8 +75,7 @@ class Restart(ManagerTest):
         m.create(type='128MB', name='a')
         pid = m.show('a')['devicePid']
         m.kill()
-        os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not harness.is_alive(pid), 'its death')
+        harness.kill_to_the_end(pid)
         shutil.rmtree(m.runtime)
         m.start()
         wait_for(lambda: m.show('a')['state'] == 'active', 'active')
@@ -108,7 +107,7 @@ class Restart(ManagerTest):
         uuid = m.create(type='128MB')
         pid = m.show(uuid)['devicePid']
         m.kill()
-        os.kill(pid, signal.SIGKILL)
+        harness.kill_to_the_end(pid)
         with subprocess.Popen(['sleep', '1000']) as stranger:
             with open(os.path.join(m.folder_of(uuid), 'device.pid'), 'w',
                       encoding='utf-8') as f:
@@ -187,7 +186,7 @@ class Definitions(ManagerTest):
         pids = [v['devicePid'] for v in m.call('ListVgpus')['vgpus']]
         m.kill()
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            harness.kill_to_the_end(pid)
         change(m.definition(UUID))
         with open(m.definition(UUID), 'rb') as f:
             content = f.read()
@@ -273,7 +272,7 @@ class Definitions(ManagerTest):
         pids = [v['devicePid'] for v in m.call('ListVgpus')['vgpus']]
         m.kill()
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            harness.kill_to_the_end(pid)
         self.edit(offset=0)(m.definition(UUID))
         m.start()
         wait_for(lambda: all(v['state'] == 'active'
@@ -290,7 +289,7 @@ class Definitions(ManagerTest):
         m.restart()
         self.assertEqual(m.show('a')['state'], 'active')
         m.kill()
-        os.kill(pid, signal.SIGKILL)
+        harness.kill_to_the_end(pid)
         m.start()
         vgpu = m.show('a')
         self.assertEqual(vgpu['state'], 'failed')
