@@ -279,6 +279,15 @@ def wait_for_rest(manager):
     return seen[-1]
 
 
+def replace_device(manager, name):
+    """Kill a vGPU's device; its pid, when another one serves."""
+    pid = manager.show(name)['devicePid']
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: manager.show(name).get('devicePid', pid) != pid and
+             'socket' in manager.show(name), 'a successor')
+    return pid
+
+
 def kill_to_the_end(pid):
     """Kill it; when this returns, no vgpud that starts takes it for alive."""
     os.kill(pid, signal.SIGKILL)

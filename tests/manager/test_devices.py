@@ -26,10 +26,7 @@ class Deaths(ManagerTest):
         self.addCleanup(vmm.close)
         vmm.connect(m.show('a')['socket'])
         wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
-        first = m.show('a')['devicePid']
-        os.kill(first, signal.SIGKILL)
-        wait_for(lambda: m.show('a').get('devicePid', first) != first and
-                 'socket' in m.show('a'), 'a successor')
+        first = harness.replace_device(m, 'a')
         vgpu = m.show('a')
         self.assertEqual((vgpu['state'], vgpu['restarts']), ('attached', 1))
         vmm.setblocking(False)

@@ -159,10 +159,7 @@ class Real(ManagerTest):
                 viewer.settimeout(harness.TIMEOUT)
                 viewer.connect(path)
                 self.assertEqual(viewer.recv(12)[:4], b'RFB ')
-            pid = m.show('a')['devicePid']
-            os.kill(pid, signal.SIGKILL)
-            wait_for(lambda pid=pid: m.show('a').get('devicePid', pid) != pid and
-                     'socket' in m.show('a'), 'a successor')
+            harness.replace_device(m, 'a')
         # Another cannot have the same.
         m.create(type='128MB', name='b')
         self.assert_refused('BadAddress', m.call, 'SetVnc', vgpu='b',
