@@ -47,7 +47,7 @@ class Deaths(ManagerTest):
         self.addCleanup(vmm.close)
         vmm.connect(path)
         wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
-        fds = m.fds()
+        _, fds = wait_for_rest(m)
         last = 0
         for i in range(10):
             last = wait_for(lambda last=last: m.show('a').get(
@@ -63,7 +63,7 @@ class Deaths(ManagerTest):
         # The VM sees the end; the framebuffer is held until destruction.
         self.assertEqual(vmm.recv(1), b'')
         self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
-        self.assertLess(m.fds(), fds)
+        self.assertLess(wait_for_rest(m)[1], fds)
         self.assert_refused('NotActive', m.call, 'Capture', vgpu='a')
         m.call('Destroy', vgpu='a')
         self.assert_clean(m)
