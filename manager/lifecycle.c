@@ -110,6 +110,16 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 		gpu->ops->begin(instance);
 		return;
 	}
+	if (!vgpu_types_find(instance->manager->catalogue.types,
+			     instance->definition.type.name)) {
+		instance->lacks_type = true;
+		vgpu_lifecycle_fail(
+			instance,
+			"its type %s is no longer in %s: put it back there, or destroy the vGPU",
+			instance->definition.type.name,
+			instance->manager->catalogue.file);
+		return;
+	}
 	make_fresh(instance);
 	/* What an earlier process left in it is not zero. */
 	instance->is_framebuffer_new = !instance->has_memory;

@@ -7,7 +7,8 @@
 
 /*
  * Bring a defined vGPU to life: take its framebuffer if that is there (else it
- * is tried again when memory comes), and start its device.
+ * is tried again when memory comes), and start its device. It fails if its type
+ * is gone.
  */
 void vgpu_lifecycle_begin(struct vgpu_instance *instance);
 /*

@@ -63,16 +63,6 @@ static void bring_back(struct vgpu_instance *instance)
 	/* A running device serves its VM on, whatever became of its type. */
 	if (vgpu_lifecycle_adopt(instance) == 0)
 		return;
-	if (!vgpu_types_find(instance->manager->catalogue.types,
-			     instance->definition.type.name)) {
-		instance->lacks_type = true;
-		vgpu_lifecycle_fail(
-			instance,
-			"its type %s is no longer in %s: put it back there, or destroy the vGPU",
-			instance->definition.type.name,
-			instance->manager->catalogue.file);
-		return;
-	}
 	vgpu_lifecycle_begin(instance);
 }
 

@@ -283,22 +283,47 @@ class Definitions(ManagerTest):
         m = self.manager()
         m.create(type='256MQ', name='a')
         pid = m.show('a')['devicePid']
-        Manager.write(m.types, harness.TYPE.format(
-            name='128MB', mib=128, heads=1, width=800, height=600))
+        self.take_type(m)
         # A device that runs, runs on.
         m.restart()
         self.assertEqual(m.show('a')['state'], 'active')
         m.kill()
         harness.kill_to_the_end(pid)
         m.start()
-        vgpu = m.show('a')
+        self.assert_lacks_type(m)
+        self.give_type(m)
+
+    def test_type_gone_and_hung(self):
+        """Its device runs, but cannot be taken over."""
+        m = self.manager()
+        m.create(type='256MQ', name='a')
+        pid = m.show('a')['devicePid']
+        self.take_type(m)
+        m.kill()
+        os.kill(pid, signal.SIGSTOP)
+        m.start()
+        self.assert_lacks_type(m)
+        self.assertFalse(harness.is_alive(pid))
+        self.give_type(m)
+
+    @staticmethod
+    def take_type(manager):
+        Manager.write(manager.types, harness.TYPE.format(
+            name='128MB', mib=128, heads=1, width=800, height=600))
+
+    def assert_lacks_type(self, manager):
+        vgpu = wait_for(lambda: manager.show('a').get('failure') and
+                        manager.show('a'), 'failure')
         self.assertEqual(vgpu['state'], 'failed')
         self.assertIn('type 256MQ is no longer in', vgpu['failure'])
         # Its place is kept for it.
-        self.assertEqual(m.gpu()['freeMib'], 1024 - 256)
-        Manager.write(m.types, harness.TYPES)
-        m.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+        self.assertEqual(manager.gpu()['freeMib'], 1024 - 256)
+
+    @staticmethod
+    def give_type(manager):
+        Manager.write(manager.types, harness.TYPES)
+        manager.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: manager.show('a')['state'] == 'active', 'active')
 
     def test_other_files_are_left(self):
         m = self.manager()
