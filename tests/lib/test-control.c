@@ -189,10 +189,11 @@ static void refuses_several_fds(void **state)
 {
 	struct pair *pair = *state;
 
-	for (size_t n = 2; n <= 64; n++)
+	/* One by one: there is a limit on how many are under way at once. */
+	for (size_t n = 2; n <= 64; n++) {
 		send_raw(pair->a, sizeof(struct vgpu_control_msg), n);
-	for (size_t n = 2; n <= 64; n++)
 		assert_receives(pair->b, -EPROTO);
+	}
 }
 
 static void says_that_no_fd_is_free(void **state)
