@@ -6,6 +6,7 @@ the same only the driver's tests can tell.
 """
 
 import errno
+import functools
 import os
 import signal
 
@@ -29,6 +30,15 @@ TYPES = {
     1160: ('NVIDIA L40S-4A', 'NVS', 4, 1, 1280, 1024, 60, 12),
     2345: ('NVIDIA L40S-8C', 'Compute', 8, 1, 5120, 2880, 0, 6),
 }
+
+
+def at_once(change):
+    """Who reads sysfs sees all of a change that a test makes, or nothing."""
+    @functools.wraps(change)
+    def changed(pf, *arguments):
+        with pf.files.lock:
+            return change(pf, *arguments)
+    return changed
 
 
 class Vf:
@@ -120,6 +130,7 @@ class Pf:
         link = self.files.nodes.get(self.device(n) + '/driver')
         return link.rpartition('/')[2] if link else None
 
+    @at_once
     def give_driver(self, n, name):
         self.files.add(f'bus/pci/drivers/{name}', None)
         self.files.add(self.device(n) + '/driver',
@@ -147,6 +158,7 @@ class Pf:
 
     # The PCI core.
 
+    @at_once
     def enable(self, value):
         count = int(value)
         if self.is_in_use():
@@ -196,6 +208,7 @@ class Gpu(Pf):
     def is_open(self, n):
         return bool(self.vf(n).pid)
 
+    @at_once
     def bind(self):
         self.disable()
         self.vfs = [Vf() for _ in range(self.total)]
@@ -219,6 +232,7 @@ class Gpu(Pf):
         for n in range(1, self.total + 1):
             self.add_vf(f'{top}/vf{n}', n)
 
+    @at_once
     def unbind(self):
         self.files.remove(f'bus/pci/devices/{PF}/vgpu')
         self.disable()
@@ -262,6 +276,7 @@ class Gpu(Pf):
             raise OSError(errno.EBUSY, value)
         self.mode = value
 
+    @at_once
     def set_placement(self, n, value):
         if self.vf(n).type:
             raise OSError(errno.EBUSY, value)
@@ -281,6 +296,7 @@ class Gpu(Pf):
     def available(self, number):
         return len(self.places(number) or []) if self.state == 'ready' else 0
 
+    @at_once
     def set_type(self, n, value):
         vf, number = self.vf(n), int(value)
         if self.state != 'ready':
@@ -306,25 +322,25 @@ class Gpu(Pf):
     def tell(self, n):
         self.files.notify(f'bus/pci/devices/{PF}/vgpu/vf{n}/state')
 
+    @at_once
     def open(self, n, pid):
-        with self.files.lock:
-            vf = self.vf(n)
-            vf.state, vf.pid = 'active', pid
-            vf.guest_driver, vf.used = 'loaded', 300 * MIB
-            self.tell(n)
+        vf = self.vf(n)
+        vf.state, vf.pid = 'active', pid
+        vf.guest_driver, vf.used = 'loaded', 300 * MIB
+        self.tell(n)
 
+    @at_once
     def fail(self, n, reason):
-        with self.files.lock:
-            self.vf(n).state = f'failed: {reason}'
-            self.tell(n)
+        self.vf(n).state = f'failed: {reason}'
+        self.tell(n)
 
+    @at_once
     def close(self, n):
-        with self.files.lock:
-            vf = self.vf(n)
-            vf.state, vf.pid, vf.used = None, 0, 0
-            vf.guest_driver = 'none'
-            vf.engine_ns = dict.fromkeys(ENGINES, 0)
-            self.tell(n)
+        vf = self.vf(n)
+        vf.state, vf.pid, vf.used = None, 0, 0
+        vf.guest_driver = 'none'
+        vf.engine_ns = dict.fromkeys(ENGINES, 0)
+        self.tell(n)
 
 
 class XeGpu(Pf):
@@ -358,6 +374,7 @@ class XeGpu(Pf):
         self.files.add(f'{folder}/sched_priority',
                        fuse.Attribute(lambda: '[low] normal high'))
 
+    @at_once
     def set_quota(self, n, value):
         if sum(self.quotas) - self.quotas[n] + value > self.gib * GIB:
             raise OSError(errno.EIO, value)
@@ -366,6 +383,7 @@ class XeGpu(Pf):
     def is_open(self, n):
         return bool(self.opened[n])
 
+    @at_once
     def enable(self, value):
         count = int(value)
         if count and not any(self.quotas):
