@@ -16,7 +16,7 @@ BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
 HERE = os.path.dirname(os.path.abspath(__file__))
 INTERFACE = 'io.openvgpu.Manager'
 # Generous: only a hang is longer, also under a sanitizer on a busy machine.
-TIMEOUT = 60
+TIMEOUT = 180
 
 TYPE = """[{name}]
 framebuffer_mib = {mib}
@@ -269,12 +269,20 @@ def wait_for_rest(manager):
     """The files and fds of a manager whose pool is full and who is idle."""
     wait_for(lambda: manager.gpu()['readyMib'] == manager.gpu()['freeMib'],
              'the pool')
+    pids = [manager.process.pid] + [
+        vgpu['devicePid'] for vgpu in manager.call('ListVgpus')['vgpus']
+        if 'devicePid' in vgpu]
     seen = []
 
     def is_steady():
-        seen.append((manager.files(), manager.fds()))
+        now = manager.files(), manager.fds()
+        # Whoever has something to do and gets no processor does not sleep.
+        if any(state != 'S' for pid in pids for state in thread_states(pid)) \
+                or (seen and now != seen[-1]):
+            seen.clear()
+        seen.append(now)
         time.sleep(0.02)
-        return len(seen) > 4 and all(s == seen[-1] for s in seen[-5:])
+        return len(seen) > 4
     wait_for(is_steady, 'vgpud to rest')
     return seen[-1]
 
@@ -294,12 +302,26 @@ def kill_to_the_end(pid):
     wait_for(lambda: not is_alive(pid), f'the end of process {pid}')
 
 
+def thread_state(path):
+    with open(path + '/stat', encoding='utf-8') as f:
+        return f.read().rpartition(')')[2].split()[0]
+
+
+def thread_states(pid):
+    """A letter of proc(5) for each thread that a process has."""
+    threads = f'/proc/{pid}/task'
+    while os.path.exists(threads):
+        try:
+            return [thread_state(f'{threads}/{thread}')
+                    for thread in os.listdir(threads)]
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # one ended meanwhile: the others are looked at again
+    return []
+
+
 def is_alive(pid):
-    try:
-        with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
-            return f.read().rpartition(')')[2].split()[0] not in 'ZX'
-    except FileNotFoundError:
-        return False
+    # The first thread may be a zombie while others still have all fds.
+    return any(state not in 'ZX' for state in thread_states(pid))
 
 
 class ManagerTest(unittest.TestCase):
