@@ -116,6 +116,7 @@ class Misfits(ManagerTest):
                 # And it can be made once there is a device.
                 m.helper('vgpu-device')
                 m.create(type='128MB', name='a')
+                self.doCleanups()
 
     def test_no_device_after_creation(self):
         m = self.manager()
@@ -145,6 +146,7 @@ class Misfits(ManagerTest):
                               'broke the control protocol and', text)
                 m.call('Destroy', vgpu='a')
                 self.assert_clean(m)
+                self.doCleanups()
 
     def test_bad_frames(self):
         m = self.manager(helpers={'vgpu-device': fake('bad-frames')})

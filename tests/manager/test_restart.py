@@ -56,6 +56,7 @@ class Restart(ManagerTest):
                 pid = m.show(UUID)['devicePid']
                 m.call('Destroy', vgpu=UUID)
                 self.assertFalse(harness.is_alive(pid))
+                self.doCleanups()
 
     def test_adopted_device_has_a_successor(self):
         m = self.manager()
