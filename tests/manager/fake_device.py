@@ -109,7 +109,7 @@ def run(how, control):
         control.status()
         kept = []
         for _ in range(2):
-            slow, taker = slow_to_close(20)
+            slow, taker = slow_to_close(1000)
             kept.append(taker)
             control.send(FD, struct.pack('<I', FRONTEND), fds=[slow.fileno()])
             slow.close()

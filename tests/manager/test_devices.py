@@ -48,15 +48,25 @@ class Deaths(ManagerTest):
         vmm.connect(path)
         wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
         _, fds = wait_for_rest(m)
-        last = 0
-        for i in range(10):
-            last = wait_for(lambda last=last: m.show('a').get(
-                'devicePid', last) != last and 'socket' in m.show('a') and
-                m.show('a')['devicePid'], 'a successor')
-            self.assertEqual(m.show('a')['restarts'], i)
+        begin, last, deaths = time.monotonic(), 0, 0
+
+        def successor(vgpu):
+            return vgpu.get('devicePid', last) != last and 'socket' in vgpu
+        while True:
+            vgpu = wait_for(lambda: next((
+                v for v in [m.show('a')]
+                if v['state'] == 'failed' or successor(v)), None),
+                'a successor')
+            if vgpu['state'] == 'failed':
+                break
+            self.assertEqual(vgpu['restarts'], deaths)
+            last = vgpu['devicePid']
             os.kill(last, signal.SIGKILL)
-        wait_for(lambda: m.show('a')['state'] == 'failed', 'failure')
-        vgpu = m.show('a')
+            deaths += 1
+        # One that served for 5 s, on a busy machine, would have ended the row.
+        if time.monotonic() - begin < 5:
+            self.assertEqual(deaths, 10)
+        self.assertGreaterEqual(deaths, 10)
         self.assertIn('10 device processes in a row', vgpu['failure'])
         self.assertIn(f'{last} was killed by SIGKILL', vgpu['failure'])
         self.assertNotIn('socket', vgpu)
@@ -163,16 +173,21 @@ class Misfits(ManagerTest):
         m.create(type='128MB', name='a')
         client = m.client()
         self.addCleanup(client.close)
-        client.send('Capture', {'vgpu': 'a'})
         # Nobody else waits meanwhile, and one that leaves harms nobody.
         leaver = m.client()
         leaver.send('Capture', {'vgpu': 'a'})
         leaver.close()
-        begin = time.monotonic()
-        self.assertEqual(m.show('a')['state'], 'active')
-        self.assertLess(time.monotonic() - begin, 4)
-        refused = self.assert_refused('TryAgain', client.receive)
-        self.assertIn('within 5 s', refused.parameters['text'])
+
+        def is_shown_meanwhile():
+            begin = time.monotonic()
+            client.send('Capture', {'vgpu': 'a'})
+            self.assertEqual(m.show('a')['state'], 'active')
+            was_soon = time.monotonic() - begin < 5
+            refused = self.assert_refused('TryAgain', client.receive)
+            self.assertIn('within 5 s', refused.parameters['text'])
+            return was_soon
+        # On a busy machine it may be late once, which tells nothing.
+        wait_for(is_shown_meanwhile, 'an answer while another waits')
         # It ignores SIGTERM, too.
         m.call('Destroy', vgpu='a')
         self.assert_clean(m)
@@ -191,9 +206,12 @@ class Misfits(ManagerTest):
         m = self.manager(helpers={'vgpu-device': fake('deaf')})
         m.create(type='128MB', name='a')
         clients = [m.client() for _ in range(70)]
+        # All are there before the first is answered.
+        m.process.send_signal(signal.SIGSTOP)
         for client in clients:
             self.addCleanup(client.close)
             client.send('Capture', {'vgpu': 'a'})
+        m.process.send_signal(signal.SIGCONT)
         texts = []
         for client in clients:
             refused = self.assert_refused('TryAgain', client.receive)
@@ -202,24 +220,25 @@ class Misfits(ManagerTest):
 
     def test_flood(self):
         m = self.manager(helpers={'vgpu-device': fake('flood')})
+        begin = time.monotonic()
         m.create(type='128MB', name='a')
         for _ in range(20):
             m.show('a')
             time.sleep(0.05)
-        self.assertLess(len(m.events()), 60)
-        self.assertTrue(all(e['text'].isprintable() for e in m.events()))
+        events = m.events()
+        # Besides the manager's own: 20 at once, and two each second.
+        self.assertLess(len(events), 30 + 2 * (time.monotonic() - begin))
+        self.assertTrue(all(e['text'].isprintable() for e in events))
         m.call('Destroy', vgpu='a', force=True)
         self.assert_clean(m)
 
     def test_slow_to_close(self):
-        """Fds whose last close takes 20 s each hold nobody up."""
+        """Fds whose last close takes longer than any call hold nobody up."""
         m = self.manager(helpers={'vgpu-device': fake('slow-closes')})
-        begin = time.monotonic()
         m.create(type='128MB', name='a')
         wait_for(lambda: any(e['text'] == 'dropped' for e in m.events()),
                  'the fds to be dropped')
         self.assertEqual(len(m.call('ListVgpus')['vgpus']), 1)
-        self.assertLess(time.monotonic() - begin, 10)
         m.call('Destroy', vgpu='a', force=True)
         self.assert_clean(m)
 
