@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -22,9 +23,21 @@ UUIDS = [fake.cad()['uuid'], fake.nameless()['uuid']]
 class Completion(CtlTest):
     def setUp(self):
         super().setUp()
-        self.environment['PATH'] = BUILD + ':' + os.environ['PATH']
+        self.environment['PATH'] = ':'.join((
+            self.patience(), BUILD, os.environ['PATH']))
         self.manager(ListVgpus=fake.vgpus(), ListTypes=fake.types(),
                      ListGpus=fake.gpus())
+
+    def patience(self):
+        """A folder with a timeout(1) that is not a person's, who sees a hang."""
+        folder = os.path.join(self.folder, 'patience')
+        os.mkdir(folder)
+        path = os.path.join(folder, 'timeout')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(f'#!/bin/sh\nshift\nexec {shutil.which("timeout")} '
+                    f'{TIMEOUT} "$@"\n')
+        os.chmod(path, 0o755)
+        return folder
 
     def complete(self, line):
         """What is offered for the last word of line, as bash splits it."""
