@@ -15,7 +15,7 @@ BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
 SOURCE = os.environ.get('VGPU_SOURCE', os.getcwd())
 VGPUCTL = os.path.join(BUILD, 'vgpuctl')
 INTERFACE = 'io.openvgpu.Manager'
-TIMEOUT = 60  # seconds; only a hang takes so long
+TIMEOUT = 180  # seconds; only a hang takes so long
 
 
 class Error:

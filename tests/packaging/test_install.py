@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
-TIMEOUT = 60
+TIMEOUT = 180
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
 
