@@ -267,7 +267,12 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 static int on_first_status_timeout(sd_event_source *source, uint64_t usec,
 				   void *userdata)
 {
-	vgpu_device_kill(userdata, "did not answer and ");
+	struct vgpu_device *device = userdata;
+
+	/* Where we get no processor for long, its answer may be here unread. */
+	drain(device);
+	if (!device->is_serving)
+		vgpu_device_kill(device, "did not answer and ");
 	return 0;
 }
 

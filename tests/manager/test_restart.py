@@ -95,6 +95,39 @@ class Restart(ManagerTest):
         self.assertFalse(harness.is_alive(pid))
         self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
 
+    def test_answer_that_is_read_late(self):
+        """Devices that answered run on, however late vgpud gets to it."""
+        m = self.manager()
+        for _ in range(8):
+            m.create(type='128MB')
+        vgpus = m.call('ListVgpus')['vgpus']
+        pids = [vgpu['devicePid'] for vgpu in vgpus]
+        m.kill()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        m.process = m.spawn()
+
+        def is_waiting():
+            with open('/proc/net/unix', encoding='utf-8') as f:
+                text = f.read()
+            # One listens, the other is vgpud's connection.
+            return all(text.count(f'{vgpu["uuid"]}/control.sock\n') == 2
+                       for vgpu in vgpus) and \
+                set(harness.thread_states(m.process.pid)) == {'S'}
+        wait_for(is_waiting, 'vgpud to ask the devices')
+        m.process.send_signal(signal.SIGSTOP)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(6)  # longer than vgpud waits for an answer
+        wait_for(lambda: all(set(harness.thread_states(pid)) == {'S'}
+                             for pid in pids), 'the answers')
+        m.process.send_signal(signal.SIGCONT)
+        wait_for(m.is_serving, 'vgpud to serve')
+        self.assertEqual(
+            {(vgpu['state'], vgpu['devicePid'], vgpu['restarts'])
+             for vgpu in m.call('ListVgpus')['vgpus']},
+            {('active', pid, 0) for pid in pids})
+
     def test_hung_device_has_an_end(self):
         m = self.manager()
         m.create(type='128MB', name='a')
