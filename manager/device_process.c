@@ -16,7 +16,7 @@
 
 #define USEC_PER_S	   1000000ULL
 #define START_TIMEOUT_USEC (5 * USEC_PER_S)
-#define ADOPT_TIMEOUT_USEC (2 * USEC_PER_S)
+#define ADOPT_TIMEOUT_USEC (5 * USEC_PER_S)
 #define STOP_TIMEOUT_USEC  (1 * USEC_PER_S)
 #define REPLY_TIMEOUT_USEC (5 * USEC_PER_S)
 #define REQUESTS_MAX	   64 /* unanswered at once */
