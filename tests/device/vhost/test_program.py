@@ -110,6 +110,8 @@ class Program(unittest.TestCase):
 
     def test_removes_only_its_own_socket(self):
         device = fe.Device()
+        with device.connect() as front:  # it knows by now which file is its
+            front.ask_u64(fe.GET_FEATURES)
         os.unlink(device.path)
         with open(device.path, "w", encoding="ascii"):
             pass
