@@ -61,14 +61,27 @@ def wait_for_file(folder, seen):
     raise VtestError("nothing is recorded")
 
 
+def wait_for_end(server):
+    """A context's process goes on for a while when its program has ended."""
+    pid = server.process.pid
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            if not file.read():
+                return
+        time.sleep(0.02)
+    raise VtestError("it is still recorded")
+
+
 def record(folder, commands):
-    """Record programs, by name; yields (name, path) of each."""
+    """Record programs, by name; yields (name, path) of each, which is whole."""
     with Vtest(512, environment={"VGPU_RECORD_DIR": folder}) as server:
         for name, command in commands.items():
             seen = set(os.listdir(folder))
             subprocess.run(command, env=server.env(), timeout=TIMEOUT,
                            stdin=subprocess.DEVNULL, capture_output=True,
                            check=True)
+            wait_for_end(server)
             yield name, wait_for_file(folder, seen)
 
 

@@ -50,6 +50,10 @@ class Recordings(unittest.TestCase):
                                                   for name in NAMES}))
         cls.records = {name: recording.read(path)
                        for name, path in cls.path.items()}
+        for name, path in cls.path.items():
+            # What was begun of one more when the process was killed is gone.
+            with open(path, "wb") as file:
+                file.write(recording.pack(cls.records[name]))
 
     def write(self, data):
         path = os.path.join(self.folder, "changed")
