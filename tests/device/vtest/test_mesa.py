@@ -64,12 +64,32 @@ class Mesa(vt.Test):
         self.assertIn("Virtio-GPU Venus", said)
         self.assertEqual(self.device.said(), "")
 
+    def start_endless(self):
+        """A program that draws until it is killed, and its context."""
+        spares = self.device.spares()
+        program = self.start(*self.mark("cube:duration=100000"))
+        self.addCleanup(program.communicate)
+        self.addCleanup(program.kill)
+
+        def contexts():
+            # It takes the spare. Without one it is the first process of all;
+            # the next is a spare, which has no name at the beginning.
+            return [child for child in self.device.children()
+                    if child in spares or not spares]
+        self.until(lambda: contexts() and self.device.spares(),
+                   "its context, and a spare for the next")
+        return program, contexts()[0]
+
     def test_two_at_once(self):
+        endless, context = self.start_endless()
         programs = [self.start(*self.mark("cube:duration=1")) for _ in range(2)]
-        self.until(lambda: len(self.device.children()) == 2, "two contexts")
         for program in programs:
             said = program.communicate(timeout=LONG)[0]
             self.assertEqual(program.returncode, 0, said + self.device.said())
+        # This one was there all the time.
+        self.assertIsNone(endless.poll(), self.device.said())
+        self.assertIn(context, self.device.children())
+        endless.kill()
 
     def test_program_dies(self):
         for number in (signal.SIGKILL, signal.SIGSEGV):
@@ -82,18 +102,15 @@ class Mesa(vt.Test):
         self.run_program("vulkaninfo", "--summary")
 
     def test_context_dies(self):
-        program = self.start(*self.mark("cube:duration=1000"))
-        other = self.start(*self.mark("cube:duration=3"))
-        self.until(lambda: len(self.device.children()) == 2, "two contexts")
-        time.sleep(0.5)
-        # Which is whose is not known: the one that lives shows it.
-        os.kill(self.device.children()[0], signal.SIGKILL)
-        self.until(lambda: program.poll() is not None or
-                   other.poll() is not None, "one of them has noticed")
+        program, context = self.start_endless()
+        other, its = self.start_endless()
+        time.sleep(0.5)  # somewhere in the middle; anywhere will do
+        os.kill(context, signal.SIGKILL)
+        self.until(lambda: program.poll() is not None, "it has noticed")
         self.assertIn("signal 9", self.device.said())
-        program.kill()
-        program.communicate(timeout=LONG)
-        other.communicate(timeout=LONG)
+        self.assertIsNone(other.poll())
+        self.assertIn(its, self.device.children())
+        other.kill()
         self.run_program("vulkaninfo", "--summary")
 
     def test_framebuffer_has_an_end(self):
