@@ -25,8 +25,9 @@ KERNELS = {
 MODEL = os.path.join(TOP, 'build/model/ad102.so')
 # Which one is booted where nothing else is said.
 KERNEL = os.environ.get('VGPU_KERNEL', '7.2')
-BOOT_SECONDS = 120
-COMMAND_SECONDS = 120
+# These end what hangs: a busy machine takes long for all that it does.
+BOOT_SECONDS = 300
+COMMAND_SECONDS = 300
 BOOTED = 'Run /init as init process'
 FAULTS = (r'WARNING:|BUG:|UBSAN:|DMA-API:|ODEBUG:|Oops|panic|INFO: task|'
           r'possible \w+ locking|kmemleak: \d+ new')
@@ -199,10 +200,16 @@ class Host:
                 lines += [line for line in file if 'refused' in line]
         return lines
 
-    def wait(self, pattern, start, seconds):
+    def model_log(self):
+        with open(self.model_logs[-1], errors='replace') as file:
+            return file.read()
+
+    def wait(self, pattern, start, seconds=COMMAND_SECONDS, log=None):
+        """Until the kernel, or who else writes a log, has said it since start."""
+        log = log or self.log
         end = time.monotonic() + seconds * self.patience
         while True:
-            found = re.search(pattern, self.log()[start:])
+            found = re.search(pattern, log()[start:])
             if found:
                 return found
             if self.process.poll() is not None:
@@ -235,7 +242,7 @@ class Host:
         """Run one line; its exit status and what the kernel said meanwhile."""
         start = len(self.log())
         self.lines.sendall(line.encode() + b'\n')
-        done = self.wait(r'test: done (\d+)', start, seconds)
+        done = self.wait(r'test: done (\d+)\n', start, seconds)
         return int(done.group(1)), self.log()[start:]
 
     def state(self):

@@ -82,7 +82,7 @@ class WithRoom(Sleep):
         self.sleep(1)
         start = len(self.machine.log())
         self.machine.fault('xid:63')
-        self.machine.wait('GSP: Xid 63', start, 10)
+        self.machine.wait('GSP: Xid 63', start)
 
     def test_vfs_are_there_again(self):
         self.load()
@@ -133,7 +133,7 @@ class WithRoom(Sleep):
         self.machine.fault('bus-lost')
         self.assertNotEqual(self.machine.do('ecc')[0], 0)
         # Nothing more is tried, and then it is there again.
-        self.machine.wait('not reset: the GPU does not', self.start, 10)
+        self.machine.wait('not reset: the GPU does not', self.start)
         self.machine.fault('none')
         self.assertNotEqual(self.machine.do('use 1')[0], 0)
         said = self.sleep(0)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MIB	 1048576ULL
-#define WAIT_MS	 10000 /* for what is to come */
+#define WAIT_MS	 25000 /* for what is to come; a stream stalls for 30 s */
 #define QUIET_MS 300   /* for what is not */
 
 struct arguments {

@@ -18,7 +18,7 @@ REPEATS = int(os.environ.get('VGPU_REPEATS', '20'))
 SLAB_KIB = 1024
 VGPU_KIB = 1024
 GUEST_SECONDS = 600  # more than a minute on a busy machine
-HANG_SECONDS = 5
+HANG_SECONDS = 120  # a busy machine's
 GPU = '/sys/bus/pci/devices/0000:01:00.0'
 TYPES = '/lib/firmware/openvgpu/10de-26b9-570.144.bin'
 
@@ -70,7 +70,7 @@ class Vfio(VfioCase):
     def test_a_task_crashes(self):
         start = self.hold()
         self.host.fault('vgpu-crash:1')
-        self.host.wait('test: let go of', start, 30)
+        self.host.wait('test: let go of', start)
         self.assertIn('its user is told', self.host.log()[start:])
         self.assertRegex(self.state(), 'defined|failed')
         self.host.fault('none')
@@ -80,9 +80,9 @@ class Vfio(VfioCase):
     def test_the_firmware_crashes(self):
         start = self.hold()
         self.host.fault('crash-now')
-        self.host.wait('test: let go of', start, 30)
-        self.host.wait('VF 1: its vGPU is lost: the GPU.s firmware', start, 30)
-        self.host.wait('MiB, 32 VFs', start, 60)  # it has booted again
+        self.host.wait('test: let go of', start)
+        self.host.wait('VF 1: its vGPU is lost: the GPU.s firmware', start)
+        self.host.wait('MiB, 32 VFs', start)  # it has booted again
         self.do('run vf kill')
         self.opens()
         self.assertEqual(self.state(), 'defined')
@@ -98,19 +98,17 @@ class Vfio(VfioCase):
 
     def reset_is_given_up(self, start):
         """Or there is one of the driver's own while we have ours."""
-        self.host.wait('it is not reset: the GPU does not answer', start, 30)
+        self.host.wait('it is not reset: the GPU does not answer', start)
 
     def test_the_gpu_is_gone(self):
         start = self.hold()
         self.host.fault('bus-lost')
         self.do('read vgpu/vf1/framebuffer_used')  # which asks the firmware
-        self.host.wait('VF 1: its vGPU is lost', start, 30)
-        # Neither is waited for, as its reset would be: for a minute.
-        began = time.monotonic()
+        self.host.wait('VF 1: its vGPU is lost', start)
+        # Neither is waited for, as the kernel says of a reset that it waits for.
         self.do('run vf kill')
         self.opens(1, errno.ENODEV)
-        self.assertLess(time.monotonic() - began,
-                        HANG_SECONDS * self.host.patience)
+        self.assertNotRegex(self.host.log()[start:], r'not ready \d+ms after')
         self.reset_is_given_up(start)
         self.host.fault('none')
         self.do('reset')
@@ -119,9 +117,9 @@ class Vfio(VfioCase):
     def test_the_user_finds_the_gpu_gone(self):
         start = len(self.host.log())
         self.do(f'run vf hold 1 {TYPE_BAR1} gone')
-        self.host.wait('test: held', start, 30)
+        self.host.wait('test: held', start)
         self.host.fault('bus-lost')
-        self.host.wait('test: let go of', start, 30)
+        self.host.wait('test: let go of', start)
         self.reset_is_given_up(start)
         self.host.fault('none')
         self.do('reset')
@@ -131,7 +129,7 @@ class Vfio(VfioCase):
         start = self.hold()
         self.host.fault('vgpu-crash:1')
         self.host.do('run vf reset 1')
-        self.host.wait('test: let go of', start, 30)
+        self.host.wait('test: let go of', start)
         self.host.fault('none')
         self.opens()
 
@@ -192,7 +190,7 @@ class Vfio(VfioCase):
         for vf in every:
             start = len(self.host.log())
             self.do(f'run vf hold {vf} {TYPE_BAR1}')
-            self.host.wait('test: held', start, 30)
+            self.host.wait('test: held', start)
         for kind, kib in before.items():
             each = (self.memory(kind) - kib) / VFS_MAX
             print(f'{kind}: {each:.0f} KiB for each vGPU and its process')
@@ -246,7 +244,7 @@ class Vfio(VfioCase):
     def test_the_gpu_is_unbound(self):
         start = self.hold()
         self.do('run vf unbind-gpu')
-        self.host.wait('test: let go of', start, 30)
+        self.host.wait('test: let go of', start)
         self.opens(1, errno.ENODEV)
         # The VFs have stayed, for they were in use; the driver has them again.
         self.do('run vf bind-gpu')

@@ -13,7 +13,7 @@
 #include "model.h"
 #include "vf.h"
 
-#define GONE_S 10
+#define GONE_S 30 /* a reset would be waited for twice as long */
 
 /* Who comes second is told so, and takes nothing from the first. */
 void check_second(const struct arguments *arg)
@@ -48,6 +48,15 @@ void check_open(const struct arguments *arg)
 	CHECK_EQUAL(-rc, arg->number);
 }
 
+static void wait_taken(struct vf *vf, uint64_t last)
+{
+	int tries = WAIT_MS / 10;
+
+	while ((vf_rd(vf, REG_BOOT_0) != UINT32_MAX || vf->bar1[last] != 0xff) &&
+	       tries-- > 0)
+		usleep(10000);
+}
+
 /* A user of a VF until it is told to let go: by losing it, or by request. */
 void check_hold(const struct arguments *arg)
 {
@@ -75,7 +84,8 @@ void check_hold(const struct arguments *arg)
 		return;
 	}
 	printf("test: lost %s\n", arg->vf);
-	usleep(QUIET_MS * 1000); /* mappings are taken after the user is told */
+	/* Mappings are taken after the user is told. */
+	wait_taken(&vf, arg->bar1_bytes - 1);
 	CHECK_EQUAL(vf_rd(&vf, REG_BOOT_0), UINT32_MAX);
 	CHECK_EQUAL(vf.bar1[arg->bar1_bytes - 1], 0xff);
 	vf.bar1[4096] = 1; /* nobody's, and no end of ours */

@@ -86,7 +86,7 @@ class VfioCase(unittest.TestCase):
     def hold(self, vf=1):
         start = len(self.host.log())
         self.do(f'run vf hold {vf} {TYPE_BAR1 if vf == 1 else LARGE_BAR1}')
-        self.host.wait('test: held', start, 30)
+        self.host.wait('test: held', start)
         return start
 
     def state(self, vf=1):
