@@ -6,7 +6,6 @@ goes wrong with that, on the kernel that VGPU_KERNEL names. In the model's lab
 
 import os
 import re
-import time
 import unittest
 
 from vfio_case import LARGE, LARGE_BAR1, TYPE, TYPE_BAR1, VfioCase, build
@@ -29,7 +28,7 @@ class Migration(VfioCase):
     def begin(self, name, said, vf=1, state=''):
         start = len(self.host.log())
         self.do(f'run vf migrate-hold {name} {vf} {TYPE_BAR1} {state}')
-        self.host.wait(said, start, 60)
+        self.host.wait(said, start)
         return start
 
     def test_one_moves(self):
@@ -74,11 +73,11 @@ class Migration(VfioCase):
 
     def test_the_user_is_killed_while_the_firmware_is_silent(self):
         # Of version, configuration, bus mastering, stop and save, the last.
+        struck = len(self.host.model_log())
         self.host.fault('vgpu-no-answer:1:5')
         start = len(self.host.log())
         self.do(f'run vf migrate-hold hold 1 {TYPE_BAR1} {STOP_COPY}')
-        self.host.wait('VF 1: .* made in', start, 30)
-        time.sleep(3)
+        self.host.wait('vgpu-no-answer strikes', struck, log=self.host.model_log)
         self.do('run vf kill')
         self.assertNotIn('held in state', self.host.log()[start:])
         self.assertIn('no answer to message 6', self.host.log()[start:])
@@ -92,7 +91,7 @@ class Migration(VfioCase):
         for state in (STOP, STOP_COPY, RESUMING):
             start = self.begin('hold', f'held in state {state}', 1, state)
             self.host.fault('vgpu-crash:1')
-            self.host.wait('test: let go of', start, 30)
+            self.host.wait('test: let go of', start)
             self.do('run vf kill')
             self.host.fault('none')
             self.migrate('states')
@@ -100,22 +99,22 @@ class Migration(VfioCase):
     def test_a_task_crashes_while_it_is_read(self):
         start = self.begin('read', 'test: reads')
         self.host.fault('vgpu-crash:1')
-        self.host.wait(r'test: read no more: errno (5|19)\b', start, 30)
-        self.host.wait('test: read is as it is to be', start, 30)
+        self.host.wait(r'test: read no more: errno (5|19)\b', start)
+        self.host.wait('test: read is as it is to be', start)
         self.host.fault('none')
         self.migrate('states')
 
     def test_the_firmware_crashes_while_it_is_read(self):
         start = self.begin('read', 'test: reads')
         self.host.fault('crash-now')
-        self.host.wait('test: read is as it is to be', start, 30)
-        self.host.wait('MiB, 32 VFs', start, 60)  # it has booted again
+        self.host.wait('test: read is as it is to be', start)
+        self.host.wait('MiB, 32 VFs', start)  # it has booted again
         self.migrate('states')
 
     def test_the_gpu_is_unbound_while_it_is_read(self):
         start = self.begin('read', 'test: reads')
         self.do('run vf unbind-gpu')
-        self.host.wait('test: read is as it is to be', start, 30)
+        self.host.wait('test: read is as it is to be', start)
         self.do('run vf bind-gpu')
 
 
