@@ -41,7 +41,7 @@ def check_vulkan(machine, framebuffer_mib):
     return vulkan
 
 
-def start_cube(machine, timeout=60):
+def start_cube(machine, timeout=300):
     """Start vkcube on the desktop, and wait until it has drawn for a while."""
     machine.check("systemctl start --no-block cube.service")
     end = time.monotonic() + timeout

@@ -14,6 +14,9 @@ import time
 import vm
 
 SEGMENT_MIB = 128
+# Limits end what hangs: emulated machines on a busy host take long.
+CALL_SECONDS = 120
+WAIT_SECONDS = 300
 FDS_MAX = 4
 
 
@@ -80,7 +83,7 @@ class Manager:
     def __exit__(self, *_):
         self.stop()
 
-    def start(self, timeout=60):
+    def start(self, timeout=WAIT_SECONDS):
         """Start vgpud and wait until it answers."""
         types = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                              "..", "lib", "types.ini")
@@ -122,7 +125,7 @@ class Manager:
             for vgpu in self.vgpus():
                 self.call("Destroy", vgpu=vgpu["uuid"], force=True)
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(CALL_SECONDS)
         except (OSError, ManagerError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
@@ -130,7 +133,7 @@ class Manager:
                 _kill_device(pid)
         self.process = None
 
-    def call(self, method, timeout=20, **parameters):
+    def call(self, method, timeout=CALL_SECONDS, **parameters):
         """One varlink call; the reply's parameters, without descriptors."""
         reply, fds = self._call(method, timeout, parameters)
         for fd in fds:
@@ -172,7 +175,7 @@ class Manager:
     def vgpu(self, name):
         return self.call("GetVgpu", vgpu=name)["vgpu"]
 
-    def wait_vgpu(self, name, condition, timeout=20):
+    def wait_vgpu(self, name, condition, timeout=WAIT_SECONDS):
         """Wait until condition(vgpu) holds; returns that vGPU."""
         end = time.monotonic() + timeout
         while True:
@@ -183,14 +186,14 @@ class Manager:
                 raise ManagerError(f"{name} is still {vgpu}")
             time.sleep(0.02)
 
-    def capture(self, name, head=0, timeout=20):
+    def capture(self, name, head=0, timeout=CALL_SECONDS):
         """What a head shows now, as a Frame."""
         reply, fds = self._call("Capture", timeout,
                                 {"vgpu": name, "head": head})
         fd = fds[reply["fileDescriptor"]]
         return Frame(reply["width"], reply["height"], reply["stride"], fd)
 
-    def wait_desktop(self, name, color, head=0, timeout=60):
+    def wait_desktop(self, name, color, head=0, timeout=WAIT_SECONDS):
         """Wait until a head shows a desktop of this colour; the guest puts its
         only window on head 0."""
         end = time.monotonic() + timeout
@@ -205,7 +208,7 @@ class Manager:
                     f"#{frame.main_color()}")
             time.sleep(0.2)
 
-    def wait_change(self, name, frame, head=0, timeout=20):
+    def wait_change(self, name, frame, head=0, timeout=WAIT_SECONDS):
         """Wait until a head shows something else than @frame."""
         end = time.monotonic() + timeout
         while True:
@@ -217,14 +220,14 @@ class Manager:
                     f"{name} head {head}: no change within {timeout} s")
             time.sleep(0.1)
 
-    def run(self, *words, timeout=60):
+    def run(self, *words, timeout=CALL_SECONDS):
         """vgpuctl as it is: a completed process with its two outputs."""
         return subprocess.run(
             ["vgpuctl", "--socket", self.socket, *words], text=True,
             stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
             check=False)
 
-    def ctl(self, *words, timeout=60):
+    def ctl(self, *words, timeout=CALL_SECONDS):
         """What a vgpuctl command prints; it must succeed."""
         done = self.run(*words, timeout=timeout)
         if done.returncode:

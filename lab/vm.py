@@ -15,6 +15,8 @@ import threading
 import time
 
 GUEST = "/lab/guest"
+# Limits end what hangs: a machine that is emulated on a busy host takes long.
+COMMAND_SECONDS = 120
 QEMU = "qemu-system-x86_64"
 ACCEL_CACHE = "/run/openvgpu-accel"
 PROBE_SECONDS = 5.0
@@ -76,11 +78,12 @@ class _LineSocket:
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(5)
+        self.sock.settimeout(COMMAND_SECONDS)
         self.sock.connect(path)
         self.buffer = b""
 
     def send(self, data):
+        self.sock.settimeout(COMMAND_SECONDS)
         self.sock.sendall(data)
 
     def line(self, end):
@@ -108,7 +111,7 @@ class Vm:
     """One virtual machine with the guest image, and @gpu_args as its GPU."""
 
     def __init__(self, name, folder, gpu_args, *, title=None, color="204060",
-                 memory_mib=1024, time_limit=600):
+                 memory_mib=1024, time_limit=1800):  # None: none
         self.name = name
         self.folder = os.path.join(folder, name)
         self.console_path = os.path.join(self.folder, "console.log")
@@ -125,6 +128,8 @@ class Vm:
         self._qmp = None
         self._next_id = 0
         self._console_seen = 0
+        self._booted_at = 0
+        self._has_agent = False
 
     def __enter__(self):
         self.start()
@@ -157,9 +162,9 @@ class Vm:
             *self.gpu_args]
 
     def start(self):
-        """Start the machine; it is killed when its time limit has passed."""
+        """Start the machine; it is killed when its time limit, if any, has passed."""
         os.makedirs(self.folder, exist_ok=True)
-        self._console_seen = 0
+        self._begins_to_boot(0)
         self._timed_out = False
         for stale in ("console.log", "agent.sock", "qmp.sock"):
             try:
@@ -168,9 +173,19 @@ class Vm:
                 pass
         with open(self.qemu_log_path, "wb") as log:
             self.process = spawn(self._args(), log)
-        self._timer = threading.Timer(self.time_limit, self._time_over)
-        self._timer.daemon = True
-        self._timer.start()
+        if self.time_limit:
+            self._timer = threading.Timer(self.time_limit, self._time_over)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _begins_to_boot(self, console_at):
+        self._console_seen = self._booted_at = console_at
+        self._has_agent = False
+
+    def reset(self):
+        """Press its reset button; what it said before is not waited for."""
+        self.qmp("system_reset")
+        self._begins_to_boot(len(self.console()))
 
     def _time_over(self):
         self._timed_out = True
@@ -228,14 +243,14 @@ class Vm:
                 self._fail(f"no '{pattern}' within {timeout} s")
             time.sleep(0.05)
 
-    def wait_desktop(self, timeout=180):
+    def wait_desktop(self, timeout=600):
         """Wait for the desktop; returns its number of heads."""
         match = self.wait_for(r"OPENVGPU-GUEST desktop ready heads=(\d+) ",
                               timeout)
         return int(match[1])
 
     def _connect(self, name):
-        end = time.monotonic() + 10
+        end = time.monotonic() + COMMAND_SECONDS
         while True:
             try:
                 return _LineSocket(os.path.join(self.folder, name))
@@ -244,7 +259,7 @@ class Vm:
                     self._fail(f"cannot connect to {name}")
                 time.sleep(0.05)
 
-    def qmp(self, command, timeout=20, **arguments):
+    def qmp(self, command, timeout=COMMAND_SECONDS, **arguments):
         """Run a QMP command and return what it returns."""
         end = time.monotonic() + timeout
         if not self._qmp:
@@ -267,10 +282,22 @@ class Vm:
             if "return" in reply:
                 return reply["return"]
 
-    def run(self, command, timeout=30):
+    def _wait_agent(self, timeout):
+        """Lines that come before the agent has its port would be lost."""
+        end = time.monotonic() + timeout
+        while "OPENVGPU-GUEST agent ready" not in \
+                self.console()[self._booted_at:]:
+            if not self.is_running() or time.monotonic() > end:
+                self._fail("its agent is not ready")
+            time.sleep(0.05)
+        self._has_agent = True
+
+    def run(self, command, timeout=COMMAND_SECONDS):
         """Run a shell command in the guest; returns (status, output)."""
         if not self._agent:
             self._agent = self._connect("agent.sock")
+        if not self._has_agent:
+            self._wait_agent(timeout)
         self._next_id += 1
         number = b"%d" % self._next_id
         self._agent.send(
@@ -286,7 +313,7 @@ class Vm:
         output, status = base64.b64decode(words[1]).rsplit(b" ", 1)
         return int(status), output.decode(errors="replace")
 
-    def check(self, command, timeout=30):
+    def check(self, command, timeout=COMMAND_SECONDS):
         """The output of a guest command that must succeed."""
         status, output = self.run(command, timeout)
         if status:

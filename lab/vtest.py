@@ -47,7 +47,7 @@ class Vtest:
                 ["setpriv", "--pdeathsig", "KILL", *self.command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.environment)
-        end = time.monotonic() + 60  # only a hang takes as long
+        end = time.monotonic() + vm.COMMAND_SECONDS
         try:
             while not self._answers():
                 if self.process.poll() is not None or time.monotonic() > end:
@@ -87,7 +87,8 @@ def has_vtest():
     """Whether this build of vgpu-device serves programs without a VM."""
     try:
         done = subprocess.run(["vgpu-device", "--help"], capture_output=True,
-                              text=True, timeout=60, check=False)
+                              text=True, timeout=vm.COMMAND_SECONDS,
+                              check=False)
     except FileNotFoundError:
         return False
     return "--vtest" in done.stdout
