@@ -16,7 +16,8 @@ SCRATCH = "/tmp/demo"
 OUT = "demo"
 VM_MIB = 1024
 SPARE_MIB = 1024  # for QEMU, the devices, and what runs here besides
-BOOT_SECONDS = 240
+BOOT_SECONDS = 600
+LIMIT_SECONDS = 1800
 SECOND_MONITOR = "1920x1080"
 
 # Largest first: pairs of types and the framebuffer that each takes.
@@ -148,12 +149,14 @@ def keep(manager):
 
 def show(manager, pair):
     machines = []
+    is_kept = bool(os.environ.get("VGPU_KEEP"))
+    time_limit = None if is_kept else LIMIT_SECONDS
     try:
         for name, color, (type_name, _) in zip(NAMES, COLORS, pair):
             create(manager, name, type_name)
             machine = Vm(name, SCRATCH, manager.qemu_args(name), color=color,
                          title=f"{name}:_a_{type_name}_vGPU",
-                         memory_mib=VM_MIB)
+                         memory_mib=VM_MIB, time_limit=time_limit)
             machines.append(machine)
             machine.start()
             say(f"{name} has a {type_name} and boots")
@@ -171,7 +174,7 @@ def show(manager, pair):
                 manager, machine.name, machine.color)
             say(f"{machine.name}: {', '.join(pictures[machine.name])}")
         print_table(manager, pictures, vulkans)
-        if os.environ.get("VGPU_KEEP"):
+        if is_kept:
             keep(manager)
     finally:
         for machine in machines:
