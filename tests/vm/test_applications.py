@@ -61,7 +61,7 @@ class Applications(VulkanTest):
         for vm in self.vms.values():
             self.assertIsNotNone(check_vulkan(vm, FRAMEBUFFER_MIB))
         start_cube(self.left)
-        pid, = self.render_pids("left")
+        pid, = self.wait_contexts("left", 1)
         with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
             self.assertIn("validation", maps.read())
         # What it says is heard.
@@ -139,7 +139,7 @@ class Applications(VulkanTest):
         for name in self.vms:
             self.assert_desktop_lives(name)
             self.assertEqual(self.manager.vgpu(name)["restarts"], 0)
-            self.assertEqual(self.render_pids(name), [])
+            self.wait_contexts(name, 0)
 
 
 if __name__ == "__main__":
