@@ -65,6 +65,18 @@ def connect(path):
             time.sleep(0.1)
 
 
+def delays(pid):
+    """How many seconds each thread of a process has waited for a processor so far."""
+    waited = {}
+    for path in glob.glob(f'/proc/{pid}/task/*/schedstat'):
+        try:
+            with open(path) as file:
+                waited[path] = int(file.read().split()[1]) / 1e9
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it ended meanwhile
+    return waited
+
+
 class Host:
     """Does what it is told line by line, see tests/kernel/init; its console and
     the model's log are kept in a folder."""
@@ -217,6 +229,22 @@ class Host:
             if time.monotonic() > end:
                 raise TimeoutError(f'no "{pattern}": {self.autopsy()}')
             time.sleep(0.05)
+
+    def stopwatch(self):
+        """A function that says how many seconds have passed from now on, but for
+        those in which the host, or the test, was kept waiting for a processor. On
+        a host that is slower by nature, they are fewer."""
+        def read():
+            return time.monotonic(), {**delays(self.process.pid),
+                                      **delays(os.getpid())}
+        began, before = read()
+
+        def seconds():
+            now, waited = read()
+            waited = sum(wait - before.get(thread, 0)
+                         for thread, wait in waited.items())
+            return (now - began - waited) / self.patience
+        return seconds
 
     def autopsy(self):
         """What each processor does in a machine that hangs, and where tasks wait:

@@ -11,7 +11,7 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import KERNEL, Host  # noqa: E402
+from host import COMMAND_SECONDS, KERNEL, Host  # noqa: E402
 
 OTHER = [] if KERNEL == '7.2' else [KERNEL]
 BUILT = os.path.join(TOP, '-'.join(['build/vfio', *OTHER]))
