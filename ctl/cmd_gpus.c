@@ -27,29 +27,17 @@ static void add_vfs(struct ctl_table *table, sd_json_variant *gpu)
 static enum ctl_exit print_table(sd_json_variant *gpus)
 {
 	static const struct ctl_column columns[] = {
-		{"GPU", CTL_LEFT},
-		{"NAME", CTL_LEFT},
-		{"PROVIDER", CTL_LEFT},
-		{"FRAMEBUFFER", CTL_RIGHT},
-		{"FREE", CTL_RIGHT},
-		{"READY", CTL_RIGHT},
-		{"VGPUS", CTL_RIGHT},
-		{"DRIVER", CTL_LEFT},
-		{},
-	};
-	/* Where a GPU has virtual functions. */
-	static const struct ctl_column vf_columns[] = {
 		{"GPU", CTL_LEFT},	{"NAME", CTL_LEFT},
 		{"PROVIDER", CTL_LEFT}, {"FRAMEBUFFER", CTL_RIGHT},
 		{"FREE", CTL_RIGHT},	{"READY", CTL_RIGHT},
 		{"VGPUS", CTL_RIGHT},	{"VFS", CTL_RIGHT},
 		{"DRIVER", CTL_LEFT},	{},
 	};
-	bool has_vfs = ctl_json_some_has(gpus, "vfsTotal");
-	ctl_autotable struct ctl_table *table =
-		ctl_table_create(has_vfs ? vf_columns : columns);
+	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 	size_t count = sd_json_variant_elements(gpus);
 
+	if (!ctl_json_some_has(gpus, "vfsTotal"))
+		ctl_table_leave_out(table, "VFS");
 	for (size_t i = 0; i < count; i++) {
 		sd_json_variant *gpu = sd_json_variant_by_index(gpus, i);
 
@@ -60,8 +48,7 @@ static enum ctl_exit print_table(sd_json_variant *gpus)
 		ctl_table_number(table, gpu, "freeMib", " MiB");
 		ctl_table_number(table, gpu, "readyMib", " MiB");
 		ctl_table_number(table, gpu, "vgpus", "");
-		if (has_vfs)
-			add_vfs(table, gpu);
+		add_vfs(table, gpu);
 		ctl_table_string(table, gpu, "driver");
 	}
 	if (ctl_table_print(table, stdout) < 0)

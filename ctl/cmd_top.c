@@ -164,20 +164,6 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		       FILE *f)
 {
 	static const struct ctl_column columns[] = {
-		{"VGPU", CTL_LEFT},
-		{"TYPE", CTL_LEFT},
-		{"STATE", CTL_LEFT},
-		{"USED", CTL_RIGHT},
-		{"FRAMEBUFFER", CTL_RIGHT},
-		{"COMMANDS/S", CTL_RIGHT},
-		{"COMMANDS", CTL_RIGHT},
-		{"REFUSED", CTL_RIGHT},
-		{"RESTARTS", CTL_RIGHT},
-		{"HEADS", CTL_LEFT},
-		{},
-	};
-	/* Where it is told of a vGPU how long engines worked for it. */
-	static const struct ctl_column engine_columns[] = {
 		{"VGPU", CTL_LEFT},	    {"TYPE", CTL_LEFT},
 		{"STATE", CTL_LEFT},	    {"USED", CTL_RIGHT},
 		{"FRAMEBUFFER", CTL_RIGHT}, {"GRAPHICS", CTL_RIGHT},
@@ -186,12 +172,16 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		{"REFUSED", CTL_RIGHT},	    {"RESTARTS", CTL_RIGHT},
 		{"HEADS", CTL_LEFT},	    {},
 	};
-	bool has_engines = ctl_json_some_has(now->vgpus, "graphicsNs");
-	ctl_autotable struct ctl_table *table =
-		ctl_table_create(has_engines ? engine_columns : columns);
+	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 	double seconds = before ? now->seconds - before->seconds : 0;
 	uint64_t used;
 
+	/* Where it is told of no vGPU how long engines worked for it. */
+	if (!ctl_json_some_has(now->vgpus, "graphicsNs")) {
+		ctl_table_leave_out(table, "GRAPHICS");
+		ctl_table_leave_out(table, "ENCODER");
+		ctl_table_leave_out(table, "DECODER");
+	}
 	for (size_t i = 0; i < sd_json_variant_elements(now->vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(now->vgpus, i);
 		sd_json_variant *old = before ? find_before(before, vgpu) : NULL;
@@ -207,11 +197,9 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		else
 			ctl_table_text(table, NULL);
 		ctl_table_number(table, vgpu, "framebufferMib", " MiB");
-		if (has_engines) {
-			add_engine(table, vgpu, "graphicsNs", old, seconds);
-			add_engine(table, vgpu, "encoderNs", old, seconds);
-			add_engine(table, vgpu, "decoderNs", old, seconds);
-		}
+		add_engine(table, vgpu, "graphicsNs", old, seconds);
+		add_engine(table, vgpu, "encoderNs", old, seconds);
+		add_engine(table, vgpu, "decoderNs", old, seconds);
 		add_commands(table, vgpu, old, seconds);
 		ctl_table_number(table, vgpu, "commands", "");
 		ctl_table_number(table, vgpu, "errors", "");

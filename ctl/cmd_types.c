@@ -34,18 +34,6 @@ static enum ctl_exit print_table(sd_json_variant *types)
 {
 	static const struct ctl_column columns[] = {
 		{"TYPE", CTL_LEFT},
-		{"FRAMEBUFFER", CTL_RIGHT},
-		{"HEADS", CTL_RIGHT},
-		{"RESOLUTION", CTL_RIGHT},
-		{"FPS", CTL_RIGHT},
-		{"WEIGHT", CTL_RIGHT},
-		{"AVAILABLE", CTL_RIGHT},
-		{"GPU", CTL_LEFT},
-		{},
-	};
-	/* Where a driver has types of its own: how many fit an empty GPU. */
-	static const struct ctl_column id_columns[] = {
-		{"TYPE", CTL_LEFT},
 		{"ID", CTL_RIGHT},
 		{"FRAMEBUFFER", CTL_RIGHT},
 		{"HEADS", CTL_RIGHT},
@@ -57,23 +45,24 @@ static enum ctl_exit print_table(sd_json_variant *types)
 		{"GPU", CTL_LEFT},
 		{},
 	};
-	bool has_ids = ctl_json_some_has(types, "maxInstances");
-	ctl_autotable struct ctl_table *table =
-		ctl_table_create(has_ids ? id_columns : columns);
+	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 
+	/* They are told where a driver has types of its own. */
+	if (!ctl_json_some_has(types, "maxInstances")) {
+		ctl_table_leave_out(table, "ID");
+		ctl_table_leave_out(table, "MAX");
+	}
 	for (size_t i = 0; i < sd_json_variant_elements(types); i++) {
 		sd_json_variant *type = sd_json_variant_by_index(types, i);
 
 		ctl_table_string(table, type, "type");
-		if (has_ids)
-			ctl_table_number(table, type, "typeId", "");
+		ctl_table_number(table, type, "typeId", "");
 		ctl_table_number(table, type, "framebufferMib", " MiB");
 		ctl_table_number(table, type, "heads", "");
 		add_resolution(table, type);
 		add_unless_0(table, type, "frameRateLimit");
 		add_unless_0(table, type, "weight");
-		if (has_ids)
-			ctl_table_number(table, type, "maxInstances", "");
+		ctl_table_number(table, type, "maxInstances", "");
 		ctl_table_number(table, type, "available", "");
 		ctl_table_string(table, type, "gpu");
 	}

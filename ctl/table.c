@@ -23,7 +23,8 @@ struct cell {
 
 struct ctl_table {
 	const struct ctl_column *columns;
-	size_t width; /* number of columns */
+	size_t width;	   /* number of columns */
+	uint64_t left_out; /* bit i: column i */
 	struct cell *cells;
 	size_t count;
 	size_t room;
@@ -50,6 +51,13 @@ void ctl_table_destroy(struct ctl_table *table)
 		free(table->cells[i].text);
 	free(table->cells);
 	free(table);
+}
+
+void ctl_table_leave_out(struct ctl_table *table, const char *title)
+{
+	for (size_t i = 0; table && i < table->width; i++)
+		if (strcmp(table->columns[i].title, title) == 0)
+			table->left_out |= UINT64_C(1) << i;
 }
 
 static void add_cell(struct ctl_table *table, const char *text, const char *colour)
@@ -144,12 +152,17 @@ bool ctl_has_colours(void)
 	       strcmp(term, "dumb") != 0;
 }
 
-static void print_cell(FILE *f, const char *text, const char *colour,
-		       enum ctl_alignment alignment, bool is_last, size_t width)
+/* In column @i, which is @width wide. */
+static void print_cell(const struct ctl_table *table, FILE *f, size_t i,
+		       const char *text, const char *colour, size_t width)
 {
+	enum ctl_alignment alignment = table->columns[i].alignment;
+	bool is_last = i == table->width - 1; /* which is never left out */
 	size_t own = ctl_text_width(text);
 	int padding = own < width ? width - own : 0;
 
+	if (table->left_out & UINT64_C(1) << i)
+		return;
 	if (alignment == CTL_RIGHT)
 		fprintf(f, "%*s", padding, "");
 	if (colour)
@@ -183,13 +196,11 @@ int ctl_table_print(const struct ctl_table *table, FILE *f)
 	}
 
 	for (size_t i = 0; i < columns; i++)
-		print_cell(f, table->columns[i].title, has_colours ? BOLD : NULL,
-			   table->columns[i].alignment, i == columns - 1,
-			   widths[i]);
+		print_cell(table, f, i, table->columns[i].title,
+			   has_colours ? BOLD : NULL, widths[i]);
 	for (size_t i = 0; i < table->count; i++)
-		print_cell(f, table->cells[i].text,
+		print_cell(table, f, i % columns, table->cells[i].text,
 			   has_colours ? table->cells[i].colour : NULL,
-			   table->columns[i % columns].alignment,
-			   i % columns == columns - 1, widths[i % columns]);
+			   widths[i % columns]);
 	return 0;
 }

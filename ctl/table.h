@@ -14,7 +14,7 @@ enum ctl_alignment {
 };
 
 struct ctl_column {
-	const char *title; /* NULL ends an array of columns */
+	const char *title; /* NULL ends an array of columns, 64 at most */
 	enum ctl_alignment alignment;
 };
 
@@ -24,6 +24,8 @@ struct ctl_table;
  * below take: then ctl_table_print() fails. */
 struct ctl_table *ctl_table_create(const struct ctl_column *columns);
 void ctl_table_destroy(struct ctl_table *table);
+/* Show no column @title, which is not the last. It has cells all the same. */
+void ctl_table_leave_out(struct ctl_table *table, const char *title);
 
 /* The next cell, from left to right and from top to bottom; NULL or "" is "-". */
 void ctl_table_text(struct ctl_table *table, const char *text);
