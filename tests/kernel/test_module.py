@@ -51,6 +51,17 @@ class Module(unittest.TestCase):
         self.assertNotIn('did not', said)
         return said
 
+    def test_a_line_is_read_whole(self):
+        """Whoever ends meanwhile."""
+        self.assertEqual(self.machine.do('write /orphan busybox sleep 1 &')[0], 0)
+        self.assertEqual(self.machine.do('run busybox sh /orphan')[0], 0)
+        start = len(self.machine.log())
+        self.machine.lines.sendall(b'read /pro')
+        time.sleep(2)
+        self.machine.lines.sendall(b'c/version\n')
+        self.machine.wait('test: value Linux version', start)
+        self.assertEqual(self.machine.do('no such line')[0], 127)
+
     def test_boots_and_unloads(self):
         said = self.load()
         self.assertIn('AD102 revision a1, 32 VFs', said)
