@@ -10,14 +10,12 @@ import time
 
 from gpu import DEVICE_NAME_MAX, check_vulkan, start_cube
 from manager import Manager, ManagerError, SEGMENT_MIB
-from vm import Vm, VmError, accel_args
+from vm import LIMIT_SECONDS, Vm, VmError, accel_args
 
 SCRATCH = "/tmp/demo"
 OUT = "demo"
 VM_MIB = 1024
 SPARE_MIB = 1024  # for QEMU, the devices, and what runs here besides
-BOOT_SECONDS = 600
-LIMIT_SECONDS = 1800
 SECOND_MONITOR = "1920x1080"
 
 # Largest first: pairs of types and the framebuffer that each takes.
@@ -162,7 +160,7 @@ def show(manager, pair):
             say(f"{name} has a {type_name} and boots")
         pictures = {}
         for machine in machines:
-            heads = machine.wait_desktop(BOOT_SECONDS)
+            heads = machine.wait_desktop()
             say(f"{machine.name} has started its desktop on "
                 f"{heads} head{'s'[:heads != 1]}")
         # Both at the same time: each takes an emulated machine a while.

@@ -16,7 +16,9 @@ import time
 
 GUEST = "/lab/guest"
 # Limits end what hangs: a machine that is emulated on a busy host takes long.
+BOOT_SECONDS = 600
 COMMAND_SECONDS = 120
+LIMIT_SECONDS = 1800
 QEMU = "qemu-system-x86_64"
 ACCEL_CACHE = "/run/openvgpu-accel"
 PROBE_SECONDS = 5.0
@@ -111,7 +113,7 @@ class Vm:
     """One virtual machine with the guest image, and @gpu_args as its GPU."""
 
     def __init__(self, name, folder, gpu_args, *, title=None, color="204060",
-                 memory_mib=1024, time_limit=1800):  # None: none
+                 memory_mib=1024, time_limit=LIMIT_SECONDS):  # None: none
         self.name = name
         self.folder = os.path.join(folder, name)
         self.console_path = os.path.join(self.folder, "console.log")
@@ -243,7 +245,7 @@ class Vm:
                 self._fail(f"no '{pattern}' within {timeout} s")
             time.sleep(0.05)
 
-    def wait_desktop(self, timeout=600):
+    def wait_desktop(self, timeout=BOOT_SECONDS):
         """Wait for the desktop; returns its number of heads."""
         match = self.wait_for(r"OPENVGPU-GUEST desktop ready heads=(\d+) ",
                               timeout)

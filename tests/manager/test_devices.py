@@ -50,13 +50,13 @@ class Deaths(ManagerTest):
         _, fds = wait_for_rest(m)
         begin, last, deaths = time.monotonic(), 0, 0
 
-        def successor(vgpu):
-            return vgpu.get('devicePid', last) != last and 'socket' in vgpu
+        def successor_or_end():
+            vgpu = m.show('a')
+            has_successor = (vgpu.get('devicePid', last) != last and
+                             'socket' in vgpu)
+            return (has_successor or vgpu['state'] == 'failed') and vgpu
         while True:
-            vgpu = wait_for(lambda: next((
-                v for v in [m.show('a')]
-                if v['state'] == 'failed' or successor(v)), None),
-                'a successor')
+            vgpu = wait_for(successor_or_end, 'a successor')
             if vgpu['state'] == 'failed':
                 break
             self.assertEqual(vgpu['restarts'], deaths)

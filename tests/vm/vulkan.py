@@ -20,7 +20,6 @@ from manager import Manager
 from vm import GUEST, QEMU, Vm
 
 # Only to end a test that hangs; machines without KVM are slow.
-BOOT_SECONDS = 600
 SLOW = 300
 # What the guests get beside their image, as a tar archive on a second disk.
 PROGRAMS = [os.path.join(BUILD, "tests", "render", "vtest", name)
@@ -103,7 +102,7 @@ class VulkanTest(unittest.TestCase):
             cls.addClassCleanup(cls.vms[name].kill)
             cls.vms[name].start()
         for name, vm in cls.vms.items():
-            vm.wait_desktop(BOOT_SECONDS)
+            vm.wait_desktop()
             cls.manager.wait_desktop(name, vm.color)
             vm.unpack_programs()
 
