@@ -210,17 +210,24 @@ bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object);
  */
 struct vgpu_vk_device {
 	struct vgpu_vk_device *next; /* spare */
-	struct vgpu_vk vk;
+	const struct vgpu_vk *vk;
 	struct vgpu_queue *queues;
 };
 /* Its children are gone already. */
 void vgpu_vk_device_destroy(struct vgpu_context *ctx,
 			    struct vgpu_vk_device *device, VkDevice handle);
 
+/*
+ * functions.c: a read-only copy of @functions, which is never given back; NULL
+ * if there is no memory. If @place is an earlier copy, it becomes this one.
+ */
+const struct vgpu_vk *vgpu_functions_seal(const struct vgpu_vk *functions,
+					  const struct vgpu_vk *place);
+
 /* host.c: the driver and the one GPU of it that the guest may see */
 struct vgpu_host {
 	VkInstance instance;
-	struct vgpu_vk vk;
+	const struct vgpu_vk *vk;
 	VkPhysicalDevice physical;
 	uint32_t api_version;
 	VkPhysicalDeviceProperties properties;

@@ -49,7 +49,7 @@ void vgpu_vk_device_destroy(struct vgpu_context *ctx,
 			    struct vgpu_vk_device *device, VkDevice handle)
 {
 	destroy_queues(device);
-	device->vk.DestroyDevice(handle, NULL);
+	device->vk->DestroyDevice(handle, NULL);
 	put_device(ctx, device);
 }
 
@@ -96,7 +96,7 @@ static bool create_queues(struct vgpu_context *ctx, VkDevice handle,
 				.queueIndex = k,
 			};
 			struct vgpu_queue *queue = vgpu_queue_create(
-				ctx, handle, &device->vk, &which);
+				ctx, handle, device->vk, &which);
 
 			if (!queue)
 				return false;
@@ -146,11 +146,28 @@ static const char **extensions_for(const struct vgpu_host *host,
 	return names;
 }
 
+/* If it fails, the driver's device is gone. */
+static bool load_functions(struct vgpu_vk_device *device,
+			   const struct vgpu_vk *instance, VkDevice handle)
+{
+	struct vgpu_vk vk = *instance;
+	const struct vgpu_vk *sealed;
+
+	vgpu_vk_load_device(&vk, instance->GetDeviceProcAddr, handle);
+	sealed = vgpu_functions_seal(&vk, device->vk);
+	if (!sealed) {
+		vk.DestroyDevice(handle, NULL);
+		return false;
+	}
+	device->vk = sealed;
+	return true;
+}
+
 void vgpu_handle_CreateDevice(struct vgpu_decoder *d,
 			      struct vgpu_args_CreateDevice *args)
 {
 	struct vgpu_context *ctx = vgpu_context_of(d);
-	const struct vgpu_vk *vk = &ctx->host.vk;
+	const struct vgpu_vk *vk = ctx->host.vk;
 	VkDeviceCreateInfo info = *args->pCreateInfo;
 	vgpu_autofree const char **names = NULL;
 	struct vgpu_vk_device *device;
@@ -176,14 +193,17 @@ void vgpu_handle_CreateDevice(struct vgpu_decoder *d,
 		put_device(ctx, device);
 		return;
 	}
-	device->vk = *vk;
-	vgpu_vk_load_device(&device->vk, vk->GetDeviceProcAddr, *args->pDevice);
+	if (!load_functions(device, vk, *args->pDevice)) {
+		args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+		put_device(ctx, device);
+		return;
+	}
 	if (!create_queues(ctx, *args->pDevice, device, &info)) {
 		args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
 		vgpu_vk_device_destroy(ctx, device, *args->pDevice);
 		return;
 	}
-	args->new_pDevice[0]->vk = &device->vk;
+	args->new_pDevice[0]->vk = device->vk;
 	args->new_pDevice[0]->priv = device;
 }
 

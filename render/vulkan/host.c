@@ -22,7 +22,7 @@ static VkPhysicalDevice pick(const struct vgpu_host *host,
 			.pNext = &id,
 		};
 
-		host->vk.GetPhysicalDeviceProperties2(all[i], &props);
+		host->vk->GetPhysicalDeviceProperties2(all[i], &props);
 		if (props.properties.apiVersion < VK_API_VERSION_1_1)
 			continue;
 		if (memcmp(uuid, embedded, 16) != 0
@@ -81,10 +81,10 @@ static const char *read_extensions(struct vgpu_host *host)
 	uint32_t n = 0, i, k, kept = 0;
 	VkExtensionProperties *all;
 
-	host->vk.EnumerateDeviceExtensionProperties(host->physical, NULL, &n,
-						    NULL);
+	host->vk->EnumerateDeviceExtensionProperties(host->physical, NULL, &n,
+						     NULL);
 	all = calloc(n ? n : 1, sizeof(*all));
-	if (!all || host->vk.EnumerateDeviceExtensionProperties(
+	if (!all || host->vk->EnumerateDeviceExtensionProperties(
 			    host->physical, NULL, &n, all) != VK_SUCCESS) {
 		free(all);
 		return "the driver's extensions cannot be read";
@@ -136,11 +136,11 @@ static VkDevice create_device(const struct vgpu_host *host, struct vgpu_vk *ret_
 	};
 	VkDevice device;
 
-	if (host->vk.CreateDevice(host->physical, &info, NULL, &device) !=
+	if (host->vk->CreateDevice(host->physical, &info, NULL, &device) !=
 	    VK_SUCCESS)
 		return VK_NULL_HANDLE;
-	*ret_vk = host->vk;
-	vgpu_vk_load_device(ret_vk, host->vk.GetDeviceProcAddr, device);
+	*ret_vk = *host->vk;
+	vgpu_vk_load_device(ret_vk, host->vk->GetDeviceProcAddr, device);
 	return device;
 }
 
@@ -190,14 +190,14 @@ static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_byte
 	uint32_t importable = ~0u, i;
 	bool is_mappable = false;
 
-	host->vk.GetPhysicalDeviceProperties2(host->physical, &props);
+	host->vk->GetPhysicalDeviceProperties2(host->physical, &props);
 	host->properties = props.properties;
 	if (!host->import_alignment)
 		return "the driver lacks VK_EXT_external_memory_host";
 	host->import_alignment = import.minImportedHostPointerAlignment;
 	if (host->import_alignment > 4096)
 		return "the driver imports host memory in too large pieces";
-	host->vk.GetPhysicalDeviceMemoryProperties(host->physical, memory);
+	host->vk->GetPhysicalDeviceMemoryProperties(host->physical, memory);
 	host->real_memory = *memory;
 	if (memory->memoryTypeCount > 1) {
 		void *page = aligned_alloc(4096, 4096);
@@ -231,19 +231,21 @@ static const char *create_instance(struct vgpu_host *host)
 		.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
 		.pApplicationInfo = &app,
 	};
+	struct vgpu_vk vk = {};
 
-	vgpu_vk_load_global(&host->vk, vkGetInstanceProcAddr);
-	if (!host->vk.EnumerateInstanceVersion ||
-	    host->vk.EnumerateInstanceVersion(&host->api_version) != VK_SUCCESS ||
+	vgpu_vk_load_global(&vk, vkGetInstanceProcAddr);
+	if (!vk.EnumerateInstanceVersion ||
+	    vk.EnumerateInstanceVersion(&host->api_version) != VK_SUCCESS ||
 	    host->api_version < VK_API_VERSION_1_1)
 		return "the host has no Vulkan 1.1";
 	host->api_version = VGPU_MIN(host->api_version,
 				     (uint32_t)VK_HEADER_VERSION_COMPLETE);
 	app.apiVersion = host->api_version;
-	if (host->vk.CreateInstance(&info, NULL, &host->instance) != VK_SUCCESS)
+	if (vk.CreateInstance(&info, NULL, &host->instance) != VK_SUCCESS)
 		return "the host has no Vulkan driver";
-	vgpu_vk_load_instance(&host->vk, vkGetInstanceProcAddr, host->instance);
-	return NULL;
+	vgpu_vk_load_instance(&vk, vkGetInstanceProcAddr, host->instance);
+	host->vk = vgpu_functions_seal(&vk, /* place= */ NULL);
+	return host->vk ? NULL : "out of memory";
 }
 
 const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
@@ -256,19 +258,19 @@ const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
 
 	if (why)
 		return why;
-	result = host->vk.EnumeratePhysicalDevices(host->instance, &n, all);
+	result = host->vk->EnumeratePhysicalDevices(host->instance, &n, all);
 	if (result != VK_SUCCESS && result != VK_INCOMPLETE)
 		return "the host has no GPU";
 	host->physical = pick(host, all, n, uuid);
 	if (!host->physical)
 		return "the GPU of this vGPU is not there";
-	host->vk.GetPhysicalDeviceQueueFamilyProperties(host->physical,
-							&host->n_families, NULL);
+	host->vk->GetPhysicalDeviceQueueFamilyProperties(
+		host->physical, &host->n_families, NULL);
 	host->families = calloc(host->n_families ? host->n_families : 1,
 				sizeof(*host->families));
 	if (!host->families)
 		return "out of memory";
-	host->vk.GetPhysicalDeviceQueueFamilyProperties(
+	host->vk->GetPhysicalDeviceQueueFamilyProperties(
 		host->physical, &host->n_families, host->families);
 	why = read_extensions(host);
 	if (!why)

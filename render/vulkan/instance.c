@@ -26,7 +26,7 @@ void vgpu_handle_CreateInstance(struct vgpu_decoder *d,
 		return;
 	}
 	*args->pInstance = ctx->host.instance;
-	args->new_pInstance[0]->vk = &ctx->host.vk;
+	args->new_pInstance[0]->vk = ctx->host.vk;
 	args->new_pInstance[0]->priv = ctx; /* see object.c */
 	args->ret = VK_SUCCESS;
 }
@@ -80,7 +80,7 @@ void vgpu_handle_EnumeratePhysicalDevices(
 			return;
 		}
 		args->pPhysicalDevices[0] = ctx->host.physical;
-		args->new_pPhysicalDevices[0]->vk = &ctx->host.vk;
+		args->new_pPhysicalDevices[0]->vk = ctx->host.vk;
 	}
 	*args->pPhysicalDeviceCount = 1;
 }
@@ -160,8 +160,8 @@ void vgpu_handle_GetPhysicalDeviceMemoryProperties2(
 	struct vgpu_context *ctx = vgpu_context_of(d);
 	VkBaseOutStructure *s;
 
-	ctx->host.vk.GetPhysicalDeviceMemoryProperties2(args->physicalDevice,
-							args->pMemoryProperties);
+	ctx->host.vk->GetPhysicalDeviceMemoryProperties2(
+		args->physicalDevice, args->pMemoryProperties);
 	args->pMemoryProperties->memoryProperties = ctx->host.memory;
 	for (s = args->pMemoryProperties->pNext; s; s = s->pNext) {
 		VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget = (void *)s;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The driver's functions, where nothing can be written. */
+#include "context.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+/*
+ * Who can write anywhere in this process, but not yet call the kernel, finds
+ * no pointer in them to turn aside. A copy that takes the place of another is
+ * made elsewhere and moved there: the place itself is never writable, and
+ * another ring's thread reads the one or the other.
+ */
+const struct vgpu_vk *vgpu_functions_seal(const struct vgpu_vk *functions,
+					  const struct vgpu_vk *place)
+{
+	const size_t bytes = sizeof(*functions);
+	struct vgpu_vk *copy;
+
+	if (place && memcmp(place, functions, bytes) == 0)
+		return place;
+	copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return NULL;
+	memcpy(copy, functions, bytes);
+	if (mprotect(copy, bytes, PROT_READ) < 0 ||
+	    (place && mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     place) == MAP_FAILED)) {
+		munmap(copy, bytes);
+		return NULL;
+	}
+	return place ? place : copy;
+}
