@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "device/door.h"
 #include "lib/util.h"
 
 /* How long vgpud may take to say what we are to be. */
@@ -28,7 +29,7 @@ struct vgpu_link {
 	void *opaque;
 	int socket; /* -1 while there is no manager */
 	sd_event_source *source;
-	sd_event_source *listening;
+	struct vgpu_door *door;
 	sd_event_source *soon;
 	/* Slots that changed and are to be announced when there is room. */
 	uint32_t n_changed;
@@ -280,17 +281,13 @@ static int set_manager(struct vgpu_link *link, int socket)
 			       on_manager, link);
 }
 
-static int on_connect(sd_event_source *source, int fd, uint32_t revents,
-		      void *opaque)
+static void on_admitted(void *opaque, int socket)
 {
 	struct vgpu_link *link = opaque;
-	int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (socket < 0)
-		return 0;
 	if (set_manager(link, socket) < 0) {
 		drop_manager(link);
-		return 0;
+		return;
 	}
 	for (uint32_t i = 0; i < VGPU_SLOT_MAX; i++) {
 		if (vgpu_slots_get(link->slots, i) >= 0)
@@ -298,8 +295,22 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 	}
 	link->has_status = true;
 	flush(link);
-	return 0;
 }
+
+static void on_refused(void *opaque, const struct ucred *peer)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	snprintf(text, sizeof(text),
+		 "process %d of user %u asked for what the vGPU has and is not vgpud: refused",
+		 peer->pid, peer->uid);
+	vgpu_link_event(opaque, VGPU_EVENT_REFUSED, 0, text);
+}
+
+static const struct vgpu_door_ops door_ops = {
+	.admitted = on_admitted,
+	.refused = on_refused,
+};
 
 static int on_soon(sd_event_source *source, uint64_t usec, void *opaque)
 {
@@ -311,6 +322,7 @@ static int on_soon(sd_event_source *source, uint64_t usec, void *opaque)
 }
 
 int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
+		     const uint8_t key[VGPU_CONTROL_KEY_BYTES],
 		     const struct vgpu_link_ops *ops, void *opaque,
 		     struct vgpu_link **ret_link)
 {
@@ -330,8 +342,8 @@ int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
 	link->reply_fd = -1;
 	r = set_manager(link, socket);
 	if (r >= 0 && listening >= 0)
-		r = sd_event_add_io(event, &link->listening, listening, EPOLLIN,
-				    on_connect, link);
+		r = vgpu_door_create(event, listening, key, &door_ops, link,
+				     &link->door);
 	if (r >= 0)
 		r = sd_event_add_time(event, &link->soon, CLOCK_MONOTONIC, 0, 0,
 				      on_soon, link);
@@ -341,9 +353,6 @@ int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
 		vgpu_link_destroy(link);
 		return r;
 	}
-	/* A guest that keeps its queues busy must not shut the manager out. */
-	sd_event_source_set_priority(link->listening,
-				     SD_EVENT_PRIORITY_IMPORTANT);
 	vgpu_slots_on_change(slots, on_slot_change, link);
 	*ret_link = link;
 	return 0;
@@ -355,7 +364,7 @@ void vgpu_link_destroy(struct vgpu_link *link)
 		return;
 	vgpu_slots_on_change(link->slots, NULL, NULL);
 	drop_manager(link);
-	sd_event_source_disable_unref(link->listening);
+	vgpu_door_destroy(link->door);
 	sd_event_source_disable_unref(link->soon);
 	free(link);
 }

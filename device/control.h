@@ -31,11 +31,12 @@ int vgpu_link_begin(int socket, struct vgpu_slots *slots,
 
 /*
  * Serve the manager at @socket, which is taken over, and each that connects to
- * VGPU_SLOT_CONTROL in its place. From here on @slots' changes are announced
- * to it. A manager that is slow to read fds is given a moment, once; nothing
- * else here ever waits for it.
+ * VGPU_SLOT_CONTROL and knows @key in its place. From here on @slots' changes
+ * are announced to it. A manager that is slow to read fds is given a moment,
+ * once; nothing else here ever waits for it.
  */
 int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
+		     const uint8_t key[VGPU_CONTROL_KEY_BYTES],
 		     const struct vgpu_link_ops *ops, void *opaque,
 		     struct vgpu_link **ret_link);
 void vgpu_link_destroy(struct vgpu_link *link); /* NULL is fine */

@@ -331,8 +331,8 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 
 	/* First the link: what the rest changes in the slots must be told. */
 	if (control >= 0) {
-		r = vgpu_link_create(event, slots, control, &link_ops, device,
-				     &device->link);
+		r = vgpu_link_create(event, slots, control, config->start.key,
+				     &link_ops, device, &device->link);
 		if (r < 0) {
 			vgpu_err_set(err, r, NULL, "control socket: %s",
 				     strerror(-r));

@@ -27,11 +27,14 @@
  * vgpud keeps a duplicate of each, so that nothing is closed by the death of
  * the device. A message that was sent arrives even if its sender dies.
  *
- * How a new vgpud takes over. It connects to the control listening socket;
- * the device drops its old manager, sends FD for all it has, then STATUS.
+ * How a new vgpud takes over. It connects to the control listening socket and
+ * sends ADOPT with the key that START gave the device. The device drops its
+ * old manager, sends FD for all it has, then STATUS. A connection that sends
+ * anything else is closed: to be let in by the socket's mode proves nothing,
+ * for other devices run as the same user.
  */
 
-#define VGPU_CONTROL_VERSION 2
+#define VGPU_CONTROL_VERSION 3
 
 enum vgpu_control_type {
 	VGPU_CONTROL_FD = 1,  /* both ways; slot; one fd attached */
@@ -45,6 +48,7 @@ enum vgpu_control_type {
 			       * viewer socket attached (viewer_abi.h). REPLY */
 	VGPU_CONTROL_SET_MODE, /* to the device; mode. REPLY */
 	VGPU_CONTROL_REPLY, /* from the device; reply; serial of the request */
+	VGPU_CONTROL_ADOPT, /* to the device; key */
 	VGPU_CONTROL_MAX
 };
 
@@ -70,6 +74,9 @@ enum vgpu_control_slot {
 
 #define VGPU_CONTROL_TEXT_MAX 200
 
+/* The secret of one vGPU: who knows it is a vgpud. */
+#define VGPU_CONTROL_KEY_BYTES 32
+
 struct vgpu_control_start {
 	char uuid[40];
 	char name[72];
@@ -86,6 +93,7 @@ struct vgpu_control_start {
 	uint8_t gpu_uuid[16]; /* Vulkan's deviceUUID; zeroes: the embedded one */
 	uint32_t has_renderer;	     /* guests get Vulkan */
 	uint32_t is_framebuffer_new; /* no process has had it: it is all zero */
+	uint8_t key[VGPU_CONTROL_KEY_BYTES];
 };
 
 enum vgpu_control_link {
@@ -114,6 +122,7 @@ struct vgpu_control_status {
 enum vgpu_control_event_kind {
 	VGPU_EVENT_GUEST_FAULT = 1, /* the guest or VMM broke a rule; text */
 	VGPU_EVENT_RESUMED = 2,	    /* a successor goes on; text */
+	VGPU_EVENT_REFUSED = 3, /* no vgpud, but it asked for the fds; text */
 };
 
 struct vgpu_control_event {
@@ -154,6 +163,7 @@ struct vgpu_control_msg {
 		struct vgpu_control_event event;
 		struct vgpu_control_mode mode;
 		struct vgpu_control_reply reply;
+		uint8_t key[VGPU_CONTROL_KEY_BYTES];
 		uint8_t size[256];
 	};
 };

@@ -379,9 +379,20 @@ static int connect_to(const char *path, int *ret_fd)
 	return 0;
 }
 
+static int ask_for_all(int control, const uint8_t *key)
+{
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_ADOPT};
+
+	if (!key)
+		return 0; /* it tells whoever connects */
+	memcpy(msg.key, key, sizeof(msg.key));
+	return vgpu_control_send(control, &msg, -1);
+}
+
 int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
-		      void *owner, const char *control_path, const char *pid_path,
-		      struct vgpu_device **ret_device, struct vgpu_err *err)
+		      void *owner, const char *control_path, const uint8_t *key,
+		      const char *pid_path, struct vgpu_device **ret_device,
+		      struct vgpu_err *err)
 {
 	__attribute__((cleanup(cleanup_device))) struct vgpu_device *device =
 		new_device(event, ops, owner);
@@ -397,6 +408,8 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 		return vgpu_err_set(err, -ENOENT, NULL, "none runs");
 
 	r = connect_to(control_path, &device->control);
+	if (r >= 0)
+		r = ask_for_all(device->control, key);
 	if (r < 0) {
 		/* It runs and cannot be reached: it is of no use any more. */
 		vgpu_process_signal(&device->process, SIGKILL);

@@ -41,11 +41,13 @@ int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 
 /*
  * Connect to a process that runs already and is recorded in @pid_path. Returns
- * -ENOENT if none does. It sends all its fds, then its status.
+ * -ENOENT if none does. It sends all its fds, then its status. @key is NULL
+ * for one of an earlier version, which knows none.
  */
 int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
-		      void *owner, const char *control_path, const char *pid_path,
-		      struct vgpu_device **ret_device, struct vgpu_err *err);
+		      void *owner, const char *control_path, const uint8_t *key,
+		      const char *pid_path, struct vgpu_device **ret_device,
+		      struct vgpu_err *err);
 
 /* End it: SIGTERM, a second later SIGKILL. ops->ended() follows. */
 void vgpu_device_stop(struct vgpu_device *device);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "key.h"
 #include "lib/util.h"
 #include "listen.h"
 #include "log.h"
@@ -83,6 +84,13 @@ static void start_device(struct vgpu_instance *instance)
 
 	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) < 0)
 		r = vgpu_listen_prepare(paths, uuid, &instance->fds, &err);
+	if (r >= 0) {
+		r = vgpu_key_have(paths, uuid, start.key);
+		if (r < 0)
+			vgpu_err_set(&err, r, "Internal",
+				     "no key for its control socket: %s",
+				     strerror(-r));
+	}
 	if (r >= 0)
 		r = vgpu_device_start(instance->manager->event, &device_ops,
 				      instance, &instance->fds, &start, pid_path,
@@ -142,13 +150,16 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
 	const struct vgpu_paths *paths = &instance->manager->paths;
 	const char *uuid = instance->definition.uuid;
 	char control[VGPU_SOCKET_PATH_SIZE], pid_path[VGPU_SOCKET_PATH_SIZE];
+	uint8_t key[VGPU_CONTROL_KEY_BYTES];
 	struct vgpu_err err = {};
 	int r;
 
 	vgpu_paths_instance(paths, uuid, "control.sock", control);
 	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);
+	r = vgpu_key_read(paths, uuid, key);
 	r = vgpu_device_adopt(instance->manager->event, &device_ops, instance,
-			      control, pid_path, &instance->device, &err);
+			      control, r == 0 ? key : NULL, pid_path,
+			      &instance->device, &err);
 	if (r < 0) {
 		if (r != -ENOENT)
 			vgpu_log("%s: %s", uuid, err.text);
@@ -504,6 +515,7 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 	static const char *const names[] = {
 		[VGPU_EVENT_GUEST_FAULT] = "guest-fault",
 		[VGPU_EVENT_RESUMED] = "resumed",
+		[VGPU_EVENT_REFUSED] = "refused",
 	};
 	uint64_t more = instance->events_dropped + event->suppressed;
 	const char *name =

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -172,6 +173,8 @@ int main(int argc, char **argv)
 		return -r;
 	/* Sockets get their modes from where they are made, not from here. */
 	umask(0007);
+	/* All vGPUs' fds are here: others of the same user must not get at them. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error, no more */
 	raise_fd_limit();

@@ -201,8 +201,9 @@ int vgpu_paths_make_instance(const struct vgpu_paths *paths, const char *uuid)
 
 void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid)
 {
-	static const char *const names[] = {"vhost.sock", "control.sock",
-					    "device.pid", "device.new"};
+	static const char *const names[] = {"vhost.sock",  "control.sock",
+					    "control.key", "control.new",
+					    "device.pid",  "device.new"};
 	char path[VGPU_SOCKET_PATH_SIZE];
 
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(names); i++) {

@@ -18,6 +18,7 @@
  * RUNTIME/io.openvgpu.Manager  the varlink socket
  * RUNTIME/UUID/vhost.sock      where a VMM connects
  * RUNTIME/UUID/control.sock    where the next vgpud connects
+ * RUNTIME/UUID/control.key     what it has to say there; vgpud's own
  * RUNTIME/UUID/device.pid      which process the device is
  */
 struct vgpu_paths {

@@ -460,17 +460,17 @@ class Device:
 
 # The control socket (lib/control_abi.h).
 (C_FD, C_FD_DROP, C_START, C_STATUS, C_EVENT, C_CAPTURE, C_VIEW, C_SET_MODE,
- C_REPLY) = range(1, 10)
+ C_REPLY, C_ADOPT) = range(1, 11)
 SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL, SLOT_FRONTEND = 1, 2, 3, 4
 SLOT_BACKEND_REQ = 5
 SLOT_MESSAGE, SLOT_SEGMENT = 128, 1024
 # Offsets in the state block (device/state_abi.h).
 STATE_MESSAGE = 80
 STATE_MESSAGE_FILES = STATE_MESSAGE + 352
-EVENT_GUEST_FAULT, EVENT_RESUMED = 1, 2
+EVENT_GUEST_FAULT, EVENT_RESUMED, EVENT_REFUSED = 1, 2, 3
 MESSAGE_SIZE = 264
-START_VERSION = 2
-START_FORMAT = "<40s72s16sIIIIIIQQQ16sII"
+START_VERSION = 3
+START_FORMAT = "<40s72s16sIIIIIIQQQ16sII32s"
 
 
 def control_message(kind, serial=0, body=b""):
@@ -485,6 +485,7 @@ class Manager:
         self.program = program
         self.window = window  # with one there is a renderer
         self.heads = heads
+        self.key = os.urandom(32)
         self.segments = segments
         self.segment_bytes = segment_bytes
         self.log = log
@@ -527,7 +528,7 @@ class Manager:
             START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads, 1920,
             1080, self.segments, 60, self.segment_bytes,
             self.segments * self.segment_bytes, self.window, b"",
-            bool(self.window), 1)))
+            bool(self.window), 1, self.key)))
         if wait:
             self.wait_status()
         return time.monotonic() - begin
@@ -615,6 +616,16 @@ class Manager:
     def connect(self):
         return FrontEnd(self.path)
 
+    def ask_for_all(self, *messages):
+        """A connection to the control socket that begins with MESSAGES."""
+        asker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        asker.connect(self.control_path)
+        asker.settimeout(TIMEOUT)
+        with contextlib.suppress(BrokenPipeError):  # refused after the first
+            for message in messages:
+                asker.send(message)
+        return asker
+
     def take_over(self):
         """A new manager connects to the device."""
         self.socket.close()
@@ -622,9 +633,7 @@ class Manager:
             if slot not in (SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL):
                 self.drop(slot)
         self.statuses.clear()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(TIMEOUT)
-        self.socket.connect(self.control_path)
+        self.socket = self.ask_for_all(control_message(C_ADOPT, 0, self.key))
         self.wait_status()
 
     def close(self):

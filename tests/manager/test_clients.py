@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clients that say nothing, half, too much, or go away; subscribers."""
 
+import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
+import struct
+import subprocess
 import threading
 import time
 
@@ -231,8 +235,60 @@ class Access(ManagerTest):
         self.assertEqual(mode(m.folder_of(uuid)), '0o750')
         self.assertEqual(mode(m.folder_of(uuid), 'vhost.sock'), '0o660')
         self.assertEqual(mode(m.folder_of(uuid), 'control.sock'), '0o600')
+        self.assertEqual(mode(m.folder_of(uuid), 'control.key'), '0o600')
         self.assertEqual(mode(m.state), '0o700')
         self.assertEqual(mode(m.definition(uuid)), '0o600')
+
+    def test_stranger_at_the_control_socket(self):
+        """A process of vgpud's user asks a device for what it has."""
+        m = self.manager()
+        first, second = m.create(type='128MB'), m.create(type='128MB')
+
+        def key_of(uuid):
+            with open(os.path.join(m.folder_of(uuid), 'control.key'), 'rb') as f:
+                return f.read()
+        self.assertNotEqual(key_of(first), key_of(second))
+        # One that knows nothing, and a neighbour.
+        for key in bytes(32), key_of(second):
+            pid = m.show(first)['devicePid']
+            stranger = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            stranger.settimeout(harness.TIMEOUT)
+            stranger.connect(os.path.join(m.folder_of(first), 'control.sock'))
+            stranger.send(struct.pack('<II', 10, 0) + key.ljust(256, b'\0'))
+            with contextlib.suppress(ConnectionResetError):
+                data, fds, _, _ = socket.recv_fds(stranger, 512, 4)
+                self.assertEqual((data, fds), (b'', []))
+            stranger.close()
+            wait_for(lambda: m.events()[-1]['event'] == 'refused', 'the event')
+            self.assertIn(f'process {os.getpid()} of user {os.getuid()}',
+                          m.events()[-1]['text'])
+            # vgpud is still its manager, and the next one will be.
+            m.call('Capture', vgpu=first)
+            m.restart()
+            self.assertEqual(m.show(first)['devicePid'], pid)
+
+    def test_memory_of_vgpud(self):
+        """Nor does a process of vgpud's user reach into vgpud itself."""
+        m = harness.Manager()
+        self.addCleanup(m.finish)
+        user = {}
+        if os.getuid() == 0:
+            user = dict(user=65534, group=65534, extra_groups=[])
+            # Where that user can read it.
+            words = m.arguments()
+            words[0] = shutil.copy(words[0], m.folder)
+            m.arguments = lambda: words
+            for folder, _, names in os.walk(m.folder):
+                for name in [''] + names:
+                    os.chown(os.path.join(folder, name), 65534, 65534,
+                             follow_symlinks=False)
+        m.start(**user)
+        for name in 'mem', 'fd/0', 'environ':
+            reader = subprocess.run(['cat', f'/proc/{m.process.pid}/{name}'],
+                                    stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, check=False,
+                                    **user)
+            self.assertIn(b'Permission denied', reader.stderr, name)
 
 
 if __name__ == '__main__':

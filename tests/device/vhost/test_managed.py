@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A device with a manager: its fds, its successors, a manager's successors."""
 
+import contextlib
 import os
 import random
 import socket
@@ -80,7 +81,7 @@ class Managed(unittest.TestCase):
     def test_bad_starts(self):
         good = struct.pack(fe.START_FORMAT, b"", b"test", b"1Q",
                            fe.START_VERSION, 1, 1920, 1080, 2, 60, 1 << 20,
-                           2 << 20, 0, b"", 0, 1)
+                           2 << 20, 0, b"", 0, 1, self.manager.key)
         at = 128
 
         def with_u32(index, value):
@@ -218,6 +219,36 @@ class Managed(unittest.TestCase):
             self.echo(queue, i)
             self.succeed()
             self.echo(queue, i)
+
+    def test_next_manager_without_the_key(self):
+        """Nobody is handed the guest's memory for being let in."""
+        queue = self.bring_up()[0]
+        key = self.manager.key
+        for words in ([], [fe.control_message(fe.C_ADOPT)],
+                      [fe.control_message(fe.C_ADOPT, 0, key[:31] + b"x")],
+                      [fe.control_message(fe.C_ADOPT, 0, os.urandom(32)),
+                       fe.control_message(fe.C_ADOPT, 0, key)],
+                      [fe.control_message(fe.C_START, 0, key)],
+                      [fe.control_message(fe.C_ADOPT, 0, key)[:100]]):
+            with self.subTest(words=words):
+                stranger = self.manager.ask_for_all(*words)
+                if not words:
+                    stranger.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(ConnectionResetError):
+                    data, fds, _, _ = socket.recv_fds(stranger, 512, 4)
+                    self.assertEqual((data, fds), (b"", []))
+                stranger.close()
+                text = self.manager.wait_event(fe.EVENT_REFUSED)[2]
+                self.assertIn(f"process {os.getpid()} of user", text)
+                self.manager.events.clear()
+        # Those who say nothing keep nobody out.
+        silent = [self.manager.ask_for_all() for _ in range(12)]
+        self.manager.take_over()
+        self.echo(queue, 1)
+        for stranger in silent:
+            stranger.close()
+        self.succeed()
+        self.echo(queue, 2)
 
     def test_killed_between_requests(self):
         queues = self.bring_up()

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who may take a device over: the listening control socket and its key. */
+#ifndef VGPU_DEVICE_DOOR_H
+#define VGPU_DEVICE_DOOR_H
+
+#include <sys/socket.h>
+
+#include <systemd/sd-event.h>
+
+#include "lib/control_abi.h"
+
+struct vgpu_door;
+
+struct vgpu_door_ops {
+	/* Its peer knows the key; @socket is nonblocking and taken over. */
+	void (*admitted)(void *opaque, int socket);
+	/* @peer, all zero if unknown, was sent away. */
+	void (*refused)(void *opaque, const struct ucred *peer);
+};
+
+/*
+ * Admit whoever connects to @listening, which stays the caller's, and sends
+ * ADOPT with @key. Neither callback may destroy the door.
+ */
+int vgpu_door_create(sd_event *event, int listening,
+		     const uint8_t key[VGPU_CONTROL_KEY_BYTES],
+		     const struct vgpu_door_ops *ops, void *opaque,
+		     struct vgpu_door **ret_door);
+void vgpu_door_destroy(struct vgpu_door *door); /* NULL is fine */
+
+#endif
