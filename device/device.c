@@ -366,7 +366,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_vhost_destroy(device->vhost);
 	vgpu_framebuffer_unmap(device->framebuffer,
 			       device->config.start.framebuffer_bytes);
-	vgpu_state_unmap(device->state);
+	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());
 	free(device->segment);
 	free(device);
 }

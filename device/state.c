@@ -17,6 +17,11 @@ static uint64_t gpu_offset(void)
 	return vgpu_align_up(sizeof(struct vgpu_state), PAGE_BYTES);
 }
 
+static uint64_t block_bytes(size_t gpu_bytes)
+{
+	return vgpu_align_up(gpu_offset() + gpu_bytes, PAGE_BYTES);
+}
+
 static bool is_power_of_two(uint32_t n)
 {
 	return n && !(n & (n - 1));
@@ -94,7 +99,7 @@ static const char *check(const struct vgpu_state *state, size_t gpu_bytes,
 int vgpu_state_map(int fd, size_t gpu_bytes, struct vgpu_state **ret_state,
 		   struct vgpu_err *err)
 {
-	uint64_t bytes = vgpu_align_up(gpu_offset() + gpu_bytes, PAGE_BYTES);
+	uint64_t bytes = block_bytes(gpu_bytes);
 	struct vgpu_state *state;
 	const char *fault;
 	struct stat st;
@@ -132,7 +137,7 @@ int vgpu_state_map(int fd, size_t gpu_bytes, struct vgpu_state **ret_state,
 	} else {
 		fault = check(state, gpu_bytes, bytes);
 		if (fault) {
-			vgpu_state_unmap(state);
+			vgpu_state_unmap(state, gpu_bytes);
 			return vgpu_err_set(err, -EBADMSG, NULL,
 					    "state block: %s", fault);
 		}
@@ -142,14 +147,10 @@ int vgpu_state_map(int fd, size_t gpu_bytes, struct vgpu_state **ret_state,
 	return 0;
 }
 
-void vgpu_state_unmap(struct vgpu_state *state)
+void vgpu_state_unmap(struct vgpu_state *state, size_t gpu_bytes)
 {
-	uint64_t bytes;
-
-	if (!state)
-		return;
-	bytes = vgpu_align_up(gpu_offset() + state->gpu_bytes, PAGE_BYTES);
-	munmap(state, bytes);
+	if (state)
+		munmap(state, block_bytes(gpu_bytes));
 }
 
 void *vgpu_state_gpu(struct vgpu_state *state)

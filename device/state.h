@@ -17,7 +17,11 @@
  */
 int vgpu_state_map(int fd, size_t gpu_bytes, struct vgpu_state **ret_state,
 		   struct vgpu_err *err);
-void vgpu_state_unmap(struct vgpu_state *state); /* NULL is fine */
+/*
+ * @gpu_bytes as it was mapped with: the block itself does not know, as others
+ * may write to it. NULL is fine.
+ */
+void vgpu_state_unmap(struct vgpu_state *state, size_t gpu_bytes);
 
 /* The gpu's part. */
 void *vgpu_state_gpu(struct vgpu_state *state);
