@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A double of all contexts' render processes, which an input makes play. */
+#include "fuzz/render_double.h"
+
+#include <errno.h>
+
+#include "device/render/render.h"
+#include "render/abi.h"
+
+#define RENDERS_MAX 8
+#define OWED_MAX    64
+
+/* The double: what it owes, and what the ops allow now. */
+struct vgpu_render {
+	struct vgpu_render_config config;
+	const struct vgpu_render_ops *ops;
+	void *opaque;
+	bool is_ready;
+	bool is_lost;
+	struct {
+		uint32_t ring_idx;
+		uint64_t id;
+	} fence[OWED_MAX];
+	unsigned int n_fences;
+	struct {
+		uint32_t resource_id;
+		uint64_t bytes;
+	} export[OWED_MAX];
+	unsigned int n_exports;
+	uint64_t memory; /* the last that it was given */
+};
+
+static struct vgpu_render *renders[RENDERS_MAX];
+unsigned int renders_alive;
+
+int vgpu_render_create(const struct vgpu_render_config *config,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err)
+{
+	struct vgpu_render *render;
+
+	if (renders_alive == RENDERS_MAX)
+		return vgpu_err_set(err, -EMFILE, NULL, "no more of them");
+	render = calloc(1, sizeof(*render));
+	FUZZ_CHECK(render);
+	render->config = *config;
+	render->ops = ops;
+	render->opaque = opaque;
+	renders[renders_alive++] = render;
+	*ret_render = render;
+	return 0;
+}
+
+struct vgpu_render_spare *vgpu_render_spare_new(void)
+{
+	return NULL;
+}
+
+void vgpu_render_spare_free(struct vgpu_render_spare *spare)
+{
+}
+
+void vgpu_render_destroy(struct vgpu_render *render)
+{
+	unsigned int i = 0;
+
+	if (!render)
+		return;
+	if (!render->is_lost)
+		render->config.memory->free_all(render->config.memory_opaque,
+						render);
+	while (renders[i] != render)
+		i++;
+	renders[i] = renders[--renders_alive];
+	free(render);
+}
+
+int vgpu_render_submit(struct vgpu_render *render, const void *commands,
+		       size_t bytes)
+{
+	volatile uint8_t sum = 0;
+
+	/* All of it must be there. */
+	for (size_t i = 0; i < bytes; i += 64)
+		sum = (uint8_t)(sum + ((const uint8_t *)commands)[i]);
+	FUZZ_CHECK(bytes > 0);
+	sum = (uint8_t)(sum + ((const uint8_t *)commands)[bytes - 1]);
+	return render->is_lost ? -EPIPE : 0;
+}
+
+int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id)
+{
+	FUZZ_CHECK(ring_idx < VGPU_RENDER_TIMELINES);
+	if (render->is_lost)
+		return -EPIPE;
+	if (render->n_fences == OWED_MAX)
+		return -ENOBUFS;
+	render->fence[render->n_fences].ring_idx = ring_idx;
+	render->fence[render->n_fences++].id = id;
+	return 0;
+}
+
+int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
+			     int fd, uint64_t offset, uint64_t bytes)
+{
+	return render->is_lost ? -EPIPE : 0;
+}
+
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id)
+{
+	return render->is_lost ? -EPIPE : 0;
+}
+
+int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
+		       uint32_t resource_id, uint64_t bytes)
+{
+	if (render->is_lost)
+		return -EPIPE;
+	if (render->n_exports == OWED_MAX)
+		return -ENOBUFS;
+	render->export[render->n_exports].resource_id = resource_id;
+	render->export[render->n_exports++].bytes = bytes;
+	return 0;
+}
+
+static void lose(struct vgpu_render *render)
+{
+	/* As the real one does it: memory first. */
+	render->config.memory->free_all(render->config.memory_opaque, render);
+	render->is_lost = true;
+	render->n_fences = 0;
+	render->n_exports = 0;
+	render->ops->lost(render->opaque, "as the input says");
+}
+
+static void finish_fences(struct vgpu_render *render, uint32_t ring_idx)
+{
+	unsigned int n = render->n_fences, kept = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (render->fence[i].ring_idx == ring_idx)
+			render->ops->fence_done(render->opaque, ring_idx,
+						render->fence[i].id);
+	for (unsigned int i = 0; i < render->n_fences; i++)
+		if (i >= n || render->fence[i].ring_idx != ring_idx)
+			render->fence[kept++] = render->fence[i];
+	render->n_fences = kept;
+}
+
+static void answer_export(struct input *in, struct vgpu_render *render)
+{
+	uint8_t how = take8(in);
+	uint64_t bytes, offset = render->memory;
+	uint32_t resource_id;
+
+	if (!render->n_exports)
+		return;
+	resource_id = render->export[0].resource_id;
+	bytes = render->export[0].bytes;
+	memmove(render->export, render->export + 1,
+		--render->n_exports * sizeof(render->export[0]));
+	if (how & 1)
+		offset = take_odd(in);
+	if (how & 2)
+		bytes = take_odd(in);
+	render->ops->exported(render->opaque, resource_id,
+			      how & 4 ? -(int)(1 + take8(in) % 40) : 0, offset,
+			      bytes);
+}
+
+static void ask_memory(struct input *in, struct vgpu_render *render)
+{
+	const struct vgpu_render_memory_ops *ops = render->config.memory;
+	void *opaque = render->config.memory_opaque;
+	uint8_t how = take8(in);
+	uint64_t offset = 0;
+	bool is_zero;
+	int fd = -1;
+
+	if (how & 1) {
+		ops->free(opaque, render,
+			  how & 2 ? take_odd(in) : render->memory);
+		return;
+	}
+	if (ops->alloc(opaque, render, (1 + how / 8 % 8) * 4096ULL, how & 4,
+		       &offset, &fd, &is_zero) < 0)
+		return;
+	render->memory = offset;
+	vgpu_close(fd);
+}
+
+void play_render(struct input *in)
+{
+	uint8_t how = take8(in);
+	struct vgpu_render *render;
+
+	if (!renders_alive)
+		return;
+	render = renders[how / 16 % renders_alive];
+	if (render->is_lost)
+		return;
+	switch (how % 8) {
+	case 0:
+		lose(render);
+		break;
+	case 1:
+		finish_fences(render, take8(in) % VGPU_RENDER_TIMELINES);
+		break;
+	case 2:
+		answer_export(in, render);
+		break;
+	case 3:
+	case 4:
+		ask_memory(in, render);
+		break;
+	case 5:
+		finish_fences(render, 0);
+		break;
+	default:
+		if (!render->is_ready) {
+			render->is_ready = true;
+			render->ops->ready(render->opaque);
+		}
+		break;
+	}
+}
