@@ -28,6 +28,7 @@ struct vgpu_channel {
 	int socket;
 	bool has_replies;
 	bool is_dead;
+	bool must_resume; /* before the first request */
 	/*
 	 * Answers to the syncs of resume() that are to come, one right after
 	 * the other, until it is known that no other is a predecessor's.
@@ -147,6 +148,7 @@ static int resume(struct vgpu_channel *channel)
 		if (r < 0)
 			return r;
 	}
+	channel->must_resume = false;
 	channel->n_resuming = RESUME_SYNCS;
 	return 0;
 }
@@ -167,11 +169,7 @@ int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
 		free(channel);
 		return r;
 	}
-	r = is_resumed && has_replies ? resume(channel) : 0;
-	if (r < 0) {
-		vgpu_channel_destroy(channel);
-		return r;
-	}
+	channel->must_resume = is_resumed && has_replies;
 	*ret_channel = channel;
 	return 0;
 }
@@ -198,6 +196,11 @@ static int ask(struct vgpu_channel *channel, uint32_t request,
 	unsigned int last;
 	int r;
 
+	if (channel->must_resume) {
+		r = resume(channel);
+		if (r < 0)
+			return r;
+	}
 	if (channel->n_pending == PENDING_MAX || channel->n_resuming)
 		return -EAGAIN;
 	r = send_message(channel, request, flags, payload, size, fd);

@@ -16,6 +16,7 @@ typedef void vgpu_channel_done(void *opaque, int status);
  * @socket stays the caller's. With @has_replies (REPLY_ACK was negotiated)
  * requests are answered by the front end, else at once. With @is_resumed a
  * predecessor may have left requests unanswered: none is taken before they are.
+ * Nothing is sent before the first request.
  */
 int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
 			bool is_resumed, struct vgpu_channel **ret_channel);

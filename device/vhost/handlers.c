@@ -198,10 +198,9 @@ static int get_vring_base(struct vgpu_vhost *vhost,
 		return -EPROTO;
 	vhost->draining = index;
 	r = vgpu_virtio_stop(vhost->virtio, index);
-	if (r == -EAGAIN) {
-		vgpu_window_settle(vhost->window);
+	vgpu_vhost_follow_rings(vhost);
+	if (r == -EAGAIN) /* what waited for the window does no more */
 		r = vgpu_virtio_stop(vhost->virtio, index);
-	}
 	if (r < 0)
 		return r;
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_KICK + index);
@@ -258,6 +257,7 @@ static int set_vring_kick(struct vgpu_vhost *vhost,
 					    "ring %d is started before"
 					    " it is set up",
 					    index);
+	vgpu_vhost_follow_rings(vhost);
 	return 0;
 }
 
@@ -285,6 +285,7 @@ static int set_vring_enable(struct vgpu_vhost *vhost,
 		return vgpu_vhost_violation(vhost, "a ring enabled by %u",
 					    message->vring_state.num);
 	vgpu_state_commit(queue->is_enabled, message->vring_state.num);
+	vgpu_vhost_follow_rings(vhost);
 	vgpu_virtio_run(vhost->virtio, index);
 	return 0;
 }
@@ -349,6 +350,7 @@ static int reset_device(struct vgpu_vhost *vhost,
 			struct vgpu_vhost_message *message)
 {
 	vgpu_virtio_reset(vhost->virtio);
+	vgpu_vhost_follow_rings(vhost);
 	vgpu_virtio_set_features(vhost->virtio, vhost->state->features);
 	return 0;
 }

@@ -92,6 +92,12 @@ int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed);
 void vgpu_vhost_close_channel(struct vgpu_vhost *vhost);
 /* True if the front end can map into the window for us. (vhost.c) */
 bool vgpu_vhost_has_window(const struct vgpu_vhost *vhost);
+/*
+ * The control queue may have started or stopped: the back-end channel is used
+ * while it runs, and at no other time. QEMU 11.1 dies of what it reads there
+ * before the guest's driver is up or after it has gone. (vhost.c)
+ */
+void vgpu_vhost_follow_rings(struct vgpu_vhost *vhost);
 
 /*
  * The connection: read, carry out and answer messages until there is none, or

@@ -160,14 +160,19 @@ int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd)
 	return 0;
 }
 
-static bool has_peer_gone(const struct vgpu_vhost *vhost)
+static bool poll_front_end(const struct vgpu_vhost *vhost, short events)
 {
 	struct pollfd poll_fd = {
 		.fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND),
-		.events = POLLRDHUP,
+		.events = events,
 	};
 
 	return poll(&poll_fd, 1, 0) > 0;
+}
+
+static bool has_peer_gone(const struct vgpu_vhost *vhost)
+{
+	return poll_front_end(vhost, POLLRDHUP);
 }
 
 static int on_connect(sd_event_source *source, int fd, uint32_t revents,
@@ -194,13 +199,31 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 	return 0;
 }
 
+static bool is_running(const struct vgpu_vhost *vhost)
+{
+	const struct vgpu_state_queue *control = &vhost->state->queue[0];
+
+	return control->is_started && control->is_enabled;
+}
+
+/* It may be the one that stops the rings. */
+static bool has_message(const struct vgpu_vhost *vhost)
+{
+	return poll_front_end(vhost, POLLIN);
+}
+
 static void send_config_changed(struct vgpu_vhost *vhost)
 {
 	int r;
 
-	if (!vhost->state->has_config_changed)
+	if (!vhost->state->has_config_changed || !is_running(vhost))
 		return;
-	r = vhost->channel ? vgpu_channel_config_changed(vhost->channel) : 0;
+	if (!vhost->channel)
+		r = 0;
+	else if (has_message(vhost))
+		r = -EAGAIN;
+	else
+		r = vgpu_channel_config_changed(vhost->channel);
 	if (r == -EAGAIN) {
 		sd_event_source_set_time_relative(vhost->config_retry,
 						  CONFIG_RETRY_US);
@@ -231,6 +254,16 @@ int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed)
 	if (r >= 0)
 		vgpu_window_set_channel(vhost->window, vhost->channel);
 	return r;
+}
+
+void vgpu_vhost_follow_rings(struct vgpu_vhost *vhost)
+{
+	if (!is_running(vhost)) {
+		vgpu_window_settle(vhost->window);
+		return;
+	}
+	vgpu_window_resume(vhost->window);
+	send_config_changed(vhost);
 }
 
 void vgpu_vhost_close_channel(struct vgpu_vhost *vhost)
@@ -292,7 +325,7 @@ static int virtio_window_map(void *opaque, uint64_t cookie,
 
 	if (vgpu_vhost_has_window(vhost))
 		r = vgpu_window_map(vhost->window, cookie, mapping);
-	if (r < 0)
+	if (r < 0 && r != -ESHUTDOWN)
 		vhost->ops->fault(vhost->opaque,
 				  r == -ENOSPC
 					  ? "the window holds as many mappings"
@@ -322,7 +355,7 @@ static void window_done(void *opaque, uint64_t cookie, int status)
 {
 	struct vgpu_vhost *vhost = opaque;
 
-	if (status < 0)
+	if (status < 0 && status != -ESHUTDOWN)
 		vhost->ops->fault(vhost->opaque,
 				  status == -ETIMEDOUT
 					  ? "the VMM does not answer about the"
@@ -331,6 +364,22 @@ static void window_done(void *opaque, uint64_t cookie, int status)
 					    " window");
 	vgpu_gpu_window_done(vgpu_virtio_gpu(vhost->virtio), cookie, status);
 }
+
+static bool window_is_running(void *opaque)
+{
+	return is_running(opaque);
+}
+
+static bool window_has_message(void *opaque)
+{
+	return has_message(opaque);
+}
+
+static const struct vgpu_window_ops window_ops = {
+	.done = window_done,
+	.is_running = window_is_running,
+	.has_message = window_has_message,
+};
 
 static const struct vgpu_virtio_ops virtio_ops = {
 	.fault = virtio_fault,
@@ -371,9 +420,9 @@ static int resume(struct vgpu_vhost *vhost)
 	step(vhost);
 	if (!vgpu_vhost_is_attached(vhost))
 		return 0;
+	vgpu_vhost_follow_rings(vhost);
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
 		vgpu_virtio_run(vhost->virtio, i);
-	send_config_changed(vhost);
 	return 0;
 }
 
@@ -437,7 +486,7 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 	vhost->host_visible_bytes = config->host_visible_bytes;
 	vhost->ops = ops;
 	vhost->opaque = opaque;
-	r = vgpu_window_create(event, slots, config->segment_bytes, window_done,
+	r = vgpu_window_create(event, slots, config->segment_bytes, &window_ops,
 			       vhost, &vhost->window);
 	if (r < 0) {
 		vgpu_err_set(err, r, NULL, "cannot make the window: %s",

@@ -43,7 +43,7 @@ struct vgpu_window {
 	sd_event *event;
 	const struct vgpu_slots *slots;
 	uint64_t segment_bytes;
-	vgpu_window_done *done;
+	const struct vgpu_window_ops *ops;
 	void *opaque;
 	struct vgpu_channel *channel;
 	TAILQ_HEAD(, operation) operations;
@@ -144,7 +144,7 @@ static void notify(struct vgpu_window *window, struct operation *operation,
 		return;
 	if (operation->is_map && status < 0)
 		undo(window, operation);
-	window->done(window->opaque, cookie, status);
+	window->ops->done(window->opaque, cookie, status);
 }
 
 static void drop(struct vgpu_window *window, struct operation *operation)
@@ -209,16 +209,36 @@ static void arm(struct vgpu_window *window, uint64_t usec)
 	sd_event_source_set_enabled(window->timer, SD_EVENT_ONESHOT);
 }
 
+static bool is_running(const struct vgpu_window *window)
+{
+	return window->ops->is_running(window->opaque);
+}
+
+static void send_waiting(struct vgpu_window *window)
+{
+	struct operation *operation;
+
+	/* Without a channel nothing is sent, and all of it fails. */
+	if (window->channel && !is_running(window))
+		return;
+	TAILQ_FOREACH(operation, &window->operations, entry)
+	{
+		if (operation->is_sent)
+			continue;
+		if (window->ops->has_message(window->opaque) ||
+		    !send_all(window, operation)) {
+			arm(window, RETRY_US);
+			return;
+		}
+	}
+}
+
 static void pump(struct vgpu_window *window)
 {
 	struct operation *operation, *next;
 	uint64_t now = 0;
 
-	TAILQ_FOREACH(operation, &window->operations, entry)
-	if (!operation->is_sent && !send_all(window, operation)) {
-		arm(window, RETRY_US);
-		break;
-	}
+	send_waiting(window);
 	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
 	for (operation = TAILQ_FIRST(&window->operations); operation;
 	     operation = next) {
@@ -227,6 +247,8 @@ static void pump(struct vgpu_window *window)
 		if (is_over)
 			notify(window, operation,
 			       operation->has_failed ? -EIO : 0);
+		else if (!is_running(window)) /* an unmap that came since */
+			notify(window, operation, 0);
 		else if (operation->deadline <= now)
 			notify(window, operation, -ETIMEDOUT);
 		/* What was told may have added some, behind this one. */
@@ -252,7 +274,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 }
 
 int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
-		       uint64_t segment_bytes, vgpu_window_done *done,
+		       uint64_t segment_bytes, const struct vgpu_window_ops *ops,
 		       void *opaque, struct vgpu_window **ret_window)
 {
 	struct vgpu_window *window = calloc(1, sizeof(*window));
@@ -263,7 +285,7 @@ int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
 	window->event = event;
 	window->slots = slots;
 	window->segment_bytes = segment_bytes;
-	window->done = done;
+	window->ops = ops;
 	window->opaque = opaque;
 	TAILQ_INIT(&window->operations);
 	r = sd_event_add_defer(event, &window->pump, on_pump, window);
@@ -319,6 +341,8 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 
 	if (!window->channel)
 		return -ENOTCONN;
+	if (!is_running(window))
+		return -ESHUTDOWN;
 	if (n > PIECES_MAX - window->pieces)
 		return -ENOSPC;
 	if (!mapping->is_framebuffer) {
@@ -367,17 +391,20 @@ void vgpu_window_forget(struct vgpu_window *window)
 	window->pieces = 0;
 }
 
+void vgpu_window_resume(struct vgpu_window *window)
+{
+	if (!TAILQ_EMPTY(&window->operations))
+		pump_soon(window);
+}
+
 void vgpu_window_settle(struct vgpu_window *window)
 {
-	struct operation *operation, *next;
+	struct operation *operation;
 
-	pump(window);
-	for (operation = TAILQ_FIRST(&window->operations); operation;
-	     operation = next) {
-		if (operation->is_sent)
-			notify(window, operation, 0);
-		next = TAILQ_NEXT(operation, entry);
-	}
+	/* What is told here may add operations, all of them behind this one. */
+	TAILQ_FOREACH(operation, &window->operations, entry)
+	notify(window, operation,
+	       operation->is_map && !operation->is_sent ? -ESHUTDOWN : 0);
 }
 
 bool vgpu_window_is_segment(const struct vgpu_window *window, int fd)

@@ -11,12 +11,27 @@
 
 struct vgpu_window;
 
-/* @status is 0 or -errno. Comes from the event loop or from _settle(). */
-typedef void vgpu_window_done(void *opaque, uint64_t cookie, int status);
+/* What the window asks of its owner, and tells it. All are required. */
+struct vgpu_window_ops {
+	/* @status is 0 or -errno. Comes from the event loop or from _settle(). */
+	void (*done)(void *opaque, uint64_t cookie, int status);
+	/*
+	 * Whether the device's rings run. While they do not, nothing is sent,
+	 * for QEMU 11.1 dies of a request that it reads then: what is to be
+	 * mapped is refused with -ESHUTDOWN, and what is to be unmapped is
+	 * sent when they run again.
+	 */
+	bool (*is_running)(void *opaque);
+	/*
+	 * Whether the front end has sent a message that was not handled yet.
+	 * It may be the one that stops the rings, so it is handled first.
+	 */
+	bool (*has_message)(void *opaque);
+};
 
 /* @slots has the framebuffer's segments of @segment_bytes each. */
 int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
-		       uint64_t segment_bytes, vgpu_window_done *done,
+		       uint64_t segment_bytes, const struct vgpu_window_ops *ops,
 		       void *opaque, struct vgpu_window **ret_window);
 void vgpu_window_destroy(struct vgpu_window *window); /* NULL is fine */
 
@@ -32,9 +47,13 @@ int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
 /* The front end has emptied the window, or is about to. */
 void vgpu_window_forget(struct vgpu_window *window);
 
+/* The rings run again: send what was kept for this. */
+void vgpu_window_resume(struct vgpu_window *window);
 /*
- * The front end waits for us and answers nothing meanwhile: what it has been
- * sent counts as done. It will do it before the guest runs on.
+ * The rings run no more, and the front end answers nothing until it has stopped
+ * them: what it was sent counts as done, for it does that before the guest runs
+ * on. Maps that were not sent have failed. Nobody waits for the window after
+ * this.
  */
 void vgpu_window_settle(struct vgpu_window *window);
 

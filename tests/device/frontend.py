@@ -590,6 +590,11 @@ class Manager:
                 raise Gone
         return self.replies.pop()
 
+    def set_mode(self, width, height):
+        self.send(control_message(C_SET_MODE, 7, struct.pack(
+            "<III", 0, width, height)))
+        assert self.wait_reply()[:2] == (7, 0)
+
     def wait_event(self, kind):
         while not any(event[0] == kind for event in self.events):
             if not self.receive_one():

@@ -155,9 +155,7 @@ class Managed(unittest.TestCase):
         self.assertLess(status, 0)
         self.assertIn("head 9", text)
 
-        self.manager.send(fe.control_message(fe.C_SET_MODE, 7, struct.pack(
-            "<III", 0, 800, 600)))
-        self.assertEqual(self.manager.wait_reply()[:2], (7, 0))
+        self.manager.set_mode(800, 600)
 
     def test_viewers(self):
         self.manager.start()
@@ -203,9 +201,7 @@ class Managed(unittest.TestCase):
             i += 1
         # Then it listens, and has what a successor needs.
         self.manager.pump()
-        self.manager.send(fe.control_message(fe.C_SET_MODE, 7, struct.pack(
-            "<III", 0, 800, 600)))
-        self.manager.wait_reply()
+        self.manager.set_mode(800, 600)
         self.succeed()
         self.echo(queue, 5)
 

@@ -157,6 +157,25 @@ class Qemu(unittest.TestCase):
                         machine.qmp("system_reset")
                 self.assertEqual(device.messages(), "")
 
+    def test_mode_and_successor_before_the_guest(self):
+        """Stopped before its first instruction, in its firmware, and in a
+        reset, QEMU lives through a new mode and a new device process."""
+        for window in (0, 256 << 20):
+            self.tearDown()
+            self.setUp(window=window, segments=4)
+            machine = vm.Vm("early", self.folder.name,
+                            gpu_args(self.manager.path) + ["-S"],
+                            memory_mib=256, time_limit=120)
+            with machine:
+                for width, command in ((800, "cont"), (1024, "system_reset"),
+                                       (1280, "stop"), (1600, "cont")):
+                    with self.lock:
+                        self.manager.set_mode(width, 600)
+                    self.succeed()
+                    machine.qmp(command)
+                self.assertIn("running", str(machine.qmp("query-status")))
+            self.assertEqual(self.faults(), [])
+
     @unittest.skipUnless(os.path.exists(vm.GUEST), "no guest image")
     def test_guest_notices_nothing(self):
         machine = vm.Vm("guest", self.folder.name, gpu_args(self.manager.path))

@@ -235,10 +235,72 @@ class Window(unittest.TestCase):
         # QEMU empties the window, and then finds the map in its socket.
         self.channel.mapped.clear()
         self.channel.answer(SHMEM_MAP, self.channel.carry_out(*first))
-        while self.channel.log[-1] != SHMEM_UNMAP:
-            self.channel.serve(1)
+        self.channel.serve(1)
+        self.assertTrue(self.channel.is_quiet())
+        # It is unmapped for the next driver, when that one has begun.
+        self.queue.reset()
+        self.front.start(self.queue)
+        self.channel.serve(1)
+        self.assertEqual(self.channel.log[-1], SHMEM_UNMAP)
         self.assertEqual(self.channel.mapped, {})
         self.assertTrue(self.channel.is_quiet())
+
+    def test_stop_with_requests_that_wait_for_a_map(self):
+        """What a map's end wakes asks for no more of a front end that stops."""
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.send(only(UNMAP_BLOB, 5))
+        self.send(map_blob(5, 4096))
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 5)
+        self.assertEqual([self.answer() for _ in range(3)],
+                         [OK_MAP_INFO, OK, ERR_UNSPEC])
+        self.channel.serve(2)
+        self.assertEqual(self.channel.log, [SHMEM_MAP, fe.BACKEND_CONFIG_CHANGE])
+        self.assertTrue(self.channel.is_quiet())
+        # None was given up after a time, and the guest is not to blame.
+        self.manager.pump()
+        self.assertEqual([event for event in self.manager.events
+                          if event[0] == fe.EVENT_GUEST_FAULT], [])
+
+        self.front.start(self.queue, 5)
+        self.channel.serve(1)
+        self.assertEqual(self.channel.mapped, {})
+        self.assertEqual(self.map(5, 4096), OK_MAP_INFO)
+
+    def test_nothing_is_sent_while_the_rings_stand(self):
+        """Stock QEMU dies of whatever reaches it before the guest's driver is
+        up, or after it has gone."""
+        self.front.close()
+        self.front = self.manager.connect()
+        self.front.negotiate()
+        self.front.open_channel()
+        self.front.set_memory(fe.Memory(32 << 20))
+        self.channel = Channel(self.front)
+        self.queue = fe.Queue(self.front.memory, 0)
+        self.front.queues.append(self.queue)
+        self.assert_silent(800)
+        self.front.start(self.queue)
+        self.assertEqual(self.take_news(), fe.BACKEND_CONFIG_CHANGE)
+        self.assertEqual(self.front.stop(0), 0)
+        self.assert_silent(900)
+        self.front.start(self.queue)
+        self.assertEqual(self.take_news(), fe.BACKEND_CONFIG_CHANGE)
+        self.assertTrue(self.channel.is_quiet())
+
+    def assert_silent(self, width):
+        """Neither a mode nor a successor is told of."""
+        self.manager.set_mode(width, 600)
+        self.manager.kill()
+        self.manager.start()
+        self.assertTrue(self.channel.is_quiet())
+
+    def take_news(self):
+        """A message that wants no answer."""
+        data = self.channel.socket.recv(12)
+        request, flags, size = struct.unpack("<III", data)
+        self.assertEqual((flags, size), (fe.VERSION, 0))
+        return request
 
     def test_ends_with_a_context(self):
         self.manager.process.terminate()
