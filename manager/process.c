@@ -2,6 +2,7 @@
 /* Helper programs as processes: finding, starting, knowing and ending them. */
 #include "process.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -9,9 +10,18 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include <systemd/sd-id128.h>
+
 #include "lib/util.h"
+
+#ifndef PID_FS_MAGIC /* of linux/magic.h, since Linux 6.9 */
+#define PID_FS_MAGIC 0x50494446
+#endif
+#define IDENTITY_SIZE 80
 
 static char *join(const char *folder, const char *name)
 {
@@ -213,18 +223,52 @@ static int start_time(pid_t pid, uint64_t *ret_ticks)
 	return 0;
 }
 
+/*
+ * A word that no other process ever has. A pidfd's inode number is unique while
+ * the machine is up, since Linux 6.9 (pidfs), and needs no /proc: where a service
+ * has ProtectProc=invisible, processes that cannot be dumped are not there.
+ */
+static int identify(const struct vgpu_process *process,
+		    char ret_identity[IDENTITY_SIZE])
+{
+	sd_id128_t boot;
+	struct statfs fs;
+	struct stat st;
+	uint64_t number;
+	bool has_pidfs;
+	int r;
+
+	if (fstatfs(process->pidfd, &fs) < 0 || fstat(process->pidfd, &st) < 0)
+		return -errno;
+	r = sd_id128_get_boot(&boot);
+	if (r < 0)
+		return r;
+	has_pidfs = fs.f_type == PID_FS_MAGIC;
+	number = st.st_ino;
+	if (!has_pidfs) {
+		r = start_time(process->pid, &number);
+		if (r < 0)
+			return r;
+	}
+	snprintf(ret_identity, IDENTITY_SIZE,
+		 "%s:%" PRIu64 ":" SD_ID128_FORMAT_STR,
+		 has_pidfs ? "pidfs" : "started", number,
+		 SD_ID128_FORMAT_VAL(boot));
+	return 0;
+}
+
 int vgpu_process_record(const struct vgpu_process *process, const char *path,
 			const char *temporary)
 {
 	vgpu_autofclose FILE *f = NULL;
-	uint64_t ticks;
+	char identity[IDENTITY_SIZE];
 	int r;
 
-	r = start_time(process->pid, &ticks);
+	r = identify(process, identity);
 	if (r < 0)
 		return r;
 	f = fopen(temporary, "we");
-	if (!f || fprintf(f, "%d %" PRIu64 "\n", process->pid, ticks) < 0 ||
+	if (!f || fprintf(f, "%d %s\n", process->pid, identity) < 0 ||
 	    fflush(f) == EOF || rename(temporary, path) < 0) {
 		r = -errno;
 		unlink(temporary);
@@ -237,25 +281,24 @@ int vgpu_process_recall(const char *path, struct vgpu_process *ret_process)
 {
 	vgpu_autofclose FILE *f = fopen(path, "re");
 	struct vgpu_process process = VGPU_PROCESS_NONE;
+	char recorded[IDENTITY_SIZE], identity[IDENTITY_SIZE];
 	vgpu_autoclose int pidfd = -1;
-	uint64_t recorded, ticks;
-	int r;
 
 	if (!f)
 		return -errno;
-	if (fscanf(f, "%d %" SCNu64, &process.pid, &recorded) != 2 ||
-	    process.pid <= 1)
+	static_assert(IDENTITY_SIZE == 80, "the width below");
+	if (fscanf(f, "%d %79s", &process.pid, recorded) != 2 || process.pid <= 1)
 		return -ESRCH;
 
 	/* Opened before it is checked: the number cannot change hands after. */
 	pidfd = pidfd_open(process.pid, 0);
 	if (pidfd < 0)
 		return -errno;
-	r = start_time(process.pid, &ticks);
-	if (r < 0 || ticks != recorded)
+	process.pidfd = pidfd;
+	if (identify(&process, identity) < 0 || strcmp(identity, recorded) != 0)
 		return -ESRCH;
 
-	process.pidfd = vgpu_steal_fd(&pidfd);
+	vgpu_steal_fd(&pidfd);
 	*ret_process = process;
 	return 0;
 }

@@ -160,6 +160,51 @@ class Restart(ManagerTest):
         self.assert_clean(m)
 
 
+class HiddenManager(Manager):
+    """As the unit runs it: an ordinary user's, to whom processes that cannot
+    be dumped are not in /proc (ProtectProc=invisible)."""
+
+    USER = 65534
+    SCRIPT = ('mount -t proc -o hidepid=invisible proc /proc && '
+              'exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"')
+
+    def arguments(self):
+        vgpud = os.path.join(self.helpers, 'vgpud')
+        # The checkout may lie where that user may not go.
+        for name in ('vgpud', 'vgpu-device', 'vgpu-render', 'vgpu-vnc'):
+            path = os.path.join(self.helpers, name)
+            if os.path.lexists(path):
+                os.unlink(path)
+            shutil.copy(os.path.join(harness.BUILD, name), path)
+        for folder, _, names in os.walk(self.folder):
+            for path in [folder] + [os.path.join(folder, name)
+                                    for name in names]:
+                os.chown(path, self.USER, self.USER)
+        return ['unshare', '--mount', 'sh', '-c', self.SCRIPT, str(self.USER),
+                vgpud] + super().arguments()[1:]
+
+
+@unittest.skipIf(os.getuid(), 'needs root, to become another user')
+class Hidden(ManagerTest):
+    def test_create_and_restart(self):
+        m = HiddenManager()
+        self.addCleanup(m.finish)
+        m.start()
+        self.assertNotIn(str(os.getpid()), subprocess.run(
+            ['nsenter', '--mount', '--target', str(m.process.pid), 'setpriv',
+             '--reuid', str(m.USER), '--regid', str(m.USER), '--clear-groups',
+             'ls', '/proc'], check=True, capture_output=True,
+            text=True).stdout.split())
+        m.create(type='128MB', name='a')
+        for i in range(20):
+            m.call('Destroy', vgpu=m.create(type='128MB', name=f'b{i}'))
+        pid = m.show('a')['devicePid']
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            m.restart(number)
+            wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+            self.assertEqual(m.show('a')['devicePid'], pid)
+
+
 class Storm(ManagerTest):
     """vgpud is killed at any moment of creations and destructions."""
 
