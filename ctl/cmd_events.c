@@ -15,10 +15,21 @@
 
 #define USEC_PER_SEC 1000000
 
+/* How soon to look whether there is a manager again. */
+#define RETRY_USEC (200 * 1000)
+
 struct subscription {
 	struct ctl *ctl;
 	enum ctl_exit exit;
 	bool is_over;
+	bool is_lost; /* the connection is */
+	/* The event printed last, of whichever manager. */
+	bool has_last;
+	uint64_t last_sequence;
+	uint64_t last_time;
+	/* Since it was connected again: */
+	bool is_again; /* and no new event has come yet */
+	bool is_known; /* it has the event that was printed last */
 };
 
 static void print_time(sd_json_variant *event)
@@ -63,13 +74,41 @@ static enum ctl_exit print_event(struct ctl *ctl, sd_json_variant *event)
 	return CTL_DONE;
 }
 
+/*
+ * After it was connected again, a manager tells its history: skip what was
+ * printed, and say how many events are in nobody's memory any more. Numbers
+ * begin anew with each manager.
+ */
+static bool is_new(struct subscription *s, uint64_t sequence, uint64_t time)
+{
+	uint64_t expected;
+
+	if (!s->is_again || !s->has_last)
+		return true;
+	if (sequence == s->last_sequence && time == s->last_time)
+		s->is_known = true;
+	if (time <= s->last_time)
+		return false;
+	s->is_again = false;
+	expected = s->is_known ? s->last_sequence + 1 : 0;
+	if (sequence > expected)
+		ctl_note("%" PRIu64 " events were missed", sequence - expected);
+	return true;
+}
+
 static int on_reply(sd_varlink *link, sd_json_variant *parameters,
 		    const char *error_id, sd_varlink_reply_flags_t flags,
 		    void *userdata)
 {
 	struct subscription *s = userdata;
+	uint64_t sequence = 0, time = 0;
 	sd_json_variant *event;
 
+	/* libsystemd says it before sd_varlink_process() does. */
+	if (error_id && strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0) {
+		s->is_lost = true;
+		return 0;
+	}
 	if (error_id) {
 		struct vgpu_err err = {};
 
@@ -93,6 +132,13 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters,
 		s->is_over = true;
 		return 0;
 	}
+	ctl_json_unsigned(event, "sequence", &sequence);
+	ctl_json_unsigned(event, "time", &time);
+	if (!is_new(s, sequence, time))
+		return 0;
+	s->has_last = true;
+	s->last_sequence = sequence;
+	s->last_time = time;
 	s->exit = print_event(s->ctl, event);
 	/* Who follows through a pipe wants each line when it happens. */
 	if (s->exit != CTL_DONE || fflush(stdout) != 0)
@@ -113,12 +159,56 @@ static enum ctl_exit subscribe(struct ctl *ctl, struct subscription *s)
 		return ctl_parameters_failed(r);
 	sd_varlink_set_userdata(ctl->link, s);
 	r = sd_varlink_bind_reply(ctl->link, on_reply);
+	/* Nothing may happen for days, and that is an answer, too. */
+	if (r >= 0)
+		r = sd_varlink_set_relative_timeout(ctl->link, UINT64_MAX);
 	if (r >= 0)
 		r = sd_varlink_observe(ctl->link, CTL_INTERFACE ".Subscribe",
 				       parameters);
 	if (r < 0)
 		return ctl_fail("cannot subscribe: %s", strerror(-r));
 	return CTL_DONE;
+}
+
+/* Returns -errno when the connection has ended before the subscription. */
+static int serve(struct subscription *s)
+{
+	int r;
+
+	while (!s->is_over) {
+		r = sd_varlink_process(s->ctl->link);
+		if (r == 0)
+			r = sd_varlink_wait(s->ctl->link, UINT64_MAX);
+		if (s->is_lost)
+			return -ECONNRESET;
+		if (r < 0 && r != -EINTR && !s->is_over)
+			return r;
+	}
+	return 0;
+}
+
+/* The manager is restarted: wait for the next one, and ask that one. */
+static enum ctl_exit connect_again(struct subscription *s)
+{
+	struct ctl *ctl = s->ctl;
+	struct vgpu_err err = {};
+	bool is_said = false;
+
+	ctl->link = sd_varlink_close_unref(ctl->link);
+	while (ctl_manager_connect(ctl, &err) < 0) {
+		if (err.status != -ENOENT && err.status != -ECONNREFUSED &&
+		    err.status != -EAGAIN)
+			return ctl_fail("%s", err.text);
+		if (!is_said)
+			ctl_note("the manager has ended: waiting for the next one");
+		is_said = true;
+		usleep(RETRY_USEC);
+		err = (struct vgpu_err){};
+	}
+	s->is_lost = false;
+	s->is_again = true;
+	s->is_known = false;
+	return subscribe(ctl, s);
 }
 
 static enum ctl_exit run(struct ctl *ctl)
@@ -131,22 +221,19 @@ static enum ctl_exit run(struct ctl *ctl)
 	if (ctl_manager_connect(ctl, &err) < 0)
 		return ctl_fail("%s", err.text);
 	e = subscribe(ctl, &s);
-	if (e != CTL_DONE)
-		return e;
-
-	while (!s.is_over) {
-		r = sd_varlink_process(ctl->link);
+	while (e == CTL_DONE) {
+		r = serve(&s);
 		if (r == 0)
-			r = sd_varlink_wait(ctl->link, UINT64_MAX);
-		if (r == -EINTR || r >= 0)
-			continue;
-		if (!s.is_over) {
+			return s.exit;
+		if (!ctl->follow ||
+		    (r != -ECONNRESET && r != -EPIPE && r != -ENOTCONN)) {
 			ctl_manager_explain(ctl, "Subscribe", r, NULL, NULL,
 					    &err);
 			return ctl_fail("%s", err.text);
 		}
+		e = connect_again(&s);
 	}
-	return s.exit;
+	return e;
 }
 
 const struct ctl_command ctl_command_events = {
@@ -157,6 +244,8 @@ const struct ctl_command ctl_command_events = {
 		"\n"
 		"Prints the events that the manager keeps, oldest first, each in one line: time,\n"
 		"event, vGPU, text. As JSON, each is one object, with --json=short in one line.\n"
+		"With --follow it waits for the next manager where one ends, and says how many\n"
+		"events were missed.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl events\n"

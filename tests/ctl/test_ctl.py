@@ -2,6 +2,7 @@
 """vgpuctl against a manager that is played: output, errors, usage."""
 
 import json
+import os
 import socket
 import subprocess
 import unittest
@@ -158,16 +159,33 @@ class Output(CtlTest):
             finally:
                 follower.kill()
 
-    def test_follow_says_that_the_manager_went(self):
+    def test_follow_goes_on_with_the_next_manager(self):
+        """Nothing is printed twice, and what was missed is counted."""
         manager = self.manager(Subscribe=Several({}, *events(), is_open=True))
-        with subprocess.Popen([VGPUCTL, 'events', '--follow'],
+        last = events()[2]['event']
+        # The same manager, which had cut us off, and then another one.
+        cut_off = {'sequence': last['sequence'] + 3, 'time': last['time'] + 1}
+        new = {'sequence': 4, 'time': last['time'] + 2}
+        with subprocess.Popen([VGPUCTL, 'events', '--follow', '--json=short'],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env=self.environment) as follower:
-            for _ in range(3):
-                follower.stdout.readline()
-            manager.close()
-            self.assert_line(follower.stderr.read().decode())
-            self.assertEqual(follower.wait(TIMEOUT), 1)
+                              text=True, env=self.environment) as follower:
+            try:
+                for _ in range(3):
+                    follower.stdout.readline()
+                for told, missed in (([last, cut_off], 2), ([new], 4)):
+                    manager.close()
+                    self.assert_line(follower.stderr.readline())
+                    os.unlink(self.socket)
+                    manager = self.manager(Subscribe=Several(
+                        {}, *({'event': event} for event in told),
+                        is_open=True))
+                    self.assertEqual(json.loads(follower.stdout.readline()),
+                                     told[-1])
+                    self.assertIn(f'{missed} events were missed',
+                                  follower.stderr.readline())
+                self.assertIsNone(follower.poll())
+            finally:
+                follower.kill()
 
 
 class Writes(CtlTest):
