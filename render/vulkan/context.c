@@ -14,7 +14,7 @@
 #define STATUS_FATAL 2u
 
 /* Commands sent in a memfd, those that a packet has no room for. */
-#define SUBMIT_BYTES_MAX (64ULL * 1024 * 1024)
+#define SUBMIT_BYTES_MAX (16ULL * 1024 * 1024)
 
 uint64_t vgpu_now_ns(void)
 {

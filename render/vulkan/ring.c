@@ -11,8 +11,15 @@
 /* struct in the facts of the venus protocol: status of a ring */
 #define STATUS_IDLE 1u
 
+/* Of one ring, and of all of a context: each is copied before it is decoded. */
 #define RING_BYTES_MAX (16ULL * 1024 * 1024)
 #define RINGS_MAX      64 /* a ring is a thread */
+/*
+ * A ring whose guest is away for longer sleeps until it is notified, whatever
+ * the guest asks for: it notifies a ring that it finds idle, and 64 rings that
+ * look every 160 us cost most of a processor.
+ */
+#define IDLE_NS_MAX (10 * 1000 * 1000ULL)
 
 /*
  * How to wait for the next command: a caller that waits for its answers comes
@@ -254,15 +261,17 @@ static void free_ring(struct vgpu_ring *ring)
 	free(ring);
 }
 
-static int check_room(struct vgpu_context *ctx, uint64_t id)
+static int check_room(struct vgpu_context *ctx, uint64_t id, uint64_t bytes)
 {
 	unsigned int n = 0;
 	struct vgpu_ring *ring;
 
-	for (ring = ctx->rings; ring; ring = ring->next, n++)
+	for (ring = ctx->rings; ring; ring = ring->next, n++) {
 		if (ring->id == id)
 			return -EEXIST;
-	return n < RINGS_MAX ? 0 : -ENOSPC;
+		bytes += ring->buffer_bytes;
+	}
+	return n < RINGS_MAX && bytes <= RING_BYTES_MAX ? 0 : -ENOSPC;
 }
 
 int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
@@ -273,11 +282,11 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 	struct vgpu_ring *ring;
 	int r;
 
-	r = check_room(ctx, id);
-	if (r < 0)
-		return r;
 	if (!layout_is_valid(info, part))
 		return -EINVAL;
+	r = check_room(ctx, id, info->bufferSize);
+	if (r < 0)
+		return r;
 	resource = vgpu_resource_get_range(ctx, /* is_ring= */ false,
 					   info->resourceId, info->offset,
 					   info->size);
@@ -300,7 +309,7 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 	ring->buffer_bytes = info->bufferSize;
 	ring->extra = resource->map + part[4].begin;
 	ring->extra_bytes = info->extraSize;
-	ring->idle_timeout_ns = info->idleTimeout;
+	ring->idle_timeout_ns = VGPU_MIN(info->idleTimeout, IDLE_NS_MAX);
 	ring->commands = malloc(ring->buffer_bytes);
 	vgpu_stream_init(&ring->stream, ctx, ring);
 	if (!ring->commands) {

@@ -7,7 +7,7 @@
 /* Ranges in one vkExecuteCommandStreamsMESA. */
 #define STREAMS_MAX 64
 /* What is copied of such ranges at a time, for all rings together. */
-#define COPIED_BYTES_MAX (256ULL * 1024 * 1024)
+#define COPIED_BYTES_MAX (64ULL * 1024 * 1024)
 
 void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 		      struct vgpu_ring *ring)
@@ -202,7 +202,7 @@ void vgpu_handle_CreateRingMESA(struct vgpu_decoder *d,
 		vgpu_decoder_fail(d, "this describes no ring");
 		break;
 	case -ENOSPC:
-		vgpu_decoder_fail(d, "too many rings");
+		vgpu_decoder_fail(d, "too many rings, or too large ones");
 		break;
 	default:
 		vgpu_decoder_fail(d, "no memory or no thread for a ring");

@@ -2,9 +2,14 @@
 /* The chunks of an arena: the first is kept, the others come and go. */
 #include "render/wire/arena.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
+
+/* Of all arenas of this process. */
+static atomic_size_t total_bytes;
 
 struct vgpu_arena_chunk {
 	struct vgpu_arena_chunk *older;
@@ -17,12 +22,21 @@ void vgpu_arena_init(struct vgpu_arena *arena, size_t max_bytes)
 	*arena = (struct vgpu_arena){.max_bytes = max_bytes};
 }
 
+static bool charge(size_t bytes)
+{
+	if (atomic_fetch_add(&total_bytes, bytes) + bytes <= VGPU_ARENAS_BYTES_MAX)
+		return true;
+	atomic_fetch_sub(&total_bytes, bytes);
+	return false;
+}
+
 static void pop_chunk(struct vgpu_arena *arena)
 {
 	struct vgpu_arena_chunk *chunk = arena->chunk;
 
 	arena->chunk = chunk->older;
 	arena->used_bytes -= chunk->bytes;
+	atomic_fetch_sub(&total_bytes, chunk->bytes);
 	free(chunk);
 }
 
@@ -41,11 +55,13 @@ void *vgpu_arena_grow(struct vgpu_arena *arena, size_t bytes)
 	if (bytes > arena->max_bytes)
 		return NULL;
 	size = bytes < CHUNK_BYTES ? CHUNK_BYTES : (bytes + 7) & ~(size_t)7;
-	if (size > arena->max_bytes - arena->used_bytes)
+	if (size > arena->max_bytes - arena->used_bytes || !charge(size))
 		return NULL;
 	chunk = malloc(sizeof(*chunk) + size);
-	if (!chunk)
+	if (!chunk) {
+		atomic_fetch_sub(&total_bytes, size);
 		return NULL;
+	}
 	chunk->older = arena->chunk;
 	chunk->bytes = size;
 	arena->chunk = chunk;

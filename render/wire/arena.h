@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * What all arenas of a process hold together, so that a context with many
+ * streams takes no more than one with few: a command that needs so much is
+ * alone in that.
+ */
+#define VGPU_ARENAS_BYTES_MAX ((size_t)72 * 1024 * 1024)
+
 struct vgpu_arena_chunk;
 
 /* Made by vgpu_arena_init(); belongs to one thread. */

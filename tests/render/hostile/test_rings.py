@@ -57,7 +57,21 @@ class Layouts(venus.Test):
         self.refused(buffer_bytes=32 * MIB)
         guest = self.begin()
         Ring(guest, buffer_bytes=16 * MIB).begin()
+        guest = self.begin()
+        Ring(guest, buffer_bytes=8 * MIB).begin()
         Ring(guest, 2, buffer_bytes=4).begin()
+
+    def test_size_of_all_buffers(self):
+        """T10: over one blob, too: each ring has a copy of its commands."""
+        guest = self.begin()
+        first = Ring(guest, 1, buffer_bytes=8 * MIB).begin()
+        size = 8192 + 8 * MIB
+        values = {"resource": 1, "size": size, "head": 512, "tail": 576,
+                  "status": 640}
+        second = Ring(guest, 2, buffer_bytes=8 * MIB, **values).begin()
+        self.assertEqual(first.word(640), second.word(640))
+        self.ends(Ring(guest, 3, buffer_bytes=4).create, guest=guest,
+                  why="too large ones")
 
     def test_not_at_the_beginning(self):
         for offset in (0, 128):
@@ -82,6 +96,15 @@ class Layouts(venus.Test):
         for number in range(64):
             Ring(guest, number).begin()
         self.ends(Ring(guest, 64).create, guest=guest, why="too many rings")
+
+    def test_idle(self):
+        """T10: however long a guest wants its rings to stay awake."""
+        guest = self.begin()
+        for number in range(16):
+            ring = Ring(guest, number, idle=2 * BIG - 1).begin()
+            self.until(lambda ring=ring: ring.word(128) & 1, "it sleeps")
+            ring.run(venus.seek_reply(0))  # and is woken
+            self.until(lambda ring=ring: ring.word(128) & 1, "it sleeps")
 
     def test_unknown(self):
         for command in (venus.destroy_ring(9), venus.notify_ring(9),
@@ -376,14 +399,14 @@ class Streams(venus.Test):
     def test_large_streams_at_once(self):
         """T10: what is copied for all rings together has an end."""
         guest = self.begin()
-        number, memory = guest.share(160 * MIB)
+        number, memory = guest.share(80 * MIB)
         never = venus.command(252, u64(1 << 60))
         memory[:len(never)] = never
         first, second = (Ring(guest, i).begin() for i in range(2))
-        first.send(venus.execute((number, 0, 100 * MIB)))
+        first.send(venus.execute((number, 0, 40 * MIB)))
         guest.barrier()
         time.sleep(0.5)
-        second.send(venus.execute((number, 0, 160 * MIB)))
+        second.send(venus.execute((number, 0, 60 * MIB)))
         self.is_over(guest, "too long")
 
     def test_garbage(self):
