@@ -36,6 +36,15 @@ static void print_number(const char *label, sd_json_variant *vgpu, const char *k
 		printf("%-13s%" PRIu64 "\n", label, n);
 }
 
+static void print_host_memory(sd_json_variant *vgpu)
+{
+	uint64_t mib;
+
+	if (ctl_json_unsigned(vgpu, "hostMemoryMib", &mib))
+		printf("%-13sat most %" PRIu64 " MiB beyond the framebuffer\n",
+		       "Host memory:", mib);
+}
+
 static void print_framebuffer(sd_json_variant *vgpu)
 {
 	uint64_t size, offset, used;
@@ -165,6 +174,7 @@ static void print_vgpu(sd_json_variant *vgpu)
 			   "others made it; it is shown here, and not kept");
 	print_string("Failure:", vgpu, "failure");
 	print_framebuffer(vgpu);
+	print_host_memory(vgpu);
 	print_number("Placement:", vgpu, "placement");
 	print_guest(vgpu);
 	print_engines(vgpu);

@@ -33,17 +33,12 @@ static void add_unless_0(struct ctl_table *table, sd_json_variant *type,
 static enum ctl_exit print_table(sd_json_variant *types)
 {
 	static const struct ctl_column columns[] = {
-		{"TYPE", CTL_LEFT},
-		{"ID", CTL_RIGHT},
-		{"FRAMEBUFFER", CTL_RIGHT},
-		{"HEADS", CTL_RIGHT},
-		{"RESOLUTION", CTL_RIGHT},
-		{"FPS", CTL_RIGHT},
-		{"WEIGHT", CTL_RIGHT},
-		{"MAX", CTL_RIGHT},
-		{"AVAILABLE", CTL_RIGHT},
-		{"GPU", CTL_LEFT},
-		{},
+		{"TYPE", CTL_LEFT},	    {"ID", CTL_RIGHT},
+		{"FRAMEBUFFER", CTL_RIGHT}, {"HEADS", CTL_RIGHT},
+		{"RESOLUTION", CTL_RIGHT},  {"FPS", CTL_RIGHT},
+		{"WEIGHT", CTL_RIGHT},	    {"HOST MEMORY", CTL_RIGHT},
+		{"MAX", CTL_RIGHT},	    {"AVAILABLE", CTL_RIGHT},
+		{"GPU", CTL_LEFT},	    {},
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 
@@ -52,6 +47,8 @@ static enum ctl_exit print_table(sd_json_variant *types)
 		ctl_table_leave_out(table, "ID");
 		ctl_table_leave_out(table, "MAX");
 	}
+	if (!ctl_json_some_has(types, "hostMemoryMib"))
+		ctl_table_leave_out(table, "HOST MEMORY");
 	for (size_t i = 0; i < sd_json_variant_elements(types); i++) {
 		sd_json_variant *type = sd_json_variant_by_index(types, i);
 
@@ -62,6 +59,7 @@ static enum ctl_exit print_table(sd_json_variant *types)
 		add_resolution(table, type);
 		add_unless_0(table, type, "frameRateLimit");
 		add_unless_0(table, type, "weight");
+		ctl_table_number(table, type, "hostMemoryMib", " MiB");
 		ctl_table_number(table, type, "maxInstances", "");
 		ctl_table_number(table, type, "available", "");
 		ctl_table_string(table, type, "gpu");
@@ -103,7 +101,8 @@ const struct ctl_command ctl_command_types = {
 	.help = "  --gpu G   only for this GPU, as 'vgpuctl gpus' names it\n"
 		"\n"
 		"A type is named by its framebuffer in GB and its series: Q workstation,\n"
-		"B desktop, A applications, C compute. RESOLUTION is the largest of one head.\n"
+		"B desktop, A applications, C compute. RESOLUTION is the largest of one head,\n"
+		"HOST MEMORY what its contexts may take of the host beyond the framebuffer.\n"
 		"Where a GPU's driver has types of its own, ID is its number of one, by which it\n"
 		"can be named too, and MAX how many fit an empty GPU.\n"
 		"\n"

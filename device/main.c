@@ -142,6 +142,7 @@ static int configure(const struct vgpu_options *options, struct vgpu_slots *slot
 		.segment_bytes = options->framebuffer_bytes,
 		.framebuffer_bytes = options->framebuffer_bytes,
 		.host_visible_bytes = options->host_visible_bytes,
+		.host_memory_bytes = options->host_memory_bytes,
 		.has_renderer = options->has_renderer,
 		.is_framebuffer_new = true,
 	};
@@ -222,6 +223,7 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 	struct vgpu_vtest_config config = {
 		.name = options->name,
 		.framebuffer_bytes = options->framebuffer_bytes,
+		.host_memory_bytes = options->host_memory_bytes,
 		.capset = &vgpu_venus_capset,
 		.capset_bytes = sizeof(vgpu_venus_capset),
 	};

@@ -22,6 +22,7 @@ enum option_key {
 	OPTION_MAX_RESOLUTION,
 	OPTION_FRAMEBUFFER_MIB,
 	OPTION_HOST_VISIBLE_MIB,
+	OPTION_HOST_MEMORY_MIB,
 	OPTION_RENDERER,
 	OPTION_GPU_UUID,
 	OPTION_UUID,
@@ -40,6 +41,7 @@ static const struct option options[] = {
 	{"max-resolution", required_argument, NULL, OPTION_MAX_RESOLUTION},
 	{"framebuffer-mib", required_argument, NULL, OPTION_FRAMEBUFFER_MIB},
 	{"host-visible-mib", required_argument, NULL, OPTION_HOST_VISIBLE_MIB},
+	{"host-memory-mib", required_argument, NULL, OPTION_HOST_MEMORY_MIB},
 	{"renderer", no_argument, NULL, OPTION_RENDERER},
 	{"gpu-uuid", required_argument, NULL, OPTION_GPU_UUID},
 	{"uuid", required_argument, NULL, OPTION_UUID},
@@ -64,6 +66,8 @@ static const char help[] =
 	"\n"
 	"With all but --control-fd:\n"
 	"  --framebuffer-mib N     size of the framebuffer (256)\n"
+	"  --host-memory-mib N     what Vulkan contexts may take of the host's\n"
+	"                          memory beyond that (512)\n"
 	"  --uuid U, --name S      what to call it\n"
 	"  --gpu-uuid U            Vulkan's deviceUUID of the GPU to use (the\n"
 	"                          software one)\n"
@@ -184,6 +188,14 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 				     arg, HOST_VISIBLE_MIB_MAX);
 		o->host_visible_bytes = number * VGPU_MIB;
 		return -1;
+	case OPTION_HOST_MEMORY_MIB:
+		if (!parse_number(arg, VGPU_TYPE_HOST_MEMORY_MIB_MIN,
+				  VGPU_TYPE_HOST_MEMORY_MIB_MAX, &number))
+			return usage("--host-memory-mib: '%s' is not %u to %u",
+				     arg, VGPU_TYPE_HOST_MEMORY_MIB_MIN,
+				     VGPU_TYPE_HOST_MEMORY_MIB_MAX);
+		o->host_memory_bytes = number * VGPU_MIB;
+		return -1;
 	case OPTION_RENDERER:
 		o->has_renderer = true;
 		return -1;
@@ -235,6 +247,7 @@ int vgpu_options_parse(int argc, char **argv, struct vgpu_options *ret_options)
 		.max_width = 1920,
 		.max_height = 1080,
 		.framebuffer_bytes = 256 * VGPU_MIB,
+		.host_memory_bytes = VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT * VGPU_MIB,
 		.name = "vgpu",
 	};
 	if (asks_capabilities(argc, argv)) {

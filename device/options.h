@@ -18,6 +18,7 @@ struct vgpu_options {
 	uint32_t max_height;
 	uint64_t framebuffer_bytes;
 	uint64_t host_visible_bytes;
+	uint64_t host_memory_bytes;
 	bool has_renderer;
 	char uuid[VGPU_UUID_SIZE];
 	uint8_t gpu_uuid[16]; /* zeroes: the embedded one */

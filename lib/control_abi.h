@@ -34,7 +34,7 @@
  * for other devices run as the same user.
  */
 
-#define VGPU_CONTROL_VERSION 3
+#define VGPU_CONTROL_VERSION 4
 
 enum vgpu_control_type {
 	VGPU_CONTROL_FD = 1,  /* both ways; slot; one fd attached */
@@ -93,6 +93,7 @@ struct vgpu_control_start {
 	uint8_t gpu_uuid[16]; /* Vulkan's deviceUUID; zeroes: the embedded one */
 	uint32_t has_renderer;	     /* guests get Vulkan */
 	uint32_t is_framebuffer_new; /* no process has had it: it is all zero */
+	uint64_t host_memory_bytes;  /* for contexts, beyond the framebuffer */
 	uint8_t key[VGPU_CONTROL_KEY_BYTES];
 };
 

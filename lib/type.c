@@ -6,6 +6,7 @@
 #include <ini.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -21,12 +22,13 @@ struct vgpu_types {
 
 static const char series_order[] = "QBAC";
 
-/* The keys of a section; every one is required, exactly once. */
+/* The keys of a section; each is there once, and only the last may be missing. */
 static const struct key {
 	const char *name;
 	size_t offset; /* of a uint32_t in struct vgpu_type */
 	uint32_t min;
 	uint32_t max;
+	bool is_optional;
 } keys[] = {
 	{"framebuffer_mib", offsetof(struct vgpu_type, framebuffer_mib), 1,
 	 VGPU_TYPE_FRAMEBUFFER_MIB_MAX},
@@ -38,6 +40,9 @@ static const struct key {
 	{"frame_rate_limit", offsetof(struct vgpu_type, frame_rate_limit), 0,
 	 VGPU_TYPE_FRAME_RATE_MAX},
 	{"weight", offsetof(struct vgpu_type, weight), 1, VGPU_TYPE_WEIGHT_MAX},
+	{"host_memory_mib", offsetof(struct vgpu_type, host_memory_mib),
+	 VGPU_TYPE_HOST_MEMORY_MIB_MIN, VGPU_TYPE_HOST_MEMORY_MIB_MAX,
+	 .is_optional = true},
 };
 
 /*
@@ -177,7 +182,7 @@ static int end_section(struct parser *p)
 	if (!p->is_named)
 		return fail(p, p->section_line, "this section is empty");
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(keys); i++)
-		if (!(p->keys_seen & (1u << i)))
+		if (!(p->keys_seen & (1u << i)) && !keys[i].is_optional)
 			return fail(p, p->section_line, "type %s has no %s",
 				    p->type.name, keys[i].name);
 	if (!check_type(p))
@@ -204,7 +209,9 @@ static int begin_section(struct parser *p, const char *line)
 	p->section_line = p->line;
 	p->is_named = false;
 	p->keys_seen = 0;
-	p->type = (struct vgpu_type){};
+	p->type = (struct vgpu_type){
+		.host_memory_mib = VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT,
+	};
 	return 1;
 }
 

@@ -20,6 +20,10 @@
 #define VGPU_SHARED_MEMORY_MAX	 (256ULL << 20)
 #define VGPU_TYPE_FRAME_RATE_MAX 240
 #define VGPU_TYPE_WEIGHT_MAX	 10000
+/* One context of a software renderer needs the least of these. */
+#define VGPU_TYPE_HOST_MEMORY_MIB_MIN	  128
+#define VGPU_TYPE_HOST_MEMORY_MIB_MAX	  (1024 * 1024)
+#define VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT 512
 
 struct vgpu_type {
 	char name[VGPU_TYPE_NAME_MAX]; /* "4Q" */
@@ -30,6 +34,8 @@ struct vgpu_type {
 	uint32_t max_height;
 	uint32_t frame_rate_limit; /* frames a second, 0 for no limit */
 	uint32_t weight;	   /* share of the GPU's time against others */
+	/* What its contexts take of the host beyond the framebuffer; 0: unknown */
+	uint32_t host_memory_mib;
 	/* Of a type that a driver has and no types file: */
 	uint32_t id;		/* the driver's number of it, else 0 */
 	uint32_t max_instances; /* on an empty GPU */

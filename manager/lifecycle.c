@@ -46,6 +46,7 @@ static void fill_start(const struct vgpu_instance *instance,
 		.frame_rate_limit = d->type.frame_rate_limit,
 		.segment_bytes = segment,
 		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
+		.host_memory_bytes = d->type.host_memory_mib * VGPU_MIB,
 		/* If a Vulkan driver was found for it. */
 		.has_renderer = instance->gpu->device_uuid[0] != '\0',
 		.is_framebuffer_new = instance->is_framebuffer_new,

@@ -58,6 +58,9 @@ int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
 		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
 					    type->frame_rate_limit),
 		SD_JSON_BUILD_PAIR_UNSIGNED("weight", type->weight),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			type->host_memory_mib > 0, "hostMemoryMib",
+			SD_JSON_BUILD_UNSIGNED(type->host_memory_mib)),
 		SD_JSON_BUILD_PAIR_UNSIGNED(
 			"available", vgpu_capacity_count(manager, gpu, type)),
 		SD_JSON_BUILD_PAIR_CONDITION(type->id > 0, "typeId",
@@ -141,6 +144,9 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 					    d->type.framebuffer_mib),
 		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferOffsetMib",
 					    within(d->place.offset) / VGPU_MIB),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			d->type.host_memory_mib > 0, "hostMemoryMib",
+			SD_JSON_BUILD_UNSIGNED(d->type.host_memory_mib)),
 		SD_JSON_BUILD_PAIR_UNSIGNED(
 			"usedBytes", VGPU_MIN(status->framebuffer_used_bytes,
 					      d->type.framebuffer_mib * VGPU_MIB)),

@@ -92,6 +92,9 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
 					    d->type.frame_rate_limit),
 		SD_JSON_BUILD_PAIR_UNSIGNED("weight", d->type.weight),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			d->type.host_memory_mib > 0, "hostMemoryMib",
+			SD_JSON_BUILD_UNSIGNED(d->type.host_memory_mib)),
 		SD_JSON_BUILD_PAIR_STRING("gpu", d->gpu),
 		SD_JSON_BUILD_PAIR_UNSIGNED("offset", d->place.offset),
 		SD_JSON_BUILD_PAIR_UNSIGNED("size", d->place.size),
@@ -197,9 +200,13 @@ static int take_type(struct vgpu_definition *d, const struct raw *raw)
 	if (!VGPU_TEXT_SET(type.name, raw->type) || strlen(raw->series) != 1 ||
 	    type.framebuffer_mib == 0 ||
 	    type.framebuffer_mib > VGPU_TYPE_FRAMEBUFFER_MIB_MAX ||
+	    type.host_memory_mib > VGPU_TYPE_HOST_MEMORY_MIB_MAX ||
 	    type.heads > VGPU_HEADS_MAX || type.max_width > VGPU_DIMENSION_MAX ||
 	    type.max_height > VGPU_DIMENSION_MAX)
 		return -EINVAL;
+	/* Definitions did not say it once. A driver's own types have none. */
+	if (type.id == 0 && type.host_memory_mib == 0)
+		type.host_memory_mib = VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT;
 	type.series = raw->series[0];
 	d->type = type;
 	return 0;
@@ -231,6 +238,9 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, limits.frame_rate_limit), SD_JSON_MANDATORY},
 		{"weight", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
 		 offsetof(struct raw, limits.weight), SD_JSON_MANDATORY},
+		{"hostMemoryMib", SD_JSON_VARIANT_UNSIGNED,
+		 sd_json_dispatch_uint32,
+		 offsetof(struct raw, limits.host_memory_mib), 0},
 		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct raw, gpu), SD_JSON_MANDATORY},
 		{"offset", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,

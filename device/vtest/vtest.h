@@ -22,7 +22,8 @@ struct vgpu_vtest_config {
 	const char *name; /* of the vGPU, for the log */
 	uint8_t gpu_uuid[16];
 	uint64_t framebuffer_bytes;
-	const void *capset; /* what GET_CAPSET answers for venus */
+	uint64_t host_memory_bytes; /* of contexts, beyond that */
+	const void *capset;	    /* what GET_CAPSET answers for venus */
 	size_t capset_bytes;
 };
 

@@ -202,6 +202,7 @@ def types():
         return {'type': name, 'series': name[-1], 'gpu': 'embedded',
                 'framebufferMib': mib, 'heads': heads, 'maxWidth': width,
                 'maxHeight': height, 'frameRateLimit': limit, 'weight': 100,
+                'hostMemoryMib': 512,
                 'available': available}
     return {'types': [one('1B', 1024, 4, 2560, 1600, 45, 2),
                       one('4C', 4096, 0, 0, 0, 0, 0),
@@ -214,6 +215,7 @@ def cad():
             'state': 'attached',
             'socket': '/run/vgpu/2b0f6d0e-8c0b-4f0e-9d3e-6a1f0f0f7a11/vhost.sock',
             'framebufferMib': 4096, 'framebufferOffsetMib': 0,
+            'hostMemoryMib': 512,
             'usedBytes': 33554433, 'devicePid': 1234, 'vmPid': 1240,
             'restarts': 1, 'commands': 1500, 'errors': 2,
             'heads': [{'head': 0, 'width': 1920, 'height': 1080,

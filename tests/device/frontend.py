@@ -469,8 +469,8 @@ STATE_MESSAGE = 80
 STATE_MESSAGE_FILES = STATE_MESSAGE + 352
 EVENT_GUEST_FAULT, EVENT_RESUMED, EVENT_REFUSED = 1, 2, 3
 MESSAGE_SIZE = 264
-START_VERSION = 3
-START_FORMAT = "<40s72s16sIIIIIIQQQ16sII32s"
+START_VERSION = 4
+START_FORMAT = "<40s72s16sIIIIIIQQQ16sIIQ32s"
 
 
 def control_message(kind, serial=0, body=b""):
@@ -528,7 +528,7 @@ class Manager:
             START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads, 1920,
             1080, self.segments, 60, self.segment_bytes,
             self.segments * self.segment_bytes, self.window, b"",
-            bool(self.window), 1, self.key)))
+            bool(self.window), 1, 512 << 20, self.key)))
         if wait:
             self.wait_status()
         return time.monotonic() - begin

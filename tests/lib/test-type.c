@@ -81,6 +81,7 @@ static void loads_the_shipped_catalogue(void **state)
 	assert_int_equal(type->max_width, 5120);
 	assert_int_equal(type->max_height, 2880);
 	assert_int_equal(type->frame_rate_limit, 0);
+	assert_int_equal(type->host_memory_mib, 512);
 	type = vgpu_types_find(types, "2B");
 	assert_non_null(type);
 	assert_int_equal(type->framebuffer_mib, 2048);
@@ -121,6 +122,17 @@ static void accepts_how_people_write(void **state)
 	vgpu_types_destroy(
 		read_good("[1C]\nframebuffer_mib=1024\nheads=0\nmax_width=0\n"
 			  "max_height=0\nframe_rate_limit=0\nweight=1"));
+}
+
+static void knows_what_is_not_said(void **state)
+{
+	struct vgpu_types *types =
+		read_good(GOOD "host_memory_mib = 128\n[2Q]\n" KEYS("2048"));
+
+	assert_int_equal(vgpu_types_find(types, "1Q")->host_memory_mib, 128);
+	assert_int_equal(vgpu_types_find(types, "2Q")->host_memory_mib,
+			 VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT);
+	vgpu_types_destroy(types);
 }
 
 static void refuses_bad_lines(void **state)
@@ -227,6 +239,8 @@ static void refuses_bad_numbers(void **state)
 		{"frame_rate_limit", "241"},
 		{"weight", "0"},
 		{"weight", "10001"},
+		{"host_memory_mib", "127"},
+		{"host_memory_mib", "1048577"},
 	};
 	char text[256], reason[64];
 
@@ -384,6 +398,7 @@ int main(void)
 		cmocka_unit_test(loads_the_shipped_catalogue),
 		cmocka_unit_test(sorts_by_series_then_size),
 		cmocka_unit_test(accepts_how_people_write),
+		cmocka_unit_test(knows_what_is_not_said),
 		cmocka_unit_test(refuses_bad_lines),
 		cmocka_unit_test(refuses_missing_keys),
 		cmocka_unit_test(refuses_bad_names),

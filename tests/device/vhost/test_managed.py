@@ -81,7 +81,8 @@ class Managed(unittest.TestCase):
     def test_bad_starts(self):
         good = struct.pack(fe.START_FORMAT, b"", b"test", b"1Q",
                            fe.START_VERSION, 1, 1920, 1080, 2, 60, 1 << 20,
-                           2 << 20, 0, b"", 0, 1, self.manager.key)
+                           2 << 20, 0, b"", 0, 1, 1 << 29,
+                           self.manager.key)
         at = 128
 
         def with_u32(index, value):
