@@ -15,6 +15,7 @@
 #include "device/vhost/vhost.h"
 #include "lib/type.h"
 #include "lib/util.h"
+#include "sandbox/report.h"
 
 /* A guest can break rules as fast as it likes; we tell of so many. */
 #define FAULTS_MAX	 10
@@ -74,6 +75,23 @@ static void on_fault(void *opaque, const char *text)
 	vgpu_link_event(device->link, VGPU_EVENT_GUEST_FAULT,
 			device->faults_suppressed, text);
 	device->faults_suppressed = 0;
+}
+
+/* Of what a kernel lacks: once for each process that lacks it. */
+static void report_sandbox(struct vgpu_device *device, const char *process,
+			   const char *lacks)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "the %s process is shut in less: %.150s",
+		 process, lacks);
+	log_line(device, text, 0);
+	vgpu_link_event(device->link, VGPU_EVENT_SANDBOX, 0, text);
+}
+
+static void on_render_lacks(void *opaque, const char *text)
+{
+	report_sandbox(opaque, "render", text);
 }
 
 static void on_link_changed(void *opaque)
@@ -255,6 +273,8 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 		.segment_bytes = start->segment_bytes,
 		.framebuffer_bytes = start->framebuffer_bytes,
 	};
+	device->render.lacks = on_render_lacks;
+	device->render.lacks_opaque = device;
 	memcpy(device->render.gpu_uuid, start->gpu_uuid,
 	       sizeof(device->render.gpu_uuid));
 	return 0;
@@ -343,6 +363,8 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 	if (r < 0)
 		goto fail;
 	vgpu_link_status_now(device->link);
+	if (vgpu_sandbox_report_text(&config->sandbox, text, sizeof(text)))
+		report_sandbox(device, "device", text);
 	if (device->state->generation) {
 		snprintf(text, sizeof(text), "device process %u goes on",
 			 device->state->generation);

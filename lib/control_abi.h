@@ -124,6 +124,7 @@ enum vgpu_control_event_kind {
 	VGPU_EVENT_GUEST_FAULT = 1, /* the guest or VMM broke a rule; text */
 	VGPU_EVENT_RESUMED = 2,	    /* a successor goes on; text */
 	VGPU_EVENT_REFUSED = 3, /* no vgpud, but it asked for the fds; text */
+	VGPU_EVENT_SANDBOX = 4, /* what the kernel does not give; text */
 };
 
 struct vgpu_control_event {

@@ -517,6 +517,7 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 		[VGPU_EVENT_GUEST_FAULT] = "guest-fault",
 		[VGPU_EVENT_RESUMED] = "resumed",
 		[VGPU_EVENT_REFUSED] = "refused",
+		[VGPU_EVENT_SANDBOX] = "sandbox",
 	};
 	uint64_t more = instance->events_dropped + event->suppressed;
 	const char *name =

@@ -59,7 +59,11 @@ enum vgpu_render_type {
 	VGPU_RENDER_TAKE,
 
 	/* COMMAND, from the render process */
-	VGPU_RENDER_READY = 32, /* it has opened all that it ever will */
+	/*
+	 * It has opened all that it ever will. @n: a bit for each layer of the
+	 * sandbox (sandbox/report.h) that the kernel does not give.
+	 */
+	VGPU_RENDER_READY = 32,
 	/*
 	 * For @resource_id: @status 0 or an errno; the ALLOC's @offset, which
 	 * names the memory (see there), @bytes that may be mapped.

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "render/vulkan/recording.h"
+#include "sandbox/sandbox.h"
 
 static bool is_packet_socket(int fd)
 {
@@ -30,7 +29,7 @@ static int print_usage(void)
 int main(int argc, char **argv)
 {
 	static struct vgpu_context ctx;
-	const struct rlimit no_core = {0, 0};
+	struct vgpu_err err = {};
 	const char *option = argc > 1 ? argv[1] : "";
 
 	if (argc == 2 && strcmp(option, "--version") == 0) {
@@ -51,9 +50,9 @@ int main(int argc, char **argv)
 		return print_usage();
 	if (argc == 3)
 		ctx.recorder = vgpu_recorder_create(argv[2]);
-	/* What a guest has in its memory ends up in no other file. */
-	setrlimit(RLIMIT_CORE, &no_core);
-	prctl(PR_SET_DUMPABLE, 0);
+	if (vgpu_sandbox_begin(VGPU_SANDBOX_RENDER, argc == 3 ? argv[2] : NULL,
+			       &ctx.sandbox, &err) < 0)
+		vgpu_context_fatal(&ctx, "%s", err.text);
 	/*
 	 * libc's arenas for other threads than the first grow by a page and a
 	 * system call at a time, which is half of what a driver takes here to

@@ -12,6 +12,7 @@
 
 #include "device/render/spawn.h"
 #include "lib/util.h"
+#include "sandbox/report.h"
 
 /* Opening a driver takes long where it is compiled with sanitizers. */
 #define READY_US (60 * 1000 * 1000ULL)
@@ -133,6 +134,26 @@ static void become_ready(struct vgpu_render *render)
 	render->ops->ready(render->opaque);
 }
 
+/* What the kernel does not give one it gives none: it is said once. */
+static void report_sandbox(const struct vgpu_render *render, uint32_t refused)
+{
+	const struct vgpu_sandbox_report report = {.refused = refused};
+	static uint32_t said;
+	char text[VGPU_ERR_TEXT_MAX];
+
+	if (!(refused & ~said) ||
+	    !vgpu_sandbox_report_text(&report, text, sizeof(text)))
+		return;
+	said |= refused;
+	if (render->config.lacks)
+		render->config.lacks(render->config.lacks_opaque, text);
+	else
+		fprintf(stderr,
+			"vgpu-device %s: the render process is shut in less:"
+			" %s\n",
+			render->config.name, text);
+}
+
 /* Returns whether it makes sense. */
 static bool handle(struct vgpu_render *render,
 		   const struct vgpu_render_message *message, const char *body,
@@ -151,6 +172,7 @@ static bool handle(struct vgpu_render *render,
 		if (render->is_ready)
 			return false;
 		render->is_ready = true;
+		report_sandbox(render, message->n);
 		sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
 		become_ready(render);
 		return true;

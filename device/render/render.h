@@ -66,6 +66,9 @@ struct vgpu_render_config {
 	const struct vgpu_render_memory_ops *memory;
 	void *memory_opaque;
 	struct vgpu_render_spare *spare; /* NULL: none is kept */
+	/* Says which layers of its sandbox the kernel does not give; or NULL. */
+	void (*lacks)(void *opaque, const char *text);
+	void *lacks_opaque;
 };
 
 /*

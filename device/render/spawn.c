@@ -69,7 +69,7 @@ static bool init_environment(struct environment *environment)
 }
 
 /* Where the program is: told, beside our own, or where it is installed. */
-static bool find_program(char *ret_path, size_t size)
+static bool find_path(char *ret_path, size_t size)
 {
 	const char *told = secure_getenv("VGPU_RENDER");
 	char own[PATH_MAX];
@@ -90,6 +90,18 @@ static bool find_program(char *ret_path, size_t size)
 	}
 	return (size_t)snprintf(ret_path, size, "%s/vgpu-render",
 				VGPU_LIBEXECDIR) < size;
+}
+
+/* Opened while we may still go where it is. */
+static struct {
+	char path[PATH_MAX];
+	int fd;
+} program = {.fd = -1};
+
+void vgpu_render_find_program(void)
+{
+	if (find_path(program.path, sizeof(program.path)))
+		program.fd = open(program.path, O_PATH | O_CLOEXEC);
 }
 
 const char *vgpu_render_record_folder(void)
@@ -120,11 +132,13 @@ static bool init_arguments(char *argument[4], char *file, size_t size)
 }
 
 /* In the child, where only calls that are safe in a signal handler may be made. */
-__attribute__((noreturn)) static void
-become(const char *path, char *const *arguments, char *const *environment,
-       int null, int command, int memory, pid_t parent)
+__attribute__((noreturn)) static void become(char *const *arguments,
+					     char *const *environment, int null,
+					     int command, int memory,
+					     pid_t parent)
 {
 	sigset_t none;
+	int fd;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -137,18 +151,22 @@ become(const char *path, char *const *arguments, char *const *environment,
 	null = fcntl(null, F_DUPFD, FD_ASIDE_MIN);
 	command = fcntl(command, F_DUPFD, FD_ASIDE_MIN);
 	memory = fcntl(memory, F_DUPFD, FD_ASIDE_MIN);
-	if (dup2(null, STDIN_FILENO) < 0 ||
+	fd = fcntl(program.fd, F_DUPFD_CLOEXEC, FD_ASIDE_MIN);
+	if (fd < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(command, VGPU_RENDER_FD_COMMAND) < 0 ||
 	    dup2(memory, VGPU_RENDER_FD_MEMORY) < 0 ||
-	    close_range(VGPU_RENDER_FD_MEMORY + 1, UINT_MAX, 0) < 0)
+	    close_range(VGPU_RENDER_FD_MEMORY + 1, UINT_MAX,
+			CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(EXIT_FAILURE);
-	execve(path, arguments, environment);
+	syscall(SYS_execveat, fd, "", arguments, environment, AT_EMPTY_PATH);
+	/* A script is found by its interpreter, if everybody may read it. */
+	if (errno == ENOENT)
+		execve(program.path, arguments, environment);
 	_exit(127);
 }
 
-static int spawn(const char *path, char *const *arguments,
-		 char *const *environment, int command, int memory,
-		 int *ret_pidfd)
+static int spawn(char *const *arguments, char *const *environment, int command,
+		 int memory, int *ret_pidfd)
 {
 	vgpu_autoclose int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t parent = getpid();
@@ -166,8 +184,7 @@ static int spawn(const char *path, char *const *arguments,
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		become(path, arguments, environment, null, command, memory,
-		       parent);
+		become(arguments, environment, null, command, memory, parent);
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0) {
 		int r = -errno;
@@ -184,22 +201,22 @@ int vgpu_render_spawn(int command, int memory, int *ret_pidfd,
 		      struct vgpu_err *err)
 {
 	struct environment environment;
-	char path[PATH_MAX], file[PATH_MAX];
+	char file[PATH_MAX];
 	char *argument[4];
 	int r;
 
-	if (!find_program(path, sizeof(path)) || access(path, X_OK) < 0)
+	if (program.fd < 0)
 		return vgpu_err_set(err, -ENOENT, NULL,
-				    "cannot run %s; is it installed?", path);
+				    "cannot run %s; is it installed?",
+				    program.path);
 	if (!init_arguments(argument, file, sizeof(file)))
 		return vgpu_err_set(err, -ENAMETOOLONG, NULL,
 				    "VGPU_RECORD_DIR is too long");
-	r = init_environment(&environment)
-		    ? spawn(path, argument, environment.item, command, memory,
-			    ret_pidfd)
-		    : -ENOMEM;
+	r = init_environment(&environment) ? spawn(argument, environment.item,
+						   command, memory, ret_pidfd)
+					   : -ENOMEM;
 	finish_environment(&environment);
-	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot start %s: %s", path,
-				    strerror(-r))
+	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot start %s: %s",
+				    program.path, strerror(-r))
 		     : 0;
 }

@@ -6,6 +6,12 @@
 #include "lib/err.h"
 
 /*
+ * Open the program, which may lie where we may not go later. Before the first
+ * vgpu_render_spawn(), which complains if it was not found.
+ */
+void vgpu_render_find_program(void);
+
+/*
  * Start vgpu-render with @command and @memory, which stay the caller's, as its
  * fds 3 and 4. It gets no other fd but 0 to 2, hardly any environment, and
  * dies with us. *ret_pidfd is the caller's, who reaps it.

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
+
 #define STATUS_FATAL 2u
 
 /* Commands sent in a memfd, those that a packet has no room for. */
@@ -221,6 +223,14 @@ static uint64_t get_submit_ns_max(void)
 	return (seconds > 0 && seconds < 86400 ? seconds : 30) * 1000000000ULL;
 }
 
+static void shut_in(struct vgpu_context *ctx)
+{
+	struct vgpu_err err = {};
+
+	if (vgpu_sandbox_finish(VGPU_SANDBOX_RENDER, &ctx->sandbox, &err) < 0)
+		vgpu_context_fatal(ctx, "%s", err.text);
+}
+
 static void set_up(struct vgpu_context *ctx)
 {
 	struct vgpu_render_message message = {};
@@ -248,12 +258,17 @@ static void set_up(struct vgpu_context *ctx)
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		vgpu_host_warm_up(&ctx->host);
 	r = vgpu_objects_create(&ctx->objects);
+	if (r == 0 && !ctx->replay)
+		shut_in(ctx);
 	if (r == 0)
 		r = vgpu_sandbox_enter();
 	if (r < 0)
 		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
-	message = (struct vgpu_render_message){.type = VGPU_RENDER_READY};
+	message = (struct vgpu_render_message){
+		.type = VGPU_RENDER_READY,
+		.n = ctx->sandbox.refused,
+	};
 	vgpu_channel_send(ctx, &message, NULL, 0);
 }
 

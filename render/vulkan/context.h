@@ -14,6 +14,7 @@
 #include "render/wire/decoder.h"
 #include "render/wire/object.h"
 #include "lib/util.h"
+#include "sandbox/report.h"
 #include "venus.h"
 
 struct vgpu_context;
@@ -261,6 +262,7 @@ struct vgpu_context {
 	uint64_t framebuffer_bytes;
 	uint8_t *framebuffer; /* all of it; NULL if memory comes as fds */
 	struct vgpu_stream stream;
+	struct vgpu_sandbox_report sandbox;
 	uint64_t submit_ns_max; /* see queue.c */
 	atomic_bool has_instance;
 	atomic_uint_fast64_t copied_bytes; /* of streams that are being run */

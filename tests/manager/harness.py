@@ -111,6 +111,7 @@ class Manager:
         self.helpers = os.path.join(self.folder, 'helpers')
         self.log_path = os.path.join(self.folder, 'log')
         self.socket = os.path.join(self.runtime, INTERFACE)
+        self.program = os.path.join(BUILD, 'vgpud')
         self.process = None
         self.notify = None  # path of systemd's socket
         self.write(self.types, types)
@@ -137,7 +138,7 @@ class Manager:
             os.chmod(path, 0o755)
 
     def arguments(self):
-        return [os.path.join(BUILD, 'vgpud'), '--state-dir', self.state,
+        return [self.program, '--state-dir', self.state,
                 '--runtime-dir', self.runtime, '--types', self.types,
                 '--config', self.config]
 

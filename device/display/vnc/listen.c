@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include "lib/util.h"
+#include "sandbox/remover.h"
 
 #define BACKLOG 8
 #define FLAGS	(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
@@ -54,7 +57,6 @@ static int listen_unix(struct vgpu_vnc_listener *listener, const char *address,
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	vgpu_autoclose int fd = -1;
-	struct stat stat;
 	mode_t mask;
 	int ret;
 
@@ -77,11 +79,9 @@ static int listen_unix(struct vgpu_vnc_listener *listener, const char *address,
 	umask(mask);
 	if (ret < 0)
 		return cannot(address, err);
-	if (lstat(path, &stat) == 0) {
-		memcpy(listener->path, to.sun_path, sizeof(listener->path));
-		listener->device = stat.st_dev;
-		listener->inode = stat.st_ino;
-	}
+	ret = vgpu_remover_start(path, &listener->remover, err);
+	if (ret < 0)
+		return ret;
 	if (listen(fd, BACKLOG) < 0) {
 		ret = cannot(address, err);
 		vgpu_vnc_listener_finish(listener);
@@ -136,7 +136,7 @@ int vgpu_vnc_listen(struct vgpu_vnc_listener *listener, const char *address,
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
 	};
 
-	*listener = (struct vgpu_vnc_listener){.fd = -1};
+	*listener = (struct vgpu_vnc_listener){.fd = -1, .remover = -1};
 	if (strncmp(address, unix_prefix, sizeof(unix_prefix) - 1) == 0)
 		return listen_unix(listener, address,
 				   address + sizeof(unix_prefix) - 1, err);
@@ -155,11 +155,7 @@ int vgpu_vnc_listen(struct vgpu_vnc_listener *listener, const char *address,
 
 void vgpu_vnc_listener_finish(struct vgpu_vnc_listener *listener)
 {
-	struct stat stat;
-
-	if (listener->path[0] && lstat(listener->path, &stat) == 0 &&
-	    stat.st_dev == listener->device && stat.st_ino == listener->inode)
-		unlink(listener->path);
-	listener->path[0] = '\0';
+	vgpu_remover_finish(listener->remover);
+	listener->remover = -1;
 	listener->fd = vgpu_close(listener->fd);
 }

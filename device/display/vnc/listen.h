@@ -3,17 +3,11 @@
 #ifndef VGPU_DEVICE_DISPLAY_VNC_LISTEN_H
 #define VGPU_DEVICE_DISPLAY_VNC_LISTEN_H
 
-#include <sys/stat.h>
-#include <sys/un.h>
-
 #include "lib/err.h"
 
 struct vgpu_vnc_listener {
 	int fd;
-	/* Of a unix socket: what to remove at the end, if it is still ours. */
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	dev_t device;
-	ino_t inode;
+	int remover; /* of a unix socket's file; or -1 */
 };
 
 /*

@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "device/display/vnc/listen.h"
 #include "device/display/vnc/server.h"
 #include "device/display/vnc/source.h"
 #include "lib/fds.h"
 #include "lib/util.h"
+#include "sandbox/sandbox.h"
 
 /*
  * The control socket is a SOCK_SEQPACKET to vgpud:
@@ -27,7 +27,6 @@
  */
 
 #define NAME_MAX_BYTES 100
-#define OPEN_FILES     64
 
 struct vnc {
 	int control;
@@ -65,16 +64,18 @@ static void report(int control, char tag, const char *text)
 			strerror(errno));
 }
 
-/* It is enough for a process that only copies pixels to sockets. */
-static void confine(void)
+/* When it listens. It opens nothing after that, and starts no thread. */
+static int shut_in(struct vnc *vnc, struct vgpu_err *err)
 {
-	const struct rlimit files = {OPEN_FILES, OPEN_FILES};
-	const struct rlimit none = {};
+	struct vgpu_sandbox_report lacks = {};
+	char text[VGPU_ERR_TEXT_MAX];
+	int r = vgpu_sandbox_begin(VGPU_SANDBOX_VNC, NULL, &lacks, err);
 
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	setrlimit(RLIMIT_NOFILE, &files);
-	setrlimit(RLIMIT_CORE, &none);
+	if (r >= 0)
+		r = vgpu_sandbox_finish(VGPU_SANDBOX_VNC, &lacks, err);
+	if (r >= 0 && vgpu_sandbox_report_text(&lacks, text, sizeof(text)))
+		fprintf(stderr, "vgpu-vnc: it is shut in less: %s\n", text);
+	return r;
 }
 
 /* False when vgpud is gone. */
@@ -187,8 +188,9 @@ static int serve(int control, const char *address, const char *name)
 	sigaction(SIGINT, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	confine();
-	if (vgpu_vnc_listen(&vnc.listener, address, &err) < 0) {
+	if (vgpu_vnc_listen(&vnc.listener, address, &err) < 0 ||
+	    shut_in(&vnc, &err) < 0) {
+		vgpu_vnc_listener_finish(&vnc.listener);
 		report(control, 'E', err.text);
 		fprintf(stderr, "vgpu-vnc: %s\n", err.text);
 		return EXIT_FAILURE;

@@ -191,10 +191,15 @@ class Program(unittest.TestCase):
 
     def test_confined(self):
         read, write = os.pipe()
-        with fe.Device(program=fe.DEVICE) as device:
+        with fe.Device(program=fe.DEVICE) as device, \
+                device.connect() as front:  # it is shut in when it listens
+            front.ask_u64(fe.GET_FEATURES)
             with open(f"/proc/{device.pid}/status", encoding="ascii") as file:
                 status = dict(line.split(":", 1) for line in file)
             self.assertEqual(status["NoNewPrivs"].strip(), "1")
+            self.assertNotIn("0", status["Uid"].split())
+            for kind in ("Inh", "Prm", "Eff", "Amb"):
+                self.assertEqual(int(status["Cap" + kind], 16), 0, kind)
             self.assertEqual(status["CoreDumping"].strip(), "0")
             with open(f"/proc/{device.pid}/limits", encoding="ascii") as file:
                 core = next(line for line in file if "core" in line)

@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -175,16 +176,21 @@ def is_ready(fd, seconds=0):
 
 
 class Device:
-    def __init__(self, render=None, args=(), **environment):
+    def __init__(self, render=None, args=(),
+                 program=os.path.join(BUILD, "vgpu-device"), user=None,
+                 **environment):
         self.folder = tempfile.TemporaryDirectory(prefix="vtest-")
         self.path = os.path.join(self.folder.name, "socket")
         self.log = open(os.path.join(self.folder.name, "log"), "w+b")
+        if user is not None:
+            os.chown(self.folder.name, user, user)
         environment = dict(os.environ, **environment)
         if render:
-            environment["VGPU_RENDER"] = render
+            environment["VGPU_RENDER"] = self.publish(render)
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "vgpu-device"), "--vtest", self.path, "--name",
-             "tested", *args], stderr=self.log, env=environment)
+            [program, "--vtest", self.path, "--name", "tested", *args],
+            stderr=self.log, env=environment, user=user, group=user,
+            extra_groups=user and [])
         end = time.monotonic() + TIMEOUT
         while self.process.poll() is None and time.monotonic() < end:
             try:
@@ -192,6 +198,17 @@ class Device:
                     break
             except OSError:
                 time.sleep(0.01)
+
+    def publish(self, render):
+        """A copy of the program where any user finds it: a script is opened by
+        its path, and no render process is root."""
+        path = os.path.join(self.folder.name, os.path.basename(render))
+        if not os.path.exists(render):
+            return render
+        os.chmod(self.folder.name, 0o755)
+        shutil.copyfile(render, path)
+        os.chmod(path, 0o755)
+        return path
 
     def client(self):
         return Client(self.path)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Leaving user 0 and all capabilities. */
+#include "sandbox/ids.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+
+#define USER	   "vgpu"
+#define NOBODY	   65534
+#define GROUPS_MAX 64
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[GROUPS_MAX];
+	int n_groups;
+};
+
+static void add_group(struct identity *identity, gid_t gid)
+{
+	for (int i = 0; i < identity->n_groups; i++)
+		if (identity->groups[i] == gid)
+			return;
+	if (gid != 0 && identity->n_groups < GROUPS_MAX)
+		identity->groups[identity->n_groups++] = gid;
+}
+
+/* Who may use the GPUs: a driver opens their nodes after we changed ids. */
+static void add_gpu_groups(struct identity *identity)
+{
+	glob_t found = {};
+	struct stat st;
+
+	if (glob("/dev/dri/renderD*", 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			if (stat(found.gl_pathv[i], &st) == 0)
+				add_group(identity, st.st_gid);
+	globfree(&found);
+}
+
+static void choose_identity(struct identity *ret_identity)
+{
+	struct identity identity = {.uid = NOBODY, .gid = NOBODY};
+	const struct passwd *user = getpwnam(USER);
+
+	if (user && user->pw_uid != 0) {
+		identity.uid = user->pw_uid;
+		identity.gid = user->pw_gid;
+		identity.n_groups = GROUPS_MAX;
+		if (getgrouplist(USER, user->pw_gid, identity.groups,
+				 &identity.n_groups) < 0)
+			identity.n_groups = 0;
+	}
+	add_gpu_groups(&identity);
+	*ret_identity = identity;
+}
+
+int vgpu_sandbox_leave_root(void)
+{
+	struct identity identity;
+
+	if (getuid() != 0 && geteuid() != 0)
+		return 0;
+	choose_identity(&identity);
+	if (setgroups((size_t)identity.n_groups, identity.groups) < 0 ||
+	    setresgid(identity.gid, identity.gid, identity.gid) < 0 ||
+	    setresuid(identity.uid, identity.uid, identity.uid) < 0)
+		return -errno;
+	return getuid() == 0 || geteuid() == 0 ? -EPERM : 0;
+}
+
+int vgpu_sandbox_shrink_bounds(void)
+{
+	/* All this needs CAP_SETPCAP: without it there is nothing to be had. */
+	for (unsigned long i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EPERM)
+			return -errno;
+	if (prctl(PR_SET_SECUREBITS, SECURE_ALL_BITS | SECURE_ALL_LOCKS, 0, 0,
+		  0) < 0 &&
+	    errno != EPERM)
+		return -errno;
+	return 0;
+}
+
+int vgpu_sandbox_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+	    syscall(SYS_capset, &header, none) < 0)
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Landlock: which files a process reaches, and no signals to others. */
+#include "sandbox/landlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+#include "sandbox/report.h"
+#include "sandbox/threads.h"
+
+/* Every right that there is up to some version of the ABI. */
+#define FS_1	((1ULL << 13) - 1)
+#define FS_2	(FS_1 | LANDLOCK_ACCESS_FS_REFER)
+#define FS_3	(FS_2 | LANDLOCK_ACCESS_FS_TRUNCATE)
+#define FS_5	(FS_3 | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+#define NET_4	(LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP)
+#define SCOPE_6 (LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL)
+
+#define READ_FILES                                                             \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |           \
+	 LANDLOCK_ACCESS_FS_READ_DIR)
+#define USE_DEVICES                                                            \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
+	 LANDLOCK_ACCESS_FS_IOCTL_DEV)
+#define MAKE_FILES (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE)
+
+int vgpu_landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			   LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi > 0 ? (int)abi : 0;
+}
+
+_Bool vgpu_landlock_has_scope(void)
+{
+	return vgpu_landlock_abi() >= 6;
+}
+
+/* What this kernel can refuse. */
+static void fill_attributes(int abi, struct landlock_ruleset_attr *attr)
+{
+	static const uint64_t fs[] = {FS_1, FS_1, FS_2, FS_3, FS_3, FS_5};
+	unsigned int last = VGPU_ARRAY_SIZE(fs) - 1;
+
+	*attr = (struct landlock_ruleset_attr){};
+	if (!vgpu_sandbox_is_without(VGPU_LAYER_LANDLOCK)) {
+		attr->handled_access_fs = fs[VGPU_MIN((unsigned int)abi, last)];
+		if (abi >= 4)
+			attr->handled_access_net = NET_4;
+	}
+	if (abi >= 6 && !vgpu_sandbox_is_without(VGPU_LAYER_SCOPE))
+		attr->scoped = SCOPE_6;
+}
+
+/* A place that is not there needs no rule. */
+static int allow_below(int ruleset, const char *path, uint64_t access)
+{
+	struct landlock_path_beneath_attr rule = {.allowed_access = access};
+	vgpu_autoclose int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	rule.parent_fd = fd;
+	return syscall(SYS_landlock_add_rule, ruleset,
+		       LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int add_rules(int ruleset, uint64_t handled,
+		     enum vgpu_landlock_files files, const char *record)
+{
+	int r = 0;
+
+	if (!handled)
+		return 0;
+	if (files == VGPU_LANDLOCK_DRIVER_FILES)
+		r = allow_below(ruleset, "/", READ_FILES & handled);
+	if (r == 0 && files == VGPU_LANDLOCK_DRIVER_FILES)
+		r = allow_below(ruleset, "/dev", USE_DEVICES & handled);
+	if (r == 0 && record)
+		r = allow_below(ruleset, record, MAKE_FILES & handled);
+	return r;
+}
+
+static int restrict_thread(void *opaque)
+{
+	return syscall(SYS_landlock_restrict_self, *(int *)opaque, 0) < 0 ? -errno
+									  : 0;
+}
+
+int vgpu_landlock_enter(enum vgpu_landlock_files files, const char *record)
+{
+	struct landlock_ruleset_attr attr;
+	vgpu_autoclose int ruleset = -1;
+	int abi = vgpu_landlock_abi();
+	int r;
+
+	if (!abi)
+		return -EOPNOTSUPP;
+	fill_attributes(abi, &attr);
+	if (!attr.handled_access_fs && !attr.scoped)
+		return 0;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
+			       0);
+	if (ruleset < 0)
+		return -errno;
+	r = add_rules(ruleset, attr.handled_access_fs, files, record);
+	return r < 0 ? r : vgpu_each_thread(restrict_thread, &ruleset);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which layers of the sandbox are on, and which the kernel refused. */
+#ifndef VGPU_SANDBOX_REPORT_H
+#define VGPU_SANDBOX_REPORT_H
+
+#include <stddef.h>
+
+enum vgpu_sandbox_layer {
+	VGPU_LAYER_IDS,		 /* not user 0, no group but the GPU's */
+	VGPU_LAYER_CAPABILITIES, /* none, and none to be had */
+	VGPU_LAYER_PRIVILEGES,	 /* no_new_privs, not dumpable */
+	VGPU_LAYER_LIMITS,	 /* rlimits */
+	VGPU_LAYER_LANDLOCK,	 /* files, TCP */
+	VGPU_LAYER_SCOPE, /* Landlock's: signals, abstract unix sockets */
+	VGPU_LAYER_SECCOMP,
+	VGPU_LAYER_MAX
+};
+
+struct vgpu_sandbox_report {
+	unsigned int on;	   /* a bit for each layer */
+	unsigned int refused;	   /* by the kernel */
+	int error[VGPU_LAYER_MAX]; /* why: errno, 0 if unknown */
+};
+
+/* @result is 0 or -errno. */
+void vgpu_sandbox_report_layer(struct vgpu_sandbox_report *report,
+			       enum vgpu_sandbox_layer layer, int result);
+
+/*
+ * "the kernel does not give: Landlock (Function not implemented)", or "" where
+ * nothing was refused. Returns how many layers were.
+ */
+int vgpu_sandbox_report_text(const struct vgpu_sandbox_report *report,
+			     char *ret_text, size_t size);
+
+/* Whether a test leaves this layer out; never in what is installed. */
+_Bool vgpu_sandbox_is_without(enum vgpu_sandbox_layer layer);
+/* The layer's name in VGPU_SANDBOX_WITHOUT. */
+const char *vgpu_sandbox_layer_name(enum vgpu_sandbox_layer layer);
+
+#endif

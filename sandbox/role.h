@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which of our processes it is that shuts itself in. */
+#ifndef VGPU_SANDBOX_ROLE_H
+#define VGPU_SANDBOX_ROLE_H
+
+enum vgpu_sandbox_role {
+	VGPU_SANDBOX_RENDER,   /* vgpu-render: a guest's Vulkan commands */
+	VGPU_SANDBOX_DEVICE,   /* vgpu-device: a guest's virtqueues */
+	VGPU_SANDBOX_VNC,      /* vgpu-vnc: viewers */
+	VGPU_SANDBOX_LAUNCHER, /* vgpu-launch: starts the first */
+};
+
+#endif

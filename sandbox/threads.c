@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A call in every thread of this process, drivers' own included. */
+#include "sandbox/threads.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+
+/* Drivers block all signals in their threads but the one that seccomp uses. */
+#define SIGNAL SIGSYS
+/* A thread that gets no processor for so long is on a dead machine. */
+#define ANSWER_S    10
+#define THREADS_MAX 1024
+
+/* One at a time: there is only one handler of a signal. */
+static struct {
+	int (*call)(void *opaque);
+	void *opaque;
+	_Atomic int result;
+	sem_t answered;
+} current;
+
+static void on_signal(int number)
+{
+	int saved = errno;
+	int r = current.call(current.opaque);
+
+	if (r < 0)
+		current.result = r;
+	sem_post(&current.answered);
+	errno = saved;
+}
+
+/* Whether the thread would not take the signal. */
+static bool is_deaf(pid_t thread)
+{
+	char path[64], line[128];
+	vgpu_autofclose FILE *status = NULL;
+	unsigned long long blocked = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", thread);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
+			break;
+	return blocked & (1ULL << (SIGNAL - 1));
+}
+
+static int ask(pid_t thread)
+{
+	struct timespec end;
+
+	if (is_deaf(thread))
+		return -ESRCH;
+	if (syscall(SYS_tgkill, getpid(), thread, SIGNAL) < 0)
+		return errno == ESRCH ? 0 : -errno; /* it ended meanwhile */
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += ANSWER_S;
+	while (sem_timedwait(&current.answered, &end) < 0)
+		if (errno != EINTR)
+			return -ESRCH;
+	return current.result;
+}
+
+static bool is_among(const pid_t *threads, size_t n, pid_t thread)
+{
+	for (size_t i = 0; i < n; i++)
+		if (threads[i] == thread)
+			return true;
+	return false;
+}
+
+/* Ask those of the folder that are not in @asked. Returns how many, or -errno. */
+static int ask_new(DIR *folder, pid_t *asked, size_t *n_asked)
+{
+	const struct dirent *entry;
+	int n = 0;
+
+	rewinddir(folder);
+	while ((entry = readdir(folder))) {
+		pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+		int r;
+
+		if (thread <= 0 || is_among(asked, *n_asked, thread))
+			continue;
+		if (*n_asked == THREADS_MAX)
+			return -ESRCH;
+		asked[(*n_asked)++] = thread;
+		r = ask(thread);
+		if (r < 0)
+			return r;
+		n++;
+	}
+	return n;
+}
+
+/* A thread that is asked already can start no other that is not shut in. */
+static int ask_all(void)
+{
+	pid_t asked[THREADS_MAX];
+	size_t n_asked = 0;
+	DIR *folder = opendir("/proc/self/task");
+	int r;
+
+	if (!folder)
+		return -errno;
+	asked[n_asked++] = (pid_t)syscall(SYS_gettid);
+	do {
+		r = ask_new(folder, asked, &n_asked);
+	} while (r > 0);
+	closedir(folder);
+	return r;
+}
+
+int vgpu_each_thread(int (*call)(void *opaque), void *opaque)
+{
+	struct sigaction action = {.sa_handler = on_signal}, old;
+	int r;
+
+	current.call = call;
+	current.opaque = opaque;
+	current.result = 0;
+	if (sem_init(&current.answered, 0, 0) < 0 ||
+	    sigaction(SIGNAL, &action, &old) < 0)
+		return -errno;
+	r = ask_all();
+	/* This one last: it is the one that needs /proc for the others. */
+	if (r == 0)
+		r = call(opaque);
+	sigaction(SIGNAL, &old, NULL);
+	sem_destroy(&current.answered);
+	return r;
+}

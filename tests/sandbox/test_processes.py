@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who the processes of vGPUs are, as root's and as an ordinary user's."""
+
+import os
+import shutil
+import socket
+import tempfile
+import unittest
+
+import client as vt
+import harness
+
+NOBODY = 65534
+PROGRAMS = ('vgpud', 'vgpu-device', 'vgpu-render', 'vgpu-vnc')
+
+
+def status(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        return dict(line.rstrip('\n').split(':\t', 1) for line in file)
+
+
+def limits(pid):
+    with open(f'/proc/{pid}/limits', encoding='ascii') as file:
+        return {line[:25].strip(): line[25:].split()[:2] for line in file}
+
+
+def is_dumpable(pid):
+    """The kernel gives root the files in /proc of a process that is not."""
+    return os.stat(f'/proc/{pid}/environ').st_uid != 0
+
+
+class Processes(unittest.TestCase):
+    """Each test is done for both."""
+
+    user = None  # root, or whoever runs the tests
+
+    def folder(self):
+        folder = tempfile.mkdtemp(prefix='sandbox.')
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        os.chmod(folder, 0o755)
+        return folder
+
+    def options(self):
+        if self.user is None:
+            return {}
+        return {'user': self.user, 'group': self.user, 'extra_groups': []}
+
+    def programs(self):
+        """A folder with our programs into which every user can look."""
+        folder = self.folder()
+        for name in PROGRAMS:
+            shutil.copy(os.path.join(harness.BUILD, name), folder)
+        return folder
+
+    def check(self, pid, is_render=False):
+        about = status(pid)
+        self.assertNotIn('0', about['Uid'].split(), about)
+        self.assertNotIn('0', about['Gid'].split(), about)
+        self.assertNotIn('0', about['Groups'].split(), about)
+        for kind in ('Inh', 'Prm', 'Eff', 'Amb'):
+            self.assertEqual(int(about['Cap' + kind], 16), 0, kind)
+        if self.user is None and os.getuid() == 0:
+            self.assertEqual(int(about['CapBnd'], 16), 0)
+        self.assertEqual(about['NoNewPrivs'], '1')
+        if os.environ['VGPU_SANITIZED'] == 'none':
+            self.assertFalse(is_dumpable(pid))
+        limit = limits(pid)
+        self.assertEqual(limit['Max core file size'], ['0', '0'])
+        self.assertEqual(limit['Max msgqueue size'], ['0', '0'])
+        self.assertEqual(limit['Max realtime priority'], ['0', '0'])
+        if not is_render:
+            self.assertEqual(limit['Max locked memory'], ['0', '0'])
+        return limit
+
+    def test_managed(self):
+        if self.user is not None and os.getuid() != 0:
+            self.skipTest('only root runs programs as another user')
+        programs, folder = self.programs(), self.folder()
+        vnc = os.path.join(folder, 'vnc')
+        if self.user is not None:
+            os.chown(folder, self.user, self.user)
+        manager = harness.Manager(folder=folder)
+        manager.program = os.path.join(programs, 'vgpud')
+        for name in PROGRAMS[1:]:
+            shutil.copy(os.path.join(programs, name), manager.helpers)
+        self.addCleanup(manager.finish)
+        manager.start(**self.options())
+        if self.user is not None:
+            self.assertFalse(is_dumpable(manager.process.pid))
+        manager.create(type='128MB', name='one')
+        self.check(manager.show('one')['devicePid'])
+        manager.call('SetVnc', vgpu='one', head=0, address='unix:' + vnc)
+        with socket.socket(socket.AF_UNIX) as viewer:
+            viewer.connect(vnc)
+            viewer.recv(12)
+            pids = [int(pid) for pid in os.listdir('/proc') if pid.isdigit()
+                    and os.path.exists(f'/proc/{pid}/status')
+                    and status(pid)['Name'] == 'vgpu-vnc'
+                    and status(pid)['PPid'] == str(manager.process.pid)]
+            self.assertEqual(len(pids), 1)
+            self.check(pids[0])
+        manager.call('SetVnc', vgpu='one', head=0)
+        self.assertFalse(os.path.exists(vnc))
+
+    def test_render(self):
+        if self.user is not None and os.getuid() != 0:
+            self.skipTest('only root runs programs as another user')
+        program = os.path.join(self.programs(), 'vgpu-device')
+        device = vt.Device(program=program, user=self.user)
+        with device.begin() as client:
+            client.capset()
+            pid, = device.children()
+            harness.wait_for(lambda: status(pid)['Seccomp'] == '2',
+                             'the context to be ready')
+            limit = self.check(pid, is_render=True)
+            self.assertEqual(limit['Max open files'], ['1024', '1024'])
+            self.check(device.process.pid)
+        self.assertEqual(device.end(), 0, device.said())
+        self.assertFalse(os.path.exists(device.path))
+
+
+class ProcessesOfAUser(Processes):
+    """The same of an ordinary user's."""
+
+    user = NOBODY
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
