@@ -88,6 +88,22 @@ static void check_types(struct ctl_findings *findings, sd_json_variant *info)
 			 file ? file : "?");
 }
 
+static void check_shares(struct ctl_findings *findings, sd_json_variant *info)
+{
+	const char *group = ctl_json_string(info, "cgroup");
+	const char *problem = ctl_json_string(info, "cgroupProblem");
+
+	if (problem)
+		ctl_find(findings, "shares", CTL_WARN,
+			 "boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1), and start vgpud as the service, or by 'systemd-run --user -p Delegate=yes -p DelegateSubgroup=manager'",
+			 "the kernel does not hold vGPUs to their shares: %s",
+			 problem);
+	else if (group)
+		ctl_find(findings, "shares", CTL_OK, NULL,
+			 "each vGPU has a cgroup below %s: processor, memory, threads",
+			 group);
+}
+
 static void check_gpus(struct ctl_findings *findings, sd_json_variant *gpus)
 {
 	size_t usable = 0;
@@ -142,6 +158,7 @@ void ctl_doctor_manager(struct ctl_findings *findings)
 			 ", and this is vgpuctl " VGPU_VERSION,
 			 version ? version : "of no version", ctl->socket, pid);
 	check_types(findings, info);
+	check_shares(findings, info);
 
 	if (ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, &err) <
 	    0) {

@@ -319,7 +319,7 @@ static void cleanup_device(struct vgpu_device **device)
 int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 		      void *owner, const struct vgpu_fd_store *store,
 		      const struct vgpu_control_start *start,
-		      const char *pid_path, const char *pid_temporary,
+		      const char *pid_path, const char *pid_temporary, int group,
 		      struct vgpu_device **ret_device, struct vgpu_err *err)
 {
 	char *const argv[] = {(char *)"vgpu-device", (char *)"--control-fd",
@@ -343,7 +343,8 @@ int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 
 	r = fcntl(device->control, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 	if (r == 0)
-		r = vgpu_process_start(argv, theirs, 0, &device->process, err);
+		r = vgpu_process_start(argv, theirs, group, 0, &device->process,
+				       err);
 	if (r < 0)
 		return r;
 	r = vgpu_process_record(&device->process, pid_path, pid_temporary);

@@ -31,12 +31,13 @@ struct vgpu_device_ops {
 /*
  * Start a process and have it serve with the fds of @store and @start, both of
  * which stay as they are until the first status. The process is recorded in
- * file @pid_path (by way of @pid_temporary) for vgpu_device_adopt().
+ * file @pid_path (by way of @pid_temporary) for vgpu_device_adopt(), and begins
+ * in the control group @group (-1: in vgpud's).
  */
 int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 		      void *owner, const struct vgpu_fd_store *store,
 		      const struct vgpu_control_start *start,
-		      const char *pid_path, const char *pid_temporary,
+		      const char *pid_path, const char *pid_temporary, int group,
 		      struct vgpu_device **ret_device, struct vgpu_err *err);
 
 /*

@@ -28,6 +28,7 @@
 
 #include "lib/util.h"
 #include "log.h"
+#include "share.h"
 #include "text.h"
 #include "vnc.h"
 
@@ -63,6 +64,7 @@ struct vgpu_instance *vgpu_instance_create(struct vgpu_manager *manager,
 	if (!instance)
 		return NULL;
 	instance->manager = manager;
+	instance->group = -1;
 	instance->definition = *definition;
 	instance->gpu = vgpu_inventory_find(&manager->inventory, definition->gpu);
 	TAILQ_INSERT_TAIL(&manager->instances, instance, entry);
@@ -81,6 +83,7 @@ void vgpu_instance_destroy(struct vgpu_instance *instance)
 					    instance->definition.place.size,
 					    &instance->fds);
 	vgpu_fd_store_finish(&instance->fds);
+	vgpu_share_finish(instance);
 	sd_event_source_disable_unref(instance->timer);
 	sd_varlink_unref(instance->create_link);
 	sd_varlink_unref(instance->destroy_link);

@@ -62,6 +62,13 @@ struct vgpu_instance {
 	sd_event_source *timer;	    /* bounds both */
 
 	struct vgpu_vnc *vnc[VGPU_HEADS_MAX];
+
+	/* share.c */
+	int group; /* its control group's folder; -1: it has none now */
+	/* While the group is being removed: since when, and what comes then. */
+	uint64_t group_end; /* CLOCK_MONOTONIC */
+	sd_event_source *group_timer;
+	void (*group_done)(struct vgpu_instance *instance);
 };
 
 /* In the list, VGPU_PHASE_DEFINED, with nothing held. NULL: no memory. */

@@ -146,6 +146,10 @@ static SD_VARLINK_DEFINE_METHOD(
 	ABOUT("The types file in use"), OUTPUT(typesFile, SD_VARLINK_STRING, 0),
 	ABOUT("Why an older catalogue is in use instead of that file, where one is"),
 	OUTPUT(typesProblem, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("The cgroup that those of vGPUs are in, where they have some"),
+	OUTPUT(cgroup, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Why vGPUs are not held by the kernel to all that their types promise, where that is so"),
+	OUTPUT(cgroupProblem, SD_VARLINK_STRING, NULLABLE),
 	OUTPUT(pid, SD_VARLINK_INT, 0));
 
 static SD_VARLINK_DEFINE_METHOD(ListGpus,

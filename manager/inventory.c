@@ -69,7 +69,7 @@ static int run_probe(char *ret_text, size_t size, struct vgpu_err *err)
 				    strerror(errno));
 	reader = fds[0];
 	writer = fds[1];
-	r = vgpu_process_start(argv, writer,
+	r = vgpu_process_start(argv, writer, /* group= */ -1,
 			       VGPU_PROCESS_KEEP_ENVIRONMENT | VGPU_PROCESS_STDOUT,
 			       &process, err);
 	if (r < 0)

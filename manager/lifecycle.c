@@ -12,6 +12,7 @@
 #include "log.h"
 #include "text.h"
 #include "reply.h"
+#include "share.h"
 #include "vnc.h"
 
 #define USEC_PER_S 1000000ULL
@@ -80,6 +81,7 @@ static void start_device(struct vgpu_instance *instance)
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STARTING) < 0)
 		return;
 	fill_start(instance, &start);
+	vgpu_share_begin(instance);
 	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);
 	vgpu_paths_instance(paths, uuid, "device.new", temporary);
 
@@ -94,8 +96,9 @@ static void start_device(struct vgpu_instance *instance)
 	}
 	if (r >= 0)
 		r = vgpu_device_start(instance->manager->event, &device_ops,
-				      instance, &instance->fds, &start, pid_path,
-				      temporary, &instance->device, &err);
+				      instance, &instance->fds, &start,
+				      pid_path, temporary, instance->group,
+				      &instance->device, &err);
 	if (r < 0)
 		lose_device(instance, err.text);
 }
@@ -168,6 +171,7 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
 	}
 	if (instance->phase == VGPU_PHASE_STOPPING)
 		return 0; /* only to be ended */
+	vgpu_share_adopt(instance);
 	instance->gpu->memory->adopt(instance->gpu,
 				     instance->definition.place.size);
 	instance->has_memory = true;
@@ -226,7 +230,7 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 }
 
 /* No process runs any more. */
-static void finish_stop(struct vgpu_instance *instance)
+static void forget(struct vgpu_instance *instance)
 {
 	struct vgpu_manager *manager = instance->manager;
 	const char *uuid = instance->definition.uuid;
@@ -251,6 +255,12 @@ static void finish_stop(struct vgpu_instance *instance)
 	vgpu_reply_later_empty(&instance->destroy_link);
 	vgpu_instance_destroy(instance);
 	vgpu_manager_on_change(manager);
+}
+
+/* Its device runs no more. */
+static void finish_stop(struct vgpu_instance *instance)
+{
+	vgpu_share_end(instance, forget);
 }
 
 void vgpu_lifecycle_stop(struct vgpu_instance *instance)

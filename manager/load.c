@@ -66,7 +66,12 @@ static void bring_back(struct vgpu_instance *instance)
 	vgpu_lifecycle_begin(instance);
 }
 
-/* Folders of vGPUs that have no definition. */
+static bool is_known(void *opaque, const char *uuid)
+{
+	return vgpu_instance_find(opaque, uuid, /* err= */ NULL);
+}
+
+/* Folders and groups of vGPUs that have no definition. */
 static void clean_runtime(struct vgpu_manager *manager)
 {
 	struct vgpu_process process = VGPU_PROCESS_NONE;
@@ -93,6 +98,7 @@ static void clean_runtime(struct vgpu_manager *manager)
 	}
 	if (folder)
 		closedir(folder);
+	vgpu_cgroups_clean(&manager->cgroups, is_known, manager);
 }
 
 int vgpu_load(struct vgpu_manager *manager)

@@ -59,6 +59,10 @@ static int init_all(struct vgpu_manager *manager,
 			    err);
 	if (r < 0)
 		return r;
+	vgpu_cgroups_init(&manager->cgroups, /* sources= */ NULL);
+	if (manager->cgroups.problem[0])
+		vgpu_log("vGPUs are not limited as their types say: %s; `vgpuctl doctor` says what to do",
+			 manager->cgroups.problem);
 	r = vgpu_catalogue_init(&manager->catalogue, options->types,
 				manager->paths.types, err);
 	if (r < 0)
@@ -79,6 +83,7 @@ int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 		.event = sd_event_ref(event),
 		.paths = {.state_lock = -1, .runtime_lock = -1},
 		.sysfs = -1,
+		.cgroups = {.folder = -1},
 	};
 	vgpu_events_init(&manager->events);
 	TAILQ_INIT(&manager->instances);
@@ -168,6 +173,7 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	vgpu_events_finish(&manager->events);
 	vgpu_inventory_finish(&manager->inventory);
 	vgpu_catalogue_finish(&manager->catalogue);
+	vgpu_cgroups_finish(&manager->cgroups);
 	vgpu_paths_finish(&manager->paths);
 	manager->sysfs = vgpu_close(manager->sysfs);
 	manager->event = sd_event_unref(manager->event);

@@ -10,6 +10,7 @@
 #include <systemd/sd-varlink.h>
 
 #include "catalogue.h"
+#include "cgroup.h"
 #include "config.h"
 #include "events.h"
 #include "inventory.h"
@@ -24,6 +25,7 @@ struct vgpu_manager {
 	sd_varlink_server *server; /* NULL until it is ready */
 	struct vgpu_paths paths;
 	struct vgpu_config config;
+	struct vgpu_cgroups cgroups;
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;
 	struct vgpu_events events;

@@ -22,6 +22,7 @@ static int get_info(sd_varlink *link, sd_json_variant *parameters,
 	static const sd_json_dispatch_field fields[] = {{}};
 	struct vgpu_manager *manager = userdata;
 	const struct vgpu_catalogue *catalogue = &manager->catalogue;
+	const struct vgpu_cgroups *cgroups = &manager->cgroups;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, NULL);
@@ -36,6 +37,11 @@ static int get_info(sd_varlink *link, sd_json_variant *parameters,
 		SD_JSON_BUILD_PAIR_CONDITION(
 			catalogue->problem[0], "typesProblem",
 			SD_JSON_BUILD_STRING(catalogue->problem)),
+		SD_JSON_BUILD_PAIR_CONDITION(!!cgroups->path, "cgroup",
+					     SD_JSON_BUILD_STRING(cgroups->path)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			cgroups->problem[0], "cgroupProblem",
+			SD_JSON_BUILD_STRING(cgroups->problem)),
 		SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()));
 }
 

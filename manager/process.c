@@ -16,6 +16,7 @@
 
 #include <systemd/sd-id128.h>
 
+#include "cgroup.h"
 #include "lib/util.h"
 
 #ifndef PID_FS_MAGIC /* of linux/magic.h, since Linux 6.9 */
@@ -96,8 +97,10 @@ static int set_fds(posix_spawn_file_actions_t *actions, int fd, unsigned int fla
 	return r;
 }
 
-static int set_attributes(posix_spawnattr_t *attributes)
+static int set_attributes(posix_spawnattr_t *attributes, int group)
 {
+	short flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+		      POSIX_SPAWN_SETSIGDEF;
 	sigset_t none, all;
 	int r;
 
@@ -106,14 +109,16 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	r = posix_spawnattr_setsigmask(attributes, &none);
 	if (r == 0)
 		r = posix_spawnattr_setsigdefault(attributes, &all);
+	if (r == 0 && group >= 0) {
+		flags |= POSIX_SPAWN_SETCGROUP;
+		r = posix_spawnattr_setcgroup_np(attributes, group);
+	}
 	if (r == 0)
-		r = posix_spawnattr_setflags(
-			attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-					    POSIX_SPAWN_SETSIGDEF);
+		r = posix_spawnattr_setflags(attributes, flags);
 	return r;
 }
 
-static int spawn(const char *path, char *const argv[], int fd,
+static int spawn(const char *path, char *const argv[], int fd, int group,
 		 unsigned int flags, int *ret_pidfd)
 {
 	posix_spawn_file_actions_t actions;
@@ -129,7 +134,7 @@ static int spawn(const char *path, char *const argv[], int fd,
 
 	r = set_fds(&actions, fd, flags);
 	if (r == 0)
-		r = set_attributes(&attributes);
+		r = set_attributes(&attributes, group);
 	if (r == 0)
 		r = pidfd_spawn(ret_pidfd, path, &actions, &attributes, argv,
 				flags & VGPU_PROCESS_KEEP_ENVIRONMENT
@@ -142,7 +147,30 @@ finish_actions:
 	return -r;
 }
 
-int vgpu_process_start(char *const argv[], int fd, unsigned int flags,
+/*
+ * Where clone3() is refused, as by systemd's RestrictNamespaces=, it is moved
+ * there: it has started nobody yet, for it waits for what we are going to say.
+ */
+static int spawn_and_move(const char *path, char *const argv[], int fd,
+			  int group, unsigned int flags, int *ret_pidfd)
+{
+	int r;
+
+	r = spawn(path, argv, fd, /* group= */ -1, flags, ret_pidfd);
+	if (r < 0)
+		return r;
+	r = vgpu_cgroup_adopt(group, pidfd_getpid(*ret_pidfd));
+	if (r < 0) {
+		siginfo_t info;
+
+		pidfd_send_signal(*ret_pidfd, SIGKILL, NULL, 0);
+		waitid(P_PIDFD, (id_t)*ret_pidfd, &info, WEXITED);
+		*ret_pidfd = vgpu_close(*ret_pidfd);
+	}
+	return r;
+}
+
+int vgpu_process_start(char *const argv[], int fd, int group, unsigned int flags,
 		       struct vgpu_process *ret_process, struct vgpu_err *err)
 {
 	vgpu_autofree char *path = find_helper(argv[0]);
@@ -157,7 +185,9 @@ int vgpu_process_start(char *const argv[], int fd, unsigned int flags,
 	if (above < 0)
 		r = -errno;
 	else
-		r = spawn(path, argv, above, flags, &pidfd);
+		r = spawn(path, argv, above, group, flags, &pidfd);
+	if (r < 0 && group >= 0)
+		r = spawn_and_move(path, argv, above, group, flags, &pidfd);
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal",
 				    "%s cannot be started: %s", path,

@@ -29,9 +29,9 @@ enum vgpu_process_flags {
  * the standard ones. It is sought in $VGPU_LIBEXECDIR if that is set, then
  * beside vgpud itself, then where it is installed. It leads a session of its
  * own: a signal from vgpud's terminal does not reach it, and it outlives
- * vgpud.
+ * vgpud. It begins in the control group @group (cgroup.h; -1: in vgpud's own).
  */
-int vgpu_process_start(char *const argv[], int fd, unsigned int flags,
+int vgpu_process_start(char *const argv[], int fd, int group, unsigned int flags,
 		       struct vgpu_process *ret_process, struct vgpu_err *err);
 void vgpu_process_signal(const struct vgpu_process *process, int signal);
 

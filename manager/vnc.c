@@ -277,7 +277,8 @@ static int spawn(struct vgpu_vnc *vnc, struct vgpu_err *err)
 	theirs = pair[1];
 	r = fcntl(vnc->control, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 	if (r >= 0)
-		r = vgpu_process_start(argv, theirs, 0, &vnc->process, err);
+		r = vgpu_process_start(argv, theirs, vnc->instance->group, 0,
+				       &vnc->process, err);
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(event, &vnc->control_source, vnc->control, EPOLLIN,

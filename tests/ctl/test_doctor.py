@@ -89,6 +89,17 @@ class Doctor(CtlTest):
                      ListGpus=fake.gpus())
         self.assert_found('types', 'warn', 'types.ini:3: no size')
 
+    def test_shares(self):
+        self.manager(GetInfo=dict(INFO, cgroup='/sys/fs/cgroup/v'),
+                     ListGpus=fake.gpus())
+        self.assert_found('shares', 'ok', '/sys/fs/cgroup/v')
+
+    def test_shares_that_are_not_enforced(self):
+        self.manager(GetInfo=dict(INFO, cgroup='/sys/fs/cgroup/v',
+                                  cgroupProblem='/v has no controller that '
+                                  'limits memory'), ListGpus=fake.gpus())
+        self.assert_found('shares', 'warn', 'no controller that limits memory')
+
     def test_no_usable_gpu(self):
         self.manager(GetInfo=INFO, ListGpus={'gpus': [fake.gpus()['gpus'][1]]})
         self.assert_found('gpu', 'fail')
