@@ -65,7 +65,9 @@ const struct ctl_command ctl_command_qemu_args = {
 		"\n"
 		"Examples:\n"
 		"  vgpuctl qemu-args cad\n"
-		"  eval \"qemu-system-x86_64 -m 2G disk.img $(vgpuctl qemu-args cad)\"\n"
+		"  eval \"qemu-system-x86_64 disk.img -m 2G -vga none \\\n"
+		"      -object memory-backend-memfd,id=mem0,size=2G,share=on \\\n"
+		"      -machine memory-backend=mem0 $(vgpuctl qemu-args cad)\"\n"
 		"  vgpuctl qemu-args cad --json=short | jq -r '.arguments[]'\n",
 	.options = CTL_OPTION_JSON,
 	.min_words = 1,

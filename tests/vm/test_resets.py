@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine is reset, again and again, while its Vulkan programs run."""
+
+import os
+import random
+import shutil
+import tempfile
+import time
+import unittest
+
+import vulkan
+from vulkan import Manager, VulkanGuest
+
+RESETS = int(os.environ.get("VGPU_REPEATS", "20"))
+# How long after the programs' start, at most: they start, draw and end.
+RESET_SECONDS = 6
+LOOP = "while :; do /run/vulkan-compute; /run/vulkan-hello; done"
+
+
+def count_fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Resets(unittest.TestCase):
+    def test_resets(self):
+        folder = tempfile.mkdtemp(prefix="vgpu-resets.")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        moments = random.Random(int(os.environ.get("VGPU_SEED", "1")))
+        with Manager(folder, framebuffer_mib=1024) as manager:
+            manager.ctl("create", "--type", "1Q", "--name", "x")
+            manager.ctl("mode", "x", "800x600")
+            vm = VulkanGuest(manager, "x")
+            with vm:
+                vm.wait_desktop()
+                device = manager.vgpu("x")["devicePid"]
+                fds, longest = count_fds(device), 0
+                for i in range(RESETS):
+                    vm.unpack_programs()
+                    for job in range(3):
+                        vm.begin(f"loop{job}", LOOP)
+                    time.sleep(moments.uniform(0, RESET_SECONDS))
+                    vm.reset()
+                    begin = time.monotonic()
+                    vm.qmp("query-status")
+                    longest = max(longest, time.monotonic() - begin)
+                    vm.wait_desktop()
+                    self.assertTrue(vm.is_running(), f"reset {i}")
+                # The device process is the first one, and holds no more.
+                vgpu = manager.vgpu("x")
+                self.assertEqual((vgpu["devicePid"], vgpu["state"]),
+                                 (device, "attached"))
+                self.assertLessEqual(count_fds(device), fds + 2)
+            with open(manager.log_path, encoding="utf-8") as log:
+                text = log.read()
+        print(f"{RESETS} resets: QEMU answers after {longest * 1000:.0f} ms "
+              "at most")
+        # It stands still for 5 s where a stopped queue is waited for.
+        self.assertNotIn("given up", text)
+        self.assertNotIn("change of the window", text)
+
+
+if __name__ == "__main__":
+    vulkan.main()
