@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -98,9 +99,13 @@ int vgpu_sandbox_drop_capabilities(void)
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &header, none) < 0)
+	    syscall(SYS_capget, &header, now) < 0)
 		return -errno;
-	return 0;
+	/* A service that has none may not be allowed to ask for none. */
+	if (memcmp(now, none, sizeof(now)) == 0)
+		return 0;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
