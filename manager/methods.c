@@ -285,12 +285,13 @@ static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
 		return vgpu_reply_error(link, err);
 	VGPU_TEXT_SET(text, err->text);
 	vgpu_text_make_printable(text);
-	sd_varlink_errorbo(
+	r = sd_varlink_errorbo(
 		link, VGPU_INTERFACE ".NoRoom",
 		SD_JSON_BUILD_PAIR_STRING("text", text),
 		SD_JSON_BUILD_PAIR_UNSIGNED(
 			"freeMib", vgpu_capacity_free(manager, gpu) / VGPU_MIB),
 		SD_JSON_BUILD_PAIR_VARIANT("fits", fits));
+	vgpu_reply_check(link, r);
 	return 0;
 }
 

@@ -156,7 +156,7 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 	vgpu_autoclose int frame_fd = fd;
 	struct vgpu_control_frame frame = {};
 	struct vgpu_err refusal = {};
-	int index;
+	int index, r;
 
 	if (reply)
 		frame = reply->frame;
@@ -174,15 +174,17 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 		return;
 	}
 	index = sd_varlink_push_fd(pending->link, frame_fd);
+	r = index;
 	if (index >= 0) {
 		frame_fd = -1; /* the link's now */
-		sd_varlink_replybo(
+		r = sd_varlink_replybo(
 			pending->link,
 			SD_JSON_BUILD_PAIR_UNSIGNED("width", frame.width),
 			SD_JSON_BUILD_PAIR_UNSIGNED("height", frame.height),
 			SD_JSON_BUILD_PAIR_UNSIGNED("stride", frame.stride_bytes),
 			SD_JSON_BUILD_PAIR_INTEGER("fileDescriptor", index));
 	}
+	vgpu_reply_check(pending->link, r);
 	pending_destroy(pending);
 }
 
@@ -235,7 +237,8 @@ static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
 	if (err)
 		vgpu_reply_error(pending->link, err);
 	else
-		sd_varlink_reply(pending->link, NULL);
+		vgpu_reply_check(pending->link,
+				 sd_varlink_reply(pending->link, NULL));
 	pending_destroy(pending);
 }
 

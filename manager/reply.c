@@ -4,10 +4,20 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "interface.h"
 #include "lib/util.h"
 #include "text.h"
+
+void vgpu_reply_check(sd_varlink *link, int r)
+{
+	/* sd_varlink_error() says -EBADR of an error of ours that it sent. */
+	if (r >= 0 || r == -EBADR)
+		return;
+	/* Not sd_varlink_close(), which no method may call for its own link. */
+	shutdown(sd_varlink_get_fd(link), SHUT_RDWR);
+}
 
 int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
 {
@@ -18,7 +28,9 @@ int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
 	/* JSON is UTF-8, and the text may have been cut within a letter. */
 	VGPU_TEXT_SET(text, err->text);
 	vgpu_text_make_printable(text);
-	sd_varlink_errorbo(link, name, SD_JSON_BUILD_PAIR_STRING("text", text));
+	vgpu_reply_check(link, sd_varlink_errorbo(
+				       link, name,
+				       SD_JSON_BUILD_PAIR_STRING("text", text)));
 	return 0;
 }
 
@@ -32,15 +44,16 @@ void vgpu_reply_later_error(sd_varlink **link, const struct vgpu_err *err)
 void vgpu_reply_later_empty(sd_varlink **link)
 {
 	if (*link)
-		sd_varlink_reply(*link, NULL);
+		vgpu_reply_check(*link, sd_varlink_reply(*link, NULL));
 	*link = sd_varlink_unref(*link);
 }
 
 void vgpu_reply_later_uuid(sd_varlink **link, const char *uuid)
 {
 	if (*link)
-		sd_varlink_replybo(*link,
-				   SD_JSON_BUILD_PAIR_STRING("uuid", uuid));
+		vgpu_reply_check(*link, sd_varlink_replybo(
+						*link, SD_JSON_BUILD_PAIR_STRING(
+							       "uuid", uuid)));
 	*link = sd_varlink_unref(*link);
 }
 

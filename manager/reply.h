@@ -8,6 +8,12 @@
 #include "lib/control_abi.h"
 #include "lib/err.h"
 
+/*
+ * @r is what sending an answer came to. A client that gets none must not wait
+ * for it: its connection is closed.
+ */
+void vgpu_reply_check(sd_varlink *link, int r);
+
 /* Answer with the interface's error err->name and its text. */
 int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err);
 

@@ -354,7 +354,7 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 			head);
 	if (address && vnc && vnc->is_listening &&
 	    strcmp(vnc->address, address) == 0) {
-		sd_varlink_reply(link, NULL);
+		vgpu_reply_check(link, sd_varlink_reply(link, NULL));
 		return 0;
 	}
 	if (!address && instance->definition.heads[head].vnc[0]) {
@@ -363,7 +363,7 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 			return r;
 	}
 	if (!address && !vnc) {
-		sd_varlink_reply(link, NULL);
+		vgpu_reply_check(link, sd_varlink_reply(link, NULL));
 		return 0;
 	}
 	if (!vnc)
