@@ -14,7 +14,8 @@
 /* One VMM, and the next while the last goes away. */
 #define BACKLOG 4
 
-static int listen_on(const char *path, int type, mode_t mode, int *ret_fd)
+int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
+		   int *ret_fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	vgpu_autoclose int fd = -1;
@@ -28,7 +29,7 @@ static int listen_on(const char *path, int type, mode_t mode, int *ret_fd)
 	/* The mode that bind() gives the file: nobody gets in before chmod. */
 	if (fd < 0 || fchmod(fd, mode) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, BACKLOG) < 0)
+	    listen(fd, backlog) < 0)
 		return -errno;
 	*ret_fd = vgpu_steal_fd(&fd);
 	return 0;
@@ -43,7 +44,7 @@ static int add_socket(const struct vgpu_paths *paths, const char *uuid,
 	int r;
 
 	vgpu_paths_instance(paths, uuid, name, path);
-	r = listen_on(path, type, mode, &fd);
+	r = vgpu_listen_at(path, type, mode, BACKLOG, &fd);
 	return r < 0 ? r : vgpu_fd_store_put(store, slot, fd);
 }
 

@@ -3,9 +3,18 @@
 #ifndef VGPU_MANAGER_LISTEN_H
 #define VGPU_MANAGER_LISTEN_H
 
+#include <sys/types.h>
+
 #include "fd_store.h"
 #include "lib/err.h"
 #include "paths.h"
+
+/*
+ * A unix socket that listens at @path, whose file has @mode; what was there is
+ * replaced. Returns 0 or -errno.
+ */
+int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
+		   int *ret_fd);
 
 /*
  * Make the vGPU's folder, its two listening sockets and an empty state block,

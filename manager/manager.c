@@ -8,6 +8,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "accept.h"
 #include "capacity.h"
 #include "create.h"
 #include "embedded.h"
@@ -160,8 +161,8 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 void vgpu_manager_finish(struct vgpu_manager *manager)
 {
 	manager->is_ending = true;
+	vgpu_accept_stop(manager);
 	if (manager->server) {
-		unlink(manager->paths.socket);
 		sd_varlink_server_shutdown(manager->server);
 		manager->server = sd_varlink_server_unref(manager->server);
 	}

@@ -23,6 +23,7 @@ struct vgpu_vnc;
 struct vgpu_manager {
 	sd_event *event;
 	sd_varlink_server *server; /* NULL until it is ready */
+	sd_event_source *accept;   /* of its clients */
 	struct vgpu_paths paths;
 	struct vgpu_config config;
 	struct vgpu_cgroups cgroups;

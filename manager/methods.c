@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "accept.h"
 #include "capacity.h"
 #include "create.h"
 #include "interface.h"
@@ -391,7 +392,7 @@ static int subscribe(sd_varlink *link, sd_json_variant *parameters,
 				     p.follow != 0);
 }
 
-static int on_connect(sd_varlink_server *server, sd_varlink *link, void *userdata)
+int vgpu_methods_on_connect(sd_varlink *link)
 {
 	/* For Capture. */
 	return sd_varlink_set_allow_fd_passing_output(link, true);
@@ -441,8 +442,6 @@ int vgpu_methods_listen(struct vgpu_manager *manager)
 	if (r >= 0)
 		r = bind_all(server);
 	if (r >= 0)
-		r = sd_varlink_server_bind_connect(server, on_connect);
-	if (r >= 0)
 		r = sd_varlink_server_bind_disconnect(server, on_disconnect);
 	if (r >= 0)
 		r = sd_varlink_server_set_connections_max(server,
@@ -450,15 +449,11 @@ int vgpu_methods_listen(struct vgpu_manager *manager)
 	if (r >= 0)
 		r = sd_varlink_server_set_connections_per_uid_max(
 			server, CONNECTIONS_PER_UID_MAX);
-	/* Who may manage vGPUs is vgpud's user and group. */
-	if (r >= 0)
-		r = sd_varlink_server_listen_address(
-			server, manager->paths.socket, 0660);
 	if (r >= 0)
 		r = sd_varlink_server_attach_event(server, manager->event,
 						   SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
 		return r;
 	manager->server = vgpu_steal(&server);
-	return 0;
+	return vgpu_accept_start(manager);
 }

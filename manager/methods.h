@@ -8,7 +8,10 @@
 
 #include "instance.h"
 
+/* Make manager->server, and let clients come to it. */
 int vgpu_methods_listen(struct vgpu_manager *manager);
+/* What a new client's connection needs. */
+int vgpu_methods_on_connect(sd_varlink *link);
 
 /* methods_display.c: each is an sd_varlink_method_t. */
 int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
