@@ -12,11 +12,16 @@ static int pipe_fds[2] = {-1, -1};
 
 static void *close_all(void *unused)
 {
+	ssize_t n;
 	int fd;
 
-	while (read(pipe_fds[0], &fd, sizeof(fd)) == (ssize_t)sizeof(fd))
-		close(fd);
-	return NULL;
+	for (;;) {
+		n = read(pipe_fds[0], &fd, sizeof(fd));
+		if (n == (ssize_t)sizeof(fd))
+			close(fd);
+		else if (n >= 0 || errno != EINTR)
+			return NULL;
+	}
 }
 
 int vgpu_closer_start(void)
