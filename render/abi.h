@@ -27,6 +27,10 @@
 #define VGPU_RENDER_TEXT_MAX 200
 /* Timelines of a context: 0 is the CPU's, the others are queues'. */
 #define VGPU_RENDER_TIMELINES 64
+#define VGPU_RENDER_RINGS_MAX 64
+
+/* In a ring's status (VkRingStatusFlagBitsMESA): nobody serves it any more. */
+#define VGPU_RENDER_RING_STATUS_FATAL 2u
 
 enum vgpu_render_type {
 	/* COMMAND, from the device */
@@ -72,6 +76,12 @@ enum vgpu_render_type {
 	VGPU_RENDER_FENCE_DONE, /* @ring_idx, @id */
 	/* The context is at an end: @bytes of text say why. It exits. */
 	VGPU_RENDER_FATAL,
+	/*
+	 * A ring has its status word at @offset of @resource_id; @n is 1 once
+	 * it is there, 0 when it goes. The device sets FATAL there when the
+	 * process has ended without having done so.
+	 */
+	VGPU_RENDER_RING,
 
 	/* MEMORY, questions; the answer has the same type */
 	/*

@@ -174,6 +174,20 @@ static void on_exported(void *opaque, uint32_t resource_id, int status,
 			  resource_id, status, offset, bytes);
 }
 
+static void on_fail_ring(void *opaque, uint32_t resource_id,
+			 uint64_t status_offset)
+{
+	const struct vgpu_gpu_context *context = opaque;
+	const struct vgpu_gpu *gpu = context->gpu;
+	uint32_t slot = vgpu_gpu_slot_find(gpu, resource_id);
+
+	if (slot != VGPU_GPU_NO_SLOT && is_attached(context, slot) &&
+	    gpu->slot[slot].shared_plus_1)
+		vgpu_render_set_fatal(gpu->slot[slot].shared_plus_1 - 1,
+				      gpu->state->resource[slot].bytes,
+				      status_offset);
+}
+
 static void on_lost(void *opaque, const char *why)
 {
 	struct vgpu_gpu_context *context = opaque;
@@ -193,6 +207,7 @@ static const struct vgpu_render_ops render_ops = {
 	.ready = on_ready,
 	.fence_done = on_fence_done,
 	.exported = on_exported,
+	.fail_ring = on_fail_ring,
 	.lost = on_lost,
 };
 

@@ -14,6 +14,12 @@
 
 struct fence;
 struct export;
+
+struct ring {
+	uint32_t resource_id;
+	uint64_t status_offset;
+};
+
 STAILQ_HEAD(fences, fence);
 STAILQ_HEAD(exports, export);
 
@@ -48,6 +54,9 @@ struct vgpu_render {
 	uint64_t last_fence; /* as the process knows it */
 	struct exports exports;
 	uint32_t n_exports;
+
+	struct ring ring[VGPU_RENDER_RINGS_MAX];
+	uint32_t n_rings;
 };
 
 /* render.c */
@@ -55,9 +64,6 @@ struct vgpu_render {
 int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
 		      const struct vgpu_render_ops *ops, void *opaque,
 		      struct vgpu_render **ret_render, struct vgpu_err *err);
-/* A rule is broken: @fmt says which. lost() comes from the event loop. */
-__attribute__((format(printf, 2, 3))) void
-vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
 /* Send or keep; own_fd is taken over. Returns 0, -ENOBUFS or -EPIPE. */
 int vgpu_render_put(struct vgpu_render *render,
 		    const struct vgpu_render_parcel *parcel);
@@ -79,6 +85,13 @@ void vgpu_render_spare_unused(struct vgpu_render_spare *spare);
  * gone, -EAGAIN, or -EPROTO if it is larger or brings fds (which are closed).
  */
 ssize_t vgpu_render_receive(int socket, void *buffer, size_t size);
+
+/* ring.c */
+/* Returns whether what it says of a ring can be true. */
+bool vgpu_render_note_ring(struct vgpu_render *render,
+			   const struct vgpu_render_message *message);
+/* Tell the guest, which looks at its rings, that nobody serves them. */
+void vgpu_render_fail_rings(struct vgpu_render *render);
 
 /* memory.c */
 /* Answer one question. Returns as vgpu_render_receive(), 1 if there was one. */

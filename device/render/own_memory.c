@@ -3,6 +3,7 @@
 #include "own_memory.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include "lib/util.h"
@@ -26,7 +27,8 @@ struct vgpu_own_memory {
 	uint32_t first_free; /* or NONE */
 };
 
-int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved)
+static int create_memfd(const char *name, uint64_t bytes, bool is_reserved,
+			int seals)
 {
 	vgpu_autoclose int fd = -1;
 
@@ -35,21 +37,32 @@ int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved)
 	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
 	    (is_reserved && fallocate(fd, 0, 0, (off_t)bytes) < 0) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	    fcntl(fd, F_ADD_SEALS, seals | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
 	return vgpu_steal_fd(&fd);
 }
 
-void vgpu_sealed_memfd_drop(int fd, uint64_t bytes)
+int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved)
+{
+	return create_memfd(name, bytes, is_reserved, F_SEAL_SHRINK);
+}
+
+int vgpu_lent_memfd(const char *name, uint64_t bytes, bool is_reserved)
+{
+	return create_memfd(name, bytes, is_reserved, 0);
+}
+
+void vgpu_lent_memfd_revoke(int fd)
 {
 	if (fd < 0)
 		return;
 	/*
-	 * Whoever was given the file may keep it. What is in it then is empty,
-	 * and pages that come to be in it are on that process's own account.
+	 * Not a hole: zeros in place of what a program maps would be an answer
+	 * (a fence of Mesa's that reads 0 is signalled), and new pages would
+	 * come to be in it that nobody has accounted for.
 	 */
-	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-		  (off_t)bytes);
+	if (ftruncate(fd, 0) < 0)
+		perror("vgpu-device: cannot take memory back");
 	close(fd);
 }
 
@@ -72,7 +85,7 @@ static void drop(struct vgpu_own_memory *memory, uint32_t index)
 {
 	struct allocation *slot = &memory->slot[index];
 
-	vgpu_sealed_memfd_drop(slot->fd, slot->bytes);
+	vgpu_lent_memfd_revoke(slot->fd);
 	memory->used_bytes -= slot->bytes;
 	slot->owner = NULL;
 	slot->next = memory->first_free;
@@ -142,8 +155,8 @@ static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 	    (memory->first_free == NONE && !grow(memory)))
 		return -ENOMEM;
 	if (!is_charge) {
-		fd = vgpu_sealed_memfd("vgpu-memory", bytes,
-				       /* is_reserved= */ true);
+		fd = vgpu_lent_memfd("vgpu-memory", bytes,
+				     /* is_reserved= */ true);
 		copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (copy < 0)
 			return -ENOMEM; /* whatever it was: the guest has none */

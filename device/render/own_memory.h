@@ -35,7 +35,15 @@ int vgpu_own_memory_get(const struct vgpu_own_memory *memory,
  * @is_reserved: with all its pages, so that no access to it can fail.
  */
 int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved);
-/* Give the pages back, whoever else still has the file, and close it. */
-void vgpu_sealed_memfd_drop(int fd, uint64_t bytes);
+/*
+ * The same for memory that we take back while others may map it. Whoever has
+ * the file can make it smaller, too, so we map none ourselves.
+ */
+int vgpu_lent_memfd(const char *name, uint64_t bytes, bool is_reserved);
+/*
+ * Take the pages back, whoever else still has the file, and close it. Who
+ * touches a mapping of it from then on gets SIGBUS. -1 is fine.
+ */
+void vgpu_lent_memfd_revoke(int fd);
 
 #endif

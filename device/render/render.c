@@ -180,6 +180,8 @@ static bool handle(struct vgpu_render *render,
 		return vgpu_render_settle_export(render, message);
 	case VGPU_RENDER_FENCE_DONE:
 		return vgpu_render_settle_fence(render, message);
+	case VGPU_RENDER_RING:
+		return vgpu_render_note_ring(render, message);
 	default:
 		return false;
 	}
@@ -288,7 +290,6 @@ static void become_lost(struct vgpu_render *render)
 	render->on_late = sd_event_source_disable_unref(render->on_late);
 	vgpu_render_outbox_finish(&render->outbox);
 	vgpu_render_owe_nothing(render);
-	render->config.memory->free_all(render->config.memory_opaque, render);
 }
 
 static int on_process_exit(sd_event_source *source, int fd, uint32_t revents,
@@ -302,6 +303,7 @@ static int on_process_exit(sd_event_source *source, int fd, uint32_t revents,
 	if (!reap(render))
 		return 0;
 	become_lost(render);
+	vgpu_render_fail_rings(render);
 	render->ops->lost(render->opaque, render->why.text);
 	return 0;
 }
@@ -485,6 +487,8 @@ void vgpu_render_destroy(struct vgpu_render *render)
 	vgpu_close(render->command);
 	vgpu_close(render->memory);
 	if (is_dead) {
+		render->config.memory->free_all(render->config.memory_opaque,
+						render);
 		free(render);
 		return;
 	}

@@ -28,7 +28,7 @@ struct vgpu_render_memory_ops {
 		     bool *ret_is_zero);
 	/* Returns -EINVAL if @offset is not one of @context's. */
 	int (*free)(void *opaque, struct vgpu_render *context, uint64_t offset);
-	/* The process is gone: all that is @context's is free. */
+	/* @context is destroyed: all that it had is free. */
 	void (*free_all)(void *opaque, struct vgpu_render *context);
 };
 
@@ -47,10 +47,19 @@ struct vgpu_render_ops {
 	void (*exported)(void *opaque, uint32_t resource_id, int status,
 			 uint64_t offset, uint64_t bytes);
 	/*
+	 * Its process is gone: call vgpu_render_set_fatal() for @status_offset
+	 * of shared memory @resource_id, if the context has such a resource.
+	 * The process named them, so neither may be true. Comes before lost().
+	 * May be NULL.
+	 */
+	void (*fail_ring)(void *opaque, uint32_t resource_id,
+			  uint64_t status_offset);
+	/*
 	 * The context is at an end, by the guest's fault or the driver's; @why
-	 * is one line. Its process is gone, its memory is free, all its fences
-	 * count as done (no fence_done comes). Only destroy may follow; it may
-	 * be called from here.
+	 * is one line. Its process is gone, but its memory stays its own until
+	 * it is destroyed: the guest may still look at it. No fence_done comes
+	 * any more, and nothing that was not done may be told to be. Only
+	 * destroy may follow; it may be called from here.
 	 */
 	void (*lost)(void *opaque, const char *why);
 };
@@ -92,6 +101,14 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 		       struct vgpu_render **ret_render, struct vgpu_err *err);
 /* Kills the process and waits for its end. NULL is fine. */
 void vgpu_render_destroy(struct vgpu_render *render);
+/*
+ * The guest breaks a rule, @fmt says which: kill the process. lost() comes from
+ * the event loop, if it has not come yet.
+ */
+__attribute__((format(printf, 2, 3))) void
+vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
+/* Set FATAL in a ring's status, which lies at @offset of @bytes in @fd. */
+void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset);
 
 /*
  * These are carried out in order. They return 0; -ENOBUFS if the guest has

@@ -2,6 +2,7 @@
 /* The commands: how long each may be, when it may come, what it does. */
 #include "internal.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "lib/util.h"
@@ -15,6 +16,9 @@ struct command {
 	uint32_t length_max;
 	enum phase from; /* the phases in which it may come */
 	enum phase to;
+	bool is_answered;
+	bool brings_fd;	    /* with the answer */
+	uint32_t n_refused; /* words of an answer that says nothing */
 };
 
 static int create_renderer(struct connection *c, const uint32_t *body)
@@ -141,20 +145,27 @@ static int submit_cmd2(struct connection *c, const uint32_t *body)
 static const struct command commands[] = {
 	[VTEST_CREATE_RENDERER] = {create_renderer, 0, NAME_BYTES_MAX, NEW, NEW},
 	[VTEST_PING_PROTOCOL_VERSION] = {ping_protocol_version, 0, 0, NAMED,
-					 SERVED},
-	[VTEST_RESOURCE_BUSY_WAIT] = {resource_busy_wait, 2, 2, NAMED, SERVED},
+					 SERVED, .is_answered = true},
+	[VTEST_RESOURCE_BUSY_WAIT] = {resource_busy_wait, 2, 2, NAMED, SERVED,
+				      .is_answered = true, .n_refused = 1},
 	[VTEST_PROTOCOL_VERSION] = {protocol_version, 1, 1, NAMED, NAMED},
-	[VTEST_GET_PARAM] = {get_param, 1, 1, AGREED, SERVED},
-	[VTEST_GET_CAPSET] = {get_capset, 2, 2, AGREED, SERVED},
+	[VTEST_GET_PARAM] = {get_param, 1, 1, AGREED, SERVED,
+			     .is_answered = true, .n_refused = 2},
+	[VTEST_GET_CAPSET] = {get_capset, 2, 2, AGREED, SERVED,
+			      .is_answered = true, .n_refused = 1},
 	[VTEST_CONTEXT_INIT] = {context_init, 1, 1, STARTED, STARTED},
 	[VTEST_RESOURCE_CREATE_BLOB] = {vgpu_resource_create_blob, 6, 6, SERVED,
-					SERVED},
+					SERVED, .is_answered = true,
+					.brings_fd = true, .n_refused = 1},
 	[VTEST_RESOURCE_UNREF] = {resource_unref, 1, 1, SERVED, SERVED},
-	[VTEST_SYNC_CREATE] = {sync_create, 2, 2, SERVED, SERVED},
+	[VTEST_SYNC_CREATE] = {sync_create, 2, 2, SERVED, SERVED,
+			       .is_answered = true, .n_refused = 1},
 	[VTEST_SYNC_UNREF] = {sync_unref, 1, 1, SERVED, SERVED},
-	[VTEST_SYNC_READ] = {sync_read, 1, 1, SERVED, SERVED},
+	[VTEST_SYNC_READ] = {sync_read, 1, 1, SERVED, SERVED,
+			     .is_answered = true, .n_refused = 2},
 	[VTEST_SYNC_WRITE] = {sync_write, 3, 3, SERVED, SERVED},
-	[VTEST_SYNC_WAIT] = {sync_wait, 2, WORDS_MAX, SERVED, SERVED},
+	[VTEST_SYNC_WAIT] = {sync_wait, 2, WORDS_MAX, SERVED, SERVED,
+			     .is_answered = true, .brings_fd = true},
 	[VTEST_SUBMIT_CMD2] = {submit_cmd2, 1, WORDS_MAX, SERVED, SERVED},
 };
 
@@ -171,7 +182,7 @@ int vgpu_command_check(struct connection *c, size_t *ret_bytes)
 	if (length < command->length_min || length > command->length_max)
 		return vgpu_connection_end(c, "command %u with a length of %u",
 					   c->header.command, length);
-	if (c->phase < command->from || c->phase > command->to)
+	if (c->phase < command->from || VGPU_MIN(c->phase, SERVED) > command->to)
 		return vgpu_connection_end(c, "command %u comes out of turn",
 					   c->header.command);
 	*ret_bytes = length;
@@ -183,4 +194,29 @@ int vgpu_command_check(struct connection *c, size_t *ret_bytes)
 int vgpu_command_handle(struct connection *c)
 {
 	return commands[c->header.command].handle(c, c->body);
+}
+
+bool vgpu_command_is_answered(const struct connection *c)
+{
+	return commands[c->header.command].is_answered;
+}
+
+/*
+ * Mesa takes the end of a connection for an answer that is not there yet and
+ * waits for ever, so there is an answer. A wait finds its context lost
+ * (VK_ERROR_DEVICE_LOST); without an fd for its memory Mesa ends the program;
+ * with the others the program goes on until it sends its next command.
+ */
+void vgpu_command_refuse(struct connection *c)
+{
+	const struct command *command = &commands[c->header.command];
+	const uint32_t words[2] = {};
+	int fd = -1;
+
+	if (c->header.command == VTEST_SYNC_WAIT)
+		fd = fcntl(c->vtest->never_ready, F_DUPFD_CLOEXEC, 3);
+	if (command->brings_fd && fd < 0)
+		vgpu_connection_answer_no_fd(c, words, command->n_refused);
+	else
+		vgpu_connection_answer(c, words, command->n_refused, fd);
 }

@@ -13,42 +13,53 @@
 #define TURN 32
 /* How long a client may take to ask for its context. */
 #define LATE_US (30 * 1000 * 1000ULL)
+/*
+ * How long a client whose context is lost keeps its memory to look at. Mesa
+ * ends a program that waits for its ring some four seconds after it.
+ */
+#define LOST_US (30 * 1000 * 1000ULL)
 /* A buffer larger than this is given back after use. */
 #define BODY_BYTES_KEPT (64UL * 1024)
+
+/* on_end() goes on from here: our callers may still be at work on @c. */
+static void enter(struct connection *c, enum phase phase)
+{
+	c->phase = phase;
+	sd_event_source_set_enabled(c->on_io, SD_EVENT_OFF);
+	sd_event_source_set_enabled(c->on_end, SD_EVENT_ONESHOT);
+}
 
 int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 {
 	char text[VGPU_ERR_TEXT_MAX];
 	va_list args;
 
-	if (c->phase == OVER)
+	if (c->phase >= LOST)
 		return -ECONNABORTED;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	vgpu_vtest_log(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
 		       (int)c->pid, text);
-	c->phase = OVER;
-	sd_event_source_set_enabled(c->on_io, SD_EVENT_OFF);
-	sd_event_source_set_enabled(c->on_over, SD_EVENT_ONESHOT);
+	enter(c, c->phase == SERVED ? LOST : OVER);
 	return -ECONNABORTED;
 }
 
 /* The client is gone: nothing to say about that. */
 static void leave(struct connection *c)
 {
-	if (c->phase == OVER)
-		return;
-	c->phase = OVER;
-	sd_event_source_set_enabled(c->on_io, SD_EVENT_OFF);
-	sd_event_source_set_enabled(c->on_over, SD_EVENT_ONESHOT);
+	if (c->phase != OVER)
+		enter(c, OVER);
 }
 
 static void update_events(struct connection *c)
 {
-	uint32_t events =
-		c->has_answer ? EPOLLOUT : (c->held_resource ? 0 : EPOLLIN);
+	uint32_t events = 0;
 
+	if (c->has_answer)
+		events = EPOLLOUT;
+	else if (!c->held_resource && !c->is_drained)
+		events = EPOLLIN;
 	if (c->phase != OVER)
 		sd_event_source_set_io_events(c->on_io, events);
 }
@@ -64,7 +75,7 @@ static ssize_t send_rest(struct connection *c)
 	return n;
 }
 
-static ssize_t send_fd(struct connection *c)
+static ssize_t send_byte(struct connection *c)
 {
 	union {
 		struct cmsghdr header;
@@ -75,18 +86,22 @@ static ssize_t send_fd(struct connection *c)
 	struct msghdr header = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
 	};
 	ssize_t n;
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &c->answer_fd, sizeof(int));
+	if (c->answer_fd >= 0) {
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &c->answer_fd, sizeof(int));
+	}
 	n = sendmsg(c->socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n == 1)
+	if (n == 1) {
 		c->answer_fd = vgpu_close(c->answer_fd);
+		c->has_byte = false;
+	}
 	return n;
 }
 
@@ -94,7 +109,7 @@ static void flush(struct connection *c)
 {
 	while (c->has_answer && c->phase != OVER) {
 		ssize_t n = c->answer_sent < c->answer_bytes ? send_rest(c)
-							     : send_fd(c);
+							     : send_byte(c);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -105,14 +120,13 @@ static void flush(struct connection *c)
 		else if (n < 0)
 			vgpu_connection_end(c, "cannot be answered: %s",
 					    strerror(errno));
-		c->has_answer =
-			c->answer_sent < c->answer_bytes || c->answer_fd >= 0;
+		c->has_answer = c->answer_sent < c->answer_bytes || c->has_byte;
 	}
 	update_events(c);
 }
 
-void vgpu_connection_answer(struct connection *c, const uint32_t *words,
-			    size_t n_words, int fd)
+static void answer(struct connection *c, const uint32_t *words, size_t n_words,
+		   bool has_byte, int fd)
 {
 	const struct vtest_header header = {(uint32_t)n_words, c->header.command};
 
@@ -124,8 +138,22 @@ void vgpu_connection_answer(struct connection *c, const uint32_t *words,
 	c->answer_bytes = sizeof(header) + n_words * sizeof(*words);
 	c->answer_sent = 0;
 	c->answer_fd = fd;
+	c->has_byte = has_byte;
 	c->has_answer = true;
+	c->owes_answer = false;
 	flush(c);
+}
+
+void vgpu_connection_answer(struct connection *c, const uint32_t *words,
+			    size_t n_words, int fd)
+{
+	answer(c, words, n_words, /* has_byte= */ fd >= 0, fd);
+}
+
+void vgpu_connection_answer_no_fd(struct connection *c, const uint32_t *words,
+				  size_t n_words)
+{
+	answer(c, words, n_words, /* has_byte= */ true, /* fd= */ -1);
 }
 
 /* Returns whether all of it is there. */
@@ -141,6 +169,10 @@ static bool receive(struct connection *c, void *buffer, size_t *bytes, size_t si
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return false;
+		if (n == 0 && c->phase == LOST) {
+			c->is_drained = true; /* we let it send no more */
+			return false;
+		}
 		if (n <= 0) {
 			leave(c);
 			return false;
@@ -176,7 +208,10 @@ static bool receive_header(struct connection *c)
 	if (!receive(c, &c->header, &c->header_bytes, sizeof(c->header)))
 		return false;
 	c->body_bytes = 0;
-	return vgpu_command_check(c, &c->body_size) >= 0 && make_room(c);
+	if (vgpu_command_check(c, &c->body_size) >= 0 && make_room(c))
+		return true;
+	c->is_drained = true; /* what follows means nothing */
+	return false;
 }
 
 /* Returns whether a command was handled. */
@@ -186,6 +221,12 @@ static bool step(struct connection *c)
 	    !receive(c, c->body, &c->body_bytes, c->body_size))
 		return false;
 	c->header_bytes = 0;
+	c->owes_answer = vgpu_command_is_answered(c);
+	if (c->phase == LOST) {
+		if (c->owes_answer)
+			vgpu_command_refuse(c);
+		return true;
+	}
 	if (vgpu_command_handle(c) < 0)
 		return false;
 	if (c->body_capacity > BODY_BYTES_KEPT) {
@@ -218,14 +259,52 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 {
 	struct connection *c = opaque;
 
-	if (c->phase < SERVED)
+	if (c->phase == LOST)
+		leave(c); /* it had the time to */
+	else if (c->phase < SERVED)
 		vgpu_connection_end(c, "does not ask for a context");
 	return 0;
 }
 
-static int on_over(sd_event_source *source, void *opaque)
+static int wait_for_leave(struct connection *c)
 {
-	vgpu_connection_destroy(opaque);
+	/* Commands that it sends from now on fail; that it leaves, we see. */
+	if (shutdown(c->socket, SHUT_RD) < 0)
+		return -errno;
+	return sd_event_add_time_relative(c->vtest->event, &c->on_late,
+					  CLOCK_MONOTONIC, LOST_US, 0, on_late,
+					  c);
+}
+
+/*
+ * The context of a client that maps memory of it is at an end. Its memory
+ * stays as it is, and accounted for, until the client has gone: it may look
+ * there for what is done, and must not find that all is.
+ */
+static void lose(struct connection *c)
+{
+	vgpu_render_end(c->render, "its client breaks a rule");
+	vgpu_syncs_finish(&c->syncs);
+	vgpu_syncs_init(&c->syncs);
+	c->held_resource = 0;
+	if (c->owes_answer)
+		vgpu_command_refuse(c);
+	if (wait_for_leave(c) < 0) {
+		leave(c);
+		return;
+	}
+	sd_event_source_set_enabled(c->on_io, SD_EVENT_ON);
+	update_events(c);
+}
+
+static int on_end(sd_event_source *source, void *opaque)
+{
+	struct connection *c = opaque;
+
+	if (c->phase == LOST)
+		lose(c);
+	else
+		vgpu_connection_destroy(c);
 	return 0;
 }
 
@@ -240,9 +319,9 @@ static int add_sources(struct connection *c)
 					       CLOCK_MONOTONIC, LATE_US, 0,
 					       on_late, c);
 	if (r >= 0)
-		r = sd_event_add_defer(event, &c->on_over, on_over, c);
+		r = sd_event_add_defer(event, &c->on_end, on_end, c);
 	if (r >= 0)
-		r = sd_event_source_set_enabled(c->on_over, SD_EVENT_OFF);
+		r = sd_event_source_set_enabled(c->on_end, SD_EVENT_OFF);
 	return r;
 }
 
@@ -274,25 +353,11 @@ int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
 	return r;
 }
 
-/*
- * Mesa takes the end of the connection for an answer that is not there yet,
- * and would wait for ever; an answer without its fd makes it give up.
- */
-static void refuse_held(struct connection *c)
-{
-	const uint32_t words[] = {1, VTEST_RESOURCE_CREATE_BLOB, 0};
-
-	if (c->held_resource)
-		send(c->socket, words, sizeof(words),
-		     MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 void vgpu_connection_destroy(struct connection *c)
 {
 	sd_event_source_disable_unref(c->on_io);
 	sd_event_source_disable_unref(c->on_late);
-	sd_event_source_disable_unref(c->on_over);
-	refuse_held(c);
+	sd_event_source_disable_unref(c->on_end);
 	vgpu_context_finish(c);
 	vgpu_resources_finish(c);
 	vgpu_syncs_finish(&c->syncs);

@@ -13,13 +13,22 @@ static void on_ready(void *opaque)
 
 static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
 {
-	vgpu_sync_fence_done(opaque, ring_idx, id);
+	struct connection *c = opaque;
+
+	if (c->phase < LOST)
+		vgpu_sync_fence_done(c, ring_idx, id);
 }
 
 static void on_exported(void *opaque, uint32_t resource_id, int status,
 			uint64_t offset, uint64_t bytes)
 {
 	vgpu_resource_exported(opaque, resource_id, status, offset, bytes);
+}
+
+static void on_fail_ring(void *opaque, uint32_t resource_id,
+			 uint64_t status_offset)
+{
+	vgpu_resource_fail_ring(opaque, resource_id, status_offset);
 }
 
 static void on_lost(void *opaque, const char *why)
@@ -31,6 +40,7 @@ static const struct vgpu_render_ops render_ops = {
 	.ready = on_ready,
 	.fence_done = on_fence_done,
 	.exported = on_exported,
+	.fail_ring = on_fail_ring,
 	.lost = on_lost,
 };
 

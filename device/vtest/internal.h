@@ -76,10 +76,14 @@ struct vgpu_resources {
  *   NEW --CREATE_RENDERER--> NAMED --PROTOCOL_VERSION--> AGREED
  *     --GET_CAPSET--> STARTED (has a render process) --CONTEXT_INIT--> SERVED
  *
- * From everywhere to OVER, when the client leaves or breaks a rule or its
- * render process ends; the event loop takes it away from there.
+ * When the client breaks a rule, or its render process ends:
+ *   SERVED --> LOST (it can look at its memory, and send nothing more)
+ *     --it leaves, or has had the time to--> OVER
+ *
+ * From everywhere else to OVER, then, and when the client leaves; the event
+ * loop takes it away from there.
  */
-enum phase { NEW, NAMED, AGREED, STARTED, SERVED, OVER };
+enum phase { NEW, NAMED, AGREED, STARTED, SERVED, LOST, OVER };
 
 struct connection {
 	TAILQ_ENTRY(connection) link;
@@ -89,8 +93,8 @@ struct connection {
 	enum phase phase;
 	int socket;
 	sd_event_source *on_io;
-	sd_event_source *on_late; /* until it is SERVED */
-	sd_event_source *on_over;
+	sd_event_source *on_late; /* until it is SERVED, and when LOST */
+	sd_event_source *on_end;  /* is LOST or OVER: go on from there */
 
 	/* Input: the header, then the body. */
 	struct vtest_header header;
@@ -99,13 +103,16 @@ struct connection {
 	size_t body_bytes;   /* that are there */
 	size_t body_size;    /* that there will be */
 	size_t body_capacity;
+	bool is_drained; /* LOST: all that it had sent is read */
 
 	/* Output: one answer. No command is read before it is sent. */
 	uint8_t answer[ANSWER_BYTES_MAX];
 	size_t answer_bytes;
 	size_t answer_sent;
-	int answer_fd; /* goes with one byte after it; -1 for none */
+	int answer_fd; /* goes with that byte; -1 for none */
+	bool has_byte; /* one more comes after it */
 	bool has_answer;
+	bool owes_answer; /* to the command in the header */
 	/* An answer that waits for the render process; this is its resource. */
 	uint32_t held_resource; /* 0 for none */
 	uint64_t held_bytes;
@@ -123,6 +130,7 @@ struct vgpu_vtest {
 	struct vgpu_own_memory *memory;
 	struct vgpu_render_spare *spare;
 	int always_ready; /* an fd that everybody finds readable */
+	int never_ready;  /* one whose other end is closed: a wait in vain */
 	struct connections connections;
 	uint32_t n_connections;
 	uint32_t n_contexts;
@@ -141,7 +149,7 @@ vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...);
 /* connection.c */
 int vgpu_connection_create(struct vgpu_vtest *vtest, int socket);
 void vgpu_connection_destroy(struct connection *c);
-/* Say why, end it soon, and return -ECONNABORTED. */
+/* Say why, lose or end it soon, and return -ECONNABORTED. */
 __attribute__((format(printf, 2, 3))) int
 vgpu_connection_end(struct connection *c, const char *fmt, ...);
 /*
@@ -150,11 +158,17 @@ vgpu_connection_end(struct connection *c, const char *fmt, ...);
  */
 void vgpu_connection_answer(struct connection *c, const uint32_t *words,
 			    size_t n_words, int fd);
+/* The same for one who expects an fd, which there is none of. */
+void vgpu_connection_answer_no_fd(struct connection *c, const uint32_t *words,
+				  size_t n_words);
 
 /* command.c: 0, or -ECONNABORTED after vgpu_connection_end() */
 /* Whether a body of @header.length may come; *ret_bytes is its size. */
 int vgpu_command_check(struct connection *c, size_t *ret_bytes);
 int vgpu_command_handle(struct connection *c);
+bool vgpu_command_is_answered(const struct connection *c);
+/* Answer it, but with nothing: the context is lost. */
+void vgpu_command_refuse(struct connection *c);
 
 /* context.c */
 int vgpu_context_start(struct connection *c, struct vgpu_err *err);
@@ -167,6 +181,9 @@ int vgpu_resource_create_blob(struct connection *c, const uint32_t *body);
 /* The render process takes commands: what was held back for that can go. */
 void vgpu_resources_ready(struct connection *c);
 int vgpu_resource_unref(struct connection *c, uint32_t id);
+/* Its context is lost: say so in a ring of its. */
+void vgpu_resource_fail_ring(struct connection *c, uint32_t id,
+			     uint64_t status_offset);
 /* The render process has said what the memory of held_resource is. */
 void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
 			    uint64_t offset, uint64_t bytes);

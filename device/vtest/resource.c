@@ -70,7 +70,7 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 					   "%" PRIu64 " bytes of shared memory"
 					   " are more than are left",
 					   bytes);
-	fd = vgpu_sealed_memfd("vgpu-shm", bytes, /* is_reserved= */ false);
+	fd = vgpu_lent_memfd("vgpu-shm", bytes, /* is_reserved= */ false);
 	if (fd < 0)
 		return vgpu_connection_end(c, "no shared memory: %s",
 					   strerror(-fd));
@@ -90,7 +90,7 @@ void vgpu_resources_ready(struct connection *c)
 	uint32_t id = c->held_resource;
 
 	c->is_ready = true;
-	if (c->phase == OVER || !id ||
+	if (c->phase >= LOST || !id ||
 	    c->resources.slot[id - 1].kind != RESOURCE_SHM)
 		return;
 	c->held_resource = 0;
@@ -128,7 +128,7 @@ void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
 {
 	int fd;
 
-	if (c->phase == OVER || id != c->held_resource)
+	if (c->phase >= LOST || id != c->held_resource)
 		return;
 	if (status < 0) {
 		vgpu_connection_end(c, "wants memory that is not there: %s",
@@ -146,12 +146,24 @@ void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
 	answer_with(c, id, fd);
 }
 
+void vgpu_resource_fail_ring(struct connection *c, uint32_t id,
+			     uint64_t status_offset)
+{
+	const struct resource *slot;
+
+	if (!id || id > c->resources.n_slots)
+		return;
+	slot = &c->resources.slot[id - 1];
+	if (slot->kind == RESOURCE_SHM)
+		vgpu_render_set_fatal(slot->fd, slot->bytes, status_offset);
+}
+
 static void drop(struct connection *c, uint32_t index)
 {
 	struct resource *slot = &c->resources.slot[index];
 
 	if (slot->kind == RESOURCE_SHM) {
-		vgpu_sealed_memfd_drop(slot->fd, slot->bytes);
+		vgpu_lent_memfd_revoke(slot->fd);
 		c->vtest->shm_bytes -= slot->bytes;
 	}
 	slot->kind = RESOURCE_NONE;

@@ -46,6 +46,17 @@ void vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...)
 	vtest->lines_left_out = 0;
 }
 
+/* The read end of a pipe that nobody writes to: poll() finds POLLHUP alone. */
+static int make_never_ready(void)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	close(fds[1]);
+	return fds[0];
+}
+
 static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 		      void *opaque)
 {
@@ -85,6 +96,9 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	vtest->spare = vgpu_render_spare_new();
 	vtest->always_ready = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	r = vtest->always_ready < 0 ? -errno : 0;
+	vtest->never_ready = make_never_ready();
+	if (r >= 0 && vtest->never_ready < 0)
+		r = vtest->never_ready;
 	if (r >= 0)
 		r = vgpu_own_memory_create(config->framebuffer_bytes,
 					   &vtest->memory);
@@ -113,5 +127,6 @@ void vgpu_vtest_destroy(struct vgpu_vtest *vtest)
 	vgpu_render_spare_free(vtest->spare);
 	vgpu_own_memory_destroy(vtest->memory);
 	vgpu_close(vtest->always_ready);
+	vgpu_close(vtest->never_ready);
 	free(vtest);
 }

@@ -13,8 +13,6 @@
 
 #include "sandbox/sandbox.h"
 
-#define STATUS_FATAL 2u
-
 /* Commands sent in a memfd, those that a packet has no room for. */
 #define SUBMIT_BYTES_MAX (16ULL * 1024 * 1024)
 
@@ -41,7 +39,7 @@ void vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...)
 	va_end(args);
 	if (ctx->replay)
 		vgpu_replay_end(ctx, text);
-	vgpu_rings_set_status(ctx, STATUS_FATAL, false);
+	vgpu_rings_set_status(ctx, VGPU_RENDER_RING_STATUS_FATAL, false);
 	message.bytes = strlen(text);
 	vgpu_channel_send(ctx, &message, text, message.bytes);
 	_exit(1);
@@ -307,4 +305,6 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	set_up(ctx);
 	while (vgpu_context_step(ctx))
 		;
+	/* The device has gone, and nobody else can tell the guest any more. */
+	vgpu_rings_set_status(ctx, VGPU_RENDER_RING_STATUS_FATAL, false);
 }

@@ -13,7 +13,6 @@
 
 /* Of one ring, and of all of a context: each is copied before it is decoded. */
 #define RING_BYTES_MAX (16ULL * 1024 * 1024)
-#define RINGS_MAX      64 /* a ring is a thread */
 /*
  * A ring whose guest is away for longer sleeps until it is notified, whatever
  * the guest asks for: it notifies a ring that it finds idle, and 64 rings that
@@ -249,6 +248,19 @@ static void stop_thread(struct vgpu_ring *ring)
 	pthread_join(ring->thread, NULL);
 }
 
+/* Tell the device where the guest looks whether the ring is served. */
+static void announce(const struct vgpu_ring *ring, bool is_there)
+{
+	const struct vgpu_render_message message = {
+		.type = VGPU_RENDER_RING,
+		.resource_id = ring->resource->id,
+		.offset = (uintptr_t)ring->status - (uintptr_t)ring->resource->map,
+		.n = is_there,
+	};
+
+	vgpu_channel_send(ring->stream.ctx, &message, NULL, 0);
+}
+
 static void free_ring(struct vgpu_ring *ring)
 {
 	if (!ring)
@@ -271,7 +283,7 @@ static int check_room(struct vgpu_context *ctx, uint64_t id, uint64_t bytes)
 			return -EEXIST;
 		bytes += ring->buffer_bytes;
 	}
-	return n < RINGS_MAX && bytes <= RING_BYTES_MAX ? 0 : -ENOSPC;
+	return n < VGPU_RENDER_RINGS_MAX && bytes <= RING_BYTES_MAX ? 0 : -ENOSPC;
 }
 
 int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
@@ -337,6 +349,7 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 	ring->next = ctx->rings;
 	ctx->rings = ring;
 	pthread_mutex_unlock(&ctx->lock);
+	announce(ring, /* is_there= */ true);
 	return 0;
 }
 
@@ -355,6 +368,7 @@ void vgpu_ring_destroy(struct vgpu_ring *ring)
 	struct vgpu_ring **p;
 
 	stop_thread(ring);
+	announce(ring, /* is_there= */ false);
 	pthread_mutex_lock(&ctx->lock);
 	for (p = &ctx->rings; *p != ring; p = &(*p)->next)
 		;

@@ -305,6 +305,49 @@ static void test_lost_while_told(void **state)
 	assert_int_equal(answer_of(sent), VGPU_GPU_ERR_UNSPEC);
 }
 
+static uint32_t word_at(int fd, off_t offset)
+{
+	uint32_t word = 0;
+
+	assert_int_equal(pread(fd, &word, sizeof(word), offset), sizeof(word));
+	return word;
+}
+
+/* A lost context says so in its rings, and writes nowhere else. */
+static void test_lost_rings(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *render = machine_context(m, 3);
+	struct vgpu_render *other = machine_context(m, 4);
+	int fds[2];
+
+	m->context = 3;
+	assert_int_equal(answer_of(send_blob(m, 1, 0, 4096)), OK);
+	assert_int_equal(
+		answer_of(send_resource(m, VGPU_GPU_CTX_ATTACH_RESOURCE, 1)), OK);
+	fds[0] = render->added_fd;
+	m->context = 4;
+	assert_int_equal(answer_of(send_blob(m, 2, 0, 4096)), OK);
+	assert_int_equal(
+		answer_of(send_resource(m, VGPU_GPU_CTX_ATTACH_RESOURCE, 2)), OK);
+	fds[1] = other->added_fd;
+	/* Another context's, none, beyond its end, across it, not aligned. */
+	render->ops->fail_ring(render->opaque, 2, 128);
+	render->ops->fail_ring(render->opaque, 7, 128);
+	render->ops->fail_ring(render->opaque, 1, 4096);
+	render->ops->fail_ring(render->opaque, 1, 4094);
+	render->ops->fail_ring(render->opaque, 1, UINT64_MAX - 3);
+	render->ops->fail_ring(render->opaque, 1, 6);
+	for (off_t at = 0; at < 4096; at += 4)
+		assert_int_equal(word_at(fds[0], at) | word_at(fds[1], at), 0);
+	render->ops->fail_ring(render->opaque, 1, 128);
+	render->ops->fail_ring(render->opaque, 1, 4092);
+	assert_int_equal(word_at(fds[0], 128), VGPU_RENDER_RING_STATUS_FATAL);
+	assert_int_equal(word_at(fds[0], 4092), VGPU_RENDER_RING_STATUS_FATAL);
+	assert_int_equal(word_at(fds[1], 128), 0);
+	render_die(render);
+}
+
 static void test_attach(void **state)
 {
 	struct machine *m = *state;
@@ -533,13 +576,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_capset),    TEST(test_no_renderer),
-		TEST(test_life),      TEST(test_slow_start),
-		TEST(test_submit),    TEST(test_fences),
-		TEST(test_death),     TEST(test_lost_while_told),
-		TEST(test_attach),    TEST(test_lanes),
-		TEST(test_lane_ends), TEST(test_flood),
-		TEST(test_reset),
+		TEST(test_capset),     TEST(test_no_renderer),
+		TEST(test_life),       TEST(test_slow_start),
+		TEST(test_submit),     TEST(test_fences),
+		TEST(test_death),      TEST(test_lost_while_told),
+		TEST(test_lost_rings), TEST(test_attach),
+		TEST(test_lanes),      TEST(test_lane_ends),
+		TEST(test_flood),      TEST(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

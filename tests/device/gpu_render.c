@@ -161,7 +161,6 @@ int render_free(struct vgpu_render *render, uint64_t offset)
 
 void render_die(struct vgpu_render *render)
 {
-	render->config.memory->free_all(render->config.memory_opaque, render);
 	render->ops->lost(render->opaque, "for a test");
 }
 

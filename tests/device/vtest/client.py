@@ -159,13 +159,15 @@ class Client:
         return self.fd()
 
     def is_gone(self):
-        """Wait until the device has ended this connection."""
-        try:
-            while self.socket.recv(65536):
-                pass
-        except ConnectionResetError:
-            pass
-        return True
+        """Wait until the device takes no more commands of this client."""
+        end = time.monotonic() + TIMEOUT
+        while time.monotonic() < end:
+            try:
+                self.socket.send(b"")  # fails, but never blocks
+            except (BrokenPipeError, ConnectionResetError):
+                return True
+            time.sleep(0.01)
+        return False
 
 
 def is_ready(fd, seconds=0):

@@ -264,7 +264,7 @@ class Renders(vt.Test):
             self.loses(senseless, line)
 
     def test_sizes_and_types_2(self):
-        for kind in (1, 3, 7, 31, 36, 64, 65, NOTHING):
+        for kind in (1, 3, 7, 31, 37, 64, 65, NOTHING):
             self.loses("makes no sense", ["say", {"type": kind}])
 
     def test_fds(self):
