@@ -275,6 +275,10 @@ static bool reap(struct vgpu_render *render)
 	else if (render->is_killed)
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process closed its socket");
+	else if (info.si_status == SIGSYS)
+		vgpu_err_set(&render->why, -ECONNRESET, NULL,
+			     "the render process made a forbidden system call;"
+			     " the kernel's log has its number (type=1326)");
 	else
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process died of signal %d%s%s",

@@ -377,6 +377,7 @@ class Renders(vt.Test):
         self.loses("(status 0)", ["exit", 0])
         self.loses("signal 9", ["kill", signal.SIGKILL])
         self.loses("signal 11", ["kill", signal.SIGSEGV])
+        self.loses("made a forbidden system call", ["kill", signal.SIGSYS])
         self.loses("closed its socket", ["close", "command"])
         self.loses("closed its socket", ["close", "memory"])
 
