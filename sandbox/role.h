@@ -8,6 +8,7 @@ enum vgpu_sandbox_role {
 	VGPU_SANDBOX_DEVICE,   /* vgpu-device: a guest's virtqueues */
 	VGPU_SANDBOX_VNC,      /* vgpu-vnc: viewers */
 	VGPU_SANDBOX_LAUNCHER, /* vgpu-launch: starts the first */
+	VGPU_SANDBOX_REPLAY,   /* vgpu-render with a recording, a developer's */
 };
 
 #endif

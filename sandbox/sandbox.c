@@ -9,6 +9,7 @@
 #include "sandbox/ids.h"
 #include "sandbox/landlock.h"
 #include "sandbox/rlimits.h"
+#include "sandbox/seccomp_record.h"
 #include "lib/util.h"
 
 /* A build that looks for leaks has a thread of its own trace the others. */
@@ -80,8 +81,10 @@ static int leave_root(const char *record, struct vgpu_sandbox_report *report,
 int vgpu_sandbox_begin(enum vgpu_sandbox_role role, const char *record,
 		       struct vgpu_sandbox_report *report, struct vgpu_err *err)
 {
-	int r = leave_root(record, report, err);
+	int r;
 
+	vgpu_seccomp_prepare();
+	r = leave_root(record, report, err);
 	if (r < 0)
 		return r;
 	r = drop_privileges();

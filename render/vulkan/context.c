@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sandbox/sandbox.h"
+#include "sandbox/seccomp.h"
 
 /* Commands sent in a memfd, those that a packet has no room for. */
 #define SUBMIT_BYTES_MAX (16ULL * 1024 * 1024)
@@ -234,6 +235,10 @@ static void set_up(struct vgpu_context *ctx)
 	struct vgpu_render_message message = {};
 	int fds[VGPU_RENDER_FDS_MAX];
 	unsigned int n_fds = 0;
+	enum vgpu_sandbox_role role = ctx->replay || ctx->recorder
+					      ? VGPU_SANDBOX_REPLAY
+					      : VGPU_SANDBOX_RENDER;
+	struct vgpu_err err = {};
 	uint8_t uuid[16];
 	const char *why;
 	int r;
@@ -258,10 +263,10 @@ static void set_up(struct vgpu_context *ctx)
 	r = vgpu_objects_create(&ctx->objects);
 	if (r == 0 && !ctx->replay)
 		shut_in(ctx);
-	if (r == 0)
-		r = vgpu_sandbox_enter();
 	if (r < 0)
 		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
+	if (vgpu_seccomp_enter(role, &err) < 0)
+		vgpu_context_fatal(ctx, "set-up: %s", err.text);
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
 	message = (struct vgpu_render_message){
 		.type = VGPU_RENDER_READY,

@@ -297,9 +297,6 @@ bool vgpu_context_step(struct vgpu_context *ctx);
 __attribute__((noreturn, format(printf, 2, 3))) void
 vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...);
 
-/* sandbox.c: from now on this process opens nothing. -errno. */
-int vgpu_sandbox_enter(void);
-
 /* time in ns since some time, never going back */
 uint64_t vgpu_now_ns(void);
 

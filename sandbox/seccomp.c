@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes a filter of a role's list, for the kernel to hold this process to. */
+#include "sandbox/seccomp.h"
+
+#include <linux/major.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "sandbox/report.h"
+#include "sandbox/seccomp_record.h"
+#include "sandbox/seccomp_rules.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED true
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED false
+#endif
+
+/* So many fds are looked at; a driver opens some ten. */
+#define FDS_MAX 1024
+
+const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role)
+{
+	static const struct vgpu_seccomp_list *const lists[] = {
+		[VGPU_SANDBOX_RENDER] = &vgpu_seccomp_render,
+		[VGPU_SANDBOX_REPLAY] = &vgpu_seccomp_replay,
+	};
+
+	return lists[role];
+}
+
+/* /dev/null, terminals, /dev/udmabuf: no GPU's. */
+static bool is_of_all(unsigned int number)
+{
+	return number == MEM_MAJOR || number == TTYAUX_MAJOR ||
+	       number == MISC_MAJOR ||
+	       (number >= UNIX98_PTY_SLAVE_MAJOR &&
+		number < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT);
+}
+
+/* Whether a device node is open that a GPU's driver may have opened. */
+static bool has_hardware(void)
+{
+	struct stat st;
+	int fd;
+
+	for (fd = 3; fd < FDS_MAX; fd++)
+		if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+		    !is_of_all(major(st.st_rdev)))
+			return true;
+	return false;
+}
+
+bool vgpu_seccomp_counts(const struct vgpu_seccomp_rule *rule, bool is_hardware)
+{
+	return rule->when == VGPU_SECCOMP_ALWAYS || is_hardware;
+}
+
+bool vgpu_seccomp_matches(const struct vgpu_seccomp_rule *rule,
+			  const struct seccomp_data *call, pid_t own)
+{
+	if (call->nr != rule->call)
+		return false;
+	for (unsigned int i = 0; i < rule->n_args; i++) {
+		const struct vgpu_seccomp_arg *arg = &rule->arg[i];
+		uint64_t value = arg->is_own_pid ? (uint64_t)own : arg->value;
+
+		if ((call->args[arg->index] & arg->mask) != value)
+			return false;
+	}
+	return true;
+}
+
+static int add_rule(scmp_filter_ctx filter, const struct vgpu_seccomp_rule *rule)
+{
+	struct scmp_arg_cmp args[VGPU_SECCOMP_ARGS_MAX];
+
+	for (unsigned int i = 0; i < rule->n_args; i++) {
+		const struct vgpu_seccomp_arg *arg = &rule->arg[i];
+
+		args[i] = (struct scmp_arg_cmp){
+			.arg = arg->index,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = arg->mask,
+			.datum_b = arg->is_own_pid ? (scmp_datum_t)getpid()
+						   : arg->value,
+		};
+	}
+	return seccomp_rule_add_array(filter,
+				      rule->error ? SCMP_ACT_ERRNO(rule->error)
+						  : SCMP_ACT_ALLOW,
+				      rule->call, rule->n_args, args);
+}
+
+/* What a sanitizer's runtime does in a process, whatever arguments it has. */
+static const int sanitizers[] = {
+	SCMP_SYS(madvise),     SCMP_SYS(mmap),
+	SCMP_SYS(mprotect),    SCMP_SYS(sigaltstack),
+	SCMP_SYS(getrlimit),   SCMP_SYS(prlimit64),
+	SCMP_SYS(prctl),       SCMP_SYS(openat),
+	SCMP_SYS(read),	       SCMP_SYS(lseek),
+	SCMP_SYS(write),       SCMP_SYS(readlink),
+	SCMP_SYS(newfstatat),  SCMP_SYS(futex),
+	SCMP_SYS(clone),       SCMP_SYS(poll),
+	SCMP_SYS(getpriority), SCMP_SYS(sched_getaffinity),
+};
+
+static bool is_sanitizers(int call)
+{
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(sanitizers); i++)
+		if (IS_SANITIZED && sanitizers[i] == call)
+			return true;
+	return false;
+}
+
+static int add_sanitizers(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(sanitizers) && r == 0; i++)
+		if (IS_SANITIZED)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+					     sanitizers[i], 0);
+	return r;
+}
+
+static int add_list(scmp_filter_ctx filter,
+		    const struct vgpu_seccomp_list *list, bool is_hardware)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < list->n && r == 0; i++)
+		if (vgpu_seccomp_counts(&list->rule[i], is_hardware) &&
+		    !is_sanitizers(list->rule[i].call))
+			r = add_rule(filter, &list->rule[i]);
+	return r;
+}
+
+/*
+ * What a hardware driver calls after set-up no list of ours has been made
+ * from: there, what is on none fails, and does not end the process.
+ */
+scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role, bool is_hardware)
+{
+	const struct vgpu_seccomp_list *list = vgpu_seccomp_list_of(role);
+	scmp_filter_ctx filter = seccomp_init(
+		is_hardware ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+	int r = filter ? 0 : -ENOMEM;
+
+	/* Calls of other ABIs, such as i386's. */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+				     SCMP_ACT_KILL_PROCESS);
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* A search tree, not one comparison a call. */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r == 0)
+		r = add_sanitizers(filter);
+	for (; list && r == 0; list = list->base)
+		r = add_list(filter, list, is_hardware);
+	if (r == 0)
+		return filter;
+	seccomp_release(filter);
+	errno = -r;
+	return NULL;
+}
+
+int vgpu_seccomp_enter(enum vgpu_sandbox_role role, struct vgpu_err *err)
+{
+	scmp_filter_ctx filter;
+	int r;
+
+	if (vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP))
+		return 0;
+	if (vgpu_seccomp_is_recording())
+		return vgpu_seccomp_record(role, err);
+	filter = vgpu_seccomp_build(role, role == VGPU_SANDBOX_RENDER &&
+						  has_hardware());
+	r = filter ? seccomp_load(filter) : -errno;
+	seccomp_release(filter);
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL,
+				    "the filter of system calls: %s",
+				    strerror(-r));
+	return 0;
+}

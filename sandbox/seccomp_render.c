@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vgpu-render calls once a guest may send it commands. */
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "sandbox/seccomp_rules.h"
+
+/* A thread as pthread_create() makes one; no process. */
+#define THREAD_FLAGS                                                           \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |    \
+	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                  \
+	 CLONE_CHILD_CLEARTID)
+/* What a driver's memory is mapped with: what is not here takes huge pages,
+ * locks memory, or grows by itself. */
+#define MAP_FLAGS                                                              \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_STACK |    \
+	 MAP_NORESERVE)
+#define WRITE_AND_EXEC (PROT_WRITE | PROT_EXEC)
+/* How a futex is used by libc; not the kinds that hand priorities on. */
+#define FUTEX_OPERATION                                                        \
+	(VGPU_SECCOMP_INT & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))
+/* The kind of device that an ioctl is for. */
+#define IOCTL_OF(type) BITS(1, 0xff00, (type) << 8)
+
+static const struct vgpu_seccomp_rule rules[] = {
+	/* The two sockets to the device, both connected and of packets. */
+	ALLOW(recvmsg),
+	ALLOW(sendmsg),
+	/* Memory and commands come as files. The driver has one of its own. */
+	ALLOW(close),
+	ALLOW(ftruncate),
+	ALLOW(pread64),
+	/* Complaints. */
+	ALLOW(fstat),
+	ALLOW_IF(write, IS(0, STDOUT_FILENO)),
+	ALLOW_IF(write, IS(0, STDERR_FILENO)),
+
+	/* Compiled shaders are written, and then made executable. */
+	ALLOW(brk),
+	ALLOW_IF(mmap, ONLY(2, PROT_READ | PROT_WRITE), ONLY(3, MAP_FLAGS)),
+	/* Gallium's own assembler; without it, its C does the same. */
+	REFUSE_IF(mmap, EPERM, BITS(2, WRITE_AND_EXEC, WRITE_AND_EXEC)),
+	ALLOW_IF(mprotect, ONLY(2, PROT_READ | PROT_WRITE)),
+	ALLOW_IF(mprotect, IS(2, PROT_READ | PROT_EXEC)),
+	ALLOW(mremap),
+	ALLOW(munmap),
+	ALLOW_IF(madvise, IS(2, MADV_DONTNEED)),
+
+	/* libc's way back from clone3(), whose flags lie in memory. */
+	REFUSE(clone3, ENOSYS),
+	ALLOW_IF(clone, IS(0, THREAD_FLAGS)),
+	ALLOW(set_robust_list),
+	ALLOW(rseq),
+	ALLOW(exit),
+	ALLOW(exit_group),
+	ALLOW_IF(prctl, IS(0, PR_SET_NAME)),
+	ALLOW_IF(prctl, IS(0, PR_SET_TIMERSLACK)),
+	ALLOW(sched_yield),
+	/* A ring's priority: the thread's own. */
+	ALLOW_IF(setpriority, IS(0, PRIO_PROCESS), IS(1, 0)),
+	ALLOW_IF(futex, BITS(1, FUTEX_OPERATION, FUTEX_WAIT)),
+	ALLOW_IF(futex, BITS(1, FUTEX_OPERATION, FUTEX_WAKE)),
+	ALLOW_IF(futex, BITS(1, FUTEX_OPERATION, FUTEX_WAIT_BITSET)),
+	ALLOW(clock_nanosleep),
+	/* Where the machine's clock can be read by the kernel only. */
+	ALLOW(clock_gettime),
+	ALLOW(gettimeofday),
+	ALLOW(restart_syscall), /* after it was stopped */
+	ALLOW(pause),		/* while another thread ends it */
+
+	ALLOW(rt_sigaction),
+	/* abort(), from a driver that finds itself wrong. */
+	ALLOW(rt_sigprocmask),
+	ALLOW(rt_sigreturn),
+	ALLOW(getpid),
+	ALLOW(gettid),
+	ALLOW_IF(tgkill, IS_OWN_PID(0)),
+
+	/* Drivers and layers look for files, and for the best processor. */
+	REFUSE(openat, EPERM),
+	REFUSE(newfstatat, EPERM),
+	REFUSE(access, EPERM),
+	REFUSE(readlink, EPERM),
+	REFUSE(sched_getaffinity, EPERM),
+	REFUSE(sched_setaffinity, EPERM),
+	REFUSE(sched_setscheduler, EPERM),
+	/* What the machine is, and whether a variable may be believed. */
+	ALLOW(sysinfo),
+	ALLOW(getrandom),
+	ALLOW(getuid),
+	ALLOW(geteuid),
+	ALLOW(getgid),
+	ALLOW(getegid),
+
+	/* A GPU's node: DRM, its fences and buffers, NVIDIA's three kinds. */
+	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF('d')),
+	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF('>')),
+	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF('b')),
+	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF('F')),
+	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF(0)),
+	ALLOW_WHEN(ON_HARDWARE, mmap, ONLY(2, PROT_READ | PROT_WRITE)),
+	ALLOW_WHEN(ON_HARDWARE, poll),
+	ALLOW_WHEN(ON_HARDWARE, ppoll),
+	ALLOW_WHEN(ON_HARDWARE, fcntl, IS(1, F_DUPFD_CLOEXEC)),
+	ALLOW_WHEN(ON_HARDWARE, memfd_create),
+	ALLOW_WHEN(ON_HARDWARE, eventfd2),
+	ALLOW_WHEN(ON_HARDWARE, read),
+	ALLOW_WHEN(ON_HARDWARE, write),
+	ALLOW_WHEN(ON_HARDWARE, lseek),
+};
+
+const struct vgpu_seccomp_list vgpu_seccomp_render = {
+	.rule = rules,
+	.n = VGPU_ARRAY_SIZE(rules),
+};
+
+/* The recording, and memory as a device would have given it. */
+static const struct vgpu_seccomp_rule replay_rules[] = {
+	ALLOW(writev),
+	ALLOW_IF(madvise, IS(2, MADV_REMOVE)),
+	ALLOW_IF(memfd_create, IS(1, MFD_CLOEXEC)),
+};
+
+const struct vgpu_seccomp_list vgpu_seccomp_replay = {
+	.rule = replay_rules,
+	.n = VGPU_ARRAY_SIZE(replay_rules),
+	.base = &vgpu_seccomp_render,
+};
