@@ -35,9 +35,10 @@ struct vgpu_link {
 	uint32_t n_changed;
 	uint8_t is_changed[VGPU_SLOT_MAX];
 	bool is_stuck; /* it did not read for that long: it has had its wait */
-	bool has_status; /* to send */
-	bool is_soon;	 /* the timer runs */
-	bool has_reply;	 /* to send, before the next request is read */
+	bool has_status;	/* to send */
+	uint32_t status_serial; /* of the ADOPT that it answers, or 0 */
+	bool is_soon;		/* the timer runs */
+	bool has_reply;		/* to send, before the next request is read */
 	struct vgpu_control_msg reply;
 	int reply_fd;
 	uint32_t events_lost;
@@ -100,6 +101,15 @@ static void drop_manager(struct vgpu_link *link)
 	drop_reply(link);
 }
 
+/* It went away, or cannot be understood. */
+static void lose_manager(struct vgpu_link *link)
+{
+	drop_manager(link);
+	/* With no door there can be no other. */
+	if (!link->door)
+		sd_event_exit(link->event, EXIT_SUCCESS);
+}
+
 static void clear_changed(struct vgpu_link *link)
 {
 	/* By number, so that the pages of those never used stay untouched. */
@@ -148,7 +158,10 @@ static int send_changed(struct vgpu_link *link)
 
 static int send_status(struct vgpu_link *link)
 {
-	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_STATUS};
+	struct vgpu_control_msg msg = {
+		.type = VGPU_CONTROL_STATUS,
+		.serial = link->status_serial,
+	};
 
 	link->ops->status(link->opaque, &msg.status);
 	return vgpu_control_send(link->socket, &msg, /* fd= */ -1);
@@ -167,8 +180,10 @@ static int send_all(struct vgpu_link *link)
 	}
 	if (r >= 0 && link->has_status) {
 		r = send_status(link);
-		if (r >= 0)
+		if (r >= 0) {
 			link->has_status = false;
+			link->status_serial = 0;
+		}
 	}
 	return r;
 }
@@ -186,7 +201,7 @@ static void flush(struct vgpu_link *link)
 	if (r == -ETOOMANYREFS)
 		arm_soon(link);
 	else if (r < 0 && r != -EAGAIN) {
-		drop_manager(link);
+		lose_manager(link);
 		return;
 	}
 	events = (link->has_reply ? 0 : EPOLLIN) | (r == -EAGAIN ? EPOLLOUT : 0);
@@ -220,6 +235,17 @@ static void on_slot_change(void *opaque, uint32_t slot)
 	}
 }
 
+/* All that a manager must know which knows nothing yet. */
+static void announce_all(struct vgpu_link *link, uint32_t serial)
+{
+	for (uint32_t i = 0; i < VGPU_SLOT_MAX; i++)
+		if (vgpu_slots_get(link->slots, i) >= 0 && !link->is_changed[i])
+			mark_changed(link, i);
+	link->is_stuck = false;
+	link->has_status = true;
+	link->status_serial = serial;
+}
+
 static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
 		   int fd)
 {
@@ -234,6 +260,10 @@ static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
 		link->ops->request(link->opaque, msg, fd, &link->reply.reply,
 				   &link->reply_fd);
 		link->has_reply = true;
+		break;
+	case VGPU_CONTROL_ADOPT:
+		vgpu_close(fd);
+		announce_all(link, msg->serial);
 		break;
 	default:
 		/* A manager of a later version may say more than we know. */
@@ -255,11 +285,11 @@ static int on_manager(sd_event_source *source, int fd, uint32_t revents,
 		if (r == 1)
 			handle(link, &msg, msg_fd);
 		else if (r != -EAGAIN && r != -EINTR) {
-			drop_manager(link);
+			lose_manager(link);
 			return 0;
 		}
 	} else if (revents & (EPOLLHUP | EPOLLERR)) {
-		drop_manager(link);
+		lose_manager(link);
 		return 0;
 	}
 	flush(link);
@@ -281,7 +311,7 @@ static int set_manager(struct vgpu_link *link, int socket)
 			       on_manager, link);
 }
 
-static void on_admitted(void *opaque, int socket)
+static void on_admitted(void *opaque, int socket, uint32_t serial)
 {
 	struct vgpu_link *link = opaque;
 
@@ -289,11 +319,7 @@ static void on_admitted(void *opaque, int socket)
 		drop_manager(link);
 		return;
 	}
-	for (uint32_t i = 0; i < VGPU_SLOT_MAX; i++) {
-		if (vgpu_slots_get(link->slots, i) >= 0)
-			mark_changed(link, i);
-	}
-	link->has_status = true;
+	announce_all(link, serial);
 	flush(link);
 }
 

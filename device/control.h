@@ -31,7 +31,8 @@ int vgpu_link_begin(int socket, struct vgpu_slots *slots,
 
 /*
  * Serve the manager at @socket, which is taken over, and each that connects to
- * VGPU_SLOT_CONTROL and knows @key in its place. From here on @slots' changes
+ * VGPU_SLOT_CONTROL and knows @key in its place. Without that slot the event
+ * loop ends with the manager. From here on @slots' changes
  * are announced to it. A manager that is slow to read fds is given a moment,
  * once; nothing else here ever waits for it.
  */

@@ -75,7 +75,7 @@ static int on_message(sd_event_source *source, int fd, uint32_t revents,
 	}
 	socket = vgpu_steal_fd(&visitor->socket);
 	forget(visitor);
-	door->ops->admitted(door->opaque, socket);
+	door->ops->admitted(door->opaque, socket, msg.serial);
 	return 0;
 }
 

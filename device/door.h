@@ -12,8 +12,11 @@
 struct vgpu_door;
 
 struct vgpu_door_ops {
-	/* Its peer knows the key; @socket is nonblocking and taken over. */
-	void (*admitted)(void *opaque, int socket);
+	/*
+	 * Its peer knows the key; @socket is nonblocking and taken over,
+	 * @serial that of its ADOPT.
+	 */
+	void (*admitted)(void *opaque, int socket, uint32_t serial);
 	/* @peer, all zero if unknown, was sent away. */
 	void (*refused)(void *opaque, const struct ucred *peer);
 };

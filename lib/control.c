@@ -55,7 +55,8 @@ static void terminate_strings(struct vgpu_control_msg *msg)
 	}
 }
 
-int vgpu_control_receive(int socket, struct vgpu_control_msg *ret_msg, int *ret_fd)
+static int receive(int socket, int flags, struct vgpu_control_msg *ret_msg,
+		   int *ret_fd)
 {
 	union control_buffer control;
 	struct vgpu_control_msg msg;
@@ -74,7 +75,7 @@ int vgpu_control_receive(int socket, struct vgpu_control_msg *ret_msg, int *ret_
 					 .msg_iovlen = 1,
 					 .msg_control = &control,
 					 .msg_controllen = sizeof(control)};
-		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
 	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
@@ -93,4 +94,14 @@ int vgpu_control_receive(int socket, struct vgpu_control_msg *ret_msg, int *ret_
 	*ret_msg = msg;
 	*ret_fd = vgpu_steal_fd(&fd);
 	return 1;
+}
+
+int vgpu_control_receive(int socket, struct vgpu_control_msg *ret_msg, int *ret_fd)
+{
+	return receive(socket, /* flags= */ 0, ret_msg, ret_fd);
+}
+
+int vgpu_control_peek(int socket, struct vgpu_control_msg *ret_msg, int *ret_fd)
+{
+	return receive(socket, MSG_PEEK, ret_msg, ret_fd);
 }

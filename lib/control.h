@@ -22,4 +22,10 @@ int vgpu_control_send(int socket, const struct vgpu_control_msg *msg, int fd);
 int vgpu_control_receive(int socket, struct vgpu_control_msg *ret_msg,
 			 int *ret_fd);
 
+/*
+ * Look at the next message without taking it: the same message and another
+ * duplicate of its fd come again.
+ */
+int vgpu_control_peek(int socket, struct vgpu_control_msg *ret_msg, int *ret_fd);
+
 #endif

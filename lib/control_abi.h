@@ -14,10 +14,8 @@
  * `vgpu-device --control-fd N`, and sends
  *
  *     FD, FD, ...   every fd the vGPU has: on the first start the state
- *                   block, the two listening sockets and the framebuffer
- *                   segments; for a successor also all that the one before
- *                   it stored
- *     START         the configuration
+ *                   block, the listening sockets and the framebuffer segments;
+ * for a successor also all that the one before it stored START         the configuration
  *
  * and the device answers STATUS: it now serves. A state block of zeroes means
  * a first start; otherwise the device goes on where the block says.
@@ -27,11 +25,17 @@
  * vgpud keeps a duplicate of each, so that nothing is closed by the death of
  * the device. A message that was sent arrives even if its sender dies.
  *
- * How a new vgpud takes over. It connects to the control listening socket and
- * sends ADOPT with the key that START gave the device. The device drops its
- * old manager, sends FD for all it has, then STATUS. A connection that sends
- * anything else is closed: to be let in by the socket's mode proves nothing,
- * for other devices run as the same user.
+ * How a new vgpud takes over. Where systemd keeps fds for it, vgpud's end of the
+ * socket pair outlives it: the next vgpud goes on with it, and begins with
+ * ADOPT. The device sends FD for all it has, then STATUS with ADOPT's serial;
+ * what comes before was meant for the earlier vgpud. If all ends of vgpud's
+ * are closed the device ends: nobody could ever reach it again.
+ *
+ * Where nothing keeps fds, the device has a control listening socket, and goes
+ * on without a vgpud. The next one connects and sends ADOPT with the key that
+ * START gave the device, which drops its old manager and answers as above. A
+ * connection that sends anything else is closed: to be let in by the socket's
+ * mode proves nothing, for other devices run as the same user.
  */
 
 #define VGPU_CONTROL_VERSION 4
@@ -56,7 +60,7 @@ enum vgpu_control_type {
 enum vgpu_control_slot {
 	VGPU_SLOT_STATE = 1,	   /* the shared state block, a memfd */
 	VGPU_SLOT_LISTEN = 2,	   /* vhost-user listening socket */
-	VGPU_SLOT_CONTROL = 3,	   /* control listening socket */
+	VGPU_SLOT_CONTROL = 3,	   /* control listening socket, if any */
 	VGPU_SLOT_FRONTEND = 4,	   /* vhost-user connection */
 	VGPU_SLOT_BACKEND_REQ = 5, /* vhost-user back-end channel */
 	VGPU_SLOT_PIPE_READ = 6,   /* what leaves and enters the connection */
@@ -156,7 +160,7 @@ struct vgpu_control_reply {
 
 struct vgpu_control_msg {
 	uint32_t type;
-	uint32_t serial; /* of a request, repeated in its REPLY; else 0 */
+	uint32_t serial; /* of a request, repeated in its answer; else 0 */
 	union {
 		uint32_t slot;
 		uint32_t head;

@@ -6,10 +6,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "closer.h"
 #include "lib/control.h"
 #include "lib/util.h"
 #include "text.h"
@@ -42,7 +45,9 @@ struct vgpu_device {
 	sd_event_source *process_source;
 	sd_event_source *timer; /* for its first status, then for its end */
 	bool is_serving;
-	char why[160]; /* why it was killed, "" if it was not */
+	bool is_kept; /* in the deposit: what it sends must never get lost */
+	uint32_t adopt_serial; /* of the status that is awaited, or 0 */
+	char why[160];	       /* why it was killed, "" if it was not */
 
 	/* While it is being started: what remains to be sent. */
 	const struct vgpu_fd_store *store;
@@ -138,6 +143,10 @@ static int handle(struct vgpu_device *device,
 	case VGPU_CONTROL_FD_DROP:
 		return device->ops->fd(device->owner, msg->slot, -1);
 	case VGPU_CONTROL_STATUS:
+		/* It was meant for the vgpud before. */
+		if (device->adopt_serial && msg->serial != device->adopt_serial)
+			return 0;
+		device->adopt_serial = 0;
 		device->timer = sd_event_source_disable_unref(device->timer);
 		device->store = NULL;
 		device->is_serving = true;
@@ -154,6 +163,30 @@ static int handle(struct vgpu_device *device,
 	}
 }
 
+/*
+ * A message about an fd stays in the socket, which is kept as well, until what
+ * it says is in the deposit. Returns 1 if there was such a message.
+ */
+static int receive_fd(struct vgpu_device *device)
+{
+	struct vgpu_control_msg msg;
+	int fd = -1;
+	int r;
+
+	r = vgpu_control_peek(device->control, &msg, &fd);
+	if (r != 1)
+		return r == 0 ? -EPIPE : r;
+	if (msg.type != VGPU_CONTROL_FD && msg.type != VGPU_CONTROL_FD_DROP) {
+		vgpu_close(fd);
+		return 0;
+	}
+	r = handle(device, &msg, fd);
+	fd = -1;
+	if (vgpu_control_receive(device->control, &msg, &fd) == 1)
+		vgpu_closer_close(fd);
+	return r < 0 ? r : 1;
+}
+
 /* Returns 1 if there may be more, 0 if there is nothing now, or an error. */
 static int receive_one(struct vgpu_device *device)
 {
@@ -161,6 +194,11 @@ static int receive_one(struct vgpu_device *device)
 	int fd = -1;
 	int r;
 
+	r = device->is_kept ? receive_fd(device) : 0;
+	if (r == -EAGAIN || r == -EINTR)
+		return 0;
+	if (r != 0)
+		return r;
 	r = vgpu_control_receive(device->control, &msg, &fd);
 	if (r == -EAGAIN || r == -EINTR)
 		return 0;
@@ -182,7 +220,9 @@ static void send_rest(struct vgpu_device *device)
 			&device->store->entries[device->sent];
 
 		msg.slot = entry->slot;
-		r = vgpu_control_send(device->control, &msg, entry->fd);
+		r = entry->slot < VGPU_SLOT_MAX
+			    ? vgpu_control_send(device->control, &msg, entry->fd)
+			    : 0;
 		if (r < 0)
 			goto out;
 		device->sent++;
@@ -251,13 +291,17 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	char how[VGPU_PROCESS_REASON_SIZE];
 	char reason[320];
 	pid_t pid = device->process.pid;
+	char number[16] = "";
 
+	/* Of one that died before this vgpud began the number is not known. */
+	if (pid > 0)
+		snprintf(number, sizeof(number), " %d", pid);
 	drain(device);
 	device->is_serving = false;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
 	vgpu_process_reap(&device->process, how);
-	snprintf(reason, sizeof(reason), "the device process %d %s%s", pid,
+	snprintf(reason, sizeof(reason), "the device process%s %s%s", number,
 		 device->why, how);
 	fail_requests(device);
 	device->ops->ended(device->owner, reason);
@@ -316,8 +360,51 @@ static void cleanup_device(struct vgpu_device **device)
 	vgpu_device_destroy(*device);
 }
 
+/* Put a duplicate of @fd into @store. */
+static int put_own(struct vgpu_fd_store *store, uint32_t slot, int fd)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return own < 0 ? -errno : vgpu_fd_store_put(store, slot, own);
+}
+
+static int start_process(struct vgpu_device *device, char *const argv[],
+			 int theirs, struct vgpu_fd_store *store, int group,
+			 const char *pid_path, const char *pid_temporary,
+			 struct vgpu_err *err)
+{
+	int r = 0;
+
+	device->is_kept = store->deposit;
+	if (device->is_kept)
+		r = put_own(store, VGPU_SLOT_OWN_CONTROL, device->control);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal", "no control socket: %s",
+				    strerror(-r));
+	r = vgpu_process_start(argv, theirs, group, 0, &device->process, err);
+	if (r < 0)
+		return r;
+	r = device->is_kept
+		    ? put_own(store, VGPU_SLOT_OWN_PROCESS, device->process.pidfd)
+		    : vgpu_process_record(&device->process, pid_path,
+					  pid_temporary);
+	if (r >= 0)
+		r = watch(device, EPOLLIN | EPOLLOUT, START_TIMEOUT_USEC);
+	if (r < 0) {
+		char how[VGPU_PROCESS_REASON_SIZE];
+
+		/* Reaped by init in the end, if it is not quick enough here. */
+		vgpu_process_signal(&device->process, SIGKILL);
+		vgpu_process_reap(&device->process, how);
+		return vgpu_err_set(err, r, "Internal",
+				    "the device process cannot be watched: %s",
+				    strerror(-r));
+	}
+	return 0;
+}
+
 int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
-		      void *owner, const struct vgpu_fd_store *store,
+		      void *owner, struct vgpu_fd_store *store,
 		      const struct vgpu_control_start *start,
 		      const char *pid_path, const char *pid_temporary, int group,
 		      struct vgpu_device **ret_device, struct vgpu_err *err)
@@ -342,26 +429,21 @@ int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 	device->start = *start;
 
 	r = fcntl(device->control, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-	if (r == 0)
-		r = vgpu_process_start(argv, theirs, group, 0, &device->process,
-				       err);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal", "no control socket: %s",
+				    strerror(-r));
+	r = start_process(device, argv, theirs, store, group, pid_path,
+			  pid_temporary, err);
 	if (r < 0)
 		return r;
-	r = vgpu_process_record(&device->process, pid_path, pid_temporary);
-	if (r >= 0)
-		r = watch(device, EPOLLIN | EPOLLOUT, START_TIMEOUT_USEC);
-	if (r < 0) {
-		char how[VGPU_PROCESS_REASON_SIZE];
-
-		/* Reaped by init in the end, if it is not quick enough here. */
-		vgpu_process_signal(&device->process, SIGKILL);
-		vgpu_process_reap(&device->process, how);
-		return vgpu_err_set(err, r, "Internal",
-				    "the device process cannot be watched: %s",
-				    strerror(-r));
-	}
 	*ret_device = vgpu_steal(&device);
 	return 0;
+}
+
+void vgpu_device_forget_kept(struct vgpu_fd_store *store)
+{
+	vgpu_fd_store_drop(store, VGPU_SLOT_OWN_CONTROL);
+	vgpu_fd_store_drop(store, VGPU_SLOT_OWN_PROCESS);
 }
 
 static int connect_to(const char *path, int *ret_fd)
@@ -380,14 +462,54 @@ static int connect_to(const char *path, int *ret_fd)
 	return 0;
 }
 
-static int ask_for_all(int control, const uint8_t *key)
+/* @key: NULL if there is no door where it is asked for. */
+static int ask_for_all(struct vgpu_device *device, const uint8_t *key)
 {
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_ADOPT};
 
-	if (!key)
-		return 0; /* it tells whoever connects */
-	memcpy(msg.key, key, sizeof(msg.key));
-	return vgpu_control_send(control, &msg, -1);
+	/* Not one that the vgpud before may have used. */
+	if (getrandom(&msg.serial, sizeof(msg.serial), 0) != sizeof(msg.serial))
+		return -EIO;
+	msg.serial |= 1;
+	device->adopt_serial = msg.serial;
+	if (key)
+		memcpy(msg.key, key, sizeof(msg.key));
+	return vgpu_control_send(device->control, &msg, -1);
+}
+
+int vgpu_device_adopt_kept(sd_event *event, const struct vgpu_device_ops *ops,
+			   void *owner, struct vgpu_fd_store *store,
+			   struct vgpu_device **ret_device, struct vgpu_err *err)
+{
+	int control = vgpu_fd_store_get(store, VGPU_SLOT_OWN_CONTROL);
+	int pidfd = vgpu_fd_store_get(store, VGPU_SLOT_OWN_PROCESS);
+	__attribute__((cleanup(cleanup_device))) struct vgpu_device *device =
+		NULL;
+	int r;
+
+	if (control < 0 || pidfd < 0)
+		return vgpu_err_set(err, -ENOENT, NULL, "none runs");
+	device = new_device(event, ops, owner);
+	if (!device)
+		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	device->is_kept = true;
+	device->control = fcntl(control, F_DUPFD_CLOEXEC, 3);
+	device->process.pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
+	if (device->control < 0 || device->process.pidfd < 0)
+		return vgpu_err_set(err, -errno, "Internal",
+				    "its fds cannot be had: %s", strerror(errno));
+	device->process.pid = pidfd_getpid(device->process.pidfd);
+	r = ask_for_all(device, /* key= */ NULL);
+	if (r >= 0 || r == -EPIPE) /* its end comes next */
+		r = watch(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
+	if (r < 0)
+		return vgpu_err_set(
+			err, r, "Internal",
+			"the device process %d cannot be taken over: %s",
+			device->process.pid, strerror(-r));
+	device->is_start_sent = true;
+	*ret_device = vgpu_steal(&device);
+	return 0;
 }
 
 int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
@@ -409,8 +531,9 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 		return vgpu_err_set(err, -ENOENT, NULL, "none runs");
 
 	r = connect_to(control_path, &device->control);
-	if (r >= 0)
-		r = ask_for_all(device->control, key);
+	/* One that knows no key tells whoever connects. */
+	if (r >= 0 && key)
+		r = ask_for_all(device, key);
 	if (r < 0) {
 		/* It runs and cannot be reached: it is of no use any more. */
 		vgpu_process_signal(&device->process, SIGKILL);

@@ -30,12 +30,13 @@ struct vgpu_device_ops {
 
 /*
  * Start a process and have it serve with the fds of @store and @start, both of
- * which stay as they are until the first status. The process is recorded in
- * file @pid_path (by way of @pid_temporary) for vgpu_device_adopt(), and begins
- * in the control group @group (-1: in vgpud's).
+ * which stay as they are until the first status. For vgpu_device_adopt() the
+ * process is recorded in file @pid_path (by way of @pid_temporary); if @store
+ * has a deposit, for vgpu_device_adopt_kept() in @store instead. It begins in
+ * the control group @group (-1: in vgpud's).
  */
 int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
-		      void *owner, const struct vgpu_fd_store *store,
+		      void *owner, struct vgpu_fd_store *store,
 		      const struct vgpu_control_start *start,
 		      const char *pid_path, const char *pid_temporary, int group,
 		      struct vgpu_device **ret_device, struct vgpu_err *err);
@@ -49,6 +50,17 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 		      void *owner, const char *control_path, const uint8_t *key,
 		      const char *pid_path, struct vgpu_device **ret_device,
 		      struct vgpu_err *err);
+
+/*
+ * Go on with a process of an earlier vgpud's, by the connection to it that was
+ * kept in @store. It may be dead: what it said before comes, then its end.
+ * Returns -ENOENT if there is none.
+ */
+int vgpu_device_adopt_kept(sd_event *event, const struct vgpu_device_ops *ops,
+			   void *owner, struct vgpu_fd_store *store,
+			   struct vgpu_device **ret_device, struct vgpu_err *err);
+/* There is none any more, and nothing of it remains in @store. */
+void vgpu_device_forget_kept(struct vgpu_fd_store *store);
 
 /* End it: SIGTERM, a second later SIGKILL. ops->ended() follows. */
 void vgpu_device_stop(struct vgpu_device *device);

@@ -3,7 +3,6 @@
 #include "fd_store.h"
 
 #include "closer.h"
-#include "lib/control_abi.h"
 #include "lib/util.h"
 
 /* A vhost-user message has at most one fd for each memory region. */
@@ -33,6 +32,7 @@ bool vgpu_fd_store_is_slot(uint32_t slot)
 		{VGPU_SLOT_ERROR, VGPU_SLOT_QUEUE_MAX},
 		{VGPU_SLOT_MESSAGE, MESSAGE_FDS_MAX},
 		{VGPU_SLOT_SEGMENT, VGPU_SLOT_MAX - VGPU_SLOT_SEGMENT},
+		{VGPU_SLOT_OWN_CONTROL, VGPU_SLOT_OWN_MAX - VGPU_SLOT_OWN_CONTROL},
 	};
 
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(ranges); i++)
@@ -50,6 +50,32 @@ static struct vgpu_fd_entry *find(const struct vgpu_fd_store *store, uint32_t sl
 	return NULL;
 }
 
+static struct vgpu_fd_entry *append(struct vgpu_fd_store *store, uint32_t slot,
+				    int fd)
+{
+	struct vgpu_fd_entry *entry;
+
+	if (store->count == store->allocated) {
+		size_t n = VGPU_MAX(2 * store->allocated, 32U);
+
+		entry = reallocarray(store->entries, n, sizeof(*entry));
+		if (!entry)
+			return NULL;
+		store->entries = entry;
+		store->allocated = n;
+	}
+	entry = &store->entries[store->count++];
+	*entry = (struct vgpu_fd_entry){.slot = slot, .fd = fd};
+	return entry;
+}
+
+/* The last entry takes its place. */
+static void remove_entry(struct vgpu_fd_store *store, struct vgpu_fd_entry *entry)
+{
+	vgpu_deposit_remove(store->deposit, entry->kept);
+	*entry = store->entries[--store->count];
+}
+
 int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 {
 	struct vgpu_fd_entry *entry = find(store, slot);
@@ -61,20 +87,16 @@ int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 	if (entry) {
 		vgpu_closer_close(entry->fd);
 		entry->fd = fd;
-		return 0;
+		entry->is_recovered = false;
+	} else {
+		entry = append(store, slot, fd);
 	}
-	if (store->count == store->allocated) {
-		size_t n = VGPU_MAX(2 * store->allocated, 32U);
-
-		entry = reallocarray(store->entries, n, sizeof(*entry));
-		if (!entry) {
-			vgpu_closer_close(fd);
-			return -ENOMEM;
-		}
-		store->entries = entry;
-		store->allocated = n;
+	if (!entry) {
+		vgpu_closer_close(fd);
+		return -ENOMEM;
 	}
-	store->entries[store->count++] = (struct vgpu_fd_entry){slot, fd};
+	entry->kept = vgpu_deposit_put(store->deposit, entry->kept, store->uuid,
+				       slot, fd);
 	return 0;
 }
 
@@ -85,7 +107,45 @@ void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot)
 	if (!entry)
 		return;
 	vgpu_closer_close(entry->fd);
-	*entry = store->entries[--store->count];
+	remove_entry(store, entry);
+}
+
+static void on_found(void *userdata, uint32_t slot, int fd, uint32_t kept)
+{
+	struct vgpu_fd_store *store = userdata;
+	struct vgpu_fd_entry *entry = NULL;
+
+	if (vgpu_fd_store_is_slot(slot) && !find(store, slot))
+		entry = append(store, slot, fd);
+	if (!entry) {
+		vgpu_closer_close(fd);
+		vgpu_deposit_remove(store->deposit, kept);
+		return;
+	}
+	entry->kept = kept;
+	entry->is_recovered = true;
+}
+
+void vgpu_fd_store_recover(struct vgpu_fd_store *store)
+{
+	vgpu_deposit_recover(store->deposit, store->uuid, on_found, store);
+}
+
+void vgpu_fd_store_drop_recovered(struct vgpu_fd_store *store)
+{
+	size_t i = 0;
+
+	while (i < store->count) {
+		struct vgpu_fd_entry *entry = &store->entries[i];
+
+		if (entry->is_recovered && entry->slot >= VGPU_SLOT_FRONTEND &&
+		    entry->slot < VGPU_SLOT_SEGMENT) {
+			vgpu_closer_close(entry->fd);
+			remove_entry(store, entry);
+		} else {
+			i++;
+		}
+	}
 }
 
 int vgpu_fd_store_get(const struct vgpu_fd_store *store, uint32_t slot)
@@ -113,7 +173,7 @@ size_t vgpu_fd_store_take_segments(struct vgpu_fd_store *store, int *ret_fds,
 	while (i < store->count && taken < n) {
 		if (is_segment(store->entries[i].slot)) {
 			ret_fds[taken++] = store->entries[i].fd;
-			store->entries[i] = store->entries[--store->count];
+			remove_entry(store, &store->entries[i]);
 		} else {
 			i++;
 		}
@@ -130,15 +190,20 @@ void vgpu_fd_store_keep_segments(struct vgpu_fd_store *store)
 			i++;
 		} else {
 			vgpu_closer_close(store->entries[i].fd);
-			store->entries[i] = store->entries[--store->count];
+			remove_entry(store, &store->entries[i]);
 		}
 	}
 }
 
 void vgpu_fd_store_finish(struct vgpu_fd_store *store)
 {
-	for (size_t i = 0; i < store->count; i++)
-		vgpu_closer_close(store->entries[i].fd);
+	while (store->count > 0) {
+		struct vgpu_fd_entry *last = &store->entries[store->count - 1];
+
+		vgpu_closer_close(last->fd);
+		remove_entry(store, last);
+	}
 	free(store->entries);
-	*store = (struct vgpu_fd_store){};
+	store->entries = NULL;
+	store->allocated = 0;
 }

@@ -7,13 +7,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "deposit.h"
+#include "lib/control_abi.h"
+
+/* vgpud's own, of which no device gets to know. */
+enum vgpu_own_slot {
+	VGPU_SLOT_OWN_CONTROL = VGPU_SLOT_MAX, /* its end of the control socket */
+	VGPU_SLOT_OWN_PROCESS,		       /* the device's pidfd */
+	VGPU_SLOT_OWN_MAX,
+};
+
 struct vgpu_fd_store {
 	struct vgpu_fd_entry {
 		uint32_t slot;
 		int fd;
+		uint32_t kept;	   /* in the deposit, 0: it is not */
+		bool is_recovered; /* from the deposit, and not put since */
 	} *entries;
 	size_t count;
 	size_t allocated;
+	/* Where all of it is kept for the next vgpud; NULL: nowhere. */
+	struct vgpu_deposit *deposit;
+	const char *uuid; /* whose it is there */
 };
 
 bool vgpu_fd_store_is_slot(uint32_t slot); /* one of the contract's */
@@ -26,6 +41,11 @@ int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd);
 void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot);
 /* The fd of @slot, still the store's, or -1. */
 int vgpu_fd_store_get(const struct vgpu_fd_store *store, uint32_t slot);
+
+/* Have what an earlier vgpud kept in the deposit. */
+void vgpu_fd_store_recover(struct vgpu_fd_store *store);
+/* Close what was recovered and never put again of the device's own slots. */
+void vgpu_fd_store_drop_recovered(struct vgpu_fd_store *store);
 
 /* Take the segments out, @n at most, into @ret_fds. Returns how many. */
 size_t vgpu_fd_store_take_segments(struct vgpu_fd_store *store, int *ret_fds,

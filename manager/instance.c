@@ -67,6 +67,8 @@ struct vgpu_instance *vgpu_instance_create(struct vgpu_manager *manager,
 	instance->group = -1;
 	instance->definition = *definition;
 	instance->gpu = vgpu_inventory_find(&manager->inventory, definition->gpu);
+	instance->fds.deposit = manager->deposit;
+	instance->fds.uuid = instance->definition.uuid;
 	TAILQ_INSERT_TAIL(&manager->instances, instance, entry);
 	return instance;
 }

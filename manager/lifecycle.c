@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "key.h"
+#include "closer.h"
 #include "lib/util.h"
 #include "listen.h"
 #include "log.h"
@@ -68,6 +69,30 @@ static void fill_start(const struct vgpu_instance *instance,
 
 static void lose_device(struct vgpu_instance *instance, const char *reason);
 
+/*
+ * By which a later vgpud finds the device: its connection, where that is kept,
+ * else a listening socket and a key.
+ */
+static int prepare_control(struct vgpu_instance *instance,
+			   uint8_t ret_key[VGPU_CONTROL_KEY_BYTES],
+			   struct vgpu_err *err)
+{
+	const struct vgpu_paths *paths = &instance->manager->paths;
+	int r;
+
+	if (instance->manager->deposit) {
+		/* A device of an earlier version may have had one. */
+		vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_CONTROL);
+		vgpu_paths_remove_control(paths, instance->definition.uuid);
+		return 0;
+	}
+	r = vgpu_key_have(paths, instance->definition.uuid, ret_key);
+	return r < 0 ? vgpu_err_set(err, r, "Internal",
+				    "no key for its control socket: %s",
+				    strerror(-r))
+		     : 0;
+}
+
 /* Start a process: the first, or one that goes on with all in the store. */
 static void start_device(struct vgpu_instance *instance)
 {
@@ -87,13 +112,8 @@ static void start_device(struct vgpu_instance *instance)
 
 	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) < 0)
 		r = vgpu_listen_prepare(paths, uuid, &instance->fds, &err);
-	if (r >= 0) {
-		r = vgpu_key_have(paths, uuid, start.key);
-		if (r < 0)
-			vgpu_err_set(&err, r, "Internal",
-				     "no key for its control socket: %s",
-				     strerror(-r));
-	}
+	if (r >= 0)
+		r = prepare_control(instance, start.key, &err);
 	if (r >= 0)
 		r = vgpu_device_start(instance->manager->event, &device_ops,
 				      instance, &instance->fds, &start,
@@ -149,32 +169,50 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 	start_device(instance);
 }
 
-int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
+/* By its listening socket: one that no deposit knows of. */
+static int adopt_by_socket(struct vgpu_instance *instance, struct vgpu_err *err)
 {
 	const struct vgpu_paths *paths = &instance->manager->paths;
 	const char *uuid = instance->definition.uuid;
 	char control[VGPU_SOCKET_PATH_SIZE], pid_path[VGPU_SOCKET_PATH_SIZE];
 	uint8_t key[VGPU_CONTROL_KEY_BYTES];
-	struct vgpu_err err = {};
 	int r;
 
 	vgpu_paths_instance(paths, uuid, "control.sock", control);
 	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);
 	r = vgpu_key_read(paths, uuid, key);
-	r = vgpu_device_adopt(instance->manager->event, &device_ops, instance,
-			      control, r == 0 ? key : NULL, pid_path,
-			      &instance->device, &err);
+	return vgpu_device_adopt(instance->manager->event, &device_ops,
+				 instance, control, r == 0 ? key : NULL,
+				 pid_path, &instance->device, err);
+}
+
+static void hold_memory(struct vgpu_instance *instance)
+{
+	instance->gpu->memory->adopt(instance->gpu,
+				     instance->definition.place.size);
+	instance->has_memory = true;
+}
+
+int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+	int r;
+
+	vgpu_fd_store_recover(&instance->fds);
+	r = vgpu_device_adopt_kept(instance->manager->event, &device_ops,
+				   instance, &instance->fds, &instance->device,
+				   &err);
+	if (r == -ENOENT)
+		r = adopt_by_socket(instance, &err);
 	if (r < 0) {
 		if (r != -ENOENT)
-			vgpu_log("%s: %s", uuid, err.text);
+			vgpu_log("%s: %s", instance->definition.uuid, err.text);
 		return r;
 	}
 	if (instance->phase == VGPU_PHASE_STOPPING)
 		return 0; /* only to be ended */
 	vgpu_share_adopt(instance);
-	instance->gpu->memory->adopt(instance->gpu,
-				     instance->definition.place.size);
-	instance->has_memory = true;
+	hold_memory(instance);
 	return vgpu_instance_set_phase(instance, VGPU_PHASE_ADOPTING);
 }
 
@@ -289,14 +327,30 @@ void vgpu_lifecycle_stop(struct vgpu_instance *instance)
 /* What a successor needs at least, and no less framebuffer than it has. */
 static bool is_whole(const struct vgpu_instance *instance)
 {
-	static const uint32_t slots[] = {VGPU_SLOT_STATE, VGPU_SLOT_LISTEN,
-					 VGPU_SLOT_CONTROL};
+	const struct vgpu_fd_store *fds = &instance->fds;
 
-	for (size_t i = 0; i < VGPU_ARRAY_SIZE(slots); i++)
-		if (vgpu_fd_store_get(&instance->fds, slots[i]) < 0)
-			return false;
+	if (vgpu_fd_store_get(fds, VGPU_SLOT_STATE) < 0 ||
+	    vgpu_fd_store_get(fds, VGPU_SLOT_LISTEN) < 0 ||
+	    (!fds->deposit && vgpu_fd_store_get(fds, VGPU_SLOT_CONTROL) < 0))
+		return false;
 	return instance->gpu->memory->is_whole(
 		instance->gpu, instance->definition.place.size, &instance->fds);
+}
+
+int vgpu_lifecycle_resume(struct vgpu_instance *instance)
+{
+	vgpu_device_forget_kept(&instance->fds);
+	if (!is_whole(instance)) {
+		vgpu_fd_store_finish(&instance->fds);
+		return -ENOENT;
+	}
+	hold_memory(instance);
+	instance->has_served = true;
+	instance->restarts++;
+	vgpu_instance_event(instance, "restarted",
+			    "no device process runs, and all that it had is kept");
+	start_device(instance);
+	return 0;
 }
 
 /* It ended, or never answered, while it was to be taken over. */
@@ -327,6 +381,7 @@ static void lose_device(struct vgpu_instance *instance, const char *reason)
 
 	vgpu_device_destroy(instance->device);
 	instance->device = NULL;
+	vgpu_device_forget_kept(&instance->fds);
 	if (instance->phase == VGPU_PHASE_STOPPING) {
 		finish_stop(instance);
 		return;
@@ -470,6 +525,8 @@ static void on_status(void *owner, const struct vgpu_control_status *status)
 
 	if (last_phase == VGPU_PHASE_STOPPING)
 		return;
+	if (last_phase == VGPU_PHASE_ADOPTING)
+		vgpu_fd_store_drop_recovered(&instance->fds);
 	if (last_phase == VGPU_PHASE_ADOPTING && !is_whole(instance)) {
 		vgpu_device_kill(instance->device,
 				 "did not hand over what it has and ");
@@ -502,12 +559,24 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 	return slot < VGPU_SLOT_SEGMENT || slot - VGPU_SLOT_SEGMENT < segments;
 }
 
+/* What the manager gave it and has, as it was kept by the manager before. */
+static bool is_given(const struct vgpu_instance *instance, uint32_t slot)
+{
+	return instance->fds.deposit &&
+	       (slot < VGPU_SLOT_FRONTEND || slot >= VGPU_SLOT_SEGMENT) &&
+	       vgpu_fd_store_get(&instance->fds, slot) >= 0;
+}
+
 static int on_fd(void *owner, uint32_t slot, int fd)
 {
 	struct vgpu_instance *instance = owner;
 
 	if (instance->phase == VGPU_PHASE_STOPPING) {
 		vgpu_close(fd); /* no successor will want it */
+		return 0;
+	}
+	if (instance->phase == VGPU_PHASE_ADOPTING && is_given(instance, slot)) {
+		vgpu_closer_close(fd);
 		return 0;
 	}
 	if (!is_slot_allowed(instance, slot)) {

@@ -16,6 +16,11 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance);
  * if none runs.
  */
 int vgpu_lifecycle_adopt(struct vgpu_instance *instance);
+/*
+ * Start a successor of a device that died with the vgpud before, if all that it
+ * needs was kept; else return -ENOENT, and nothing of it is held any more.
+ */
+int vgpu_lifecycle_resume(struct vgpu_instance *instance);
 /* It cannot be used. No process of it runs; its fds and VNC servers end. */
 __attribute__((format(printf, 2, 3))) void
 vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...);

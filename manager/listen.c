@@ -66,7 +66,8 @@ int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
 	if (r >= 0)
 		r = add_socket(paths, uuid, "vhost.sock", SOCK_STREAM, 0660,
 			       store, VGPU_SLOT_LISTEN);
-	if (r >= 0)
+	/* With a deposit the next vgpud has its connection to the device. */
+	if (r >= 0 && !store->deposit)
 		r = add_socket(paths, uuid, "control.sock", SOCK_SEQPACKET,
 			       0600, store, VGPU_SLOT_CONTROL);
 	if (r >= 0)

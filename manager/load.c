@@ -5,6 +5,7 @@
 
 #include "capacity.h"
 #include "create.h"
+#include "deposit.h"
 #include "lib/util.h"
 #include "lifecycle.h"
 #include "log.h"
@@ -61,7 +62,8 @@ static void bring_back(struct vgpu_instance *instance)
 	if (!instance->gpu->memory)
 		return; /* when its GPU is started */
 	/* A running device serves its VM on, whatever became of its type. */
-	if (vgpu_lifecycle_adopt(instance) == 0)
+	if (vgpu_lifecycle_adopt(instance) == 0 ||
+	    vgpu_lifecycle_resume(instance) == 0)
 		return;
 	vgpu_lifecycle_begin(instance);
 }
@@ -121,6 +123,8 @@ int vgpu_load(struct vgpu_manager *manager)
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	if (instance->phase == VGPU_PHASE_DEFINED)
 		bring_back(instance);
+	/* The device of a vGPU that has no definition ends by this. */
+	vgpu_deposit_clean(manager->deposit, is_known, manager);
 	clean_runtime(manager);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "accept.h"
 #include "capacity.h"
 #include "create.h"
+#include "deposit.h"
 #include "embedded.h"
 #include "instance.h"
 #include "lib/util.h"
@@ -41,6 +42,18 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 	return 0;
 }
 
+static void on_deposit_full(void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+
+	if (manager->is_deposit_full)
+		return;
+	manager->is_deposit_full = true;
+	vgpu_events_add(
+		&manager->events, "manager", NULL, NULL,
+		"systemd keeps no more fds (FileDescriptorStoreMax=): a vGPU may be lost when vgpud ends");
+}
+
 static int init_all(struct vgpu_manager *manager,
 		    const struct vgpu_manager_options *options,
 		    struct vgpu_err *err)
@@ -64,6 +77,11 @@ static int init_all(struct vgpu_manager *manager,
 	if (manager->cgroups.problem[0])
 		vgpu_log("vGPUs are not limited as their types say: %s; `vgpuctl doctor` says what to do",
 			 manager->cgroups.problem);
+	r = vgpu_deposit_open(on_deposit_full, manager, &manager->deposit);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "what systemd kept cannot be taken over: %s",
+				    strerror(-r));
 	r = vgpu_catalogue_init(&manager->catalogue, options->types,
 				manager->paths.types, err);
 	if (r < 0)
@@ -119,7 +137,7 @@ static int serve_if_ready(struct vgpu_manager *manager)
 {
 	struct vgpu_instance *instance;
 
-	if (manager->server || manager->is_ending)
+	if (manager->server || manager->is_ending || !manager->is_loaded)
 		return 0;
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	if (instance->phase == VGPU_PHASE_ADOPTING)
@@ -162,6 +180,7 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 {
 	manager->is_ending = true;
 	vgpu_accept_stop(manager);
+	vgpu_deposit_leave(manager->deposit);
 	if (manager->server) {
 		sd_varlink_server_shutdown(manager->server);
 		manager->server = sd_varlink_server_unref(manager->server);
@@ -169,6 +188,8 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	while (!TAILQ_EMPTY(&manager->instances))
 		vgpu_instance_destroy(TAILQ_FIRST(&manager->instances));
 	vgpu_vnc_forget_ending(manager);
+	vgpu_deposit_close(manager->deposit);
+	manager->deposit = NULL;
 	manager->rescan_timer =
 		sd_event_source_disable_unref(manager->rescan_timer);
 	vgpu_events_finish(&manager->events);

@@ -16,6 +16,7 @@
 #include "inventory.h"
 #include "paths.h"
 
+struct vgpu_deposit;
 struct vgpu_instance;
 struct vgpu_vnc;
 
@@ -30,6 +31,8 @@ struct vgpu_manager {
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;
 	struct vgpu_events events;
+	struct vgpu_deposit *deposit; /* NULL where there is none */
+	bool is_deposit_full;
 	/* Every vGPU, in the order of their coming. */
 	TAILQ_HEAD(vgpu_instances, vgpu_instance) instances;
 	/* VNC servers whose vGPU is gone and that are about to end. */

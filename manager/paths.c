@@ -199,17 +199,32 @@ int vgpu_paths_make_instance(const struct vgpu_paths *paths, const char *uuid)
 	return 0;
 }
 
-void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid)
+static void remove_files(const struct vgpu_paths *paths, const char *uuid,
+			 const char *const *names)
 {
-	static const char *const names[] = {"vhost.sock",  "control.sock",
-					    "control.key", "control.new",
-					    "device.pid",  "device.new"};
 	char path[VGPU_SOCKET_PATH_SIZE];
 
-	for (size_t i = 0; i < VGPU_ARRAY_SIZE(names); i++) {
-		vgpu_paths_instance(paths, uuid, names[i], path);
+	for (; *names; names++) {
+		vgpu_paths_instance(paths, uuid, *names, path);
 		unlink(path);
 	}
+}
+
+void vgpu_paths_remove_control(const struct vgpu_paths *paths, const char *uuid)
+{
+	static const char *const names[] = {"control.sock", "control.key",
+					    "control.new", "device.pid", NULL};
+
+	remove_files(paths, uuid, names);
+}
+
+void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid)
+{
+	static const char *const names[] = {"vhost.sock", "device.new", NULL};
+	char path[VGPU_SOCKET_PATH_SIZE];
+
+	vgpu_paths_remove_control(paths, uuid);
+	remove_files(paths, uuid, names);
 	vgpu_paths_instance(paths, uuid, NULL, path);
 	rmdir(path);
 }

@@ -17,7 +17,7 @@
  * STATE/types.ini              copy of the last good types file
  * RUNTIME/io.openvgpu.Manager  the varlink socket
  * RUNTIME/UUID/vhost.sock      where a VMM connects
- * RUNTIME/UUID/control.sock    where the next vgpud connects
+ * RUNTIME/UUID/control.sock    where the next vgpud connects, without a deposit
  * RUNTIME/UUID/control.key     what it has to say there; vgpud's own
  * RUNTIME/UUID/device.pid      which process the device is
  */
@@ -43,6 +43,8 @@ void vgpu_paths_finish(struct vgpu_paths *paths);
 void vgpu_paths_instance(const struct vgpu_paths *paths, const char *uuid,
 			 const char *name, char ret[VGPU_SOCKET_PATH_SIZE]);
 
+/* Remove what a device's listening control socket is made of. */
+void vgpu_paths_remove_control(const struct vgpu_paths *paths, const char *uuid);
 int vgpu_paths_make_instance(const struct vgpu_paths *paths, const char *uuid);
 /* Remove the folder and every file that this program makes in it. */
 void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid);

@@ -47,9 +47,9 @@ void vgpu_process_finish(struct vgpu_process *process);
 
 /*
  * Write down and read back which process it is, so that another vgpud knows it
- * for sure: its number, and what no other process with that number has had since
- * the machine was started. vgpu_process_recall() returns -ESRCH if that process
- * is no more.
+ * for sure: its number, and what no other process with that number has had
+ * since the machine was started. vgpu_process_recall() returns -ESRCH if that
+ * process is no more.
  */
 int vgpu_process_record(const struct vgpu_process *process, const char *path,
 			const char *temporary);

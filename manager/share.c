@@ -64,7 +64,8 @@ void vgpu_share_adopt(struct vgpu_instance *instance)
 	int r;
 
 	vgpu_share_begin(instance);
-	if (instance->group < 0)
+	/* One that died with the vgpud before has no number any more. */
+	if (instance->group < 0 || pid <= 0)
 		return;
 	r = vgpu_cgroup_adopt(instance->group, pid);
 	if (r < 0)

@@ -481,7 +481,7 @@ class Manager:
     """What vgpud does for one device: keeps its fds, starts successors."""
 
     def __init__(self, program=TEST_DEVICE, heads=1, segments=2,
-                 segment_bytes=1 << 20, log=None, window=0):
+                 segment_bytes=1 << 20, log=None, window=0, door=True):
         self.program = program
         self.window = window  # with one there is a renderer
         self.heads = heads
@@ -497,6 +497,8 @@ class Manager:
         for slot, path, kind in (
                 (SLOT_LISTEN, self.path, socket.SOCK_STREAM),
                 (SLOT_CONTROL, self.control_path, socket.SOCK_SEQPACKET)):
+            if slot == SLOT_CONTROL and not door:
+                continue
             sock = socket.socket(socket.AF_UNIX, kind)
             sock.bind(path)
             sock.listen(4)
@@ -508,6 +510,7 @@ class Manager:
         self.process = None
         self.socket = None
         self.statuses = []
+        self.status_serial = None  # of the last one
         self.events = []
         self.replies = []
 
@@ -555,6 +558,7 @@ class Manager:
         elif kind == C_FD_DROP:
             self.drop(slot)
         elif kind == C_STATUS:
+            self.status_serial = serial
             self.statuses.append(struct.unpack_from("<IiIIQQQ", data, 8))
         elif kind == C_EVENT:
             event, suppressed, text = struct.unpack_from("<II200s", data, 8)

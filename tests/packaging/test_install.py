@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
+HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT = 180
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
@@ -103,6 +104,21 @@ class Install(unittest.TestCase):
                 self.installed(f'{source}/{name}.c')), name)
         self.assertIn('BUILT_MODULE_LOCATION[0]="kernel"',
                       self.read('src/openvgpu-0.1.0/dkms.conf'))
+
+    def test_service_survives(self):
+        """vgpud is always started again, with all that systemd keeps for it."""
+        words = dict(re.findall(r'^(\w+)=(.*)$', self.read(
+            'lib/systemd/system/vgpud.service'), re.M))
+        self.assertEqual(words['FileDescriptorStorePreserve'], 'yes')
+        self.assertEqual(words['KillMode'], 'process')
+        self.assertEqual(words['StartLimitIntervalSec'], '0')
+        # Their names come in one variable, which has 128 KiB at most.
+        with open(os.path.join(HERE, '../../manager/deposit.c'),
+                  encoding='utf-8') as file:
+            most = int(re.search(r'define ENTRIES_MAX (\d+)', file.read())[1])
+        self.assertEqual(int(words['FileDescriptorStoreMax']), most)
+        self.assertLess(len('LISTEN_FDNAMES=') + most * len('fffff:'),
+                        128 << 10)
 
     @unittest.skipUnless(shutil.which('systemd-analyze'), 'no systemd-analyze')
     def test_service(self):

@@ -217,6 +217,32 @@ class Managed(unittest.TestCase):
             self.succeed()
             self.echo(queue, i)
 
+    def test_next_manager_on_the_same_connection(self):
+        """Its socket was kept: it asks for all there is, and gets on."""
+        queue = self.bring_up()[0]
+        had = set(self.manager.slots)
+        self.manager.pump()
+        for i in range(1, 4):
+            for slot in had - {fe.SLOT_STATE, fe.SLOT_LISTEN}:
+                self.manager.drop(slot)
+            self.manager.send(fe.control_message(fe.C_ADOPT, i))
+            while self.manager.status_serial != i:
+                self.manager.wait_status()
+            self.assertEqual(set(self.manager.slots), had)
+            self.echo(queue, i)
+            self.succeed()
+            self.echo(queue, i)
+
+    def test_no_next_manager(self):
+        """No other could ever reach it: the device ends with its manager."""
+        self.manager.close()
+        self.manager = fe.Manager(log=self.log, door=False)
+        queue = self.bring_up()[0]
+        self.echo(queue)
+        self.manager.socket.close()
+        self.assertEqual(self.manager.process.wait(fe.TIMEOUT), 0)
+        self.manager.socket = None
+
     def test_next_manager_without_the_key(self):
         """Nobody is handed the guest's memory for being let in."""
         queue = self.bring_up()[0]

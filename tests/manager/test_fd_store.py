@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpud and devices die together: systemd keeps their fds."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import struct
+import sys
+import time
+
+import harness
+from fake_systemd import ServiceManager
+from harness import ManagerTest, wait_for
+import test_restart
+
+sys.path.insert(0, os.path.join(harness.HERE, '..', 'device'))
+import frontend  # noqa: E402
+
+CYCLES = int(os.environ.get('VGPU_CYCLES', '20'))
+UUID = test_restart.UUID
+# virtio_gpu_ctrl_type
+GET_DISPLAY_INFO, RESOURCE_CREATE_2D = 0x100, 0x101
+OK_NODATA, OK_DISPLAY_INFO, BAD_RESOURCE = 0x1100, 0x1101, 0x1203
+
+
+class FdStoreTest(ManagerTest):
+    def service(self, **options):
+        manager = ServiceManager(**options)
+        self.addCleanup(manager.finish)
+        return manager.start()
+
+    def attach(self, m, vgpu, memory=None):
+        """A front end as a VM's, up and running."""
+        front = frontend.FrontEnd(m.show(vgpu)['socket'])
+        self.addCleanup(front.close)
+        front.bring_up()
+        wait_for(lambda: m.show(vgpu)['state'] == 'attached', 'attach')
+        return front
+
+    def ask(self, front, kind, body=b'', size=408):
+        """What the device answers a command with."""
+        queue = front.queues[0]
+        queue.submit(struct.pack('<IIQII', kind, 0, 0, 0, 0) + body, size)
+        return struct.unpack_from('<I', queue.wait()[1])[0]
+
+    def assert_works(self, front):
+        self.assertEqual(self.ask(front, GET_DISPLAY_INFO), OK_DISPLAY_INFO)
+
+    def create_resource(self, front, number):
+        return self.ask(front, RESOURCE_CREATE_2D,
+                        struct.pack('<IIII', number, 1, 64, 64), 24)
+
+    def kill_all(self, m):
+        """vgpud and every device, at the same moment."""
+        pids = [v['devicePid'] for v in m.call('ListVgpus')['vgpus']]
+        self.kill_pids(m, pids)
+
+    @staticmethod
+    def kill_pids(m, pids):
+        pids = [m.process.pid] + pids
+        # Stopped first, so that none sees another one's end.
+        for number in signal.SIGSTOP, signal.SIGKILL:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        m.kill()
+        for pid in pids[1:]:
+            wait_for(lambda pid=pid: not harness.is_alive(pid), 'its end')
+
+
+class Vgpud(FdStoreTest):
+    def test_next_vgpud(self):
+        """It has the connections to devices, and nobody can ask for them."""
+        for number in signal.SIGKILL, signal.SIGTERM:
+            m = self.service()
+            m.create(type='128MB', name='a', uuid=UUID)
+            front = self.attach(m, 'a')
+            pid = m.show('a')['devicePid']
+            self.assertEqual(sorted(os.listdir(m.folder_of(UUID))),
+                             ['vhost.sock'])
+            before = m.store.names()
+            for _ in range(3):
+                m.restart(number)
+                vgpu = m.show('a')
+                self.assertEqual(
+                    (vgpu['state'], vgpu['devicePid'], vgpu['restarts']),
+                    ('attached', pid, 0))
+                self.assert_works(front)
+                self.assertEqual(m.store.names(), before)
+            harness.replace_device(m, 'a')
+            self.assert_works(front)
+            self.doCleanups()
+
+    def test_nothing_is_kept_of_what_is_gone(self):
+        m = self.service()
+        self.assertEqual(m.store.names(), ['table'])
+        for _ in range(3):
+            m.create(type='256MQ', name='a')
+            idle = m.store.names()
+            front = self.attach(m, 'a')
+            self.assertGreater(len(m.store.names()), len(idle))
+            front.close()
+            wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
+            # Two more: the pipes through which a connection's messages go.
+            wait_for(lambda n=len(idle): len(m.store.names()) in (n, n + 2),
+                     'the fds of the connection to go')
+            m.call('Destroy', vgpu='a')
+            self.assertEqual(m.store.names(), ['table'])
+
+    def test_destroyed_meanwhile(self):
+        """A device whose vGPU has no definition any more ends."""
+        m = self.service()
+        m.create(type='128MB', name='a', uuid=UUID)
+        pid = m.show('a')['devicePid']
+        m.kill()
+        os.unlink(m.definition(UUID))
+        m.start()
+        wait_for(lambda: not harness.is_alive(pid), 'the end of the device')
+        wait_for(lambda: m.store.names() == ['table'], 'an empty store')
+        self.assert_clean(m)
+
+    def test_store_is_lost(self):
+        """systemd gave all up: devices end, and vGPUs begin anew."""
+        m = self.service()
+        m.create(type='128MB', name='a')
+        pid = m.show('a')['devicePid']
+        m.kill()
+        m.store.settle()
+        while m.store.kept:
+            os.close(m.store.kept.pop()[1])
+        m.start()
+        wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+        self.assertNotEqual(m.show('a')['devicePid'], pid)
+        wait_for(lambda: not harness.is_alive(pid), 'the end of the device')
+
+    def test_odd_store(self):
+        """What is not in the table, or not as it was, is let go."""
+        m = self.service()
+        m.create(type='128MB', name='a')
+        front = self.attach(m, 'a')
+        m.kill()
+        m.store.settle()
+        for name in 'fffff', 'x', '00001', '123456789', '-1':
+            m.store.kept.append((name, os.memfd_create('odd')))
+        m.start()
+        self.assert_works(front)
+        self.assertFalse({'fffff', 'x', '00001', '123456789', '-1'} &
+                         set(m.store.names()))
+        # Of another version, or not a table.
+        for content in b'', b'\0' * 100:
+            m.kill()
+            m.store.settle()
+            m.store.kept = [k for k in m.store.kept if k[0] != 'table']
+            fd = os.memfd_create('table')
+            os.write(fd, content)
+            m.store.kept.append(('table', fd))
+            m.start()
+            wait_for(lambda: m.show('a')['state'] == 'active', 'active')
+
+    def test_store_is_too_small(self):
+        m = self.service(store_size=12)
+        m.create(type='128MB', name='a')
+        m.create(type='128MB', name='b')
+        front = self.attach(m, 'a')
+        self.assert_works(front)
+        texts = [e['text'] for e in m.events()]
+        self.assertEqual(sum('FileDescriptorStoreMax' in t for t in texts), 1)
+        m.restart()
+        wait_for(lambda: {v['state'] for v in m.call('ListVgpus')['vgpus']} <=
+                 {'active', 'attached'}, 'both to be active')
+
+
+class Both(FdStoreTest):
+    def test_at_once(self):
+        m = self.service()
+        m.create(type='128MB', name='a')
+        front = self.attach(m, 'a')
+        self.assertEqual(self.create_resource(front, 7), OK_NODATA)
+        kept = None
+        for i in range(CYCLES):
+            self.kill_all(m)
+            m.start()
+            self.assert_works(front)
+            # What the guest had it still has.
+            self.assertEqual(self.create_resource(front, 7), BAD_RESOURCE)
+            vgpu = m.show('a')
+            self.assertEqual((vgpu['state'], vgpu['restarts']),
+                             ('attached', 1), i)
+            self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
+            now = len(m.store.names()), harness.wait_for_rest(m)[1]
+            self.assertEqual(now, kept or now)
+            kept = now
+
+    def test_in_the_middle_of_work(self):
+        m = self.service()
+        m.create(type='128MB', name='a')
+        front = self.attach(m, 'a')
+        queue = front.queues[0]
+        rng = random.Random(3)
+        done = 0
+        for _ in range(CYCLES):
+            pids = [m.show('a')['devicePid']]
+            for _ in range(30):
+                queue.submit(struct.pack('<IIQII', GET_DISPLAY_INFO, 0, 0, 0,
+                                         0), 408)
+            time.sleep(rng.random() * 0.002)
+            self.kill_pids(m, pids)
+            m.start()
+            for _ in range(30):
+                self.assertEqual(struct.unpack_from('<I', queue.wait()[1])[0],
+                                 OK_DISPLAY_INFO)
+                done += 1
+        self.assertEqual(done, 30 * CYCLES)
+
+    def test_in_the_middle_of_attaching(self):
+        """A VMM whose connection was taken in has it, or sees its end."""
+        m = self.service()
+        m.create(type='128MB', name='a')
+        rng = random.Random(4)
+        for _ in range(CYCLES):
+            pids = [m.show('a')['devicePid']]
+            front = frontend.FrontEnd(m.show('a')['socket'])
+            front.negotiate()
+            time.sleep(rng.random() * 0.003)
+            self.kill_pids(m, pids)
+            m.start()
+            wait_for(lambda: 'socket' in m.show('a'), 'a device')
+            try:
+                front.set_memory(frontend.Memory())
+                front.ask_u64(frontend.GET_QUEUE_NUM)
+            except frontend.Gone:
+                pass
+            front.close()
+            wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
+        self.assert_works(self.attach(m, 'a'))
+
+    def test_two_vgpus_of_one_machine(self):
+        """They have its memory as the same file, which is kept once."""
+        m = self.service()
+        memory = frontend.Memory()
+        fronts = []
+        for name in 'a', 'b':
+            m.create(type='128MB', name=name)
+            front = frontend.FrontEnd(m.show(name)['socket'])
+            self.addCleanup(front.close)
+            front.negotiate()
+            front.open_channel()
+            front.set_memory(memory)
+            front.memory = None  # closed once
+            for index in range(2):
+                queue = frontend.Queue(memory, index + 4 * len(fronts))
+                queue.index = index
+                # One eventfd for all queues, as a machine with one vector.
+                os.close(queue.call_fd)
+                queue.call_fd = os.dup(fronts[0].queues[0].call_fd) \
+                    if fronts else os.eventfd(0, os.EFD_NONBLOCK)
+                front.queues.append(queue)
+                front.start(queue)
+            front.ask_u64(frontend.GET_QUEUE_NUM)
+            fronts.append(front)
+        self.addCleanup(memory.close)
+        for _ in range(3):
+            self.kill_all(m)
+            m.start()
+            for front in fronts:
+                self.assert_works(front)
+        # One of them goes: the other has all that it had.
+        fronts[0].close()
+        wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
+        m.call('Destroy', vgpu='a')
+        self.kill_all(m)
+        m.start()
+        self.assert_works(fronts[1])
+
+    def test_device_dies_while_there_is_no_vgpud(self):
+        m = self.service()
+        m.create(type='128MB', name='a')
+        front = self.attach(m, 'a')
+        for _ in range(3):
+            pid = m.show('a')['devicePid']
+            m.kill()
+            self.assert_works(front)
+            harness.kill_to_the_end(pid)
+            m.start()
+            self.assert_works(front)
+
+    def test_last_words(self):
+        """What a device said that died unheard is heard by the next vgpud."""
+        m = self.service()
+        m.create(type='128MB', name='a')
+        pid = m.show('a')['devicePid']
+        path = m.show('a')['socket']
+        m.kill()
+        # A machine connects, and has it, before anything dies.
+        front = frontend.FrontEnd(path)
+        self.addCleanup(front.close)
+        front.bring_up()
+        self.assert_works(front)
+        harness.kill_to_the_end(pid)
+        m.start()
+        self.assert_works(front)
+        self.assertEqual(m.show('a')['state'], 'attached')
+
+
+class Storm(test_restart.Storm):
+    """As without systemd, and devices are killed too."""
+
+    def manager(self, **options):
+        manager = ServiceManager(**options)
+        self.addCleanup(manager.finish)
+        return manager.start()
+
+
+del test_restart.Storm
+if __name__ == '__main__':
+    harness.main()
