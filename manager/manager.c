@@ -74,9 +74,6 @@ static int init_all(struct vgpu_manager *manager,
 	if (r < 0)
 		return r;
 	vgpu_cgroups_init(&manager->cgroups, /* sources= */ NULL);
-	if (manager->cgroups.problem[0])
-		vgpu_log("vGPUs are not limited as their types say: %s; `vgpuctl doctor` says what to do",
-			 manager->cgroups.problem);
 	r = vgpu_deposit_open(on_deposit_full, manager, &manager->deposit);
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal",
@@ -169,6 +166,9 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 					    "no thread for %s: %s", gpu->id,
 					    strerror(-r));
 	}
+	if (manager->cgroups.problem[0])
+		vgpu_log("vGPUs are not limited as their types say: %s; `vgpuctl doctor` says what to do",
+			 manager->cgroups.problem);
 	vgpu_sriov_start(manager);
 	r = serve_if_ready(manager);
 	if (r < 0)
