@@ -261,6 +261,14 @@ static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
 				   &link->reply_fd);
 		link->has_reply = true;
 		break;
+	case VGPU_CONTROL_PING:
+		vgpu_close(fd);
+		link->reply = (struct vgpu_control_msg){
+			.type = VGPU_CONTROL_REPLY,
+			.serial = msg->serial,
+		};
+		link->has_reply = true;
+		break;
 	case VGPU_CONTROL_ADOPT:
 		vgpu_close(fd);
 		announce_all(link, msg->serial);
@@ -307,8 +315,13 @@ static int set_manager(struct vgpu_link *link, int socket)
 	r = fcntl(socket, F_SETFL, O_RDWR | O_NONBLOCK);
 	if (r < 0)
 		return -errno;
-	return sd_event_add_io(link->event, &link->source, socket, EPOLLIN,
-			       on_manager, link);
+	r = sd_event_add_io(link->event, &link->source, socket, EPOLLIN,
+			    on_manager, link);
+	if (r < 0)
+		return r;
+	/* A guest that keeps its queues busy must not shut the manager out. */
+	return sd_event_source_set_priority(link->source,
+					    SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 static void on_admitted(void *opaque, int socket, uint32_t serial)

@@ -53,6 +53,7 @@ enum vgpu_control_type {
 	VGPU_CONTROL_SET_MODE, /* to the device; mode. REPLY */
 	VGPU_CONTROL_REPLY, /* from the device; reply; serial of the request */
 	VGPU_CONTROL_ADOPT, /* to the device; key */
+	VGPU_CONTROL_PING,  /* to the device, once a second; REPLY */
 	VGPU_CONTROL_MAX
 };
 

@@ -15,7 +15,9 @@
 #include "closer.h"
 #include "lib/control.h"
 #include "lib/util.h"
+#include "log.h"
 #include "text.h"
+#include "watchdog.h"
 
 #define USEC_PER_S	   1000000ULL
 #define START_TIMEOUT_USEC (5 * USEC_PER_S)
@@ -44,8 +46,11 @@ struct vgpu_device {
 	sd_event_source *control_source;
 	sd_event_source *process_source;
 	sd_event_source *timer; /* for its first status, then for its end */
+	struct vgpu_watchdog watchdog; /* while it serves */
+	uint32_t ping_serial;
 	bool is_serving;
-	bool is_kept; /* in the deposit: what it sends must never get lost */
+	bool is_of_old; /* of an earlier version: it knows no PING */
+	bool is_kept;	/* in the deposit: what it sends must never get lost */
 	uint32_t adopt_serial; /* of the status that is awaited, or 0 */
 	char why[160];	       /* why it was killed, "" if it was not */
 
@@ -59,6 +64,8 @@ struct vgpu_device {
 	size_t n_requests;
 	uint32_t last_serial;
 };
+
+static void begin_watchdog(struct vgpu_device *device);
 
 static void end_request(struct request *request,
 			const struct vgpu_control_reply *reply, int fd,
@@ -87,6 +94,7 @@ void vgpu_device_kill(struct vgpu_device *device, const char *why)
 		return;
 	snprintf(device->why, sizeof(device->why), "%s", why);
 	vgpu_process_signal(&device->process, SIGKILL);
+	vgpu_watchdog_stop(&device->watchdog);
 	/* Nothing more is wanted from it but its end. */
 	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
 	sd_event_source_set_enabled(device->timer, SD_EVENT_OFF);
@@ -103,6 +111,7 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 void vgpu_device_stop(struct vgpu_device *device)
 {
 	vgpu_process_signal(&device->process, SIGTERM);
+	vgpu_watchdog_stop(&device->watchdog);
 	device->timer = sd_event_source_disable_unref(device->timer);
 	if (sd_event_add_time_relative(device->event, &device->timer,
 				       CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
@@ -115,6 +124,8 @@ static void handle_reply(struct vgpu_device *device,
 {
 	struct request *request;
 
+	if (msg->serial == device->ping_serial)
+		vgpu_watchdog_answered(&device->watchdog);
 	TAILQ_FOREACH(request, &device->requests, entry)
 	{
 		if (request->serial != msg->serial)
@@ -123,6 +134,46 @@ static void handle_reply(struct vgpu_device *device,
 		return;
 	}
 	vgpu_close(fd); /* it comes after the request's time was over */
+}
+
+static void ask_for_life(void *opaque)
+{
+	struct vgpu_device *device = opaque;
+	struct vgpu_control_msg msg = {
+		.type = VGPU_CONTROL_PING,
+		.serial = ++device->last_serial,
+	};
+
+	device->ping_serial = msg.serial;
+	vgpu_control_send(device->control, &msg, -1);
+}
+
+static void drain(struct vgpu_device *device);
+
+static void on_frozen(void *opaque)
+{
+	struct vgpu_device *device = opaque;
+
+	/* Its answer may be here unread. */
+	drain(device);
+	if (device->watchdog.is_waiting)
+		vgpu_device_kill(device, VGPU_WATCHDOG_REASON);
+	else
+		begin_watchdog(device);
+}
+
+static const struct vgpu_watchdog_ops watchdog_ops = {
+	.ask = ask_for_life,
+	.frozen = on_frozen,
+};
+
+static void begin_watchdog(struct vgpu_device *device)
+{
+	if (!device->is_of_old &&
+	    vgpu_watchdog_start(&device->watchdog, device->event, &watchdog_ops,
+				device) < 0)
+		vgpu_log("device process %d: nobody notices if it freezes",
+			 device->process.pid);
 }
 
 /* Takes @fd. Returns -EPROTO for what a device may not send. */
@@ -149,6 +200,8 @@ static int handle(struct vgpu_device *device,
 		device->adopt_serial = 0;
 		device->timer = sd_event_source_disable_unref(device->timer);
 		device->store = NULL;
+		if (!device->is_serving)
+			begin_watchdog(device);
 		device->is_serving = true;
 		device->ops->status(device->owner, &msg->status);
 		return 0;
@@ -250,6 +303,7 @@ static int on_still_running(sd_event_source *source, uint64_t usec, void *userda
 static void on_closed(struct vgpu_device *device)
 {
 	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
+	vgpu_watchdog_stop(&device->watchdog);
 	device->timer = sd_event_source_disable_unref(device->timer);
 	if (sd_event_add_time_relative(device->event, &device->timer,
 				       CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
@@ -297,6 +351,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	if (pid > 0)
 		snprintf(number, sizeof(number), " %d", pid);
 	drain(device);
+	vgpu_watchdog_stop(&device->watchdog);
 	device->is_serving = false;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
@@ -532,6 +587,7 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 
 	r = connect_to(control_path, &device->control);
 	/* One that knows no key tells whoever connects. */
+	device->is_of_old = !key;
 	if (r >= 0 && key)
 		r = ask_for_all(device, key);
 	if (r < 0) {
@@ -558,6 +614,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	sd_event_source_disable_unref(device->control_source);
 	sd_event_source_disable_unref(device->process_source);
 	sd_event_source_disable_unref(device->timer);
+	vgpu_watchdog_stop(&device->watchdog);
 	vgpu_close(device->control);
 	vgpu_process_finish(&device->process);
 	free(device);

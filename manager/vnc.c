@@ -14,6 +14,7 @@
 #include "text.h"
 #include "process.h"
 #include "reply.h"
+#include "watchdog.h"
 
 #define USEC_PER_S	    1000000ULL
 #define LISTEN_TIMEOUT_USEC (5 * USEC_PER_S)
@@ -33,6 +34,7 @@ struct vgpu_vnc {
 	sd_event_source *control_source;
 	sd_event_source *process_source;
 	sd_event_source *timer;
+	struct vgpu_watchdog watchdog; /* while it listens */
 	bool is_listening;
 	bool is_stopping;
 	unsigned int failures;
@@ -44,6 +46,7 @@ static void close_process(struct vgpu_vnc *vnc)
 	vnc->control_source = sd_event_source_disable_unref(vnc->control_source);
 	vnc->process_source = sd_event_source_disable_unref(vnc->process_source);
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	vgpu_watchdog_stop(&vnc->watchdog);
 	vnc->control = vgpu_close(vnc->control);
 	vgpu_process_finish(&vnc->process);
 	vnc->is_listening = false;
@@ -81,6 +84,7 @@ static void kill_later(struct vgpu_vnc *vnc)
 static void stop(struct vgpu_vnc *vnc)
 {
 	vnc->is_stopping = true;
+	vgpu_watchdog_stop(&vnc->watchdog);
 	vgpu_process_signal(&vnc->process, SIGTERM);
 	kill_later(vnc);
 }
@@ -131,6 +135,36 @@ static void give_viewer(struct vgpu_vnc *vnc)
 			 err.text[0] ? err.text : strerror(-r));
 }
 
+static void ask_for_life(void *opaque)
+{
+	struct vgpu_vnc *vnc = opaque;
+
+	send(vnc->control, "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void on_frozen(void *opaque)
+{
+	struct vgpu_vnc *vnc = opaque;
+	char packet[sizeof(vnc->problem)];
+
+	/* Its answer may be here unread. */
+	if (recv(vnc->control, packet, sizeof(packet), MSG_PEEK) > 0) {
+		vgpu_watchdog_start(&vnc->watchdog, vnc->manager->event,
+				    vnc->watchdog.ops, vnc);
+		return;
+	}
+	vgpu_instance_event(vnc->instance, "head",
+			    "the VNC server of head %u " VGPU_WATCHDOG_REASON
+			    "is started again",
+			    vnc->head);
+	vgpu_process_signal(&vnc->process, SIGKILL);
+}
+
+static const struct vgpu_watchdog_ops watchdog_ops = {
+	.ask = ask_for_life,
+	.frozen = on_frozen,
+};
+
 static void on_listening(struct vgpu_vnc *vnc)
 {
 	struct vgpu_instance *instance = vnc->instance;
@@ -140,6 +174,10 @@ static void on_listening(struct vgpu_vnc *vnc)
 	vnc->is_listening = true;
 	vnc->failures = 0;
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (vgpu_watchdog_start(&vnc->watchdog, vnc->manager->event,
+				&watchdog_ops, vnc) < 0)
+		vgpu_log("%s: nobody notices if the VNC server of head %u freezes",
+			 instance->definition.uuid, vnc->head);
 	if (strcmp(saved, vnc->address) != 0 &&
 	    save_address(instance, vnc->head, vnc->address, &err) < 0) {
 		vnc->address[0] = '\0';
@@ -164,6 +202,8 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 		on_listening(vnc);
 		return 0;
 	}
+	if (n > 0 && packet[0] == 'P')
+		vgpu_watchdog_answered(&vnc->watchdog);
 	if (n > 1 && packet[0] == 'E') {
 		packet[n] = '\0';
 		VGPU_TEXT_SET(vnc->problem, packet + 1);

@@ -7,9 +7,9 @@
 
 /*
  * vgpu-vnc gets a SOCK_SEQPACKET control socket. It sends "R" when it listens,
- * or "E" and a text before it ends. For each device process it gets a packet
- * "V" with a viewer socket attached (device/display/viewer_abi.h); it ends
- * when the control socket does.
+ * or "E" and a text before it ends, and "P" for each "P" that it gets. For each
+ * device process it gets a packet "V" with a viewer socket attached
+ * (device/display/viewer_abi.h); it ends when the control socket does.
  */
 
 /* unix:PATH, or the literal of a loopback address with a port. */

@@ -11,6 +11,7 @@ import time
 
 SIZE = 264
 FD, FD_DROP, START, STATUS, EVENT, CAPTURE, VIEW, SET_MODE, REPLY = range(1, 10)
+PING = 11
 FRONTEND, SEGMENT = 4, 1024
 
 
@@ -42,6 +43,10 @@ class Control:
         while self.receive()[0] != START:
             pass
 
+    def rest(self):
+        """Do nothing, and not look frozen."""
+        serve_on(self, lambda *_: None)
+
     def status(self, link=0, heads=()):
         body = struct.pack('<IiIIQQQ', link, 1, len(heads), 0, 2**64 - 1,
                            2**64 - 1, 2**64 - 1)
@@ -54,9 +59,16 @@ def serve(control, answer):
     """Answer every request by ANSWER(kind, serial, body)."""
     control.begin()
     control.status()
+    serve_on(control, answer)
+
+
+def serve_on(control, answer):
     while True:
         kind, serial, body, _ = control.receive()
-        answer(kind, serial, body)
+        if kind == PING:
+            control.send(REPLY, serial=serial)
+        else:
+            answer(kind, serial, body)
 
 
 def memfd(size, seals=True):
@@ -99,6 +111,10 @@ def run(how, control):
         # Serves, then answers nothing and ignores SIGTERM.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         serve(control, lambda *_: None)
+    elif how == 'frozen':
+        control.begin()
+        control.status()
+        time.sleep(1000)
     elif how == 'closes':
         control.begin()
         control.status()
@@ -115,7 +131,7 @@ def run(how, control):
             slow.close()
         control.send(FD_DROP, struct.pack('<I', FRONTEND))
         control.send(EVENT, struct.pack('<II', 1, 0) + b'dropped')
-        time.sleep(1000)
+        control.rest()
     elif how == 'flood':
         control.begin()
         control.status()

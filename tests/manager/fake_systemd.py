@@ -27,6 +27,7 @@ class FdStore:
         self.size = size
         self.kept = []  # (name, fd), as systemd has them: the last one first
         self.problems = []
+        self.pings = 0
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(path)
         self.path = path
@@ -53,6 +54,7 @@ class FdStore:
                                  in data.decode().splitlines()), list(fds))
 
     def handle(self, words, fds):
+        self.pings += words.get('WATCHDOG') == '1'
         if words.get('FDSTORE') == '1':
             if words.get('FDPOLL') != '0':
                 self.problems.append('systemd would poll it')
@@ -119,12 +121,14 @@ class ServiceManager(Manager):
         kept = list(self.store.kept)
         fds = [fd for _, fd in kept]
         os.environ['FDSTORE'] = str(self.store.size)
+        os.environ['WATCHDOG_USEC'] = '1000000'
         os.environ['VGPU_TEST_FDS'] = ' '.join(map(str, fds))
         os.environ['LISTEN_FDNAMES'] = ':'.join(name for name, _ in kept)
         try:
             return super().spawn(pass_fds=fds, **options)
         finally:
-            for name in 'FDSTORE', 'VGPU_TEST_FDS', 'LISTEN_FDNAMES':
+            for name in ('FDSTORE', 'WATCHDOG_USEC', 'VGPU_TEST_FDS',
+                         'LISTEN_FDNAMES'):
                 del os.environ[name]
 
     def finish(self):
@@ -148,6 +152,7 @@ def become(arguments):
         os.dup2(fd, 3 + i)
         os.close(fd)
     os.closerange(3 + len(fds), 1000)
+    os.environ['WATCHDOG_PID'] = str(os.getpid())
     if fds:
         os.environ['LISTEN_FDS'] = str(len(fds))
         os.environ['LISTEN_PID'] = str(os.getpid())

@@ -39,6 +39,10 @@ while True:
     if not data:
         note('end')
         sys.exit(0)
+    if data == b'P':
+        if 'frozen' not in path:
+            control.send(b'P')
+        continue
     fds = array.array('i')
     for _, kind, content in messages:
         if kind == socket.SCM_RIGHTS:

@@ -192,6 +192,48 @@ class Misfits(ManagerTest):
         m.call('Destroy', vgpu='a')
         self.assert_clean(m)
 
+    def test_frozen(self):
+        """One that runs and does nothing, and one that is stopped."""
+        m = self.manager(helpers={'vgpu-device': fake('frozen')})
+        m.create(type='128MB', name='a')
+        m.helper('vgpu-device')
+        begin = time.monotonic()
+        for how in 'frozen', 'stopped':
+            pid = m.show('a')['devicePid']
+            if how == 'stopped':
+                os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda pid=pid: m.show('a').get('devicePid', pid) != pid
+                     and 'socket' in m.show('a'), 'a successor')
+            print(f'{how}: noticed after {time.monotonic() - begin:.1f} s')
+            begin = time.monotonic()
+            self.assertIn(
+                f'the device process {pid} did not answer for 5 s and was '
+                'killed by SIGKILL', [e['text'] for e in m.events()
+                                      if e['event'] == 'restarted'])
+            m.call('Capture', vgpu='a')
+        self.assertEqual(m.show('a')['restarts'], 2)
+
+    def test_frozen_vgpud(self):
+        """It was vgpud that did nothing, or the machine: no device's fault."""
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        for _ in range(2):
+            m.process.send_signal(signal.SIGSTOP)
+            time.sleep(7)  # longer than a device has for an answer
+            m.process.send_signal(signal.SIGCONT)
+            m.call('Capture', vgpu='a')
+        # Stopped together, as on a machine that is.
+        pid = m.show('a')['devicePid']
+        for each in pid, m.process.pid:
+            os.kill(each, signal.SIGSTOP)
+        time.sleep(7)
+        for each in m.process.pid, pid:
+            os.kill(each, signal.SIGCONT)
+        m.call('Capture', vgpu='a')
+        time.sleep(2)  # it looks once a second
+        self.assertEqual((m.show('a')['devicePid'], m.show('a')['restarts']),
+                         (pid, 0))
+
     def test_death_answers_requests(self):
         m = self.manager(helpers={'vgpu-device': fake('deaf')})
         m.create(type='128MB', name='a')

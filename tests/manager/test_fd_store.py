@@ -93,6 +93,14 @@ class Vgpud(FdStoreTest):
             self.assert_works(front)
             self.doCleanups()
 
+    def test_watchdog(self):
+        """systemd is told that vgpud is not frozen."""
+        m = self.service()
+        for _ in range(2):
+            begin = m.store.pings
+            wait_for(lambda n=begin: m.store.pings > n + 2, 'pings')
+            m.restart()
+
     def test_nothing_is_kept_of_what_is_gone(self):
         m = self.service()
         self.assertEqual(m.store.names(), ['table'])

@@ -118,6 +118,13 @@ class Vnc(ManagerTest):
         refused = self.assert_refused('BadAddress', self.set, self.address)
         self.assertIn('cannot be started', refused.parameters['text'])
 
+    def test_frozen(self):
+        self.set(self.address + '-frozen')
+        wait_for(lambda: len([n for n in self.notes(self.path + '-frozen')
+                              if n.startswith('start')]) > 1, 'another server')
+        self.assertIn('the VNC server of head 0 did not answer for 5 s and is '
+                      'started again', [e['text'] for e in self.m.events()])
+
     def test_saved_but_not_to_be_had(self):
         self.set(self.address)
         self.m.kill()

@@ -112,6 +112,7 @@ class Install(unittest.TestCase):
         self.assertEqual(words['FileDescriptorStorePreserve'], 'yes')
         self.assertEqual(words['KillMode'], 'process')
         self.assertEqual(words['StartLimitIntervalSec'], '0')
+        self.assertEqual(words['WatchdogSec'], '5')
         # Their names come in one variable, which has 128 KiB at most.
         with open(os.path.join(HERE, '../../manager/deposit.c'),
                   encoding='utf-8') as file:

@@ -22,6 +22,8 @@
  *
  *   'V' with a viewer socket attached  ->  its pictures from now on
  *                                      <-  'R': it listens
+ *   'P'                                ->
+ *                                      <-  'P': it is not frozen
  *                                      <-  'E' and a text: it cannot, and ends
  *   the end of the connection          ->  it ends
  */
@@ -98,6 +100,8 @@ static bool handle_control(struct vnc *vnc)
 	if (got == 0)
 		return false;
 	vgpu_fds_take(&header, &fd, 1);
+	if (tag == 'P')
+		report(vnc->control, 'P', "");
 	if (tag != 'V') {
 		vgpu_close(fd);
 		return true;
