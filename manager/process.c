@@ -64,7 +64,8 @@ static char **make_environment(void)
 {
 	static const char *const kept[] = {
 		"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
-		"VGPU_RECORD_DIR=", "VGPU_SUBMIT_SECONDS_MAX="};
+		"VGPU_RECORD_DIR=", "VGPU_SUBMIT_SECONDS_MAX=",
+		"VGPU_WORK_SECONDS_MAX="};
 	static char *environment[VGPU_ARRAY_SIZE(kept) + 3];
 	size_t n = 0;
 

@@ -96,9 +96,11 @@ void vgpu_channel_send(struct vgpu_context *ctx,
 {
 	if (ctx->replay)
 		return;
+	atomic_fetch_add(&ctx->n_asking, 1);
 	pthread_mutex_lock(&ctx->channel.command_lock);
 	send_packet(VGPU_RENDER_FD_COMMAND, message, data, bytes);
 	pthread_mutex_unlock(&ctx->channel.command_lock);
+	atomic_fetch_sub(&ctx->n_asking, 1);
 }
 
 void vgpu_channel_ask(struct vgpu_context *ctx,
@@ -108,11 +110,13 @@ void vgpu_channel_ask(struct vgpu_context *ctx,
 	unsigned int n_fds = 0;
 	uint32_t type = message->type;
 
+	atomic_fetch_add(&ctx->n_asking, 1);
 	pthread_mutex_lock(&ctx->channel.memory_lock);
 	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0);
 	if (receive(VGPU_RENDER_FD_MEMORY, message, NULL, 0, fds, &n_fds) <= 0 ||
 	    message->type != type || n_fds > 1)
 		_exit(0);
 	pthread_mutex_unlock(&ctx->channel.memory_lock);
+	atomic_fetch_sub(&ctx->n_asking, 1);
 	*ret_fd = n_fds ? fds[0] : -1;
 }

@@ -157,6 +157,7 @@ static void handle(struct vgpu_context *ctx,
 		break;
 	case VGPU_RENDER_TAKE:
 		prctl(PR_SET_NAME, "vgpu-render");
+		vgpu_monitor_start(ctx);
 		break;
 	default:
 		vgpu_context_fatal(ctx, "message %u is not known", message->type);
@@ -211,13 +212,18 @@ static void receive_segments(struct vgpu_context *ctx, uint32_t n)
 }
 
 /*
- * A submit that takes longer is given up, and the context with it: lavapipe
- * runs shaders in this process, and nothing else would end an endless one.
+ * A submit or a command that is more work is given up, and the context with it:
+ * lavapipe runs shaders in this process, and nothing else would end an endless
+ * one.
  */
-static uint64_t get_submit_ns_max(void)
+static uint64_t get_work_ns_max(void)
 {
-	const char *told = getenv("VGPU_SUBMIT_SECONDS_MAX");
-	unsigned long seconds = told ? strtoul(told, NULL, 10) : 0;
+	const char *told = getenv("VGPU_WORK_SECONDS_MAX");
+	unsigned long seconds;
+
+	if (!told) /* as it was called when there was one for submits only */
+		told = getenv("VGPU_SUBMIT_SECONDS_MAX");
+	seconds = told ? strtoul(told, NULL, 10) : 0;
 
 	return (seconds > 0 && seconds < 86400 ? seconds : 30) * 1000000000ULL;
 }
@@ -252,7 +258,6 @@ static void set_up(struct vgpu_context *ctx)
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		prctl(PR_SET_NAME, "vgpu-spare"); /* for who looks with ps */
 	ctx->framebuffer_bytes = message.bytes;
-	ctx->submit_ns_max = get_submit_ns_max();
 	if (message.n)
 		receive_segments(ctx, message.n);
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
@@ -268,6 +273,10 @@ static void set_up(struct vgpu_context *ctx)
 	if (vgpu_seccomp_enter(role, &err) < 0)
 		vgpu_context_fatal(ctx, "set-up: %s", err.text);
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
+	pthread_getcpuclockid(pthread_self(), &ctx->stream.clock);
+	vgpu_watch_init(ctx, get_work_ns_max());
+	if (!(message.flags & VGPU_RENDER_FLAG_SPARE))
+		vgpu_monitor_start(ctx);
 	message = (struct vgpu_render_message){
 		.type = VGPU_RENDER_READY,
 		.n = ctx->sandbox.refused,
@@ -288,7 +297,9 @@ bool vgpu_context_step(struct vgpu_context *ctx)
 		return false;
 	if (bytes < 0 || n_fds > 1)
 		vgpu_context_fatal(ctx, "no message of the device's");
+	vgpu_stream_begin(&ctx->stream, VGPU_STEP_MESSAGE);
 	handle(ctx, &message, data, bytes, n_fds ? fds[0] : -1);
+	vgpu_stream_end(&ctx->stream);
 	if (n_fds)
 		close(fds[0]);
 	return true;

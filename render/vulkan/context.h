@@ -16,6 +16,7 @@
 #include "lib/util.h"
 #include "sandbox/report.h"
 #include "venus.h"
+#include "work.h"
 
 struct vgpu_context;
 struct vgpu_ring;
@@ -25,9 +26,9 @@ struct vgpu_replay;
 
 /*
  * Threads: the context's own (main), which reads the COMMAND socket; one a
- * ring; one a queue, which waits for its fences; one that says that we are
- * alive. Lock order: ring->lock inside ctx->lock; queue locks, the memory lock
- * and the channel's locks are innermost and hold nothing else.
+ * ring; one a queue, which waits for its fences; one that looks after them
+ * (monitor.c). Lock order: ring->lock inside ctx->lock; queue locks, the memory
+ * lock and the channel's locks are innermost and hold nothing else.
  */
 
 /* channel.c: the two sockets */
@@ -83,7 +84,17 @@ struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
 					      bool is_ring, uint32_t id,
 					      uint64_t offset, uint64_t bytes);
 
-/* transport.c: a source of commands, the context's own or a ring's */
+/*
+ * transport.c: a source of commands, the context's own or a ring's. In @step is
+ * what it is doing: 0, or a code for a message of the device's or a command,
+ * and above it a number that no other command of the stream has.
+ */
+#define VGPU_STEP_CODE_BITS   16
+#define VGPU_STEP_CODE_MASK   ((1U << VGPU_STEP_CODE_BITS) - 1)
+#define VGPU_STEP_MESSAGE     1U
+#define VGPU_STEP_COMMAND     2U /* and the command's number */
+#define VGPU_STEP_COMMAND_MAX 4095U
+
 struct vgpu_stream {
 	struct vgpu_decoder decoder;
 	struct vgpu_context *ctx;
@@ -91,6 +102,15 @@ struct vgpu_stream {
 	struct vgpu_resource *reply; /* where answers go */
 	uint8_t *reply_begin;
 	bool is_nested; /* inside vkExecuteCommandStreamsMESA */
+	bool is_cut;	/* its ring is about to end: nothing more is done */
+	atomic_uint_fast64_t step; /* this and the clock are read by watch.c */
+	uint64_t n_steps;
+	clockid_t clock; /* the thread's processor time */
+	struct vgpu_stream_watch {
+		uint64_t step, began;
+		uint64_t clock_ns;
+		uint64_t work_ns;
+	} watch; /* watch.c's own */
 	/* See recording.h: */
 	uint32_t number;     /* of a ring, in the order they were made */
 	uint64_t n_commands; /* carried out */
@@ -100,6 +120,20 @@ struct vgpu_stream {
 void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 		      struct vgpu_ring *ring);
 void vgpu_stream_finish(struct vgpu_stream *stream);
+/* The stream is busy with what @code says; it waits for its guest. */
+static inline void vgpu_stream_begin(struct vgpu_stream *stream, uint32_t code)
+{
+	uint64_t n = ++stream->n_steps;
+
+	atomic_store_explicit(&stream->step, n << VGPU_STEP_CODE_BITS | code,
+			      memory_order_relaxed);
+}
+static inline void vgpu_stream_end(struct vgpu_stream *stream)
+{
+	atomic_store_explicit(&stream->step,
+			      stream->n_steps << VGPU_STEP_CODE_BITS,
+			      memory_order_relaxed);
+}
 /* Carry out the next command. A fatal one does not return. */
 void vgpu_stream_step(struct vgpu_stream *stream);
 static inline struct vgpu_stream *vgpu_stream_of(struct vgpu_decoder *d)
@@ -157,8 +191,14 @@ void vgpu_ring_wait_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno);
 void vgpu_rings_set_status(struct vgpu_context *ctx, uint32_t bits,
 			   bool monitored_only);
 
-/* monitor.c: says in time that the context is alive */
-void vgpu_monitor_start(struct vgpu_context *ctx, uint32_t period_us);
+/* monitor.c: keeps the limits, and says in time that the context is alive */
+void vgpu_monitor_start(struct vgpu_context *ctx);
+/* A ring's guest wants to see that at least so often. */
+void vgpu_monitor_add(struct vgpu_context *ctx, uint32_t period_us);
+
+/* watch.c: the limits of commands; ticks are the monitor's */
+void vgpu_watch_init(struct vgpu_context *ctx, uint64_t work_ns_max);
+void vgpu_watch_tick(struct vgpu_context *ctx);
 
 /* memory.c: VkDeviceMemory in the vGPU's framebuffer */
 struct vgpu_memory;
@@ -182,6 +222,7 @@ struct vgpu_queue {
 	pthread_mutex_t submit_lock; /* Vulkan wants one caller at a time */
 	VkQueue handle;		     /* NULL: the device has gone */
 	uint64_t probed_ns;	     /* when we last put a fence of ours in */
+	uint32_t n_unfenced;	     /* submits since then */
 	pthread_t thread;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t wake;
@@ -190,6 +231,11 @@ struct vgpu_queue {
 	uint64_t watch_ns; /* when one is to be put in */
 	struct vgpu_fence *fences, **fences_end; /* to wait for, in order */
 	struct vgpu_fence *spare;
+	uint32_t n_fences; /* those waited for, the one at hand included */
+	bool is_pending;   /* counted in ctx->n_pending */
+	/* Of the queue's thread, about the fence at hand: */
+	struct vgpu_work work;
+	uint64_t gpu_ns, gpu_seen_ns;
 };
 struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 				     const struct vgpu_vk *vk,
@@ -230,6 +276,7 @@ struct vgpu_host {
 	VkInstance instance;
 	const struct vgpu_vk *vk;
 	VkPhysicalDevice physical;
+	bool is_software; /* its work is that of threads of this process */
 	uint32_t api_version;
 	VkPhysicalDeviceProperties properties;
 	VkPhysicalDeviceMemoryProperties memory; /* as the guest sees it */
@@ -263,7 +310,16 @@ struct vgpu_context {
 	uint8_t *framebuffer; /* all of it; NULL if memory comes as fds */
 	struct vgpu_stream stream;
 	struct vgpu_sandbox_report sandbox;
-	uint64_t submit_ns_max; /* see queue.c */
+	struct {
+		uint64_t limit_ns;
+		uint64_t tick_ns;
+		uint64_t ticked_ns;
+		struct vgpu_work work; /* since the last tick */
+		atomic_uint_fast64_t stalled_ns;
+	} watch;	       /* see watch.c */
+	atomic_uint n_pending; /* queues with submits that may not be done */
+	atomic_uint n_running; /* those of them whose GPU works on them */
+	atomic_uint n_asking;  /* threads that wait for the device */
 	atomic_bool has_instance;
 	atomic_uint_fast64_t copied_bytes; /* of streams that are being run */
 	pthread_mutex_t lock;		   /* protects what follows */
@@ -280,8 +336,8 @@ struct vgpu_context {
 	pthread_cond_t ring_moved;    /* a ring went on while somebody waits */
 	atomic_uint ring_waiters;
 	struct {
-		bool is_started;
-		uint32_t period_us;
+		bool is_changed;
+		uint32_t period_us; /* 0: nobody looks whether we are alive */
 		pthread_cond_t changed;
 	} monitor;
 	pthread_mutex_t memory_lock; /* exports against frees */

@@ -192,6 +192,8 @@ static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_byte
 
 	host->vk->GetPhysicalDeviceProperties2(host->physical, &props);
 	host->properties = props.properties;
+	host->is_software =
+		props.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
 	if (!host->import_alignment)
 		return "the driver lacks VK_EXT_external_memory_host";
 	host->import_alignment = import.minImportedHostPointerAlignment;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that waits for its ring looks from time to time whether anybody is
- * still there, and gives itself up if not. This thread says that we are, also
- * while every other thread waits for the GPU.
+ * The thread that looks after all others. A guest that waits for its ring looks
+ * from time to time whether anybody is still there, and gives itself up if not:
+ * this thread says that we are, also while every other thread waits for the
+ * GPU. And it keeps the limits of watch.c.
  */
 #include "context.h"
 
@@ -10,50 +11,78 @@
 
 #define STATUS_ALIVE 4u
 
+static void wait_until(struct vgpu_context *ctx, uint64_t ns)
+{
+	const struct timespec until = {ns / 1000000000, ns % 1000000000};
+
+	pthread_mutex_lock(&ctx->lock);
+	if (!ctx->monitor.is_changed)
+		pthread_cond_timedwait(&ctx->monitor.changed, &ctx->lock, &until);
+	ctx->monitor.is_changed = false;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+/* How often to say that we are alive, or 0 if nobody asks. */
+static uint64_t read_period(struct vgpu_context *ctx)
+{
+	uint64_t ns;
+
+	pthread_mutex_lock(&ctx->lock);
+	/* Half the period: the guest must see it every time. */
+	ns = ctx->monitor.period_us * 500ULL;
+	pthread_mutex_unlock(&ctx->lock);
+	return ns;
+}
+
 static void *monitor(void *opaque)
 {
 	struct vgpu_context *ctx = opaque;
+	uint64_t said = 0, ticked = vgpu_now_ns();
 
 	pthread_setname_np(pthread_self(), "vgpu-monitor");
 	for (;;) {
-		struct timespec until;
-		uint64_t ns;
+		uint64_t period = read_period(ctx), now = vgpu_now_ns();
+		uint64_t next;
 
-		vgpu_rings_set_status(ctx, STATUS_ALIVE, true);
-		pthread_mutex_lock(&ctx->lock);
-		/* Half the period: the guest must see it every time. */
-		ns = vgpu_now_ns() + ctx->monitor.period_us * 500ULL;
-		until = (struct timespec){ns / 1000000000, ns % 1000000000};
-		pthread_cond_timedwait(&ctx->monitor.changed, &ctx->lock, &until);
-		pthread_mutex_unlock(&ctx->lock);
+		if (period && now - said >= period) {
+			vgpu_rings_set_status(ctx, STATUS_ALIVE, true);
+			said = now;
+		}
+		if (now - ticked >= ctx->watch.tick_ns) {
+			vgpu_watch_tick(ctx);
+			ticked = now;
+		}
+		next = ticked + ctx->watch.tick_ns;
+		wait_until(ctx, period ? VGPU_MIN(next, said + period) : next);
 	}
 	return NULL;
 }
 
-void vgpu_monitor_start(struct vgpu_context *ctx, uint32_t period_us)
+void vgpu_monitor_start(struct vgpu_context *ctx)
 {
 	pthread_condattr_t attr;
 	pthread_t thread;
 
-	if (ctx->replay) /* no guest looks */
+	if (ctx->replay) /* it takes what it takes */
 		return;
-	pthread_mutex_lock(&ctx->lock);
-	if (ctx->monitor.is_started) {
-		/* The ring that asks most often decides for all. */
-		ctx->monitor.period_us =
-			VGPU_MIN(ctx->monitor.period_us, period_us);
-		pthread_cond_signal(&ctx->monitor.changed);
-		pthread_mutex_unlock(&ctx->lock);
-		return;
-	}
-	ctx->monitor.is_started = true;
-	ctx->monitor.period_us = period_us;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&ctx->monitor.changed, &attr);
 	pthread_condattr_destroy(&attr);
-	pthread_mutex_unlock(&ctx->lock);
-	if (pthread_create(&thread, NULL, monitor, ctx))
-		vgpu_context_fatal(ctx, "no thread for the ring monitor");
+	if (vgpu_thread_create(&thread, monitor, ctx))
+		vgpu_context_fatal(ctx, "no thread for the monitor");
 	pthread_detach(thread);
+}
+
+void vgpu_monitor_add(struct vgpu_context *ctx, uint32_t period_us)
+{
+	if (ctx->replay) /* no guest looks */
+		return;
+	pthread_mutex_lock(&ctx->lock);
+	/* The ring that asks most often decides for all. */
+	if (!ctx->monitor.period_us || period_us < ctx->monitor.period_us)
+		ctx->monitor.period_us = period_us;
+	ctx->monitor.is_changed = true;
+	pthread_cond_signal(&ctx->monitor.changed);
+	pthread_mutex_unlock(&ctx->lock);
 }

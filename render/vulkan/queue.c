@@ -7,7 +7,12 @@
 
 /* While the guest submits without asking for fences, one of ours a second. */
 #define PROBE_NS 1000000000ULL
-#define NO_FENCE UINT64_MAX /* nobody asked for it */
+/*
+ * Submits with one fence for them all, so that no limit of theirs is that of
+ * one: a guest may have many of them to do.
+ */
+#define UNFENCED_MAX 4
+#define NO_FENCE     UINT64_MAX /* nobody asked for it */
 
 #define GONE UINT32_MAX /* for a timeline: the queue is dying or dead */
 
@@ -17,6 +22,7 @@ struct vgpu_fence {
 	struct vgpu_fence *next;
 	VkFence handle;
 	uint32_t ring_idx;
+	uint32_t n_submits; /* since the fence before it */
 	uint64_t id;
 };
 
@@ -34,21 +40,86 @@ static void retire(struct vgpu_queue *queue, struct vgpu_fence *fence)
 		vgpu_channel_send(queue->ctx, &message, NULL, 0);
 }
 
+/*
+ * Waiting for a fence counts the work that is done meanwhile. A software GPU
+ * does it on threads of this process: it takes as long as the thread that works
+ * longest, however many others there are, and whatever else the machine does.
+ * What other queues of the context have done at the same time is in that, too.
+ * Of any other GPU only the time is known, see docs/security.md.
+ */
+static void begin_work(struct vgpu_queue *queue)
+{
+	if (queue->ctx->host.is_software) {
+		vgpu_work_begin(&queue->work);
+		return;
+	}
+	queue->gpu_ns = 0;
+	queue->gpu_seen_ns = vgpu_now_ns();
+}
+
+static uint64_t count_work(struct vgpu_queue *queue, uint64_t slice_ns)
+{
+	uint64_t now, passed;
+
+	if (queue->ctx->host.is_software)
+		return vgpu_work_ns(&queue->work);
+	now = vgpu_now_ns();
+	/* If it was more than this, we were stopped. */
+	passed = VGPU_MIN(now - queue->gpu_seen_ns, 2 * slice_ns);
+	queue->gpu_seen_ns = now;
+	queue->gpu_ns += passed;
+	return queue->gpu_ns;
+}
+
+static void wait_for_fence(struct vgpu_queue *queue, struct vgpu_fence *fence)
+{
+	struct vgpu_context *ctx = queue->ctx;
+	uint64_t slice_ns = ctx->watch.tick_ns, limit = ctx->watch.limit_ns;
+	bool has_begun = false;
+	VkResult result;
+
+	while ((result = queue->vk->WaitForFences(queue->device, 1,
+						  &fence->handle, VK_TRUE,
+						  slice_ns)) == VK_TIMEOUT) {
+		/* What is done in no time needs no clocks. */
+		if (!has_begun)
+			begin_work(queue);
+		else if (count_work(queue, slice_ns) > fence->n_submits * limit)
+			vgpu_context_fatal(ctx,
+					   "a submit to queue %u.%u took more"
+					   " than %" PRIu64 " s: device lost",
+					   queue->family, queue->index,
+					   limit / 1000000000);
+		has_begun = true;
+	}
+	if (result != VK_SUCCESS)
+		vgpu_context_fatal(ctx, "the driver lost the device");
+	queue->vk->ResetFences(queue->device, 1, &fence->handle);
+}
+
 static void wait_for(struct vgpu_queue *queue, struct vgpu_fence *fence)
 {
-	uint64_t ns_max = queue->ctx->submit_ns_max;
-	VkResult result = queue->vk->WaitForFences(
-		queue->device, 1, &fence->handle, VK_TRUE, ns_max);
+	struct vgpu_context *ctx = queue->ctx;
 
-	if (result == VK_TIMEOUT)
-		vgpu_context_fatal(
-			queue->ctx,
-			"a submit to queue %u.%u took more than %" PRIu64
-			" s: device lost",
-			queue->family, queue->index, ns_max / 1000000000);
-	if (result != VK_SUCCESS)
-		vgpu_context_fatal(queue->ctx, "the driver lost the device");
-	queue->vk->ResetFences(queue->device, 1, &fence->handle);
+	/* A software GPU shows that it works by the time that it takes. */
+	if (!ctx->host.is_software)
+		atomic_fetch_add(&ctx->n_running, 1);
+	wait_for_fence(queue, fence);
+	if (!ctx->host.is_software)
+		atomic_fetch_sub(&ctx->n_running, 1);
+}
+
+/* Called with the lock, after a change. */
+static void update_pending(struct vgpu_queue *queue)
+{
+	bool is_pending = queue->n_fences || queue->is_unwatched;
+	struct vgpu_context *ctx = queue->ctx;
+
+	if (is_pending && !queue->is_pending)
+		atomic_fetch_add(&ctx->n_pending, 1);
+	else if (!is_pending && queue->is_pending)
+		atomic_fetch_sub(&ctx->n_pending, 1);
+	queue->is_pending = is_pending;
 }
 
 /*
@@ -100,6 +171,8 @@ static void *queue_thread(void *opaque)
 		pthread_mutex_lock(&queue->lock);
 		fence->next = queue->spare;
 		queue->spare = fence;
+		queue->n_fences--;
+		update_pending(queue);
 	}
 	pthread_mutex_unlock(&queue->lock);
 	return NULL;
@@ -133,7 +206,9 @@ static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 
 	fence->ring_idx = ring_idx;
 	fence->id = id;
+	fence->n_submits = VGPU_MAX(queue->n_unfenced, 1U);
 	fence->next = NULL;
+	queue->n_unfenced = 0;
 	if (queue->vk->QueueSubmit(queue->handle, 0, NULL, fence->handle) !=
 	    VK_SUCCESS)
 		vgpu_context_fatal(queue->ctx, "the driver lost the device");
@@ -141,6 +216,8 @@ static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 	*queue->fences_end = fence;
 	queue->fences_end = &fence->next;
 	queue->is_unwatched = false;
+	queue->n_fences++;
+	update_pending(queue);
 	pthread_cond_signal(&queue->wake);
 	pthread_mutex_unlock(&queue->lock);
 }
@@ -220,10 +297,11 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 	queue->index = info->queueIndex;
 	queue->ring_idx = 0;
 	queue->probed_ns = 0;
+	queue->n_unfenced = 0;
 	queue->is_stopping = false;
 	queue->is_unwatched = false;
 	queue->fences_end = &queue->fences;
-	if (!handle || pthread_create(&queue->thread, NULL, queue_thread, queue)) {
+	if (!handle || vgpu_thread_create(&queue->thread, queue_thread, queue)) {
 		pthread_mutex_unlock(&queue->submit_lock);
 		put_queue(queue);
 		return NULL;
@@ -258,6 +336,9 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 		queue->vk->DestroyFence(queue->device, fence->handle, NULL);
 		free(fence);
 	}
+	/* Nobody will ask any more how its last submits ended. */
+	queue->is_unwatched = false;
+	update_pending(queue);
 	/* All its fences are answered: the timeline may go on without it. */
 	pthread_mutex_lock(&ctx->lock);
 	if (ring_idx)
@@ -290,11 +371,13 @@ static void watch(struct vgpu_queue *queue)
 
 	if (queue->ctx->replay && vgpu_replay_finish_submit(queue))
 		return;
-	if (now - queue->probed_ns < PROBE_NS) {
+	if (++queue->n_unfenced < UNFENCED_MAX &&
+	    now - queue->probed_ns < PROBE_NS) {
 		pthread_mutex_lock(&queue->lock);
 		if (!queue->is_unwatched) {
 			queue->is_unwatched = true;
 			queue->watch_ns = queue->probed_ns + PROBE_NS;
+			update_pending(queue);
 			pthread_cond_signal(&queue->wake);
 		}
 		pthread_mutex_unlock(&queue->lock);

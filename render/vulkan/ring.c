@@ -88,7 +88,7 @@ void vgpu_ring_run(struct vgpu_ring *ring, uint32_t bytes)
 
 	d->at = ring->commands;
 	d->end = ring->commands + bytes;
-	while (d->at < d->end) {
+	while (d->at < d->end && !ring->stream.is_cut) {
 		uint32_t at;
 
 		vgpu_stream_step(&ring->stream);
@@ -172,7 +172,7 @@ static void *ring_thread(void *opaque)
 		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
 			yield_ns = adapt(yield_ns, vgpu_now_ns() - since);
 			run_commands(ring, tail);
-			if (is_last)
+			if (is_last || ring->stream.is_cut)
 				return NULL;
 			since = vgpu_now_ns();
 			nap_ns = NAP_NS_FIRST;
@@ -217,7 +217,7 @@ static void read_options(struct vgpu_ring *ring, const VkRingCreateInfoMESA *inf
 
 	if (monitor) {
 		ring->is_monitored = true;
-		vgpu_monitor_start(
+		vgpu_monitor_add(
 			ring->stream.ctx,
 			VGPU_MAX(monitor->maxReportingPeriodMicroseconds, 1000U));
 	}
@@ -230,9 +230,14 @@ static void read_options(struct vgpu_ring *ring, const VkRingCreateInfoMESA *inf
 /* In a replay there is none, and batches come from the recording. */
 static int start_thread(struct vgpu_ring *ring)
 {
+	int r;
+
 	if (ring->stream.ctx->replay)
 		return 0;
-	return -pthread_create(&ring->thread, NULL, ring_thread, ring);
+	r = vgpu_thread_create(&ring->thread, ring_thread, ring);
+	if (r == 0)
+		pthread_getcpuclockid(ring->thread, &ring->stream.clock);
+	return -r;
 }
 
 static void stop_thread(struct vgpu_ring *ring)
@@ -432,6 +437,7 @@ void vgpu_ring_wait_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno)
 			vgpu_replay_wait(ring->stream.ctx);
 		return;
 	}
+	vgpu_stream_end(&ring->stream); /* the guest will say when to go on */
 	pthread_mutex_lock(&ring->lock);
 	while (ring->virtqueue_seqno < seqno && !ring->is_stopping)
 		pthread_cond_wait(&ring->wake, &ring->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fences and semaphores that the guest has in sync files of its own. */
+/* Fences and semaphores: those in sync files of the guest's, and waiting. */
 #include "context.h"
 
 /* What an export to a sync file and its import do to the object itself. */
@@ -53,4 +53,63 @@ void vgpu_handle_ImportSemaphoreResourceMESA(
 	    !vk->ImportSemaphoreFdKHR ||
 	    vk->ImportSemaphoreFdKHR(args->device, &info) != VK_SUCCESS)
 		vgpu_decoder_fail(d, "nothing that a semaphore can take");
+}
+
+/* A ring that is to end looks so often whether its wait still has a sense. */
+#define SLICE_NS (200 * 1000000ULL)
+
+/* The end of a wait of @timeout ns. */
+static uint64_t get_end(uint64_t timeout)
+{
+	uint64_t end;
+
+	return vgpu_checked_add(vgpu_now_ns(), timeout, &end) ? end : UINT64_MAX;
+}
+
+/* Set the next slice; false if it is the last one. */
+static bool next_slice(uint64_t end, uint64_t *ret_timeout)
+{
+	uint64_t now = vgpu_now_ns();
+
+	*ret_timeout = VGPU_MIN(end - VGPU_MIN(now, end), SLICE_NS);
+	return *ret_timeout == SLICE_NS;
+}
+
+/*
+ * The guest has given up the ring whose command this is, and nothing that it has
+ * submitted can end the wait. What comes after it is not carried out either.
+ */
+static bool is_given_up(struct vgpu_decoder *d)
+{
+	struct vgpu_stream *stream = vgpu_stream_of(d);
+	struct vgpu_context *ctx = stream->ctx;
+
+	if (stream->ring && atomic_load(&stream->ring->is_stopping) &&
+	    (!atomic_load(&ctx->n_pending) || atomic_load(&ctx->watch.stalled_ns)))
+		stream->is_cut = true;
+	return stream->is_cut;
+}
+
+void vgpu_handle_WaitForFences(struct vgpu_decoder *d,
+			       struct vgpu_args_WaitForFences *args)
+{
+	uint64_t end = get_end(args->timeout);
+	bool has_more;
+
+	do {
+		has_more = next_slice(end, &args->timeout);
+		vgpu_default_WaitForFences(d, args);
+	} while (args->ret == VK_TIMEOUT && has_more && !is_given_up(d));
+}
+
+void vgpu_handle_WaitSemaphores(struct vgpu_decoder *d,
+				struct vgpu_args_WaitSemaphores *args)
+{
+	uint64_t end = get_end(args->timeout);
+	bool has_more;
+
+	do {
+		has_more = next_slice(end, &args->timeout);
+		vgpu_default_WaitSemaphores(d, args);
+	} while (args->ret == VK_TIMEOUT && has_more && !is_given_up(d));
 }

@@ -18,10 +18,19 @@ void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 	stream->decoder.destroy = vgpu_object_end;
 }
 
+/* What @d is about to do. */
+static uint32_t get_code(const struct vgpu_decoder *d)
+{
+	uint32_t command = d->end - d->at < 4 ? 0 : vgpu_get_u32(d->at);
+
+	return VGPU_STEP_COMMAND + VGPU_MIN(command, VGPU_STEP_COMMAND_MAX);
+}
+
 void vgpu_stream_step(struct vgpu_stream *stream)
 {
 	struct vgpu_decoder *d = &stream->decoder;
 
+	vgpu_stream_begin(stream, get_code(d));
 	if (!vgpu_venus_dispatch(d)) {
 		const char *name = vgpu_venus_command_name(d->command);
 
@@ -29,6 +38,7 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 				   name ? name : "a command", d->fatal);
 	}
 	stream->n_commands++;
+	vgpu_stream_end(stream);
 }
 
 void vgpu_stream_finish(struct vgpu_stream *stream)
@@ -125,7 +135,7 @@ static void execute(struct vgpu_decoder *d,
 		return;
 	d->at = copy;
 	d->end = copy + range->size;
-	while (d->at < d->end)
+	while (d->at < d->end && !vgpu_stream_of(d)->is_cut)
 		vgpu_stream_step(vgpu_stream_of(d));
 	atomic_fetch_sub(&ctx->copied_bytes, range->size);
 }
@@ -154,7 +164,7 @@ void vgpu_handle_ExecuteCommandStreamsMESA(
 		memcpy(position, args->pReplyPositions, n * sizeof(position[0]));
 
 	stream->is_nested = true;
-	for (i = 0; i < n && !d->fatal; i++) {
+	for (i = 0; i < n && !d->fatal && !stream->is_cut; i++) {
 		if (!has_positions || seek_reply(d, position[i]))
 			execute(d, &range[i]);
 	}

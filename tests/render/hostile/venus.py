@@ -110,8 +110,30 @@ def create_fence(number=FENCE, device=DEVICE):
     return command(35, u64(device), info(8, words(0)), NULL, new(number))
 
 
-def create_semaphore(number=SEMAPHORE, device=DEVICE):
-    return command(40, u64(device), info(9, words(0)), NULL, new(number))
+def wait_for_fence(fence=FENCE, device=DEVICE, timeout=2 ** 64 - 1):
+    return command(39, u64(device), words(1), array(u64(fence)), words(1),
+                   u64(timeout))
+
+
+def wait_idle(device=DEVICE):
+    return command(20, u64(device))
+
+
+def create_semaphore(number=SEMAPHORE, device=DEVICE, is_timeline=False):
+    more = chain((1000207002, words(1) + u64(0))) if is_timeline else NULL
+    return command(40, u64(device), info(9, words(0), more=more), NULL,
+                   new(number))
+
+
+def wait_for_semaphore(value, semaphore=SEMAPHORE, device=DEVICE):
+    return command(173, u64(device),
+                   info(1000207004, words(0, 1), array(u64(semaphore)),
+                        array(u64(value))), u64(2 ** 64 - 1))
+
+
+def signal_semaphore(value, semaphore=SEMAPHORE, device=DEVICE):
+    return command(174, u64(device),
+                   info(1000207005, u64(semaphore), u64(value)))
 
 
 def create_buffer(number=BUFFER, size=4096, families=(), device=DEVICE):
@@ -157,13 +179,26 @@ def dispatch(x, y, z, number=COMMANDS):
             command(110, u64(number), words(x, y, z)))
 
 
-def submit(*numbers, queue=QUEUE, fence=0, **how):
-    one = (words(4) + NULL + words(0) + NULL + NULL + words(len(numbers)) +
+def submit(*numbers, queue=QUEUE, fence=0, wait=(), **how):
+    """@wait: (timeline semaphore, value) pairs."""
+    more = chain((1000207003, words(len(wait)) +
+                  array(*(u64(value) for _, value in wait)) + words(0) +
+                  NULL)) if wait else NULL
+    one = (words(4) + more + words(len(wait)) +
+           array(*(u64(semaphore) for semaphore, _ in wait)) +
+           array(*[words(0x10000)] * len(wait)) + words(len(numbers)) +
            array(*map(u64, numbers)) + words(0) + NULL)
     return command(18, u64(queue), words(1), array(one), u64(fence), **how)
 
 
-def create_pipeline(code=EMPTY_SHADER, device=DEVICE):
+def create_set_layout(number, device=DEVICE):
+    """A storage buffer, for compute shaders."""
+    return command(72, u64(device),
+                   info(32, words(0, 1), array(words(0, 7, 1, 0x20) + NULL)),
+                   NULL, new(number))
+
+
+def create_pipeline(code=EMPTY_SHADER, device=DEVICE, sets=()):
     stage = (words(18) + NULL + words(0, 0x20) + u64(MODULE) + u64(5) +
              b"main\0\0\0\0" + NULL)
     one = (words(29) + NULL + words(0) + stage + u64(LAYOUT) + NULL +
@@ -171,8 +206,9 @@ def create_pipeline(code=EMPTY_SHADER, device=DEVICE):
     return (command(59, u64(device),
                     info(16, words(0), u64(len(code)), u64(len(code) // 4),
                          code), NULL, new(MODULE)) +
-            command(68, u64(device), info(30, words(0, 0), NULL, words(0), NULL),
-                    NULL, new(LAYOUT)) +
+            command(68, u64(device),
+                    info(30, words(0, len(sets)), array(*map(u64, sets)),
+                         words(0), NULL), NULL, new(LAYOUT)) +
             command(66, u64(device), u64(0), words(1), array(one), NULL,
                     array(u64(PIPELINE))))
 
@@ -203,6 +239,14 @@ def notify_ring(number, seqno=0):
 
 def write_extra(number, offset, value):
     return command(191, u64(number), u64(offset), words(value))
+
+
+def submit_virtqueue_seqno(number, seqno):
+    return command(251, u64(number), u64(seqno))
+
+
+def wait_virtqueue_seqno(seqno):
+    return command(252, u64(seqno))
 
 
 def wait_ring(number, seqno):

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Time limits of commands. What counts is what a context does itself:
+ *
+ * - A command may use so much processor time, as may a submit (see queue.c).
+ *   Time in which its thread does not run, because of other processes, a
+ *   debugger or SIGSTOP, is not counted.
+ * - A command that waits uses none. It may do so as long as anything in the
+ *   context goes on that could end its wait: another command, the driver's
+ *   threads, a submit. If for as long nothing does, nothing will. One that has
+ *   no business to wait is given longer: it may be the host that keeps it, with
+ *   a page of the driver that has to be read.
+ *
+ * A context that has no command to carry out waits for its guest, which may
+ * take as long as it likes.
+ */
+#include "context.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000ULL
+
+/* A part of the limit: what a guest can have above it. */
+#define TICKS_PER_LIMIT 16
+#define TICK_NS_MIN	(50 * 1000000ULL)
+#define TICK_NS_MAX	NS_PER_S
+
+/* A thread that uses less than this part of the time only looks around. */
+#define WORKING_PART 1000
+
+/* How many times the limit a command may do nothing that is not to wait. */
+#define BLOCKED_LIMITS 10
+
+/* What one look at all streams has found. Commands are by their codes, or 0. */
+struct look {
+	uint64_t driver_ns; /* the driver's work since the last one */
+	uint64_t used_ns;   /* the longest that a command has worked */
+	bool has_moved;	    /* a stream has come to another command */
+	uint32_t waiting;   /* one that may, and was there the last time, too */
+	uint32_t blocked;   /* one that is there for another reason */
+	uint32_t over;	    /* one that has worked too long */
+};
+
+static bool may_wait(uint32_t code)
+{
+	static const char *const waits[] = {
+		"vkWaitForFences",	 "vkWaitSemaphores",
+		"vkDeviceWaitIdle",	 "vkDestroyDevice",
+		"vkGetQueryPoolResults", "vkWaitRingSeqnoMESA",
+		"vkDestroyRingMESA",
+	};
+	const char *name;
+	size_t i;
+
+	if (code == VGPU_STEP_MESSAGE)
+		return true;
+	name = vgpu_venus_command_name(code - VGPU_STEP_COMMAND);
+	for (i = 0; name && i < VGPU_ARRAY_SIZE(waits); i++)
+		if (strcmp(name, waits[i]) == 0)
+			return true;
+	return false;
+}
+
+void vgpu_watch_init(struct vgpu_context *ctx, uint64_t work_ns_max)
+{
+	uint64_t tick = work_ns_max / TICKS_PER_LIMIT;
+
+	ctx->watch.limit_ns = work_ns_max;
+	ctx->watch.tick_ns = VGPU_MIN(VGPU_MAX(tick, TICK_NS_MIN), TICK_NS_MAX);
+	ctx->watch.ticked_ns = vgpu_now_ns();
+	vgpu_work_begin(&ctx->watch.work);
+}
+
+static void look_at(struct vgpu_context *ctx, struct vgpu_stream *stream,
+		    struct look *look)
+{
+	struct vgpu_stream_watch *watch = &stream->watch;
+	uint64_t step = atomic_load_explicit(&stream->step, memory_order_relaxed);
+	uint32_t code = step & VGPU_STEP_CODE_MASK;
+	uint64_t clock_ns, used_ns;
+
+	if (step != watch->step) {
+		watch->step = step;
+		look->has_moved = true;
+	}
+	if (!code)
+		return;
+	clock_ns = vgpu_clock_ns(stream->clock);
+	if (watch->began != step) {
+		watch->began = step;
+		watch->clock_ns = clock_ns;
+		watch->work_ns = 0;
+		return;
+	}
+	used_ns = clock_ns - VGPU_MIN(watch->clock_ns, clock_ns);
+	watch->clock_ns = clock_ns;
+	watch->work_ns += used_ns;
+	/* If no submit is what the driver works on, it is a command. */
+	if (!atomic_load(&ctx->n_pending))
+		watch->work_ns += look->driver_ns;
+	if (may_wait(code)) {
+		look->waiting = code;
+	} else {
+		look->blocked = code;
+		look->used_ns = VGPU_MAX(look->used_ns, used_ns);
+	}
+	if (watch->work_ns > ctx->watch.limit_ns)
+		look->over = code;
+}
+
+static const char *name_of(uint32_t code)
+{
+	const char *name =
+		code == VGPU_STEP_MESSAGE
+			? NULL
+			: vgpu_venus_command_name(code - VGPU_STEP_COMMAND);
+
+	return name ? name : "a message";
+}
+
+/* In ns, how long nothing in the context has gone on. */
+static uint64_t count_stall(struct vgpu_context *ctx, const struct look *look,
+			    uint64_t passed_ns)
+{
+	uint64_t stalled_ns = atomic_load(&ctx->watch.stalled_ns);
+
+	if (look->has_moved || (!look->waiting && !look->blocked) ||
+	    VGPU_MAX(look->used_ns, look->driver_ns) > passed_ns / WORKING_PART ||
+	    atomic_load(&ctx->n_running) || atomic_load(&ctx->n_asking))
+		stalled_ns = 0;
+	else
+		stalled_ns += passed_ns;
+	atomic_store(&ctx->watch.stalled_ns, stalled_ns);
+	return stalled_ns;
+}
+
+void vgpu_watch_tick(struct vgpu_context *ctx)
+{
+	struct look look = {};
+	uint64_t now = vgpu_now_ns(), limit = ctx->watch.limit_ns;
+	/* More than that has passed only for those who did not run. */
+	uint64_t passed_ns =
+		VGPU_MIN(now - ctx->watch.ticked_ns, 2 * ctx->watch.tick_ns);
+	struct vgpu_ring *ring;
+
+	ctx->watch.ticked_ns = now;
+	look.driver_ns = vgpu_work_ns(&ctx->watch.work);
+	vgpu_work_begin(&ctx->watch.work);
+	pthread_mutex_lock(&ctx->lock);
+	look_at(ctx, &ctx->stream, &look);
+	for (ring = ctx->rings; ring; ring = ring->next)
+		look_at(ctx, &ring->stream, &look);
+	pthread_mutex_unlock(&ctx->lock);
+	if (look.over)
+		vgpu_context_fatal(ctx, "%s: more than %" PRIu64 " s of work",
+				   name_of(look.over), limit / NS_PER_S);
+	if (count_stall(ctx, &look, passed_ns) >
+	    (look.blocked ? BLOCKED_LIMITS * limit : limit))
+		vgpu_context_fatal(
+			ctx, "%s: waits for what nothing can bring",
+			name_of(look.blocked ? look.blocked : look.waiting));
+}
