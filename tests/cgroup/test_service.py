@@ -96,6 +96,44 @@ class Service(unittest.TestCase):
         self.vm.check(f'vgpuctl destroy {uuid}', SLOW)
         self.assert_no_groups()
 
+    def wait_for_another(self, main):
+        self.vm.check(f'while [ "$(systemctl show -P MainPID vgpud)" = {main} ] || '
+                      '! systemctl is-active -q vgpud; do sleep 0.1; done', SLOW)
+
+    def test_vgpud_and_device_die_together(self):
+        """More often than systemd starts a service by default: the VM goes on."""
+        self.start()
+        uuid, pid = self.create()
+        front = f'{SOURCE}/tests/cgroup/front_end.py'
+        self.vm.check(f'python3 {front} /run/vgpu/{uuid}/vhost.sock /run/answers '
+                      '>/run/front.log 2>&1 & echo $! >/run/front.pid')
+
+        def wait_for_answers():
+            self.vm.check('n=$(cat /run/answers 2>/dev/null || echo 0); '
+                          'while [ "$(cat /run/answers 2>/dev/null || echo 0)" -le $((n + 3)) ]; '
+                          'do kill -0 $(cat /run/front.pid) || { cat /run/front.log; exit 1; }; '
+                          'sleep 0.05; done', SLOW)
+        wait_for_answers()
+        for _ in range(7):
+            main = self.main_pid()
+            self.vm.check(f'kill -STOP {main} {pid}; kill -KILL {main} {pid}')
+            self.wait_for_another(main)
+            wait_for_answers()
+            another = self.device(uuid)
+            self.assertNotEqual(another, pid)
+            pid = another
+        # Frozen, and killed by systemd's watchdog.
+        main = self.main_pid()
+        self.vm.check(f'kill -STOP {main}')
+        self.wait_for_another(main)
+        self.assertEqual(self.device(uuid), pid)
+        wait_for_answers()
+        self.assertEqual(self.vm.check(f'ls /run/vgpu/{uuid}').split(), ['vhost.sock'])
+        self.vm.check('kill $(cat /run/front.pid)')
+        self.vm.check(f'vgpuctl destroy {uuid} --force', SLOW)
+        # Nothing is kept but the table of what is.
+        self.assertEqual(self.vm.check('systemctl show -P NFileDescriptorStore vgpud'), '1\n')
+
     def test_upgrade_from_a_service_without_groups(self):
         self.vm.check(f"mkdir -p $(dirname {DROP_IN}); printf '{UNDELEGATED}' >{DROP_IN}")
         self.addCleanup(self.vm.run, f'rm -f {DROP_IN}; systemctl daemon-reload')

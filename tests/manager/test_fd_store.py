@@ -21,7 +21,8 @@ import frontend  # noqa: E402
 CYCLES = int(os.environ.get('VGPU_CYCLES', '20'))
 UUID = test_restart.UUID
 # virtio_gpu_ctrl_type
-GET_DISPLAY_INFO, RESOURCE_CREATE_2D = 0x100, 0x101
+GET_DISPLAY_INFO, RESOURCE_CREATE_2D, CTX_CREATE = 0x100, 0x101, 0x200
+VENUS = 4  # its capset
 OK_NODATA, OK_DISPLAY_INFO, BAD_RESOURCE = 0x1100, 0x1101, 0x1203
 
 
@@ -310,6 +311,80 @@ class Both(FdStoreTest):
         m.start()
         self.assert_works(front)
         self.assertEqual(m.show('a')['state'], 'attached')
+
+
+class Guests(FdStoreTest):
+    """What a guest or its VMM begins anew, again and again."""
+
+    @staticmethod
+    def descendants(pid):
+        """How many processes come of PID, dead ones that nobody reaped too."""
+        parents = {}
+        for name in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f'/proc/{name}/stat', encoding='utf-8') as f:
+                    words = f.read().rpartition(')')[2].split()
+                parents[int(name)] = int(words[1])
+        found = {pid}
+        while True:
+            more = {p for p, parent in parents.items()
+                    if parent in found and p not in found}
+            if not more:
+                return len(found) - 1
+            found |= more
+
+    def create_context(self, front, number):
+        queue = front.queues[0]
+        queue.submit(struct.pack('<IIQIIII64s', CTX_CREATE, 0, 0, number, 0,
+                                 4, VENUS, b'test'), 24)
+        return struct.unpack_from('<I', queue.wait()[1])[0]
+
+    def use(self, front):
+        """As a guest's driver that has just been loaded, and a program."""
+        self.assert_works(front)
+        self.assertEqual(self.create_resource(front, 7), OK_NODATA)
+        for number in 1, 2:
+            self.assertEqual(self.create_context(front, number), OK_NODATA)
+
+    @staticmethod
+    def reset(front):
+        front.send(frontend.RESET_DEVICE)
+        front.ask_u64(frontend.GET_QUEUE_NUM)
+        for queue in front.queues:
+            queue.reset()
+            front.start(queue)
+        front.ask_u64(frontend.GET_QUEUE_NUM)
+
+    def test_again_and_again(self):
+        m = self.service()
+        m.create(type='256MQ', name='a')
+        kept = {}
+        for i in range(CYCLES + 2):
+            # Another machine, or the same one after system_reset.
+            front = frontend.FrontEnd(m.show('a')['socket'])
+            front.bring_up()
+            for _ in range(3):
+                self.use(front)
+                self.reset(front)
+            self.use(front)
+            attached = self.descendants(m.process.pid), len(m.store.names())
+            front.close()
+            wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
+            if i < 2:  # what is made once and kept is there by now
+                kept[0] = attached
+                wait_for(lambda: len(m.store.names()) < kept[0][1], 'rest')
+                kept[1] = harness.wait_for_rest(m)[1], len(m.store.names())
+                kept[2] = self.descendants(m.process.pid)
+                continue
+            self.assertGreaterEqual(attached[0], 3)  # with two contexts
+            self.assertEqual(attached[1], kept[0][1])
+            wait_for(lambda: self.descendants(m.process.pid) <= kept[2],
+                     'the ends of render processes')
+            wait_for(lambda: (m.fds(), len(m.store.names())) == kept[1],
+                     'the fds of the machine to go')
+        self.assertEqual(m.show('a')['restarts'], 0)
+        m.call('Destroy', vgpu='a')
+        wait_for(lambda: self.descendants(m.process.pid) == 0, 'their end')
 
 
 class Storm(test_restart.Storm):
