@@ -15,14 +15,18 @@ struct vgpu_vk; /* generated: function pointers of the host's driver */
  * destroys what another of its threads uses harms nobody but its own context.
  */
 struct vgpu_object {
-	uint64_t id;	 /* the guest's; 0 while nobody's */
-	uint64_t handle; /* the driver's, a pointer or a 64-bit handle */
+	uint64_t id; /* the guest's; 0 while nobody's */
+	/*
+	 * Atomic, as a ring may use an object that another one destroys and
+	 * makes anew meanwhile: it then has the one or the other.
+	 */
+	_Atomic uint64_t handle; /* the driver's, a pointer or a 64-bit handle */
 	VkObjectType type;
 	uint32_t state; /* the table's */
 	/* What it dies with: a pool, a device, an instance; NULL for none. */
-	struct vgpu_object *parent;
-	const struct vgpu_vk *vk; /* functions of its device or instance */
-	void *priv;		  /* what render/vulkan keeps with it */
+	struct vgpu_object *_Atomic parent;
+	const struct vgpu_vk *_Atomic vk; /* functions of its device or instance */
+	void *_Atomic priv;		  /* what render/vulkan keeps with it */
 	struct vgpu_object *next; /* in its hash chain or the free list */
 	/* The children: those of one parent, last made first. */
 	struct vgpu_object *children, *sibling, **sibling_link;
