@@ -4,6 +4,7 @@
 #define VGPU_FUZZ_INPUT_H
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -73,14 +74,37 @@ static inline size_t take_bytes(struct input *in, void *buffer, size_t size)
 		}                                                              \
 	} while (0)
 
-/* The lowest number that no fd has: higher later on if one was leaked. */
-static inline int lowest_free_fd(void)
-{
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+#define FDS_MAX 256
 
-	FUZZ_CHECK(fd >= 0);
-	close(fd);
-	return fd;
+/* How many fds are open. */
+static inline int count_fds(void)
+{
+	struct pollfd fds[FDS_MAX];
+	int n = 0;
+
+	for (int i = 0; i < FDS_MAX; i++)
+		fds[i] = (struct pollfd){.fd = i};
+	FUZZ_CHECK(poll(fds, FDS_MAX, 0) >= 0);
+	for (int i = 0; i < FDS_MAX; i++)
+		n += !(fds[i].revents & POLLNVAL);
+	return n;
+}
+
+/* No more are open than these. */
+static inline void check_fds(int most)
+{
+	char path[32], name[128];
+	ssize_t n;
+
+	if (count_fds() <= most)
+		return;
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, name, sizeof(name));
+		if (n > 0)
+			dprintf(STDERR_FILENO, "%d: %.*s\n", fd, (int)n, name);
+	}
+	FUZZ_CHECK(count_fds() <= most);
 }
 
 /* Let the code under test log nothing; libFuzzer and the sanitizers still do. */

@@ -4,6 +4,7 @@ nothing is left over, and neighbours notice nothing."""
 
 import contextlib
 import os
+import random
 import signal
 import sys
 import threading
@@ -120,8 +121,11 @@ class Loops(faults.FaultTest):
         with frontend.FrontEnd(m.show('kept')['socket']) as front:
             front.bring_up(size=1 << 20)
             load = Load(m)
+            chance = random.Random(12)
             try:
                 for _ in range(VGPUD_KILLS):
+                    # At times a creation comes to its end, mostly not.
+                    load.is_over.wait(chance.random() * 0.1)
                     m.restart()
                     m.call('GetInfo')
                     front.ask_u64(frontend.GET_FEATURES)
@@ -198,6 +202,8 @@ class Renders(faults.FaultTest):
         fds = None
         while left:
             victims = [device.begin() for _ in range(min(left, 2))]
+            wait_for(lambda n=len(victims):
+                     len(set(device.children()) - pids) == n, 'contexts')
             for pid in set(device.children()) - pids:
                 os.kill(pid, signal.SIGKILL)
                 left -= 1
