@@ -748,11 +748,12 @@ static void begin(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
-	int fds;
+	static int fds;
 
 	if (!event)
 		begin();
-	fds = count_fds();
+	if (!fds)
+		fds = count_fds();
 	memset(guest, 0, GUEST_BYTES);
 	set_config();
 	FUZZ_CHECK(vgpu_slots_create(&slots) == 0);
@@ -776,6 +777,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	manager = vgpu_close(manager);
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
 		kick[i] = vgpu_close(kick[i]);
-	check_fds(fds);
+	check_fds(fds + LAZY_FDS);
 	return 0;
 }

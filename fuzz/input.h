@@ -75,6 +75,8 @@ static inline size_t take_bytes(struct input *in, void *buffer, size_t size)
 	} while (0)
 
 #define FDS_MAX 256
+/* An event loop gets one with the first timer of each kind. */
+#define LAZY_FDS 2
 
 /* How many fds are open. */
 static inline int count_fds(void)

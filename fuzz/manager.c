@@ -767,7 +767,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fds = count_fds();
 	}
 	FUZZ_CHECK(count_files() == files);
-	/* The event loop gets fds of its own with the first of a kind of timer. */
-	check_fds(fds + 2);
+	check_fds(fds + LAZY_FDS);
 	return 0;
 }

@@ -28,6 +28,7 @@ struct vgpu_render {
 	} export[OWED_MAX];
 	unsigned int n_exports;
 	uint64_t memory; /* the last that it was given */
+	sd_event_source *on_end;
 };
 
 static struct vgpu_render *renders[RENDERS_MAX];
@@ -66,9 +67,8 @@ void vgpu_render_destroy(struct vgpu_render *render)
 
 	if (!render)
 		return;
-	if (!render->is_lost)
-		render->config.memory->free_all(render->config.memory_opaque,
-						render);
+	sd_event_source_disable_unref(render->on_end);
+	render->config.memory->free_all(render->config.memory_opaque, render);
 	while (renders[i] != render)
 		i++;
 	renders[i] = renders[--renders_alive];
@@ -125,12 +125,31 @@ int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
 
 static void lose(struct vgpu_render *render)
 {
-	/* As the real one does it: memory first. */
-	render->config.memory->free_all(render->config.memory_opaque, render);
+	render->on_end = sd_event_source_disable_unref(render->on_end);
 	render->is_lost = true;
 	render->n_fences = 0;
 	render->n_exports = 0;
+	/* It may have named any resource as a ring's. */
+	for (uint32_t id = 0; render->ops->fail_ring && id < 4; id++)
+		render->ops->fail_ring(render->opaque, id, id * 4);
 	render->ops->lost(render->opaque, "as the input says");
+}
+
+static int on_end(sd_event_source *source, void *opaque)
+{
+	struct vgpu_render *render = opaque;
+
+	if (!render->is_lost)
+		lose(render);
+	return 0;
+}
+
+void vgpu_render_end(struct vgpu_render *render, const char *fmt, ...)
+{
+	if (!render->is_lost && !render->on_end)
+		FUZZ_CHECK(sd_event_add_defer(render->config.event,
+					      &render->on_end, on_end,
+					      render) >= 0);
 }
 
 static void finish_fences(struct vgpu_render *render, uint32_t ring_idx)
