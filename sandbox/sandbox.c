@@ -9,7 +9,6 @@
 #include "sandbox/ids.h"
 #include "sandbox/landlock.h"
 #include "sandbox/rlimits.h"
-#include "sandbox/seccomp_record.h"
 #include "lib/util.h"
 
 /* A build that looks for leaks has a thread of its own trace the others. */
@@ -83,7 +82,6 @@ int vgpu_sandbox_begin(enum vgpu_sandbox_role role, const char *record,
 {
 	int r;
 
-	vgpu_seccomp_prepare();
 	r = leave_root(record, report, err);
 	if (r < 0)
 		return r;

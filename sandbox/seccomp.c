@@ -30,6 +30,7 @@ const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role
 {
 	static const struct vgpu_seccomp_list *const lists[] = {
 		[VGPU_SANDBOX_RENDER] = &vgpu_seccomp_render,
+		[VGPU_SANDBOX_VNC] = &vgpu_seccomp_vnc,
 		[VGPU_SANDBOX_REPLAY] = &vgpu_seccomp_replay,
 	};
 
@@ -181,7 +182,7 @@ int vgpu_seccomp_enter(enum vgpu_sandbox_role role, struct vgpu_err *err)
 
 	if (vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP))
 		return 0;
-	if (vgpu_seccomp_is_recording())
+	if (vgpu_seccomp_is_recording(role))
 		return vgpu_seccomp_record(role, err);
 	filter = vgpu_seccomp_build(role, role == VGPU_SANDBOX_RENDER &&
 						  has_hardware());

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "sandbox/report.h"
 #include "sandbox/seccomp_rules.h"
 
 #define SEEN_MAX 4096
@@ -37,7 +38,7 @@ struct told {
 #define AT(n) (1u << (n))
 static const struct told all_told[] = {
 	{SCMP_SYS(write), AT(0), 0, 0},
-	{SCMP_SYS(fcntl), AT(1), 0, 0},
+	{SCMP_SYS(fcntl), AT(1) | AT(2), 0, 0},
 	{SCMP_SYS(ioctl), AT(1), 0, 0},
 	{SCMP_SYS(prctl), AT(0), 0, 0},
 	{SCMP_SYS(mmap), AT(2) | AT(3), 0, 0},
@@ -107,6 +108,10 @@ static void reduce(struct seccomp_data *data, pid_t own)
 		/* Of fds, no more than whether it is one of the first three. */
 		if (data->nr == SCMP_SYS(write) && i == 0)
 			*arg = VGPU_MIN(*arg, 3ULL);
+		/* No other command's argument is a number that counts. */
+		else if (data->nr == SCMP_SYS(fcntl) && i == 2 &&
+			 data->args[1] != F_SETFL)
+			*arg = 0;
 		else if (told->numbers & AT(i))
 			*arg &= 0xffffffff;
 		else if (told->pointers & AT(i))
@@ -226,13 +231,10 @@ static int open_file(void)
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 }
 
-/* Opened before this process may open nothing any more. */
-static int file = -1;
-
-void vgpu_seccomp_prepare(void)
+/* The files are made by processes that other layers would keep from that. */
+_Bool vgpu_sandbox_is_without(enum vgpu_sandbox_layer layer)
 {
-	if (file < 0)
-		file = open_file();
+	return layer != VGPU_LAYER_SECCOMP;
 }
 
 static int start(struct recorder *recorder, struct vgpu_err *err)
@@ -272,6 +274,13 @@ static int start(struct recorder *recorder, struct vgpu_err *err)
 	return 0;
 }
 
+bool vgpu_seccomp_is_recording(enum vgpu_sandbox_role role)
+{
+	if (role == VGPU_SANDBOX_REPLAY)
+		role = VGPU_SANDBOX_RENDER;
+	return strcmp(names[role], VGPU_RECORD_ROLE) == 0;
+}
+
 int vgpu_seccomp_record(enum vgpu_sandbox_role role, struct vgpu_err *err)
 {
 	struct recorder recorder = {
@@ -279,13 +288,7 @@ int vgpu_seccomp_record(enum vgpu_sandbox_role role, struct vgpu_err *err)
 		.pid = getpid(),
 	};
 
-	/* A process may have one recorder; those that it starts have it, too. */
-	if (strcmp(names[role], VGPU_RECORD_ROLE) != 0 &&
-	    !(role == VGPU_SANDBOX_REPLAY &&
-	      strcmp(VGPU_RECORD_ROLE, "render") == 0))
-		return 0;
-	vgpu_seccomp_prepare();
-	recorder.fd = file;
-	dprintf(file, "# %s\n", names[role]);
+	recorder.fd = open_file();
+	dprintf(recorder.fd, "# %s\n", names[role]);
 	return start(&recorder, err);
 }

@@ -14,11 +14,6 @@
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |    \
 	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                  \
 	 CLONE_CHILD_CLEARTID)
-/* What a driver's memory is mapped with: what is not here takes huge pages,
- * locks memory, or grows by itself. */
-#define MAP_FLAGS                                                              \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_STACK |    \
-	 MAP_NORESERVE)
 #define WRITE_AND_EXEC (PROT_WRITE | PROT_EXEC)
 /* How a futex is used by libc; not the kinds that hand priorities on. */
 #define FUTEX_OPERATION                                                        \
@@ -31,23 +26,19 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(recvmsg),
 	ALLOW(sendmsg),
 	/* Memory and commands come as files. The driver has one of its own. */
-	ALLOW(close),
 	ALLOW(ftruncate),
 	ALLOW(pread64),
 	/* Complaints. */
-	ALLOW(fstat),
 	ALLOW_IF(write, IS(0, STDOUT_FILENO)),
 	ALLOW_IF(write, IS(0, STDERR_FILENO)),
 
-	/* Compiled shaders are written, and then made executable. */
-	ALLOW(brk),
-	ALLOW_IF(mmap, ONLY(2, PROT_READ | PROT_WRITE), ONLY(3, MAP_FLAGS)),
-	/* Gallium's own assembler; without it, its C does the same. */
+	/*
+	 * Compiled shaders are written, and then made executable. Gallium's own
+	 * assembler does both at once; without it, its C does the same.
+	 */
 	REFUSE_IF(mmap, EPERM, BITS(2, WRITE_AND_EXEC, WRITE_AND_EXEC)),
 	ALLOW_IF(mprotect, ONLY(2, PROT_READ | PROT_WRITE)),
 	ALLOW_IF(mprotect, IS(2, PROT_READ | PROT_EXEC)),
-	ALLOW(mremap),
-	ALLOW(munmap),
 	ALLOW_IF(madvise, IS(2, MADV_DONTNEED)),
 
 	/* libc's way back from clone3(), whose flags lie in memory. */
@@ -56,7 +47,6 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(set_robust_list),
 	ALLOW(rseq),
 	ALLOW(exit),
-	ALLOW(exit_group),
 	ALLOW_IF(prctl, IS(0, PR_SET_NAME)),
 	ALLOW_IF(prctl, IS(0, PR_SET_TIMERSLACK)),
 	ALLOW(sched_yield),
@@ -66,19 +56,10 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW_IF(futex, BITS(1, FUTEX_OPERATION, FUTEX_WAKE)),
 	ALLOW_IF(futex, BITS(1, FUTEX_OPERATION, FUTEX_WAIT_BITSET)),
 	ALLOW(clock_nanosleep),
-	/* Where the machine's clock can be read by the kernel only. */
-	ALLOW(clock_gettime),
 	ALLOW(gettimeofday),
-	ALLOW(restart_syscall), /* after it was stopped */
-	ALLOW(pause),		/* while another thread ends it */
-
 	ALLOW(rt_sigaction),
-	/* abort(), from a driver that finds itself wrong. */
 	ALLOW(rt_sigprocmask),
-	ALLOW(rt_sigreturn),
-	ALLOW(getpid),
-	ALLOW(gettid),
-	ALLOW_IF(tgkill, IS_OWN_PID(0)),
+	ALLOW(pause), /* while another thread ends it */
 
 	/* Drivers and layers look for files, and for the best processor. */
 	REFUSE(openat, EPERM),
@@ -116,6 +97,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 const struct vgpu_seccomp_list vgpu_seccomp_render = {
 	.rule = rules,
 	.n = VGPU_ARRAY_SIZE(rules),
+	.base = &vgpu_seccomp_common,
 };
 
 /* The recording, and memory as a device would have given it. */

@@ -45,8 +45,9 @@ struct vgpu_seccomp_list {
 	const struct vgpu_seccomp_list *base; /* all of which counts, too */
 };
 
-/* One for each role. */
-extern const struct vgpu_seccomp_list vgpu_seccomp_render, vgpu_seccomp_replay;
+/* One for each role, and what all have in common. */
+extern const struct vgpu_seccomp_list vgpu_seccomp_render, vgpu_seccomp_replay,
+	vgpu_seccomp_vnc, vgpu_seccomp_common;
 const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role);
 
 /* Whether the rule counts here, with a GPU's node open or none. */

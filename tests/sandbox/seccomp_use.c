@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the C library does for a driver now and then, and no other test can
- * bring about: under the filter of vgpu-render it does so, too. Where calls
- * are recorded these are part of the record.
+ * What the C library does now and then for us or a driver, and no other test
+ * can bring about: under the filters it does so, too. Where calls are recorded
+ * these are part of the record.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,8 +27,17 @@
 
 #define BIG ((size_t)8 << 20)
 
+static void on_signal(int number)
+{
+}
+
+static const enum vgpu_sandbox_role roles[] = {
+	VGPU_SANDBOX_RENDER,
+	VGPU_SANDBOX_VNC,
+};
+
 /* Returns how a process ended that does @use under the filter. */
-static int end_of(void (*use)(void))
+static int end_of(enum vgpu_sandbox_role role, void (*use)(void))
 {
 	const struct rlimit no_core = {};
 	int status = 0;
@@ -39,7 +50,8 @@ static int end_of(void (*use)(void))
 		struct vgpu_err err = {};
 
 		setrlimit(RLIMIT_CORE, &no_core);
-		if (vgpu_seccomp_enter(VGPU_SANDBOX_RENDER, &err) < 0)
+		signal(SIGUSR1, on_signal);
+		if (vgpu_seccomp_enter(role, &err) < 0)
 			_exit(125);
 		use();
 		_exit(0);
@@ -55,10 +67,12 @@ static void use_abort(void)
 
 static void test_abort(void **state)
 {
-	int status = end_of(use_abort);
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(roles); i++) {
+		int status = end_of(roles[i], use_abort);
 
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGABRT);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGABRT);
+	}
 }
 
 static void use_memory(void)
@@ -76,14 +90,9 @@ static void use_stderr(void)
 		_exit(1);
 }
 
-static void on_signal(int number)
-{
-}
-
 /* A handler comes back by a call of its own. */
 static void use_handler(void)
 {
-	signal(SIGUSR1, on_signal);
 	raise(SIGUSR1);
 }
 
@@ -91,10 +100,16 @@ static void use_handler(void)
 static void use_clock(void)
 {
 	struct timespec now;
-	struct timeval then;
 
-	if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) < 0 ||
-	    syscall(SYS_gettimeofday, &then, NULL) < 0)
+	if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) < 0)
+		_exit(1);
+}
+
+static void use_old_clock(void)
+{
+	struct timeval now;
+
+	if (syscall(SYS_gettimeofday, &now, NULL) < 0)
 		_exit(1);
 }
 
@@ -134,13 +149,35 @@ static void use_thread(void)
 		_exit(1);
 }
 
+static void use_libraries(void)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+
+	if (file || access("/", R_OK) == 0 || socket(AF_UNIX, SOCK_DGRAM, 0) >= 0)
+		_exit(1);
+}
+
 static void test_uses(void **state)
 {
-	void (*const uses[])(void) = {use_memory, use_stderr,  use_handler,
-				      use_clock,  use_refused, use_thread};
+	static const struct {
+		enum vgpu_sandbox_role role;
+		void (*use)(void);
+	} own[] = {
+		{VGPU_SANDBOX_RENDER, use_stderr},
+		{VGPU_SANDBOX_RENDER, use_refused},
+		{VGPU_SANDBOX_RENDER, use_thread},
+		{VGPU_SANDBOX_RENDER, use_old_clock},
+		{VGPU_SANDBOX_VNC, use_old_clock},
+		{VGPU_SANDBOX_VNC, use_libraries},
+	};
 
-	for (size_t i = 0; i < VGPU_ARRAY_SIZE(uses); i++)
-		assert_int_equal(end_of(uses[i]), 0);
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(roles); i++) {
+		assert_int_equal(end_of(roles[i], use_memory), 0);
+		assert_int_equal(end_of(roles[i], use_handler), 0);
+		assert_int_equal(end_of(roles[i], use_clock), 0);
+	}
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(own); i++)
+		assert_int_equal(end_of(own[i].role, own[i].use), 0);
 }
 
 static char state_of(pid_t pid)
@@ -156,7 +193,7 @@ static char state_of(pid_t pid)
 }
 
 /* A wait that has an end is taken up again by a call of its own. */
-static void test_stopped(void **state)
+static void check_stopped(enum vgpu_sandbox_role role)
 {
 	int ready[2], status = 0;
 	char byte;
@@ -166,13 +203,15 @@ static void test_stopped(void **state)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		const struct timespec wait = {.tv_nsec = 300 * 1000 * 1000};
 		struct vgpu_err err = {};
 
-		if (vgpu_seccomp_enter(VGPU_SANDBOX_RENDER, &err) < 0)
+		if (vgpu_seccomp_enter(role, &err) < 0)
 			_exit(125);
 		close(ready[1]);
-		nanosleep(&wait, NULL);
+		if (role == VGPU_SANDBOX_RENDER)
+			usleep(300 * 1000);
+		else
+			poll(NULL, 0, 300);
 		_exit(0);
 	}
 	close(ready[1]);
@@ -187,6 +226,12 @@ static void test_stopped(void **state)
 		assert_int_equal(waitpid(child, &status, 0), child);
 	}
 	assert_int_equal(status, 0);
+}
+
+static void test_stopped(void **state)
+{
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(roles); i++)
+		check_stopped(roles[i]);
 }
 
 static void *wait_for_ever(void *nothing)
@@ -205,7 +250,7 @@ static void use_pause(void)
 
 static void test_pause(void **state)
 {
-	assert_int_equal(end_of(use_pause), 0);
+	assert_int_equal(end_of(VGPU_SANDBOX_RENDER, use_pause), 0);
 }
 
 int main(void)

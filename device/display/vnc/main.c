@@ -16,6 +16,7 @@
 #include "lib/fds.h"
 #include "lib/util.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/seccomp.h"
 
 /*
  * The control socket is a SOCK_SEQPACKET to vgpud:
@@ -201,7 +202,9 @@ static int serve(int control, const char *address, const char *name)
 	}
 	if (vgpu_vnc_source_init(&vnc.source) == 0)
 		vnc.server = vgpu_vnc_server_create(name, &vnc.source);
-	if (vnc.server) {
+	if (vnc.server && vgpu_seccomp_enter(VGPU_SANDBOX_VNC, &err) < 0) {
+		report(control, 'E', err.text);
+	} else if (vnc.server) {
 		report(control, 'R', "");
 		run(&vnc, &unblocked);
 	} else {
