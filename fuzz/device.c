@@ -202,7 +202,7 @@ static void drain(int socket)
 	uint8_t bytes[4096];
 	char space[CMSG_SPACE(4 * sizeof(int))];
 	struct iovec iov = {bytes, sizeof(bytes)};
-	int fds[4];
+	int fds[4] = {};
 
 	for (;;) {
 		struct msghdr header = {
@@ -395,7 +395,7 @@ static void say_something(struct input *in)
 	uint32_t flags =
 		VHOST_USER_VERSION | (how & 0x80 ? VHOST_USER_NEED_REPLY : 0);
 	size_t n_fds, bytes, max = SIZE_MAX;
-	int fds[40];
+	int fds[40] = {};
 
 	bytes = make_payload(in, request, &payload, &n_fds);
 	if (how % 16 == 1)

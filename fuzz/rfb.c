@@ -342,7 +342,7 @@ static void do_step(struct input *in)
 {
 	uint8_t op = take8(in);
 	struct viewer *v = &viewer[op / 64 % VIEWERS];
-	uint8_t raw[32];
+	uint8_t raw[32] = {};
 
 	switch (op % 16) {
 	case 0:

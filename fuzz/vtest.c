@@ -259,7 +259,7 @@ static void do_step(struct input *in)
 {
 	uint8_t op = take8(in);
 	struct client *c = &client[op / 16 % CLIENTS];
-	uint8_t raw[32];
+	uint8_t raw[32] = {};
 
 	switch (op % 16) {
 	case 0:

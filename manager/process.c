@@ -62,10 +62,12 @@ static char *find_helper(const char *name)
 /* What of vgpud's environment even an almost empty one has. */
 static char **make_environment(void)
 {
-	static const char *const kept[] = {
-		"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
-		"VGPU_RECORD_DIR=", "VGPU_SUBMIT_SECONDS_MAX=",
-		"VGPU_WORK_SECONDS_MAX="};
+	static const char *const kept[] = {"ASAN_OPTIONS=",
+					   "UBSAN_OPTIONS=",
+					   "LSAN_OPTIONS=",
+					   "VGPU_RECORD_DIR=",
+					   "VGPU_SUBMIT_SECONDS_MAX=",
+					   "VGPU_WORK_SECONDS_MAX="};
 	static char *environment[VGPU_ARRAY_SIZE(kept) + 3];
 	size_t n = 0;
 

@@ -403,8 +403,11 @@ void vgpu_window_settle(struct vgpu_window *window)
 
 	/* What is told here may add operations, all of them behind this one. */
 	TAILQ_FOREACH(operation, &window->operations, entry)
-	notify(window, operation,
-	       operation->is_map && !operation->is_sent ? -ESHUTDOWN : 0);
+	{
+		bool has_failed = operation->is_map && !operation->is_sent;
+
+		notify(window, operation, has_failed ? -ESHUTDOWN : 0);
+	}
 }
 
 bool vgpu_window_is_segment(const struct vgpu_window *window, int fd)
