@@ -22,10 +22,16 @@ static uint32_t choose_family(const struct program *p)
 
 void program_init(struct program *p)
 {
+	program_init_with(p, VK_API_VERSION_1_1, NULL);
+}
+
+void program_init_with(struct program *p, uint32_t api_version,
+		       const void *features)
+{
 	const VkApplicationInfo app = {
 		.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
 		.pApplicationName = "OpenVGPU",
-		.apiVersion = VK_API_VERSION_1_1,
+		.apiVersion = api_version,
 	};
 	const VkInstanceCreateInfo instance_info = {
 		.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
@@ -39,6 +45,7 @@ void program_init(struct program *p)
 	};
 	const VkDeviceCreateInfo device_info = {
 		.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+		.pNext = features,
 		.queueCreateInfoCount = 1,
 		.pQueueCreateInfos = &queue_info,
 	};

@@ -47,6 +47,9 @@ struct program_buffer {
 
 /* All of them end the program with a message when something fails. */
 void program_init(struct program *p);
+/* The same of another version than 1.1, with @features of the device. */
+void program_init_with(struct program *p, uint32_t api_version,
+		       const void *features);
 void program_finish(struct program *p);
 
 /* A memory type of those in @types that has @flags. */

@@ -26,12 +26,15 @@ def start(env, name, *args):
         stderr=subprocess.PIPE)
 
 
-class Programs(unittest.TestCase):
+class Test(unittest.TestCase):
     """All on one vGPU."""
+
+    environment = {}
 
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Vtest(QUOTA_MIB))
+        cls.server = cls.enterClassContext(
+            Vtest(QUOTA_MIB, environment=cls.environment))
 
     def tearDown(self):
         self.assertIsNone(self.server.process.poll(),
@@ -49,6 +52,8 @@ class Programs(unittest.TestCase):
                          f"{err}the device says: {self.server.log()}")
         return json.loads(out)
 
+
+class Programs(Test):
     def test_compute_natively(self):
         self.finish(start(native_env(), "compute"))
 
@@ -88,6 +93,15 @@ class Programs(unittest.TestCase):
         for i in range(CONTEXTS):
             with self.subTest(i=i):
                 self.finish(start(self.server.env(), "hello"))
+
+
+class Slow(Test):
+    """What is more than a second of work is lost. This is none."""
+
+    environment = {"VGPU_WORK_SECONDS_MAX": "1"}
+
+    def test_work_that_waits_for_the_program(self):
+        self.finish(start(self.server.env(), "late", "4"))
 
 
 if __name__ == "__main__":
