@@ -6,7 +6,8 @@
 #include <time.h>
 
 /* After so long the device will not tell of a resource any more. */
-#define ADD_NS_MAX (5 * 1000000000ULL)
+#define ADD_NS_MAX   (5 * 1000000000ULL)
+#define ADD_SLICE_NS (100 * 1000000ULL)
 
 static struct vgpu_resource **find(struct vgpu_context *ctx, uint32_t id)
 {
@@ -101,11 +102,21 @@ void vgpu_resource_put(struct vgpu_resource *resource)
 	free(resource);
 }
 
-static void wait_for_resource(struct vgpu_context *ctx, uint32_t id)
+/* Called with the lock, which it gives up meanwhile. Returns the ns that count. */
+static uint64_t wait_a_slice(struct vgpu_context *ctx)
 {
-	uint64_t until_ns = vgpu_now_ns() + ADD_NS_MAX;
+	uint64_t since = vgpu_now_ns(), until_ns = since + ADD_SLICE_NS;
 	const struct timespec until = {until_ns / 1000000000,
 				       until_ns % 1000000000};
+
+	pthread_cond_timedwait(&ctx->resource_added, &ctx->lock, &until);
+	/* If it was longer, we were stopped, and so may the device have been. */
+	return VGPU_MIN(vgpu_now_ns() - since, 2 * ADD_SLICE_NS);
+}
+
+static void wait_for_resource(struct vgpu_context *ctx, uint32_t id)
+{
+	uint64_t waited = 0;
 
 	if (ctx->replay) {
 		while (!*find(ctx, id))
@@ -113,9 +124,8 @@ static void wait_for_resource(struct vgpu_context *ctx, uint32_t id)
 		return;
 	}
 	pthread_mutex_lock(&ctx->lock);
-	while (!*find(ctx, id) && pthread_cond_timedwait(&ctx->resource_added,
-							 &ctx->lock, &until) == 0)
-		;
+	while (!*find(ctx, id) && waited < ADD_NS_MAX)
+		waited += wait_a_slice(ctx);
 	pthread_mutex_unlock(&ctx->lock);
 }
 
