@@ -19,7 +19,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S UINT64_C(1000000000)
 
 /* A part of the limit: what a guest can have above it. */
 #define TICKS_PER_LIMIT 16
