@@ -105,6 +105,43 @@ static void add_engine(struct ctl_table *table, sd_json_variant *vgpu,
 		ctl_table_text(table, NULL);
 }
 
+/* What part of the GPU's time it has if all vGPUs have work. */
+static void add_granted(struct ctl_table *table, sd_json_variant *vgpu)
+{
+	uint64_t ppm;
+
+	if (ctl_json_unsigned(vgpu, "grantedPpm", &ppm))
+		ctl_table_printf(table, "%.1f%%", ppm / 1e4);
+	else
+		ctl_table_text(table, NULL);
+}
+
+/* What part of all the processors' time its processes used. */
+static void add_processors(struct ctl_table *table, sd_json_variant *vgpu,
+			   sd_json_variant *old, double seconds)
+{
+	long processors = VGPU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+	double percent = rate_of(vgpu, "cpuUsec", old, seconds) / 1e6 * 100 /
+			 (double)processors;
+
+	if (percent >= 0)
+		ctl_table_printf(table, "%.1f%%", VGPU_MIN(percent, 100.0));
+	else
+		ctl_table_text(table, NULL);
+}
+
+static void add_memory(struct ctl_table *table, sd_json_variant *vgpu)
+{
+	uint64_t bytes, max;
+
+	if (ctl_json_unsigned(vgpu, "memoryBytes", &bytes) &&
+	    ctl_json_unsigned(vgpu, "memoryMaxBytes", &max))
+		ctl_table_printf(table, "%" PRIu64 "/%" PRIu64 " MiB",
+				 ctl_mib(bytes), ctl_mib(max));
+	else
+		ctl_table_text(table, NULL);
+}
+
 /* The sizes that its heads show, as in "1920x1080 800x600". */
 static void add_heads(struct ctl_table *table, sd_json_variant *vgpu)
 {
@@ -164,13 +201,23 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		       FILE *f)
 {
 	static const struct ctl_column columns[] = {
-		{"VGPU", CTL_LEFT},	    {"TYPE", CTL_LEFT},
-		{"STATE", CTL_LEFT},	    {"USED", CTL_RIGHT},
-		{"FRAMEBUFFER", CTL_RIGHT}, {"GRAPHICS", CTL_RIGHT},
-		{"ENCODER", CTL_RIGHT},	    {"DECODER", CTL_RIGHT},
-		{"COMMANDS/S", CTL_RIGHT},  {"COMMANDS", CTL_RIGHT},
-		{"REFUSED", CTL_RIGHT},	    {"RESTARTS", CTL_RIGHT},
-		{"HEADS", CTL_LEFT},	    {},
+		{"VGPU", CTL_LEFT},
+		{"TYPE", CTL_LEFT},
+		{"STATE", CTL_LEFT},
+		{"USED", CTL_RIGHT},
+		{"FRAMEBUFFER", CTL_RIGHT},
+		{"GRANTED", CTL_RIGHT},
+		{"CPU", CTL_RIGHT},
+		{"MEMORY", CTL_RIGHT},
+		{"GRAPHICS", CTL_RIGHT},
+		{"ENCODER", CTL_RIGHT},
+		{"DECODER", CTL_RIGHT},
+		{"COMMANDS/S", CTL_RIGHT},
+		{"COMMANDS", CTL_RIGHT},
+		{"REFUSED", CTL_RIGHT},
+		{"RESTARTS", CTL_RIGHT},
+		{"HEADS", CTL_LEFT},
+		{},
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 	double seconds = before ? now->seconds - before->seconds : 0;
@@ -182,6 +229,13 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		ctl_table_leave_out(table, "ENCODER");
 		ctl_table_leave_out(table, "DECODER");
 	}
+	/* Where the kernel counts for no vGPU what its processes use. */
+	if (!ctl_json_some_has(now->vgpus, "grantedPpm"))
+		ctl_table_leave_out(table, "GRANTED");
+	if (!ctl_json_some_has(now->vgpus, "cpuUsec"))
+		ctl_table_leave_out(table, "CPU");
+	if (!ctl_json_some_has(now->vgpus, "memoryBytes"))
+		ctl_table_leave_out(table, "MEMORY");
 	for (size_t i = 0; i < sd_json_variant_elements(now->vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(now->vgpus, i);
 		sd_json_variant *old = before ? find_before(before, vgpu) : NULL;
@@ -197,6 +251,9 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		else
 			ctl_table_text(table, NULL);
 		ctl_table_number(table, vgpu, "framebufferMib", " MiB");
+		add_granted(table, vgpu);
+		add_processors(table, vgpu, old, seconds);
+		add_memory(table, vgpu);
 		add_engine(table, vgpu, "graphicsNs", old, seconds);
 		add_engine(table, vgpu, "encoderNs", old, seconds);
 		add_engine(table, vgpu, "decoderNs", old, seconds);
@@ -301,8 +358,11 @@ const struct ctl_command ctl_command_top = {
 	.words = "[--json=pretty|short]",
 	.summary = "Watch what the vGPUs do",
 	.help = "Draws once a second on a terminal, until q or ctrl-C; prints once elsewhere, and\n"
-		"as JSON. GRAPHICS, ENCODER and DECODER are how much of the last second these\n"
-		"engines of the GPU worked for the vGPU, where its driver says it; estimates.\n"
+		"as JSON. GRANTED is its part of the GPU's time if all have work, CPU the part of\n"
+		"all the processors' time that it used in the last second, MEMORY what it has of\n"
+		"the host's, where the kernel counts it (vgpud(8)). GRAPHICS, ENCODER and DECODER\n"
+		"are how much of the last second these engines of the GPU worked for the vGPU,\n"
+		"where its driver says it; estimates.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl top\n"

@@ -11,6 +11,7 @@ const struct ctl_command *const ctl_commands[] = {
 	&ctl_command_list,	 &ctl_command_show,
 	&ctl_command_top,	 &ctl_command_create,
 	&ctl_command_destroy,	 &ctl_command_qemu_args,
+	&ctl_command_modify,	 &ctl_command_scheduler,
 	&ctl_command_screenshot, &ctl_command_mode,
 	&ctl_command_vnc,	 &ctl_command_events,
 	&ctl_command_doctor,	 NULL,

@@ -30,7 +30,10 @@ enum ctl_option {
 	CTL_OPTION_FORCE = 1 << 5,
 	CTL_OPTION_HEAD = 1 << 6,
 	CTL_OPTION_FOLLOW = 1 << 7,
-	CTL_OPTION_PLACEMENT = 1 << 8, /* the last one */
+	CTL_OPTION_PLACEMENT = 1 << 8,
+	CTL_OPTION_WEIGHT = 1 << 9,
+	CTL_OPTION_FRAME_RATE_LIMIT = 1 << 10,
+	CTL_OPTION_TIME_SLICE = 1 << 11, /* the last one */
 };
 
 enum ctl_format {
@@ -55,6 +58,12 @@ struct ctl {
 	uint32_t head;
 	bool has_placement;
 	uint32_t placement;
+	bool has_weight;
+	uint32_t weight;
+	bool has_frame_rate_limit;
+	uint32_t frame_rate_limit;
+	bool has_time_slice;
+	uint32_t time_slice;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
 	sd_varlink *link;		  /* NULL until the manager is called */
 };
@@ -78,7 +87,9 @@ extern const struct ctl_command ctl_command_events;
 extern const struct ctl_command ctl_command_gpus;
 extern const struct ctl_command ctl_command_list;
 extern const struct ctl_command ctl_command_mode;
+extern const struct ctl_command ctl_command_modify;
 extern const struct ctl_command ctl_command_qemu_args;
+extern const struct ctl_command ctl_command_scheduler;
 extern const struct ctl_command ctl_command_screenshot;
 extern const struct ctl_command ctl_command_show;
 extern const struct ctl_command ctl_command_top;

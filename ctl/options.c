@@ -29,6 +29,11 @@ static const struct option long_options[] = {
 	{"follow", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_FOLLOW},
 	{"placement", required_argument, NULL,
 	 OPTION_COMMAND + CTL_OPTION_PLACEMENT},
+	{"weight", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_WEIGHT},
+	{"frame-rate-limit", required_argument, NULL,
+	 OPTION_COMMAND + CTL_OPTION_FRAME_RATE_LIMIT},
+	{"time-slice", required_argument, NULL,
+	 OPTION_COMMAND + CTL_OPTION_TIME_SLICE},
 	{},
 };
 
@@ -82,6 +87,20 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		ctl->has_placement = true;
 		return ctl_number_parse(value, &ctl->placement) ||
 		       ctl_complain("--placement takes a number, not '%s'",
+				    value);
+	case CTL_OPTION_WEIGHT:
+		ctl->has_weight = true;
+		return ctl_number_parse(value, &ctl->weight) ||
+		       ctl_complain("--weight takes a number, not '%s'", value);
+	case CTL_OPTION_FRAME_RATE_LIMIT:
+		ctl->has_frame_rate_limit = true;
+		return ctl_number_parse(value, &ctl->frame_rate_limit) ||
+		       ctl_complain("--frame-rate-limit takes a number, not '%s'",
+				    value);
+	case CTL_OPTION_TIME_SLICE:
+		ctl->has_time_slice = true;
+		return ctl_number_parse(value, &ctl->time_slice) ||
+		       ctl_complain("--time-slice takes a number of ms, not '%s'",
 				    value);
 	}
 	return false;
@@ -182,7 +201,7 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 		*ret_exit = CTL_DONE;
 		return false;
 	}
-	for (unsigned int bit = 1; bit <= CTL_OPTION_PLACEMENT; bit <<= 1)
+	for (unsigned int bit = 1; bit <= CTL_OPTION_TIME_SLICE; bit <<= 1)
 		if (seen & ~command->options & bit)
 			return ctl_complain(
 				"%s takes no --%s; see 'vgpuctl %s --help'",

@@ -45,6 +45,36 @@ static int parse_mib(struct parse *parse, const char *name, const char *value,
 	return 1;
 }
 
+static int parse_scheduler(struct parse *parse, const char *value)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (vgpu_scheduler_parse(value, &parse->config->scheduling.scheduler))
+		return 1;
+	snprintf(parse->problem, sizeof(parse->problem),
+		 "scheduler is best-effort, equal-share or fixed-share, not '%s'",
+		 vgpu_text_quote(quoted, value));
+	return 0;
+}
+
+static int parse_time_slice(struct parse *parse, const char *value)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+	unsigned long number;
+	char *end;
+
+	number = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || number < 1 ||
+	    number > VGPU_TIME_SLICE_MS_MAX) {
+		snprintf(parse->problem, sizeof(parse->problem),
+			 "time_slice_ms is a number from 1 to %d, not '%s'",
+			 VGPU_TIME_SLICE_MS_MAX, vgpu_text_quote(quoted, value));
+		return 0;
+	}
+	parse->config->scheduling.time_slice_ms = (uint32_t)number;
+	return 1;
+}
+
 static int on_entry(void *user, const char *section, const char *name,
 		    const char *value)
 {
@@ -58,6 +88,10 @@ static int on_entry(void *user, const char *section, const char *name,
 		if (strcmp(name, "host_reserve_mib") == 0)
 			return parse_mib(parse, name, value,
 					 &parse->config->embedded_reserve_mib);
+		if (strcmp(name, "scheduler") == 0)
+			return parse_scheduler(parse, value);
+		if (strcmp(name, "time_slice_ms") == 0)
+			return parse_time_slice(parse, value);
 	}
 	if (!parse->problem[0])
 		snprintf(parse->problem, sizeof(parse->problem),
@@ -74,6 +108,7 @@ static void set_defaults(struct vgpu_config *config)
 	*config = (struct vgpu_config){
 		.embedded_mib =
 			VGPU_WITH_EMBEDDED ? VGPU_MIN(third, DEFAULT_MIB_MAX) : 0,
+		.scheduling.time_slice_ms = VGPU_TIME_SLICE_MS_DEFAULT,
 	};
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/share.h"
 
 #define VGPU_CONFIG_PATH "/etc/vgpu/vgpud.conf"
 
@@ -14,10 +15,13 @@
  *	[embedded]
  *	framebuffer_mib = 4096     the embedded GPU's framebuffer; 0: it has
  *none host_reserve_mib = 0       of it what no vGPU gets
+ *	scheduler = best-effort    until another one is set by a client
+ *	time_slice_ms = 5
  */
 struct vgpu_config {
 	uint64_t embedded_mib;
 	uint64_t embedded_reserve_mib;
+	struct vgpu_scheduling scheduling;
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "capacity.h"
 #include "lib/util.h"
 #include "lifecycle.h"
+#include "scheduler.h"
 #include "text.h"
 
 /* Populating the largest types takes seconds; more than this is a fault. */
@@ -197,6 +198,10 @@ int vgpu_create(struct vgpu_manager *manager,
 	if (r < 0)
 		return r;
 	VGPU_TEXT_SET(definition.gpu, gpu->id);
+	r = vgpu_scheduler_check(manager, gpu, &gpu->scheduling, &definition,
+				 err);
+	if (r < 0)
+		return r;
 	return begin(manager, &definition, link, err);
 }
 

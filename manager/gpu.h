@@ -10,6 +10,7 @@
 
 #include "fd_store.h"
 #include "lib/placement.h"
+#include "lib/share.h"
 
 struct vgpu_definition;
 struct vgpu_err;
@@ -98,6 +99,7 @@ struct vgpu_gpu {
 	void *provider;			      /* of ops, or of memory */
 	uint64_t segment_bytes;		      /* of what take gives */
 	bool was_short;			      /* the last that was reported */
+	struct vgpu_scheduling scheduling;    /* of a GPU with memory ops */
 };
 
 #endif

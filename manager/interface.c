@@ -51,7 +51,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("The chip, and how vGPUs are placed and scheduled, as its driver says"),
 	FIELD(chip, SD_VARLINK_STRING, NULLABLE),
 	FIELD(placement, SD_VARLINK_STRING, NULLABLE),
-	FIELD(scheduler, SD_VARLINK_STRING, NULLABLE));
+	FIELD(scheduler, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("For how long one vGPU runs before others do, where the manager shares its time"),
+	FIELD(timeSliceMs, SD_VARLINK_INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Type, FIELD(type, SD_VARLINK_STRING, 0),
@@ -126,6 +128,16 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(execQuantumMs, SD_VARLINK_INT, NULLABLE),
 	FIELD(preemptTimeoutUs, SD_VARLINK_INT, NULLABLE),
 	FIELD(schedulingPriority, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Of one with a device process: its weight, and the most frames a second of a head, 0 for no limit"),
+	FIELD(weight, SD_VARLINK_INT, NULLABLE),
+	FIELD(frameRateLimit, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Its part of the GPU's time if every active vGPU has work, in millionths"),
+	FIELD(grantedPpm, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Of one that has a cgroup: for how long its processes used processors so far, in microseconds, memory that they have and may have, and their number, threads counted"),
+	FIELD(cpuUsec, SD_VARLINK_INT, NULLABLE),
+	FIELD(memoryBytes, SD_VARLINK_INT, NULLABLE),
+	FIELD(memoryMaxBytes, SD_VARLINK_INT, NULLABLE),
+	FIELD(threads, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Whether others gave the virtual function its type: it is shown here and not kept"),
 	FIELD(foreign, SD_VARLINK_BOOL, NULLABLE));
 
@@ -214,6 +226,19 @@ static SD_VARLINK_DEFINE_METHOD(
 	ABOUT("unix:PATH, or 127.0.0.1:PORT, or [::1]:PORT; unset: no VNC server any more"),
 	INPUT(address, SD_VARLINK_STRING, NULLABLE));
 
+static SD_VARLINK_DEFINE_METHOD(
+	SetScheduler, ABOUT("Unset: the embedded one"),
+	INPUT(gpu, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("best-effort, equal-share or fixed-share; unset: as it is, here and below"),
+	INPUT(scheduler, SD_VARLINK_STRING, NULLABLE),
+	INPUT(timeSliceMs, SD_VARLINK_INT, NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(Modify, INPUT(vgpu, SD_VARLINK_STRING, 0),
+				ABOUT("1 to 10000; unset: as it is, here and below"),
+				INPUT(weight, SD_VARLINK_INT, NULLABLE),
+				ABOUT("1 to 240, or 0 for no limit"),
+				INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE));
+
 static SD_VARLINK_DEFINE_METHOD_FULL(
 	Subscribe, SD_VARLINK_REQUIRES_MORE,
 	ABOUT("Send the last events first, as many as are kept; unset: no"),
@@ -235,6 +260,7 @@ DEFINE_ERROR(BadUuid);
 DEFINE_ERROR(BadMode);
 DEFINE_ERROR(BadAddress);
 DEFINE_ERROR(BadPlacement);
+DEFINE_ERROR(BadShare);
 DEFINE_ERROR(Foreign);
 DEFINE_ERROR(NameInUse);
 DEFINE_ERROR(UuidInUse);
@@ -286,6 +312,11 @@ SD_VARLINK_DEFINE_INTERFACE(
 		"Start or end a VNC server for a head: view only, no password, this machine only"),
 	&vl_method_SetVnc,
 	SD_VARLINK_SYMBOL_COMMENT(
+		"Change how the time of a GPU is shared, at once and for good"),
+	&vl_method_SetScheduler,
+	SD_VARLINK_SYMBOL_COMMENT("Change a vGPU's share, at once and for good"),
+	&vl_method_Modify,
+	SD_VARLINK_SYMBOL_COMMENT(
 		"Events as they happen, one reply each; a first reply without an event says that the subscription stands"),
 	&vl_method_Subscribe,
 	SD_VARLINK_SYMBOL_COMMENT("No vGPU has this uuid or name"),
@@ -302,6 +333,9 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_error_BadAddress,
 	SD_VARLINK_SYMBOL_COMMENT("Not a place that a vGPU of the type can have"),
 	&vl_error_BadPlacement,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Not a scheduler, time slice, weight or frame rate limit"),
+	&vl_error_BadShare,
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Others gave the virtual function its type: they take it back"),
 	&vl_error_Foreign,

@@ -18,6 +18,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "methods.h"
+#include "scheduler.h"
 #include "sriov.h"
 #include "vnc.h"
 
@@ -38,6 +39,7 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 	if (problem[0])
 		vgpu_events_add(&manager->events, "manager", NULL, NULL,
 				"the GPUs could not be found: %s", problem);
+	vgpu_scheduler_load(manager);
 	vgpu_sriov_scan(manager);
 	return 0;
 }

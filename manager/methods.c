@@ -419,6 +419,8 @@ static int bind_all(sd_varlink_server *server)
 		VGPU_INTERFACE ".Capture", vgpu_method_capture,
 		VGPU_INTERFACE ".SetMode", vgpu_method_set_mode,
 		VGPU_INTERFACE ".SetVnc", vgpu_method_set_vnc,
+		VGPU_INTERFACE ".SetScheduler", vgpu_method_set_scheduler,
+		VGPU_INTERFACE ".Modify", vgpu_method_modify,
 		VGPU_INTERFACE ".Subscribe", subscribe);
 }
 

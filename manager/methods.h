@@ -21,6 +21,12 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 			sd_varlink_method_flags_t flags, void *userdata);
 
+/* methods_share.c: the same. */
+int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
+			      sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata);
+
 /* show.c: what is told of things. */
 int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		  sd_json_variant **ret_json);

@@ -8,6 +8,7 @@
 #include "cgroup.h"
 #include "lib/util.h"
 #include "log.h"
+#include "scheduler.h"
 
 /*
  * Beyond what is counted for the guest: the device, its launcher and its VNC
@@ -25,18 +26,49 @@
 #define KILL_AFTER_USEC (1000 * USEC_PER_MS)
 #define GIVE_UP_USEC	(6000 * USEC_PER_MS)
 
+uint64_t vgpu_share_memory_max(const struct vgpu_instance *instance)
+{
+	return (instance->definition.type.host_memory_mib + OWN_MEMORY_MIB) *
+	       VGPU_MIB;
+}
+
 static int set_limits(struct vgpu_instance *instance)
 {
 	const struct vgpu_type *type = &instance->definition.type;
-	const struct vgpu_cgroup_limits limits = {
-		.memory_bytes =
-			(type->host_memory_mib + OWN_MEMORY_MIB) * VGPU_MIB,
+	struct vgpu_cgroup_limits limits = {
+		.memory_bytes = vgpu_share_memory_max(instance),
 		.processes = PROCESSES_MAX,
-		.cpu_weight = type->weight,
 	};
+	struct vgpu_cpu_share cpu = {.weight = type->weight};
+
+	/* Where it is not the processor that is the GPU, it is not shared so. */
+	if (instance->gpu->is_software)
+		vgpu_scheduler_cpu(instance, &cpu);
+	limits.cpu_weight = cpu.weight;
+	limits.cpu_quota_usec = cpu.quota_usec;
+	limits.cpu_period_usec = cpu.period_usec;
 
 	return vgpu_cgroup_limit(&instance->manager->cgroups, instance->group,
 				 &limits);
+}
+
+static void report(struct vgpu_instance *instance, int r)
+{
+	vgpu_instance_event(
+		instance, "manager",
+		"its share of the host is not limited: its cgroup below %s cannot be set up: %s",
+		instance->manager->cgroups.path, strerror(-r));
+}
+
+void vgpu_share_update(struct vgpu_instance *instance)
+{
+	int r;
+
+	if (instance->group < 0)
+		return;
+	r = set_limits(instance);
+	if (r < 0)
+		report(instance, r);
 }
 
 void vgpu_share_begin(struct vgpu_instance *instance)
@@ -49,13 +81,10 @@ void vgpu_share_begin(struct vgpu_instance *instance)
 	if (instance->group < 0)
 		r = vgpu_cgroup_open(cgroups, instance->definition.uuid,
 				     &instance->group);
-	if (r == 0)
-		r = set_limits(instance);
 	if (r < 0)
-		vgpu_instance_event(
-			instance, "manager",
-			"its share of the host is not limited: its cgroup below %s cannot be set up: %s",
-			cgroups->path, strerror(-r));
+		report(instance, r);
+	else
+		vgpu_share_update(instance);
 }
 
 void vgpu_share_adopt(struct vgpu_instance *instance)

@@ -4,6 +4,8 @@
 #include "json.h"
 #include "lib/util.h"
 #include "methods.h"
+#include "scheduler.h"
+#include "share.h"
 
 int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		  sd_json_variant **ret_json)
@@ -36,6 +38,14 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			"readyMib", VGPU_MIN(ready, free_bytes) / VGPU_MIB),
 		SD_JSON_BUILD_PAIR_UNSIGNED("vgpus",
 					    vgpu_capacity_vgpus(manager, gpu)));
+	if (r >= 0 && gpu->memory)
+		r = sd_json_variant_merge_objectbo(
+			ret_json,
+			SD_JSON_BUILD_PAIR_STRING(
+				"scheduler",
+				vgpu_scheduler_name(gpu->scheduling.scheduler)),
+			SD_JSON_BUILD_PAIR_UNSIGNED(
+				"timeSliceMs", gpu->scheduling.time_slice_ms));
 	if (r >= 0 && gpu->ops && gpu->ops->show_gpu)
 		r = gpu->ops->show_gpu(gpu, ret_json);
 	return r;
@@ -107,6 +117,41 @@ static uint64_t within(uint64_t count)
 	return VGPU_MIN(count, (uint64_t)INT64_MAX);
 }
 
+/* What it may have and has of the GPU's time and of the host. */
+static int show_share(struct vgpu_instance *instance, sd_json_variant **json)
+{
+	struct vgpu_manager *manager = instance->manager;
+	const struct vgpu_type *type = &instance->definition.type;
+	struct vgpu_cgroup_usage usage;
+	int r;
+
+	r = sd_json_variant_merge_objectbo(
+		json, SD_JSON_BUILD_PAIR_UNSIGNED("weight", type->weight),
+		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
+					    type->frame_rate_limit),
+		SD_JSON_BUILD_PAIR_UNSIGNED("grantedPpm",
+					    vgpu_scheduler_granted(instance)));
+	if (r < 0 || instance->group < 0 ||
+	    vgpu_cgroup_read(&manager->cgroups, instance->group, &usage) < 0)
+		return r;
+	return sd_json_variant_merge_objectbo(
+		json,
+		SD_JSON_BUILD_PAIR_CONDITION(
+			!!(manager->cgroups.controllers & VGPU_CGROUP_CPU),
+			"cpuUsec", SD_JSON_BUILD_UNSIGNED(within(usage.cpu_usec))),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			!!(manager->cgroups.controllers & VGPU_CGROUP_MEMORY),
+			"memoryBytes",
+			SD_JSON_BUILD_UNSIGNED(within(usage.memory_bytes))),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			!!(manager->cgroups.controllers & VGPU_CGROUP_MEMORY),
+			"memoryMaxBytes",
+			SD_JSON_BUILD_UNSIGNED(vgpu_share_memory_max(instance))),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			!!(manager->cgroups.controllers & VGPU_CGROUP_PIDS),
+			"threads", SD_JSON_BUILD_UNSIGNED(usage.processes)));
+}
+
 int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_json)
 {
 	const struct vgpu_definition *d = &instance->definition;
@@ -159,6 +204,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 		SD_JSON_BUILD_PAIR_UNSIGNED("commands", within(status->commands)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("errors", within(status->errors)),
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
+	if (r >= 0 && instance->gpu && instance->gpu->memory)
+		r = show_share(instance, ret_json);
 	if (r >= 0 && instance->gpu && instance->gpu->ops &&
 	    instance->gpu->ops->show)
 		r = instance->gpu->ops->show(instance, ret_json);

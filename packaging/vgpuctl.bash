@@ -41,7 +41,8 @@ _vgpuctl() {
 		--socket=*)
 			_vgpuctl_socket=("$word")
 			;;
-		--gpu | --type | --name | --uuid | --head | --placement | --json)
+		--gpu | --type | --name | --uuid | --head | --placement | --json | \
+			--weight | --frame-rate-limit | --time-slice)
 			((++i))
 			;;
 		-*) ;;
@@ -82,7 +83,7 @@ _vgpuctl() {
 		_vgpuctl_offer "$(printf '%s ' {0..15})"
 		return
 		;;
-	--name | --uuid | --placement)
+	--name | --uuid | --placement | --weight | --frame-rate-limit | --time-slice)
 		return
 		;;
 	esac
@@ -93,6 +94,8 @@ _vgpuctl() {
 	types) options='--gpu --json' ;;
 	create) options='--type --gpu --name --uuid --placement' ;;
 	destroy) options='--force' ;;
+	modify) options='--weight --frame-rate-limit' ;;
+	scheduler) options='--gpu --time-slice --json' ;;
 	screenshot | mode | vnc) options='--head' ;;
 	events) options='--follow --json' ;;
 	esac
@@ -105,9 +108,12 @@ _vgpuctl() {
 	case $command:$count in
 	:*)
 		_vgpuctl_offer 'gpus types list show top create destroy qemu-args
-			screenshot mode vnc events doctor'
+			modify scheduler screenshot mode vnc events doctor'
 		;;
-	show:0 | destroy:0 | qemu-args:0 | screenshot:0 | mode:0 | vnc:0)
+	scheduler:0)
+		_vgpuctl_offer 'best-effort equal-share fixed-share'
+		;;
+	show:0 | destroy:0 | modify:0 | qemu-args:0 | screenshot:0 | mode:0 | vnc:0)
 		_vgpuctl_offer "$(_vgpuctl_known uuid name -- list)"
 		;;
 	screenshot:1)

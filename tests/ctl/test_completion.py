@@ -68,7 +68,7 @@ class Completion(CtlTest):
     def test_options_are_those_of_the_help(self):
         for command in self.complete('vgpuctl '):
             _, out, _ = self.ctl(command, '--help')
-            options = re.findall(r'(--[a-z]+)', out.splitlines()[0])
+            options = re.findall(r'(--[a-z-]+)', out.splitlines()[0])
             self.assertEqual(self.complete(f'vgpuctl {command} --'),
                              sorted(options + ['--help', '--socket']), command)
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How vGPUs share a GPU's time: schedulers, and what each means in figures. */
+#include "share.h"
+
+#include <string.h>
+
+#include "type.h"
+#include "util.h"
+
+/* What the kernel takes for a period and, at least, for a quota: cpu.max. */
+#define PERIOD_USEC_MIN 1000u
+#define PERIOD_USEC_MAX 1000000u
+#define QUOTA_USEC_MIN	1000u
+/* cgroup v2's default, which the other groups of the host have. */
+#define WEIGHT_ALIKE 100u
+
+static const char *const names[] = {
+	[VGPU_SCHEDULER_BEST_EFFORT] = "best-effort",
+	[VGPU_SCHEDULER_EQUAL_SHARE] = "equal-share",
+	[VGPU_SCHEDULER_FIXED_SHARE] = "fixed-share",
+};
+
+const char *vgpu_scheduler_name(enum vgpu_scheduler scheduler)
+{
+	return names[scheduler];
+}
+
+bool vgpu_scheduler_parse(const char *name, enum vgpu_scheduler *ret_scheduler)
+{
+	for (unsigned int i = 0; i < VGPU_SCHEDULER_MAX; i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		*ret_scheduler = i;
+		return true;
+	}
+	return false;
+}
+
+uint32_t vgpu_share_fixed(uint64_t bytes, uint64_t gpu_bytes, uint32_t weight,
+			  uint32_t type_weight)
+{
+	/* Framebuffers have less than 2^44 bytes, in MiB they fit easily. */
+	uint64_t part = bytes / VGPU_MIB * VGPU_SHARE_WHOLE;
+	uint64_t share;
+
+	if (gpu_bytes < VGPU_MIB || type_weight == 0)
+		return VGPU_SHARE_WHOLE;
+	share = part / (gpu_bytes / VGPU_MIB);
+	share = share * VGPU_MIN(weight, VGPU_TYPE_WEIGHT_MAX) / type_weight;
+	return (uint32_t)VGPU_MAX(VGPU_MIN(share, VGPU_SHARE_WHOLE), 1u);
+}
+
+/*
+ * It runs for a time slice on every processor, and again when what is due to
+ * the others has passed.
+ */
+static void limit(uint32_t slice_usec, uint32_t fixed, uint32_t processors,
+		  struct vgpu_cpu_share *share)
+{
+	uint64_t period = (uint64_t)slice_usec * VGPU_SHARE_WHOLE / fixed;
+
+	period = VGPU_MAX(VGPU_MIN(period, PERIOD_USEC_MAX), PERIOD_USEC_MIN);
+	share->period_usec = period;
+	share->quota_usec = VGPU_MAX(
+		period * processors * fixed / VGPU_SHARE_WHOLE, QUOTA_USEC_MIN);
+}
+
+void vgpu_share_of_cpu(const struct vgpu_scheduling *scheduling,
+		       uint32_t weight, uint32_t fixed, uint32_t processors,
+		       struct vgpu_cpu_share *ret_share)
+{
+	struct vgpu_cpu_share share = {.weight = WEIGHT_ALIKE};
+
+	switch (scheduling->scheduler) {
+	case VGPU_SCHEDULER_BEST_EFFORT:
+		share.weight = weight;
+		break;
+	case VGPU_SCHEDULER_FIXED_SHARE:
+		if (fixed < VGPU_SHARE_WHOLE)
+			limit(scheduling->time_slice_ms * 1000, fixed,
+			      processors, &share);
+		break;
+	default:
+		break;
+	}
+	*ret_share = share;
+}
