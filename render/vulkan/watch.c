@@ -154,7 +154,8 @@ void vgpu_watch_tick(struct vgpu_context *ctx)
 	pthread_mutex_unlock(&ctx->lock);
 	if (look.over)
 		vgpu_context_fatal(ctx, "%s: more than %" PRIu64 " s of work",
-				   name_of(look.over), limit / NS_PER_S);
+				   name_of(look.over),
+				   (uint64_t)(limit / NS_PER_S));
 	if (count_stall(ctx, &look, passed_ns) >
 	    (look.blocked ? BLOCKED_LIMITS * limit : limit))
 		vgpu_context_fatal(
