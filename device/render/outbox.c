@@ -19,9 +19,13 @@ void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket)
 	STAILQ_INIT(&outbox->packets);
 }
 
+/* A memfd with commands is an fd of ours, too: there are few at a time. */
 static size_t cost(const struct vgpu_render_parcel *parcel)
 {
-	return parcel->body_bytes + parcel->own_bytes;
+	if (!parcel->own_bytes)
+		return parcel->body_bytes;
+	return parcel->body_bytes +
+	       VGPU_MAX(parcel->own_bytes, VGPU_RENDER_BULK_BYTES_MIN);
 }
 
 static void drop_first(struct vgpu_render_outbox *outbox)

@@ -16,6 +16,8 @@
  */
 #define VGPU_RENDER_QUEUE_BYTES_MAX   (16UL * 1024 * 1024)
 #define VGPU_RENDER_QUEUE_PACKETS_MAX 4096U
+/* A memfd with commands counts as that large at least. */
+#define VGPU_RENDER_BULK_BYTES_MIN (1UL * 1024 * 1024)
 
 struct vgpu_render_packet;
 STAILQ_HEAD(vgpu_render_packets, vgpu_render_packet);

@@ -13,6 +13,7 @@
 
 struct allocation {
 	const struct vgpu_render *owner; /* NULL: free */
+	struct vgpu_fd_share *fds;	 /* its fd is one of these */
 	uint64_t bytes;
 	int fd;		 /* -1 for a mere charge */
 	uint32_t serial; /* of this use of the slot */
@@ -20,6 +21,8 @@ struct allocation {
 };
 
 struct vgpu_own_memory {
+	vgpu_own_memory_fds *find_fds;
+	void *opaque;
 	uint64_t quota_bytes;
 	uint64_t used_bytes;
 	struct allocation *slot;
@@ -66,14 +69,16 @@ void vgpu_lent_memfd_revoke(int fd)
 	close(fd);
 }
 
-int vgpu_own_memory_create(uint64_t quota_bytes,
-			   struct vgpu_own_memory **ret_memory)
+int vgpu_own_memory_create(uint64_t quota_bytes, vgpu_own_memory_fds *find_fds,
+			   void *opaque, struct vgpu_own_memory **ret_memory)
 {
 	struct vgpu_own_memory *memory = malloc(sizeof(*memory));
 
 	if (!memory)
 		return -ENOMEM;
 	*memory = (struct vgpu_own_memory){
+		.find_fds = find_fds,
+		.opaque = opaque,
 		.quota_bytes = quota_bytes,
 		.first_free = NONE,
 	};
@@ -86,6 +91,8 @@ static void drop(struct vgpu_own_memory *memory, uint32_t index)
 	struct allocation *slot = &memory->slot[index];
 
 	vgpu_lent_memfd_revoke(slot->fd);
+	if (slot->fd >= 0)
+		vgpu_fd_share_give(slot->fds, 1);
 	memory->used_bytes -= slot->bytes;
 	slot->owner = NULL;
 	slot->next = memory->first_free;
@@ -99,7 +106,7 @@ void vgpu_own_memory_destroy(struct vgpu_own_memory *memory)
 	/* Those of a process that would not end are still there. */
 	for (uint32_t i = 0; i < memory->n_slots; i++)
 		if (memory->slot[i].owner)
-			drop(memory, i);
+			vgpu_lent_memfd_revoke(memory->slot[i].fd);
 	free(memory->slot);
 	free(memory);
 }
@@ -143,11 +150,30 @@ static const struct allocation *find(const struct vgpu_own_memory *memory,
 	return &memory->slot[index];
 }
 
+/* A new file in *ret_fd, and another fd of it. -ENOMEM, whatever it was. */
+static int make_file(struct vgpu_fd_share *fds, uint64_t bytes, int *ret_fd,
+		     int *ret_copy)
+{
+	vgpu_autoclose int fd = -1;
+
+	if (!fds || !vgpu_fd_share_take(fds, 1))
+		return -ENOMEM;
+	fd = vgpu_lent_memfd("vgpu-memory", bytes, /* is_reserved= */ true);
+	*ret_copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (*ret_copy < 0) {
+		vgpu_fd_share_give(fds, 1);
+		return -ENOMEM;
+	}
+	*ret_fd = vgpu_steal_fd(&fd);
+	return 0;
+}
+
 static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 		     bool is_charge, uint64_t *ret_offset, int *ret_fd,
 		     bool *ret_is_zero)
 {
 	struct vgpu_own_memory *memory = opaque;
+	struct vgpu_fd_share *fds = NULL;
 	vgpu_autoclose int fd = -1, copy = -1;
 	struct allocation *slot;
 
@@ -155,15 +181,14 @@ static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 	    (memory->first_free == NONE && !grow(memory)))
 		return -ENOMEM;
 	if (!is_charge) {
-		fd = vgpu_lent_memfd("vgpu-memory", bytes,
-				     /* is_reserved= */ true);
-		copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (copy < 0)
-			return -ENOMEM; /* whatever it was: the guest has none */
+		fds = memory->find_fds(memory->opaque, context);
+		if (make_file(fds, bytes, &fd, &copy) < 0)
+			return -ENOMEM;
 	}
 	slot = &memory->slot[memory->first_free];
 	*slot = (struct allocation){
 		.owner = context,
+		.fds = fds,
 		.bytes = bytes,
 		.fd = vgpu_steal_fd(&fd),
 		.serial = slot->serial + 1,

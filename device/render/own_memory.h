@@ -3,6 +3,7 @@
 #ifndef VGPU_DEVICE_RENDER_OWN_MEMORY_H
 #define VGPU_DEVICE_RENDER_OWN_MEMORY_H
 
+#include "device/render/fd_share.h"
 #include "device/render/render.h"
 
 /*
@@ -13,9 +14,13 @@
 
 struct vgpu_own_memory;
 
+/* What @context's files count to, NULL if it may have none. It outlives it. */
+typedef struct vgpu_fd_share *
+vgpu_own_memory_fds(void *opaque, const struct vgpu_render *context);
+
 /* All contexts together get @quota_bytes. */
-int vgpu_own_memory_create(uint64_t quota_bytes,
-			   struct vgpu_own_memory **ret_memory);
+int vgpu_own_memory_create(uint64_t quota_bytes, vgpu_own_memory_fds *find_fds,
+			   void *opaque, struct vgpu_own_memory **ret_memory);
 /* No context may be left. NULL is fine. */
 void vgpu_own_memory_destroy(struct vgpu_own_memory *memory);
 

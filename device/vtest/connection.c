@@ -11,8 +11,9 @@
 
 /* Commands handled before others have their turn. */
 #define TURN 32
-/* How long a client may take to ask for its context. */
-#define LATE_US (30 * 1000 * 1000ULL)
+/* How long a client may say nothing, and take to ask for its context. */
+#define SILENT_US (10 * 1000 * 1000ULL)
+#define LATE_US	  (30 * 1000 * 1000ULL)
 /*
  * How long a client whose context is lost keeps its memory to look at. Mesa
  * ends a program that waits for its ring some four seconds after it.
@@ -261,8 +262,15 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 
 	if (c->phase == LOST)
 		leave(c); /* it had the time to */
-	else if (c->phase < SERVED)
+	else if (c->phase == NEW)
+		vgpu_connection_end(c, "says nothing");
+	else if (c->is_last_call)
 		vgpu_connection_end(c, "does not ask for a context");
+	else if (sd_event_source_set_time_relative(source, LATE_US - SILENT_US) <
+			 0 ||
+		 sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
+		leave(c);
+	c->is_last_call = true;
 	return 0;
 }
 
@@ -285,7 +293,7 @@ static void lose(struct connection *c)
 {
 	vgpu_render_end(c->render, "its client breaks a rule");
 	vgpu_syncs_finish(&c->syncs);
-	vgpu_syncs_init(&c->syncs);
+	vgpu_syncs_init(&c->syncs, &c->fds);
 	c->held_resource = 0;
 	if (c->owes_answer)
 		vgpu_command_refuse(c);
@@ -316,13 +324,29 @@ static int add_sources(struct connection *c)
 	r = sd_event_add_io(event, &c->on_io, c->socket, EPOLLIN, on_io, c);
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &c->on_late,
-					       CLOCK_MONOTONIC, LATE_US, 0,
+					       CLOCK_MONOTONIC, SILENT_US, 0,
 					       on_late, c);
 	if (r >= 0)
 		r = sd_event_add_defer(event, &c->on_end, on_end, c);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(c->on_end, SD_EVENT_OFF);
 	return r;
+}
+
+bool vgpu_connection_is_of_same(const struct connection *a,
+				const struct connection *b)
+{
+	/* One in a pid namespace that we do not see has no number. */
+	return a->pid && a->pid == b->pid;
+}
+
+void vgpu_connection_evict(struct connection *c)
+{
+	vgpu_vtest_log(c->vtest,
+		       "client %" PRIu64 " (pid %d) has no context, and makes"
+		       " room for another",
+		       c->number, (int)c->pid);
+	vgpu_connection_destroy(c);
 }
 
 int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
@@ -341,8 +365,10 @@ int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
 		.number = ++vtest->last_number,
 		.socket = socket,
 		.answer_fd = -1,
+		.fds = {.pool = &vtest->fds},
+		.memory_fds = {.pool = &vtest->fds},
 	};
-	vgpu_syncs_init(&c->syncs);
+	vgpu_syncs_init(&c->syncs, &c->fds);
 	TAILQ_INSERT_TAIL(&vtest->connections, c, link);
 	vtest->n_connections++;
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)

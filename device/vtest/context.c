@@ -44,6 +44,17 @@ static const struct vgpu_render_ops render_ops = {
 	.lost = on_lost,
 };
 
+/* So that no process takes all contexts there are. */
+static uint32_t count_contexts(const struct connection *c)
+{
+	const struct connection *other;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(other, &c->vtest->connections, link)
+	n += other->render && vgpu_connection_is_of_same(c, other);
+	return n;
+}
+
 int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 {
 	struct vgpu_vtest *vtest = c->vtest;
@@ -57,10 +68,15 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 	};
 	int r;
 
-	if (vtest->n_contexts >= VGPU_VTEST_CONTEXTS_MAX)
+	if (vtest->n_contexts >= vtest->contexts_max)
 		return vgpu_err_set(err, -EMFILE, NULL,
 				    "there are %u already, the most a vGPU has",
-				    VGPU_VTEST_CONTEXTS_MAX);
+				    vtest->contexts_max);
+	if (count_contexts(c) >= vtest->contexts_max - vtest->contexts_max / 4)
+		return vgpu_err_set(err, -EMFILE, NULL,
+				    "process %d has three quarters of those there"
+				    " are already",
+				    (int)c->pid);
 	memcpy(config.gpu_uuid, vtest->config.gpu_uuid, sizeof(config.gpu_uuid));
 	r = vgpu_render_create(&config, &render_ops, c, &c->render, err);
 	if (r < 0)

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "device/render/fd_share.h"
 #include "device/render/outbox.h"
 #include "device/render/own_memory.h"
 #include "device/render/render.h"
@@ -21,10 +22,7 @@
 #define SYNCS_MAX	 16384U
 /* Waits that nobody has given up yet; those are looked for at each doubling. */
 #define WAITS_MAX 1024U
-/*
- * Values of syncs that waits and submits of a context hold together; each is
- * looked at when any value changes.
- */
+/* Values of syncs that waits and submits of a context hold together. */
 #define POINTS_MAX 16384U
 /*
  * An id is not used again before so many others were that the render process
@@ -46,6 +44,7 @@ STAILQ_HEAD(submissions, submission);
 TAILQ_HEAD(connections, connection);
 
 struct vgpu_syncs {
+	struct vgpu_fd_share *fds;
 	struct sync **slot; /* id - 1 */
 	uint32_t n_slots;
 	uint32_t lowest_free; /* none is free below it */
@@ -94,6 +93,7 @@ struct connection {
 	int socket;
 	sd_event_source *on_io;
 	sd_event_source *on_late; /* until it is SERVED, and when LOST */
+	bool is_last_call;	  /* on_late came once */
 	sd_event_source *on_end;  /* is LOST or OVER: go on from there */
 
 	/* Input: the header, then the body. */
@@ -117,6 +117,9 @@ struct connection {
 	uint32_t held_resource; /* 0 for none */
 	uint64_t held_bytes;
 
+	/* Allocations may fail; who has no fd for a ring or a wait is lost. */
+	struct vgpu_fd_share fds;
+	struct vgpu_fd_share memory_fds;
 	struct vgpu_render *render;
 	bool is_ready; /* the render process is */
 	struct vgpu_syncs syncs;
@@ -128,6 +131,9 @@ struct vgpu_vtest {
 	struct vgpu_vtest_config config;
 	sd_event_source *on_connect;
 	struct vgpu_own_memory *memory;
+	struct vgpu_fd_pool fds;
+	uint32_t contexts_max;
+	uint32_t connections_max;
 	struct vgpu_render_spare *spare;
 	int always_ready; /* an fd that everybody finds readable */
 	int never_ready;  /* one whose other end is closed: a wait in vain */
@@ -149,6 +155,11 @@ vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...);
 /* connection.c */
 int vgpu_connection_create(struct vgpu_vtest *vtest, int socket);
 void vgpu_connection_destroy(struct connection *c);
+/* Whether both are of one process that we know. */
+bool vgpu_connection_is_of_same(const struct connection *a,
+				const struct connection *b);
+/* One that says nothing, or nothing more, makes room for another. */
+void vgpu_connection_evict(struct connection *c);
 /* Say why, lose or end it soon, and return -ECONNABORTED. */
 __attribute__((format(printf, 2, 3))) int
 vgpu_connection_end(struct connection *c, const char *fmt, ...);
@@ -190,7 +201,7 @@ void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
 void vgpu_resources_finish(struct connection *c);
 
 /* sync.c */
-void vgpu_syncs_init(struct vgpu_syncs *syncs);
+void vgpu_syncs_init(struct vgpu_syncs *syncs, struct vgpu_fd_share *fds);
 void vgpu_syncs_finish(struct vgpu_syncs *syncs);
 int vgpu_sync_create(struct connection *c, uint64_t value);
 int vgpu_sync_unref(struct connection *c, uint32_t id);

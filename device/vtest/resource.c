@@ -10,6 +10,8 @@
 
 #define PAGE_BYTES 4096U
 #define GROWTH	   16U
+/* Ours, and one that may be on its way to the render process. */
+#define SHM_FDS 2U
 #define FLAGS_KNOWN                                                            \
 	(VTEST_BLOB_MAPPABLE | VTEST_BLOB_SHAREABLE | VTEST_BLOB_CROSS_DEVICE)
 
@@ -70,10 +72,14 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 					   "%" PRIu64 " bytes of shared memory"
 					   " are more than are left",
 					   bytes);
+	if (!vgpu_fd_share_take(&c->fds, SHM_FDS))
+		return vgpu_connection_end(c, "has more files than are for it");
 	fd = vgpu_lent_memfd("vgpu-shm", bytes, /* is_reserved= */ false);
-	if (fd < 0)
+	if (fd < 0) {
+		vgpu_fd_share_give(&c->fds, SHM_FDS);
 		return vgpu_connection_end(c, "no shared memory: %s",
 					   strerror(-fd));
+	}
 	*slot = (struct resource){RESOURCE_SHM, fd, bytes};
 	c->resources.n++;
 	vtest->shm_bytes += bytes;
@@ -165,6 +171,7 @@ static void drop(struct connection *c, uint32_t index)
 	if (slot->kind == RESOURCE_SHM) {
 		vgpu_lent_memfd_revoke(slot->fd);
 		c->vtest->shm_bytes -= slot->bytes;
+		vgpu_fd_share_give(&c->fds, SHM_FDS);
 	}
 	slot->kind = RESOURCE_NONE;
 	c->resources.n--;

@@ -8,17 +8,27 @@
 
 #include "lib/util.h"
 
-#define GROWTH	  64U
-#define SWEEP_MIN 64U
+#define GROWTH	    64U
+#define HEAP_GROWTH 4U
+#define SWEEP_MIN   64U
 
+/*
+ * Points that are waited for are in a heap of their sync, the lowest value
+ * first: a new value costs what it reaches, not what waits for more.
+ */
 struct sync {
 	uint32_t references; /* its id, and each point */
 	uint64_t value;
+	struct point **heap;
+	uint32_t n_heap;
+	uint32_t heap_capacity;
 };
 
 struct point {
 	struct sync *sync; /* NULL: it was reached */
 	uint64_t value;
+	struct wait *wait; /* that it is in a heap for, or NULL */
+	uint32_t at;	   /* there */
 };
 
 /*
@@ -44,9 +54,9 @@ struct submission {
 	struct point point[];
 };
 
-void vgpu_syncs_init(struct vgpu_syncs *syncs)
+void vgpu_syncs_init(struct vgpu_syncs *syncs, struct vgpu_fd_share *fds)
 {
-	*syncs = (struct vgpu_syncs){.sweep_at = SWEEP_MIN};
+	*syncs = (struct vgpu_syncs){.fds = fds, .sweep_at = SWEEP_MIN};
 	TAILQ_INIT(&syncs->waits);
 	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
 		STAILQ_INIT(&syncs->submissions[i]);
@@ -54,8 +64,67 @@ void vgpu_syncs_init(struct vgpu_syncs *syncs)
 
 static void put(struct sync *sync)
 {
-	if (sync && --sync->references == 0)
-		free(sync);
+	if (!sync || --sync->references)
+		return;
+	free((void *)sync->heap);
+	free(sync);
+}
+
+static void place(struct sync *sync, struct point *point, uint32_t at)
+{
+	sync->heap[at] = point;
+	point->at = at;
+}
+
+/* Put @point where it belongs, from the gap at @at upwards or downwards. */
+static void sift(struct sync *sync, struct point *point, uint32_t at)
+{
+	while (at && sync->heap[(at - 1) / 2]->value > point->value) {
+		place(sync, sync->heap[(at - 1) / 2], at);
+		at = (at - 1) / 2;
+	}
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child + 1 < sync->n_heap &&
+		    sync->heap[child + 1]->value < sync->heap[child]->value)
+			child++;
+		if (child >= sync->n_heap ||
+		    sync->heap[child]->value >= point->value)
+			break;
+		place(sync, sync->heap[child], at);
+		at = child;
+	}
+	place(sync, point, at);
+}
+
+static bool heap_add(struct point *point, struct wait *wait)
+{
+	struct sync *sync = point->sync;
+
+	if (sync->n_heap == sync->heap_capacity) {
+		uint32_t n = VGPU_MAX(HEAP_GROWTH, 2 * sync->heap_capacity);
+		struct point **heap = (struct point **)reallocarray(
+			(void *)sync->heap, n, sizeof(*heap));
+
+		if (!heap)
+			return false;
+		sync->heap = heap;
+		sync->heap_capacity = n;
+	}
+	point->wait = wait;
+	sift(sync, point, sync->n_heap++);
+	return true;
+}
+
+static void heap_remove(struct point *point)
+{
+	struct sync *sync = point->sync;
+	struct point *last = sync->heap[--sync->n_heap];
+
+	point->wait = NULL;
+	if (last != point)
+		sift(sync, last, point->at);
 }
 
 static struct sync *find(const struct vgpu_syncs *syncs, uint32_t id)
@@ -67,14 +136,19 @@ static void set_point(struct point *point, struct sync *sync,
 		      const uint32_t *words)
 {
 	sync->references++;
-	*point = (struct point){sync, vgpu_words_u64(words + 1)};
+	*point = (struct point){.sync = sync, .value = vgpu_words_u64(words + 1)};
 }
 
 static void free_wait(struct vgpu_syncs *syncs, struct wait *wait)
 {
-	for (uint32_t i = 0; i < wait->n; i++)
+	for (uint32_t i = 0; i < wait->n; i++) {
+		if (wait->point[i].wait)
+			heap_remove(&wait->point[i]);
 		put(wait->point[i].sync);
+	}
 	syncs->n_points -= wait->n;
+	if (wait->pipe >= 0)
+		vgpu_fd_share_give(syncs->fds, 1);
 	vgpu_close(wait->pipe);
 	free(wait);
 }
@@ -114,35 +188,50 @@ void vgpu_syncs_finish(struct vgpu_syncs *syncs)
 	free((void *)syncs->slot);
 }
 
-static bool is_over(struct wait *wait)
+/* Reached is reached, even if it is set back later. */
+static void reach(struct point *point, struct wait *wait)
 {
-	for (uint32_t i = 0; i < wait->n; i++) {
-		struct point *point = &wait->point[i];
+	put(vgpu_steal(&point->sync));
+	wait->is_reached = true;
+	wait->n_left--;
+}
 
-		/* Reached is reached, even if it is set back later. */
-		if (!point->sync || point->sync->value < point->value)
-			continue;
-		put(vgpu_steal(&point->sync));
-		wait->is_reached = true;
-		wait->n_left--;
-	}
+static bool is_over(const struct wait *wait)
+{
 	return !wait->n_left || (wait->is_any && wait->is_reached);
 }
 
-/* Values have changed: tell those who waited for them. */
-static void settle(struct vgpu_syncs *syncs)
+/* Its value has changed: tell those who waited for it. */
+static void settle(struct vgpu_syncs *syncs, struct sync *sync)
 {
-	struct wait *wait, *next;
 	const char byte = 1;
 
-	for (wait = TAILQ_FIRST(&syncs->waits); wait; wait = next) {
-		next = TAILQ_NEXT(wait, link);
+	sync->references++; /* it may be some point's alone */
+	while (sync->n_heap && sync->heap[0]->value <= sync->value) {
+		struct point *point = sync->heap[0];
+		struct wait *wait = point->wait;
+
+		heap_remove(point);
+		reach(point, wait);
 		if (!is_over(wait))
 			continue;
 		/* An empty pipe has room; who has gone needs no word. */
 		(void)!write(wait->pipe, &byte, sizeof(byte));
 		drop_wait(syncs, wait);
 	}
+	put(sync);
+}
+
+/* Reach what is, and put the rest into heaps. Returns false for no memory. */
+static bool enter_points(struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->n; i++)
+		if (wait->point[i].sync->value >= wait->point[i].value)
+			reach(&wait->point[i], wait);
+	for (uint32_t i = 0; !is_over(wait) && i < wait->n; i++)
+		if (wait->point[i].sync && !heap_add(&wait->point[i], wait))
+			return false;
+	return true;
 }
 
 int vgpu_sync_create(struct connection *c, uint64_t value)
@@ -171,7 +260,7 @@ int vgpu_sync_create(struct connection *c, uint64_t value)
 	sync = malloc(sizeof(*sync));
 	if (!sync)
 		return vgpu_connection_end(c, "no memory for syncs");
-	*sync = (struct sync){1, value};
+	*sync = (struct sync){.references = 1, .value = value};
 	syncs->slot[i] = sync;
 	syncs->lowest_free = ++i;
 	vgpu_connection_answer(c, &i, 1, /* fd= */ -1);
@@ -213,7 +302,7 @@ int vgpu_sync_write(struct connection *c, uint32_t id, uint64_t value)
 	if (!sync)
 		return no_such(c, id);
 	sync->value = value;
-	settle(&c->syncs);
+	settle(&c->syncs, sync);
 	return 0;
 }
 
@@ -232,6 +321,14 @@ static void sweep(struct vgpu_syncs *syncs)
 	syncs->sweep_at = VGPU_MAX(SWEEP_MIN, 2 * syncs->n_waits);
 }
 
+static bool take_fd(struct vgpu_syncs *syncs)
+{
+	if (vgpu_fd_share_take(syncs->fds, 1))
+		return true;
+	sweep(syncs);
+	return vgpu_fd_share_take(syncs->fds, 1);
+}
+
 static int begin_wait(struct connection *c, struct wait *wait)
 {
 	struct vgpu_syncs *syncs = &c->syncs;
@@ -244,7 +341,12 @@ static int begin_wait(struct connection *c, struct wait *wait)
 		return vgpu_connection_end(c, "waits %u times at once",
 					   WAITS_MAX);
 	}
+	if (!take_fd(syncs)) {
+		free_wait(syncs, wait);
+		return vgpu_connection_end(c, "has more waits than are for it");
+	}
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+		vgpu_fd_share_give(syncs->fds, 1);
 		free_wait(syncs, wait);
 		return vgpu_connection_end(c, "no pipe for its wait: %s",
 					   strerror(errno));
@@ -298,6 +400,10 @@ int vgpu_sync_wait(struct connection *c, const uint32_t *body, size_t n_words)
 		free_wait(syncs, wait);
 		return no_such(c, id);
 	}
+	if (!enter_points(wait)) {
+		free_wait(syncs, wait);
+		return vgpu_connection_end(c, "no memory for its wait");
+	}
 	return is_over(wait) ? end_wait(c, wait) : begin_wait(c, wait);
 }
 
@@ -305,8 +411,9 @@ static void carry_out(struct vgpu_syncs *syncs, struct submission *submission)
 {
 	for (uint32_t i = 0; i < submission->n; i++)
 		submission->point[i].sync->value = submission->point[i].value;
+	for (uint32_t i = 0; i < submission->n; i++)
+		settle(syncs, submission->point[i].sync);
 	free_submission(syncs, submission);
-	settle(syncs);
 }
 
 int vgpu_sync_submit(struct connection *c, uint32_t ring_idx,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "device/vtest/internal.h"
@@ -13,6 +14,24 @@
 
 #define LINES_MAX	10
 #define LINES_PERIOD_US (10 * 1000 * 1000ULL)
+/* A vGPU has so many connections for each context that it can have. */
+#define CONNECTIONS_PER_CONTEXT 2U
+/* Those of one process that have no context; its newest ones count. */
+#define SILENT_PER_PROCESS 16U
+
+/* Fds: of the device itself; of a context and its connections; its least. */
+#define FDS_OF_DEVICE 128U
+/*
+ * Process, two sockets to it, a pair on its way; the connections' sockets and
+ * answers; memfds with commands.
+ */
+#define FDS_OF_CONTEXT                                                         \
+	(6 + 2 * CONNECTIONS_PER_CONTEXT +                                     \
+	 VGPU_RENDER_QUEUE_BYTES_MAX / VGPU_RENDER_BULK_BYTES_MIN)
+#define FDS_OF_CLIENT_MIN 128U
+/* More than clients could ever use, which have other limits. */
+#define FDS_MAX (1U << 20)
+
 /* With no fd left for it, who waits to be accepted would keep us awake. */
 #define ACCEPTS_PER_S 1000
 
@@ -57,11 +76,91 @@ static int make_never_ready(void)
 	return fds[0];
 }
 
+/* Divide what the process may have, so that all limits together fit. */
+static void divide_fds(struct vgpu_vtest *vtest)
+{
+	struct rlimit limit = {};
+	uint32_t n, contexts;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	n = (uint32_t)VGPU_MIN(limit.rlim_cur, (rlim_t)FDS_MAX);
+	n -= VGPU_MIN(n, FDS_OF_DEVICE);
+	contexts = n / (FDS_OF_CONTEXT + FDS_OF_CLIENT_MIN);
+	contexts = VGPU_MIN(contexts, VGPU_VTEST_CONTEXTS_MAX);
+	vtest->contexts_max = VGPU_MAX(contexts, 1U);
+	vtest->connections_max = CONNECTIONS_PER_CONTEXT * vtest->contexts_max;
+	n -= VGPU_MIN(n, FDS_OF_CONTEXT * vtest->contexts_max);
+	vgpu_fd_pool_init(&vtest->fds, n, 2 * vtest->contexts_max);
+}
+
+static struct vgpu_fd_share *find_fds(void *opaque,
+				      const struct vgpu_render *context)
+{
+	struct vgpu_vtest *vtest = opaque;
+	struct connection *c;
+
+	TAILQ_FOREACH(c, &vtest->connections, link)
+	if (c->render == context)
+		return &c->memory_fds;
+	return NULL;
+}
+
+/* Those without a context of the process of @than. */
+static uint32_t count_silent(const struct vgpu_vtest *vtest,
+			     const struct connection *than)
+{
+	const struct connection *c;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(c, &vtest->connections, link)
+	n += c->phase < STARTED && vgpu_connection_is_of_same(c, than);
+	return n;
+}
+
+/*
+ * The one that makes room: without a context, of the process that has most of
+ * those, and of them the oldest of those that have said least. Of @process, if
+ * that is not NULL.
+ */
+static struct connection *find_silent(const struct vgpu_vtest *vtest,
+				      const struct connection *process)
+{
+	struct connection *c, *found = NULL;
+	uint32_t n, most = 0;
+
+	TAILQ_FOREACH(c, &vtest->connections, link)
+	{
+		if (c->phase >= STARTED ||
+		    (process && !vgpu_connection_is_of_same(c, process)))
+			continue;
+		n = count_silent(vtest, c);
+		if (found && (n < most || (n == most && c->phase >= found->phase)))
+			continue;
+		found = c;
+		most = n;
+	}
+	return found;
+}
+
+/* Returns whether another can be served. */
+static bool make_room(struct vgpu_vtest *vtest)
+{
+	struct connection *silent;
+
+	if (vtest->n_connections < vtest->connections_max)
+		return true;
+	silent = find_silent(vtest, /* process= */ NULL);
+	if (silent)
+		vgpu_connection_evict(silent);
+	return silent;
+}
+
 static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 		      void *opaque)
 {
 	struct vgpu_vtest *vtest = opaque;
 	int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const struct connection *newest;
 	int r;
 
 	if (socket < 0) {
@@ -70,15 +169,20 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 				       strerror(errno));
 		return 0;
 	}
-	if (vtest->n_connections >= VGPU_VTEST_CONNECTIONS_MAX) {
+	if (!make_room(vtest)) {
 		vgpu_vtest_log(vtest, "a client more than %u is sent away",
-			       VGPU_VTEST_CONNECTIONS_MAX);
+			       vtest->connections_max);
 		vgpu_close(socket);
 		return 0;
 	}
 	r = vgpu_connection_create(vtest, socket);
-	if (r < 0)
+	if (r < 0) {
 		vgpu_vtest_log(vtest, "cannot serve a client: %s", strerror(-r));
+		return 0;
+	}
+	newest = TAILQ_LAST(&vtest->connections, connections);
+	if (count_silent(vtest, newest) > SILENT_PER_PROCESS)
+		vgpu_connection_evict(find_silent(vtest, newest));
 	return 0;
 }
 
@@ -93,6 +197,7 @@ int vgpu_vtest_create(sd_event *event, int socket,
 		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
 	*vtest = (struct vgpu_vtest){.event = event, .config = *config};
 	TAILQ_INIT(&vtest->connections);
+	divide_fds(vtest);
 	vtest->spare = vgpu_render_spare_new();
 	vtest->always_ready = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	r = vtest->always_ready < 0 ? -errno : 0;
@@ -100,8 +205,8 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	if (r >= 0 && vtest->never_ready < 0)
 		r = vtest->never_ready;
 	if (r >= 0)
-		r = vgpu_own_memory_create(config->framebuffer_bytes,
-					   &vtest->memory);
+		r = vgpu_own_memory_create(config->framebuffer_bytes, find_fds,
+					   vtest, &vtest->memory);
 	if (r >= 0)
 		r = sd_event_add_io(event, &vtest->on_connect, socket, EPOLLIN,
 				    on_connect, vtest);

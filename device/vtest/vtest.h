@@ -9,10 +9,11 @@
 
 #include "lib/err.h"
 
-/* A connection is one context, which is one process with a Vulkan driver. */
+/*
+ * A connection is one context, which is one process with a Vulkan driver. There
+ * are fewer where RLIMIT_NOFILE is below some 10000.
+ */
 #define VGPU_VTEST_CONTEXTS_MAX 64U
-/* Those that have not come to ask for a context yet count here. */
-#define VGPU_VTEST_CONNECTIONS_MAX 128U
 /* Rings, streams and replies of all contexts; Mesa takes some 10 MiB each. */
 #define VGPU_VTEST_SHM_BYTES_MAX (1024ULL * 1024 * 1024)
 

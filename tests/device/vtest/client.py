@@ -4,6 +4,7 @@
 import json
 import mmap
 import os
+import resource
 import select
 import shutil
 import signal
@@ -110,10 +111,13 @@ class Client:
         self.send(command(INIT, words(VENUS)))
         return self
 
-    def blob(self, *args, **how):
+    def begin_blob(self, *args, **how):
+        """Its number, or 0 if the client gets none."""
         self.send(blob(*args, **how))
-        number, = self.answer(BLOB)
-        return number, self.fd()
+        return self.answer(BLOB)[0]
+
+    def blob(self, *args, **how):
+        return self.begin_blob(*args, **how), self.fd()
 
     def run(self, *lines):
         """Have the fake render process do something; done when it returns."""
@@ -180,7 +184,7 @@ def is_ready(fd, seconds=0):
 class Device:
     def __init__(self, render=None, args=(),
                  program=os.path.join(BUILD, "vgpu-device"), user=None,
-                 **environment):
+                 files=None, **environment):
         self.folder = tempfile.TemporaryDirectory(prefix="vtest-")
         self.path = os.path.join(self.folder.name, "socket")
         self.log = open(os.path.join(self.folder.name, "log"), "w+b")
@@ -192,7 +196,9 @@ class Device:
         self.process = subprocess.Popen(
             [program, "--vtest", self.path, "--name", "tested", *args],
             stderr=self.log, env=environment, user=user, group=user,
-            extra_groups=user and [])
+            extra_groups=user and [],
+            preexec_fn=files and (lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (files, files))))
         end = time.monotonic() + TIMEOUT
         while self.process.poll() is None and time.monotonic() < end:
             try:

@@ -67,16 +67,14 @@ class Handshake(vt.Test):
             file.write("#!/bin/sh\nexec sleep 1000\n")
         os.chmod(script, 0o700)
         device = vt.Device(script)
-        clients = [device.begin() for _ in range(64)]
+        # Of 64 one process has 48; of others see test_shares.py.
+        clients = [device.begin() for _ in range(48)]
         with device.client() as client:
             client.agree()
             self.assertEqual(client.capset(), (0,))
             clients.pop().socket.close()
             self.until(lambda: client.capset()[0] == 1, "there is room")
-        more = [device.client() for _ in range(70)]
-        self.assertTrue(more[-1].is_gone())
-        more[0].agree()
-        for client in clients + more:
+        for client in clients:
             client.socket.close()
         status = device.end()
         self.assertEqual(status, 0, device.said())
