@@ -10,6 +10,7 @@
 #include "device/control.h"
 #include "device/framebuffer.h"
 #include "device/gpu/gpu.h"
+#include "device/render/launcher.h"
 #include "device/render/render.h"
 #include "device/state.h"
 #include "device/vhost/vhost.h"
@@ -35,7 +36,8 @@ struct vgpu_device {
 	struct vgpu_state *state;
 	void *framebuffer;
 	struct vgpu_render_config render;
-	int *segment; /* fds of the slots, for it */
+	struct vgpu_launcher *launcher; /* NULL if the guest gets no Vulkan */
+	int *segment;			/* fds of the slots, for it */
 	struct vgpu_vhost *vhost;
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct viewer viewer[VGPU_HEADS_MAX];
@@ -258,6 +260,7 @@ static int check_start(const struct vgpu_control_start *start,
 static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 {
 	const struct vgpu_control_start *start = &device->config.start;
+	int r;
 
 	device->segment = calloc(start->segments, sizeof(device->segment[0]));
 	if (!device->segment)
@@ -265,8 +268,15 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 	for (uint32_t i = 0; i < start->segments; i++)
 		device->segment[i] =
 			vgpu_slots_get(device->slots, VGPU_SLOT_SEGMENT + i);
+	r = vgpu_launcher_create(
+		device->event, vgpu_slots_get(device->slots, VGPU_SLOT_LAUNCHER),
+		&device->launcher);
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL, "no launcher: %s",
+				    strerror(-r));
 	device->render = (struct vgpu_render_config){
 		.event = device->event,
+		.launcher = device->launcher,
 		.name = start->name,
 		.segment = device->segment,
 		.n_segments = start->segments,
@@ -386,6 +396,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_link_destroy(device->link);
 	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vhost_destroy(device->vhost);
+	vgpu_launcher_destroy(device->launcher);
 	vgpu_framebuffer_unmap(device->framebuffer,
 			       device->config.start.framebuffer_bytes);
 	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());

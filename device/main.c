@@ -12,8 +12,8 @@
 #include "device/control.h"
 #include "device/device.h"
 #include "device/harden.h"
+#include "device/launch/spawn.h"
 #include "device/options.h"
-#include "device/render/spawn.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
 #include "sandbox/remover.h"
@@ -171,15 +171,37 @@ static int make_event(sd_event **ret_event)
 static int shut_in(int fd, struct vgpu_sandbox_report *report,
 		   struct vgpu_err *err)
 {
-	int r;
+	int r = vgpu_sandbox_begin(VGPU_SANDBOX_DEVICE, 0, report, err);
 
-	vgpu_render_find_program();
-	r = vgpu_sandbox_begin(VGPU_SANDBOX_DEVICE, vgpu_render_record_folder(),
-			       report, err);
+	if (r >= 0)
+		r = vgpu_sandbox_finish(VGPU_SANDBOX_DEVICE, /* root= */ -1,
+					report, err);
 	if (r >= 0 && fd >= 0 && listen(fd, 4) < 0)
 		return vgpu_err_set(err, -errno, NULL, "cannot listen: %s",
 				    strerror(errno));
 	return r;
+}
+
+/* What starts render processes: vgpud's, or one of our own. */
+static int find_launcher(struct vgpu_slots *slots, struct vgpu_err *err)
+{
+	int fd = -1;
+	int r;
+
+	if (vgpu_slots_get(slots, VGPU_SLOT_LAUNCHER) >= 0)
+		return 0;
+	r = vgpu_launch_spawn(&fd, err);
+	if (r >= 0)
+		vgpu_slots_put(slots, VGPU_SLOT_LAUNCHER, fd);
+	return r;
+}
+
+/* The event loop's end with an error has told why already. */
+static int run_loop(sd_event *event)
+{
+	int r = sd_event_loop(event);
+
+	return r > 0 ? -ESHUTDOWN : r;
 }
 
 static int serve(const struct vgpu_options *options, sd_event *event,
@@ -206,6 +228,8 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 			r = configure(options, slots, &config.start, err);
 	}
 	if (r >= 0)
+		r = config.start.has_renderer ? find_launcher(slots, err) : 0;
+	if (r >= 0)
 		r = shut_in(options->socket_path ? fd : -1, &config.sandbox, err);
 	if (r >= 0)
 		r = vgpu_device_create(event, slots, &config,
@@ -215,7 +239,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	if (!listens)
 		r = vgpu_device_serve_one(device, fd);
 	if (r >= 0)
-		r = sd_event_loop(event);
+		r = run_loop(event);
 	vgpu_device_destroy(device);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
 }
@@ -231,19 +255,26 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 		.capset_bytes = sizeof(vgpu_venus_capset),
 	};
 	struct vgpu_sandbox_report report = {};
-	vgpu_autoclose int fd = -1;
+	vgpu_autoclose int fd = -1, launcher = -1;
 	struct vgpu_vtest *vtest = NULL;
 	int r;
 
 	memcpy(config.gpu_uuid, options->gpu_uuid, sizeof(config.gpu_uuid));
 	r = bind_at(options->vtest_path, &fd, ret_remover, err);
 	if (r >= 0)
-		r = shut_in(fd, &report, err);
-	if (r >= 0)
-		r = vgpu_vtest_create(event, fd, &config, &vtest, err);
+		r = vgpu_launch_spawn(&launcher, err);
 	if (r < 0)
 		return r;
-	r = sd_event_loop(event);
+	config.launcher_fd = launcher;
+	r = vgpu_vtest_create(event, fd, &config, &vtest, err);
+	if (r < 0)
+		return r;
+	r = shut_in(fd, &report, err);
+	if (r < 0) {
+		vgpu_vtest_destroy(vtest);
+		return r;
+	}
+	r = run_loop(event);
 	vgpu_vtest_destroy(vtest);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
 }

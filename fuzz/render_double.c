@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "device/render/launcher.h"
 #include "device/render/render.h"
 #include "render/abi.h"
 
@@ -30,6 +31,18 @@ struct vgpu_render {
 	uint64_t memory; /* the last that it was given */
 	sd_event_source *on_end;
 };
+
+/* It needs none. */
+int vgpu_launcher_create(sd_event *event, int fd,
+			 struct vgpu_launcher **ret_launcher)
+{
+	*ret_launcher = NULL;
+	return 0;
+}
+
+void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
+{
+}
 
 static struct vgpu_render *renders[RENDERS_MAX];
 unsigned int renders_alive;

@@ -61,14 +61,18 @@ def wait_for_file(folder, seen):
     raise VtestError("nothing is recorded")
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
 def wait_for_end(server):
     """A context's process goes on for a while when its program has ended."""
     pid = server.process.pid
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            if not file.read():
-                return
+        if not any(children(launcher) for launcher in children(pid)):
+            return
         time.sleep(0.02)
     raise VtestError("it is still recorded")
 

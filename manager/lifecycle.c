@@ -8,6 +8,7 @@
 
 #include "key.h"
 #include "closer.h"
+#include "launcher.h"
 #include "lib/util.h"
 #include "listen.h"
 #include "log.h"
@@ -112,6 +113,9 @@ static void start_device(struct vgpu_instance *instance)
 
 	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) < 0)
 		r = vgpu_listen_prepare(paths, uuid, &instance->fds, &err);
+	if (r >= 0 && start.has_renderer)
+		r = vgpu_launcher_have(instance->manager->event, &instance->fds,
+				       instance->group, &err);
 	if (r >= 0)
 		r = prepare_control(instance, start.key, &err);
 	if (r >= 0)
@@ -554,7 +558,8 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 
 	/* What the manager gave, only the manager changes. */
 	if (instance->phase != VGPU_PHASE_ADOPTING)
-		return slot >= VGPU_SLOT_FRONTEND && slot < VGPU_SLOT_SEGMENT;
+		return slot >= VGPU_SLOT_FRONTEND && slot < VGPU_SLOT_SEGMENT &&
+		       slot != VGPU_SLOT_LAUNCHER;
 	segments = instance->definition.place.size / instance->gpu->segment_bytes;
 	return slot < VGPU_SLOT_SEGMENT || slot - VGPU_SLOT_SEGMENT < segments;
 }

@@ -67,7 +67,9 @@ static char **make_environment(void)
 					   "LSAN_OPTIONS=",
 					   "VGPU_RECORD_DIR=",
 					   "VGPU_SUBMIT_SECONDS_MAX=",
-					   "VGPU_WORK_SECONDS_MAX="};
+					   "VGPU_WORK_SECONDS_MAX=",
+					   "VGPU_SANDBOX_WITHOUT=",
+					   "VGPU_SANDBOX_ATTEMPT="};
 	static char *environment[VGPU_ARRAY_SIZE(kept) + 3];
 	size_t n = 0;
 

@@ -19,6 +19,13 @@
  */
 #define VGPU_RENDER_FD_COMMAND 3
 #define VGPU_RENDER_FD_MEMORY  4
+/* A directory with nothing in it, its root once the driver is open; or none. */
+#define VGPU_RENDER_FD_ROOT 5
+/* A file for what it is told (VGPU_RECORD_DIR); or none. */
+#define VGPU_RENDER_FD_RECORD 6
+
+/* Its exit status after abort(). */
+#define VGPU_RENDER_EXIT_ABORT 134
 
 /* Commands in a packet; more than that travel in a memfd. */
 #define VGPU_RENDER_INLINE_MAX (64UL * 1024)

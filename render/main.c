@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vgpu-render: carries out the Vulkan commands of one guest context. */
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "render/vulkan/recording.h"
 #include "sandbox/sandbox.h"
@@ -16,6 +18,29 @@ static bool is_packet_socket(int fd)
 
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
 	       type == SOCK_SEQPACKET;
+}
+
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void on_abort(int number)
+{
+	_exit(VGPU_RENDER_EXIT_ABORT);
+}
+
+/*
+ * The first process of a process namespace, which this one is, does not die of
+ * a signal that it sends itself.
+ */
+static void catch_abort(void)
+{
+	const struct sigaction action = {.sa_handler = on_abort};
+
+	sigaction(SIGABRT, &action, NULL);
 }
 
 static int print_usage(void)
@@ -49,9 +74,11 @@ int main(int argc, char **argv)
 	    !is_packet_socket(VGPU_RENDER_FD_MEMORY))
 		return print_usage();
 	if (argc == 3)
-		ctx.recorder = vgpu_recorder_create(argv[2]);
-	if (vgpu_sandbox_begin(VGPU_SANDBOX_RENDER, argc == 3 ? argv[2] : NULL,
-			       &ctx.sandbox, &err) < 0)
+		ctx.recorder = vgpu_recorder_create(vgpu_recorder_open(argv[2]));
+	else if (is_file(VGPU_RENDER_FD_RECORD))
+		ctx.recorder = vgpu_recorder_create(VGPU_RENDER_FD_RECORD);
+	catch_abort();
+	if (vgpu_sandbox_begin(VGPU_SANDBOX_RENDER, 0, &ctx.sandbox, &err) < 0)
 		vgpu_context_fatal(&ctx, "%s", err.text);
 	/*
 	 * libc's arenas for other threads than the first grow by a page and a

@@ -2,6 +2,7 @@
 /* Leaving user 0 and all capabilities. */
 #include "sandbox/ids.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <glob.h>
 #include <grp.h>
@@ -66,6 +67,16 @@ static void choose_identity(struct identity *ret_identity)
 	*ret_identity = identity;
 }
 
+/* In a user namespace somebody may be called 0 who is another outside. */
+static bool is_root_outside(void)
+{
+	vgpu_autofclose FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned int inside, outside;
+
+	return !map || fscanf(map, "%u %u", &inside, &outside) != 2 ||
+	       inside != 0 || outside == 0;
+}
+
 int vgpu_sandbox_leave_root(void)
 {
 	struct identity identity;
@@ -75,17 +86,26 @@ int vgpu_sandbox_leave_root(void)
 	choose_identity(&identity);
 	if (setgroups((size_t)identity.n_groups, identity.groups) < 0 ||
 	    setresgid(identity.gid, identity.gid, identity.gid) < 0 ||
-	    setresuid(identity.uid, identity.uid, identity.uid) < 0)
-		return -errno;
+	    setresuid(identity.uid, identity.uid, identity.uid) < 0) {
+		int r = -errno;
+
+		return is_root_outside() ? r : 0;
+	}
 	return getuid() == 0 || geteuid() == 0 ? -EPERM : 0;
 }
 
-int vgpu_sandbox_shrink_bounds(void)
+/* All this needs CAP_SETPCAP: without it there is nothing to be had. */
+int vgpu_sandbox_shrink_bounds(uint64_t kept)
 {
-	/* All this needs CAP_SETPCAP: without it there is nothing to be had. */
 	for (unsigned long i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
-		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EPERM)
+		if (!(i < 64 && kept & (1ULL << i)) &&
+		    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EPERM)
 			return -errno;
+	return 0;
+}
+
+int vgpu_sandbox_lock_bits(void)
+{
 	if (prctl(PR_SET_SECUREBITS, SECURE_ALL_BITS | SECURE_ALL_LOCKS, 0, 0,
 		  0) < 0 &&
 	    errno != EPERM)
@@ -93,19 +113,44 @@ int vgpu_sandbox_shrink_bounds(void)
 	return 0;
 }
 
-int vgpu_sandbox_drop_capabilities(void)
+static int get_capabilities(struct __user_cap_header_struct *header,
+			    struct __user_cap_data_struct *ret_now)
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
+	header->version = _LINUX_CAPABILITY_VERSION_3;
+	header->pid = 0;
+	return syscall(SYS_capget, header, ret_now) < 0 ? -errno : 0;
+}
 
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capget, &header, now) < 0)
+int vgpu_sandbox_drop_capabilities(uint64_t kept)
+{
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3], next[2];
+	struct __user_cap_header_struct header;
+	int r;
+
+	static_assert(VGPU_ARRAY_SIZE(now) == VGPU_ARRAY_SIZE(next),
+		      "64 capabilities");
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
+	r = get_capabilities(&header, now);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 2; i++) {
+		next[i].permitted =
+			now[i].permitted & (uint32_t)(kept >> (32 * i));
+		next[i].effective = next[i].permitted;
+		next[i].inheritable = next[i].permitted;
+	}
 	/* A service that has none may not be allowed to ask for none. */
-	if (memcmp(now, none, sizeof(now)) == 0)
+	if (memcmp(now, next, sizeof(now)) == 0)
 		return 0;
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &header, next) < 0 ? -errno : 0;
+}
+
+int vgpu_sandbox_raise_ambient(uint64_t kept)
+{
+	for (unsigned long i = 0; i < 64; i++)
+		if (kept & (1ULL << i) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+			return -errno;
+	return 0;
 }

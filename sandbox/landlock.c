@@ -10,7 +10,6 @@
 
 #include "lib/util.h"
 #include "sandbox/report.h"
-#include "sandbox/threads.h"
 
 /* Every right that there is up to some version of the ABI. */
 #define FS_1	((1ULL << 13) - 1)
@@ -26,7 +25,6 @@
 #define USE_DEVICES                                                            \
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
 	 LANDLOCK_ACCESS_FS_IOCTL_DEV)
-#define MAKE_FILES (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE)
 
 int vgpu_landlock_abi(void)
 {
@@ -42,14 +40,17 @@ _Bool vgpu_landlock_has_scope(void)
 }
 
 /* What this kernel can refuse. */
-static void fill_attributes(int abi, struct landlock_ruleset_attr *attr)
+static void fill_attributes(int abi, enum vgpu_landlock_files files,
+			    struct landlock_ruleset_attr *attr)
 {
 	static const uint64_t fs[] = {FS_1, FS_1, FS_2, FS_3, FS_3, FS_5};
 	unsigned int last = VGPU_ARRAY_SIZE(fs) - 1;
 
 	*attr = (struct landlock_ruleset_attr){};
 	if (!vgpu_sandbox_is_without(VGPU_LAYER_LANDLOCK)) {
-		attr->handled_access_fs = fs[VGPU_MIN((unsigned int)abi, last)];
+		if (files != VGPU_LANDLOCK_ANY_FILES)
+			attr->handled_access_fs =
+				fs[VGPU_MIN((unsigned int)abi, last)];
 		if (abi >= 4)
 			attr->handled_access_net = NET_4;
 	}
@@ -64,7 +65,7 @@ static int allow_below(int ruleset, const char *path, uint64_t access)
 	vgpu_autoclose int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+		return errno == ENOENT ? 0 : -errno;
 	rule.parent_fd = fd;
 	return syscall(SYS_landlock_add_rule, ruleset,
 		       LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
@@ -72,29 +73,17 @@ static int allow_below(int ruleset, const char *path, uint64_t access)
 		       : 0;
 }
 
-static int add_rules(int ruleset, uint64_t handled,
-		     enum vgpu_landlock_files files, const char *record)
+static int add_rules(int ruleset, uint64_t handled, enum vgpu_landlock_files files)
 {
-	int r = 0;
+	int r;
 
-	if (!handled)
+	if (!handled || files != VGPU_LANDLOCK_DRIVER_FILES)
 		return 0;
-	if (files == VGPU_LANDLOCK_DRIVER_FILES)
-		r = allow_below(ruleset, "/", READ_FILES & handled);
-	if (r == 0 && files == VGPU_LANDLOCK_DRIVER_FILES)
-		r = allow_below(ruleset, "/dev", USE_DEVICES & handled);
-	if (r == 0 && record)
-		r = allow_below(ruleset, record, MAKE_FILES & handled);
-	return r;
+	r = allow_below(ruleset, "/", READ_FILES & handled);
+	return r < 0 ? r : allow_below(ruleset, "/dev", USE_DEVICES & handled);
 }
 
-static int restrict_thread(void *opaque)
-{
-	return syscall(SYS_landlock_restrict_self, *(int *)opaque, 0) < 0 ? -errno
-									  : 0;
-}
-
-int vgpu_landlock_enter(enum vgpu_landlock_files files, const char *record)
+int vgpu_landlock_prepare(enum vgpu_landlock_files files)
 {
 	struct landlock_ruleset_attr attr;
 	vgpu_autoclose int ruleset = -1;
@@ -103,13 +92,19 @@ int vgpu_landlock_enter(enum vgpu_landlock_files files, const char *record)
 
 	if (!abi)
 		return -EOPNOTSUPP;
-	fill_attributes(abi, &attr);
-	if (!attr.handled_access_fs && !attr.scoped)
-		return 0;
+	fill_attributes(abi, files, &attr);
+	/* An old version refuses files only, a test perhaps nothing. */
+	if (!attr.handled_access_fs && !attr.handled_access_net && !attr.scoped)
+		return -EOPNOTSUPP;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
 			       0);
 	if (ruleset < 0)
 		return -errno;
-	r = add_rules(ruleset, attr.handled_access_fs, files, record);
-	return r < 0 ? r : vgpu_each_thread(restrict_thread, &ruleset);
+	r = add_rules(ruleset, attr.handled_access_fs, files);
+	return r < 0 ? r : vgpu_steal_fd(&ruleset);
+}
+
+int vgpu_landlock_restrict(int ruleset)
+{
+	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }

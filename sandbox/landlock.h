@@ -5,6 +5,8 @@
 
 enum vgpu_landlock_files {
 	VGPU_LANDLOCK_NO_FILES,
+	/* All, and mount() too: signals, abstract sockets and TCP only. */
+	VGPU_LANDLOCK_ANY_FILES,
 	/* Read and execute files and use devices: what a driver needs to open. */
 	VGPU_LANDLOCK_DRIVER_FILES,
 };
@@ -15,10 +17,11 @@ int vgpu_landlock_abi(void);
 _Bool vgpu_landlock_has_scope(void);
 
 /*
- * Shut every thread of this process in. @record, if not NULL, is a folder in
- * which files may be made all the same. Returns 0 or -errno: -EOPNOTSUPP
- * without Landlock, -ESRCH if a thread could not be reached.
+ * A ruleset for vgpu_landlock_restrict(). Returns an fd, -EOPNOTSUPP or -ENOSYS
+ * without Landlock, or another -errno.
  */
-int vgpu_landlock_enter(enum vgpu_landlock_files files, const char *record);
+int vgpu_landlock_prepare(enum vgpu_landlock_files files);
+/* Shut the calling thread in. Returns 0 or -errno. */
+int vgpu_landlock_restrict(int ruleset);
 
 #endif

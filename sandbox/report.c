@@ -16,6 +16,12 @@ static const struct {
 	[VGPU_LAYER_LANDLOCK] = {"landlock", "Landlock"},
 	[VGPU_LAYER_SCOPE] = {"scope", "Landlock's scope of signals"},
 	[VGPU_LAYER_SECCOMP] = {"seccomp", "seccomp"},
+	[VGPU_LAYER_USER] = {"user", "user namespaces"},
+	[VGPU_LAYER_PID] = {"pid", "process namespaces"},
+	[VGPU_LAYER_NET] = {"net", "network namespaces"},
+	[VGPU_LAYER_IPC] = {"ipc", "IPC namespaces"},
+	[VGPU_LAYER_UTS] = {"uts", "UTS namespaces"},
+	[VGPU_LAYER_ROOT] = {"root", "an empty root directory"},
 };
 
 const char *vgpu_sandbox_layer_name(enum vgpu_sandbox_layer layer)

@@ -13,6 +13,13 @@ enum vgpu_sandbox_layer {
 	VGPU_LAYER_LANDLOCK,	 /* files, TCP */
 	VGPU_LAYER_SCOPE, /* Landlock's: signals, abstract unix sockets */
 	VGPU_LAYER_SECCOMP,
+	/* Namespaces of its own. */
+	VGPU_LAYER_USER,
+	VGPU_LAYER_PID,
+	VGPU_LAYER_NET,
+	VGPU_LAYER_IPC,
+	VGPU_LAYER_UTS,
+	VGPU_LAYER_ROOT, /* a root directory with nothing in it */
 	VGPU_LAYER_MAX
 };
 

@@ -3,11 +3,16 @@
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sandbox/ids.h"
 #include "sandbox/landlock.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/threads.h"
 #include "sandbox/rlimits.h"
 #include "lib/util.h"
 
@@ -31,33 +36,36 @@ static int drop_privileges(void)
 	return 0;
 }
 
-static int enter_landlock(enum vgpu_landlock_files files, const char *record,
-			  struct vgpu_sandbox_report *report,
-			  struct vgpu_err *err)
+static void report_landlock(int ruleset, struct vgpu_sandbox_report *report)
 {
-	int r = vgpu_landlock_enter(files, record);
+	int r = VGPU_MIN(ruleset, 0);
 
-	vgpu_sandbox_report_layer(report, VGPU_LAYER_LANDLOCK, r);
-	vgpu_sandbox_report_layer(report, VGPU_LAYER_SCOPE,
-				  r < 0			      ? r
-				  : vgpu_landlock_has_scope() ? 0
-							      : -EOPNOTSUPP);
-	/* A kernel without it, or that has it turned off. */
-	if (r == 0 || r == -EOPNOTSUPP || r == -ENOSYS)
-		return 0;
-	return vgpu_err_set(err, r, NULL, "cannot be shut in by Landlock: %s",
-			    strerror(-r));
+	if (!vgpu_sandbox_is_without(VGPU_LAYER_LANDLOCK))
+		vgpu_sandbox_report_layer(report, VGPU_LAYER_LANDLOCK, r);
+	if (!vgpu_sandbox_is_without(VGPU_LAYER_SCOPE))
+		vgpu_sandbox_report_layer(report, VGPU_LAYER_SCOPE,
+					  r < 0 ? r
+					  : vgpu_landlock_has_scope()
+						  ? 0
+						  : -EOPNOTSUPP);
+}
+
+/* A kernel without Landlock, or one that has it turned off, is no failure. */
+static bool is_lack(int r)
+{
+	return r == -EOPNOTSUPP || r == -ENOSYS;
 }
 
 /* What root may do comes first, and its capabilities last. */
-static int leave_root(const char *record, struct vgpu_sandbox_report *report,
+static int leave_root(uint64_t kept, struct vgpu_sandbox_report *report,
 		      struct vgpu_err *err)
 {
 	bool drops = !vgpu_sandbox_is_without(VGPU_LAYER_CAPABILITIES);
-	int r = drops ? vgpu_sandbox_shrink_bounds() : 0;
+	int r = drops ? vgpu_sandbox_shrink_bounds(kept) : 0;
 
-	/* The files of a recording are made by who owns the folder. */
-	if (r == 0 && !record && !vgpu_sandbox_is_without(VGPU_LAYER_IDS)) {
+	if (r == 0 && drops)
+		r = vgpu_sandbox_lock_bits();
+	if (r == 0 && !vgpu_sandbox_is_without(VGPU_LAYER_IDS)) {
 		r = vgpu_sandbox_leave_root();
 		if (r < 0)
 			return vgpu_err_set(err, r, NULL,
@@ -67,7 +75,7 @@ static int leave_root(const char *record, struct vgpu_sandbox_report *report,
 		vgpu_sandbox_report_layer(report, VGPU_LAYER_IDS, r);
 	}
 	if (r == 0 && drops)
-		r = vgpu_sandbox_drop_capabilities();
+		r = vgpu_sandbox_drop_capabilities(kept);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL,
 				    "cannot give up capabilities: %s",
@@ -77,12 +85,31 @@ static int leave_root(const char *record, struct vgpu_sandbox_report *report,
 	return 0;
 }
 
-int vgpu_sandbox_begin(enum vgpu_sandbox_role role, const char *record,
+static int begin_landlock(enum vgpu_sandbox_role role,
+			  struct vgpu_sandbox_report *report,
+			  struct vgpu_err *err)
+{
+	vgpu_autoclose int ruleset = vgpu_landlock_prepare(
+		role == VGPU_SANDBOX_LAUNCHER ? VGPU_LANDLOCK_ANY_FILES
+					      : VGPU_LANDLOCK_DRIVER_FILES);
+	int r = ruleset < 0 ? ruleset : vgpu_landlock_restrict(ruleset);
+
+	report_landlock(r, report);
+	return r < 0 && !is_lack(r)
+		       ? vgpu_err_set(err, r, NULL,
+				      "cannot be shut in by Landlock: %s",
+				      strerror(-r))
+		       : 0;
+}
+
+int vgpu_sandbox_begin(enum vgpu_sandbox_role role, uint64_t kept,
 		       struct vgpu_sandbox_report *report, struct vgpu_err *err)
 {
 	int r;
 
-	r = leave_root(record, report, err);
+	if (role == VGPU_SANDBOX_RENDER)
+		kept |= 1ULL << CAP_SYS_CHROOT; /* if it was given that */
+	r = leave_root(kept, report, err);
 	if (r < 0)
 		return r;
 	r = drop_privileges();
@@ -93,11 +120,57 @@ int vgpu_sandbox_begin(enum vgpu_sandbox_role role, const char *record,
 	if (!vgpu_sandbox_is_without(VGPU_LAYER_LIMITS))
 		vgpu_sandbox_report_layer(report, VGPU_LAYER_LIMITS,
 					  vgpu_sandbox_limit(role));
-	return enter_landlock(VGPU_LANDLOCK_DRIVER_FILES, record, report, err);
+	return begin_landlock(role, report, err);
 }
 
-int vgpu_sandbox_finish(enum vgpu_sandbox_role role,
+/* In each thread, the first one last. */
+static int finish_thread(void *opaque)
+{
+	int ruleset = *(int *)opaque;
+	int r = 0;
+
+	if (ruleset >= 0)
+		r = vgpu_landlock_restrict(ruleset);
+	/* The first one is to change the root of all. */
+	if (r == 0 && syscall(SYS_gettid) != getpid() &&
+	    !vgpu_sandbox_is_without(VGPU_LAYER_CAPABILITIES))
+		r = vgpu_sandbox_drop_capabilities(0);
+	return r;
+}
+
+static int finish_root(int root, struct vgpu_sandbox_report *report)
+{
+	int r = 0;
+
+	if (root >= 0 && vgpu_empty_root_is(root)) {
+		r = vgpu_empty_root_enter(root);
+		vgpu_sandbox_report_layer(report, VGPU_LAYER_ROOT, r);
+	}
+	return vgpu_sandbox_is_without(VGPU_LAYER_CAPABILITIES)
+		       ? 0
+		       : vgpu_sandbox_drop_capabilities(0);
+}
+
+int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 			struct vgpu_sandbox_report *report, struct vgpu_err *err)
 {
-	return enter_landlock(VGPU_LANDLOCK_NO_FILES, NULL, report, err);
+	/* Who looks for leaks at the end reads of it in /proc. */
+	bool needs_files = IS_DUMPABLE && role != VGPU_SANDBOX_RENDER;
+	vgpu_autoclose int ruleset =
+		vgpu_landlock_prepare(needs_files ? VGPU_LANDLOCK_DRIVER_FILES
+						  : VGPU_LANDLOCK_NO_FILES);
+	int r = ruleset < 0 && !is_lack(ruleset) ? ruleset : 0;
+
+	if (r == 0)
+		r = vgpu_each_thread(finish_thread, &ruleset);
+	/* A driver's thread that takes no signal is shut in by seccomp alone. */
+	if (r == -ESRCH) {
+		vgpu_sandbox_report_layer(report, VGPU_LAYER_LANDLOCK, r);
+		r = finish_thread(&ruleset);
+	}
+	if (r == 0)
+		r = finish_root(root, report);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot be shut in: %s",
+				    strerror(-r))
+		     : 0;
 }

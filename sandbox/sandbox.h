@@ -3,6 +3,8 @@
 #ifndef VGPU_SANDBOX_SANDBOX_H
 #define VGPU_SANDBOX_SANDBOX_H
 
+#include <stdint.h>
+
 #include "lib/err.h"
 #include "sandbox/report.h"
 #include "sandbox/role.h"
@@ -11,19 +13,19 @@
  * Two steps, each for the whole process.
  *
  * begin: while there is one thread and nothing of a guest's was read. From
- * then on the process is not user 0, has no capability, and reaches no process
- * outside; it still opens what a driver, or its own set-up, needs. While
- * contexts are recorded (VGPU_RECORD_DIR), @record is their folder, in which
- * files may be made, and the user stays who owns it; else NULL.
+ * then on the process is not user 0, has no capability but those in @kept, and
+ * reaches no process outside; it still opens what a driver, or its own set-up,
+ * needs.
  *
- * finish: when all is open. From then on it opens nothing.
+ * finish: when all is open. From then on it opens nothing. @root is -1, or what
+ * vgpu_empty_root_open() returned, and is taken.
  *
  * Both add to @report what is on and what the kernel refused, which is no
  * failure; they fail, with @err, where going on would be wrong.
  */
-int vgpu_sandbox_begin(enum vgpu_sandbox_role role, const char *record,
+int vgpu_sandbox_begin(enum vgpu_sandbox_role role, uint64_t kept,
 		       struct vgpu_sandbox_report *report, struct vgpu_err *err);
-int vgpu_sandbox_finish(enum vgpu_sandbox_role role,
+int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 			struct vgpu_sandbox_report *report, struct vgpu_err *err);
 
 #endif

@@ -40,26 +40,39 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-/* Whether the thread would not take the signal. */
-static bool is_deaf(pid_t thread)
+/*
+ * /proc may show another process namespace than ours: a thread's number in ours
+ * is the last of its line NSpid. @ret_is_deaf says whether it would not take
+ * the signal. Returns 0 if it has ended.
+ */
+static pid_t read_thread(pid_t listed, bool *ret_is_deaf)
 {
-	char path[64], line[128];
+	char path[64], line[256];
 	vgpu_autofclose FILE *status = NULL;
 	unsigned long long blocked = 0;
+	pid_t number = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/status", thread);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", listed);
 	status = fopen(path, "re");
-	while (status && fgets(line, sizeof(line), status))
+	while (status && fgets(line, sizeof(line), status)) {
+		if (strncmp(line, "NSpid:", 6) == 0)
+			number = (pid_t)strtol(strrchr(line, '\t'), NULL, 10);
 		if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
 			break;
-	return blocked & (1ULL << (SIGNAL - 1));
+	}
+	*ret_is_deaf = blocked & (1ULL << (SIGNAL - 1));
+	return number;
 }
 
-static int ask(pid_t thread)
+static int ask(pid_t listed)
 {
 	struct timespec end;
+	bool is_deaf;
+	pid_t thread = read_thread(listed, &is_deaf);
 
-	if (is_deaf(thread))
+	if (thread == 0 || thread == (pid_t)syscall(SYS_gettid))
+		return 0;
+	if (is_deaf)
 		return -ESRCH;
 	if (syscall(SYS_tgkill, getpid(), thread, SIGNAL) < 0)
 		return errno == ESRCH ? 0 : -errno; /* it ended meanwhile */
@@ -107,13 +120,12 @@ static int ask_new(DIR *folder, pid_t *asked, size_t *n_asked)
 static int ask_all(void)
 {
 	pid_t asked[THREADS_MAX];
-	size_t n_asked = 0;
+	size_t n_asked = 0; /* this thread too, which needs no signal */
 	DIR *folder = opendir("/proc/self/task");
 	int r;
 
 	if (!folder)
 		return -errno;
-	asked[n_asked++] = (pid_t)syscall(SYS_gettid);
 	do {
 		r = ask_new(folder, asked, &n_asked);
 	} while (r > 0);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "device/render/launcher.h"
 #include "device/render/outbox.h"
 #include "device/render/render.h"
 
@@ -39,10 +40,9 @@ struct vgpu_render {
 	bool is_ready;
 	bool is_killed; /* by us */
 
-	int pidfd; /* -1 once it is reaped and no longer listened to */
+	struct vgpu_launched process;
 	int command;
 	int memory;
-	sd_event_source *on_exit;
 	sd_event_source *on_command;
 	sd_event_source *on_memory;
 	sd_event_source *on_late; /* to be READY, or to end */

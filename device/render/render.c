@@ -6,11 +6,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "device/render/spawn.h"
+#include "device/render/launcher.h"
 #include "lib/util.h"
 #include "sandbox/report.h"
 
@@ -26,7 +25,7 @@
 static void kill_process(struct vgpu_render *render)
 {
 	render->is_killed = true;
-	pidfd_send_signal(render->pidfd, SIGKILL, NULL, 0);
+	vgpu_launched_kill(&render->process);
 }
 
 /* The first reason counts. */
@@ -249,41 +248,38 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 	return 0;
 }
 
-/* Returns whether it has ended. */
-static bool reap(struct vgpu_render *render)
+static void say_how_it_ended(struct vgpu_render *render)
 {
-	siginfo_t info = {};
+	const struct vgpu_launched *process = &render->process;
+	bool is_signal = process->code != CLD_EXITED;
+	int number = process->status;
 	const char *name;
 
-	if (waitid(P_PIDFD, (id_t)render->pidfd, &info, WEXITED | WNOHANG) < 0)
-		info.si_code = CLD_EXITED; /* nothing is left to wait for */
-	else if (!info.si_pid)
-		return false;
-	/* Closed only after its event source has let go of it. */
-	render->on_exit = sd_event_source_disable_unref(render->on_exit);
-	render->pidfd = vgpu_close(render->pidfd);
 	if (render->why.status)
-		return true;
-	name = sigdescr_np(info.si_status);
-	if (info.si_code == CLD_EXITED)
+		return;
+	if (!is_signal && number == VGPU_RENDER_EXIT_ABORT) {
+		is_signal = true;
+		number = SIGABRT;
+	}
+	name = sigdescr_np(number);
+	if (!is_signal)
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
-			     info.si_status == 127
+			     number == 127
 				     ? "the render process cannot be executed"
 				     : "the render process ended by itself"
 				       " (status %d)",
-			     info.si_status);
+			     number);
 	else if (render->is_killed)
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process closed its socket");
-	else if (info.si_status == SIGSYS)
+	else if (number == SIGSYS)
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process made a forbidden system call;"
 			     " the kernel's log has its number (type=1326)");
 	else
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
-			     "the render process died of signal %d%s%s",
-			     info.si_status, name ? ", " : "", name ? name : "");
-	return true;
+			     "the render process died of signal %d%s%s", number,
+			     name ? ", " : "", name ? name : "");
 }
 
 static void become_lost(struct vgpu_render *render)
@@ -296,20 +292,17 @@ static void become_lost(struct vgpu_render *render)
 	vgpu_render_owe_nothing(render);
 }
 
-static int on_process_exit(sd_event_source *source, int fd, uint32_t revents,
-			   void *opaque)
+static void on_process_exit(void *opaque)
 {
 	struct vgpu_render *render = opaque;
 
 	/* Its last words, if its own doing does not say it all already. */
 	while (!render->why.status && receive(render))
 		;
-	if (!reap(render))
-		return 0;
+	say_how_it_ended(render);
 	become_lost(render);
 	vgpu_render_fail_rings(render);
 	render->ops->lost(render->opaque, render->why.text);
-	return 0;
 }
 
 static int make_pair(int *ret_ours, int *ret_theirs)
@@ -332,15 +325,16 @@ static int start_process(struct vgpu_render *render, struct vgpu_err *err)
 		r = make_pair(&render->memory, &memory);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "no socket: %s", strerror(-r));
-	r = vgpu_render_spawn(command, memory, &render->pidfd, err);
+	render->process.ended = on_process_exit;
+	render->process.opaque = render;
+	r = vgpu_launcher_start(render->config.launcher, &render->process,
+				command, memory, err);
 	if (r < 0)
 		return r;
+	report_sandbox(render, render->process.refused);
 	vgpu_render_outbox_init(&render->outbox, render->command);
-	r = sd_event_add_io(render->config.event, &render->on_exit,
-			    render->pidfd, EPOLLIN, on_process_exit, render);
-	if (r >= 0)
-		r = sd_event_add_io(render->config.event, &render->on_command,
-				    render->command, EPOLLIN, on_command, render);
+	r = sd_event_add_io(render->config.event, &render->on_command,
+			    render->command, EPOLLIN, on_command, render);
 	if (r >= 0)
 		r = sd_event_add_io(render->config.event, &render->on_memory,
 				    render->memory, EPOLLIN, on_memory, render);
@@ -401,7 +395,6 @@ int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
 		.config = *config,
 		.ops = ops,
 		.opaque = opaque,
-		.pidfd = -1,
 		.command = -1,
 		.memory = -1,
 	};
@@ -461,14 +454,10 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 /* Returns whether the process has ended. */
 static bool end_process(struct vgpu_render *render)
 {
-	struct pollfd poll_fd = {.fd = render->pidfd, .events = POLLIN};
-
-	if (render->pidfd < 0)
+	if (render->state == LOST)
 		return true;
 	kill_process(render);
-	while (poll(&poll_fd, 1, END_MS) < 0 && errno == EINTR)
-		;
-	return reap(render);
+	return vgpu_launched_wait(&render->process, END_MS);
 }
 
 void vgpu_render_destroy(struct vgpu_render *render)
@@ -481,13 +470,12 @@ void vgpu_render_destroy(struct vgpu_render *render)
 	is_dead = end_process(render);
 	if (is_dead && render->state != LOST)
 		become_lost(render);
-	sd_event_source_disable_unref(render->on_exit);
+	vgpu_launched_forget(&render->process);
 	sd_event_source_disable_unref(render->on_command);
 	sd_event_source_disable_unref(render->on_memory);
 	sd_event_source_disable_unref(render->on_late);
 	vgpu_render_outbox_finish(&render->outbox);
 	vgpu_render_owe_nothing(render);
-	vgpu_close(render->pidfd);
 	vgpu_close(render->command);
 	vgpu_close(render->memory);
 	if (is_dead) {

@@ -74,6 +74,7 @@ struct vgpu_render_config {
 	uint64_t framebuffer_bytes; /* the guest's heap */
 	const struct vgpu_render_memory_ops *memory;
 	void *memory_opaque;
+	struct vgpu_launcher *launcher;	 /* starts the processes */
 	struct vgpu_render_spare *spare; /* NULL: none is kept */
 	/* Says which layers of its sandbox the kernel does not give; or NULL. */
 	void (*lacks)(void *opaque, const char *text);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "device/render/spawn.h"
-
 /* The context that has just become ready has the machine for itself first. */
 #define START_AFTER_US (200 * 1000ULL)
 /* How long there is a spare without a context. */
@@ -127,10 +125,17 @@ void vgpu_render_spare_unused(struct vgpu_render_spare *spare)
 		set_timer(spare, KEEP_US);
 }
 
+static bool is_recording(void)
+{
+	const char *folder = secure_getenv("VGPU_RECORD_DIR");
+
+	return folder && *folder;
+}
+
 struct vgpu_render_spare *vgpu_render_spare_new(void)
 {
 	/* Each process is recorded, and a file for nothing helps nobody. */
-	if (vgpu_render_record_folder())
+	if (is_recording())
 		return NULL;
 	return calloc(1, sizeof(struct vgpu_render_spare));
 }

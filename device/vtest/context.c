@@ -64,6 +64,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 		.framebuffer_bytes = vtest->config.framebuffer_bytes,
 		.memory = &vgpu_own_memory_ops,
 		.memory_opaque = vtest->memory,
+		.launcher = vtest->launcher,
 		.spare = vtest->spare,
 	};
 	int r;

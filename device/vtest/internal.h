@@ -134,6 +134,7 @@ struct vgpu_vtest {
 	struct vgpu_fd_pool fds;
 	uint32_t contexts_max;
 	uint32_t connections_max;
+	struct vgpu_launcher *launcher;
 	struct vgpu_render_spare *spare;
 	int always_ready; /* an fd that everybody finds readable */
 	int never_ready;  /* one whose other end is closed: a wait in vain */

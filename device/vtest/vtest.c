@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "device/render/launcher.h"
 #include "device/vtest/internal.h"
 #include "lib/util.h"
 
@@ -205,6 +206,9 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	if (r >= 0 && vtest->never_ready < 0)
 		r = vtest->never_ready;
 	if (r >= 0)
+		r = vgpu_launcher_create(event, config->launcher_fd,
+					 &vtest->launcher);
+	if (r >= 0)
 		r = vgpu_own_memory_create(config->framebuffer_bytes, find_fds,
 					   vtest, &vtest->memory);
 	if (r >= 0)
@@ -230,6 +234,7 @@ void vgpu_vtest_destroy(struct vgpu_vtest *vtest)
 	while (!TAILQ_EMPTY(&vtest->connections))
 		vgpu_connection_destroy(TAILQ_FIRST(&vtest->connections));
 	vgpu_render_spare_free(vtest->spare);
+	vgpu_launcher_destroy(vtest->launcher);
 	vgpu_own_memory_destroy(vtest->memory);
 	vgpu_close(vtest->always_ready);
 	vgpu_close(vtest->never_ready);

@@ -24,6 +24,7 @@ struct vgpu_vtest_config {
 	uint8_t gpu_uuid[16];
 	uint64_t framebuffer_bytes;
 	uint64_t host_memory_bytes; /* of contexts, beyond that */
+	int launcher_fd;	    /* of a vgpu-launch; stays the caller's */
 	const void *capset;	    /* what GET_CAPSET answers for venus */
 	size_t capset_bytes;
 };

@@ -232,7 +232,8 @@ static void shut_in(struct vgpu_context *ctx)
 {
 	struct vgpu_err err = {};
 
-	if (vgpu_sandbox_finish(VGPU_SANDBOX_RENDER, &ctx->sandbox, &err) < 0)
+	if (vgpu_sandbox_finish(VGPU_SANDBOX_RENDER, VGPU_RENDER_FD_ROOT,
+				&ctx->sandbox, &err) < 0)
 		vgpu_context_fatal(ctx, "%s", err.text);
 }
 

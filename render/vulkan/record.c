@@ -56,25 +56,31 @@ static void write_all(struct vgpu_recorder *recorder, const struct iovec *iov,
 	pthread_mutex_unlock(&recorder->lock);
 }
 
-struct vgpu_recorder *vgpu_recorder_create(const char *path)
+int vgpu_recorder_open(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		      0600);
+
+	if (fd < 0)
+		complain(path, strerror(errno));
+	return fd;
+}
+
+struct vgpu_recorder *vgpu_recorder_create(int fd)
 {
 	const struct vgpu_recording_header header = {
 		.magic = VGPU_RECORDING_MAGIC,
 		.version = VGPU_RECORDING_VERSION,
 	};
 	const struct iovec iov = {(void *)&header, sizeof(header)};
-	struct vgpu_recorder *recorder = calloc(1, sizeof(*recorder));
+	struct vgpu_recorder *recorder =
+		fd < 0 ? NULL : calloc(1, sizeof(*recorder));
 
-	if (!recorder)
-		return NULL;
-	recorder->fd =
-		open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     0600);
-	if (recorder->fd < 0) {
-		complain(path, strerror(errno));
-		free(recorder);
+	if (!recorder) {
+		vgpu_close(fd);
 		return NULL;
 	}
+	recorder->fd = fd;
 	/* A limit of the file's size ends the recording, not us. */
 	signal(SIGXFSZ, SIG_IGN);
 	pthread_mutex_init(&recorder->lock, NULL);

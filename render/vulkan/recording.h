@@ -45,7 +45,9 @@ static_assert(sizeof(struct vgpu_record) == 24, "record size");
  * record.c. The file must not be there yet. Where it cannot be written, a line
  * on stderr says so and the context goes on without: NULL.
  */
-struct vgpu_recorder *vgpu_recorder_create(const char *path);
+struct vgpu_recorder *vgpu_recorder_create(int fd);
+/* A new file for it, or -1 and a line on stderr. */
+int vgpu_recorder_open(const char *path);
 /* These do nothing where nothing is to be recorded. */
 void vgpu_record_message(struct vgpu_context *ctx,
 			 const struct vgpu_render_message *message,

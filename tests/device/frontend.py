@@ -414,6 +414,21 @@ def rss_kib(pid):
                     if line.startswith("Rss:"))
 
 
+def children_of(pid):
+    """(pid, name) of each child of a process that may end meanwhile."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    for child in children:
+        try:
+            with open(f"/proc/{child}/comm", encoding="ascii") as file:
+                yield int(child), file.read().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+
+
 class Device:
     """A device that listens on a path of its own."""
 

@@ -171,7 +171,8 @@ class HiddenManager(Manager):
     def arguments(self):
         vgpud = os.path.join(self.helpers, 'vgpud')
         # The checkout may lie where that user may not go.
-        for name in ('vgpud', 'vgpu-device', 'vgpu-render', 'vgpu-vnc'):
+        for name in ('vgpud', 'vgpu-device', 'vgpu-launch', 'vgpu-render',
+                     'vgpu-vnc'):
             path = os.path.join(self.helpers, name)
             if os.path.lexists(path):
                 os.unlink(path)

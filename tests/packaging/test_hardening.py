@@ -13,7 +13,7 @@ BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
 TIMEOUT = 180
 # C programs that install under these names; a new one is found by itself.
 KNOWN = {'vgpud', 'vgpuctl', 'vgpu-device', 'vgpu-render', 'vgpu-vnc',
-         'vgpu-probe'}
+         'vgpu-probe', 'vgpu-launch'}
 
 
 def intro(name):

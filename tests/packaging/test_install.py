@@ -15,7 +15,7 @@ TIMEOUT = 180
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
 
-PROGRAMS = {'vgpu-device', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
+PROGRAMS = {'vgpu-device', 'vgpu-launch', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
 OTHERS = {
     'bin/vgpuctl',
     'lib/systemd/system/vgpud.service',

@@ -11,7 +11,9 @@ import client as vt
 import harness
 
 NOBODY = 65534
-PROGRAMS = ('vgpud', 'vgpu-device', 'vgpu-render', 'vgpu-vnc')
+PROGRAMS = ('vgpud', 'vgpu-device', 'vgpu-launch', 'vgpu-render', 'vgpu-vnc')
+CAP_SYS_CHROOT = 1 << 18
+NAMESPACES = ('user', 'pid', 'net', 'ipc', 'uts', 'mnt')
 
 
 def status(pid):
@@ -60,7 +62,8 @@ class Processes(unittest.TestCase):
         for kind in ('Inh', 'Prm', 'Eff', 'Amb'):
             self.assertEqual(int(about['Cap' + kind], 16), 0, kind)
         if self.user is None and os.getuid() == 0:
-            self.assertEqual(int(about['CapBnd'], 16), 0)
+            self.assertEqual(int(about['CapBnd'], 16),
+                             CAP_SYS_CHROOT if is_render else 0)
         self.assertEqual(about['NoNewPrivs'], '1')
         if os.environ['VGPU_SANITIZED'] == 'none':
             self.assertFalse(is_dumpable(pid))
@@ -82,7 +85,10 @@ class Processes(unittest.TestCase):
         manager = harness.Manager(folder=folder)
         manager.program = os.path.join(programs, 'vgpud')
         for name in PROGRAMS[1:]:
-            shutil.copy(os.path.join(programs, name), manager.helpers)
+            path = os.path.join(manager.helpers, name)
+            if os.path.lexists(path):
+                os.unlink(path)
+            shutil.copy(os.path.join(programs, name), path)
         self.addCleanup(manager.finish)
         manager.start(**self.options())
         if self.user is not None:
@@ -114,7 +120,17 @@ class Processes(unittest.TestCase):
                              'the context to be ready')
             limit = self.check(pid, is_render=True)
             self.assertEqual(limit['Max open files'], ['1024', '1024'])
+            self.assertEqual(os.listdir(f'/proc/{pid}/root/'), [])
+            for name in NAMESPACES:
+                self.assertNotEqual(os.readlink(f'/proc/{pid}/ns/{name}'),
+                                    os.readlink(f'/proc/self/ns/{name}'), name)
+            self.assertEqual(status(pid)['NSpid'].split()[1:], ['1'])
+            for thread in os.listdir(f'/proc/{pid}/task'):
+                self.assertEqual(int(status(f'{pid}/task/{thread}')['CapPrm'],
+                                     16), 0)
             self.check(device.process.pid)
+            (launcher, _), = vt.children_of(device.process.pid)
+            self.check(launcher)
         self.assertEqual(device.end(), 0, device.said())
         self.assertFalse(os.path.exists(device.path))
 

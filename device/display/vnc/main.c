@@ -72,10 +72,10 @@ static int shut_in(struct vnc *vnc, struct vgpu_err *err)
 {
 	struct vgpu_sandbox_report lacks = {};
 	char text[VGPU_ERR_TEXT_MAX];
-	int r = vgpu_sandbox_begin(VGPU_SANDBOX_VNC, NULL, &lacks, err);
+	int r = vgpu_sandbox_begin(VGPU_SANDBOX_VNC, 0, &lacks, err);
 
 	if (r >= 0)
-		r = vgpu_sandbox_finish(VGPU_SANDBOX_VNC, &lacks, err);
+		r = vgpu_sandbox_finish(VGPU_SANDBOX_VNC, -1, &lacks, err);
 	if (r >= 0 && vgpu_sandbox_report_text(&lacks, text, sizeof(text)))
 		fprintf(stderr, "vgpu-vnc: it is shut in less: %s\n", text);
 	return r;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stock QEMU and a stock guest, on a device that is killed under them."""
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -68,14 +67,9 @@ class Qemu(unittest.TestCase):
         pid = self.manager.process.pid
         end = time.monotonic() + fe.TIMEOUT
         while True:
-            names = []
-            with open(f"/proc/{pid}/task/{pid}/children",
-                      encoding="ascii") as file:
-                children = file.read().split()
-            for child in children:
-                with contextlib.suppress(OSError), \
-                        open(f"/proc/{child}/comm", encoding="ascii") as file:
-                    names.append(file.read().strip())
+            names = [name for child, launcher in fe.children_of(pid)
+                     if launcher == "vgpu-launch"
+                     for _, name in fe.children_of(child)]
             if wanted == any(name != "vgpu-spare" for name in names):
                 return
             self.assertLess(time.monotonic(), end, names)

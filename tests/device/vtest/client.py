@@ -181,6 +181,20 @@ def is_ready(fd, seconds=0):
     return events[0][1] if events else 0
 
 
+def children_of(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    for child in children:
+        try:
+            with open(f"/proc/{child}/comm", encoding="ascii") as file:
+                yield int(child), file.read().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+
+
 class Device:
     def __init__(self, render=None, args=(),
                  program=os.path.join(BUILD, "vgpu-device"), user=None,
@@ -237,15 +251,10 @@ class Device:
         return [child for child, name in self.processes() if name == SPARE]
 
     def processes(self):
-        pid = self.process.pid
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-        for child in children:
-            try:
-                with open(f"/proc/{child}/comm", encoding="ascii") as file:
-                    yield int(child), file.read().strip()
-            except (FileNotFoundError, ProcessLookupError):
-                pass
+        """Those that the device's launcher has started."""
+        for launcher, name in children_of(self.process.pid):
+            if name == "vgpu-launch":
+                yield from children_of(launcher)
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

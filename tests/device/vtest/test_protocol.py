@@ -108,6 +108,7 @@ class Process(vt.Test):
         self.assertEqual(fds["0"], "/dev/null")
         self.assertTrue(fds["3"].startswith("socket:"))
         self.assertTrue(fds["4"].startswith("socket:"))
+        self.assertEqual(fds.pop("5", "/"), "/")  # nothing is in there
         # What it opened itself is the one resource that it was given.
         others = [fds[fd] for fd in fds if int(fd) > 4]
         self.assertEqual([fd for fd in others if "vgpu-shm" not in fd], [])

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting vgpu-render, in namespaces of its own. */
+#include "device/launch/start.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "device/launch/environment.h"
+#include "lib/util.h"
+#include "render/abi.h"
+#include "sandbox/ids.h"
+#include "sandbox/namespaces.h"
+
+/* The child's place for its fds while those below are put in order. */
+#define FD_ASIDE_MIN 16
+#define CAP_BIT(cap) (1ULL << (cap))
+
+/* What all processes are started with. */
+static struct {
+	char path[PATH_MAX];
+	int program; /* -1 if it was not found */
+	int null;
+	int self; /* a pidfd of ours */
+	const char *record;
+	int record_folder;
+	int record_error; /* why there is no folder; or 0 */
+	unsigned long namespaces;
+	struct vgpu_environment environment;
+} start = {.program = -1, .null = -1, .self = -1, .record_folder = -1};
+
+/* Where the program is: told, beside our own, or where it is installed. */
+static bool find_path(char *ret_path, size_t size)
+{
+	const char *told = secure_getenv("VGPU_RENDER");
+	char own[PATH_MAX];
+	char *slash;
+	ssize_t n;
+
+	if (told)
+		return (size_t)snprintf(ret_path, size, "%s", told) < size;
+	n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	if (n > 0) {
+		own[n] = '\0';
+		slash = strrchr(own, '/');
+		if (slash &&
+		    snprintf(ret_path, size, "%.*s/vgpu-render",
+			     (int)(slash - own), own) < (int)size &&
+		    access(ret_path, X_OK) == 0)
+			return true;
+	}
+	return (size_t)snprintf(ret_path, size, "%s/vgpu-render",
+				VGPU_LIBEXECDIR) < size;
+}
+
+int vgpu_start_prepare(struct vgpu_err *err)
+{
+	const char *folder = secure_getenv("VGPU_RECORD_DIR");
+
+	start.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	start.self = pidfd_open(getpid(), 0);
+	if (start.null < 0 || start.self < 0)
+		return vgpu_err_set(err, -errno, NULL, "cannot begin: %s",
+				    strerror(errno));
+	if (find_path(start.path, sizeof(start.path)) &&
+	    access(start.path, X_OK) == 0)
+		start.program = open(start.path, O_PATH | O_CLOEXEC);
+	if (folder && *folder) {
+		start.record = folder;
+		start.record_folder =
+			open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		start.record_error = start.record_folder < 0 ? errno : 0;
+	}
+	if (!vgpu_environment_init(&start.environment))
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	return 0;
+}
+
+const char *vgpu_start_record_folder(void)
+{
+	return start.record;
+}
+
+unsigned int vgpu_start_probe(void)
+{
+	struct vgpu_sandbox_report report = {};
+
+	start.namespaces = vgpu_namespaces_probe(&report);
+	return report.refused;
+}
+
+/*
+ * No two recordings have one name, not even of launchers that had one process
+ * id. A recording is worth less than its context, which goes on without.
+ */
+static int make_recording(void)
+{
+	static unsigned int n;
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "context-%lld-%d-%u",
+		 (long long)time(NULL), getpid(), ++n);
+	fd = openat(start.record_folder, name,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fprintf(stderr, "vgpu-launch: %s/%s: %s\n", start.record, name,
+			strerror(start.record_error ? start.record_error : errno));
+	return fd;
+}
+
+/* Whether our parent has died before it could be known that we die with it. */
+static bool is_orphan(void)
+{
+	struct pollfd poll_fd = {.fd = start.self, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) != 0;
+}
+
+/*
+ * In namespaces of its own a process has all capabilities there. The next
+ * program has none of them, but one if it needs that to change its root.
+ */
+static int make_root(void)
+{
+	const uint64_t chroot_only = CAP_BIT(CAP_SYS_CHROOT);
+	int fd, r;
+
+	if (!(start.namespaces & CLONE_NEWNS))
+		return -1;
+	fd = vgpu_empty_root_open();
+	if (fd < 0)
+		_exit(EXIT_FAILURE);
+	r = vgpu_sandbox_shrink_bounds(chroot_only);
+	if (r == 0)
+		r = vgpu_sandbox_drop_capabilities(chroot_only);
+	if (r == 0)
+		r = vgpu_sandbox_raise_ambient(chroot_only);
+	if (r < 0)
+		_exit(EXIT_FAILURE);
+	return fcntl(fd, F_DUPFD, FD_ASIDE_MIN);
+}
+
+static void place(int fd, int where)
+{
+	if (fd >= 0 && dup2(fd, where) < 0)
+		_exit(EXIT_FAILURE);
+	if (fd < 0)
+		close(where);
+}
+
+/* In the child, where only calls that are safe in a signal handler may be made. */
+__attribute__((noreturn)) static void become(int command, int memory, int record)
+{
+	char *arguments[] = {(char *)"vgpu-render", NULL};
+	sigset_t none;
+	int root = make_root();
+	int null, program;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (is_orphan())
+		_exit(EXIT_FAILURE);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+
+	/* Out of the way first, as any of them may lie where another goes. */
+	null = fcntl(start.null, F_DUPFD, FD_ASIDE_MIN);
+	command = fcntl(command, F_DUPFD, FD_ASIDE_MIN);
+	memory = fcntl(memory, F_DUPFD, FD_ASIDE_MIN);
+	program = fcntl(start.program, F_DUPFD_CLOEXEC, FD_ASIDE_MIN);
+	if (record >= 0)
+		record = fcntl(record, F_DUPFD, FD_ASIDE_MIN);
+	if (null < 0 || command < 0 || memory < 0 || program < 0)
+		_exit(EXIT_FAILURE);
+	place(null, STDIN_FILENO);
+	place(command, VGPU_RENDER_FD_COMMAND);
+	place(memory, VGPU_RENDER_FD_MEMORY);
+	place(root, VGPU_RENDER_FD_ROOT);
+	place(record, VGPU_RENDER_FD_RECORD);
+	if (close_range(VGPU_RENDER_FD_RECORD + 1, UINT_MAX,
+			CLOSE_RANGE_CLOEXEC) < 0)
+		_exit(EXIT_FAILURE);
+	syscall(SYS_execveat, program, "", arguments, start.environment.item,
+		AT_EMPTY_PATH);
+	/* A script is found by its interpreter, if everybody may read it. */
+	if (errno == ENOENT)
+		execve(start.path, arguments, start.environment.item);
+	_exit(127);
+}
+
+int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err)
+{
+	vgpu_autoclose int record = start.record ? make_recording() : -1;
+	unsigned long flags = CLONE_VFORK | SIGCHLD | start.namespaces;
+	pid_t pid;
+
+	if (start.program < 0)
+		return vgpu_err_set(err, -ENOENT, NULL,
+				    "cannot run %s; is it installed?",
+				    start.path);
+	/*
+	 * A fork, but we go on only when it has become the program: while both
+	 * have all fds open, what we close would stay in epoll's sets.
+	 */
+	pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+	if (pid < 0)
+		return vgpu_err_set(err, -errno, NULL, "cannot start %s: %s",
+				    start.path, strerror(errno));
+	if (pid == 0)
+		become(command, memory, record);
+	*ret_pid = pid;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting vgpu-render, in namespaces of its own. */
+#ifndef VGPU_DEVICE_LAUNCH_START_H
+#define VGPU_DEVICE_LAUNCH_START_H
+
+#include <sys/types.h>
+
+#include "lib/err.h"
+
+/*
+ * Find and open all that is needed to start processes: the program, the folder
+ * of recordings. Before the launcher shuts itself in. What is missing is said
+ * when a process is to be started.
+ */
+int vgpu_start_prepare(struct vgpu_err *err);
+/* Where recordings go; NULL: nowhere. */
+const char *vgpu_start_record_folder(void);
+/*
+ * Find out which namespaces there are: when the launcher is shut in. Returns
+ * the layers that the kernel refuses, a bit for each.
+ */
+unsigned int vgpu_start_probe(void);
+
+/*
+ * Start one with @command and @memory as its fds. It gets no other fd but 0 to
+ * 2 and its empty root directory, hardly any environment, and dies with us.
+ */
+int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err);
+
+#endif
