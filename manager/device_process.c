@@ -448,6 +448,9 @@ static int start_process(struct vgpu_device *device, char *const argv[],
 	if (r < 0) {
 		char how[VGPU_PROCESS_REASON_SIZE];
 
+		/* The store may have a duplicate of its fd, which stays open. */
+		device->process_source =
+			sd_event_source_disable_unref(device->process_source);
 		/* Reaped by init in the end, if it is not quick enough here. */
 		vgpu_process_signal(&device->process, SIGKILL);
 		vgpu_process_reap(&device->process, how);

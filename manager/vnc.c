@@ -263,6 +263,8 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	/* Its last words may still be unread. */
 	if (vnc->control >= 0 && !vnc->problem[0])
 		on_control(vnc->control_source, vnc->control, EPOLLIN, vnc);
+	/* Before its fd is closed, of which others may have a duplicate. */
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	vgpu_process_reap(&vnc->process, how);
 	close_process(vnc);
 	if (!vnc->instance) {
