@@ -119,8 +119,7 @@ static bool is_published(const struct vgpu_object *object)
 
 static bool is_wanted(const struct vgpu_object *object, VkObjectType type)
 {
-	return object && is_published(object) &&
-	       __atomic_load_n(&object->type, __ATOMIC_RELAXED) == type;
+	return object && is_published(object) && object->type == type;
 }
 
 struct vgpu_object *vgpu_objects_find(struct vgpu_objects *objects, uint64_t id,
@@ -176,7 +175,7 @@ struct vgpu_object *vgpu_objects_reserve(struct vgpu_objects *objects,
 		object = get_free(objects, get_kind(type));
 	if (object) {
 		bucket = get_bucket(objects, id);
-		__atomic_store_n(&object->type, type, __ATOMIC_RELAXED);
+		object->type = type;
 		__atomic_store_n(&object->state, RESERVED, __ATOMIC_RELAXED);
 		store(&object->next, *bucket);
 		__atomic_store_n(&object->id, id, __ATOMIC_RELEASE);

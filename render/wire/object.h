@@ -21,7 +21,7 @@ struct vgpu_object {
 	 * makes anew meanwhile: it then has the one or the other.
 	 */
 	_Atomic uint64_t handle; /* the driver's, a pointer or a 64-bit handle */
-	VkObjectType type;
+	_Atomic VkObjectType type;
 	uint32_t state; /* the table's */
 	/* What it dies with: a pool, a device, an instance; NULL for none. */
 	struct vgpu_object *_Atomic parent;
