@@ -118,9 +118,7 @@ class FaultTest(harness.ManagerTest):
                 try:
                     m.call('Destroy', vgpu=vgpu['uuid'], force=True)
                 except Refused as refused:
-                    if refused.error not in (
-                            harness.INTERFACE + '.TryAgain',
-                            harness.INTERFACE + '.NoSuchVgpu'):
+                    if refused.error not in ('TryAgain', 'NoSuchVgpu'):
                         raise
             return not m.call('ListVgpus')['vgpus']
         wait_for(is_gone, 'the end of every vGPU')
