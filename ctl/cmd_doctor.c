@@ -82,6 +82,8 @@ static enum ctl_exit run(struct ctl *ctl)
 	ctl_doctor_qemu(&findings);
 	ctl_doctor_kvm(&findings);
 	ctl_doctor_namespaces(&findings);
+	ctl_doctor_landlock(&findings);
+	ctl_doctor_seccomp(&findings);
 	ctl_doctor_vulkan(&findings);
 
 	if (ctl->format != CTL_TEXT)

@@ -33,6 +33,8 @@ void ctl_doctor_manager(struct ctl_findings *findings);
 void ctl_doctor_qemu(struct ctl_findings *findings);
 void ctl_doctor_kvm(struct ctl_findings *findings);
 void ctl_doctor_namespaces(struct ctl_findings *findings);
+void ctl_doctor_landlock(struct ctl_findings *findings);
+void ctl_doctor_seccomp(struct ctl_findings *findings);
 
 /* doctor_vulkan.c */
 void ctl_doctor_vulkan(struct ctl_findings *findings);

@@ -5,18 +5,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "lib/util.h"
 
 #include "process.h"
 
-#define QEMU	    "qemu-system-x86_64"
-#define QEMU_DEVICE "vhost-user-test-device-pci"
-#define QEMU_MAJOR  11 /* the first whose device has a host-visible window */
+#define QEMU		   "qemu-system-x86_64"
+#define LANDLOCK_ABI_SCOPE 6 /* the first that has a scope of signals */
+#define QEMU_DEVICE	   "vhost-user-test-device-pci"
+#define QEMU_MAJOR	   11 /* the first whose device has a host-visible window */
 #define QEMU_INSTALL                                                           \
 	"install QEMU 11.0 or newer; Debian 13 has it in trixie-backports (qemu-system-x86)"
 
@@ -109,6 +113,41 @@ static int try_user_namespace(void)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+void ctl_doctor_landlock(struct ctl_findings *findings)
+{
+	static const char less[] =
+		"processes of vGPUs are kept apart by fewer layers";
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			   LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (abi < 0)
+		ctl_find(findings, "landlock", CTL_WARN,
+			 "have the kernel turn it on: lsm=landlock,...",
+			 "there is no Landlock (%m): %s", less);
+	else if (abi < LANDLOCK_ABI_SCOPE)
+		ctl_find(findings, "landlock", CTL_WARN,
+			 "use Linux 6.12 or newer",
+			 "Landlock's version %ld keeps no signals in: %s", abi,
+			 less);
+	else
+		ctl_find(findings, "landlock", CTL_OK, NULL,
+			 "Landlock's version %ld keeps signals in", abi);
+}
+
+void ctl_doctor_seccomp(struct ctl_findings *findings)
+{
+	const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
+		ctl_find(findings, "seccomp", CTL_FAIL,
+			 "use a kernel with CONFIG_SECCOMP_FILTER",
+			 "no list of system calls can be set (%m): no vGPU"
+			 " begins");
+	else
+		ctl_find(findings, "seccomp", CTL_OK, NULL,
+			 "lists of system calls can be set");
 }
 
 void ctl_doctor_namespaces(struct ctl_findings *findings)

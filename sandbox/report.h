@@ -40,6 +40,8 @@ void vgpu_sandbox_report_layer(struct vgpu_sandbox_report *report,
 int vgpu_sandbox_report_text(const struct vgpu_sandbox_report *report,
 			     char *ret_text, size_t size);
 
+/* Where tests have a process try what it may not, when it is shut in. */
+void vgpu_sandbox_on_entered(void);
 /* Whether a test leaves this layer out; never in what is installed. */
 _Bool vgpu_sandbox_is_without(enum vgpu_sandbox_layer layer);
 /* The layer's name in VGPU_SANDBOX_WITHOUT. */

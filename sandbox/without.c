@@ -6,3 +6,7 @@ _Bool vgpu_sandbox_is_without(enum vgpu_sandbox_layer layer)
 {
 	return 0;
 }
+
+void vgpu_sandbox_on_entered(void)
+{
+}

@@ -271,8 +271,10 @@ static void set_up(struct vgpu_context *ctx)
 		shut_in(ctx);
 	if (r < 0)
 		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
-	if (vgpu_seccomp_enter(role, &err) < 0)
+	if (!vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP) &&
+	    vgpu_seccomp_enter(role, &err) < 0)
 		vgpu_context_fatal(ctx, "set-up: %s", err.text);
+	vgpu_sandbox_on_entered();
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
 	pthread_getcpuclockid(pthread_self(), &ctx->stream.clock);
 	vgpu_watch_init(ctx, get_work_ns_max());

@@ -63,7 +63,8 @@ class Doctor(CtlTest):
         for check in ('manager', 'types', 'gpu', 'qemu', 'qemu-device',
                       'vulkan'):
             self.assertEqual(found[check]['status'], 'ok', found[check])
-        self.assertLessEqual({'memory', 'kvm', 'namespaces'}, found.keys())
+        self.assertLessEqual({'memory', 'kvm', 'namespaces', 'landlock',
+                              'seccomp'}, found.keys())
 
     def test_text(self):
         self.manager(GetInfo=INFO, ListGpus=fake.gpus())

@@ -256,6 +256,13 @@ class Device:
             if name == "vgpu-launch":
                 yield from children_of(launcher)
 
+    def end_contexts(self):
+        """Wait for the end of all processes but a spare."""
+        end = time.monotonic() + TIMEOUT
+        while self.children():
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.005)
+
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
