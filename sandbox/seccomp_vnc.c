@@ -16,6 +16,8 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(read),
 	ALLOW(write),
 	ALLOW_IF(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
+	ALLOW_IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+	ALLOW(dup3),
 	ALLOW_IF(fcntl, IS(1, F_GETFL)),
 	/* No O_ASYNC: nobody is sent a signal. */
 	ALLOW_IF(fcntl, IS(1, F_SETFL), ONLY(2, O_RDWR | O_NONBLOCK)),

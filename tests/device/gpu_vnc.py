@@ -102,7 +102,9 @@ class Client:
             raise
 
     def begin(self, where, encodings):
+        self.socket.settimeout(None)  # or it would not wait for its turn
         self.socket.connect(where)
+        self.socket.settimeout(LONG)
         assert self.read(12) == b'RFB 003.008\n'
         self.socket.sendall(b'RFB 003.008\n')
         types = self.read(self.read(1)[0])
@@ -455,6 +457,117 @@ class Vnc(unittest.TestCase):
             except OSError:
                 pass
             raw.close()
+        self.client().full()
+
+    def frames_beside(self, path, stop):
+        """How many frames a viewer sees until @stop says so."""
+        client = self.client()
+        n = 0
+        while not stop():
+            client.full()
+            n += 1
+        client.close()
+        return n
+
+    def count_beside(self, disturb, n):
+        """Frames, while @disturb has been called @n times beside a viewer,
+        and how many there are in the same time with nobody else."""
+        done = 0
+        begin = time.monotonic()
+
+        def step():
+            nonlocal done
+            if done < n:
+                disturb()
+            done += 1
+            return done > n * 20
+        beside = self.frames_beside(self.path, step)
+        seconds = time.monotonic() - begin
+        begin = time.monotonic()
+        alone = self.frames_beside(
+            self.path, lambda: time.monotonic() - begin > seconds)
+        return beside, alone
+
+    def raw(self, data=b''):
+        raw = socket.socket(socket.AF_UNIX)
+        self.addCleanup(raw.close)
+        raw.connect(self.path)
+        raw.settimeout(LONG)
+        if data:
+            raw.sendall(data)
+        return raw
+
+    def test_viewers_that_only_connect_hold_nobody_up(self):
+        _, device = self.start()
+        self.show(device)
+        device.wait_ack()
+        beside, alone = self.count_beside(self.raw, 100)
+        print(f'frames beside 100 that only connect: {beside}, alone: {alone}')
+        self.assertGreater(beside, alone / 2)
+
+    def test_half_messages_hold_nobody_up(self):
+        _, device = self.start()
+        self.show(device)
+        device.wait_ack()
+        halves = []
+        for half in (struct.pack('>B3xI', 6, 1000) + b'x', b'\x06', b'\x03\x00',
+                     struct.pack('>BxH', 2, 200) + b'1234', b'\x00' * 19,
+                     b'\x04\x00'):
+            halves.append(self.client())
+            halves[-1].socket.sendall(half)
+        beside, alone = self.count_beside(lambda: None, 100)
+        print(f'frames beside 6 half messages: {beside}, alone: {alone}')
+        self.assertGreater(beside, alone / 2)
+        # Who goes on is served as if nothing had been.
+        halves[0].socket.sendall(b'x' * 999)
+        halves[0].full()
+        halves[2].socket.sendall(struct.pack('>HHHH', 0, 0, 100, 60))
+        halves[2].update()
+        for client in halves:
+            client.close()
+
+    def test_viewer_byte_by_byte(self):
+        _, device = self.start()
+        data = self.show(device)
+        device.wait_ack()
+        client = self.client()
+        for byte in struct.pack('>B3xI', 6, 5) + b'hello' + struct.pack(
+                '>BxHi', 2, 1, RAW) + struct.pack('>BBHHHH', 3, 0, 0, 0, 100, 60):
+            client.socket.sendall(bytes([byte]))
+            time.sleep(0.001)
+        client.update()
+        self.assertEqual(client.picture, data)
+
+    def test_who_does_not_begin_makes_room(self):
+        self.start()
+        silent = [self.raw() for _ in range(20)]
+        looking = [self.client() for _ in range(8)]
+        for client in looking:
+            client.full()
+            client.close()
+        for raw in silent:
+            raw.close()
+
+    def test_beginning_has_a_deadline(self):
+        self.start()
+        silent, half = self.raw(), self.raw(b'RFB 003.0')
+        for raw in (silent, half):
+            self.assertEqual(raw.recv(100), b'RFB 003.008\n')
+            try:
+                self.assertEqual(raw.recv(100), b'')
+            except ConnectionResetError:
+                pass
+
+    def test_messages_that_no_viewer_needs_end_it(self):
+        self.start()
+        for data in (b'\x07' * 100, b'\xff' * 100, struct.pack('>BxH', 2, 60000),
+                     struct.pack('>B3xI', 6, 1 << 30)):
+            client = self.client()
+            client.full()
+            client.socket.sendall(data)
+            with self.assertRaises((EOFError, ConnectionResetError)):
+                client.read(1)
+            client.close()
         self.client().full()
 
     def test_loopback(self):

@@ -153,9 +153,15 @@ static void run(struct vnc *vnc, const sigset_t *unblocked)
 			{.fd = vnc->source.socket, .events = POLLIN},
 			{.fd = vnc->listener.fd, .events = POLLIN},
 		};
-		unsigned int n = 3 + vgpu_vnc_server_poll(vnc->server, fds + 3);
+		int timeout_ms;
+		unsigned int n = 3 + vgpu_vnc_server_poll(vnc->server, fds + 3,
+							  &timeout_ms);
+		const struct timespec timeout = {
+			.tv_nsec = timeout_ms * 1000000L,
+		};
 
-		if (ppoll(fds, n, NULL, unblocked) < 0) {
+		if (ppoll(fds, n, timeout_ms < 0 ? NULL : &timeout, unblocked) <
+		    0) {
 			if (errno == EINTR)
 				continue;
 			return;

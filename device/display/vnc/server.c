@@ -2,18 +2,35 @@
 /* The VNC server: LibVNCServer, with everything off that is not looking. */
 #include "device/display/vnc/server.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <rfb/rfb.h>
 #include <rfb/rfbregion.h>
 
+#include "device/display/vnc/gate.h"
 #include "lib/util.h"
 
-/* How long a client may hold up the others with half a message, in ms. */
+/* How long a client that reads slowly may hold up the others, in ms. */
 #define CLIENT_WAIT_MS 1000
+/* How often to look for the rest of half a message. */
+#define HALF_MS 20
+/* Messages of one client before others have their turn. */
+#define TURN 16
+
+#define VERSION "RFB 003.008\n"
 
 struct vgpu_vnc_server {
+	/*
+	 * A new client is shown this pair's first end, where there always is
+	 * something to read: LibVNCServer looks for a websocket's first bytes,
+	 * and waits for them.
+	 */
+	int lure[2];
 	rfbScreenInfoPtr screen;
 	const struct vgpu_vnc_source *source;
 	char *name;
@@ -36,6 +53,12 @@ static int refuse_files(rfbClientPtr client)
 	return FALSE;
 }
 
+static void gone_client(rfbClientPtr client)
+{
+	free(client->clientData);
+	client->clientData = NULL;
+}
+
 static enum rfbNewClientAction new_client(rfbClientPtr client)
 {
 	/*
@@ -44,6 +67,11 @@ static enum rfbNewClientAction new_client(rfbClientPtr client)
 	 */
 	if (client->wsctx)
 		return RFB_CLIENT_REFUSE;
+	client->clientData = calloc(1, sizeof(struct vgpu_vnc_gate));
+	if (!client->clientData)
+		return RFB_CLIENT_REFUSE;
+	client->clientGoneHook = gone_client;
+	vgpu_vnc_gate_init(client->clientData);
 	client->viewOnly = TRUE;
 	return RFB_CLIENT_ACCEPT;
 }
@@ -64,6 +92,13 @@ vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source)
 
 	if (!server)
 		return NULL;
+	server->lure[0] = server->lure[1] = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		       server->lure) < 0 ||
+	    send(server->lure[1], VERSION, strlen(VERSION), MSG_NOSIGNAL) < 0) {
+		vgpu_vnc_server_destroy(server);
+		return NULL;
+	}
 	/* What it logs is for clients to trigger, as often as they like. */
 	rfbLogEnable(FALSE);
 	server->source = source;
@@ -72,8 +107,7 @@ vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source)
 	if (!screen || !server->name) {
 		if (screen)
 			rfbScreenCleanup(screen);
-		free(server->name);
-		free(server);
+		vgpu_vnc_server_destroy(server);
 		return NULL;
 	}
 	server->screen = screen;
@@ -105,41 +139,129 @@ void vgpu_vnc_server_destroy(struct vgpu_vnc_server *server)
 {
 	if (!server)
 		return;
-	rfbShutdownServer(server->screen, /* disconnectClients= */ TRUE);
-	server->screen->frameBuffer = NULL;
-	rfbScreenCleanup(server->screen);
+	if (server->screen) {
+		rfbShutdownServer(server->screen, /* disconnectClients= */ TRUE);
+		server->screen->frameBuffer = NULL;
+		rfbScreenCleanup(server->screen);
+	}
+	vgpu_close(server->lure[0]);
+	vgpu_close(server->lure[1]);
 	free(server->name);
 	free(server);
 }
 
 unsigned int vgpu_vnc_server_poll(struct vgpu_vnc_server *server,
-				  struct pollfd *ret_fds)
+				  struct pollfd *ret_fds, int *ret_timeout_ms)
 {
 	rfbClientIteratorPtr iterator = rfbGetClientIterator(server->screen);
 	unsigned int n = 0;
 	rfbClientPtr client;
 
-	while ((client = rfbClientIteratorNext(iterator)))
-		if (client->sock >= 0 && n < VGPU_VNC_CLIENTS_MAX)
-			ret_fds[n++] = (struct pollfd){.fd = client->sock,
-						       .events = POLLIN};
+	*ret_timeout_ms = -1;
+	while ((client = rfbClientIteratorNext(iterator))) {
+		const struct vgpu_vnc_gate *gate = client->clientData;
+
+		if (client->sock < 0 || n == VGPU_VNC_CLIENTS_MAX)
+			continue;
+		ret_fds[n++] = (struct pollfd){
+			.fd = client->sock,
+			.events = gate->is_half ? 0 : POLLIN,
+		};
+		if (gate->is_half)
+			*ret_timeout_ms = HALF_MS;
+	}
 	rfbReleaseClientIterator(iterator);
 	return n;
 }
 
+/* The oldest that has not begun to look; NULL: all look, or there is room. */
+static rfbClientPtr find_silent(struct vgpu_vnc_server *server, bool *ret_has_room)
+{
+	rfbClientIteratorPtr iterator = rfbGetClientIterator(server->screen);
+	rfbClientPtr client, found = NULL;
+	unsigned int n = 0;
+
+	while ((client = rfbClientIteratorNext(iterator))) {
+		if (client->sock < 0)
+			continue;
+		n++;
+		if (client->state != RFB_NORMAL)
+			found = client; /* the newest is the first */
+	}
+	rfbReleaseClientIterator(iterator);
+	*ret_has_room = n < VGPU_VNC_CLIENTS_MAX;
+	return *ret_has_room ? NULL : found;
+}
+
+/* What the library greeted the lure with is not read by anybody. */
+static void clean_lure(const struct vgpu_vnc_server *server)
+{
+	char greeting[64];
+
+	while (recv(server->lure[1], greeting, sizeof(greeting), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* Put the viewer in the lure's place. Returns false if it has gone already. */
+static bool connect_client(const struct vgpu_vnc_server *server,
+			   rfbClientPtr client, int fd)
+{
+	const int on = 1;
+
+	clean_lure(server);
+	/* We look whether there is something to read, it does not. */
+	FD_CLR(client->sock, &server->screen->allFds);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return dup3(fd, client->sock, O_CLOEXEC) >= 0 &&
+	       send(fd, VERSION, strlen(VERSION), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+		       (ssize_t)strlen(VERSION);
+}
+
 void vgpu_vnc_server_add(struct vgpu_vnc_server *server, int fd)
 {
-	struct pollfd fds[VGPU_VNC_CLIENTS_MAX];
+	bool has_room;
+	rfbClientPtr silent = find_silent(server, &has_room), client = NULL;
+	int lure = -1;
 
-	if (vgpu_vnc_server_poll(server, fds) == VGPU_VNC_CLIENTS_MAX) {
-		vgpu_close(fd);
-		return;
+	if (silent) {
+		rfbCloseClient(silent);
+		rfbProcessEvents(server->screen, 0);
 	}
-	rfbNewClient(server->screen, fd); /* closes it if it fails */
+	if (silent || has_room)
+		lure = fcntl(server->lure[0], F_DUPFD_CLOEXEC, 3);
+	if (lure >= 0)
+		client = rfbNewClient(server->screen, lure); /* or closes it */
+	if (client && client->sock >= 0 && !connect_client(server, client, fd))
+		rfbCloseClient(client);
+	vgpu_close(fd);
+}
+
+static void read_client(rfbClientPtr client)
+{
+	for (int i = 0; i < TURN && client->sock >= 0; i++) {
+		switch (vgpu_vnc_gate_look(client->clientData, client)) {
+		case VGPU_VNC_LOOK_NOTHING:
+			return;
+		case VGPU_VNC_LOOK_WHOLE:
+			rfbProcessClientMessage(client);
+			break;
+		case VGPU_VNC_LOOK_END:
+			rfbCloseClient(client);
+			return;
+		}
+	}
 }
 
 void vgpu_vnc_server_serve(struct vgpu_vnc_server *server)
 {
+	rfbClientIteratorPtr iterator = rfbGetClientIterator(server->screen);
+	rfbClientPtr client;
+
+	while ((client = rfbClientIteratorNext(iterator)))
+		if (client->sock >= 0 && client->clientData)
+			read_client(client);
+	rfbReleaseClientIterator(iterator);
+	/* It finds nothing to read, see connect_client(), and sends. */
 	rfbProcessEvents(server->screen, 0);
 }
 

@@ -8,7 +8,7 @@
 
 #include "device/display/vnc/source.h"
 
-/* Clients at a time; more are turned away. */
+/* Clients at a time; more are turned away once all of these look. */
 #define VGPU_VNC_CLIENTS_MAX 8
 
 struct vgpu_vnc_server;
@@ -20,9 +20,12 @@ void vgpu_vnc_server_destroy(struct vgpu_vnc_server *server); /* NULL is fine */
 
 /* A client that connected; takes @fd over. */
 void vgpu_vnc_server_add(struct vgpu_vnc_server *server, int fd);
-/* The sockets to poll, VGPU_VNC_CLIENTS_MAX at most. Returns how many. */
+/*
+ * The sockets to poll, VGPU_VNC_CLIENTS_MAX at most, and for how long; -1 for
+ * ever. Returns how many.
+ */
 unsigned int vgpu_vnc_server_poll(struct vgpu_vnc_server *server,
-				  struct pollfd *ret_fds);
+				  struct pollfd *ret_fds, int *ret_timeout_ms);
 /* Read what clients sent, and send them what is new. */
 void vgpu_vnc_server_serve(struct vgpu_vnc_server *server);
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a viewer has sent, looked at before LibVNCServer waits for the rest. */
+#ifndef VGPU_DEVICE_DISPLAY_VNC_GATE_H
+#define VGPU_DEVICE_DISPLAY_VNC_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rfb/rfb.h>
+
+struct vgpu_vnc_gate {
+	uint64_t since_ns;   /* it has begun what is not whole yet */
+	uint32_t skip_bytes; /* of a message that means nothing to us */
+	bool is_half;	     /* there is something, and more has to come */
+};
+
+enum vgpu_vnc_look {
+	VGPU_VNC_LOOK_NOTHING, /* or not all of it */
+	VGPU_VNC_LOOK_WHOLE,   /* one message, which can be read at once */
+	VGPU_VNC_LOOK_END,     /* it is too late, or makes no sense */
+};
+
+void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate);
+/* Take what means nothing to us from @client's socket, and look at the rest. */
+enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
+				      const rfbClientRec *client);
+
+#endif
