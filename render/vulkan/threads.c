@@ -37,6 +37,7 @@ static uint32_t n_slots; /* ever used */
 static create_fn *real_create;
 
 /* What a sanitizer has in libc's place, if there is one. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 extern create_fn __interceptor_pthread_create __attribute__((weak));
 
 static void find_real_create(void)
