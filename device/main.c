@@ -18,6 +18,7 @@
 #include "lib/util.h"
 #include "sandbox/remover.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/seccomp.h"
 #include "venus_capset.h"
 
 /* Remove a socket file that nobody listens on any more. */
@@ -239,6 +240,8 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	if (!listens)
 		r = vgpu_device_serve_one(device, fd);
 	if (r >= 0)
+		r = vgpu_seccomp_enter(VGPU_SANDBOX_DEVICE, err);
+	if (r >= 0)
 		r = run_loop(event);
 	vgpu_device_destroy(device);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
@@ -270,6 +273,8 @@ static int serve_vtest(const struct vgpu_options *options, sd_event *event,
 	if (r < 0)
 		return r;
 	r = shut_in(fd, &report, err);
+	if (r >= 0)
+		r = vgpu_seccomp_enter(VGPU_SANDBOX_DEVICE, err);
 	if (r < 0) {
 		vgpu_vtest_destroy(vtest);
 		return r;

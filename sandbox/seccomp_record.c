@@ -97,30 +97,31 @@ static const struct told *find_told(int call)
 	return &nothing;
 }
 
-/* Only what tells it from others. */
+/* What tells it from others of @argument, which is number @i. */
+static uint64_t reduce_argument(const struct told *told, unsigned int i,
+				uint64_t argument, pid_t own)
+{
+	if (told->numbers & AT(i))
+		return argument & 0xffffffff;
+	if (told->pointers & AT(i))
+		return argument != 0;
+	if (told->pids & AT(i)) /* 0: the caller; 1: its process */
+		return (pid_t)argument == own ? 1 : (pid_t)argument ? 2 : 0;
+	return 0;
+}
+
 static void reduce(struct seccomp_data *data, pid_t own)
 {
 	const struct told *told = find_told(data->nr);
 
-	for (unsigned int i = 0; i < 6; i++) {
-		__u64 *arg = &data->args[i];
-
-		/* Of fds, no more than whether it is one of the first three. */
-		if (data->nr == SCMP_SYS(write) && i == 0)
-			*arg = VGPU_MIN(*arg, 3ULL);
-		/* No other command's argument is a number that counts. */
-		else if (data->nr == SCMP_SYS(fcntl) && i == 2 &&
-			 data->args[1] != F_SETFL)
-			*arg = 0;
-		else if (told->numbers & AT(i))
-			*arg &= 0xffffffff;
-		else if (told->pointers & AT(i))
-			*arg = *arg != 0;
-		else if (told->pids & AT(i)) /* 0: the caller; 1: its process */
-			*arg = (pid_t)*arg == own ? 1 : (pid_t)*arg ? 2 : 0;
-		else
-			*arg = 0;
-	}
+	for (unsigned int i = 0; i < 6; i++)
+		data->args[i] = reduce_argument(told, i, data->args[i], own);
+	/* Of fds, no more than whether it is one of the first three. */
+	if (data->nr == SCMP_SYS(write))
+		data->args[0] = VGPU_MIN(data->args[0], 3ULL);
+	/* No other command's argument is a number that counts. */
+	if (data->nr == SCMP_SYS(fcntl) && data->args[1] != F_SETFL)
+		data->args[2] = 0;
 	data->instruction_pointer = 0;
 }
 

@@ -47,7 +47,7 @@ struct vgpu_seccomp_list {
 
 /* One for each role, and what all have in common. */
 extern const struct vgpu_seccomp_list vgpu_seccomp_render, vgpu_seccomp_replay,
-	vgpu_seccomp_vnc, vgpu_seccomp_common;
+	vgpu_seccomp_device, vgpu_seccomp_vnc, vgpu_seccomp_common;
 const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role);
 
 /* Whether the rule counts here, with a GPU's node open or none. */

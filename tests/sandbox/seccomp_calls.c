@@ -37,6 +37,7 @@
 static const enum vgpu_sandbox_role roles[] = {
 	VGPU_SANDBOX_RENDER,
 	VGPU_SANDBOX_REPLAY,
+	VGPU_SANDBOX_DEVICE,
 	VGPU_SANDBOX_VNC,
 };
 

@@ -13,6 +13,7 @@
 #define CALLS_MAX 1000
 /* Of those, how many calls a list may name. */
 #define RENDER_MAX 59
+#define DEVICE_MAX 39
 
 static const char *folder;
 
@@ -164,6 +165,13 @@ static void test_render(void **state)
 	assert_in_range(count_calls(VGPU_SANDBOX_RENDER), 1, RENDER_MAX);
 }
 
+static void test_device(void **state)
+{
+	check_role("device", VGPU_SANDBOX_DEVICE);
+	print_message("device: %zu calls\n", count_calls(VGPU_SANDBOX_DEVICE));
+	assert_in_range(count_calls(VGPU_SANDBOX_DEVICE), 1, DEVICE_MAX);
+}
+
 static void test_vnc(void **state)
 {
 	check_role("vnc", VGPU_SANDBOX_VNC);
@@ -179,6 +187,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_render),
 		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_device),
 		cmocka_unit_test(test_vnc),
 	};
 

@@ -33,6 +33,7 @@ static void on_signal(int number)
 
 static const enum vgpu_sandbox_role roles[] = {
 	VGPU_SANDBOX_RENDER,
+	VGPU_SANDBOX_DEVICE,
 	VGPU_SANDBOX_VNC,
 };
 
@@ -78,10 +79,12 @@ static void test_abort(void **state)
 static void use_memory(void)
 {
 	char *big = malloc(BIG);
+	char *bigger = realloc(big, 4 * BIG);
 
-	big = realloc(big, 4 * BIG);
-	memset(big, 1, BIG);
-	free(big);
+	if (!bigger)
+		_exit(1);
+	memset(bigger, 1, BIG);
+	free(bigger);
 }
 
 static void use_stderr(void)

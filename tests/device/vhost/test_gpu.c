@@ -175,10 +175,10 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 		break;
 	case VERB_DIE:
 		if (!request->is_retry)
-			kill(getpid(), SIGKILL);
+			raise(SIGKILL);
 		break;
 	case VERB_DIE_AGAIN:
-		kill(getpid(), SIGKILL);
+		raise(SIGKILL);
 		break;
 	case VERB_FAULT:
 		gpu->ops->guest_fault(gpu->opaque, "the test says so");
