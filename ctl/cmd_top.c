@@ -81,10 +81,10 @@ static double rate_of(sd_json_variant *vgpu, const char *key,
 	return -1;
 }
 
-static void add_commands(struct ctl_table *table, sd_json_variant *vgpu,
-			 sd_json_variant *old, double seconds)
+static void add_rate(struct ctl_table *table, sd_json_variant *vgpu,
+		     const char *key, sd_json_variant *old, double seconds)
 {
-	double rate = rate_of(vgpu, "commands", old, seconds);
+	double rate = rate_of(vgpu, key, old, seconds);
 
 	if (rate >= 0)
 		ctl_table_printf(table, "%.0f", rate);
@@ -201,23 +201,15 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		       FILE *f)
 {
 	static const struct ctl_column columns[] = {
-		{"VGPU", CTL_LEFT},
-		{"TYPE", CTL_LEFT},
-		{"STATE", CTL_LEFT},
-		{"USED", CTL_RIGHT},
-		{"FRAMEBUFFER", CTL_RIGHT},
-		{"GRANTED", CTL_RIGHT},
-		{"CPU", CTL_RIGHT},
-		{"MEMORY", CTL_RIGHT},
-		{"GRAPHICS", CTL_RIGHT},
-		{"ENCODER", CTL_RIGHT},
-		{"DECODER", CTL_RIGHT},
-		{"COMMANDS/S", CTL_RIGHT},
-		{"COMMANDS", CTL_RIGHT},
-		{"REFUSED", CTL_RIGHT},
-		{"RESTARTS", CTL_RIGHT},
-		{"HEADS", CTL_LEFT},
-		{},
+		{"VGPU", CTL_LEFT},	    {"TYPE", CTL_LEFT},
+		{"STATE", CTL_LEFT},	    {"USED", CTL_RIGHT},
+		{"FRAMEBUFFER", CTL_RIGHT}, {"GRANTED", CTL_RIGHT},
+		{"CPU", CTL_RIGHT},	    {"MEMORY", CTL_RIGHT},
+		{"GRAPHICS", CTL_RIGHT},    {"ENCODER", CTL_RIGHT},
+		{"DECODER", CTL_RIGHT},	    {"FRAMES/S", CTL_RIGHT},
+		{"COMMANDS/S", CTL_RIGHT},  {"COMMANDS", CTL_RIGHT},
+		{"REFUSED", CTL_RIGHT},	    {"RESTARTS", CTL_RIGHT},
+		{"HEADS", CTL_LEFT},	    {},
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 	double seconds = before ? now->seconds - before->seconds : 0;
@@ -230,6 +222,8 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		ctl_table_leave_out(table, "DECODER");
 	}
 	/* Where the kernel counts for no vGPU what its processes use. */
+	if (!ctl_json_some_has(now->vgpus, "frames"))
+		ctl_table_leave_out(table, "FRAMES/S");
 	if (!ctl_json_some_has(now->vgpus, "grantedPpm"))
 		ctl_table_leave_out(table, "GRANTED");
 	if (!ctl_json_some_has(now->vgpus, "cpuUsec"))
@@ -257,7 +251,8 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		add_engine(table, vgpu, "graphicsNs", old, seconds);
 		add_engine(table, vgpu, "encoderNs", old, seconds);
 		add_engine(table, vgpu, "decoderNs", old, seconds);
-		add_commands(table, vgpu, old, seconds);
+		add_rate(table, vgpu, "frames", old, seconds);
+		add_rate(table, vgpu, "commands", old, seconds);
 		ctl_table_number(table, vgpu, "commands", "");
 		ctl_table_number(table, vgpu, "errors", "");
 		ctl_table_number(table, vgpu, "restarts", "");

@@ -253,6 +253,7 @@ static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
 	case VGPU_CONTROL_CAPTURE:
 	case VGPU_CONTROL_VIEW:
 	case VGPU_CONTROL_SET_MODE:
+	case VGPU_CONTROL_SET_FRAME_RATE:
 		link->reply = (struct vgpu_control_msg){
 			.type = VGPU_CONTROL_REPLY,
 			.serial = msg->serial,

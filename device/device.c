@@ -211,6 +211,11 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 	case VGPU_CONTROL_VIEW:
 		r = view(device, msg->head, fd, &err);
 		break;
+	case VGPU_CONTROL_SET_FRAME_RATE:
+		vgpu_close(fd);
+		vgpu_gpu_set_frame_rate_limit(gpu, msg->frame_rate);
+		r = 0;
+		break;
 	default:
 		vgpu_close(fd);
 		r = vgpu_gpu_set_mode(gpu, msg->mode.head, msg->mode.width,
@@ -302,6 +307,9 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 						.heads = start->heads,
 						.max_width = start->max_width,
 						.max_height = start->max_height,
+						.frame_rate_limit =
+							start->frame_rate_limit,
+						.event = device->event,
 						.window_bytes =
 							start->host_visible_bytes,
 						.is_framebuffer_new =

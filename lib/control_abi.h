@@ -54,6 +54,7 @@ enum vgpu_control_type {
 	VGPU_CONTROL_REPLY, /* from the device; reply; serial of the request */
 	VGPU_CONTROL_ADOPT, /* to the device; key */
 	VGPU_CONTROL_PING,  /* to the device, once a second; REPLY */
+	VGPU_CONTROL_SET_FRAME_RATE, /* to the device; frame_rate. REPLY */
 	VGPU_CONTROL_MAX
 };
 
@@ -124,6 +125,8 @@ struct vgpu_control_status {
 	uint64_t errors;   /* of them answered with an error */
 	uint64_t framebuffer_used_bytes;
 	struct vgpu_control_head head[16];
+	uint64_t frames;      /* that heads showed since the VM attached */
+	uint64_t queue_depth; /* commands that are not answered yet */
 };
 
 enum vgpu_control_event_kind {
@@ -166,6 +169,7 @@ struct vgpu_control_msg {
 	union {
 		uint32_t slot;
 		uint32_t head;
+		uint32_t frame_rate; /* the limit; 0 for none */
 		struct vgpu_control_start start;
 		struct vgpu_control_status status;
 		struct vgpu_control_event event;

@@ -106,6 +106,7 @@ static int modify(struct vgpu_instance *instance, int64_t weight, int64_t rate,
 		  struct vgpu_err *err)
 {
 	struct vgpu_definition next = instance->definition;
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_FRAME_RATE};
 	struct vgpu_manager *manager = instance->manager;
 	int r;
 
@@ -139,6 +140,11 @@ static int modify(struct vgpu_instance *instance, int64_t weight, int64_t rate,
 		return r;
 	instance->definition = next;
 	vgpu_share_update(instance);
+	/* A device that does not run now is started with it. */
+	msg.frame_rate = next.type.frame_rate_limit;
+	if (rate >= 0 && vgpu_instance_is_serving(instance))
+		vgpu_device_request(instance->device, &msg, -1,
+				    vgpu_reply_ignore, NULL, NULL);
 	return 0;
 }
 

@@ -129,6 +129,10 @@ static int show_share(struct vgpu_instance *instance, sd_json_variant **json)
 		json, SD_JSON_BUILD_PAIR_UNSIGNED("weight", type->weight),
 		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
 					    type->frame_rate_limit),
+		SD_JSON_BUILD_PAIR_UNSIGNED("frames",
+					    within(instance->status.frames)),
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"queueDepth", within(instance->status.queue_depth)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("grantedPpm",
 					    vgpu_scheduler_granted(instance)));
 	if (r < 0 || instance->group < 0 ||

@@ -156,6 +156,7 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 	vgpu_gpu_storage_finish(gpu);
 	vgpu_gpu_extents_finish(&gpu->entries);
 	vgpu_gpu_extents_finish(&gpu->window);
+	sd_event_source_disable_unref(gpu->pace);
 	free(gpu);
 }
 
@@ -393,16 +394,23 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 	state->events_read = 0;
 	state->commands = 0;
 	state->errors = 0;
+	state->frames = 0;
 	gpu->ops->status_changed(gpu->opaque);
 }
 
 void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 		     struct vgpu_control_status *status)
 {
+	const struct vgpu_gpu_pending *pending;
+
 	status->heads = gpu->config.heads;
 	status->commands = gpu->state->commands;
 	status->errors = gpu->state->errors;
 	status->framebuffer_used_bytes = vgpu_gpu_storage_used(gpu);
+	status->frames = gpu->state->frames;
+	status->queue_depth = 0;
+	TAILQ_FOREACH(pending, &gpu->pendings, entry)
+	status->queue_depth++;
 	memset(status->head, 0, sizeof(status->head));
 	for (uint32_t i = 0; i < gpu->config.heads; i++) {
 		struct vgpu_control_head *head = &status->head[i];

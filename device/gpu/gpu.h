@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include <systemd/sd-event.h>
+
 #include "lib/control_abi.h"
 #include "lib/err.h"
 
@@ -22,6 +24,8 @@ struct vgpu_gpu_config {
 	uint32_t heads; /* 0 to VGPU_HEADS_MAX; the guest is told at least 1 */
 	uint32_t max_width;
 	uint32_t max_height;
+	uint32_t frame_rate_limit; /* of each head; 0 for none */
+	sd_event *event; /* for what that keeps waiting; NULL: no limit */
 	/*
 	 * NULL for a GPU that only displays. Else what its contexts' processes
 	 * are started with (all but the memory, which is the gpu's), what the
@@ -145,6 +149,9 @@ void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 /* Change a head's preferred mode and tell the guest; 0 x 0 unplugs the head. */
 int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 		      uint32_t height, struct vgpu_err *err);
+
+/* From the next frame on. */
+void vgpu_gpu_set_frame_rate_limit(struct vgpu_gpu *gpu, uint32_t limit);
 
 /*
  * What @head shows now, cursor included, in a new sealed memfd that the caller

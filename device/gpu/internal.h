@@ -61,6 +61,9 @@ struct vgpu_gpu {
 	uint32_t chain[VGPU_GPU_RESOURCES_MAX]; /* slot + 1, by hash of the id */
 	uint32_t free_slot;			/* slot + 1 */
 	struct vgpu_viewer *viewer[VGPU_GPU_SCANOUTS_MAX];
+	/* pace.c: when a head may show its next frame, and who waits for that. */
+	uint64_t next_frame_usec[VGPU_GPU_SCANOUTS_MAX]; /* CLOCK_MONOTONIC */
+	sd_event_source *pace;
 };
 
 /* A place in a list of iovecs, moving forward. */
@@ -143,6 +146,7 @@ struct vgpu_gpu_pending {
 	uint32_t resource; /* the same */
 	uint64_t cookie;   /* of a window operation that runs */
 	uint64_t fence;	   /* of a context's fences */
+	uint64_t due_usec; /* of a frame: when it is answered; else 0 */
 };
 /* True if @call has to wait for an earlier one, or for its context. */
 bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call);
@@ -307,6 +311,13 @@ const struct vgpu_gpu_state_view *vgpu_gpu_view_of(const struct vgpu_gpu *gpu,
 void vgpu_gpu_scanout_off(struct vgpu_gpu *gpu, uint32_t head);
 /* No head shows the resource any more. */
 void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id);
+
+/* pace.c */
+/* A frame is new on @heads, a bit each: OK_NODATA, or LATER. */
+uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		       uint32_t heads);
+/* Look at frames that wait no later than then; 0: there are none. */
+void vgpu_gpu_pace_arm(struct vgpu_gpu *gpu, uint64_t due_usec);
 
 /* cursor.c */
 vgpu_gpu_handler vgpu_gpu_update_cursor, vgpu_gpu_move_cursor;

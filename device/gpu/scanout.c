@@ -166,6 +166,7 @@ uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 {
 	const struct vgpu_gpu_rect *rect = &call->flush.rect;
 	const struct vgpu_gpu_state_resource *resource;
+	uint32_t heads = 0;
 
 	resource = vgpu_gpu_resource_find(gpu, call->flush.resource_id);
 	if (!resource)
@@ -181,8 +182,10 @@ uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 		const struct vgpu_gpu_state_view *view;
 
 		view = vgpu_gpu_view_of(gpu, head);
-		if (view && view->resource_id == call->flush.resource_id)
-			damage(gpu, head, &view->rect, rect);
+		if (!view || view->resource_id != call->flush.resource_id)
+			continue;
+		damage(gpu, head, &view->rect, rect);
+		heads |= 1u << head;
 	}
-	return VGPU_GPU_OK_NODATA;
+	return vgpu_gpu_pace(gpu, call, heads);
 }

@@ -85,7 +85,8 @@ struct vgpu_gpu_state {
 	uint32_t pad;
 	/* commit; what is beyond in the framebuffer was never handed out */
 	uint64_t storage_mark;
-	uint64_t pad2[2];
+	uint64_t frames; /* that a head showed */
+	uint64_t pad2;
 	struct vgpu_gpu_state_head head[VGPU_GPU_SCANOUTS_MAX];
 	uint32_t context[VGPU_GPU_CONTEXTS_MAX]; /* commit; ids, 0 for none */
 	/* Sparse from here on: what is not used takes no memory. */

@@ -496,10 +496,12 @@ class Manager:
     """What vgpud does for one device: keeps its fds, starts successors."""
 
     def __init__(self, program=TEST_DEVICE, heads=1, segments=2,
-                 segment_bytes=1 << 20, log=None, window=0, door=True):
+                 segment_bytes=1 << 20, log=None, window=0, door=True,
+                 frame_rate=60):
         self.program = program
         self.window = window  # with one there is a renderer
         self.heads = heads
+        self.frame_rate = frame_rate
         self.key = os.urandom(32)
         self.segments = segments
         self.segment_bytes = segment_bytes
@@ -544,7 +546,7 @@ class Manager:
             self.send(control_message(C_FD, 0, struct.pack("<I", slot)), fd)
         self.send(control_message(C_START, 0, struct.pack(
             START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads, 1920,
-            1080, self.segments, 60, self.segment_bytes,
+            1080, self.segments, self.frame_rate, self.segment_bytes,
             self.segments * self.segment_bytes, self.window, b"",
             bool(self.window), 1, 512 << 20, self.key)))
         if wait:

@@ -217,6 +217,10 @@ int vgpu_gpu_config_write(struct vgpu_gpu *gpu, uint32_t offset,
 	return 0;
 }
 
+void vgpu_gpu_set_frame_rate_limit(struct vgpu_gpu *gpu, uint32_t limit)
+{
+}
+
 void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
 {
 }

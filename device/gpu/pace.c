@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The frame rate limit: a guest is told that a frame is shown when its time has
+ * come, and so begins the next one no earlier. Each head has its own times.
+ */
+#include "device/gpu/internal.h"
+
+#include <time.h>
+
+#define USEC_PER_S 1000000u
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_S + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int on_due(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	struct vgpu_gpu *gpu = opaque;
+	struct vgpu_gpu_pending *pending, *next;
+	uint64_t now = now_usec(), first = 0;
+
+	for (pending = TAILQ_FIRST(&gpu->pendings); pending; pending = next) {
+		next = TAILQ_NEXT(pending, entry);
+		if (pending->due_usec == 0)
+			continue;
+		if (pending->due_usec <= now)
+			vgpu_gpu_finish(gpu, &gpu->pendings, pending,
+					VGPU_GPU_OK_NODATA);
+		else if (first == 0 || pending->due_usec < first)
+			first = pending->due_usec;
+	}
+	vgpu_gpu_pace_arm(gpu, first);
+	/* Those of the same resource have waited for it. */
+	vgpu_gpu_wake(gpu);
+	return 0;
+}
+
+void vgpu_gpu_pace_arm(struct vgpu_gpu *gpu, uint64_t due_usec)
+{
+	uint64_t set = 0;
+	int enabled = SD_EVENT_OFF;
+
+	if (due_usec == 0)
+		return;
+	if (!gpu->pace &&
+	    sd_event_add_time(gpu->config.event, &gpu->pace, CLOCK_MONOTONIC,
+			      due_usec, 1, on_due, gpu) < 0) {
+		gpu->pace = NULL;
+		return;
+	}
+	/* What is under way may be later than this. */
+	sd_event_source_get_enabled(gpu->pace, &enabled);
+	sd_event_source_get_time(gpu->pace, &set);
+	if (enabled != SD_EVENT_OFF && set <= due_usec)
+		return;
+	sd_event_source_set_time(gpu->pace, due_usec);
+	sd_event_source_set_enabled(gpu->pace, SD_EVENT_ONESHOT);
+}
+
+/* When the frame that is new on @head now is due; 0: at once. */
+static uint64_t next_due(struct vgpu_gpu *gpu, uint32_t head, uint64_t now)
+{
+	uint64_t due = VGPU_MAX(now, gpu->next_frame_usec[head]);
+
+	gpu->next_frame_usec[head] =
+		due + USEC_PER_S / gpu->config.frame_rate_limit;
+	return due > now ? due : 0;
+}
+
+uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		       uint32_t heads)
+{
+	struct vgpu_gpu_pending *pending;
+	uint64_t now, due = 0;
+
+	if (!heads)
+		return VGPU_GPU_OK_NODATA;
+	gpu->state->frames++;
+	if (!gpu->config.event || !gpu->config.frame_rate_limit)
+		return VGPU_GPU_OK_NODATA;
+	now = now_usec();
+	for (uint32_t head = 0; head < gpu->config.heads; head++)
+		if (heads & 1u << head)
+			due = VGPU_MAX(due, next_due(gpu, head, now));
+	pending = due ? vgpu_gpu_park_running(gpu, call) : NULL;
+	if (!pending)
+		return VGPU_GPU_OK_NODATA;
+	pending->due_usec = due;
+	vgpu_gpu_pace_arm(gpu, due);
+	return VGPU_GPU_LATER;
+}
+
+void vgpu_gpu_set_frame_rate_limit(struct vgpu_gpu *gpu, uint32_t limit)
+{
+	gpu->config.frame_rate_limit =
+		VGPU_MIN(limit, (uint32_t)VGPU_TYPE_FRAME_RATE_MAX);
+	/* Frames that wait keep their times; the next ones go by the new limit. */
+	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
+		gpu->next_frame_usec[head] = 0;
+}
