@@ -145,8 +145,13 @@ class Strikes(faults.FaultTest):
 
         def serves(what):
             self.assertTrue(m.is_up(), f'{what}: {m.log()[-2000:]}')
-            wait_for(lambda: 'socket' in m.show('kept'), what)
-            self.assertNotEqual(m.show('kept')['state'], 'failed', what)
+            wait_for(lambda: 'socket' in m.show('kept') or
+                     m.show('kept')['state'] == 'failed', what)
+            if m.show('kept')['state'] == 'failed':
+                # Ten strikes in a row ended a device each, within 5 s.
+                self.assertIn('10 device processes', m.show('kept')['failure'])
+                m.call('Destroy', vgpu='kept', force=True)
+                m.create(type='128MB', name='kept')
 
             def does_all():
                 try:
