@@ -43,6 +43,12 @@ bool vgpu_fd_store_is_slot(uint32_t slot)
 	return false;
 }
 
+bool vgpu_fd_store_is_given(uint32_t slot)
+{
+	return slot < VGPU_SLOT_FRONTEND || slot == VGPU_SLOT_LAUNCHER ||
+	       slot >= VGPU_SLOT_SEGMENT;
+}
+
 static struct vgpu_fd_entry *find(const struct vgpu_fd_store *store, uint32_t slot)
 {
 	for (size_t i = 0; i < store->count; i++)
@@ -139,8 +145,7 @@ void vgpu_fd_store_drop_recovered(struct vgpu_fd_store *store)
 	while (i < store->count) {
 		struct vgpu_fd_entry *entry = &store->entries[i];
 
-		if (entry->is_recovered && entry->slot >= VGPU_SLOT_FRONTEND &&
-		    entry->slot < VGPU_SLOT_SEGMENT) {
+		if (entry->is_recovered && !vgpu_fd_store_is_given(entry->slot)) {
 			vgpu_closer_close(entry->fd);
 			remove_entry(store, entry);
 		} else {

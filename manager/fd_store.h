@@ -33,6 +33,9 @@ struct vgpu_fd_store {
 
 bool vgpu_fd_store_is_slot(uint32_t slot); /* one of the contract's */
 
+/* What the manager gives a device, and never takes from one that it knows. */
+bool vgpu_fd_store_is_given(uint32_t slot);
+
 /*
  * Keep @fd as @slot, closing what was there; takes @fd even where it fails
  * (-EINVAL for no slot, -ENOMEM).

@@ -558,8 +558,7 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 
 	/* What the manager gave, only the manager changes. */
 	if (instance->phase != VGPU_PHASE_ADOPTING)
-		return slot >= VGPU_SLOT_FRONTEND && slot < VGPU_SLOT_SEGMENT &&
-		       slot != VGPU_SLOT_LAUNCHER;
+		return !vgpu_fd_store_is_given(slot);
 	segments = instance->definition.place.size / instance->gpu->segment_bytes;
 	return slot < VGPU_SLOT_SEGMENT || slot - VGPU_SLOT_SEGMENT < segments;
 }
@@ -567,8 +566,7 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 /* What the manager gave it and has, as it was kept by the manager before. */
 static bool is_given(const struct vgpu_instance *instance, uint32_t slot)
 {
-	return instance->fds.deposit &&
-	       (slot < VGPU_SLOT_FRONTEND || slot >= VGPU_SLOT_SEGMENT) &&
+	return instance->fds.deposit && vgpu_fd_store_is_given(slot) &&
 	       vgpu_fd_store_get(&instance->fds, slot) >= 0;
 }
 

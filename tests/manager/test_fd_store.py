@@ -382,7 +382,8 @@ class Guests(FdStoreTest):
                      'the ends of render processes')
             wait_for(lambda: (m.fds(), len(m.store.names())) == kept[1],
                      'the fds of the machine to go')
-        self.assertEqual(m.show('a')['restarts'], 0)
+        self.assertEqual(m.show('a')['restarts'], 0,
+                         [e['text'] for e in m.events()][-20:] + [m.log()])
         m.call('Destroy', vgpu='a')
         wait_for(lambda: self.descendants(m.process.pid) == 0, 'their end')
 
