@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "sandbox/seccomp_rules.h"
 
@@ -10,6 +11,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 	/* Viewers, and the device's pictures. */
 	ALLOW(accept4),
 	ALLOW(getpeername),
+	ALLOW_IF(getsockopt, IS(1, SOL_SOCKET)),
 	ALLOW(recvmsg),
 	ALLOW_IF(recvfrom, IS_NULL(4)),
 	ALLOW_IF(sendto, IS_NULL(4)), /* a connected socket only */
