@@ -18,8 +18,9 @@
 /* Drivers block all signals in their threads but the one that seccomp uses. */
 #define SIGNAL SIGSYS
 /* A thread that gets no processor for so long is on a dead machine. */
-#define ANSWER_S    10
-#define THREADS_MAX 1024
+#define ANSWER_S      10
+#define LOOK_AGAIN_NS 2000000L
+#define THREADS_MAX   1024
 
 /* One at a time: there is only one handler of a signal. */
 static struct {
@@ -64,24 +65,50 @@ static pid_t read_thread(pid_t listed, bool *ret_is_deaf)
 	return number;
 }
 
+static bool is_answered(const struct timespec *until)
+{
+	while (sem_clockwait(&current.answered, CLOCK_MONOTONIC, until) < 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
+/*
+ * libc blocks all signals in a thread that begins or ends: such a one is asked
+ * in a moment, or is gone then, with the signal that it was sent.
+ */
 static int ask(pid_t listed)
 {
-	struct timespec end;
-	bool is_deaf;
-	pid_t thread = read_thread(listed, &is_deaf);
+	bool is_sent = false, is_deaf;
+	struct timespec now, end;
 
-	if (thread == 0 || thread == (pid_t)syscall(SYS_gettid))
-		return 0;
-	if (is_deaf)
-		return -ESRCH;
-	if (syscall(SYS_tgkill, getpid(), thread, SIGNAL) < 0)
-		return errno == ESRCH ? 0 : -errno; /* it ended meanwhile */
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += ANSWER_S;
-	while (sem_timedwait(&current.answered, &end) < 0)
-		if (errno != EINTR)
-			return -ESRCH;
-	return current.result;
+	do {
+		pid_t thread = read_thread(listed, &is_deaf);
+		struct timespec soon;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (thread == (pid_t)syscall(SYS_gettid))
+			return 0;
+		if (thread == 0)
+			return is_answered(&now) ? current.result : 0;
+		if (!is_sent && !is_deaf) {
+			if (syscall(SYS_tgkill, getpid(), thread, SIGNAL) == 0)
+				is_sent = true;
+			else if (errno != ESRCH)
+				return -errno;
+		}
+		soon = now;
+		soon.tv_nsec += LOOK_AGAIN_NS;
+		if (soon.tv_nsec >= 1000000000L) {
+			soon.tv_nsec -= 1000000000L;
+			soon.tv_sec++;
+		}
+		if (is_answered(&soon))
+			return current.result;
+	} while (now.tv_sec < end.tv_sec);
+	return -ESRCH;
 }
 
 static bool is_among(const pid_t *threads, size_t n, pid_t thread)
