@@ -56,10 +56,17 @@ class Losses(unittest.TestCase):
                    f"{n} contexts are lost")
 
     def contexts(self):
-        pid = self.server.process.pid
-        with open(f"/proc/{pid}/task/{pid}/children",
-                  encoding="ascii") as file:
-            return [int(child) for child in file.read().split()]
+        """The render processes: the device's launcher has started them."""
+        found, left = [], [self.server.process.pid]
+        while left:
+            pid = left.pop()
+            with open(f"/proc/{pid}/task/{pid}/children",
+                      encoding="ascii") as file:
+                left += [int(child) for child in file.read().split()]
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read() == "vgpu-render\n":
+                    found.append(pid)
+        return found
 
     def check(self, name, program):
         """The program goes on: nothing that it hears or sees is untrue."""
