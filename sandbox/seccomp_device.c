@@ -39,6 +39,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 	/* Framebuffers and frames. */
 	ALLOW(memfd_create),
 	ALLOW(ftruncate),
+	ALLOW(pwrite64), /* FATAL into a lost ring's status */
 	ALLOW(fallocate),
 	ALLOW_IF(fcntl, IS(1, F_GET_SEALS)),
 	ALLOW_IF(fcntl, IS(1, F_ADD_SEALS)),
