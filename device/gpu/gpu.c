@@ -4,6 +4,7 @@
 #include "device/gpu/internal.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #define NODATA	     sizeof(struct vgpu_gpu_header)
 #define ANSWER(name) sizeof(struct vgpu_gpu_answer_##name)
@@ -119,6 +120,12 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		gpu->render.memory = &vgpu_gpu_memory_ops;
 		gpu->render.memory_opaque = gpu;
 		gpu->render.spare = vgpu_render_spare_new();
+	}
+	/* Now, for once the process is shut in it may not ask for any. */
+	if (getrandom(gpu->uuid_base, sizeof(gpu->uuid_base), 0) !=
+	    sizeof(gpu->uuid_base)) {
+		vgpu_gpu_destroy(gpu);
+		return vgpu_err_set(err, -EIO, "Internal", "no random bytes");
 	}
 	if (vgpu_gpu_storage_init(gpu, framebuffer_bytes) < 0 ||
 	    vgpu_gpu_extents_init(&gpu->entries, VGPU_GPU_ENTRIES_MAX,

@@ -57,6 +57,9 @@ struct vgpu_gpu {
 	/* In the order of their coming: those that wait, or hold others up. */
 	struct vgpu_gpu_pendings pendings;
 	uint64_t last_cookie;
+	/* What resources' UUIDs are made of: random bytes, and a count. */
+	uint8_t uuid_base[16];
+	uint64_t last_uuid;
 	struct vgpu_gpu_slot slot[VGPU_GPU_RESOURCES_MAX];
 	uint32_t chain[VGPU_GPU_RESOURCES_MAX]; /* slot + 1, by hash of the id */
 	uint32_t free_slot;			/* slot + 1 */

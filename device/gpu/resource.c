@@ -3,7 +3,6 @@
 #include "device/gpu/internal.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 bool vgpu_gpu_2d_bytes(uint32_t format, uint32_t width, uint32_t height,
 		       uint64_t *ret_bytes)
@@ -83,11 +82,13 @@ uint32_t vgpu_gpu_resource_assign_uuid(struct vgpu_gpu *gpu,
 	if (!resource)
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	if (!resource->has_uuid) {
+		uint64_t number = ++gpu->last_uuid;
 		uint8_t *uuid = resource->uuid;
 
-		if (getrandom(uuid, sizeof(resource->uuid), 0) !=
-		    sizeof(resource->uuid))
-			return VGPU_GPU_ERR_UNSPEC;
+		memcpy(uuid, gpu->uuid_base, sizeof(resource->uuid));
+		for (size_t i = 0; i < sizeof(number); i++)
+			uuid[sizeof(resource->uuid) - 1 - i] ^=
+				(uint8_t)(number >> 8 * i);
 		/* Version 4, variant of RFC 9562. */
 		uuid[6] = (uuid[6] & 0x0f) | 0x40;
 		uuid[8] = (uuid[8] & 0x3f) | 0x80;
