@@ -19,6 +19,11 @@ static int on_end(sd_event_source *source, int fd, uint32_t revents,
 	char how[VGPU_PROCESS_REASON_SIZE];
 	pid_t pid = process->pid;
 
+	/*
+	 * Before its fd is closed, of which a process that was just started may
+	 * have a duplicate for a moment.
+	 */
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	/* The device process notices too, ends, and its successor gets another. */
 	vgpu_process_reap(process, how);
 	if (strcmp(how, "ended with status 0") != 0)
