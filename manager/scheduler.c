@@ -200,5 +200,6 @@ uint32_t vgpu_scheduler_granted(const struct vgpu_instance *instance)
 	TAILQ_FOREACH(other, &instance->manager->instances, entry)
 	if (other != instance && is_sharing(other, gpu))
 		sum += by_weight ? other->definition.type.weight : 1;
-	return (uint32_t)(own * VGPU_SHARE_WHOLE / sum);
+	/* A vGPU whose definition is damaged weighs nothing. */
+	return sum ? (uint32_t)(own * VGPU_SHARE_WHOLE / sum) : 0;
 }
