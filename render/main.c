@@ -43,6 +43,34 @@ static void catch_abort(void)
 	sigaction(SIGABRT, &action, NULL);
 }
 
+/*
+ * What a client gives up, or cuts off, is taken from under whoever still uses
+ * it: its own context. Any thread may find out, inside the driver, too.
+ */
+static void on_bus_error(int number, siginfo_t *info, void *machine)
+{
+	static const char text[] = "memory that was given up is used";
+	static struct vgpu_render_message message = {
+		.type = VGPU_RENDER_FATAL,
+		.bytes = sizeof(text) - 1,
+	};
+	struct iovec part[2] = {{&message, sizeof(message)},
+				{(void *)text, sizeof(text) - 1}};
+	const struct msghdr packet = {.msg_iov = part, .msg_iovlen = 2};
+
+	if (info->si_code == BUS_ADRERR)
+		sendmsg(VGPU_RENDER_FD_COMMAND, &packet, MSG_NOSIGNAL);
+	_exit(EXIT_FAILURE);
+}
+
+static void catch_bus_error(void)
+{
+	const struct sigaction action = {.sa_sigaction = on_bus_error,
+					 .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
 static int print_usage(void)
 {
 	fputs("vgpu-render is started by vgpu-device;"
@@ -78,6 +106,7 @@ int main(int argc, char **argv)
 	else if (is_file(VGPU_RENDER_FD_RECORD))
 		ctx.recorder = vgpu_recorder_create(VGPU_RENDER_FD_RECORD);
 	catch_abort();
+	catch_bus_error();
 	if (vgpu_sandbox_begin(VGPU_SANDBOX_RENDER, 0, &ctx.sandbox, &err) < 0)
 		vgpu_context_fatal(&ctx, "%s", err.text);
 	/*
