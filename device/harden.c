@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/oom.h"
+#include "lib/util.h"
+
 static int close_others(int keep)
 {
 	int r = 0;
@@ -24,6 +27,7 @@ static int close_others(int keep)
 
 int vgpu_harden(int keep)
 {
+	vgpu_autoclose int oom = -1;
 	struct rlimit files;
 	int fd;
 
@@ -34,6 +38,8 @@ int vgpu_harden(int keep)
 	if (fd >= 0)
 		close(fd);
 
+	oom = vgpu_oom_open();
+	vgpu_oom_raise(oom, VGPU_OOM_DEVICE);
 	umask(0077);
 	if (close_others(keep) < 0)
 		return -errno;

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "device/launch/environment.h"
+#include "lib/oom.h"
 #include "lib/util.h"
 #include "render/abi.h"
 #include "sandbox/ids.h"
@@ -30,12 +31,13 @@ static struct {
 	int program; /* -1 if it was not found */
 	int null;
 	int self; /* a pidfd of ours */
+	int oom;  /* our oom_score_adj, which what we start begins with */
 	const char *record;
 	int record_folder;
 	int record_error; /* why there is no folder; or 0 */
 	unsigned long namespaces;
 	struct vgpu_environment environment;
-} start = {.program = -1, .null = -1, .self = -1, .record_folder = -1};
+} start = {.program = -1, .null = -1, .self = -1, .oom = -1, .record_folder = -1};
 
 /* Where the program is: told, beside our own, or where it is installed. */
 static bool find_path(char *ret_path, size_t size)
@@ -70,6 +72,9 @@ int vgpu_start_prepare(struct vgpu_err *err)
 	if (start.null < 0 || start.self < 0)
 		return vgpu_err_set(err, -errno, NULL, "cannot begin: %s",
 				    strerror(errno));
+	/* Once we are shut in it would be root's. */
+	start.oom = vgpu_oom_open();
+	vgpu_oom_raise(start.oom, VGPU_OOM_DEVICE);
 	if (find_path(start.path, sizeof(start.path)) &&
 	    access(start.path, X_OK) == 0)
 		start.program = open(start.path, O_PATH | O_CLOEXEC);
@@ -201,6 +206,7 @@ int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err)
 {
 	vgpu_autoclose int record = start.record ? make_recording() : -1;
 	unsigned long flags = CLONE_VFORK | SIGCHLD | start.namespaces;
+	int oom;
 	pid_t pid;
 
 	if (start.program < 0)
@@ -211,7 +217,10 @@ int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err)
 	 * A fork, but we go on only when it has become the program: while both
 	 * have all fds open, what we close would stay in epoll's sets.
 	 */
+	oom = vgpu_oom_raise(start.oom, VGPU_OOM_RENDER);
 	pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+	if (pid != 0)
+		vgpu_oom_set(start.oom, oom);
 	if (pid < 0)
 		return vgpu_err_set(err, -errno, NULL, "cannot start %s: %s",
 				    start.path, strerror(errno));

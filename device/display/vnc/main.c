@@ -14,6 +14,7 @@
 #include "device/display/vnc/server.h"
 #include "device/display/vnc/source.h"
 #include "lib/fds.h"
+#include "lib/oom.h"
 #include "lib/util.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
@@ -72,8 +73,11 @@ static int shut_in(struct vnc *vnc, struct vgpu_err *err)
 {
 	struct vgpu_sandbox_report lacks = {};
 	char text[VGPU_ERR_TEXT_MAX];
-	int r = vgpu_sandbox_begin(VGPU_SANDBOX_VNC, 0, &lacks, err);
+	vgpu_autoclose int oom = vgpu_oom_open();
+	int r;
 
+	vgpu_oom_raise(oom, VGPU_OOM_VNC);
+	r = vgpu_sandbox_begin(VGPU_SANDBOX_VNC, 0, &lacks, err);
 	if (r >= 0)
 		r = vgpu_sandbox_finish(VGPU_SANDBOX_VNC, -1, &lacks, err);
 	if (r >= 0 && vgpu_sandbox_report_text(&lacks, text, sizeof(text)))
