@@ -10,6 +10,7 @@
 #include "device/control.h"
 #include "device/framebuffer.h"
 #include "device/gpu/gpu.h"
+#include "device/render/host_memory.h"
 #include "device/render/launcher.h"
 #include "device/render/render.h"
 #include "device/state.h"
@@ -292,6 +293,12 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 	device->render.lacks_opaque = device;
 	memcpy(device->render.gpu_uuid, start->gpu_uuid,
 	       sizeof(device->render.gpu_uuid));
+	r = vgpu_host_memory_create(device->event, start->host_memory_bytes,
+				    vgpu_render_is_software(start->gpu_uuid),
+				    &device->render.host_memory);
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL, "host memory: %s",
+				    strerror(-r));
 	return 0;
 }
 
@@ -408,6 +415,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_framebuffer_unmap(device->framebuffer,
 			       device->config.start.framebuffer_bytes);
 	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());
+	vgpu_host_memory_destroy(device->render.host_memory);
 	free(device->segment);
 	free(device);
 }

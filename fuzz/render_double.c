@@ -44,6 +44,17 @@ void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
 {
 }
 
+/* Nobody has a process that is limited. */
+void vgpu_launched_limit(struct vgpu_launched *process,
+			 const uint64_t limit[VGPU_LAUNCH_LIMITS])
+{
+}
+
+bool vgpu_launcher_sync(struct vgpu_launcher *launcher)
+{
+	return false;
+}
+
 static struct vgpu_render *renders[RENDERS_MAX];
 unsigned int renders_alive;
 
@@ -119,7 +130,8 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 	return render->is_lost ? -EPIPE : 0;
 }
 
-int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id)
+int vgpu_render_resource_remove(struct vgpu_render *render,
+				uint32_t resource_id, uint64_t shared_bytes)
 {
 	return render->is_lost ? -EPIPE : 0;
 }

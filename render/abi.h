@@ -32,6 +32,8 @@
 /* Fds in one packet; the kernel's own limit is 253. */
 #define VGPU_RENDER_FDS_MAX  128
 #define VGPU_RENDER_TEXT_MAX 200
+/* Memfds of its driver that a process may have. */
+#define VGPU_RENDER_FILES_MAX 4
 /* Timelines of a context: 0 is the CPU's, the others are queues'. */
 #define VGPU_RENDER_TIMELINES 64
 #define VGPU_RENDER_RINGS_MAX 64
@@ -45,7 +47,8 @@ enum vgpu_render_type {
 	 * The first one. @bytes of framebuffer in @n segments; uuid[16] of the
 	 * physical GPU (VkPhysicalDeviceIDProperties::deviceUUID) follows, all
 	 * zero for the embedded one. If @n is 0, memory comes as fds of its
-	 * own with each ALLOC.
+	 * own with each ALLOC. @offset: what it may take of the host's memory
+	 * until it is told more (0: no limit), to which it holds itself.
 	 */
 	VGPU_RENDER_START = 1,
 	/* The next segments, in order: @n fds, each of @bytes. */
@@ -71,8 +74,10 @@ enum vgpu_render_type {
 
 	/* COMMAND, from the render process */
 	/*
-	 * It has opened all that it ever will. @n: a bit for each layer of the
-	 * sandbox (sandbox/report.h) that the kernel does not give.
+	 * It has opened all that it ever will: the memfds that come along are
+	 * all it has. @bytes of its address space are no memory of its own. @n:
+	 * a bit for each layer of the sandbox (sandbox/report.h) that the
+	 * kernel does not give.
 	 */
 	VGPU_RENDER_READY = 32,
 	/*
@@ -105,6 +110,8 @@ enum vgpu_render_type {
 #define VGPU_RENDER_FLAG_ZERO	(1U << 0) /* answer to ALLOC */
 #define VGPU_RENDER_FLAG_CHARGE (1U << 1) /* question ALLOC */
 #define VGPU_RENDER_FLAG_SPARE	(1U << 2) /* START: no context has it yet */
+/* START: all that the driver maps is its own, see device/render/host_memory.h */
+#define VGPU_RENDER_FLAG_SOFTWARE (1U << 3)
 
 struct vgpu_render_message {
 	uint32_t type;

@@ -107,6 +107,7 @@ int main(int argc, char **argv)
 		ctx.recorder = vgpu_recorder_create(VGPU_RENDER_FD_RECORD);
 	catch_abort();
 	catch_bus_error();
+	vgpu_limits_prepare();
 	if (vgpu_sandbox_begin(VGPU_SANDBOX_RENDER, 0, &ctx.sandbox, &err) < 0)
 		vgpu_context_fatal(&ctx, "%s", err.text);
 	/*

@@ -32,6 +32,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(timerfd_settime),
 	ALLOW(signalfd4),
 	ALLOW(read),
+	ALLOW(pread64), /* what memory render processes use */
 	ALLOW(write),
 	ALLOW(pipe2),
 	ALLOW(splice),

@@ -4,7 +4,9 @@
 
 #include <sys/stat.h>
 
+#include "device/render/host_memory.h"
 #include "device/render/own_memory.h"
+#include "device/render/render.h"
 
 /* The slot of a new blob, which is not put yet; else *ret_answer. */
 static uint32_t begin(struct vgpu_gpu *gpu, uint32_t kind, uint64_t bytes,
@@ -45,7 +47,7 @@ static uint32_t create_guest(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	const struct vgpu_gpu_create_blob *create = &call->create_blob;
-	uint32_t slot, answer;
+	uint32_t slot, answer = VGPU_GPU_ERR_OUT_OF_MEMORY;
 	struct stat st;
 	int fd;
 
@@ -53,12 +55,16 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	if (create->bytes > VGPU_SHARED_MEMORY_MAX - gpu->shared_bytes)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	if (!vgpu_host_memory_charge(gpu->config.render->host_memory,
+				     create->bytes))
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	fd = vgpu_sealed_memfd("vgpu-shared", create->bytes,
 			       /* is_reserved= */ false);
-	if (fd < 0)
-		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	slot = begin(gpu, VGPU_GPU_KIND_SHARED, create->bytes, &answer);
+	slot = fd < 0 ? VGPU_GPU_NO_SLOT
+		      : begin(gpu, VGPU_GPU_KIND_SHARED, create->bytes, &answer);
 	if (slot == VGPU_GPU_NO_SLOT) {
+		vgpu_host_memory_uncharge(gpu->config.render->host_memory,
+					  create->bytes);
 		vgpu_close(fd);
 		return answer;
 	}

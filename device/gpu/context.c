@@ -352,13 +352,17 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 
 static void detach(struct vgpu_gpu_context *context, uint32_t slot)
 {
+	const struct vgpu_gpu_state_resource *resource;
+
 	if (!is_attached(context, slot))
 		return;
 	set_attached(context, slot, false);
 	if (!context->render || !is_for_process(context->gpu, slot))
 		return;
-	vgpu_render_resource_remove(context->render,
-				    context->gpu->state->resource[slot].id);
+	resource = &context->gpu->state->resource[slot];
+	vgpu_render_resource_remove(
+		context->render, resource->id,
+		resource->kind == VGPU_GPU_KIND_SHARED ? resource->bytes : 0);
 	owe(context, 0);
 }
 

@@ -165,7 +165,8 @@ static int memory_alloc(void *opaque, struct vgpu_render *owner, uint64_t bytes,
 	return r;
 }
 
-static int memory_free(void *opaque, struct vgpu_render *owner, uint64_t offset)
+static int64_t memory_free(void *opaque, struct vgpu_render *owner,
+			   uint64_t offset)
 {
 	struct vgpu_gpu *gpu = opaque;
 	struct vgpu_gpu_extents *extents;

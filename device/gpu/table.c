@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "device/render/host_memory.h"
+#include "device/render/render.h"
+
 static uint32_t hash(uint32_t id)
 {
 	static_assert(VGPU_GPU_RESOURCES_MAX == 1u << 12, "bits of the hash");
@@ -84,6 +87,8 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 		vgpu_gpu_storage_put(gpu, resource->offset);
 	if (fd >= 0) {
 		gpu->shared_bytes -= resource->bytes;
+		vgpu_host_memory_uncharge(gpu->config.render->host_memory,
+					  resource->bytes);
 		vgpu_close(fd);
 		gpu->slot[slot].shared_plus_1 = 0;
 	}
@@ -99,6 +104,9 @@ void vgpu_gpu_table_clear(struct vgpu_gpu *gpu)
 		vgpu_close(gpu->slot[slot].shared_plus_1 - 1);
 		gpu->slot[slot].shared_plus_1 = 0;
 	}
+	if (gpu->config.render)
+		vgpu_host_memory_uncharge(gpu->config.render->host_memory,
+					  gpu->shared_bytes);
 	gpu->shared_bytes = 0;
 	memset(gpu->chain, 0, sizeof(gpu->chain));
 	gpu->free_slot = 0;

@@ -17,20 +17,41 @@ enum vgpu_launch_type {
 	VGPU_LAUNCH_START =
 		1,	  /* id; two fds: COMMAND and MEMORY (render/abi.h) */
 	VGPU_LAUNCH_KILL, /* id */
+	/*
+	 * id, and the memory that it may take from now on. A process cannot
+	 * raise that itself, and the device cannot set it for any process.
+	 */
+	VGPU_LAUNCH_LIMIT,
+	VGPU_LAUNCH_SYNC, /* id; SYNCED when all before it is done */
 
 	/* from the launcher */
-	VGPU_LAUNCH_STARTED = 32, /* id; status and text, or refused */
-	VGPU_LAUNCH_ENDED,	  /* id; code and status as of waitid(2) */
+	/*
+	 * id; status and text, or refused, and an fd of its /proc/PID/statm if
+	 * that can be read.
+	 */
+	VGPU_LAUNCH_STARTED = 32,
+	VGPU_LAUNCH_ENDED,  /* id; code and status as of waitid(2) */
+	VGPU_LAUNCH_SYNCED, /* id of the SYNC */
 };
 
 #define VGPU_LAUNCH_TEXT_MAX 200
 /* Contexts, a spare, and those that are just ending. */
 #define VGPU_LAUNCH_PROCESSES_MAX 256
 
+/* Soft limits; VGPU_LAUNCH_UNLIMITED: none. */
+enum vgpu_launch_limit {
+	VGPU_LAUNCH_SPACE, /* RLIMIT_AS */
+	VGPU_LAUNCH_DATA,  /* RLIMIT_DATA */
+	VGPU_LAUNCH_FILES, /* RLIMIT_FSIZE */
+	VGPU_LAUNCH_LIMITS,
+};
+#define VGPU_LAUNCH_UNLIMITED UINT64_MAX
+
 struct vgpu_launch_request {
 	uint32_t type;
 	uint32_t pad;
 	uint64_t id; /* unlike that of any other process of the vGPU */
+	uint64_t limit[VGPU_LAUNCH_LIMITS]; /* LIMIT */
 };
 
 struct vgpu_launch_reply {
@@ -42,7 +63,7 @@ struct vgpu_launch_reply {
 	char text[VGPU_LAUNCH_TEXT_MAX]; /* STARTED: why not */
 };
 
-static_assert(sizeof(struct vgpu_launch_request) == 16, "request size");
+static_assert(sizeof(struct vgpu_launch_request) == 40, "request size");
 static_assert(sizeof(struct vgpu_launch_reply) == 224, "reply size");
 
 #endif

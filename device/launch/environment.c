@@ -5,8 +5,15 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/sysinfo.h>
 
 #include "lib/util.h"
+
+/*
+ * The software driver has two threads for each of so many processors, each with
+ * a stack that counts as the context's memory.
+ */
+#define DRIVER_THREADS_MAX 8
 
 /*
  * What passes on. The rest of our environment is nothing that a process needs
@@ -29,8 +36,8 @@ static const char *const passed_on[] = {
 	"VGPU_SANDBOX_WITHOUT",
 	"VGPU_SANDBOX_ATTEMPT",
 };
-static_assert(VGPU_ARRAY_SIZE(passed_on) + 1 <= VGPU_ENVIRONMENT_MAX,
-	      "room for one more");
+static_assert(VGPU_ARRAY_SIZE(passed_on) + 2 <= VGPU_ENVIRONMENT_MAX,
+	      "room for two more");
 
 static bool add_variable(struct vgpu_environment *environment, const char *name,
 			 const char *value)
@@ -54,6 +61,10 @@ bool vgpu_environment_init(struct vgpu_environment *environment)
 		if (value && !add_variable(environment, passed_on[i], value))
 			return false;
 	}
+	/* A thread of the driver's for each processor would be too many. */
+	if (!getenv("LP_NUM_THREADS") && get_nprocs() > DRIVER_THREADS_MAX &&
+	    !add_variable(environment, "LP_NUM_THREADS", "8"))
+		return false;
 	/* Guests would see in its timing what others have compiled. */
 	return add_variable(environment, "MESA_SHADER_CACHE_DISABLE", "true");
 }

@@ -40,13 +40,21 @@ struct launcher {
 	uint32_t refused; /* layers of what we start; once it is_probed */
 };
 
+/* @fd stays the caller's; -1: none. */
+static void reply_with(const struct vgpu_launch_reply *message, int fd)
+{
+	const struct iovec part = {(void *)message, sizeof(*message)};
+	/* A device that reads nothing has no more than it asked for. */
+	ssize_t n = vgpu_fds_send(FD, &part, 1, fd, 0);
+
+	if (n < 0 && n != -EPIPE)
+		fprintf(stderr, "vgpu-launch: cannot answer: %s\n",
+			strerror((int)-n));
+}
+
 static void reply(const struct vgpu_launch_reply *message)
 {
-	/* A device that reads nothing has no more than it asked for. */
-	if (send(FD, message, sizeof(*message), MSG_NOSIGNAL) < 0 &&
-	    errno != EPIPE)
-		fprintf(stderr, "vgpu-launch: cannot answer: %s\n",
-			strerror(errno));
+	reply_with(message, -1);
 }
 
 static struct process *find_pid(struct launcher *launcher, pid_t pid)
@@ -73,6 +81,7 @@ static void start_process(struct launcher *launcher, uint64_t id,
 		.type = VGPU_LAUNCH_STARTED,
 		.id = id,
 	};
+	vgpu_autoclose int statm = -1;
 	struct vgpu_err err = {};
 	pid_t pid = 0;
 	int r;
@@ -88,12 +97,14 @@ static void start_process(struct launcher *launcher, uint64_t id,
 		r = vgpu_err_set(&err, -EAGAIN, NULL, "too many processes");
 	else
 		r = vgpu_start(fds[0], fds[1], &pid, &err);
-	if (r == 0)
+	if (r == 0) {
 		*place = (struct process){pid, id};
+		statm = vgpu_start_open_statm(pid);
+	}
 	answer.status = r;
 	snprintf(answer.text, sizeof(answer.text), "%.*s",
 		 (int)sizeof(answer.text) - 1, err.text);
-	reply(&answer);
+	reply_with(&answer, statm);
 }
 
 /* False: nobody asks any more. */
@@ -124,6 +135,13 @@ static bool handle_request(struct launcher *launcher)
 		start_process(launcher, request.id, fds, n_fds);
 	else if (process && request.type == VGPU_LAUNCH_KILL)
 		kill(process->pid, SIGKILL);
+	else if (process && request.type == VGPU_LAUNCH_LIMIT)
+		vgpu_start_limit(process->pid, request.limit);
+	else if (n == sizeof(request) && request.type == VGPU_LAUNCH_SYNC)
+		reply(&(struct vgpu_launch_reply){
+			.type = VGPU_LAUNCH_SYNCED,
+			.id = request.id,
+		});
 	vgpu_close(fds[0]);
 	vgpu_close(fds[1]);
 	return true;

@@ -2,15 +2,18 @@
 /* Starting vgpu-render, in namespaces of its own. */
 #include "device/launch/start.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -228,4 +231,31 @@ int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err)
 		become(command, memory, record);
 	*ret_pid = pid;
 	return 0;
+}
+
+int vgpu_start_open_statm(pid_t pid)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+void vgpu_start_limit(pid_t pid, const uint64_t limit[VGPU_LAUNCH_LIMITS])
+{
+	static const __rlimit_resource_t resource[VGPU_LAUNCH_LIMITS] = {
+		[VGPU_LAUNCH_SPACE] = RLIMIT_AS,
+		[VGPU_LAUNCH_DATA] = RLIMIT_DATA,
+		[VGPU_LAUNCH_FILES] = RLIMIT_FSIZE,
+	};
+	static_assert(VGPU_LAUNCH_UNLIMITED == RLIM_INFINITY, "no limit");
+
+	for (int i = 0; i < VGPU_LAUNCH_LIMITS; i++) {
+		struct rlimit now;
+
+		if (prlimit(pid, resource[i], NULL, &now) < 0)
+			continue;
+		now.rlim_cur = VGPU_MIN((rlim_t)limit[i], now.rlim_max);
+		prlimit(pid, resource[i], &now, NULL);
+	}
 }

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "device/launch/abi.h"
 #include "lib/err.h"
 
 /*
@@ -26,5 +27,12 @@ unsigned int vgpu_start_probe(void);
  * 2 and its empty root directory, hardly any environment, and dies with us.
  */
 int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err);
+/* Its /proc/PID/statm, which tells what memory it has; -1 if it cannot be read. */
+int vgpu_start_open_statm(pid_t pid);
+/*
+ * Hold it to these, or let it have more. It cannot do so itself. What cannot be
+ * set stays as it was: never more than the process was let have.
+ */
+void vgpu_start_limit(pid_t pid, const uint64_t limit[VGPU_LAUNCH_LIMITS]);
 
 #endif

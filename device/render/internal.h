@@ -5,12 +5,13 @@
 
 #include <sys/types.h>
 
+#include "device/render/host_memory.h"
 #include "device/render/launcher.h"
 #include "device/render/outbox.h"
 #include "device/render/render.h"
 
 /* Answers that a guest can leave its render process to owe us. */
-#define FENCES_MAX  65536U
+#define FENCES_MAX  16384U
 #define EXPORTS_MAX 4096U
 
 struct fence;
@@ -47,6 +48,7 @@ struct vgpu_render {
 	sd_event_source *on_memory;
 	sd_event_source *on_late; /* to be READY, or to end */
 	struct vgpu_render_outbox outbox;
+	struct vgpu_host_process host;
 
 	/* What it owes: it may tell us nothing that was not asked. */
 	struct fences fences[VGPU_RENDER_TIMELINES];
@@ -85,6 +87,9 @@ void vgpu_render_spare_unused(struct vgpu_render_spare *spare);
  * gone, -EAGAIN, or -EPROTO if it is larger or brings fds (which are closed).
  */
 ssize_t vgpu_render_receive(int socket, void *buffer, size_t size);
+/* The same with up to VGPU_RENDER_FILES_MAX fds, which become the caller's. */
+ssize_t vgpu_render_receive_files(int socket, void *buffer, size_t size,
+				  int *ret_files, unsigned int *ret_n_files);
 
 /* ring.c */
 /* Returns whether what it says of a ring can be true. */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "device/launch/abi.h"
+#include "lib/fds.h"
 #include "lib/util.h"
 
 /* It starts a process in a few ms, if it gets a processor. */
@@ -20,6 +21,8 @@ struct vgpu_launcher {
 	int fd;
 	bool is_gone;
 	uint64_t last_id;
+	uint64_t sync_id; /* of the SYNC that we wait for */
+	bool is_synced;
 	LIST_HEAD(, vgpu_launched) processes;
 	sd_event_source *source;
 	sd_event_source *deferred;	 /* for what was read while we waited */
@@ -70,16 +73,20 @@ static void lose_launcher(struct vgpu_launcher *launcher)
 }
 
 static void handle_reply(struct vgpu_launcher *launcher,
-			 const struct vgpu_launch_reply *reply)
+			 const struct vgpu_launch_reply *reply, int *fd)
 {
 	/* What an earlier device had started is nothing to us. */
 	struct vgpu_launched *process = find_process(launcher, reply->id);
 
+	if (reply->type == VGPU_LAUNCH_SYNCED && reply->id == launcher->sync_id)
+		launcher->is_synced = true;
 	if (!process)
 		return;
 	if (reply->type == VGPU_LAUNCH_STARTED) {
 		process->is_started = reply->status == 0;
 		process->refused = reply->refused;
+		vgpu_close(process->statm);
+		process->statm = vgpu_steal_fd(fd);
 		memcpy(launcher->text, reply->text, sizeof(launcher->text));
 		launcher->text[sizeof(launcher->text) - 1] = '\0';
 		if (reply->status)
@@ -89,17 +96,36 @@ static void handle_reply(struct vgpu_launcher *launcher,
 	}
 }
 
+static ssize_t receive_reply(const struct vgpu_launcher *launcher,
+			     struct vgpu_launch_reply *ret_reply, int *ret_fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {ret_reply, sizeof(*ret_reply)};
+	struct msghdr header = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = &control,
+				.msg_controllen = sizeof(control)};
+	ssize_t n =
+		recvmsg(launcher->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n >= 0)
+		vgpu_fds_take(&header, ret_fd, 1);
+	return n;
+}
+
 /* Read all there is. */
 static void receive_replies(struct vgpu_launcher *launcher)
 {
-	struct vgpu_launch_reply reply;
-
 	while (!launcher->is_gone) {
-		ssize_t n =
-			recv(launcher->fd, &reply, sizeof(reply), MSG_DONTWAIT);
+		vgpu_autoclose int fd = -1;
+		struct vgpu_launch_reply reply;
+		ssize_t n = receive_reply(launcher, &reply, &fd);
 
 		if (n == sizeof(reply))
-			handle_reply(launcher, &reply);
+			handle_reply(launcher, &reply, &fd);
 		else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			lose_launcher(launcher);
 		else if (errno == EAGAIN)
@@ -235,6 +261,7 @@ int vgpu_launcher_start(struct vgpu_launcher *launcher,
 
 	process->launcher = launcher;
 	process->id = request.id = ++launcher->last_id;
+	process->statm = -1;
 	process->is_started = process->is_ended = false;
 	launcher->text[0] = '\0';
 	LIST_INSERT_HEAD(&launcher->processes, process, entry);
@@ -251,6 +278,34 @@ int vgpu_launcher_start(struct vgpu_launcher *launcher,
 	return vgpu_err_set(err, r < 0 ? r : -EPIPE, NULL,
 			    "no render process can be started: %s",
 			    strerror(r < 0 ? -r : EPIPE));
+}
+
+void vgpu_launched_limit(struct vgpu_launched *process,
+			 const uint64_t limit[VGPU_LAUNCH_LIMITS])
+{
+	struct vgpu_launch_request request = {
+		.type = VGPU_LAUNCH_LIMIT,
+		.id = process->id,
+	};
+
+	memcpy(request.limit, limit, sizeof(request.limit));
+	if (process->launcher && !process->is_ended)
+		send_request(process->launcher, &request, NULL, 0);
+}
+
+bool vgpu_launcher_sync(struct vgpu_launcher *launcher)
+{
+	struct vgpu_launch_request request = {
+		.type = VGPU_LAUNCH_SYNC,
+		.id = ++launcher->last_id,
+	};
+
+	launcher->sync_id = request.id;
+	launcher->is_synced = false;
+	if (launcher->is_gone || send_request(launcher, &request, NULL, 0) < 0)
+		return false;
+	wait_for(launcher, &launcher->is_synced, &launcher->is_synced, ANSWER_MS);
+	return launcher->is_synced;
 }
 
 void vgpu_launched_kill(struct vgpu_launched *process)
@@ -277,4 +332,5 @@ void vgpu_launched_forget(struct vgpu_launched *process)
 	if (process->launcher)
 		LIST_REMOVE(process, entry);
 	process->launcher = NULL;
+	process->statm = vgpu_close(process->statm);
 }

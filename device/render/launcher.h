@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+#include "device/launch/abi.h"
 #include "lib/err.h"
 
 struct vgpu_launcher;
@@ -17,6 +18,7 @@ struct vgpu_launched {
 	LIST_ENTRY(vgpu_launched) entry; /* of vgpu_launcher.processes */
 	struct vgpu_launcher *launcher;	 /* NULL: none was started */
 	uint64_t id;
+	int statm; /* an open /proc/PID/statm; -1: it cannot be read */
 	bool is_started;
 	bool is_ended;
 	int code; /* of its end, as of waitid(2) */
@@ -42,6 +44,14 @@ void vgpu_launcher_destroy(struct vgpu_launcher *launcher); /* NULL is fine */
 int vgpu_launcher_start(struct vgpu_launcher *launcher,
 			struct vgpu_launched *process, int command, int memory,
 			struct vgpu_err *err);
+/*
+ * Have it held to so much memory from now on (device/launch/abi.h). Not done
+ * before vgpu_launcher_sync() has returned true, if @process is not ended.
+ */
+void vgpu_launched_limit(struct vgpu_launched *process,
+			 const uint64_t limit[VGPU_LAUNCH_LIMITS]);
+/* Wait until all is done that was asked for; false: it takes too long. */
+bool vgpu_launcher_sync(struct vgpu_launcher *launcher);
 /* Send it SIGKILL. */
 void vgpu_launched_kill(struct vgpu_launched *process);
 /* Wait for its end. False: it has not ended within @ms. */

@@ -22,6 +22,8 @@ static void allocate(struct vgpu_render *render,
 					 &answer->offset, ret_fd, &is_zero);
 	answer->status = (uint32_t)-r;
 	answer->bytes = question->bytes;
+	if (r == 0 && *ret_fd >= 0)
+		vgpu_host_memory_map(&render->host, question->bytes);
 	if (r == 0 && is_zero)
 		answer->flags = VGPU_RENDER_FLAG_ZERO;
 }
@@ -64,6 +66,7 @@ int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 {
 	struct vgpu_render_message question, answer;
 	vgpu_autoclose int fd = -1;
+	int64_t mapped;
 	ssize_t n;
 	int r;
 
@@ -78,9 +81,11 @@ int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 	if (question.type == VGPU_RENDER_ALLOC) {
 		allocate(render, &question, &answer, &fd);
 	} else {
-		r = render->config.memory->free(render->config.memory_opaque,
-						render, question.offset);
-		answer.status = (uint32_t)-r;
+		mapped = render->config.memory->free(
+			render->config.memory_opaque, render, question.offset);
+		if (mapped > 0)
+			vgpu_host_memory_unmap(&render->host, (uint64_t)mapped);
+		answer.status = mapped < 0 ? (uint32_t)-mapped : 0;
 	}
 	r = send_answer(render->memory, &answer, fd);
 	if (r == -EAGAIN)

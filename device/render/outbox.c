@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "device/render/host_memory.h"
 #include "lib/util.h"
 
 struct vgpu_render_packet {
@@ -13,9 +14,13 @@ struct vgpu_render_packet {
 	uint8_t body[];
 };
 
-void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket)
+void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket,
+			     struct vgpu_host_memory *host_memory)
 {
-	*outbox = (struct vgpu_render_outbox){.socket = socket};
+	*outbox = (struct vgpu_render_outbox){
+		.socket = socket,
+		.host_memory = host_memory,
+	};
 	STAILQ_INIT(&outbox->packets);
 }
 
@@ -28,11 +33,18 @@ static size_t cost(const struct vgpu_render_parcel *parcel)
 	       VGPU_MAX(parcel->own_bytes, VGPU_RENDER_BULK_BYTES_MIN);
 }
 
+static size_t charge_of(const struct vgpu_render_parcel *parcel)
+{
+	return sizeof(struct vgpu_render_packet) + parcel->body_bytes;
+}
+
 static void drop_first(struct vgpu_render_outbox *outbox)
 {
 	struct vgpu_render_packet *packet = STAILQ_FIRST(&outbox->packets);
 
 	STAILQ_REMOVE_HEAD(&outbox->packets, link);
+	vgpu_host_memory_uncharge(outbox->host_memory,
+				  charge_of(&packet->parcel));
 	outbox->n_packets--;
 	outbox->bytes -= cost(&packet->parcel);
 	vgpu_close(packet->parcel.own_fd);
@@ -88,11 +100,14 @@ static int keep(struct vgpu_render_outbox *outbox,
 	struct vgpu_render_packet *packet;
 
 	if (outbox->n_packets >= VGPU_RENDER_QUEUE_PACKETS_MAX ||
-	    cost(parcel) > VGPU_RENDER_QUEUE_BYTES_MAX - outbox->bytes)
+	    cost(parcel) > VGPU_RENDER_QUEUE_BYTES_MAX - outbox->bytes ||
+	    !vgpu_host_memory_charge(outbox->host_memory, charge_of(parcel)))
 		return -ENOBUFS;
 	packet = malloc(sizeof(*packet) + parcel->body_bytes);
-	if (!packet)
+	if (!packet) {
+		vgpu_host_memory_uncharge(outbox->host_memory, charge_of(parcel));
 		return -ENOMEM;
+	}
 	packet->parcel = *parcel;
 	if (parcel->body_bytes)
 		memcpy(packet->body, parcel->body, parcel->body_bytes);

@@ -19,6 +19,7 @@
 /* A memfd with commands counts as that large at least. */
 #define VGPU_RENDER_BULK_BYTES_MIN (1UL * 1024 * 1024)
 
+struct vgpu_host_memory;
 struct vgpu_render_packet;
 STAILQ_HEAD(vgpu_render_packets, vgpu_render_packet);
 
@@ -29,6 +30,7 @@ struct vgpu_render_outbox {
 	size_t bytes;
 	/* A memfd with commands is not taken in yet; the next one waits. */
 	bool is_bulk_out;
+	struct vgpu_host_memory *host_memory;
 };
 
 struct vgpu_render_parcel {
@@ -42,7 +44,9 @@ struct vgpu_render_parcel {
 	size_t own_bytes; /* not 0: see is_bulk_out */
 };
 
-void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket);
+/* @host_memory, if any, is charged for packets that wait, not for their fds. */
+void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket,
+			     struct vgpu_host_memory *host_memory);
 void vgpu_render_outbox_finish(struct vgpu_render_outbox *outbox);
 /*
  * Send or keep; own_fd is taken over in any case. Returns 0, -ENOBUFS if too

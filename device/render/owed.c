@@ -9,8 +9,9 @@
 struct fence {
 	STAILQ_ENTRY(fence) link;
 	uint64_t wire_id;
-	uint64_t id;	  /* its owner's */
-	bool is_internal; /* ours: see is_bulk_out */
+	uint64_t id; /* its owner's */
+	/* Ours: see is_bulk_out. The id is what was charged for the memfd. */
+	bool is_internal;
 };
 
 struct export
@@ -62,6 +63,8 @@ static void drop_fence(struct vgpu_render *render, uint32_t ring_idx)
 
 	STAILQ_REMOVE_HEAD(&render->fences[ring_idx], link);
 	render->n_fences--;
+	if (fence->is_internal)
+		vgpu_host_memory_uncharge(render->config.host_memory, fence->id);
 	free(fence);
 }
 

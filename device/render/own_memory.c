@@ -202,15 +202,17 @@ static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 	return 0;
 }
 
-static int own_free(void *opaque, struct vgpu_render *context, uint64_t offset)
+static int64_t own_free(void *opaque, struct vgpu_render *context, uint64_t offset)
 {
 	struct vgpu_own_memory *memory = opaque;
 	const struct allocation *slot = find(memory, context, offset);
+	int64_t bytes;
 
 	if (!slot)
 		return -EINVAL;
+	bytes = slot->fd >= 0 ? (int64_t)slot->bytes : 0;
 	drop(memory, (uint32_t)(slot - memory->slot));
-	return 0;
+	return bytes;
 }
 
 static void own_free_all(void *opaque, struct vgpu_render *context)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "device/render/host_memory.h"
 #include "device/render/launcher.h"
 #include "lib/util.h"
 #include "sandbox/report.h"
@@ -153,6 +154,19 @@ static void report_sandbox(const struct vgpu_render *render, uint32_t refused)
 			render->config.name, text);
 }
 
+/* The first message. Returns whether it makes sense. */
+static bool receive_ready(struct vgpu_render *render,
+			  const struct vgpu_render_message *message,
+			  const int *files, unsigned int n_files)
+{
+	render->is_ready = true;
+	vgpu_host_memory_ready(&render->host, message->bytes, files, n_files);
+	report_sandbox(render, message->n);
+	sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
+	become_ready(render);
+	return true;
+}
+
 /* Returns whether it makes sense. */
 static bool handle(struct vgpu_render *render,
 		   const struct vgpu_render_message *message, const char *body,
@@ -167,14 +181,6 @@ static bool handle(struct vgpu_render *render,
 	if (body_bytes)
 		return false;
 	switch (message->type) {
-	case VGPU_RENDER_READY:
-		if (render->is_ready)
-			return false;
-		render->is_ready = true;
-		report_sandbox(render, message->n);
-		sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
-		become_ready(render);
-		return true;
 	case VGPU_RENDER_EXPORTED:
 		return vgpu_render_settle_export(render, message);
 	case VGPU_RENDER_FENCE_DONE:
@@ -193,17 +199,35 @@ static bool receive(struct vgpu_render *render)
 		struct vgpu_render_message message;
 		char body[VGPU_RENDER_TEXT_MAX];
 	} packet;
-	ssize_t n = vgpu_render_receive(render->command, &packet, sizeof(packet));
+	int files[VGPU_RENDER_FILES_MAX];
+	unsigned int n_files = 0;
+	bool makes_sense;
+	ssize_t n;
 
+	/* Before it is ready no guest has a say in what it sends. */
+	n = render->is_ready
+		    ? vgpu_render_receive(render->command, &packet,
+					  sizeof(packet))
+		    : vgpu_render_receive_files(render->command, &packet,
+						sizeof(packet), files, &n_files);
 	if (n == -EAGAIN)
 		return false;
 	if (n == 0) {
 		let_end(render);
 		return false;
 	}
-	if (n < (ssize_t)sizeof(packet.message) ||
-	    !handle(render, &packet.message, packet.body,
-		    (size_t)n - sizeof(packet.message))) {
+	if (n == sizeof(packet.message) && !render->is_ready &&
+	    packet.message.type == VGPU_RENDER_READY) {
+		makes_sense =
+			receive_ready(render, &packet.message, files, n_files);
+	} else {
+		makes_sense = n >= (ssize_t)sizeof(packet.message) && !n_files &&
+			      handle(render, &packet.message, packet.body,
+				     (size_t)n - sizeof(packet.message));
+		while (n_files)
+			vgpu_close(files[--n_files]);
+	}
+	if (!makes_sense) {
 		vgpu_render_end(render,
 				"the render process says what makes no sense");
 		return false;
@@ -290,6 +314,7 @@ static void become_lost(struct vgpu_render *render)
 	render->on_late = sd_event_source_disable_unref(render->on_late);
 	vgpu_render_outbox_finish(&render->outbox);
 	vgpu_render_owe_nothing(render);
+	vgpu_host_memory_leave(&render->host);
 }
 
 static void on_process_exit(void *opaque)
@@ -332,7 +357,9 @@ static int start_process(struct vgpu_render *render, struct vgpu_err *err)
 	if (r < 0)
 		return r;
 	report_sandbox(render, render->process.refused);
-	vgpu_render_outbox_init(&render->outbox, render->command);
+	vgpu_host_memory_started(&render->host, &render->process);
+	vgpu_render_outbox_init(&render->outbox, render->command,
+				render->config.host_memory);
 	r = sd_event_add_io(render->config.event, &render->on_command,
 			    render->command, EPOLLIN, on_command, render);
 	if (r >= 0)
@@ -347,22 +374,27 @@ static int start_process(struct vgpu_render *render, struct vgpu_err *err)
 		     : 0;
 }
 
-static int send_start(struct vgpu_render *render, bool is_spare)
+static int send_start(struct vgpu_render *render, bool is_spare,
+		      uint64_t host_bytes)
 {
 	const struct vgpu_render_config *config = &render->config;
+	uint32_t flags = is_spare ? VGPU_RENDER_FLAG_SPARE : 0;
 	int r;
 
+	if (vgpu_render_is_software(config->gpu_uuid))
+		flags |= VGPU_RENDER_FLAG_SOFTWARE;
+
 	r = vgpu_render_put(
-		render,
-		&(struct vgpu_render_parcel){
-			.message = {.type = VGPU_RENDER_START,
-				    .bytes = config->framebuffer_bytes,
-				    .n = config->n_segments,
-				    .flags = is_spare ? VGPU_RENDER_FLAG_SPARE : 0},
-			.body = config->gpu_uuid,
-			.body_bytes = sizeof(config->gpu_uuid),
-			.own_fd = -1,
-		});
+		render, &(struct vgpu_render_parcel){
+				.message = {.type = VGPU_RENDER_START,
+					    .bytes = config->framebuffer_bytes,
+					    .n = config->n_segments,
+					    .offset = host_bytes,
+					    .flags = flags},
+				.body = config->gpu_uuid,
+				.body_bytes = sizeof(config->gpu_uuid),
+				.own_fd = -1,
+			});
 	for (uint32_t i = 0; r == 0 && i < config->n_segments;
 	     i += VGPU_RENDER_FDS_MAX) {
 		uint32_t n =
@@ -387,6 +419,7 @@ int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
 		      struct vgpu_render **ret_render, struct vgpu_err *err)
 {
 	struct vgpu_render *render = malloc(sizeof(*render));
+	uint64_t host_bytes = 0;
 	int r;
 
 	if (!render)
@@ -397,20 +430,27 @@ int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
 		.opaque = opaque,
 		.command = -1,
 		.memory = -1,
+		.process.statm = -1,
 	};
 	/* A context's own; see vgpu_render_create(). */
 	render->config.spare = NULL;
 	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
 		STAILQ_INIT(&render->fences[i]);
 	STAILQ_INIT(&render->exports);
-	vgpu_render_outbox_init(&render->outbox, -1);
-	r = start_process(render, err);
+	vgpu_render_outbox_init(&render->outbox, -1, NULL);
+	r = vgpu_host_memory_join(config->host_memory, &render->host, is_spare,
+				  &host_bytes);
+	if (r < 0)
+		vgpu_err_set(err, r, NULL,
+			     "the vGPU's other contexts have its host memory");
+	else
+		r = start_process(render, err);
 	if (r < 0) {
 		vgpu_render_destroy(render);
 		return r;
 	}
 	/* If this fails, lost() comes and says why. */
-	send_start(render, is_spare);
+	send_start(render, is_spare, host_bytes);
 	*ret_render = render;
 	return 0;
 }

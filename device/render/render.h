@@ -26,8 +26,12 @@ struct vgpu_render_memory_ops {
 	int (*alloc)(void *opaque, struct vgpu_render *context, uint64_t bytes,
 		     bool is_charge, uint64_t *ret_offset, int *ret_fd,
 		     bool *ret_is_zero);
-	/* Returns -EINVAL if @offset is not one of @context's. */
-	int (*free)(void *opaque, struct vgpu_render *context, uint64_t offset);
+	/*
+	 * Returns the bytes of its own memfd (0 if it had none), or -EINVAL if
+	 * @offset is not one of @context's.
+	 */
+	int64_t (*free)(void *opaque, struct vgpu_render *context,
+			uint64_t offset);
 	/* @context is destroyed: all that it had is free. */
 	void (*free_all)(void *opaque, struct vgpu_render *context);
 };
@@ -79,6 +83,7 @@ struct vgpu_render_config {
 	/* Says which layers of its sandbox the kernel does not give; or NULL. */
 	void (*lacks)(void *opaque, const char *text);
 	void *lacks_opaque;
+	struct vgpu_host_memory *host_memory; /* NULL: no limit */
 };
 
 /*
@@ -122,7 +127,9 @@ int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id
 /* Shared memory in @fd (duplicated), or with -1 device memory at @offset. */
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 			     int fd, uint64_t offset, uint64_t bytes);
-int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id);
+/* @shared_bytes of shared memory, 0 of device memory. */
+int vgpu_render_resource_remove(struct vgpu_render *render,
+				uint32_t resource_id, uint64_t shared_bytes);
 int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
 		       uint32_t resource_id, uint64_t bytes);
 

@@ -2,6 +2,7 @@
 /* A render process that waits for a context to come. */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -55,10 +56,13 @@ static const struct vgpu_render_ops spare_ops = {
 static void start(struct vgpu_render_spare *spare)
 {
 	struct vgpu_err err = {};
+	int r = 0;
 
-	if (!spare->render &&
-	    vgpu_render_start(&spare->config, /* is_spare= */ true, &spare_ops,
-			      spare, &spare->render, &err) < 0)
+	if (!spare->render)
+		r = vgpu_render_start(&spare->config, /* is_spare= */ true,
+				      &spare_ops, spare, &spare->render, &err);
+	/* Where memory is short there is none, and that is no fault. */
+	if (r < 0 && r != -ENOMEM)
 		fprintf(stderr, "vgpu-device %s: no spare render process: %s\n",
 			spare->config.name, err.text);
 }

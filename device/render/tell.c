@@ -15,8 +15,11 @@ static int ask_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id,
 	int r = vgpu_render_owe_fence(render, ring_idx, id, is_internal,
 				      &wire_id);
 
-	if (r < 0)
+	if (r < 0) {
+		if (is_internal) /* its fence would do that */
+			vgpu_host_memory_uncharge(render->config.host_memory, id);
 		return vgpu_render_sent(render, r);
+	}
 	return vgpu_render_put(render,
 			       &(struct vgpu_render_parcel){
 				       .message = {.type = VGPU_RENDER_FENCE,
@@ -49,9 +52,12 @@ static int submit_bulk(struct vgpu_render *render, const void *commands,
 
 	if (bytes > VGPU_RENDER_QUEUE_BYTES_MAX)
 		return vgpu_render_sent(render, -ENOBUFS);
+	if (!vgpu_host_memory_charge(render->config.host_memory, bytes))
+		return vgpu_render_sent(render, -ENOBUFS);
 	fd = memfd_create("vgpu-commands", MFD_CLOEXEC);
 	r = fd < 0 ? -errno : write_all(fd, commands, bytes);
 	if (r < 0) {
+		vgpu_host_memory_uncharge(render->config.host_memory, bytes);
 		vgpu_close(fd);
 		return vgpu_render_sent(render, r);
 	}
@@ -62,7 +68,11 @@ static int submit_bulk(struct vgpu_render *render, const void *commands,
 			.own_fd = fd,
 			.own_bytes = bytes,
 		});
-	return r < 0 ? r : ask_fence(render, 0, 0, /* is_internal= */ true);
+	if (r < 0) {
+		vgpu_host_memory_uncharge(render->config.host_memory, bytes);
+		return r;
+	}
+	return ask_fence(render, 0, bytes, /* is_internal= */ true);
 }
 
 int vgpu_render_submit(struct vgpu_render *render, const void *commands,
@@ -111,12 +121,15 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 		parcel.own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (parcel.own_fd < 0)
 			return vgpu_render_sent(render, -errno);
+		vgpu_host_memory_share(&render->host, bytes);
 	}
 	return vgpu_render_put(render, &parcel);
 }
 
-int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id)
+int vgpu_render_resource_remove(struct vgpu_render *render,
+				uint32_t resource_id, uint64_t shared_bytes)
 {
+	vgpu_host_memory_unshare(&render->host, shared_bytes);
 	return vgpu_render_put(
 		render, &(struct vgpu_render_parcel){
 				.message = {.type = VGPU_RENDER_RESOURCE_REMOVE,

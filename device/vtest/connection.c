@@ -187,11 +187,26 @@ static bool receive(struct connection *c, void *buffer, size_t *bytes, size_t si
 	return true;
 }
 
+static void free_body(struct connection *c)
+{
+	vgpu_host_memory_uncharge(c->vtest->host_memory, c->body_capacity);
+	free(c->body);
+	c->body = NULL;
+	c->body_capacity = 0;
+}
+
 static bool make_room(struct connection *c)
 {
 	if (c->body_size > c->body_capacity) {
-		uint32_t *body = realloc(c->body, c->body_size);
+		struct vgpu_host_memory *memory = c->vtest->host_memory;
+		size_t more = c->body_size - c->body_capacity;
+		uint32_t *body = NULL;
 
+		if (vgpu_host_memory_charge(memory, more)) {
+			body = realloc(c->body, c->body_size);
+			if (!body)
+				vgpu_host_memory_uncharge(memory, more);
+		}
 		if (!body) {
 			vgpu_connection_end(c, "no memory for its commands");
 			return false;
@@ -230,11 +245,8 @@ static bool step(struct connection *c)
 	}
 	if (vgpu_command_handle(c) < 0)
 		return false;
-	if (c->body_capacity > BODY_BYTES_KEPT) {
-		free(c->body);
-		c->body = NULL;
-		c->body_capacity = 0;
-	}
+	if (c->body_capacity > BODY_BYTES_KEPT)
+		free_body(c);
 	return true;
 }
 
@@ -391,6 +403,6 @@ void vgpu_connection_destroy(struct connection *c)
 	vgpu_close(c->socket);
 	TAILQ_REMOVE(&c->vtest->connections, c, link);
 	c->vtest->n_connections--;
-	free(c->body);
+	free_body(c);
 	free(c);
 }

@@ -66,6 +66,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 		.memory_opaque = vtest->memory,
 		.launcher = vtest->launcher,
 		.spare = vtest->spare,
+		.host_memory = vtest->host_memory,
 	};
 	int r;
 

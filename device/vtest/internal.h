@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "device/render/fd_share.h"
+#include "device/render/host_memory.h"
 #include "device/render/outbox.h"
 #include "device/render/own_memory.h"
 #include "device/render/render.h"
@@ -136,6 +137,7 @@ struct vgpu_vtest {
 	uint32_t connections_max;
 	struct vgpu_launcher *launcher;
 	struct vgpu_render_spare *spare;
+	struct vgpu_host_memory *host_memory;
 	int always_ready; /* an fd that everybody finds readable */
 	int never_ready;  /* one whose other end is closed: a wait in vain */
 	struct connections connections;

@@ -74,9 +74,18 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 					   bytes);
 	if (!vgpu_fd_share_take(&c->fds, SHM_FDS))
 		return vgpu_connection_end(c, "has more files than are for it");
+	if (!vgpu_host_memory_charge(vtest->host_memory, bytes)) {
+		vgpu_fd_share_give(&c->fds, SHM_FDS);
+		return vgpu_connection_end(c,
+					   "%" PRIu64 " bytes of shared memory"
+					   " are more than the host's memory"
+					   " for this vGPU has left",
+					   bytes);
+	}
 	fd = vgpu_lent_memfd("vgpu-shm", bytes, /* is_reserved= */ false);
 	if (fd < 0) {
 		vgpu_fd_share_give(&c->fds, SHM_FDS);
+		vgpu_host_memory_uncharge(vtest->host_memory, bytes);
 		return vgpu_connection_end(c, "no shared memory: %s",
 					   strerror(-fd));
 	}
@@ -172,6 +181,7 @@ static void drop(struct connection *c, uint32_t index)
 		vgpu_lent_memfd_revoke(slot->fd);
 		c->vtest->shm_bytes -= slot->bytes;
 		vgpu_fd_share_give(&c->fds, SHM_FDS);
+		vgpu_host_memory_uncharge(c->vtest->host_memory, slot->bytes);
 	}
 	slot->kind = RESOURCE_NONE;
 	c->resources.n--;
@@ -179,12 +189,16 @@ static void drop(struct connection *c, uint32_t index)
 
 int vgpu_resource_unref(struct connection *c, uint32_t id)
 {
+	const struct resource *slot;
+
 	if (!id || id > c->resources.n_slots || !c->resources.slot[id - 1].kind)
 		return vgpu_connection_end(c,
 					   "gives up resource %u, which is"
 					   " not there",
 					   id);
-	vgpu_render_resource_remove(c->render, id);
+	slot = &c->resources.slot[id - 1];
+	vgpu_render_resource_remove(
+		c->render, id, slot->kind == RESOURCE_SHM ? slot->bytes : 0);
 	drop(c, id - 1);
 	return 0;
 }

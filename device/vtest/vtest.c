@@ -212,6 +212,11 @@ int vgpu_vtest_create(sd_event *event, int socket,
 		r = vgpu_own_memory_create(config->framebuffer_bytes, find_fds,
 					   vtest, &vtest->memory);
 	if (r >= 0)
+		r = vgpu_host_memory_create(
+			event, config->host_memory_bytes,
+			vgpu_render_is_software(config->gpu_uuid),
+			&vtest->host_memory);
+	if (r >= 0)
 		r = sd_event_add_io(event, &vtest->on_connect, socket, EPOLLIN,
 				    on_connect, vtest);
 	if (r >= 0)
@@ -235,6 +240,7 @@ void vgpu_vtest_destroy(struct vgpu_vtest *vtest)
 		vgpu_connection_destroy(TAILQ_FIRST(&vtest->connections));
 	vgpu_render_spare_free(vtest->spare);
 	vgpu_launcher_destroy(vtest->launcher);
+	vgpu_host_memory_destroy(vtest->host_memory);
 	vgpu_own_memory_destroy(vtest->memory);
 	vgpu_close(vtest->always_ready);
 	vgpu_close(vtest->never_ready);

@@ -74,8 +74,13 @@ int vgpu_channel_receive(struct vgpu_context *ctx,
 }
 
 static void send_packet(int socket, const struct vgpu_render_message *message,
-			const void *data, size_t bytes)
+			const void *data, size_t bytes, const int *fd,
+			unsigned int n_fds)
 {
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(VGPU_RENDER_FILES_MAX * sizeof(int))];
+	} control = {};
 	struct iovec iov[2] = {
 		{(void *)message, sizeof(*message)},
 		{(void *)data, bytes},
@@ -83,6 +88,14 @@ static void send_packet(int socket, const struct vgpu_render_message *message,
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = bytes ? 2 : 1};
 	ssize_t n;
 
+	if (n_fds) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fd, n_fds * sizeof(int));
+	}
 	do {
 		n = sendmsg(socket, &msg, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
@@ -98,9 +111,20 @@ void vgpu_channel_send(struct vgpu_context *ctx,
 		return;
 	atomic_fetch_add(&ctx->n_asking, 1);
 	pthread_mutex_lock(&ctx->channel.command_lock);
-	send_packet(VGPU_RENDER_FD_COMMAND, message, data, bytes);
+	send_packet(VGPU_RENDER_FD_COMMAND, message, data, bytes, NULL, 0);
 	pthread_mutex_unlock(&ctx->channel.command_lock);
 	atomic_fetch_sub(&ctx->n_asking, 1);
+}
+
+void vgpu_channel_send_files(struct vgpu_context *ctx,
+			     const struct vgpu_render_message *message,
+			     const int *fd, unsigned int n_fds)
+{
+	if (ctx->replay)
+		return;
+	pthread_mutex_lock(&ctx->channel.command_lock);
+	send_packet(VGPU_RENDER_FD_COMMAND, message, NULL, 0, fd, n_fds);
+	pthread_mutex_unlock(&ctx->channel.command_lock);
 }
 
 void vgpu_channel_ask(struct vgpu_context *ctx,
@@ -112,7 +136,7 @@ void vgpu_channel_ask(struct vgpu_context *ctx,
 
 	atomic_fetch_add(&ctx->n_asking, 1);
 	pthread_mutex_lock(&ctx->channel.memory_lock);
-	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0);
+	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0, NULL, 0);
 	if (receive(VGPU_RENDER_FD_MEMORY, message, NULL, 0, fds, &n_fds) <= 0 ||
 	    message->type != type || n_fds > 1)
 		_exit(0);

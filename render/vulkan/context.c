@@ -237,6 +237,19 @@ static void shut_in(struct vgpu_context *ctx)
 		vgpu_context_fatal(ctx, "%s", err.text);
 }
 
+/* Nobody of ours is asked any more: from now on it is the guest who speaks. */
+static void become_ready(struct vgpu_context *ctx, uint64_t fixed_bytes,
+			 const int *files, unsigned int n_files)
+{
+	const struct vgpu_render_message message = {
+		.type = VGPU_RENDER_READY,
+		.bytes = fixed_bytes,
+		.n = ctx->sandbox.refused,
+	};
+
+	vgpu_channel_send_files(ctx, &message, files, n_files);
+}
+
 static void set_up(struct vgpu_context *ctx)
 {
 	struct vgpu_render_message message = {};
@@ -247,6 +260,7 @@ static void set_up(struct vgpu_context *ctx)
 					      : VGPU_SANDBOX_RENDER;
 	struct vgpu_err err = {};
 	uint8_t uuid[16];
+	uint64_t fixed_bytes = 0;
 	const char *why;
 	int r;
 
@@ -267,6 +281,12 @@ static void set_up(struct vgpu_context *ctx)
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		vgpu_host_warm_up(&ctx->host);
 	r = vgpu_objects_create(&ctx->objects);
+	n_fds = vgpu_limits_find_files(fds);
+	if (r == 0 && !ctx->replay && !ctx->recorder &&
+	    !vgpu_limits_enter(message.offset,
+			       message.flags & VGPU_RENDER_FLAG_SOFTWARE,
+			       &fixed_bytes))
+		vgpu_context_fatal(ctx, "it cannot limit its memory");
 	if (r == 0 && !ctx->replay)
 		shut_in(ctx);
 	if (r < 0)
@@ -280,11 +300,7 @@ static void set_up(struct vgpu_context *ctx)
 	vgpu_watch_init(ctx, get_work_ns_max());
 	if (!(message.flags & VGPU_RENDER_FLAG_SPARE))
 		vgpu_monitor_start(ctx);
-	message = (struct vgpu_render_message){
-		.type = VGPU_RENDER_READY,
-		.n = ctx->sandbox.refused,
-	};
-	vgpu_channel_send(ctx, &message, NULL, 0);
+	become_ready(ctx, fixed_bytes, fds, n_fds);
 }
 
 bool vgpu_context_step(struct vgpu_context *ctx)

@@ -52,6 +52,10 @@ int vgpu_channel_receive(struct vgpu_context *ctx,
 void vgpu_channel_send(struct vgpu_context *ctx,
 		       const struct vgpu_render_message *message,
 		       const void *data, size_t bytes);
+/* The same with fds, which stay the caller's. */
+void vgpu_channel_send_files(struct vgpu_context *ctx,
+			     const struct vgpu_render_message *message,
+			     const int *fd, unsigned int n_fds);
 /*
  * Ask about memory; @message becomes the answer. *ret_fd is -1 if none came.
  * Not in a replay.
@@ -352,6 +356,22 @@ bool vgpu_context_step(struct vgpu_context *ctx);
  */
 __attribute__((noreturn, format(printf, 2, 3))) void
 vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...);
+
+/*
+ * limits.c. Stacks: a driver compiles shaders on a thread of its own, and on
+ * that of the ring that asks for a pipeline; what only waits needs little.
+ */
+#define VGPU_STACK_BYTES       ((size_t)1024 * 1024)
+#define VGPU_STACK_BYTES_SMALL ((size_t)256 * 1024)
+/* Before there are threads. */
+void vgpu_limits_prepare(void);
+/*
+ * Take no more than @bytes (0: no limit) from now on, until the device grants
+ * more. *ret_fixed is address space that is no memory of our own.
+ */
+bool vgpu_limits_enter(uint64_t bytes, bool is_software, uint64_t *ret_fixed);
+/* The driver's memfds, which stay open and stay its own. Returns how many. */
+unsigned int vgpu_limits_find_files(int ret_fd[VGPU_RENDER_FILES_MAX]);
 
 /* time in ns since some time, never going back */
 uint64_t vgpu_now_ns(void);

@@ -301,7 +301,8 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 	queue->is_stopping = false;
 	queue->is_unwatched = false;
 	queue->fences_end = &queue->fences;
-	if (!handle || vgpu_thread_create(&queue->thread, queue_thread, queue)) {
+	if (!handle || vgpu_thread_create(&queue->thread, VGPU_STACK_BYTES_SMALL,
+					  queue_thread, queue)) {
 		pthread_mutex_unlock(&queue->submit_lock);
 		put_queue(queue);
 		return NULL;

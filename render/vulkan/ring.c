@@ -234,7 +234,8 @@ static int start_thread(struct vgpu_ring *ring)
 
 	if (ring->stream.ctx->replay)
 		return 0;
-	r = vgpu_thread_create(&ring->thread, ring_thread, ring);
+	r = vgpu_thread_create(&ring->thread, VGPU_STACK_BYTES, ring_thread,
+			       ring);
 	if (r == 0)
 		pthread_getcpuclockid(ring->thread, &ring->stream.clock);
 	return -r;

@@ -123,9 +123,19 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	return r;
 }
 
-int vgpu_thread_create(pthread_t *ret_thread, void *(*run)(void *), void *arg)
+int vgpu_thread_create(pthread_t *ret_thread, size_t stack_bytes,
+		       void *(*run)(void *), void *arg)
 {
-	return get_real_create()(ret_thread, NULL, run, arg);
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return r;
+	if (VGPU_IS_LIMITED)
+		pthread_attr_setstacksize(&attr, stack_bytes);
+	r = get_real_create()(ret_thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return r;
 }
 
 uint64_t vgpu_clock_ns(clockid_t clock)

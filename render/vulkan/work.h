@@ -13,6 +13,18 @@
  */
 #define VGPU_THREADS_MAX 256
 
+/* Sanitizers take address space and stacks of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VGPU_IS_LIMITED 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define VGPU_IS_LIMITED 0
+#endif
+#endif
+#ifndef VGPU_IS_LIMITED
+#define VGPU_IS_LIMITED 1
+#endif
+
 /* What the driver's threads had used at some moment. */
 struct vgpu_work {
 	uint32_t n;
@@ -21,7 +33,8 @@ struct vgpu_work {
 };
 
 /* A thread of ours, not the driver's. Returns an errno, as pthread_create(). */
-int vgpu_thread_create(pthread_t *ret_thread, void *(*run)(void *), void *arg);
+int vgpu_thread_create(pthread_t *ret_thread, size_t stack_bytes,
+		       void *(*run)(void *), void *arg);
 /* 0 if its thread has ended. */
 uint64_t vgpu_clock_ns(clockid_t clock);
 

@@ -88,7 +88,8 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 	return 0;
 }
 
-int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id)
+int vgpu_render_resource_remove(struct vgpu_render *render,
+				uint32_t resource_id, uint64_t shared_bytes)
 {
 	if (render->error)
 		return render->error;
@@ -155,8 +156,8 @@ int render_charge(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_offs
 
 int render_free(struct vgpu_render *render, uint64_t offset)
 {
-	return render->config.memory->free(render->config.memory_opaque, render,
-					   offset);
+	return (int)render->config.memory->free(render->config.memory_opaque,
+						render, offset);
 }
 
 void render_die(struct vgpu_render *render)

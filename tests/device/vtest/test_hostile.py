@@ -152,11 +152,13 @@ class Clients(vt.Test):
 
     def test_shared_memory_has_an_end(self):
         one, two = self.begin(), self.begin()
-        one.blob(600 * MIB)
-        two.blob(400 * MIB)
-        self.ends(vt.blob(100 * MIB), two)
+        one.barrier()  # they are ready, and need nothing for themselves
+        two.barrier()
+        one.blob(250 * MIB)
+        two.blob(150 * MIB)
+        self.ends(vt.blob(200 * MIB), two)
         self.until(lambda: len(self.device.children()) == 2, "it is gone")
-        one.blob(400 * MIB)
+        one.blob(150 * MIB)
         one.socket.close()
 
     def test_resources_have_an_end(self):

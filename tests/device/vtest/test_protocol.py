@@ -66,7 +66,7 @@ class Handshake(vt.Test):
         with open(script, "w", encoding="ascii") as file:
             file.write("#!/bin/sh\nexec sleep 1000\n")
         os.chmod(script, 0o700)
-        device = vt.Device(script)
+        device = vt.Device(script, ("--host-memory-mib", "8192"))
         # Of 64 one process has 48; of others see test_shares.py.
         clients = [device.begin() for _ in range(48)]
         with device.client() as client:

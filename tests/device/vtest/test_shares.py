@@ -31,6 +31,9 @@ def stay_silent(path, n, is_there):
 
 
 class Connections(vt.Test):
+    # Memory is no matter here: what many that start at once are granted.
+    args = vt.Test.args + ("--host-memory-mib", "8192")
+
     def handshakes(self, n):
         """How many of @n clients that speak at once are served."""
         served = 0
@@ -99,6 +102,8 @@ class Connections(vt.Test):
 
 class Files(vt.Test):
     """With few files in all, so that they can be used up quickly."""
+
+    args = Connections.args
 
     def setUp(self):
         self.device = vt.Device(self.render, self.args, files=FILES)

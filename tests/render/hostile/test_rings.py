@@ -399,7 +399,7 @@ class Streams(venus.Test):
 
     def test_large_streams_at_once(self):
         """T10: what is copied for all rings together has an end."""
-        guest = self.begin()
+        guest = self.begin(venus.seek_reply(0))
         number, memory = guest.share(80 * MIB)
         never = venus.command(252, u64(1 << 60))
         memory[:len(never)] = never

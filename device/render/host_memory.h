@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the contexts of a vGPU take of the host's memory, and the end of it. */
+#ifndef VGPU_DEVICE_RENDER_HOST_MEMORY_H
+#define VGPU_DEVICE_RENDER_HOST_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "device/render/launcher.h"
+#include "render/abi.h"
+
+/*
+ * One for a vGPU. Each render process is granted an amount that the kernel
+ * holds it to (RLIMIT_AS or RLIMIT_DATA, and RLIMIT_FSIZE), set by the launcher
+ * of the vGPU; the sum of all that
+ * is granted, and of what is charged besides, is never above the limit. What
+ * nobody uses is granted to those whose use grows, and taken back from them
+ * before another gets it.
+ */
+struct vgpu_host_memory;
+
+/*
+ * One render process in it. Zeroed it is in none; nobody but host_memory.c
+ * looks inside.
+ */
+struct vgpu_host_process {
+	TAILQ_ENTRY(vgpu_host_process) link;
+	struct vgpu_host_memory *memory; /* NULL: no limit */
+	struct vgpu_launched *launched;	 /* NULL: not started */
+	int file[VGPU_RENDER_FILES_MAX]; /* memfds of its driver */
+	unsigned int n_files;
+	bool is_ready;
+	bool is_shrinking;
+	uint64_t fixed_bytes;  /* address space of programs and libraries */
+	uint64_t shared_bytes; /* and of what is charged elsewhere: shared */
+	uint64_t device_bytes; /* ... and device memory */
+	uint64_t added_usec;   /* when that grew */
+	/* What it uses of address space (or data) and of files; what it may. */
+	uint64_t used[2], last_used, granted[2];
+	uint64_t asked[VGPU_LAUNCH_LIMITS]; /* the last of the launcher */
+};
+
+/* Whether the GPU of this deviceUUID is the embedded one. */
+bool vgpu_render_is_software(const uint8_t gpu_uuid[16]);
+
+/*
+ * @is_software: the driver works on the processor, and all that it maps it has
+ * allocated. Else what it maps may be the GPU's, and only private memory counts.
+ */
+int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max, bool is_software,
+			    struct vgpu_host_memory **ret_memory);
+void vgpu_host_memory_destroy(struct vgpu_host_memory *memory); /* NULL is fine */
+
+/*
+ * Charge what no process has: shared memory, commands that wait. Returns
+ * whether there is room. A NULL @memory has room for all.
+ */
+bool vgpu_host_memory_charge(struct vgpu_host_memory *memory, uint64_t bytes);
+void vgpu_host_memory_uncharge(struct vgpu_host_memory *memory, uint64_t bytes);
+
+/*
+ * A process is about to be started: *ret_bytes is what it may take until it is
+ * ready, and holds itself to (0: no limit). -ENOMEM if there is not enough, or
+ * for a spare one if others would get less.
+ */
+int vgpu_host_memory_join(struct vgpu_host_memory *memory,
+			  struct vgpu_host_process *process, bool is_spare,
+			  uint64_t *ret_bytes);
+/*
+ * It is there. @launched stays there until vgpu_host_memory_leave(), and if its
+ * use cannot be looked at, it has what it began with and never more.
+ */
+void vgpu_host_memory_started(struct vgpu_host_process *process,
+			      struct vgpu_launched *launched);
+/*
+ * It takes commands from now on; @fixed_bytes of its address space are no
+ * memory of its own. 0: it cannot be limited. @files, its memfds, are taken
+ * over.
+ */
+void vgpu_host_memory_ready(struct vgpu_host_process *process,
+			    uint64_t fixed_bytes, const int *files,
+			    unsigned int n_files);
+/* It is dead, or was never started. */
+void vgpu_host_memory_leave(struct vgpu_host_process *process);
+/* It is told of shared memory, or device memory, to map; of no more of it. */
+void vgpu_host_memory_share(struct vgpu_host_process *process, uint64_t bytes);
+void vgpu_host_memory_unshare(struct vgpu_host_process *process, uint64_t bytes);
+void vgpu_host_memory_map(struct vgpu_host_process *process, uint64_t bytes);
+void vgpu_host_memory_unmap(struct vgpu_host_process *process, uint64_t bytes);
+
+#endif
