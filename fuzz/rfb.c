@@ -331,8 +331,10 @@ static void play_device(struct input *in)
 static void serve(void)
 {
 	struct pollfd fds[VGPU_VNC_CLIENTS_MAX];
+	int timeout_ms;
 
-	FUZZ_CHECK(vgpu_vnc_server_poll(server, fds) <= VGPU_VNC_CLIENTS_MAX);
+	FUZZ_CHECK(vgpu_vnc_server_poll(server, fds, &timeout_ms) <=
+		   VGPU_VNC_CLIENTS_MAX);
 	vgpu_vnc_server_serve(server);
 	for (int i = 0; i < VIEWERS; i++)
 		read_all(&viewer[i]);
