@@ -2,9 +2,11 @@
 """Machines whose guests run Vulkan programs, for the tests of that."""
 
 import collections
+import contextlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -30,6 +32,29 @@ CUBE_COLOR = "333333"
 LOST = "is lost"
 # Names of render processes.
 CONTEXT, SPARE = "(vgpu-render)", "(vgpu-spare)"
+
+
+def sockets(pid):
+    """The inode numbers of a process' sockets."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found.update(re.findall(r"socket:\[(\d+)\]",
+                                        os.readlink(f"/proc/{pid}/fd/{fd}")))
+    return found
+
+
+def peers(pid):
+    """The processes at the other ends of a process' unix sockets."""
+    own, others = sockets(pid), set()
+    for line in subprocess.run(["ss", "-xnH"], check=True, text=True,
+                               capture_output=True).stdout.splitlines():
+        words = line.split()
+        if words[5] in own:
+            others.add(words[7])
+    return {int(other) for other in filter(str.isdigit, os.listdir("/proc"))
+            if sockets(other) & others}
 
 
 class VulkanGuest(Vm):
@@ -145,7 +170,7 @@ class VulkanTest(unittest.TestCase):
 
     def renderers(self, name):
         """The render processes of a vGPU by what they call themselves."""
-        device = str(self.manager.vgpu(name)["devicePid"])
+        launchers = peers(self.manager.vgpu(name)["devicePid"])
         pids = {CONTEXT: [], SPARE: []}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -153,7 +178,7 @@ class VulkanTest(unittest.TestCase):
                     words = file.read().split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if words[1] in pids and words[3] == device:
+            if words[1] in pids and int(words[3]) in launchers:
                 pids[words[1]].append(int(pid))
         return pids
 
