@@ -144,7 +144,7 @@ static void die(struct helper *h)
 
 static struct helper *helper_of(const struct vgpu_process *process)
 {
-	return process->pid > 0 ? &helper[(process->pid - 2) % HELPERS_MAX]
+	return process->pid > 1 ? &helper[(process->pid - 2) % HELPERS_MAX]
 				: NULL;
 }
 
@@ -365,7 +365,7 @@ static void play_device(struct input *in, struct helper *h)
 	struct vgpu_control_msg msg = {};
 	uint8_t how = take8(in);
 	size_t n_fds = 0, bytes = sizeof(msg);
-	int fds[3];
+	int fds[3] = {};
 
 	accept_manager(h);
 	read_control(h);

@@ -416,8 +416,9 @@ void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 	status->framebuffer_used_bytes = vgpu_gpu_storage_used(gpu);
 	status->frames = gpu->state->frames;
 	status->queue_depth = 0;
-	TAILQ_FOREACH(pending, &gpu->pendings, entry)
-	status->queue_depth++;
+	for (pending = TAILQ_FIRST(&gpu->pendings); pending;
+	     pending = TAILQ_NEXT(pending, entry))
+		status->queue_depth++;
 	memset(status->head, 0, sizeof(status->head));
 	for (uint32_t i = 0; i < gpu->config.heads; i++) {
 		struct vgpu_control_head *head = &status->head[i];

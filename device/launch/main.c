@@ -97,7 +97,7 @@ static void start_process(struct launcher *launcher, uint64_t id,
 		r = vgpu_err_set(&err, -EAGAIN, NULL, "too many processes");
 	else
 		r = vgpu_start(fds[0], fds[1], &pid, &err);
-	if (r == 0) {
+	if (r == 0 && place) {
 		*place = (struct process){pid, id};
 		statm = vgpu_start_open_statm(pid);
 	}

@@ -400,8 +400,9 @@ static bool balance(struct vgpu_host_memory *memory, uint64_t wanted_bytes)
 		get_wanted(process, &s, wanted);
 		grant(process, wanted, &room);
 	}
-	TAILQ_FOREACH(process, &memory->processes, link)
-	process->last_used = sum(process->used);
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link))
+		process->last_used = sum(process->used);
 	return s.n_hungry;
 }
 

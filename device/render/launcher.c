@@ -23,7 +23,7 @@ struct vgpu_launcher {
 	uint64_t last_id;
 	uint64_t sync_id; /* of the SYNC that we wait for */
 	bool is_synced;
-	LIST_HEAD(, vgpu_launched) processes;
+	LIST_HEAD(launched_list, vgpu_launched) processes;
 	sd_event_source *source;
 	sd_event_source *deferred;	 /* for what was read while we waited */
 	char text[VGPU_LAUNCH_TEXT_MAX]; /* why the last one was not started */

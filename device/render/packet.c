@@ -32,7 +32,7 @@ static ssize_t receive(int socket, void *buffer, size_t size, void *control,
 
 ssize_t vgpu_render_receive(int socket, void *buffer, size_t size)
 {
-	struct msghdr header;
+	struct msghdr header = {};
 	ssize_t n = receive(socket, buffer, size, NULL, 0, &header);
 
 	if (n > 0 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
@@ -47,7 +47,7 @@ ssize_t vgpu_render_receive_files(int socket, void *buffer, size_t size,
 		struct cmsghdr header;
 		char space[CMSG_SPACE(VGPU_RENDER_FILES_MAX * sizeof(int))];
 	} control;
-	struct msghdr header;
+	struct msghdr header = {};
 	struct cmsghdr *cmsg;
 	ssize_t n = receive(socket, buffer, size, &control, sizeof(control),
 			    &header);

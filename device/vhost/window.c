@@ -221,8 +221,8 @@ static void send_waiting(struct vgpu_window *window)
 	/* Without a channel nothing is sent, and all of it fails. */
 	if (window->channel && !is_running(window))
 		return;
-	TAILQ_FOREACH(operation, &window->operations, entry)
-	{
+	for (operation = TAILQ_FIRST(&window->operations); operation;
+	     operation = TAILQ_NEXT(operation, entry)) {
 		if (operation->is_sent)
 			continue;
 		if (window->ops->has_message(window->opaque) ||
@@ -402,8 +402,8 @@ void vgpu_window_settle(struct vgpu_window *window)
 	struct operation *operation;
 
 	/* What is told here may add operations, all of them behind this one. */
-	TAILQ_FOREACH(operation, &window->operations, entry)
-	{
+	for (operation = TAILQ_FIRST(&window->operations); operation;
+	     operation = TAILQ_NEXT(operation, entry)) {
 		bool has_failed = operation->is_map && !operation->is_sent;
 
 		notify(window, operation, has_failed ? -ESHUTDOWN : 0);

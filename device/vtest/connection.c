@@ -272,13 +272,12 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 {
 	struct connection *c = opaque;
 
-	if (c->phase == LOST)
-		leave(c); /* it had the time to */
-	else if (c->phase == NEW)
+	if (c->phase == NEW)
 		vgpu_connection_end(c, "says nothing");
-	else if (c->is_last_call)
+	else if (c->phase != LOST && c->is_last_call)
 		vgpu_connection_end(c, "does not ask for a context");
-	else if (sd_event_source_set_time_relative(source, LATE_US - SILENT_US) <
+	else if (c->phase == LOST || /* it had the time to leave */
+		 sd_event_source_set_time_relative(source, LATE_US - SILENT_US) <
 			 0 ||
 		 sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
 		leave(c);

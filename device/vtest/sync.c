@@ -2,6 +2,7 @@
 /* Syncs: values that submits set and clients wait for. */
 #include "internal.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -102,6 +103,7 @@ static bool heap_add(struct point *point, struct wait *wait)
 {
 	struct sync *sync = point->sync;
 
+	assert(sync);
 	if (sync->n_heap == sync->heap_capacity) {
 		uint32_t n = VGPU_MAX(HEAP_GROWTH, 2 * sync->heap_capacity);
 		struct point **heap = (struct point **)reallocarray(

@@ -129,8 +129,7 @@ static struct connection *find_silent(const struct vgpu_vtest *vtest,
 	struct connection *c, *found = NULL;
 	uint32_t n, most = 0;
 
-	TAILQ_FOREACH(c, &vtest->connections, link)
-	{
+	for (c = TAILQ_FIRST(&vtest->connections); c; c = TAILQ_NEXT(c, link)) {
 		if (c->phase >= STARTED ||
 		    (process && !vgpu_connection_is_of_same(c, process)))
 			continue;
