@@ -225,8 +225,9 @@ static uint64_t get_room(const struct vgpu_host_memory *memory)
 	const struct vgpu_host_process *process;
 	uint64_t taken = memory->charged_bytes;
 
-	TAILQ_FOREACH(process, &memory->processes, link)
-	taken += sum(process->granted);
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link))
+		taken += sum(process->granted);
 	return taken < memory->bytes_max ? memory->bytes_max - taken : 0;
 }
 
@@ -242,8 +243,9 @@ static uint64_t get_unused(const struct vgpu_host_memory *memory)
 	const struct vgpu_host_process *process;
 	uint64_t used = memory->charged_bytes;
 
-	TAILQ_FOREACH(process, &memory->processes, link)
-	used += sum(is_open(process) ? process->used : process->granted);
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link))
+		used += sum(is_open(process) ? process->used : process->granted);
 	return used < memory->bytes_max ? memory->bytes_max - used : 0;
 }
 
@@ -271,8 +273,8 @@ static struct survey survey(struct vgpu_host_memory *memory, uint64_t wanted)
 	uint64_t taken = memory->charged_bytes + wanted;
 	struct survey s = {};
 
-	TAILQ_FOREACH(process, &memory->processes, link)
-	{
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link)) {
 		if (!is_open(process)) {
 			taken += sum(process->granted);
 			continue;
@@ -359,8 +361,8 @@ static void shrink(struct vgpu_host_memory *memory, const struct survey *s,
 	struct vgpu_host_process *process, *last = NULL;
 	uint64_t less[2];
 
-	TAILQ_FOREACH(process, &memory->processes, link)
-	{
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link)) {
 		process->is_shrinking =
 			is_open(process) && get_less(process, s, slack, less);
 		if (!process->is_shrinking)
@@ -371,8 +373,8 @@ static void shrink(struct vgpu_host_memory *memory, const struct survey *s,
 	/* Else they have what they had, as far as we know. */
 	if (!last || !sync_limits(last))
 		return;
-	TAILQ_FOREACH(process, &memory->processes, link)
-	{
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link)) {
 		if (!process->is_shrinking)
 			continue;
 		get_less(process, s, slack, less);
@@ -393,8 +395,8 @@ static bool balance(struct vgpu_host_memory *memory, uint64_t wanted_bytes)
 	shrink(memory, &s, wanted_bytes ? 0 : SLACK);
 	room = get_room(memory);
 	room = room > wanted_bytes ? room - wanted_bytes : 0;
-	TAILQ_FOREACH(process, &memory->processes, link)
-	{
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link)) {
 		if (!is_open(process))
 			continue;
 		get_wanted(process, &s, wanted);

@@ -42,9 +42,10 @@ static struct vgpu_launched *find_process(struct vgpu_launcher *launcher,
 {
 	struct vgpu_launched *process;
 
-	LIST_FOREACH(process, &launcher->processes, entry)
-	if (process->id == id)
-		return process;
+	for (process = LIST_FIRST(&launcher->processes); process;
+	     process = LIST_NEXT(process, entry))
+		if (process->id == id)
+			return process;
 	return NULL;
 }
 
@@ -66,8 +67,9 @@ static void lose_launcher(struct vgpu_launcher *launcher)
 		return;
 	launcher->is_gone = true;
 	sd_event_source_set_enabled(launcher->source, SD_EVENT_OFF);
-	LIST_FOREACH(process, &launcher->processes, entry)
-	end_process(process, CLD_KILLED, SIGKILL);
+	for (process = LIST_FIRST(&launcher->processes); process;
+	     process = LIST_NEXT(process, entry))
+		end_process(process, CLD_KILLED, SIGKILL);
 	fputs("vgpu-device: vgpu-launch has ended\n", stderr);
 	sd_event_exit(launcher->event, 1);
 }
@@ -144,9 +146,10 @@ static struct vgpu_launched *find_ended(struct vgpu_launcher *launcher)
 {
 	struct vgpu_launched *process;
 
-	LIST_FOREACH(process, &launcher->processes, entry)
-	if (process->is_ended)
-		return process;
+	for (process = LIST_FIRST(&launcher->processes); process;
+	     process = LIST_NEXT(process, entry))
+		if (process->is_ended)
+			return process;
 	return NULL;
 }
 

@@ -50,8 +50,9 @@ static uint32_t count_contexts(const struct connection *c)
 	const struct connection *other;
 	uint32_t n = 0;
 
-	TAILQ_FOREACH(other, &c->vtest->connections, link)
-	n += other->render && vgpu_connection_is_of_same(c, other);
+	for (other = TAILQ_FIRST(&c->vtest->connections); other;
+	     other = TAILQ_NEXT(other, link))
+		n += other->render && vgpu_connection_is_of_same(c, other);
 	return n;
 }
 

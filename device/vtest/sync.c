@@ -122,8 +122,10 @@ static bool heap_add(struct point *point, struct wait *wait)
 static void heap_remove(struct point *point)
 {
 	struct sync *sync = point->sync;
-	struct point *last = sync->heap[--sync->n_heap];
+	struct point *last;
 
+	assert(sync);
+	last = sync->heap[--sync->n_heap];
 	point->wait = NULL;
 	if (last != point)
 		sift(sync, last, point->at);

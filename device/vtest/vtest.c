@@ -100,9 +100,9 @@ static struct vgpu_fd_share *find_fds(void *opaque,
 	struct vgpu_vtest *vtest = opaque;
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &vtest->connections, link)
-	if (c->render == context)
-		return &c->memory_fds;
+	for (c = TAILQ_FIRST(&vtest->connections); c; c = TAILQ_NEXT(c, link))
+		if (c->render == context)
+			return &c->memory_fds;
 	return NULL;
 }
 
@@ -113,8 +113,8 @@ static uint32_t count_silent(const struct vgpu_vtest *vtest,
 	const struct connection *c;
 	uint32_t n = 0;
 
-	TAILQ_FOREACH(c, &vtest->connections, link)
-	n += c->phase < STARTED && vgpu_connection_is_of_same(c, than);
+	for (c = TAILQ_FIRST(&vtest->connections); c; c = TAILQ_NEXT(c, link))
+		n += c->phase < STARTED && vgpu_connection_is_of_same(c, than);
 	return n;
 }
 
