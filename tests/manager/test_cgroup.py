@@ -123,9 +123,11 @@ class Cgroup(ManagerTest):
         uuid = self.m.create(type='128MB')
         pid = self.m.show(uuid)['devicePid']
         self.m.kill()
-        with open(os.path.join(self.top, 'manager/cgroup.procs'), 'w',
-                  encoding='utf-8') as f:
-            f.write(str(pid))
+        # The device and its launcher.
+        for process in self.read(uuid, 'cgroup.procs').split():
+            with open(os.path.join(self.top, 'manager/cgroup.procs'), 'w',
+                      encoding='utf-8') as f:
+                f.write(process)
         os.rmdir(self.path(uuid))
         self.m.start()
         self.assertEqual(self.m.show(uuid)['devicePid'], pid)
