@@ -199,6 +199,7 @@ class Commands(venus.Test):
         reply, _ = guest.share(4096)
         ring.run(venus.set_reply(reply, 4096))
         guest.give_up(reply)
+        guest.barrier()  # the device has taken it back by now
         ring.send(venus.create_instance(reply=True))
         guest.send(venus.notify_ring(1))
         self.is_over(guest, "memory that was given up")
