@@ -467,8 +467,12 @@ int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 		      const char *pid_path, const char *pid_temporary, int group,
 		      struct vgpu_device **ret_device, struct vgpu_err *err)
 {
-	char *const argv[] = {(char *)"vgpu-device", (char *)"--control-fd",
-			      (char *)"3", NULL};
+	/* What it is called is told by the socket: this is for ps(1). */
+	char *const argv[] = {
+		(char *)"vgpu-device", (char *)"--control-fd",
+		(char *)"3",	       (char *)"--uuid",
+		(char *)start->uuid,   start->name[0] ? (char *)"--name" : NULL,
+		(char *)start->name,   NULL};
 	__attribute__((cleanup(cleanup_device))) struct vgpu_device *device =
 		new_device(event, ops, owner);
 	vgpu_autoclose int theirs = -1;

@@ -30,6 +30,18 @@ class Api(ManagerTest):
         self.assertFalse(harness.is_alive(vgpu['devicePid']))
         self.assert_clean(m)
 
+    def test_processes_can_be_told_apart(self):
+        """ps(1) says whose device a process is."""
+        m = self.manager()
+        for name in 'a', None:
+            named = {'name': name} if name else {}
+            uuid_ = m.create(type='128MB', **named)
+            pid = m.show(uuid_)['devicePid']
+            with open(f'/proc/{pid}/cmdline', encoding='ascii') as file:
+                words = file.read().split('\0')[:-1]
+            self.assertEqual(words[3:], ['--uuid', uuid_] +
+                             (['--name', name] if name else []))
+
     def test_unnamed_vgpus_differ(self):
         m = self.manager()
         first, second = m.create(type='128MB'), m.create(type='128MB')
