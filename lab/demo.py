@@ -139,7 +139,10 @@ def keep(manager):
     print("The machines run on until you leave this shell. Try:\n"
           "  vgpuctl list\n  vgpuctl top\n"
           f"  vgpuctl mode {NAMES[0]} 1920x1080 --head 2\n"
-          f"  vgpuctl screenshot {NAMES[0]} demo/now.png\n", flush=True)
+          f"  vgpuctl screenshot {NAMES[0]} demo/now.png\n"
+          f"  vgpuctl vnc {NAMES[0]} unix:$PWD/demo/vnc.sock\n"
+          "The lab has a network of its own: a viewer outside reaches a socket "
+          "in this\ncheckout, and no port.\n", flush=True)
     subprocess.call(["bash", "--norc", "-i"],
                     env={**os.environ, "VGPU_SOCKET": manager.socket,
                          "PS1": "demo$ "})
