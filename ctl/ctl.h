@@ -33,7 +33,9 @@ enum ctl_option {
 	CTL_OPTION_PLACEMENT = 1 << 8,
 	CTL_OPTION_WEIGHT = 1 << 9,
 	CTL_OPTION_FRAME_RATE_LIMIT = 1 << 10,
-	CTL_OPTION_TIME_SLICE = 1 << 11, /* the last one */
+	CTL_OPTION_TIME_SLICE = 1 << 11,
+	CTL_OPTION_MEMORY = 1 << 12,
+	CTL_OPTION_LIBVIRT = 1 << 13, /* the last one */
 };
 
 enum ctl_format {
@@ -64,6 +66,8 @@ struct ctl {
 	uint32_t frame_rate_limit;
 	bool has_time_slice;
 	uint32_t time_slice;
+	uint64_t memory_mib; /* 0: not given */
+	bool libvirt;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
 	sd_varlink *link;		  /* NULL until the manager is called */
 };

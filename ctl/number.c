@@ -2,6 +2,8 @@
 /* Numbers that a person writes, or reads. */
 #include "number.h"
 
+#include <string.h>
+
 #include "lib/util.h"
 
 /* Read digits from *@text on, which moves to what follows them. */
@@ -40,6 +42,26 @@ bool ctl_size_parse(const char *text, uint32_t *ret_width, uint32_t *ret_height)
 		return false;
 	*ret_width = width;
 	*ret_height = height;
+	return true;
+}
+
+bool ctl_memory_parse(const char *text, uint64_t *ret_mib)
+{
+	static const char units[] = "MGT";
+	uint64_t mib;
+	uint32_t n;
+
+	if (!read_digits(&text, &n) || n == 0)
+		return false;
+	mib = n;
+	if (*text) {
+		const char *unit = strchr(units, *text);
+
+		if (!unit || text[1])
+			return false;
+		mib <<= 10 * (unit - units);
+	}
+	*ret_mib = mib;
 	return true;
 }
 

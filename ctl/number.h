@@ -10,6 +10,8 @@
 bool ctl_number_parse(const char *text, uint32_t *ret);
 /* "1920x1080" */
 bool ctl_size_parse(const char *text, uint32_t *ret_width, uint32_t *ret_height);
+/* "4G", "512M" or "512", as QEMU's -m has it: not 0. */
+bool ctl_memory_parse(const char *text, uint64_t *ret_mib);
 
 /* @bytes in MiB, rounded up: a byte in use is not nothing. */
 uint64_t ctl_mib(uint64_t bytes);

@@ -34,6 +34,8 @@ static const struct option long_options[] = {
 	 OPTION_COMMAND + CTL_OPTION_FRAME_RATE_LIMIT},
 	{"time-slice", required_argument, NULL,
 	 OPTION_COMMAND + CTL_OPTION_TIME_SLICE},
+	{"memory", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MEMORY},
+	{"libvirt", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_LIBVIRT},
 	{},
 };
 
@@ -102,6 +104,14 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return ctl_number_parse(value, &ctl->time_slice) ||
 		       ctl_complain("--time-slice takes a number of ms, not '%s'",
 				    value);
+	case CTL_OPTION_MEMORY:
+		return ctl_memory_parse(value, &ctl->memory_mib) ||
+		       ctl_complain(
+			       "--memory takes a size as 4G or 4096M, not '%s'",
+			       value);
+	case CTL_OPTION_LIBVIRT:
+		ctl->libvirt = true;
+		return true;
 	}
 	return false;
 }
@@ -201,7 +211,7 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 		*ret_exit = CTL_DONE;
 		return false;
 	}
-	for (unsigned int bit = 1; bit <= CTL_OPTION_TIME_SLICE; bit <<= 1)
+	for (unsigned int bit = 1; bit <= CTL_OPTION_LIBVIRT; bit <<= 1)
 		if (seen & ~command->options & bit)
 			return ctl_complain(
 				"%s takes no --%s; see 'vgpuctl %s --help'",

@@ -2,6 +2,7 @@
 /* Strings that a terminal may be shown, whoever wrote them. */
 #include "text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -208,4 +209,39 @@ char *ctl_text_quote(const char *word)
 		return NULL;
 	}
 	return out;
+}
+
+/* What XML 1.0 has a way to write: no control but white space, no U+FFFE. */
+static bool is_xml(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	uint32_t c;
+
+	while (*s) {
+		size_t n = decode(s, &c);
+
+		if (n == 0 || c == 0xfffe || c == 0xffff ||
+		    (c < 0x20 && c != '\t' && c != '\n' && c != '\r'))
+			return false;
+		s += n;
+	}
+	return true;
+}
+
+static void put_xml(FILE *f, const unsigned char *s, size_t n, uint32_t c)
+{
+	if (is_control(c) || (c < 0x80 && strchr("&<>'\"", (int)c)))
+		fprintf(f, "&#%u;", c);
+	else
+		fwrite(s, 1, n, f);
+}
+
+char *ctl_text_escape_xml(const char *text)
+{
+	if (!is_xml(text)) {
+		errno = EILSEQ;
+		return NULL;
+	}
+	errno = ENOMEM;
+	return rewrite(text, put_xml);
 }

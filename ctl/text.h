@@ -26,4 +26,11 @@ char *ctl_text_escape_json(const char *text);
 /* @word for a shell, quoted where it must be. The caller's; NULL without memory. */
 char *ctl_text_quote(const char *word);
 
+/*
+ * @text for an attribute of XML, in quotes of either kind. The caller's; NULL
+ * without memory, or if it has a character that XML cannot hold (errno is
+ * EILSEQ).
+ */
+char *ctl_text_escape_xml(const char *text);
+
 #endif

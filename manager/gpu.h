@@ -77,10 +77,14 @@ struct vgpu_provider_ops {
 	/* More fields of the GPU and of a vGPU, merged into *json. */
 	int (*show_gpu)(struct vgpu_gpu *gpu, sd_json_variant **json);
 	int (*show)(struct vgpu_instance *instance, sd_json_variant **json);
-	/* QEMU's arguments, as *ret_json, and a note for a person. */
+	/*
+	 * QEMU's arguments, as *ret_json, its -device alone, as an object, and
+	 * a note for a person.
+	 */
 	int (*qemu_arguments)(struct vgpu_instance *instance,
-			      sd_json_variant **ret_json, const char **ret_note,
-			      struct vgpu_err *err);
+			      sd_json_variant **ret_json,
+			      sd_json_variant **ret_device,
+			      const char **ret_note, struct vgpu_err *err);
 };
 
 struct vgpu_gpu {

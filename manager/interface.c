@@ -204,6 +204,10 @@ static SD_VARLINK_DEFINE_METHOD(
 	GetQemuArguments, INPUT(vgpu, SD_VARLINK_STRING, 0),
 	ABOUT("Arguments for qemu-system-x86_64, each a word"),
 	OUTPUT(arguments, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+	ABOUT("Its -device alone, as the JSON that QEMU takes there too"),
+	OUTPUT(device, SD_VARLINK_OBJECT, NULLABLE),
+	ABOUT("Whether all of the virtual machine's memory must be shared"),
+	OUTPUT(sharedMemory, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("What else the virtual machine needs, for a person"),
 	OUTPUT(note, SD_VARLINK_STRING, NULLABLE));
 

@@ -214,15 +214,37 @@ static int reply_provider_arguments(sd_varlink *link,
 				    struct vgpu_instance *instance)
 {
 	vgpu_autojson sd_json_variant *arguments = NULL;
+	vgpu_autojson sd_json_variant *device = NULL;
 	struct vgpu_err err = {};
 	const char *note = "";
 
-	if (instance->gpu->ops->qemu_arguments(instance, &arguments, &note,
-					       &err) < 0)
+	if (instance->gpu->ops->qemu_arguments(instance, &arguments, &device,
+					       &note, &err) < 0)
 		return vgpu_reply_error(link, &err);
 	return sd_varlink_replybo(
 		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
+		SD_JSON_BUILD_PAIR_VARIANT("device", device),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", false),
 		SD_JSON_BUILD_PAIR_STRING("note", note));
+}
+
+/* What QEMU is told of the device, which is a virtio-gpu. */
+#define QEMU_VIRTIO_ID	  16U
+#define QEMU_QUEUES	  2U
+#define QEMU_CONFIG_BYTES 16U
+
+/* A chardev's option with @path, in which QEMU wants commas doubled. */
+static void set_chardev(const char *id, const char *path, size_t size,
+			char chardev[static size])
+{
+	int n = snprintf(chardev, size, "socket,id=%s,path=", id);
+
+	for (; *path && (size_t)n + 2 < size; path++) {
+		if (*path == ',')
+			chardev[n++] = ',';
+		chardev[n++] = *path;
+	}
+	chardev[n] = '\0';
 }
 
 static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
@@ -231,7 +253,7 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	char socket[VGPU_SOCKET_PATH_SIZE];
-	char chardev[VGPU_SOCKET_PATH_SIZE + 64], device[160];
+	char chardev[2 * VGPU_SOCKET_PATH_SIZE + 64], device[160], id[16];
 	int r;
 
 	r = take_vgpu(link, parameters, userdata, &instance);
@@ -249,11 +271,11 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 	vgpu_paths_instance(&instance->manager->paths,
 			    instance->definition.uuid, "vhost.sock", socket);
 	/* Eight digits tell the vGPUs of one machine apart. */
-	snprintf(chardev, sizeof(chardev), "socket,id=vgpu-%.8s,path=%s",
-		 instance->definition.uuid, socket);
+	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
+	set_chardev(id, socket, sizeof(chardev), chardev);
 	snprintf(device, sizeof(device),
-		 "vhost-user-test-device-pci,virtio-id=16,num_vqs=2,config_size=16,chardev=vgpu-%.8s",
-		 instance->definition.uuid);
+		 "vhost-user-test-device-pci,virtio-id=%u,num_vqs=%u,config_size=%u,chardev=%s",
+		 QEMU_VIRTIO_ID, QEMU_QUEUES, QEMU_CONFIG_BYTES, id);
 	return sd_varlink_replybo(
 		link,
 		SD_JSON_BUILD_PAIR_ARRAY("arguments",
@@ -261,9 +283,19 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 					 SD_JSON_BUILD_STRING(chardev),
 					 SD_JSON_BUILD_STRING("-device"),
 					 SD_JSON_BUILD_STRING(device)),
+		SD_JSON_BUILD_PAIR_OBJECT(
+			"device",
+			SD_JSON_BUILD_PAIR_STRING("driver",
+						  "vhost-user-test-device-pci"),
+			SD_JSON_BUILD_PAIR_UNSIGNED("virtio-id", QEMU_VIRTIO_ID),
+			SD_JSON_BUILD_PAIR_UNSIGNED("num_vqs", QEMU_QUEUES),
+			SD_JSON_BUILD_PAIR_UNSIGNED("config_size",
+						    QEMU_CONFIG_BYTES),
+			SD_JSON_BUILD_PAIR_STRING("chardev", id)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", true),
 		SD_JSON_BUILD_PAIR_STRING(
 			"note",
-			"the VM's memory must be shared: -object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0"));
+			"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)"));
 }
 
 static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,

@@ -270,10 +270,11 @@ static int sriov_show(struct vgpu_instance *instance, sd_json_variant **json)
 
 static int sriov_qemu_arguments(struct vgpu_instance *instance,
 				sd_json_variant **ret_json,
+				sd_json_variant **ret_device,
 				const char **ret_note, struct vgpu_err *err)
 {
 	const struct vgpu_vf *vf = vgpu_sriov_vf_of(instance);
-	char device[96];
+	char device[96], id[16];
 	int r;
 
 	/* One that was lost may be opened again once it is closed. */
@@ -284,14 +285,21 @@ static int sriov_qemu_arguments(struct vgpu_instance *instance,
 			"the vGPU is %s: it has no virtual function to give to a machine",
 			vgpu_instance_state(instance));
 	/* Eight digits tell the vGPUs of one machine apart. */
-	snprintf(device, sizeof(device),
-		 "vfio-pci,id=vgpu-%.8s,host=%s,display=off",
-		 instance->definition.uuid, vf->address);
+	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
+	snprintf(device, sizeof(device), "vfio-pci,id=%s,host=%s,display=off",
+		 id, vf->address);
 	r = sd_json_variant_append_arrayb(ret_json,
 					  SD_JSON_BUILD_STRING("-device"));
 	if (r >= 0)
 		r = sd_json_variant_append_arrayb(ret_json,
 						  SD_JSON_BUILD_STRING(device));
+	if (r >= 0)
+		r = sd_json_buildo(
+			ret_device,
+			SD_JSON_BUILD_PAIR_STRING("driver", "vfio-pci"),
+			SD_JSON_BUILD_PAIR_STRING("id", id),
+			SD_JSON_BUILD_PAIR_STRING("host", vf->address),
+			SD_JSON_BUILD_PAIR_STRING("display", "off"));
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal", "%s", strerror(-r));
 	*ret_note =

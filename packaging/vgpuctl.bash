@@ -42,7 +42,7 @@ _vgpuctl() {
 			_vgpuctl_socket=("$word")
 			;;
 		--gpu | --type | --name | --uuid | --head | --placement | --json | \
-			--weight | --frame-rate-limit | --time-slice)
+			--weight | --frame-rate-limit | --time-slice | --memory)
 			((++i))
 			;;
 		-*) ;;
@@ -83,6 +83,10 @@ _vgpuctl() {
 		_vgpuctl_offer "$(printf '%s ' {0..15})"
 		return
 		;;
+	--memory)
+		_vgpuctl_offer '1G 2G 4G 8G 16G'
+		return
+		;;
 	--name | --uuid | --placement | --weight | --frame-rate-limit | --time-slice)
 		return
 		;;
@@ -90,7 +94,8 @@ _vgpuctl() {
 
 	case $command in
 	'') options='--socket --help --version' ;;
-	gpus | list | show | top | qemu-args | doctor) options='--json' ;;
+	gpus | list | show | top | doctor) options='--json' ;;
+	qemu-args) options='--memory --libvirt --json' ;;
 	types) options='--gpu --json' ;;
 	create) options='--type --gpu --name --uuid --placement' ;;
 	destroy) options='--force' ;;

@@ -3,9 +3,11 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import unittest
+from xml.etree import ElementTree
 
 import fake_manager as fake
 from fake_manager import CtlTest, Error, Raw, Several, TIMEOUT, VGPUCTL
@@ -98,6 +100,103 @@ class Golden(CtlTest):
                 self.assertEqual((code, err), (0, ''))
                 self.assertIn('Examples:\n  ', text)
                 self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+
+DEVICE = {'driver': 'vhost-user-test-device-pci', 'virtio-id': 16,
+          'chardev': 'c'}
+ARGUMENTS = ['-chardev', "socket,id=c,path=/run/<a> & b's/\"x\"",
+             '-device', 'vhost-user-test-device-pci,virtio-id=16,chardev=c']
+MEDIATED = {'arguments': ARGUMENTS, 'device': DEVICE, 'sharedMemory': True,
+            'note': 'memory must be shared'}
+VF = {'arguments': ['-device', 'vfio-pci,host=0000:0a:1b.7'],
+      'device': {'driver': 'vfio-pci', 'host': '0000:0a:1b.7'},
+      'sharedMemory': False, 'note': 'memory is pinned'}
+QEMU_XML = '{http://libvirt.org/schemas/domain/qemu/1.0}'
+
+
+class QemuArguments(CtlTest):
+    def domain(self, *arguments):
+        """What is printed for libvirt, within the <domain> of a user."""
+        code, out, _ = self.ctl('qemu-args', 'cad', '--libvirt', *arguments)
+        self.assertEqual(code, 0)
+        return ElementTree.fromstring(f'<domain>{out}</domain>')
+
+    def test_memory(self):
+        self.manager(GetQemuArguments=MEDIATED)
+        for size, printed in (('4G', '4096M'), ('512', '512M'),
+                              ('512M', '512M'), ('2T', '2097152M')):
+            code, out, err = self.ctl('qemu-args', 'cad', '--memory', size)
+            self.assertEqual((code, err), (0, ''))
+            self.assertEqual(shlex.split(out), [
+                '-m', printed, '-object',
+                f'memory-backend-memfd,id=vgpu-memory,size={printed},share=on',
+                '-machine', 'memory-backend=vgpu-memory', '-vga', 'none',
+                *ARGUMENTS])
+        code, out, _ = self.ctl('qemu-args', 'cad', '--memory', '4G',
+                                '--json=short')
+        self.assertEqual(code, 0)
+        self.assertEqual(json.loads(out)['arguments'][:2], ['-m', '4096M'])
+
+    def test_memory_of_a_machine_that_pins_it(self):
+        self.manager(GetQemuArguments=VF)
+        self.assertEqual(
+            self.ctl('qemu-args', 'cad', '--memory', '4G'),
+            (0, '-m 4096M -device vfio-pci,host=0000:0a:1b.7\n',
+             'note: memory is pinned\n'))
+
+    def test_libvirt(self):
+        self.manager(GetQemuArguments=MEDIATED)
+        domain = self.domain()
+        self.assertEqual(domain.find('memoryBacking/source').get('type'),
+                         'memfd')
+        self.assertEqual(domain.find('memoryBacking/access').get('mode'),
+                         'shared')
+        self.assertEqual(domain.find('devices/video/model').get('type'), 'none')
+        words = [argument.get('value') for argument in
+                 domain.findall(f'{QEMU_XML}commandline/{QEMU_XML}arg')]
+        self.assertEqual(words[:3], ARGUMENTS[:3])
+        self.assertEqual(json.loads(words[3]), DEVICE)
+        self.assertEqual(len(words), 4)
+
+    def test_libvirt_with_a_virtual_function(self):
+        self.manager(GetQemuArguments=VF)
+        hostdev = self.domain().find('devices/hostdev')
+        self.assertEqual(hostdev.attrib, {'mode': 'subsystem', 'type': 'pci',
+                                          'managed': 'no'})
+        self.assertEqual(hostdev.find('source/address').attrib, {
+            'domain': '0x0000', 'bus': '0x0a', 'slot': '0x1b',
+            'function': '0x7'})
+
+    def test_what_is_no_xml(self):
+        self.manager(GetQemuArguments=dict(
+            MEDIATED, arguments=['-chardev', 'path=\x1b[0m']))
+        code, _, err = self.ctl('qemu-args', 'cad', '--libvirt')
+        self.assertEqual(code, 1)
+        self.assertIn('XML', err)
+
+    def test_hostile_characters(self):
+        words = ['\u202e\u009b', 'a\tb\nc', 'ü\U0001f600']
+        self.manager(GetQemuArguments=dict(MEDIATED, arguments=words))
+        found = self.domain().iter(f'{QEMU_XML}arg')
+        self.assertEqual([one.get('value') for one in found], words)
+
+    def test_a_manager_that_says_less(self):
+        self.manager(GetQemuArguments={'arguments': ARGUMENTS})
+        self.assertIn('older', self.assert_fails(1, 'qemu-args', 'cad',
+                                                 '--libvirt'))
+        for host in ('', '0000:01:00', '0000:01:00.0\'/>', None):
+            self.setUp()
+            self.manager(GetQemuArguments=dict(
+                VF, device={'driver': 'vfio-pci', 'host': host}))
+            self.assertIn('PCI address', self.assert_fails(
+                1, 'qemu-args', 'cad', '--libvirt'))
+
+    def test_wrong_usage(self):
+        for extra in (('--memory', '0'), ('--memory', ''), ('--memory', '4GB'),
+                      ('--memory', '-4'), ('--memory', '4g'),
+                      ('--memory', '4294967296'), ('--libvirt', '--memory=4G'),
+                      ('--libvirt', '--json=short')):
+            self.assert_fails(2, 'qemu-args', 'cad', *extra)
 
 
 class Output(CtlTest):

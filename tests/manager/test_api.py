@@ -3,8 +3,10 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 
 import harness
@@ -86,6 +88,22 @@ class Api(ManagerTest):
         self.assertIn('path=' + m.show('a')['socket'], words)
         self.assertIn('vhost-user-test-device-pci,virtio-id=16', words)
         self.assertIn('share=on', answer['note'])
+        self.assertIs(answer['sharedMemory'], True)
+        # QEMU's own syntax and JSON say the same.
+        driver, *properties = answer['arguments'][3].split(',')
+        self.assertEqual(
+            {'driver': driver, **dict(p.split('=') for p in properties)},
+            {key: str(value) for key, value in answer['device'].items()})
+
+    def test_qemu_arguments_double_commas(self):
+        folder = tempfile.mkdtemp(prefix='vgpud,.')
+        self.addCleanup(shutil.rmtree, folder)
+        m = self.manager(folder=folder)
+        m.create(type='128MB', name='a')
+        chardev = m.call('GetQemuArguments', vgpu='a')['arguments'][1]
+        path = m.show('a')['socket']
+        self.assertIn(',', path)
+        self.assertIn('path=' + path.replace(',', ',,'), chardev)
 
     def test_varlinkctl(self):
         m = self.manager()

@@ -90,6 +90,9 @@ class Life(SriovTest):
             arguments.stdout, '-device vfio-pci,id=vgpu-'
             f'{made.stdout[:8]},host=0000:01:00.1,display=off\n')
         self.assertIn('locked memory', arguments.stderr)
+        xml = m.ctl('qemu-args', 'cad', '--libvirt').stdout
+        self.assertIn("<address domain='0x0000' bus='0x01' slot='0x00' "
+                      "function='0x1'/>", xml)
         text = m.ctl('show', 'cad').stdout
         for part in ('VF:          1, at 0000:01:00.1', 'Provider:    sriov',
                      'Framebuffer: 8192 MiB at 16384 MiB', 'Heads:       4',
