@@ -12,7 +12,19 @@
 
 #define TYPES_FILE_MAX (1024 * 1024) /* 64 types take some kilobytes */
 
-static char *find_types_file(const char *given)
+/* types.ini in the folder that @config is in: the caller's. */
+static char *beside(const char *config)
+{
+	const char *slash = strrchr(config, '/');
+	char *path;
+
+	if (asprintf(&path, "%.*stypes.ini",
+		     slash ? (int)(slash + 1 - config) : 0, config) < 0)
+		return NULL;
+	return path;
+}
+
+static char *find_types_file(const char *given, const char *own)
 {
 	vgpu_autofree char *path = NULL;
 	char self[PATH_MAX];
@@ -20,8 +32,8 @@ static char *find_types_file(const char *given)
 
 	if (given)
 		return strdup(given);
-	if (access("/etc/vgpu/types.ini", F_OK) == 0)
-		return strdup("/etc/vgpu/types.ini");
+	if (access(own, F_OK) == 0)
+		return strdup(own);
 
 	/* Run from a build folder, where manager/meson.build puts a copy. */
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -86,9 +98,17 @@ int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue)
 	struct vgpu_types *types;
 	struct vgpu_err err = {};
 	size_t length;
+	char *file;
 	int r;
 
-	r = load(catalogue->file, &text, &length, &types, &err);
+	file = find_types_file(catalogue->given, catalogue->own);
+	if (!file) {
+		set_problem(catalogue, "out of memory");
+		return -ENOMEM;
+	}
+	free(catalogue->file);
+	catalogue->file = file;
+	r = load(file, &text, &length, &types, &err);
 	if (r < 0) {
 		set_problem(catalogue, err.text);
 		return r;
@@ -104,8 +124,27 @@ int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue)
 	return 0;
 }
 
+int vgpu_catalogue_check(const char *file, const char *config,
+			 struct vgpu_err *err)
+{
+	vgpu_autofree char *own = beside(config);
+	vgpu_autofree char *path = own ? find_types_file(file, own) : NULL;
+	vgpu_autofree char *text = NULL;
+	struct vgpu_types *types;
+	size_t length;
+	int r;
+
+	if (!path)
+		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	r = load(path, &text, &length, &types, err);
+	if (r >= 0)
+		vgpu_types_destroy(types);
+	return r;
+}
+
 int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
-			const char *copy, struct vgpu_err *err)
+			const char *config, const char *copy,
+			struct vgpu_err *err)
 {
 	struct vgpu_catalogue catalogue = {};
 	vgpu_autofree char *text = NULL;
@@ -113,20 +152,18 @@ int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
 	size_t length;
 	int r;
 
-	catalogue.file = find_types_file(file);
+	catalogue.given = file ? strdup(file) : NULL;
+	catalogue.own = beside(config);
 	catalogue.copy = strdup(copy);
-	if (!catalogue.file || !catalogue.copy) {
+	if ((file && !catalogue.given) || !catalogue.own || !catalogue.copy) {
 		vgpu_catalogue_finish(&catalogue);
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
 	}
 
 	r = vgpu_catalogue_reload(&catalogue);
 	if (r < 0 && load(copy, &text, &length, &catalogue.types, &copy_err) < 0) {
-		struct vgpu_types *none = NULL;
-
 		/* No older one: what is wrong with the file is what counts. */
-		r = load(catalogue.file, &text, &length, &none, err);
-		vgpu_types_destroy(none);
+		r = vgpu_catalogue_check(file, config, err);
 		vgpu_catalogue_finish(&catalogue);
 		return r < 0 ? r : -EAGAIN;
 	}
@@ -137,6 +174,8 @@ int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
 void vgpu_catalogue_finish(struct vgpu_catalogue *catalogue)
 {
 	vgpu_types_destroy(catalogue->types);
+	free(catalogue->given);
+	free(catalogue->own);
 	free(catalogue->file);
 	free(catalogue->copy);
 	*catalogue = (struct vgpu_catalogue){};

@@ -8,7 +8,9 @@
 
 struct vgpu_catalogue {
 	struct vgpu_types *types;
-	char *file; /* the types file */
+	char *given; /* the types file that was asked for, or NULL */
+	char *own; /* where the administrator may put another than the shipped */
+	char *file; /* the types file: one of these, or the shipped one */
 	char *copy; /* where the last good one is kept */
 	/* Why an older catalogue is in use instead of the file; "" if not. */
 	char problem[VGPU_ERR_TEXT_MAX];
@@ -16,14 +18,21 @@ struct vgpu_catalogue {
 
 /*
  * Read the types file: @file if that is given, else the first there is of
- * /etc/vgpu/types.ini, the one in a build folder, and the one installed.
+ * types.ini beside @config, the one in a build folder, and the one installed.
  * A good one is copied to @copy; if the file is broken the copy is read, and
  * the field problem says so. Fails if both are broken or missing.
  */
 int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
-			const char *copy, struct vgpu_err *err);
-/* Read it again; on failure the old catalogue stays and problem says why. */
+			const char *config, const char *copy,
+			struct vgpu_err *err);
+/*
+ * Look for it again, as one may have appeared or be gone, and read it; on
+ * failure the old catalogue stays and problem says why.
+ */
 int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue);
+/* Whether such a catalogue could be read now; the copy does not count. */
+int vgpu_catalogue_check(const char *file, const char *config,
+			 struct vgpu_err *err);
 void vgpu_catalogue_finish(struct vgpu_catalogue *catalogue);
 
 #endif

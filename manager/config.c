@@ -84,7 +84,7 @@ static int on_entry(void *user, const char *section, const char *name,
 	if (strcmp(section, "embedded") == 0) {
 		if (strcmp(name, "framebuffer_mib") == 0)
 			return parse_mib(parse, name, value,
-					 &parse->config->embedded_mib);
+					 &parse->config->embedded_wanted_mib);
 		if (strcmp(name, "host_reserve_mib") == 0)
 			return parse_mib(parse, name, value,
 					 &parse->config->embedded_reserve_mib);
@@ -104,10 +104,11 @@ static int on_entry(void *user, const char *section, const char *name,
 static void set_defaults(struct vgpu_config *config)
 {
 	uint64_t third = vgpu_memory_total() / VGPU_MIB / 3;
+	uint64_t mib = VGPU_WITH_EMBEDDED ? VGPU_MIN(third, DEFAULT_MIB_MAX) : 0;
 
 	*config = (struct vgpu_config){
-		.embedded_mib =
-			VGPU_WITH_EMBEDDED ? VGPU_MIN(third, DEFAULT_MIB_MAX) : 0,
+		.embedded_mib = mib,
+		.embedded_wanted_mib = mib,
 		.scheduling.time_slice_ms = VGPU_TIME_SLICE_MS_DEFAULT,
 	};
 }
@@ -137,6 +138,9 @@ int vgpu_config_load(const char *path, struct vgpu_config *ret_config,
 		return vgpu_err_set(err, -EINVAL, "Internal", "%s, line %d: %s",
 				    name, VGPU_MAX(r, 0),
 				    parse.problem[0] ? parse.problem : "not INI");
+	/* What is not there at all is not promised to anybody. */
+	config.embedded_mib = VGPU_MIN(config.embedded_wanted_mib,
+				       vgpu_memory_total() / VGPU_MIB);
 	if (config.embedded_reserve_mib > config.embedded_mib)
 		return vgpu_err_set(
 			err, -EINVAL, "Internal",

@@ -19,7 +19,8 @@
  *	time_slice_ms = 5
  */
 struct vgpu_config {
-	uint64_t embedded_mib;
+	uint64_t embedded_mib; /* no more than there is */
+	uint64_t embedded_wanted_mib;
 	uint64_t embedded_reserve_mib;
 	struct vgpu_scheduling scheduling;
 };

@@ -24,8 +24,10 @@ static void print_help(void)
 	     "  --state-dir DIR    keep definitions here (" VGPU_PATH_STATE ")\n"
 	     "  --runtime-dir DIR  make sockets here (" VGPU_PATH_RUNTIME ")\n"
 	     "  --config FILE      configuration (" VGPU_CONFIG_PATH ")\n"
-	     "  --types FILE       types of vGPUs (/etc/vgpu/types.ini, else\n"
-	     "                     " VGPU_DATADIR "/types.ini)\n"
+	     "  --types FILE       types of vGPUs (types.ini beside the configuration\n"
+	     "                     file, else " VGPU_DATADIR "/types.ini)\n"
+	     "  --check            read the configuration and the types, say what is wrong\n"
+	     "                     with them, and end\n"
 	     "  --sysfs DIR        look for GPUs here, for tests (/sys)\n"
 	     "  --help             this text\n"
 	     "  --version          the version\n"
@@ -35,15 +37,17 @@ static void print_help(void)
 	     "on with them.");
 }
 
-/* Returns 1 to go on, or else -(exit status). */
+/* Returns 1 to go on, 2 to check only, or else -(exit status). */
 static int parse_options(int argc, char **argv,
 			 struct vgpu_manager_options *options)
 {
+	int ret = 1;
 	static const struct option long_options[] = {
 		{"state-dir", required_argument, NULL, 's'},
 		{"runtime-dir", required_argument, NULL, 'r'},
 		{"config", required_argument, NULL, 'c'},
 		{"types", required_argument, NULL, 't'},
+		{"check", no_argument, NULL, 'C'},
 		{"sysfs", required_argument, NULL, 'S'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -65,6 +69,9 @@ static int parse_options(int argc, char **argv,
 		case 't':
 			options->types = optarg;
 			break;
+		case 'C':
+			ret = 2;
+			break;
 		case 'S':
 			options->sysfs = optarg;
 			break;
@@ -84,6 +91,16 @@ static int parse_options(int argc, char **argv,
 			argv[optind]);
 		return -2;
 	}
+	return ret;
+}
+
+static int check(const struct vgpu_manager_options *options)
+{
+	struct vgpu_err err = {};
+
+	if (vgpu_manager_check(options, &err) >= 0)
+		return 0;
+	vgpu_log("%s", err.text);
 	return 1;
 }
 
@@ -171,6 +188,8 @@ int main(int argc, char **argv)
 	r = parse_options(argc, argv, &options);
 	if (r <= 0)
 		return -r;
+	if (r == 2)
+		return check(&options);
 	/* Sockets get their modes from where they are made, not from here. */
 	umask(0007);
 	/* All vGPUs' fds are here: others of the same user must not get at them. */

@@ -65,6 +65,12 @@ static int init_all(struct vgpu_manager *manager,
 	r = vgpu_config_load(options->config, &manager->config, err);
 	if (r < 0)
 		return r;
+	if (manager->config.embedded_wanted_mib > manager->config.embedded_mib)
+		vgpu_events_add(
+			&manager->events, "manager", NULL, NULL,
+			"framebuffer_mib is %llu, and the machine has %llu MiB of memory: the embedded GPU has no more than that",
+			(unsigned long long)manager->config.embedded_wanted_mib,
+			(unsigned long long)manager->config.embedded_mib);
 	manager->sysfs = open(options->sysfs ? options->sysfs : "/sys",
 			      O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (manager->sysfs < 0 && options->sysfs)
@@ -82,6 +88,8 @@ static int init_all(struct vgpu_manager *manager,
 				    "what systemd kept cannot be taken over: %s",
 				    strerror(-r));
 	r = vgpu_catalogue_init(&manager->catalogue, options->types,
+				options->config ? options->config
+						: VGPU_CONFIG_PATH,
 				manager->paths.types, err);
 	if (r < 0)
 		return r;
@@ -89,6 +97,19 @@ static int init_all(struct vgpu_manager *manager,
 		vgpu_events_add(&manager->events, "types", NULL, NULL, "%s",
 				manager->catalogue.problem);
 	return init_gpus(manager, err);
+}
+
+int vgpu_manager_check(const struct vgpu_manager_options *options,
+		       struct vgpu_err *err)
+{
+	struct vgpu_config config;
+	int r = vgpu_config_load(options->config, &config, err);
+
+	if (r < 0)
+		return r;
+	return vgpu_catalogue_check(
+		options->types,
+		options->config ? options->config : VGPU_CONFIG_PATH, err);
 }
 
 int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,

@@ -51,6 +51,9 @@ struct vgpu_manager_options {
 	const char *sysfs;  /* NULL for the default, which need not be there */
 };
 
+/* Whether its configuration and its types can be read. */
+int vgpu_manager_check(const struct vgpu_manager_options *options,
+		       struct vgpu_err *err);
 int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 		      const struct vgpu_manager_options *options,
 		      struct vgpu_err *err);

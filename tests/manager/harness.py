@@ -101,8 +101,9 @@ class Manager:
     """A vgpud with folders of its own."""
 
     def __init__(self, mib=1024, types=TYPES, helpers=None, probe=PROBE,
-                 folder=None):
+                 folder=None, has_types_option=True):
         self.owned = folder is None
+        self.has_types_option = has_types_option
         self.folder = folder or tempfile.mkdtemp(prefix='vgpud.')
         self.state = os.path.join(self.folder, 'state')
         self.runtime = os.path.join(self.folder, 'run')
@@ -138,8 +139,9 @@ class Manager:
             os.chmod(path, 0o755)
 
     def arguments(self):
+        types = ['--types', self.types] if self.has_types_option else []
         return [self.program, '--state-dir', self.state,
-                '--runtime-dir', self.runtime, '--types', self.types,
+                '--runtime-dir', self.runtime, *types,
                 '--config', self.config]
 
     def spawn(self, **options):

@@ -453,6 +453,54 @@ class Types(ManagerTest):
         m.restart()
         self.assertIn('No such file', m.call('GetInfo')['typesProblem'])
 
+    def test_own_file_comes_and_goes(self):
+        """types.ini beside the configuration: seen by a reload, as is its end."""
+        m = Manager(has_types_option=False)
+        self.addCleanup(m.finish)
+        os.unlink(m.types)
+        m.start()
+        shipped = m.call('GetInfo')['typesFile']
+        self.assertNotEqual(shipped, m.types)
+        types = m.call('ListTypes')['types']
+        self.assertNotIn('128MB', [t['type'] for t in types])
+
+        for text, file, known in ((harness.TYPES, m.types, '128MB'),
+                                  (harness.TYPE.format(
+                                      name='384MQ', mib=384, heads=1,
+                                      width=640, height=480),
+                                   m.types, '384MQ'),
+                                  (None, shipped, types[0]['type'])):
+            if text:
+                Manager.write(m.types, text)
+            else:
+                os.unlink(m.types)
+            m.process.send_signal(signal.SIGHUP)
+            wait_for(lambda known=known: known in [
+                t['type'] for t in m.call('ListTypes')['types']], 'a reload')
+            info = m.call('GetInfo')
+            self.assertEqual(info['typesFile'], file)
+            self.assertNotIn('typesProblem', info)
+
+    def check(self, m, status):
+        """What vgpud --check says of the files."""
+        done = subprocess.run([*m.arguments(), '--check'], text=True,
+                              capture_output=True, timeout=harness.TIMEOUT,
+                              check=False)
+        self.assertEqual((done.returncode, done.stdout), (status, ''))
+        return done.stderr
+
+    def test_check(self):
+        """It needs nothing but the files, and starts nothing."""
+        m = self.manager()
+        before = m.files()
+        self.assertEqual(self.check(m, 0), '')
+        Manager.write(m.types, '[128MB]\nframebuffer_mib = x\n')
+        self.assertIn(m.types, self.check(m, 1))
+        Manager.write(m.types, harness.TYPES)
+        Manager.write(m.config, '[embedded]\ncolour = red\n')
+        self.assertIn(m.config, self.check(m, 1))
+        self.assertEqual(m.files(), before)
+
 
 class Refusals(unittest.TestCase):
     """A manager that does not start: one line, exit status 1."""

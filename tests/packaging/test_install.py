@@ -80,9 +80,10 @@ class Install(unittest.TestCase):
 
     def test_paths_in_files(self):
         """Who names one of our programs names it where it is installed."""
-        named = re.search('^ExecStart=(.*)$',
-                          self.read('lib/systemd/system/vgpud.service'), re.M)
-        named = [named[1], json.loads(
+        named = re.findall(r'^Exec\w+=(\S+)',
+                           self.read('lib/systemd/system/vgpud.service'), re.M)
+        self.assertEqual(len(named), 2)
+        named = [*named, json.loads(
             self.read('share/qemu/vhost-user/60-vgpu.json'))['binary']]
         for path in named:
             self.assertTrue(os.access(self.top + path, os.X_OK), path)
@@ -127,7 +128,8 @@ class Install(unittest.TestCase):
         text = self.read('lib/systemd/system/vgpud.service')
         path = os.path.join(self.top, 'vgpud.service')
         with open(path, 'w', encoding='utf-8') as file:
-            file.write(text.replace('ExecStart=', 'ExecStart=' + self.top))
+            file.write(re.sub('^(Exec(?:Start|Reload)=)', r'\1' + self.top,
+                              text, flags=re.M))
         analyze = ['systemd-analyze', '--man=no']
         done = subprocess.run(analyze + ['verify', path], text=True,
                               timeout=TIMEOUT, capture_output=True)
