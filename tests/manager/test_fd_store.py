@@ -116,7 +116,7 @@ class Vgpud(FdStoreTest):
             wait_for(lambda n=len(idle): len(m.store.names()) in (n, n + 2),
                      'the fds of the connection to go')
             m.call('Destroy', vgpu='a')
-            self.assertEqual(m.store.names(), ['table'])
+            wait_for(lambda: m.store.names() == ['table'], 'an empty store')
 
     def test_destroyed_meanwhile(self):
         """A device whose vGPU has no definition any more ends."""
@@ -174,8 +174,13 @@ class Vgpud(FdStoreTest):
         m.create(type='128MB', name='b')
         front = self.attach(m, 'a')
         self.assert_works(front)
-        texts = [e['text'] for e in m.events()]
-        self.assertEqual(sum('FileDescriptorStoreMax' in t for t in texts), 1)
+
+        def count():
+            return sum('FileDescriptorStoreMax' in e['text']
+                       for e in m.events())
+        wait_for(count, 'the event')
+        harness.wait_for_rest(m)
+        self.assertEqual(count(), 1)
         m.restart()
         wait_for(lambda: {v['state'] for v in m.call('ListVgpus')['vgpus']} <=
                  {'active', 'attached'}, 'both to be active')
@@ -194,11 +199,11 @@ class Both(FdStoreTest):
             self.assert_works(front)
             # What the guest had it still has.
             self.assertEqual(self.create_resource(front, 7), BAD_RESOURCE)
-            vgpu = m.show('a')
-            self.assertEqual((vgpu['state'], vgpu['restarts']),
-                             ('attached', 1), i)
+            wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
+            self.assertEqual(m.show('a')['restarts'], 1, i)
             self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
-            now = len(m.store.names()), harness.wait_for_rest(m)[1]
+            fds = harness.wait_for_rest(m)[1]
+            now = len(m.store.names()), fds
             self.assertEqual(now, kept or now)
             kept = now
 
@@ -310,7 +315,8 @@ class Both(FdStoreTest):
         harness.kill_to_the_end(pid)
         m.start()
         self.assert_works(front)
-        self.assertEqual(m.show('a')['state'], 'attached')
+        # The successor works before vgpud has read what it says of itself.
+        wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
 
 
 class Guests(FdStoreTest):
@@ -367,6 +373,8 @@ class Guests(FdStoreTest):
                 self.use(front)
                 self.reset(front)
             self.use(front)
+            wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
+            harness.wait_for_rest(m)
             attached = self.descendants(m.process.pid), len(m.store.names())
             front.close()
             wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
