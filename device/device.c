@@ -97,6 +97,19 @@ static void on_render_lacks(void *opaque, const char *text)
 	report_sandbox(opaque, "render", text);
 }
 
+/* vgpud started it, and kills it. */
+static void on_launcher_frozen(void *opaque)
+{
+	struct vgpu_device *device = opaque;
+
+	vgpu_link_event(device->link, VGPU_EVENT_FROZEN, 0,
+			"the launcher of render processes does not answer");
+}
+
+static const struct vgpu_launcher_ops launcher_ops = {
+	.frozen = on_launcher_frozen,
+};
+
 static void on_link_changed(void *opaque)
 {
 	struct vgpu_device *device = opaque;
@@ -276,7 +289,7 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 			vgpu_slots_get(device->slots, VGPU_SLOT_SEGMENT + i);
 	r = vgpu_launcher_create(
 		device->event, vgpu_slots_get(device->slots, VGPU_SLOT_LAUNCHER),
-		&device->launcher);
+		&launcher_ops, device, &device->launcher);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "no launcher: %s",
 				    strerror(-r));

@@ -34,6 +34,7 @@ struct vgpu_render {
 
 /* It needs none. */
 int vgpu_launcher_create(sd_event *event, int fd,
+			 const struct vgpu_launcher_ops *ops, void *opaque,
 			 struct vgpu_launcher **ret_launcher)
 {
 	*ret_launcher = NULL;
@@ -50,9 +51,18 @@ void vgpu_launched_limit(struct vgpu_launched *process,
 {
 }
 
-bool vgpu_launcher_sync(struct vgpu_launcher *launcher)
+void vgpu_launcher_sync(struct vgpu_launcher *launcher,
+			struct vgpu_launcher_sync *sync)
+{
+}
+
+bool vgpu_launcher_sync_wait(struct vgpu_launcher_sync *sync)
 {
 	return false;
+}
+
+void vgpu_launcher_sync_forget(struct vgpu_launcher_sync *sync)
+{
 }
 
 static struct vgpu_render *renders[RENDERS_MAX];

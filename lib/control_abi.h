@@ -134,6 +134,7 @@ enum vgpu_control_event_kind {
 	VGPU_EVENT_RESUMED = 2,	    /* a successor goes on; text */
 	VGPU_EVENT_REFUSED = 3, /* no vgpud, but it asked for the fds; text */
 	VGPU_EVENT_SANDBOX = 4, /* what the kernel does not give; text */
+	VGPU_EVENT_FROZEN = 5,	/* vgpu-launch does not answer; text */
 };
 
 struct vgpu_control_event {

@@ -66,8 +66,11 @@ struct vgpu_host_memory {
 	struct processes processes;
 	sd_event_source *timer;
 	unsigned int quiet_ticks;
+	/* Some are held to less, when the launcher has answered. */
+	struct vgpu_launcher_sync shrink;
 };
 
+static void on_shrunk(void *opaque);
 static int on_timer(sd_event_source *source, uint64_t usec, void *opaque);
 
 int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max, bool is_software,
@@ -83,6 +86,8 @@ int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max, bool is_softwar
 		.bytes_max = bytes_max,
 		.is_software = is_software,
 	};
+	memory->shrink.done = on_shrunk;
+	memory->shrink.opaque = memory;
 	TAILQ_INIT(&memory->processes);
 	r = sd_event_add_time_relative(event, &memory->timer, CLOCK_MONOTONIC,
 				       BUSY_US, 0, on_timer, memory);
@@ -100,6 +105,7 @@ void vgpu_host_memory_destroy(struct vgpu_host_memory *memory)
 {
 	if (!memory)
 		return;
+	vgpu_launcher_sync_forget(&memory->shrink);
 	sd_event_source_disable_unref(memory->timer);
 	free(memory);
 }
@@ -187,31 +193,26 @@ static void look_at(struct vgpu_host_process *process)
 	process->used[SPACE] = space;
 }
 
-/* Have it held to so much. Returns whether that is anything new. */
-static bool set_limits(struct vgpu_host_process *process,
-		       const uint64_t granted[2])
+/* Have it held to what it may have. Returns whether that is anything new. */
+static bool set_limits(struct vgpu_host_process *process)
 {
+	const uint64_t *bytes =
+		process->is_shrinking ? process->less : process->granted;
 	uint64_t limit[VGPU_LAUNCH_LIMITS] = {
 		[VGPU_LAUNCH_SPACE] = VGPU_LAUNCH_UNLIMITED,
 		[VGPU_LAUNCH_DATA] = VGPU_LAUNCH_UNLIMITED,
-		[VGPU_LAUNCH_FILES] = granted[FILES],
+		[VGPU_LAUNCH_FILES] = bytes[FILES],
 	};
 
 	if (process->memory->is_software)
-		limit[VGPU_LAUNCH_SPACE] = granted[SPACE] + get_known(process);
+		limit[VGPU_LAUNCH_SPACE] = bytes[SPACE] + get_known(process);
 	else
-		limit[VGPU_LAUNCH_DATA] = granted[SPACE];
+		limit[VGPU_LAUNCH_DATA] = bytes[SPACE];
 	if (memcmp(limit, process->asked, sizeof(limit)) == 0)
 		return false;
 	memcpy(process->asked, limit, sizeof(limit));
 	vgpu_launched_limit(process->launched, limit);
 	return true;
-}
-
-static bool sync_limits(const struct vgpu_host_process *process)
-{
-	return !process->launched->launcher ||
-	       vgpu_launcher_sync(process->launched->launcher);
 }
 
 static uint64_t sum(const uint64_t pair[2])
@@ -317,7 +318,7 @@ static void grant(struct vgpu_host_process *process, const uint64_t wanted[2],
 		process->granted[i] += more;
 		*room -= more;
 	}
-	set_limits(process, process->granted);
+	set_limits(process);
 }
 
 static void get_wanted(const struct vgpu_host_process *process,
@@ -345,67 +346,125 @@ static bool get_less(const struct vgpu_host_process *process,
 	return is_less;
 }
 
-/* It is held to @less. What it has taken meanwhile stays granted. */
-static void take_back(struct vgpu_host_process *process, const uint64_t less[2])
+/* It is held to less. What it has taken meanwhile stays granted. */
+static void take_back(struct vgpu_host_process *process)
 {
+	process->is_shrinking = false;
 	look_at(process);
 	for (int i = 0; i < 2; i++)
-		process->granted[i] = VGPU_MAX(less[i], process->used[i]);
-	set_limits(process, process->granted);
+		process->granted[i] =
+			VGPU_MAX(process->less[i], process->used[i]);
+	set_limits(process);
 }
 
 /* Hold those to less that use less, all at once. */
-static void shrink(struct vgpu_host_memory *memory, const struct survey *s,
-		   uint64_t slack)
+static void begin_shrink(struct vgpu_host_memory *memory,
+			 const struct survey *s, uint64_t slack)
 {
-	struct vgpu_host_process *process, *last = NULL;
-	uint64_t less[2];
+	struct vgpu_host_process *process;
+	struct vgpu_launcher *launcher = NULL;
 
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link)) {
 		process->is_shrinking =
-			is_open(process) && get_less(process, s, slack, less);
+			is_open(process) && process->launched->launcher &&
+			get_less(process, s, slack, process->less);
 		if (!process->is_shrinking)
 			continue;
-		set_limits(process, less);
-		last = process;
+		set_limits(process);
+		launcher = process->launched->launcher;
 	}
-	/* Else they have what they had, as far as we know. */
-	if (!last || !sync_limits(last))
-		return;
-	for (process = TAILQ_FIRST(&memory->processes); process;
-	     process = TAILQ_NEXT(process, link)) {
-		if (!process->is_shrinking)
-			continue;
-		get_less(process, s, slack, less);
-		take_back(process, less);
-	}
+	if (launcher)
+		vgpu_launcher_sync(launcher, &memory->shrink);
 }
 
-/*
- * Grant anew, so that @wanted bytes stay free if that can be: all that are to
- * have less come first. Returns whether anything has changed much.
- */
-static bool balance(struct vgpu_host_memory *memory, uint64_t wanted_bytes)
+static void end_shrink(struct vgpu_host_memory *memory)
 {
-	struct survey s = survey(memory, wanted_bytes);
+	struct vgpu_host_process *process;
+
+	for (process = TAILQ_FIRST(&memory->processes); process;
+	     process = TAILQ_NEXT(process, link))
+		if (process->is_shrinking)
+			take_back(process);
+}
+
+/* Grant what is free, but for @wanted_bytes. Returns whether any is wanted. */
+static bool share_out(struct vgpu_host_memory *memory, const struct survey *s,
+		      uint64_t wanted_bytes)
+{
 	struct vgpu_host_process *process;
 	uint64_t wanted[2], room;
 
-	shrink(memory, &s, wanted_bytes ? 0 : SLACK);
 	room = get_room(memory);
 	room = room > wanted_bytes ? room - wanted_bytes : 0;
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link)) {
 		if (!is_open(process))
 			continue;
-		get_wanted(process, &s, wanted);
+		get_wanted(process, s, wanted);
 		grant(process, wanted, &room);
 	}
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link))
 		process->last_used = sum(process->used);
-	return s.n_hungry;
+	return s->n_hungry;
+}
+
+static bool is_shrinking(const struct vgpu_host_memory *memory)
+{
+	return memory->shrink.launcher;
+}
+
+static void note_use(struct vgpu_host_memory *memory, bool is_wanted)
+{
+	memory->quiet_ticks = is_wanted ? 0 : memory->quiet_ticks + 1;
+}
+
+/* Begin to grant anew: all that are to have less come first. */
+static void balance(struct vgpu_host_memory *memory)
+{
+	struct survey s;
+
+	if (is_shrinking(memory))
+		return;
+	s = survey(memory, 0);
+	begin_shrink(memory, &s, SLACK);
+	if (!is_shrinking(memory))
+		note_use(memory, share_out(memory, &s, 0));
+}
+
+static void on_shrunk(void *opaque)
+{
+	struct vgpu_host_memory *memory = opaque;
+	struct survey s;
+
+	end_shrink(memory);
+	s = survey(memory, 0);
+	note_use(memory, share_out(memory, &s, 0));
+}
+
+/* False: the launcher takes too long. */
+static bool wait_for_shrink(struct vgpu_host_memory *memory)
+{
+	if (!is_shrinking(memory))
+		return true;
+	if (!vgpu_launcher_sync_wait(&memory->shrink))
+		return false;
+	end_shrink(memory);
+	return true;
+}
+
+/* Grant anew here and now, so that @wanted bytes stay free if that can be. */
+static void balance_now(struct vgpu_host_memory *memory, uint64_t wanted_bytes)
+{
+	struct survey s;
+
+	if (!wait_for_shrink(memory))
+		return;
+	s = survey(memory, wanted_bytes);
+	begin_shrink(memory, &s, 0);
+	if (wait_for_shrink(memory))
+		share_out(memory, &s, wanted_bytes);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
@@ -414,7 +473,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 
 	if (TAILQ_EMPTY(&memory->processes))
 		return 0;
-	memory->quiet_ticks = balance(memory, 0) ? 0 : memory->quiet_ticks + 1;
+	balance(memory);
 	set_timer(memory, memory->quiet_ticks < QUIET_TICKS ? BUSY_US : IDLE_US);
 	return 0;
 }
@@ -426,7 +485,7 @@ static bool make_room(struct vgpu_host_memory *memory, uint64_t bytes)
 		return true;
 	if (bytes > memory->bytes_max)
 		return false;
-	balance(memory, bytes);
+	balance_now(memory, bytes);
 	return bytes <= get_room(memory);
 }
 
@@ -476,9 +535,12 @@ int vgpu_host_memory_join(struct vgpu_host_memory *memory,
 }
 
 void vgpu_host_memory_started(struct vgpu_host_process *process,
-			      struct vgpu_launched *launched)
+			      struct vgpu_launched *launched,
+			      void (*raised)(void *opaque), void *opaque)
 {
 	process->launched = launched;
+	process->raised = raised;
+	process->opaque = opaque;
 }
 
 void vgpu_host_memory_ready(struct vgpu_host_process *process,
@@ -496,7 +558,7 @@ void vgpu_host_memory_ready(struct vgpu_host_process *process,
 	process->n_files = n_files;
 	process->fixed_bytes = fixed_bytes;
 	process->is_ready = true;
-	balance(process->memory, 0);
+	balance(process->memory);
 	look_soon(process->memory);
 }
 
@@ -505,9 +567,41 @@ void vgpu_host_memory_leave(struct vgpu_host_process *process)
 	if (!process->memory)
 		return;
 	TAILQ_REMOVE(&process->memory->processes, process, link);
+	vgpu_launcher_sync_forget(&process->raise);
 	process->memory = NULL;
 	while (process->n_files)
 		vgpu_close(process->file[--process->n_files]);
+}
+
+bool vgpu_host_memory_is_raising(const struct vgpu_host_process *process)
+{
+	return process->raise.launcher;
+}
+
+static void raise_limits(struct vgpu_host_process *process);
+
+static void on_raised(void *opaque)
+{
+	struct vgpu_host_process *process = opaque;
+
+	/* It may have been given more meanwhile. */
+	if (process->is_raise_due)
+		raise_limits(process);
+	if (!vgpu_host_memory_is_raising(process))
+		process->raised(process->opaque);
+}
+
+static void raise_limits(struct vgpu_host_process *process)
+{
+	struct vgpu_launched *launched = process->launched;
+
+	process->is_raise_due = false;
+	set_limits(process);
+	if (!launched->launcher)
+		return;
+	process->raise.done = on_raised;
+	process->raise.opaque = process;
+	vgpu_launcher_sync(launched->launcher, &process->raise);
 }
 
 static void change(struct vgpu_host_process *process, uint64_t *counted,
@@ -518,9 +612,15 @@ static void change(struct vgpu_host_process *process, uint64_t *counted,
 	*counted = is_more ? *counted + bytes : *counted - bytes;
 	if (is_more)
 		process->added_usec = now_usec(process->memory);
+	if (!process->is_ready)
+		return;
 	/* It maps that as soon as it is told. */
-	if (process->is_ready && set_limits(process, process->granted) && is_more)
-		sync_limits(process);
+	if (vgpu_host_memory_is_raising(process))
+		process->is_raise_due |= is_more;
+	else if (is_more)
+		raise_limits(process);
+	else
+		set_limits(process);
 }
 
 void vgpu_host_memory_share(struct vgpu_host_process *process, uint64_t bytes)

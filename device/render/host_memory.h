@@ -32,7 +32,8 @@ struct vgpu_host_process {
 	int file[VGPU_RENDER_FILES_MAX]; /* memfds of its driver */
 	unsigned int n_files;
 	bool is_ready;
-	bool is_shrinking;
+	bool is_shrinking; /* to @less, when the launcher has answered */
+	uint64_t less[2];
 	uint64_t fixed_bytes;  /* address space of programs and libraries */
 	uint64_t shared_bytes; /* and of what is charged elsewhere: shared */
 	uint64_t device_bytes; /* ... and device memory */
@@ -40,6 +41,11 @@ struct vgpu_host_process {
 	/* What it uses of address space (or data) and of files; what it may. */
 	uint64_t used[2], last_used, granted[2];
 	uint64_t asked[VGPU_LAUNCH_LIMITS]; /* the last of the launcher */
+	/* It is held to too little for what it is to be told of. */
+	struct vgpu_launcher_sync raise;
+	bool is_raise_due; /* ... of still more */
+	void (*raised)(void *opaque);
+	void *opaque;
 };
 
 /* Whether the GPU of this deviceUUID is the embedded one. */
@@ -69,11 +75,14 @@ int vgpu_host_memory_join(struct vgpu_host_memory *memory,
 			  struct vgpu_host_process *process, bool is_spare,
 			  uint64_t *ret_bytes);
 /*
- * It is there. @launched stays there until vgpu_host_memory_leave(), and if its
- * use cannot be looked at, it has what it began with and never more.
+ * It is there, or soon will be. @launched stays there until
+ * vgpu_host_memory_leave(), and if its use cannot be looked at, it has what it
+ * began with and never more. @raised comes from the event loop when
+ * vgpu_host_memory_is_raising() has become false.
  */
 void vgpu_host_memory_started(struct vgpu_host_process *process,
-			      struct vgpu_launched *launched);
+			      struct vgpu_launched *launched,
+			      void (*raised)(void *opaque), void *opaque);
 /*
  * It takes commands from now on; @fixed_bytes of its address space are no
  * memory of its own. 0: it cannot be limited. @files, its memfds, are taken
@@ -84,7 +93,12 @@ void vgpu_host_memory_ready(struct vgpu_host_process *process,
 			    unsigned int n_files);
 /* It is dead, or was never started. */
 void vgpu_host_memory_leave(struct vgpu_host_process *process);
-/* It is told of shared memory, or device memory, to map; of no more of it. */
+/*
+ * Whether it is held to too little still for what it has been given to map: it
+ * may not be told of that before.
+ */
+bool vgpu_host_memory_is_raising(const struct vgpu_host_process *process);
+/* It is to be told of shared memory, or device memory, to map; of no more of it. */
 void vgpu_host_memory_share(struct vgpu_host_process *process, uint64_t bytes);
 void vgpu_host_memory_unshare(struct vgpu_host_process *process, uint64_t bytes);
 void vgpu_host_memory_map(struct vgpu_host_process *process, uint64_t bytes);

@@ -38,6 +38,7 @@ struct vgpu_render {
 	void *opaque;
 	enum state state;
 	struct vgpu_err why; /* of the end; empty: its exit status says it */
+	bool is_started;
 	bool is_ready;
 	bool is_killed; /* by us */
 
@@ -49,6 +50,10 @@ struct vgpu_render {
 	sd_event_source *on_late; /* to be READY, or to end */
 	struct vgpu_render_outbox outbox;
 	struct vgpu_host_process host;
+	/* Its answer is held until it may map what that says. */
+	bool is_answer_held;
+	struct vgpu_render_message answer;
+	int answer_fd; /* -1: none */
 
 	/* What it owes: it may tell us nothing that was not asked. */
 	struct fences fences[VGPU_RENDER_TIMELINES];
@@ -101,6 +106,8 @@ void vgpu_render_fail_rings(struct vgpu_render *render);
 /* memory.c */
 /* Answer one question. Returns as vgpu_render_receive(), 1 if there was one. */
 int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err);
+/* Send the answer that was held, if any. Returns as above, 1 if there is none. */
+int vgpu_render_answer_held(struct vgpu_render *render, struct vgpu_err *err);
 
 /* owed.c: what was asked, and whether it is what was answered */
 int vgpu_render_owe_fence(struct vgpu_render *render, uint32_t ring_idx,

@@ -2,6 +2,7 @@
 /* Having render processes started, and learning of their end. */
 #include "device/render/launcher.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,20 +14,46 @@
 #include "lib/fds.h"
 #include "lib/util.h"
 
-/* It starts a process in a few ms, if it gets a processor. */
-#define ANSWER_MS 10000
+/*
+ * For how long one turn of the event loop may be held up by all its waits: less
+ * than after which a device is taken for frozen (manager/watchdog.h).
+ */
+#define PATIENCE_MS 2500
+/*
+ * It answers in a few ms, if it gets a processor. A tick at which we were late
+ * ourselves says nothing about it.
+ */
+#define TICK_US	     (1000 * 1000ULL)
+#define FROZEN_TICKS 30
+/* Also those that were killed and have not ended; it has room for twice that. */
+#define PROCESSES_MAX (VGPU_LAUNCH_PROCESSES_MAX / 2)
+
+/* What the socket had no room for. */
+struct waiting {
+	STAILQ_ENTRY(waiting) entry; /* of vgpu_launcher.waiting */
+	struct vgpu_launch_request request;
+	int fds[2]; /* ours; -1: none */
+};
 
 struct vgpu_launcher {
 	sd_event *event;
 	int fd;
+	const struct vgpu_launcher_ops *ops;
+	void *opaque;
 	bool is_gone;
 	uint64_t last_id;
-	uint64_t sync_id; /* of the SYNC that we wait for */
-	bool is_synced;
 	LIST_HEAD(launched_list, vgpu_launched) processes;
+	unsigned int n_processes;
+	TAILQ_HEAD(sync_list, vgpu_launcher_sync) syncs; /* in order */
+	STAILQ_HEAD(waiting_list, waiting) waiting;
 	sd_event_source *source;
-	sd_event_source *deferred;	 /* for what was read while we waited */
-	char text[VGPU_LAUNCH_TEXT_MAX]; /* why the last one was not started */
+	sd_event_source *deferred; /* for what was read while we waited */
+	uint64_t turn;		   /* of the event loop, the last that waited */
+	int64_t patience_ms;	   /* what is left for it */
+	bool is_slow;		   /* no answer since we waited in vain */
+	/* While something is unanswered. */
+	sd_event_source *ticker;
+	unsigned int ticks; /* since the last answer */
 };
 
 static int64_t now_ms(void)
@@ -58,6 +85,50 @@ static void end_process(struct vgpu_launched *process, int code, int status)
 				    SD_EVENT_ONESHOT);
 }
 
+static bool is_asked(const struct vgpu_launcher *launcher)
+{
+	const struct vgpu_launched *process;
+
+	if (!TAILQ_EMPTY(&launcher->syncs))
+		return true;
+	for (process = LIST_FIRST(&launcher->processes); process;
+	     process = LIST_NEXT(process, entry))
+		if (!process->is_started && !process->is_ended)
+			return true;
+	return false;
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	struct vgpu_launcher *launcher = opaque;
+	uint64_t now = usec;
+
+	if (!is_asked(launcher))
+		return 0;
+	sd_event_now(launcher->event, CLOCK_MONOTONIC, &now);
+	if (now - usec < TICK_US / 2 && ++launcher->ticks % FROZEN_TICKS == 0) {
+		fputs("vgpu-device: vgpu-launch does not answer\n", stderr);
+		if (launcher->ops && launcher->ops->frozen)
+			launcher->ops->frozen(launcher->opaque);
+	}
+	sd_event_source_set_time_relative(source, TICK_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* Something was asked. If this fails, nobody notices that it is frozen. */
+static void expect_answer(struct vgpu_launcher *launcher)
+{
+	int is_on = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(launcher->ticker, &is_on);
+	if (is_on != SD_EVENT_OFF)
+		return;
+	launcher->ticks = 0;
+	sd_event_source_set_time_relative(launcher->ticker, TICK_US);
+	sd_event_source_set_enabled(launcher->ticker, SD_EVENT_ONESHOT);
+}
+
 /* All that it started have died with it. */
 static void lose_launcher(struct vgpu_launcher *launcher)
 {
@@ -67,11 +138,41 @@ static void lose_launcher(struct vgpu_launcher *launcher)
 		return;
 	launcher->is_gone = true;
 	sd_event_source_set_enabled(launcher->source, SD_EVENT_OFF);
+	sd_event_source_set_enabled(launcher->ticker, SD_EVENT_OFF);
 	for (process = LIST_FIRST(&launcher->processes); process;
 	     process = LIST_NEXT(process, entry))
 		end_process(process, CLD_KILLED, SIGKILL);
 	fputs("vgpu-device: vgpu-launch has ended\n", stderr);
 	sd_event_exit(launcher->event, 1);
+}
+
+static void note_start(struct vgpu_launched *process,
+		       const struct vgpu_launch_reply *reply, int *fd)
+{
+	if (reply->status) {
+		vgpu_err_set(&process->why, -ECHILD, NULL, "%.*s",
+			     (int)sizeof(reply->text) - 1, reply->text);
+		end_process(process, CLD_EXITED, 0);
+		return;
+	}
+	process->is_started = true;
+	vgpu_close(process->statm);
+	process->statm = vgpu_steal_fd(fd);
+	process->refused = reply->refused;
+	sd_event_source_set_enabled(process->launcher->deferred,
+				    SD_EVENT_ONESHOT);
+}
+
+/* It does one after another what it is asked for. */
+static void note_sync(struct vgpu_launcher *launcher, uint64_t id)
+{
+	struct vgpu_launcher_sync *sync;
+
+	for (sync = TAILQ_FIRST(&launcher->syncs); sync;
+	     sync = TAILQ_NEXT(sync, entry))
+		if (sync->id == id)
+			sync->is_done = true;
+	sd_event_source_set_enabled(launcher->deferred, SD_EVENT_ONESHOT);
 }
 
 static void handle_reply(struct vgpu_launcher *launcher,
@@ -80,22 +181,14 @@ static void handle_reply(struct vgpu_launcher *launcher,
 	/* What an earlier device had started is nothing to us. */
 	struct vgpu_launched *process = find_process(launcher, reply->id);
 
-	if (reply->type == VGPU_LAUNCH_SYNCED && reply->id == launcher->sync_id)
-		launcher->is_synced = true;
-	if (!process)
-		return;
-	if (reply->type == VGPU_LAUNCH_STARTED) {
-		process->is_started = reply->status == 0;
-		process->refused = reply->refused;
-		vgpu_close(process->statm);
-		process->statm = vgpu_steal_fd(fd);
-		memcpy(launcher->text, reply->text, sizeof(launcher->text));
-		launcher->text[sizeof(launcher->text) - 1] = '\0';
-		if (reply->status)
-			end_process(process, CLD_EXITED, 0);
-	} else if (reply->type == VGPU_LAUNCH_ENDED) {
+	launcher->ticks = 0;
+	launcher->is_slow = false;
+	if (reply->type == VGPU_LAUNCH_SYNCED)
+		note_sync(launcher, reply->id);
+	else if (process && reply->type == VGPU_LAUNCH_STARTED)
+		note_start(process, reply, fd);
+	else if (process && reply->type == VGPU_LAUNCH_ENDED)
 		end_process(process, reply->code, reply->status);
-	}
 }
 
 static ssize_t receive_reply(const struct vgpu_launcher *launcher,
@@ -135,83 +228,9 @@ static void receive_replies(struct vgpu_launcher *launcher)
 	}
 }
 
-static int on_reply(sd_event_source *source, int fd, uint32_t revents,
-		    void *opaque)
-{
-	receive_replies(opaque);
-	return 0;
-}
-
-static struct vgpu_launched *find_ended(struct vgpu_launcher *launcher)
-{
-	struct vgpu_launched *process;
-
-	for (process = LIST_FIRST(&launcher->processes); process;
-	     process = LIST_NEXT(process, entry))
-		if (process->is_ended)
-			return process;
-	return NULL;
-}
-
-static int on_deferred(sd_event_source *source, void *opaque)
-{
-	struct vgpu_launcher *launcher = opaque;
-	struct vgpu_launched *process;
-
-	while ((process = find_ended(launcher))) {
-		/* It may destroy whatever it likes. */
-		LIST_REMOVE(process, entry);
-		process->launcher = NULL;
-		process->ended(process->opaque);
-	}
-	return 0;
-}
-
-int vgpu_launcher_create(sd_event *event, int fd,
-			 struct vgpu_launcher **ret_launcher)
-{
-	struct vgpu_launcher *launcher = calloc(1, sizeof(*launcher));
-	struct timespec now;
-	int r;
-
-	if (!launcher)
-		return -ENOMEM;
-	launcher->event = event;
-	launcher->fd = fd;
-	/* Unlike the numbers of the device process before this one. */
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	launcher->last_id =
-		(uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-	LIST_INIT(&launcher->processes);
-	r = sd_event_add_io(event, &launcher->source, fd, EPOLLIN, on_reply,
-			    launcher);
-	if (r >= 0)
-		r = sd_event_add_defer(event, &launcher->deferred, on_deferred,
-				       launcher);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(launcher->deferred, SD_EVENT_OFF);
-	if (r < 0) {
-		vgpu_launcher_destroy(launcher);
-		return r;
-	}
-	*ret_launcher = launcher;
-	return 0;
-}
-
-void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
-{
-	if (!launcher)
-		return;
-	while (!LIST_EMPTY(&launcher->processes))
-		vgpu_launched_forget(LIST_FIRST(&launcher->processes));
-	sd_event_source_disable_unref(launcher->source);
-	sd_event_source_disable_unref(launcher->deferred);
-	free(launcher);
-}
-
-static int send_request(struct vgpu_launcher *launcher,
-			const struct vgpu_launch_request *request,
-			const int *fds, size_t n_fds)
+static int send_now(struct vgpu_launcher *launcher,
+		    const struct vgpu_launch_request *request, const int *fds,
+		    size_t n_fds)
 {
 	union {
 		struct cmsghdr header;
@@ -230,28 +249,254 @@ static int send_request(struct vgpu_launcher *launcher,
 		};
 		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
 	}
-	if (sendmsg(launcher->fd, &header, MSG_NOSIGNAL) < 0)
+	if (sendmsg(launcher->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return -errno;
 	return 0;
 }
 
-/* Until @is_done, which replies change. */
-static bool wait_for(struct vgpu_launcher *launcher, const bool *is_done,
-		     const bool *is_ended, int ms)
+static void update_events(struct vgpu_launcher *launcher)
 {
-	int64_t end = now_ms() + ms;
+	sd_event_source_set_io_events(
+		launcher->source,
+		EPOLLIN | (STAILQ_EMPTY(&launcher->waiting) ? 0 : EPOLLOUT));
+}
+
+static void drop_first(struct vgpu_launcher *launcher)
+{
+	struct waiting *first = STAILQ_FIRST(&launcher->waiting);
+
+	STAILQ_REMOVE_HEAD(&launcher->waiting, entry);
+	vgpu_close(first->fds[0]);
+	vgpu_close(first->fds[1]);
+	free(first);
+}
+
+/* That it is gone is noticed where its answers are read. */
+static void send_waiting(struct vgpu_launcher *launcher)
+{
+	while (!STAILQ_EMPTY(&launcher->waiting)) {
+		const struct waiting *first = STAILQ_FIRST(&launcher->waiting);
+
+		if (send_now(launcher, &first->request, first->fds,
+			     first->fds[0] >= 0 ? 2 : 0) == -EAGAIN)
+			break;
+		drop_first(launcher);
+	}
+	update_events(launcher);
+}
+
+static int keep(struct vgpu_launcher *launcher,
+		const struct vgpu_launch_request *request, const int *fds,
+		size_t n_fds)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting));
+
+	if (!waiting)
+		return -ENOMEM;
+	*waiting = (struct waiting){.request = *request, .fds = {-1, -1}};
+	for (size_t i = 0; i < n_fds; i++) {
+		waiting->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (waiting->fds[i] < 0) {
+			vgpu_close(waiting->fds[0]);
+			free(waiting);
+			return -EMFILE;
+		}
+	}
+	STAILQ_INSERT_TAIL(&launcher->waiting, waiting, entry);
+	update_events(launcher);
+	return 0;
+}
+
+/* @fds, none or two, stay the caller's. */
+static int send_request(struct vgpu_launcher *launcher,
+			const struct vgpu_launch_request *request,
+			const int *fds, size_t n_fds)
+{
+	int r = -EAGAIN;
+
+	if (launcher->is_gone)
+		return -EPIPE;
+	if (STAILQ_EMPTY(&launcher->waiting))
+		r = send_now(launcher, request, fds, n_fds);
+	return r == -EAGAIN ? keep(launcher, request, fds, n_fds) : r;
+}
+
+static int on_event(sd_event_source *source, int fd, uint32_t revents,
+		    void *opaque)
+{
+	struct vgpu_launcher *launcher = opaque;
+
+	if (revents & ~(uint32_t)EPOLLOUT)
+		receive_replies(launcher);
+	if (!launcher->is_gone && revents & EPOLLOUT)
+		send_waiting(launcher);
+	return 0;
+}
+
+static struct vgpu_launched *find_ended(struct vgpu_launcher *launcher)
+{
+	struct vgpu_launched *process;
+
+	for (process = LIST_FIRST(&launcher->processes); process;
+	     process = LIST_NEXT(process, entry))
+		if (process->is_ended)
+			return process;
+	return NULL;
+}
+
+static struct vgpu_launched *find_started(struct vgpu_launcher *launcher)
+{
+	struct vgpu_launched *process;
+
+	for (process = LIST_FIRST(&launcher->processes); process;
+	     process = LIST_NEXT(process, entry))
+		if (process->is_started && !process->is_told)
+			return process;
+	return NULL;
+}
+
+static struct vgpu_launcher_sync *find_done(struct vgpu_launcher *launcher)
+{
+	struct vgpu_launcher_sync *sync;
+
+	for (sync = TAILQ_FIRST(&launcher->syncs); sync;
+	     sync = TAILQ_NEXT(sync, entry))
+		if (sync->is_done)
+			return sync;
+	return NULL;
+}
+
+static void remove_process(struct vgpu_launched *process)
+{
+	LIST_REMOVE(process, entry);
+	process->launcher->n_processes--;
+	process->launcher = NULL;
+}
+
+static int on_deferred(sd_event_source *source, void *opaque)
+{
+	struct vgpu_launcher *launcher = opaque;
+	struct vgpu_launcher_sync *sync;
+	struct vgpu_launched *process;
+
+	/* They may destroy whatever they like. */
+	while ((process = find_started(launcher))) {
+		process->is_told = true;
+		process->started(process->opaque);
+	}
+	while ((sync = find_done(launcher))) {
+		vgpu_launcher_sync_forget(sync);
+		sync->done(sync->opaque);
+	}
+	while ((process = find_ended(launcher))) {
+		remove_process(process);
+		process->ended(process->opaque);
+	}
+	return 0;
+}
+
+static int add_sources(struct vgpu_launcher *launcher)
+{
+	int r = sd_event_add_io(launcher->event, &launcher->source,
+				launcher->fd, EPOLLIN, on_event, launcher);
+
+	if (r >= 0)
+		r = sd_event_add_defer(launcher->event, &launcher->deferred,
+				       on_deferred, launcher);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(launcher->deferred, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time_relative(launcher->event, &launcher->ticker,
+					       CLOCK_MONOTONIC, TICK_US, 0,
+					       on_tick, launcher);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(launcher->ticker, SD_EVENT_OFF);
+	return r;
+}
+
+int vgpu_launcher_create(sd_event *event, int fd,
+			 const struct vgpu_launcher_ops *ops, void *opaque,
+			 struct vgpu_launcher **ret_launcher)
+{
+	struct vgpu_launcher *launcher = calloc(1, sizeof(*launcher));
+	struct timespec now;
+	int r;
+
+	if (!launcher)
+		return -ENOMEM;
+	launcher->event = event;
+	launcher->fd = fd;
+	launcher->ops = ops;
+	launcher->opaque = opaque;
+	/* Unlike the numbers of the device process before this one. */
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	launcher->last_id =
+		(uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+	LIST_INIT(&launcher->processes);
+	TAILQ_INIT(&launcher->syncs);
+	STAILQ_INIT(&launcher->waiting);
+	r = add_sources(launcher);
+	if (r < 0) {
+		vgpu_launcher_destroy(launcher);
+		return r;
+	}
+	*ret_launcher = launcher;
+	return 0;
+}
+
+void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
+{
+	if (!launcher)
+		return;
+	while (!LIST_EMPTY(&launcher->processes))
+		vgpu_launched_forget(LIST_FIRST(&launcher->processes));
+	while (!TAILQ_EMPTY(&launcher->syncs))
+		vgpu_launcher_sync_forget(TAILQ_FIRST(&launcher->syncs));
+	while (!STAILQ_EMPTY(&launcher->waiting))
+		drop_first(launcher);
+	sd_event_source_disable_unref(launcher->source);
+	sd_event_source_disable_unref(launcher->deferred);
+	sd_event_source_disable_unref(launcher->ticker);
+	free(launcher);
+}
+
+static int64_t get_patience(struct vgpu_launcher *launcher)
+{
+	uint64_t turn = 0;
+
+	sd_event_get_iteration(launcher->event, &turn);
+	if (turn != launcher->turn)
+		launcher->patience_ms = PATIENCE_MS;
+	launcher->turn = turn;
+	return launcher->is_slow ? 0 : launcher->patience_ms;
+}
+
+/* Until replies have changed @is_done, or it takes too long. */
+static bool wait_for(struct vgpu_launcher *launcher, const bool *is_done)
+{
+	int64_t left = get_patience(launcher);
+	int64_t last = now_ms(), now;
 
 	for (;;) {
 		struct pollfd poll_fd = {.fd = launcher->fd, .events = POLLIN};
-		int64_t left = end - now_ms();
 
 		receive_replies(launcher);
-		if (*is_done || *is_ended || launcher->is_gone)
-			return true;
-		if (left <= 0)
-			return false;
+		if (*is_done || launcher->is_gone)
+			break;
+		send_waiting(launcher);
+		if (left <= 0) {
+			launcher->is_slow = true;
+			break;
+		}
+		if (!STAILQ_EMPTY(&launcher->waiting))
+			poll_fd.events |= POLLOUT;
 		poll(&poll_fd, 1, (int)left);
+		now = now_ms();
+		left -= now - last;
+		launcher->patience_ms -= now - last;
+		last = now;
 	}
+	return *is_done;
 }
 
 int vgpu_launcher_start(struct vgpu_launcher *launcher,
@@ -259,28 +504,28 @@ int vgpu_launcher_start(struct vgpu_launcher *launcher,
 			struct vgpu_err *err)
 {
 	const int fds[2] = {command, memory};
-	struct vgpu_launch_request request = {.type = VGPU_LAUNCH_START};
-	int r;
+	struct vgpu_launch_request request = {
+		.type = VGPU_LAUNCH_START,
+		.id = launcher->last_id + 1,
+	};
+	int r = -EAGAIN;
 
+	if (launcher->n_processes < PROCESSES_MAX)
+		r = send_request(launcher, &request, fds, 2);
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL,
+				    "no render process can be started: %s",
+				    strerror(-r));
 	process->launcher = launcher;
-	process->id = request.id = ++launcher->last_id;
+	process->id = request.id;
 	process->statm = -1;
-	process->is_started = process->is_ended = false;
-	launcher->text[0] = '\0';
+	process->is_started = process->is_ended = process->is_told = false;
+	process->why = (struct vgpu_err){};
 	LIST_INSERT_HEAD(&launcher->processes, process, entry);
-	r = launcher->is_gone ? -EPIPE : send_request(launcher, &request, fds, 2);
-	if (r == 0 && !wait_for(launcher, &process->is_started,
-				&process->is_ended, ANSWER_MS))
-		r = -ETIMEDOUT;
-	/* One that has ended by now is told of by the event loop. */
-	if (process->is_started)
-		return 0;
-	vgpu_launched_forget(process);
-	if (launcher->text[0])
-		return vgpu_err_set(err, -ECHILD, NULL, "%s", launcher->text);
-	return vgpu_err_set(err, r < 0 ? r : -EPIPE, NULL,
-			    "no render process can be started: %s",
-			    strerror(r < 0 ? -r : EPIPE));
+	launcher->n_processes++;
+	launcher->last_id++;
+	expect_answer(launcher);
+	return 0;
 }
 
 void vgpu_launched_limit(struct vgpu_launched *process,
@@ -296,19 +541,36 @@ void vgpu_launched_limit(struct vgpu_launched *process,
 		send_request(process->launcher, &request, NULL, 0);
 }
 
-bool vgpu_launcher_sync(struct vgpu_launcher *launcher)
+void vgpu_launcher_sync(struct vgpu_launcher *launcher,
+			struct vgpu_launcher_sync *sync)
 {
 	struct vgpu_launch_request request = {
 		.type = VGPU_LAUNCH_SYNC,
 		.id = ++launcher->last_id,
 	};
 
-	launcher->sync_id = request.id;
-	launcher->is_synced = false;
-	if (launcher->is_gone || send_request(launcher, &request, NULL, 0) < 0)
+	vgpu_launcher_sync_forget(sync);
+	sync->launcher = launcher;
+	sync->id = request.id;
+	sync->is_done = false;
+	TAILQ_INSERT_TAIL(&launcher->syncs, sync, entry);
+	send_request(launcher, &request, NULL, 0);
+	expect_answer(launcher);
+}
+
+bool vgpu_launcher_sync_wait(struct vgpu_launcher_sync *sync)
+{
+	if (!wait_for(sync->launcher, &sync->is_done))
 		return false;
-	wait_for(launcher, &launcher->is_synced, &launcher->is_synced, ANSWER_MS);
-	return launcher->is_synced;
+	vgpu_launcher_sync_forget(sync);
+	return true;
+}
+
+void vgpu_launcher_sync_forget(struct vgpu_launcher_sync *sync)
+{
+	if (sync->launcher)
+		TAILQ_REMOVE(&sync->launcher->syncs, sync, entry);
+	sync->launcher = NULL;
 }
 
 void vgpu_launched_kill(struct vgpu_launched *process)
@@ -322,18 +584,15 @@ void vgpu_launched_kill(struct vgpu_launched *process)
 		send_request(process->launcher, &request, NULL, 0);
 }
 
-bool vgpu_launched_wait(struct vgpu_launched *process, int ms)
+bool vgpu_launched_wait(struct vgpu_launched *process)
 {
-	if (!process->launcher)
-		return true;
-	wait_for(process->launcher, &process->is_ended, &process->is_ended, ms);
-	return process->is_ended;
+	return !process->launcher ||
+	       wait_for(process->launcher, &process->is_ended);
 }
 
 void vgpu_launched_forget(struct vgpu_launched *process)
 {
 	if (process->launcher)
-		LIST_REMOVE(process, entry);
-	process->launcher = NULL;
+		remove_process(process);
 	process->statm = vgpu_close(process->statm);
 }

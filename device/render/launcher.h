@@ -23,9 +23,31 @@ struct vgpu_launched {
 	bool is_ended;
 	int code; /* of its end, as of waitid(2) */
 	int status;
+	struct vgpu_err why; /* ... if it was never started */
 	uint32_t refused; /* layers of the sandbox that the kernel does not give */
-	void (*ended)(void *opaque); /* from the event loop */
+	bool is_told;
+	/* Both come from the event loop, and may do whatever they like. */
+	void (*started)(void *opaque);
+	void (*ended)(void *opaque);
 	void *opaque;
+};
+
+/* All that was asked for before is done; part of whoever waits for that. */
+struct vgpu_launcher_sync {
+	TAILQ_ENTRY(vgpu_launcher_sync) entry; /* of vgpu_launcher.syncs */
+	struct vgpu_launcher *launcher;	       /* NULL: nobody waits */
+	uint64_t id;
+	bool is_done;
+	void (*done)(void *opaque); /* from the event loop */
+	void *opaque;
+};
+
+struct vgpu_launcher_ops {
+	/*
+	 * It has not answered for long, though we had a processor. Whoever
+	 * started it should kill it. May be NULL.
+	 */
+	void (*frozen)(void *opaque);
 };
 
 /*
@@ -33,29 +55,43 @@ struct vgpu_launched {
  * so do all processes that it started, and then the event loop, with 1.
  */
 int vgpu_launcher_create(sd_event *event, int fd,
+			 const struct vgpu_launcher_ops *ops, void *opaque,
 			 struct vgpu_launcher **ret_launcher);
 void vgpu_launcher_destroy(struct vgpu_launcher *launcher); /* NULL is fine */
 
 /*
  * Have a process started with @command and @memory, which stay the caller's.
- * @process has its ended and opaque filled in, and stays where it is until
- * vgpu_launched_forget(). Waits for the answer, which takes a few ms.
+ * @process has its callbacks and opaque filled in, and stays where it is until
+ * vgpu_launched_forget(). Does not wait: one that cannot be started has ended.
  */
 int vgpu_launcher_start(struct vgpu_launcher *launcher,
 			struct vgpu_launched *process, int command, int memory,
 			struct vgpu_err *err);
 /*
  * Have it held to so much memory from now on (device/launch/abi.h). Not done
- * before vgpu_launcher_sync() has returned true, if @process is not ended.
+ * before a vgpu_launcher_sync() that comes later is, if @process is not ended.
  */
 void vgpu_launched_limit(struct vgpu_launched *process,
 			 const uint64_t limit[VGPU_LAUNCH_LIMITS]);
-/* Wait until all is done that was asked for; false: it takes too long. */
-bool vgpu_launcher_sync(struct vgpu_launcher *launcher);
+/*
+ * Be told when all is done that was asked for so far; of one that is waited for
+ * already: anew. Never, if the launcher has ended.
+ */
+void vgpu_launcher_sync(struct vgpu_launcher *launcher,
+			struct vgpu_launcher_sync *sync);
+/*
+ * Wait for that here and now: true, and done() is not called. False: it is not
+ * done as long as the event loop may be held up, and done() comes later.
+ */
+bool vgpu_launcher_sync_wait(struct vgpu_launcher_sync *sync);
+void vgpu_launcher_sync_forget(struct vgpu_launcher_sync *sync);
 /* Send it SIGKILL. */
 void vgpu_launched_kill(struct vgpu_launched *process);
-/* Wait for its end. False: it has not ended within @ms. */
-bool vgpu_launched_wait(struct vgpu_launched *process, int ms);
+/*
+ * Wait for its end. False: it has not ended as long as the event loop may be
+ * held up, and ended() comes later.
+ */
+bool vgpu_launched_wait(struct vgpu_launched *process);
 void vgpu_launched_forget(struct vgpu_launched *process);
 
 #endif

@@ -62,13 +62,41 @@ static bool is_question(const struct vgpu_render_message *m)
 	       !(m->flags & ~VGPU_RENDER_FLAG_CHARGE);
 }
 
+/* Returns as vgpu_render_answer(). */
+static int finish_answer(const struct vgpu_render *render,
+			 const struct vgpu_render_message *answer, int fd,
+			 struct vgpu_err *err)
+{
+	int r = send_answer(render->memory, answer, fd);
+
+	if (r == -EAGAIN)
+		return vgpu_err_set(err, -EPROTO, NULL,
+				    "the render process asks for memory but"
+				    " takes no answers");
+	if (r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL, "cannot hand out memory: %s",
+				    strerror(-r));
+	return 1;
+}
+
+int vgpu_render_answer_held(struct vgpu_render *render, struct vgpu_err *err)
+{
+	vgpu_autoclose int fd = vgpu_steal_fd(&render->answer_fd);
+
+	if (!render->is_answer_held)
+		return 1;
+	render->is_answer_held = false;
+	return finish_answer(render, &render->answer, fd, err);
+}
+
 int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 {
 	struct vgpu_render_message question, answer;
 	vgpu_autoclose int fd = -1;
 	int64_t mapped;
 	ssize_t n;
-	int r;
 
 	n = vgpu_render_receive(render->memory, &question, sizeof(question));
 	if (n == 0 || n == -EAGAIN)
@@ -87,15 +115,12 @@ int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 			vgpu_host_memory_unmap(&render->host, (uint64_t)mapped);
 		answer.status = mapped < 0 ? (uint32_t)-mapped : 0;
 	}
-	r = send_answer(render->memory, &answer, fd);
-	if (r == -EAGAIN)
-		return vgpu_err_set(err, -EPROTO, NULL,
-				    "the render process asks for memory but"
-				    " takes no answers");
-	if (r == -EPIPE || r == -ECONNRESET)
-		return 0;
-	if (r < 0)
-		return vgpu_err_set(err, r, NULL, "cannot hand out memory: %s",
-				    strerror(-r));
-	return 1;
+	/* Whatever is asked meanwhile stays in the socket. */
+	if (vgpu_host_memory_is_raising(&render->host)) {
+		render->is_answer_held = true;
+		render->answer = answer;
+		render->answer_fd = vgpu_steal_fd(&fd);
+		return 1;
+	}
+	return finish_answer(render, &answer, fd, err);
 }

@@ -73,7 +73,7 @@ static int send_parcel(struct vgpu_render_outbox *outbox,
 	uint32_t n = parcel->own_fd >= 0 ? 1 : parcel->n_fds;
 	ssize_t sent;
 
-	if (parcel->own_bytes && outbox->is_bulk_out)
+	if (outbox->is_held || (parcel->own_bytes && outbox->is_bulk_out))
 		return -EAGAIN;
 	if (n) {
 		header.msg_control = &control;
@@ -151,5 +151,6 @@ bool vgpu_render_outbox_wants_room(const struct vgpu_render_outbox *outbox)
 {
 	const struct vgpu_render_packet *first = STAILQ_FIRST(&outbox->packets);
 
-	return first && !(first->parcel.own_bytes && outbox->is_bulk_out);
+	return first && !outbox->is_held &&
+	       !(first->parcel.own_bytes && outbox->is_bulk_out);
 }

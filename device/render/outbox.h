@@ -30,6 +30,7 @@ struct vgpu_render_outbox {
 	size_t bytes;
 	/* A memfd with commands is not taken in yet; the next one waits. */
 	bool is_bulk_out;
+	bool is_held; /* nothing is sent now */
 	struct vgpu_host_memory *host_memory;
 };
 

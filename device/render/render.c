@@ -18,8 +18,6 @@
 #define READY_US (60 * 1000 * 1000ULL)
 /* How long a process that says goodbye may take to go. */
 #define GRACE_US (1000 * 1000ULL)
-/* A killed process has ended by then, or it hangs in the kernel. */
-#define END_MS 5000
 /* Packets handled before others have their turn. */
 #define TURN 64
 
@@ -128,6 +126,15 @@ static void on_fatal(struct vgpu_render *render, const char *fmt, ...)
 	let_end(render);
 }
 
+static void become_started(struct vgpu_render *render)
+{
+	if (render->is_started)
+		return;
+	render->is_started = true;
+	if (render->ops->started)
+		render->ops->started(render->opaque);
+}
+
 static void become_ready(struct vgpu_render *render)
 {
 	vgpu_render_spare_ready(render->config.spare, &render->config);
@@ -162,6 +169,8 @@ static bool receive_ready(struct vgpu_render *render,
 	render->is_ready = true;
 	vgpu_host_memory_ready(&render->host, message->bytes, files, n_files);
 	report_sandbox(render, message->n);
+	/* The launcher's word may be late. */
+	become_started(render);
 	sd_event_source_set_enabled(render->on_late, SD_EVENT_OFF);
 	become_ready(render);
 	return true;
@@ -258,7 +267,29 @@ static int on_memory(sd_event_source *source, int fd, uint32_t revents,
 		let_end(render);
 	else if (r < 0 && r != -EAGAIN)
 		vgpu_render_end(render, "%s", err.text);
+	else if (render->is_answer_held)
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
+}
+
+/* It may map what it has been given. */
+static void on_raised(void *opaque)
+{
+	struct vgpu_render *render = opaque;
+	struct vgpu_err err = {};
+	int r;
+
+	render->outbox.is_held = false;
+	if (render->state != RUNNING)
+		return;
+	flush(render);
+	r = vgpu_render_answer_held(render, &err);
+	if (r == 0)
+		let_end(render);
+	else if (r < 0)
+		vgpu_render_end(render, "%s", err.text);
+	else if (render->state == RUNNING)
+		sd_event_source_set_enabled(render->on_memory, SD_EVENT_ON);
 }
 
 static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
@@ -279,6 +310,8 @@ static void say_how_it_ended(struct vgpu_render *render)
 	int number = process->status;
 	const char *name;
 
+	if (!render->why.status)
+		render->why = process->why;
 	if (render->why.status)
 		return;
 	if (!is_signal && number == VGPU_RENDER_EXIT_ABORT) {
@@ -330,6 +363,14 @@ static void on_process_exit(void *opaque)
 	render->ops->lost(render->opaque, render->why.text);
 }
 
+static void on_process_start(void *opaque)
+{
+	struct vgpu_render *render = opaque;
+
+	report_sandbox(render, render->process.refused);
+	become_started(render);
+}
+
 static int make_pair(int *ret_ours, int *ret_theirs)
 {
 	int pair[2];
@@ -350,14 +391,15 @@ static int start_process(struct vgpu_render *render, struct vgpu_err *err)
 		r = make_pair(&render->memory, &memory);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "no socket: %s", strerror(-r));
+	render->process.started = on_process_start;
 	render->process.ended = on_process_exit;
 	render->process.opaque = render;
 	r = vgpu_launcher_start(render->config.launcher, &render->process,
 				command, memory, err);
 	if (r < 0)
 		return r;
-	report_sandbox(render, render->process.refused);
-	vgpu_host_memory_started(&render->host, &render->process);
+	vgpu_host_memory_started(&render->host, &render->process, on_raised,
+				 render);
 	vgpu_render_outbox_init(&render->outbox, render->command,
 				render->config.host_memory);
 	r = sd_event_add_io(render->config.event, &render->on_command,
@@ -431,6 +473,7 @@ int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
 		.command = -1,
 		.memory = -1,
 		.process.statm = -1,
+		.answer_fd = -1,
 	};
 	/* A context's own; see vgpu_render_create(). */
 	render->config.spare = NULL;
@@ -486,6 +529,8 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	render->config.spare = config->spare;
 	vgpu_render_spare_used(config->spare);
 	*ret_render = render;
+	if (render->is_started && ops->started)
+		ops->started(opaque);
 	if (render->is_ready)
 		become_ready(render);
 	return 0;
@@ -497,7 +542,35 @@ static bool end_process(struct vgpu_render *render)
 	if (render->state == LOST)
 		return true;
 	kill_process(render);
-	return vgpu_launched_wait(&render->process, END_MS);
+	return vgpu_launched_wait(&render->process);
+}
+
+/* Its process has ended, and its owner wants it no more. */
+static void free_all(struct vgpu_render *render)
+{
+	vgpu_launched_forget(&render->process);
+	if (render->state != LOST)
+		become_lost(render);
+	render->config.memory->free_all(render->config.memory_opaque, render);
+	free(render);
+}
+
+/* Say nothing more to it, and listen no more. */
+static void leave(struct vgpu_render *render)
+{
+	vgpu_render_outbox_finish(&render->outbox);
+	vgpu_render_owe_nothing(render);
+	render->on_command = sd_event_source_disable_unref(render->on_command);
+	render->on_memory = sd_event_source_disable_unref(render->on_memory);
+	render->on_late = sd_event_source_disable_unref(render->on_late);
+	render->command = vgpu_close(render->command);
+	render->memory = vgpu_close(render->memory);
+	render->answer_fd = vgpu_close(render->answer_fd);
+}
+
+static void on_late_exit(void *opaque)
+{
+	free_all(opaque);
 }
 
 void vgpu_render_destroy(struct vgpu_render *render)
@@ -508,20 +581,9 @@ void vgpu_render_destroy(struct vgpu_render *render)
 		return;
 	vgpu_render_spare_unused(render->config.spare);
 	is_dead = end_process(render);
-	if (is_dead && render->state != LOST)
-		become_lost(render);
-	vgpu_launched_forget(&render->process);
-	sd_event_source_disable_unref(render->on_command);
-	sd_event_source_disable_unref(render->on_memory);
-	sd_event_source_disable_unref(render->on_late);
-	vgpu_render_outbox_finish(&render->outbox);
-	vgpu_render_owe_nothing(render);
-	vgpu_close(render->command);
-	vgpu_close(render->memory);
+	leave(render);
 	if (is_dead) {
-		render->config.memory->free_all(render->config.memory_opaque,
-						render);
-		free(render);
+		free_all(render);
 		return;
 	}
 	/*
@@ -530,6 +592,8 @@ void vgpu_render_destroy(struct vgpu_render *render)
 	 */
 	fprintf(stderr,
 		"vgpu-device %s: a render process does not end; its memory stays"
-		" taken\n",
+		" taken until it does\n",
 		render->config.name);
+	render->state = ENDING;
+	render->process.ended = on_late_exit;
 }

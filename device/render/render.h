@@ -38,6 +38,8 @@ struct vgpu_render_memory_ops {
 
 /* Destroy may be called from lost() alone. */
 struct vgpu_render_ops {
+	/* There is a process: from now on lost() is some fault's. May be NULL. */
+	void (*started)(void *opaque);
 	/*
 	 * The process takes commands from now on. A guest must not come to
 	 * wait for a ring before: Mesa ends a program whose ring shows no sign
@@ -98,7 +100,8 @@ void vgpu_render_spare_free(struct vgpu_render_spare *spare);
 /*
  * Start a process for a new context, or take the spare one. Returns at once;
  * the process gets ready while the first commands wait for it, or is ready:
- * then ready() is called before this returns. @config, the same for all
+ * then started() and ready() are called before this returns. If there can be
+ * none, lost() may come. @config, the same for all
  * contexts with one spare, is copied but for the fds and the strings, which
  * stay the caller's and outlive the context and the spare.
  */

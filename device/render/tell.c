@@ -122,6 +122,8 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 		if (parcel.own_fd < 0)
 			return vgpu_render_sent(render, -errno);
 		vgpu_host_memory_share(&render->host, bytes);
+		render->outbox.is_held =
+			vgpu_host_memory_is_raising(&render->host);
 	}
 	return vgpu_render_put(render, &parcel);
 }

@@ -71,28 +71,45 @@ static int get_param(struct connection *c, const uint32_t *body)
 	return 0;
 }
 
-static int get_capset(struct connection *c, const uint32_t *body)
+static void answer_capset(struct connection *c, bool is_valid)
 {
 	const struct vgpu_vtest_config *config = &c->vtest->config;
 	uint32_t answer[ANSWER_BYTES_MAX / sizeof(uint32_t)] = {};
-	struct vgpu_err err = {};
 	size_t n = 1;
+
+	if (is_valid) {
+		answer[0] = 1;
+		memcpy(&answer[1], config->capset, config->capset_bytes);
+		n += config->capset_bytes / sizeof(uint32_t);
+	}
+	vgpu_connection_answer(c, answer, n, /* fd= */ -1);
+}
+
+static int get_capset(struct connection *c, const uint32_t *body)
+{
+	bool is_valid = body[0] == VTEST_CAPSET_VENUS && body[1] == 0;
+	struct vgpu_err err = {};
 
 	/*
 	 * Without the capset Mesa says that it cannot initialise. After it
 	 * nothing but an abort is left, so the context must be had by now.
 	 */
-	if (body[0] == VTEST_CAPSET_VENUS && body[1] == 0) {
-		if (c->phase >= STARTED || vgpu_context_start(c, &err) >= 0) {
-			answer[0] = 1;
-			memcpy(&answer[1], config->capset, config->capset_bytes);
-			n += config->capset_bytes / sizeof(uint32_t);
-		} else {
-			vgpu_vtest_log(c->vtest, "no context: %s", err.text);
-		}
+	if (is_valid && c->phase < STARTED && vgpu_context_start(c, &err) < 0) {
+		vgpu_vtest_log(c->vtest, "no context: %s", err.text);
+		is_valid = false;
 	}
-	vgpu_connection_answer(c, answer, n, /* fd= */ -1);
+	c->is_capset_held = is_valid && !c->is_started;
+	if (!c->is_capset_held)
+		answer_capset(c, is_valid);
 	return 0;
+}
+
+void vgpu_command_started(struct connection *c)
+{
+	if (!c->is_capset_held)
+		return;
+	c->is_capset_held = false;
+	answer_capset(c, c->is_started);
 }
 
 static int context_init(struct connection *c, const uint32_t *body)

@@ -59,7 +59,7 @@ static void update_events(struct connection *c)
 
 	if (c->has_answer)
 		events = EPOLLOUT;
-	else if (!c->held_resource && !c->is_drained)
+	else if (!c->held_resource && !c->is_capset_held && !c->is_drained)
 		events = EPOLLIN;
 	if (c->phase != OVER)
 		sd_event_source_set_io_events(c->on_io, events);
@@ -259,8 +259,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *opaque
 		return 0;
 	}
 	flush(c);
-	for (int i = 0;
-	     i < TURN && c->phase != OVER && !c->has_answer && !c->held_resource;
+	for (int i = 0; i < TURN && c->phase != OVER && !c->has_answer &&
+			!c->held_resource && !c->is_capset_held;
 	     i++)
 		if (!step(c))
 			break;

@@ -6,6 +6,14 @@
 
 #include "lib/util.h"
 
+static void on_started(void *opaque)
+{
+	struct connection *c = opaque;
+
+	c->is_started = true;
+	vgpu_command_started(c);
+}
+
 static void on_ready(void *opaque)
 {
 	vgpu_resources_ready(opaque);
@@ -33,10 +41,22 @@ static void on_fail_ring(void *opaque, uint32_t resource_id,
 
 static void on_lost(void *opaque, const char *why)
 {
-	vgpu_connection_end(opaque, "its context is lost: %s", why);
+	struct connection *c = opaque;
+
+	if (c->is_started) {
+		vgpu_connection_end(c, "its context is lost: %s", why);
+		return;
+	}
+	/* There never was a process. The client may ask for one again. */
+	vgpu_vtest_log(c->vtest, "no context: %s", why);
+	vgpu_context_finish(c);
+	if (c->phase == STARTED)
+		c->phase = AGREED;
+	vgpu_command_started(c);
 }
 
 static const struct vgpu_render_ops render_ops = {
+	.started = on_started,
 	.ready = on_ready,
 	.fence_done = on_fence_done,
 	.exported = on_exported,
@@ -81,6 +101,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 				    " are already",
 				    (int)c->pid);
 	memcpy(config.gpu_uuid, vtest->config.gpu_uuid, sizeof(config.gpu_uuid));
+	c->is_started = false;
 	r = vgpu_render_create(&config, &render_ops, c, &c->render, err);
 	if (r < 0)
 		return r;

@@ -117,12 +117,14 @@ struct connection {
 	/* An answer that waits for the render process; this is its resource. */
 	uint32_t held_resource; /* 0 for none */
 	uint64_t held_bytes;
+	bool is_capset_held; /* until the render process is started */
 
 	/* Allocations may fail; who has no fd for a ring or a wait is lost. */
 	struct vgpu_fd_share fds;
 	struct vgpu_fd_share memory_fds;
 	struct vgpu_render *render;
-	bool is_ready; /* the render process is */
+	bool is_started; /* the render process is */
+	bool is_ready;	 /* ... to take commands */
 	struct vgpu_syncs syncs;
 	struct vgpu_resources resources;
 };
@@ -180,6 +182,8 @@ void vgpu_connection_answer_no_fd(struct connection *c, const uint32_t *words,
 /* Whether a body of @header.length may come; *ret_bytes is its size. */
 int vgpu_command_check(struct connection *c, size_t *ret_bytes);
 int vgpu_command_handle(struct connection *c);
+/* The context that the capset waits for has a process, or never will. */
+void vgpu_command_started(struct connection *c);
 bool vgpu_command_is_answered(const struct connection *c);
 /* Answer it, but with nothing: the context is lost. */
 void vgpu_command_refuse(struct connection *c);

@@ -205,7 +205,7 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	if (r >= 0 && vtest->never_ready < 0)
 		r = vtest->never_ready;
 	if (r >= 0)
-		r = vgpu_launcher_create(event, config->launcher_fd,
+		r = vgpu_launcher_create(event, config->launcher_fd, NULL, NULL,
 					 &vtest->launcher);
 	if (r >= 0)
 		r = vgpu_own_memory_create(config->framebuffer_bytes, find_fds,
