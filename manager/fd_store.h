@@ -14,6 +14,7 @@
 enum vgpu_own_slot {
 	VGPU_SLOT_OWN_CONTROL = VGPU_SLOT_MAX, /* its end of the control socket */
 	VGPU_SLOT_OWN_PROCESS,		       /* the device's pidfd */
+	VGPU_SLOT_OWN_LAUNCHER,		       /* vgpu-launch's */
 	VGPU_SLOT_OWN_MAX,
 };
 

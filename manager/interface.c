@@ -148,7 +148,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Event, ABOUT("Counts up by one from the manager's start"),
 	FIELD(sequence, SD_VARLINK_INT, 0),
 	ABOUT("Microseconds since the epoch"), FIELD(time, SD_VARLINK_INT, 0),
-	ABOUT("started, created, destroyed, active, attached, detached, failed, restarted, resumed, refused, head, guest-fault, sandbox, types, manager"),
+	ABOUT("started, created, destroyed, active, attached, detached, failed, restarted, resumed, refused, head, guest-fault, sandbox, frozen, types, manager"),
 	FIELD(event, SD_VARLINK_STRING, 0),
 	FIELD(uuid, SD_VARLINK_STRING, NULLABLE),
 	FIELD(name, SD_VARLINK_STRING, NULLABLE), ABOUT("One line for a person"),

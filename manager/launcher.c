@@ -2,7 +2,9 @@
 /* The vgpu-launch of each vGPU, which starts its render processes. */
 #include "launcher.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -68,6 +70,29 @@ static bool is_alive(int socket)
 	return socket >= 0 && poll(&poll_fd, 1, 0) == 0;
 }
 
+/* A duplicate, for vgpud and the next one to kill it by. */
+static int keep_pidfd(struct vgpu_fd_store *store,
+		      const struct vgpu_process *process)
+{
+	int pidfd = fcntl(process->pidfd, F_DUPFD_CLOEXEC, 3);
+
+	if (pidfd < 0)
+		return -errno;
+	return vgpu_fd_store_put(store, VGPU_SLOT_OWN_LAUNCHER, pidfd);
+}
+
+bool vgpu_launcher_kill(const struct vgpu_fd_store *store)
+{
+	const struct vgpu_process process = {
+		.pidfd = vgpu_fd_store_get(store, VGPU_SLOT_OWN_LAUNCHER),
+	};
+
+	if (process.pidfd < 0)
+		return false;
+	vgpu_process_signal(&process, SIGKILL);
+	return true;
+}
+
 int vgpu_launcher_have(sd_event *event, struct vgpu_fd_store *store, int group,
 		       struct vgpu_err *err)
 {
@@ -88,7 +113,9 @@ int vgpu_launcher_have(sd_event *event, struct vgpu_fd_store *store, int group,
 	r = vgpu_process_start(argv, theirs, group, 0, &process, err);
 	if (r < 0)
 		return r;
-	r = watch(event, &process);
+	r = keep_pidfd(store, &process);
+	if (r >= 0)
+		r = watch(event, &process);
 	if (r < 0)
 		vgpu_process_finish(&process);
 	if (r >= 0)

@@ -16,4 +16,7 @@
 int vgpu_launcher_have(sd_event *event, struct vgpu_fd_store *store, int group,
 		       struct vgpu_err *err);
 
+/* SIGKILL. False: an earlier vgpud started it, of which none was kept. */
+bool vgpu_launcher_kill(const struct vgpu_fd_store *store);
+
 #endif

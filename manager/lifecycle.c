@@ -592,6 +592,18 @@ static int on_fd(void *owner, uint32_t slot, int fd)
 	return 0;
 }
 
+/*
+ * When it has ended the device does, too, and its successor gets another. One
+ * that we have no pidfd of ends when nobody holds its socket any more.
+ */
+static void end_launcher(struct vgpu_instance *instance)
+{
+	if (vgpu_launcher_kill(&instance->fds))
+		return;
+	vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_LAUNCHER);
+	vgpu_device_kill(instance->device, "had no launcher that answers and ");
+}
+
 static void on_event(void *owner, const struct vgpu_control_event *event)
 {
 	struct vgpu_instance *instance = owner;
@@ -600,11 +612,14 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 		[VGPU_EVENT_RESUMED] = "resumed",
 		[VGPU_EVENT_REFUSED] = "refused",
 		[VGPU_EVENT_SANDBOX] = "sandbox",
+		[VGPU_EVENT_FROZEN] = "frozen",
 	};
 	uint64_t more = instance->events_dropped + event->suppressed;
 	const char *name =
 		event->kind < VGPU_ARRAY_SIZE(names) ? names[event->kind] : NULL;
 
+	if (event->kind == VGPU_EVENT_FROZEN)
+		end_launcher(instance);
 	if (!name || !take_event_token(instance))
 		return;
 	if (more > 0)
