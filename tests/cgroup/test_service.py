@@ -132,7 +132,8 @@ class Service(unittest.TestCase):
         self.vm.check('kill $(cat /run/front.pid)')
         self.vm.check(f'vgpuctl destroy {uuid} --force', SLOW)
         # Nothing is kept but the table of what is.
-        self.assertEqual(self.vm.check('systemctl show -P NFileDescriptorStore vgpud'), '1\n')
+        self.vm.check('while [ "$(systemctl show -P NFileDescriptorStore vgpud)" != 1 ]; do '
+                      'sleep 0.1; done', SLOW)
 
     def test_upgrade_from_a_service_without_groups(self):
         self.vm.check(f"mkdir -p $(dirname {DROP_IN}); printf '{UNDELEGATED}' >{DROP_IN}")

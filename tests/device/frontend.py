@@ -20,7 +20,7 @@ DEVICE = os.path.join(BUILD, "vgpu-device")
 SANITIZED = os.environ.get("VGPU_SANITIZED", "none") not in ("", "none")
 
 # Generous: only a hang is longer, also under a sanitizer on a busy machine.
-TIMEOUT = 60
+TIMEOUT = 180
 
 GET_FEATURES = 1
 SET_FEATURES = 2

@@ -16,7 +16,8 @@ import unittest
 
 FRAME, DAMAGE, CURSOR, CURSOR_MOVE, ACK = 1, 2, 3, 4, 5
 MSG = struct.Struct('=IIIIii')
-LONG = 60  # seconds: only a hang takes as long
+LONG = 180  # seconds: only a hang takes as long
+HELD = 1  # for so long the server waits for a client (device/display/vnc/server.c)
 F_ADD_SEALS, F_SEAL_SHRINK = 1033, 2
 RAW, NEW_SIZE = 0, -223
 
@@ -459,34 +460,17 @@ class Vnc(unittest.TestCase):
             raw.close()
         self.client().full()
 
-    def frames_beside(self, path, stop):
-        """How many frames a viewer sees until @stop says so."""
+    def frames_beside(self, disturb, n):
+        """How long each of @n frames takes a viewer, with @disturb before it."""
         client = self.client()
-        n = 0
-        while not stop():
+        took = []
+        for _ in range(n):
+            disturb()
+            begin = time.monotonic()
             client.full()
-            n += 1
+            took.append(time.monotonic() - begin)
         client.close()
-        return n
-
-    def count_beside(self, disturb, n):
-        """Frames, while @disturb has been called @n times beside a viewer,
-        and how many there are in the same time with nobody else."""
-        done = 0
-        begin = time.monotonic()
-
-        def step():
-            nonlocal done
-            if done < n:
-                disturb()
-            done += 1
-            return done > n * 20
-        beside = self.frames_beside(self.path, step)
-        seconds = time.monotonic() - begin
-        begin = time.monotonic()
-        alone = self.frames_beside(
-            self.path, lambda: time.monotonic() - begin > seconds)
-        return beside, alone
+        return sorted(took)
 
     def raw(self, data=b''):
         raw = socket.socket(socket.AF_UNIX)
@@ -501,9 +485,10 @@ class Vnc(unittest.TestCase):
         _, device = self.start()
         self.show(device)
         device.wait_ack()
-        beside, alone = self.count_beside(self.raw, 100)
-        print(f'frames beside 100 that only connect: {beside}, alone: {alone}')
-        self.assertGreater(beside, alone / 2)
+        took = self.frames_beside(self.raw, 100)
+        print(f'a frame beside one that only connects: {took[50] * 1000:.1f} ms')
+        # Each of them would hold it up, and a busy machine does so at times.
+        self.assertLess(took[50], HELD / 2)
 
     def test_half_messages_hold_nobody_up(self):
         _, device = self.start()
@@ -515,9 +500,9 @@ class Vnc(unittest.TestCase):
                      b'\x04\x00'):
             halves.append(self.client())
             halves[-1].socket.sendall(half)
-        beside, alone = self.count_beside(lambda: None, 100)
-        print(f'frames beside 6 half messages: {beside}, alone: {alone}')
-        self.assertGreater(beside, alone / 2)
+        took = self.frames_beside(lambda: None, 20)
+        print(f'20 frames beside 6 half messages: {sum(took) * 1000:.1f} ms')
+        self.assertLess(sum(took), len(halves) * HELD)
         # Who goes on is served as if nothing had been.
         halves[0].socket.sendall(b'x' * 999)
         halves[0].full()

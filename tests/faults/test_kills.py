@@ -197,12 +197,16 @@ class Renders(faults.FaultTest):
         neighbour = device.begin()
         number, fd = neighbour.blob(4096)
         os.close(fd)
+        wait_for(device.spares, 'a spare process')
         pids = set(device.children())
         left = RENDER_KILLS
         fds = None
         while left:
             victims = [device.begin() for _ in range(min(left, 2))]
-            wait_for(lambda n=len(victims):
+            for victim in victims:
+                victim.barrier()
+            # Those that have just begun, and not the next one's in its place.
+            wait_for(lambda n=len(victims): device.spares() and
                      len(set(device.children()) - pids) == n, 'contexts')
             for pid in set(device.children()) - pids:
                 os.kill(pid, signal.SIGKILL)

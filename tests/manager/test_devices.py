@@ -227,7 +227,7 @@ class Misfits(ManagerTest):
         for each in pid, m.process.pid:
             os.kill(each, signal.SIGSTOP)
         time.sleep(7)
-        for each in m.process.pid, pid:
+        for each in pid, m.process.pid:
             os.kill(each, signal.SIGCONT)
         m.call('Capture', vgpu='a')
         time.sleep(2)  # it looks once a second

@@ -99,12 +99,9 @@ class Processes(unittest.TestCase):
         with socket.socket(socket.AF_UNIX) as viewer:
             viewer.connect(vnc)
             viewer.recv(12)
-            pids = [int(pid) for pid in os.listdir('/proc') if pid.isdigit()
-                    and os.path.exists(f'/proc/{pid}/status')
-                    and status(pid)['Name'] == 'vgpu-vnc'
-                    and status(pid)['PPid'] == str(manager.process.pid)]
-            self.assertEqual(len(pids), 1)
-            self.check(pids[0])
+            pid, = [child for child, name in
+                    vt.children_of(manager.process.pid) if name == 'vgpu-vnc']
+            self.check(pid)
         manager.call('SetVnc', vgpu='one', head=0)
         self.assertFalse(os.path.exists(vnc))
 
@@ -115,9 +112,10 @@ class Processes(unittest.TestCase):
         device = vt.Device(program=program, user=self.user)
         with device.begin() as client:
             client.capset()
+            # There is one when the context is ready, and then no other comes.
+            harness.wait_for(device.spares, 'a spare process')
             pid, = device.children()
-            harness.wait_for(lambda: status(pid)['Seccomp'] == '2',
-                             'the context to be ready')
+            self.assertEqual(status(pid)['Seccomp'], '2')
             limit = self.check(pid, is_render=True)
             self.assertEqual(limit['Max open files'], ['1024', '1024'])
             self.assertEqual(os.listdir(f'/proc/{pid}/root/'), [])

@@ -8,8 +8,11 @@ import unittest
 
 import frontend as fe
 
-CREATE_2D, SET_SCANOUT, FLUSH = 0x101, 0x103, 0x104
-OK = 0x1100
+GET_DISPLAY_INFO, CREATE_2D, SET_SCANOUT, FLUSH = 0x100, 0x101, 0x103, 0x104
+OK, OK_DISPLAY_INFO = 0x1100, 0x1101
+# Less than a frame's time at any limit that there may be.
+SOONEST = 1 / 240 / 2
+TRIES = 20
 C_SET_FRAME_RATE = 12
 WIDTH, HEIGHT = 64, 48
 HEADER = struct.pack("<QIII", 0, 0, 0, 0)
@@ -46,7 +49,8 @@ class Frames(unittest.TestCase):
         while time.monotonic() < end:
             got = self.queue.take()
             if got:
-                self.assertEqual(struct.unpack_from("<I", got[1])[0], OK)
+                self.assertIn(struct.unpack_from("<I", got[1])[0],
+                              (OK, OK_DISPLAY_INFO))
                 return got[2]
             fe.wait_readable(self.queue.call_fd, 1)
             fe.drain(self.queue.call_fd)
@@ -56,15 +60,18 @@ class Frames(unittest.TestCase):
         self.queue.submit(data, 64)
         self.take()
 
-    def seconds(self, frames, *resources):
+    def seconds(self, frames, resource):
         """How long it takes to have so many frames shown, one after the other."""
         begin = time.monotonic()
         for _ in range(frames):
-            for resource in resources:
-                self.queue.submit(flush(resource), 64)
-            for _ in resources:
-                self.take()
+            self.ask(flush(resource))
         return time.monotonic() - begin
+
+    def assert_not_paced(self, resource):
+        """However busy the machine, some come sooner than any limit lets them;
+        with one the first would, and those before which the test was late."""
+        took = sorted(self.seconds(1, resource) for _ in range(300))
+        self.assertLess(took[10], SOONEST)
 
     def cpu_seconds(self):
         with open(f"/proc/{self.manager.process.pid}/stat",
@@ -93,18 +100,20 @@ class Frames(unittest.TestCase):
 
     def test_no_limit(self):
         self.begin(0)
-        # At the lowest limit that a test above has, this would be 10 s.
-        self.assertLess(self.seconds(300, 1), 5)
+        self.assert_not_paced(1)
 
-    def assert_overtaken(self, *others):
-        """A frame of the first head that waits, for a second, does not keep others."""
+    def overtakes(self, other):
+        """Whether it is answered before a frame of the first head that waits."""
         self.ask(flush(1))
-        self.queue.submit(flush(1), 64, tag="waits")
-        for other in others:
-            self.queue.submit(other, 64, tag="other")
-        for _ in others:
-            self.assertEqual(self.take(), "other")
-        self.assertEqual(self.take(), "waits")
+        self.queue.submit(flush(1), 64, kick=False, tag="waits")
+        self.queue.submit(other, 408, tag="other")
+        first = self.take()
+        self.assertEqual({first, self.take()}, {"waits", "other"})
+        return first == "other"
+
+    def assert_overtaken(self, other):
+        """It waits for a second. On a busy machine that may be over at once."""
+        self.assertTrue(any(self.overtakes(other) for _ in range(TRIES)))
 
     def test_heads_have_frames_of_their_own(self):
         self.begin(1, heads=2)
@@ -112,14 +121,13 @@ class Frames(unittest.TestCase):
 
     def test_other_commands_do_not_wait(self):
         self.begin(1)
-        self.assert_overtaken(struct.pack("<I", CREATE_2D) + HEADER + struct.pack(
-            "<IIII", 8, 2, WIDTH, HEIGHT))
+        self.assert_overtaken(struct.pack("<I", GET_DISPLAY_INFO) + HEADER)
 
     def test_flush_that_nobody_sees_does_not_wait(self):
         self.begin(1)
         self.ask(struct.pack("<I", CREATE_2D) + HEADER + struct.pack(
             "<IIII", 9, 2, WIDTH, HEIGHT))
-        self.assertLess(self.seconds(20, 9), 5)
+        self.assert_not_paced(9)
 
     def test_limit_changes_while_it_runs(self):
         self.begin(0)
@@ -127,7 +135,7 @@ class Frames(unittest.TestCase):
         self.set_rate(30)
         self.assertGreaterEqual(self.seconds(16, 1), 15 / 30 - 0.001)
         self.set_rate(0)
-        self.assertLess(self.seconds(300, 1), 5)
+        self.assert_not_paced(1)
 
     def test_reset_forgets_frames_that_wait(self):
         self.begin(1)

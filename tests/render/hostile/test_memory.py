@@ -139,11 +139,7 @@ class Careless(venus.Careless):
                        venus.command(51, venus.u64(venus.DEVICE),
                                      venus.u64(BUFFER), venus.NULL))
             if wait:
-                guest.client.socket.settimeout(1)
-                try:
-                    guest.is_gone()
-                except TimeoutError:
-                    pass
+                guest.is_gone(1)
             guest.socket.close()
 
 

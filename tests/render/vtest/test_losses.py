@@ -2,6 +2,7 @@
 """A context that is lost tells its program so, or ends it. It never says that
 work is done which is not, and never changes what the program maps."""
 
+import contextlib
 import json
 import os
 import signal
@@ -60,12 +61,13 @@ class Losses(unittest.TestCase):
         found, left = [], [self.server.process.pid]
         while left:
             pid = left.pop()
-            with open(f"/proc/{pid}/task/{pid}/children",
-                      encoding="ascii") as file:
-                left += [int(child) for child in file.read().split()]
-            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
-                if file.read() == "vgpu-render\n":
-                    found.append(pid)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f"/proc/{pid}/task/{pid}/children",
+                          encoding="ascii") as file:
+                    left += [int(child) for child in file.read().split()]
+                with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                    if file.read() == "vgpu-render\n":
+                        found.append(pid)
         return found
 
     def check(self, name, program):
