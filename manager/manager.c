@@ -22,6 +22,9 @@
 #include "sriov.h"
 #include "vnc.h"
 
+/* How long the start of the service may wait for vGPUs that were defined. */
+#define READY_TIMEOUT_USEC (60 * 1000000ULL)
+
 static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 {
 	char problem[VGPU_ERR_TEXT_MAX];
@@ -133,6 +136,63 @@ int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 	return r;
 }
 
+/* It serves, or nothing will change soon without somebody's doing. */
+static bool is_settled(const struct vgpu_instance *instance)
+{
+	struct vgpu_gpu *gpu = instance->gpu;
+
+	switch (instance->phase) {
+	case VGPU_PHASE_ADOPTING:
+	case VGPU_PHASE_STARTING:
+		return false;
+	case VGPU_PHASE_DEFINED:
+		return !instance->is_placed ||
+		       (gpu && gpu->memory && gpu->memory->is_short(gpu));
+	default:
+		return true;
+	}
+}
+
+static void tell_ready(struct vgpu_manager *manager)
+{
+	manager->ready_timer =
+		sd_event_source_disable_unref(manager->ready_timer);
+	if (manager->is_ready)
+		return;
+	manager->is_ready = true;
+	sd_notify(0, "READY=1");
+}
+
+/*
+ * Who is ordered after the service, as libvirt's daemons are for the machines
+ * that they start by themselves, finds every vGPU's socket.
+ */
+static void tell_ready_if_settled(struct vgpu_manager *manager)
+{
+	struct vgpu_instance *instance;
+
+	if (manager->is_ready || !manager->server)
+		return;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (!is_settled(instance))
+		return;
+	tell_ready(manager);
+}
+
+static int on_ready_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_instance *instance;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	n += !is_settled(instance);
+	vgpu_log("after %llu s, %u vGPUs do not serve yet; the service counts as started",
+		 READY_TIMEOUT_USEC / 1000000, n);
+	tell_ready(manager);
+	return 0;
+}
+
 static int serve(struct vgpu_manager *manager)
 {
 	int r;
@@ -144,7 +204,10 @@ static int serve(struct vgpu_manager *manager)
 		sd_event_exit(manager->event, 1);
 		return r;
 	}
-	sd_notify(0, "READY=1");
+	if (sd_event_add_time_relative(manager->event, &manager->ready_timer,
+				       CLOCK_MONOTONIC, READY_TIMEOUT_USEC, 0,
+				       on_ready_timeout, manager) < 0)
+		tell_ready(manager);
 	vgpu_events_add(&manager->events, "manager", NULL, NULL,
 			"vgpud " VGPU_VERSION " serves on %s",
 			manager->paths.socket);
@@ -202,6 +265,8 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 void vgpu_manager_finish(struct vgpu_manager *manager)
 {
 	manager->is_ending = true;
+	manager->ready_timer =
+		sd_event_source_disable_unref(manager->ready_timer);
 	vgpu_accept_stop(manager);
 	vgpu_deposit_leave(manager->deposit);
 	if (manager->server) {
@@ -242,7 +307,8 @@ void vgpu_manager_reload(struct vgpu_manager *manager)
 				manager->catalogue.file);
 	vgpu_load_retry(manager);
 	vgpu_sriov_retry(manager);
-	sd_notify(0, "READY=1");
+	if (manager->is_ready)
+		sd_notify(0, "READY=1");
 	vgpu_manager_on_change(manager);
 }
 
@@ -290,6 +356,7 @@ void vgpu_manager_on_memory(void *userdata)
 		if (gpu->was_short)
 			vgpu_create_fail_waiting(manager, gpu);
 	}
+	tell_ready_if_settled(manager);
 }
 
 void vgpu_manager_on_change(struct vgpu_manager *manager)
@@ -300,6 +367,7 @@ void vgpu_manager_on_change(struct vgpu_manager *manager)
 
 	if (!manager->server)
 		return;
+	tell_ready_if_settled(manager);
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	{
 		n++;

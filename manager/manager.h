@@ -40,6 +40,8 @@ struct vgpu_manager {
 	int sysfs;		       /* the folder, O_PATH */
 	sd_event_source *rescan_timer; /* while there is what it looks for */
 	bool is_loaded;		       /* every definition is */
+	bool is_ready;		       /* the service manager was told so */
+	sd_event_source *ready_timer;  /* bounds the wait for that */
 	bool is_ending;
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vgpud ends, dies and comes back; what is on disk is broken."""
 
+import contextlib
 import json
 import os
 import random
@@ -623,6 +624,38 @@ class Service(ManagerTest):
             expect('STOPPING=1')
             self.assertEqual(m.process.wait(harness.TIMEOUT), 0)
             m.process = m.notify = None
+
+    def test_ready_when_vgpus_serve(self):
+        """Who is started after the service finds each vGPU's socket."""
+        m = self.manager()
+        pid = m.show(m.create(type='128MB', name='a'))['devicePid']
+        m.kill()
+        harness.kill_to_the_end(pid)
+        go = os.path.join(m.folder, 'go')
+        device = os.path.join(harness.BUILD, 'vgpu-device')
+        m.helper('vgpu-device', f'#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.01; done\n'
+                                f'exec {device} "$@"\n')
+        path = os.path.join(m.folder, 'notify')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            notify.settimeout(harness.TIMEOUT)
+            m.notify = path
+            m.start()
+            # What it said before it answered is there to be read.
+            self.assertEqual(m.show('a')['state'], 'defined')
+            notify.setblocking(False)
+            said = b''
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    said += notify.recv(4096)
+            self.assertNotIn(b'READY=1', said)
+            m.write(go, '')
+            notify.settimeout(harness.TIMEOUT)
+            while b'READY=1' not in said:
+                said = notify.recv(4096)
+            self.assertIn(m.show('a')['state'], ('active', 'attached'))
+            m.notify = None
+            m.restart()
 
 
 class FullDisk(ManagerTest):
