@@ -11,6 +11,7 @@ import unittest
 
 BUILD = os.environ.get('VGPU_BUILD', os.path.join(os.getcwd(), 'build'))
 HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
 TIMEOUT = 180
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
@@ -28,7 +29,6 @@ OTHERS = {
     'share/man/man5/vgpu-types.5',
     'share/man/man8/vgpud.8',
     'share/openvgpu/types.ini',
-    'share/qemu/vhost-user/60-vgpu.json',
     'src/openvgpu-0.1.0/dkms.conf',
 }
 
@@ -83,8 +83,6 @@ class Install(unittest.TestCase):
         named = re.findall(r'^Exec\w+=(\S+)',
                            self.read('lib/systemd/system/vgpud.service'), re.M)
         self.assertEqual(len(named), 2)
-        named = [*named, json.loads(
-            self.read('share/qemu/vhost-user/60-vgpu.json'))['binary']]
         for path in named:
             self.assertTrue(os.access(self.top + path, os.X_OK), path)
         # The others are found by the folder that is compiled in.
@@ -139,6 +137,38 @@ class Install(unittest.TestCase):
                        f'--threshold={EXPOSURE_MAX}', path], text=True,
             timeout=TIMEOUT, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_users_are_removed(self):
+        """A package that is purged takes the users away that it made."""
+        made = set(re.findall('^[ug] (vgpu[^ ]*)', self.read('lib/sysusers.d/openvgpu.conf'),
+                              re.M))
+        self.assertIn('vgpu', made)
+        with open(os.path.join(SOURCE, 'debian/openvgpu.postrm'), encoding='utf-8') as file:
+            script = file.read()
+        for name in made:
+            self.assertRegex(script, fr'groupdel {name}\b')
+
+
+class WithoutEmbedded(unittest.TestCase):
+    """-Dembedded=false: what is installed names nothing that is not."""
+
+    def test_nothing_dangles(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(['meson', 'setup', folder, SOURCE, '-Dembedded=false',
+                            '--prefix=/usr'], check=True, timeout=TIMEOUT,
+                           stdout=subprocess.DEVNULL)
+            with open(f'{folder}/meson-info/intro-installed.json',
+                      encoding='utf-8') as file:
+                paths = json.load(file)
+            self.assertIn('/usr/libexec/openvgpu/vgpud', paths.values())
+            self.assertEqual([path for path in paths.values() if re.search(
+                'vgpu-(device|launch|render|vnc|probe)', path)], [])
+            for made in paths:
+                if not made.startswith(folder) or not os.path.exists(made):
+                    continue
+                with open(made, encoding='utf-8') as file:
+                    named = set(re.findall('/usr/libexec/openvgpu/[a-z-]+', file.read()))
+                self.assertEqual(named - set(paths.values()), set(), made)
 
 
 if __name__ == '__main__':
