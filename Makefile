@@ -2,7 +2,7 @@
 # The commands of the README, and what a developer needs. Everything runs
 # in the lab, which is made on demand (see lab/).
 
-.PHONY: all demo demo-sriov check check-long check-model bench fuzz build lab clean clean-lab
+.PHONY: all demo demo-sriov check check-long check-model bench fuzz build deb lab clean clean-lab
 
 all: build
 
@@ -11,6 +11,11 @@ lab:
 
 build: lab
 	@lab/run scripts/build build
+
+# Debian packages, in build-deb/. They have a lab of their own.
+deb:
+	@lab/deb >/dev/null
+	@lab/run --deb scripts/build-deb
 
 demo:
 	@VGPU_KEEP=$(KEEP) lab/demo
@@ -36,7 +41,7 @@ fuzz: lab
 	@lab/run scripts/fuzz
 
 clean:
-	rm -rf build build-asan build-clang
+	rm -rf build build-asan build-clang build-deb
 
 clean-lab:
 	@lab/clean

@@ -77,6 +77,14 @@ lab_kernels_path() {
 	printf '%s/kernels-%s\n' "$lab_cache" \
 		"$(lab_hash kernels kernels.packages root.preferences bootstrap.sh)"
 }
+lab_deb_path() {
+	printf '%s/deb-%s\n' "$lab_cache" \
+		"$(lab_hash deb deb.packages root.preferences bootstrap.sh)"
+}
+lab_system_path() {
+	printf '%s/system-%s\n' "$lab_cache" \
+		"$(lab_hash system system.packages root.preferences bootstrap.sh)"
+}
 lab_debug_kernel_path() {
 	printf '%s/debug-kernel-%s\n' "$lab_cache" \
 		"$(lab_hash debug-kernel debug-kernel.config kernels.packages)"

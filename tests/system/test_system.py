@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Debian packages, installed on a Debian 13 that runs its own systemd.
+
+Each test is a step of one system's life, in the order of their names.
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import domain
+import system
+from system import PACKAGES, SOURCE
+
+# Long: as often as the promise is for.
+IS_LONG = '--long' in sys.argv
+CREATES = 1000 if IS_LONG else 100
+RESTARTS = 100 if IS_LONG else 5
+AT_ONCE = 10
+
+CONFIG = '[embedded]\nframebuffer_mib = 1536\n'
+TYPES = ('[128MQ]\nframebuffer_mib = 128\nheads = 1\nmax_width = 1280\n'
+         'max_height = 720\nframe_rate_limit = 0\nweight = 100\n')
+FRONT = '/mnt/source/tests/cgroup/front_end.py'
+APT = 'apt-get install --yes --quiet'
+BINARIES = ('openvgpu', 'openvgpu-device', 'openvgpu-doc')
+# What is of OpenVGPU by its name, but for what apt and journald write of it.
+FIND = ("find / -xdev \\( -path /mnt -o -path /proc -o -path /var/log -o -path /tmp "
+        "-o -path /var/cache/apt \\) -prune -o -iname '*vgpu*' -print; "
+        "find /run -iname '*vgpu*'; getent passwd vgpu; getent group vgpu; "
+        "pgrep -a '^vgpu'")
+# Shared memory of vGPUs, in whoever has it open or mapped.
+MEMORY = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -i 'memfd:.*vgpu'; " \
+         "grep -i 'memfd:.*vgpu' /proc/[0-9]*/maps"
+
+
+def package(name, folder=PACKAGES):
+    found = glob.glob(f'{folder}/{name}_*.deb')
+    assert len(found) == 1, found
+    return found[0]
+
+
+def rebuild(folder, version):
+    """The packages with another version, as the next release would have."""
+    made = []
+    for name in BINARIES:
+        tree = f'{folder}/{name}'
+        subprocess.run(['dpkg-deb', '-R', package(name), tree], check=True)
+        with open(f'{tree}/DEBIAN/control', encoding='utf-8') as file:
+            control = file.read()
+        old = re.search('^Version: (.*)$', control, re.M)[1]
+        with open(f'{tree}/DEBIAN/control', 'w', encoding='utf-8') as file:
+            file.write(control.replace(old, version))
+        made.append(f'{folder}/{name}_{version}.deb')
+        subprocess.run(['dpkg-deb', '--root-owner-group', '-Znone', '-b', tree, made[-1]],
+                       check=True, stdout=subprocess.DEVNULL)
+    return made
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.system = cls.enterClassContext(system.System())
+        cls.names = cls.system.run(FIND)[1] # the lab's own, if any
+        cls.system.write('/etc/vgpu/vgpud.conf', CONFIG)
+        cls.system.write('/etc/vgpu/types.ini', TYPES)
+
+    def setUp(self):
+        self.began = time.monotonic()
+
+    def tearDown(self):
+        print(f'[{time.monotonic() - self.began:.1f} s] ', end='', flush=True)
+        if not self._outcome.success:
+            print(self.system.journal(150))
+
+    def show(self, name):
+        return json.loads(self.system.check(f'vgpuctl show {name} --json=short'))
+
+    def wait_for_state(self, name, *states):
+        return self.system.wait_for(
+            lambda: self.show(name)['state'] in states and self.show(name),
+            f'{name} to be {states}')
+
+    def create(self, name):
+        return self.system.check(f'vgpuctl create --type 128MQ --name {name}').strip()
+
+    def main_pid(self):
+        return self.system.check('systemctl show -P MainPID vgpud').strip()
+
+    def start_front(self, uuid, name):
+        """A VM's front end; it ends at once if an answer fails."""
+        self.system.check(
+            f'systemd-run --quiet --unit={name} --property=StandardError=journal '
+            f'python3 {FRONT} /run/vgpu/{uuid}/vhost.sock /run/{name}.answers')
+        self.wait_for_answers(name)
+
+    def wait_for_answers(self, name):
+        """More than there are now."""
+        def answers():
+            text = self.system.run(f'cat /run/{name}.answers')[1]
+            return int(text) if text.strip().isdigit() else 0
+        self.system.check(f'systemctl is-active {name}')
+        now = answers()
+        self.system.wait_for(
+            lambda: answers() > now + 3 or
+            self.system.run(f'systemctl is-active {name}')[0], f'answers to {name}')
+        self.system.check(f'systemctl is-active {name}')
+
+    def test_1_install(self):
+        """One command, with no network: what it depends on is what it says."""
+        packages = ' '.join(package(name).replace(SOURCE, '/mnt/source')
+                            for name in BINARIES)
+        self.system.check(f'{APT} {packages}')
+        self.assertEqual(self.system.check('systemctl is-active vgpud').strip(), 'active')
+        self.assertEqual(self.system.check('systemctl is-enabled vgpud').strip(), 'enabled')
+        self.assertIn('embedded', self.system.check('vgpuctl gpus'))
+        # AppArmor reads what libvirt's profiles include.
+        self.system.check(
+            "printf '#include <tunables/global>\\nprofile x {\\n#include "
+            "<abstractions/libvirt-qemu>\\n}\\n' | apparmor_parser --skip-kernel-load "
+            '--skip-cache --preprocess | grep -F /run/vgpu/')
+
+    def test_2_create(self):
+        """Every one succeeds, also many at once, and leaves nothing behind."""
+        self.system.check(
+            f'for i in $(seq {CREATES // AT_ONCE}); do\n'
+            f' for j in $(seq {AT_ONCE}); do\n'
+            '  vgpuctl create --type 128MQ --name v$j >/run/made.$j & pids="$pids $!"\n'
+            ' done\n'
+            ' for pid in $pids; do wait $pid || exit 1; done; pids=\n'
+            f' for j in $(seq {AT_ONCE}); do\n'
+            '  vgpuctl destroy v$j & pids="$pids $!"\n'
+            ' done\n'
+            ' for pid in $pids; do wait $pid || exit 1; done; pids=\n'
+            'done')
+        self.assertEqual(json.loads(self.system.check('vgpuctl list --json=short')), [])
+
+    def test_3_autopkgtest(self):
+        self.system.check('/mnt/source/debian/tests/installed')
+
+    def test_3_restart(self):
+        """vgpud comes back, and a VM's front end does not notice."""
+        uuid = self.create('kept')
+        device = self.show('kept')['devicePid']
+        self.start_front(uuid, 'front')
+        for _ in range(RESTARTS):
+            main = self.main_pid()
+            self.system.check('systemctl restart vgpud')
+            self.assertNotEqual(self.main_pid(), main)
+            self.assertEqual(self.show('kept')['devicePid'], device)
+            self.assertEqual(self.show('kept')['state'], 'attached')
+            self.wait_for_answers('front')
+
+    def test_4_permissions(self):
+        """Others may neither command nor connect."""
+        socket = self.show('kept')['socket']
+        connect = ('import socket, sys; s = socket.socket(socket.AF_UNIX); '
+                   's.connect(sys.argv[1])')
+        status, output = self.system.run('vgpuctl list', user='nobody')
+        self.assertEqual(status, 1, output)
+        for path in socket, '/run/vgpu/io.openvgpu.Manager':
+            status, output = self.system.run(f"python3 -c '{connect}' {path}", user='nobody')
+            self.assertIn('PermissionError', output)
+        self.system.check('useradd --groups vgpu member')
+        self.assertIn('kept', self.system.check('vgpuctl list', user='member'))
+
+    def test_5_libvirt(self):
+        """A domain is defined, started, reset, destroyed, and started by itself."""
+        self.system.check('usermod --append --groups vgpu libvirt-qemu')
+        self.create('cad')
+        arguments = self.system.check('vgpuctl qemu-args cad 2>/dev/null')
+        self.system.write('/root/cad.xml', domain.xml('cad', arguments))
+        self.system.check('virsh define /root/cad.xml')
+        self.system.check('virsh start cad')
+        self.wait_for_driver()
+        self.system.check('virsh reset cad')
+        self.wait_for_driver(2)
+        self.system.check('virsh destroy cad')
+        self.wait_for_state('cad', 'active')
+        self.system.check('virsh autostart cad')
+
+    def shown(self):
+        """How often the guest's driver, when it came up, showed a console."""
+        return self.system.check('vgpuctl events').count('head 0 shows 1280 x 720')
+
+    def wait_for_driver(self, count=1):
+        """It has come up for the COUNTth time since vgpud was started."""
+        self.system.wait_for(lambda: self.shown() >= count or self.domain_state() != 'running',
+                             "the guest's driver")
+        self.assertEqual(self.domain_state(), 'running')
+
+    def domain_state(self):
+        return self.system.check('virsh domstate cad').strip()
+
+    def test_6_reboot(self):
+        """libvirt's machine is started by itself, when its vGPU serves."""
+        self.system.reboot()
+        self.assertEqual(self.system.check('systemctl is-active vgpud').strip(), 'active')
+        self.wait_for_driver()
+        self.assertEqual(self.show('cad')['state'], 'attached')
+
+    def test_7_upgrade(self):
+        """Nothing changes for machines that run."""
+        before = {name: self.show(name) for name in ('cad', 'kept')}
+        self.start_front(before['kept']['uuid'], 'front')
+        main = self.main_pid()
+        with tempfile.TemporaryDirectory() as folder:
+            made = rebuild(folder, '99')
+            for path in made:
+                shutil.copy(path, f'{self.system.tree}/var/tmp')
+        made = ' '.join(f'/var/tmp/{os.path.basename(path)}' for path in made)
+        self.system.check(f'{APT} {made} && rm {made}')
+        self.assertEqual(self.system.check(
+            "dpkg-query -W -f '${Version}' openvgpu"), '99')
+        self.assertNotEqual(self.main_pid(), main)
+        self.wait_for_answers('front')
+        for name, was in before.items():
+            now = self.wait_for_state(name, 'attached')
+            self.assertEqual(now['devicePid'], was['devicePid'])
+            self.assertEqual(now['restarts'], was['restarts'])
+        self.assertEqual(self.domain_state(), 'running')
+        commands = self.show('cad')['commands']
+        self.system.wait_for(lambda: self.show('cad')['commands'] > commands,
+                             'the guest to go on')
+
+    def test_8_purge(self):
+        """Processes, files, users and memory go, also those of vGPUs in use."""
+        self.system.check('virsh destroy cad')
+        self.assertIn('/var/lib/vgpu', self.system.run(FIND)[1])
+        self.system.check('apt-get purge --yes --quiet ' + ' '.join(BINARIES))
+        self.system.check('systemctl kill --signal=KILL front')
+        self.assertEqual(self.system.run(FIND)[1], self.names)
+        self.assertEqual(self.system.run(MEMORY)[1], '')
+        self.assertEqual(self.system.check("systemctl list-units --all --plain --no-legend "
+                                           "'vgpu*'"), '')
+
+
+if __name__ == '__main__':
+    WHY = system.why_not()
+    if WHY:
+        print(f'skipped: {WHY}')
+        sys.exit(77)
+    unittest.main(argv=[a for a in sys.argv if a != '--long'], verbosity=2, failfast=True)
