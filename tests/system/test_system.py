@@ -30,11 +30,12 @@ TYPES = ('[128MQ]\nframebuffer_mib = 128\nheads = 1\nmax_width = 1280\n'
          'max_height = 720\nframe_rate_limit = 0\nweight = 100\n')
 FRONT = '/mnt/source/tests/cgroup/front_end.py'
 APT = 'apt-get install --yes --quiet'
-BINARIES = ('openvgpu', 'openvgpu-device', 'openvgpu-doc')
+# DKMS makes a compiler, too, be installed.
+BINARIES = ('openvgpu', 'openvgpu-device', 'openvgpu-doc') + ('openvgpu-dkms',) * IS_LONG
 # What is of OpenVGPU by its name, but for what apt and journald write of it.
 FIND = ("find / -xdev \\( -path /mnt -o -path /proc -o -path /var/log -o -path /tmp "
         "-o -path /var/cache/apt \\) -prune -o -iname '*vgpu*' -print; "
-        "find /run -iname '*vgpu*'; getent passwd vgpu; getent group vgpu; "
+        "find /run -iname '*vgpu*'; cat /etc/passwd /etc/group | grep -i vgpu; "
         "pgrep -a '^vgpu'")
 # Shared memory of vGPUs, in whoever has it open or mapped.
 MEMORY = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -i 'memfd:.*vgpu'; " \
@@ -173,7 +174,9 @@ class Installed(unittest.TestCase):
 
     def test_5_libvirt(self):
         """A domain is defined, started, reset, destroyed, and started by itself."""
-        self.system.check('usermod --append --groups vgpu libvirt-qemu')
+        groups = self.system.check('cat /etc/group')
+        group = 'vgpu-vm' if 'vgpu-vm:' in groups else 'vgpu'
+        self.system.check(f'usermod --append --groups {group} libvirt-qemu')
         self.create('cad')
         arguments = self.system.check('vgpuctl qemu-args cad 2>/dev/null')
         self.system.write('/root/cad.xml', domain.xml('cad', arguments))
@@ -230,7 +233,27 @@ class Installed(unittest.TestCase):
         self.system.wait_for(lambda: self.show('cad')['commands'] > commands,
                              'the guest to go on')
 
-    def test_8_purge(self):
+    @unittest.skipUnless(IS_LONG, 'it takes long')
+    def test_8_podman(self):
+        """README's line: a container has a GPU, and no device node of one."""
+        self.system.check(f'{APT} vulkan-tools')
+        self.system.check(
+            'systemd-run --quiet --unit=vtest /usr/libexec/openvgpu/vgpu-device '
+            '--vtest /run/vgpu/c1.sock --framebuffer-mib 256')
+        self.system.wait_for(lambda: self.system.run('[ -S /run/vgpu/c1.sock ]')[0] == 0,
+                             'a socket for containers')
+        # Its image: this system, without what is mounted on it.
+        self.system.check('mkdir /srv/image && mount --bind / /srv/image')
+        said = self.system.check(
+            'podman run --rm --network none --cgroups=disabled --read-only '
+            '-v /run/vgpu/c1.sock:/run/vgpu.sock '
+            '-e VN_DEBUG=vtest -e VTEST_SOCKET_NAME=/run/vgpu.sock '
+            '-e VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json '
+            '--rootfs /srv/image vulkaninfo --summary')
+        self.assertRegex(said, 'deviceName += Virtio-GPU Venus')
+        self.system.check('umount /srv/image && rmdir /srv/image && systemctl stop vtest')
+
+    def test_9_purge(self):
         """Processes, files, users and memory go, also those of vGPUs in use."""
         self.system.check('virsh destroy cad')
         self.assertIn('/var/lib/vgpu', self.system.run(FIND)[1])
