@@ -184,14 +184,8 @@ class System:
     def _wait_for_no_process(self):
         """Its namespaces, and so its mounts, end with its last process."""
         def is_over():
-            for folder, _, _ in os.walk(self.group.path):
-                try:
-                    with open(f'{folder}/cgroup.procs', encoding='ascii') as file:
-                        if file.read():
-                            return False
-                except FileNotFoundError:
-                    pass
-            return True
+            with open(f'{self.group.path}/cgroup.events', encoding='ascii') as file:
+                return 'populated 0' in file.read()
         if self.group:
             self.wait_for(is_over, 'all its processes to end')
 

@@ -178,7 +178,7 @@ class Installed(unittest.TestCase):
         group = 'vgpu-vm' if 'vgpu-vm:' in groups else 'vgpu'
         self.system.check(f'usermod --append --groups {group} libvirt-qemu')
         self.create('cad')
-        printed = self.system.check('vgpuctl qemu-args cad --libvirt')
+        printed = self.system.check('vgpuctl qemu-args cad --libvirt 2>/dev/null')
         self.system.write('/root/cad.xml', domain.xml('cad', printed))
         self.system.check('virsh define /root/cad.xml')
         self.system.check('virsh start cad')
