@@ -7,7 +7,6 @@ its own processes, devices, network (loopback only) and control groups.
 
 import glob
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -65,8 +64,9 @@ class ControlGroup:
             own = next(line[3:].strip() for line in file if line.startswith('0::'))
         # One that begins with .. is outside of what this mount shows.
         own = '/' if own.startswith('/..') else own
-        self.path = f'{self.mount}{own.rstrip("/")}/openvgpu-system-{os.getpid()}'
-        os.mkdir(self.path)
+        # A name of its own: process numbers are those of this lab alone.
+        self.path = tempfile.mkdtemp(prefix='openvgpu-system.', dir=self.mount + own)
+        os.chmod(self.path, 0o755)
 
     def remove(self):
         """It and all groups below; their processes have ended."""
@@ -75,6 +75,7 @@ class ControlGroup:
                 os.rmdir(os.path.join(folder, name))
         os.rmdir(self.path)
         subprocess.run(['umount', self.mount], check=True)
+        os.rmdir(self.mount)
 
 
 class System:
@@ -103,7 +104,8 @@ class System:
         for path in (self.tree, f'{self.folder}/layer'):
             if os.path.ismount(path):
                 subprocess.run(['umount', path], check=True)
-        shutil.rmtree(self.folder)
+        # Nothing is deleted through what may still be mounted here.
+        subprocess.run(['rm', '-rf', '--one-file-system', self.folder], check=True)
 
     def _make_tree(self):
         layer = f'{self.folder}/layer'
