@@ -234,8 +234,8 @@ static int reply_provider_arguments(sd_varlink *link,
 #define QEMU_CONFIG_BYTES 16U
 
 /* A chardev's option with @path, in which QEMU wants commas doubled. */
-static void set_chardev(const char *id, const char *path, size_t size,
-			char chardev[static size])
+static void set_chardev(const char *id, const char *path, char *chardev,
+			size_t size)
 {
 	int n = snprintf(chardev, size, "socket,id=%s,path=", id);
 
@@ -272,7 +272,7 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 			    instance->definition.uuid, "vhost.sock", socket);
 	/* Eight digits tell the vGPUs of one machine apart. */
 	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
-	set_chardev(id, socket, sizeof(chardev), chardev);
+	set_chardev(id, socket, chardev, sizeof(chardev));
 	snprintf(device, sizeof(device),
 		 "vhost-user-test-device-pci,virtio-id=%u,num_vqs=%u,config_size=%u,chardev=%s",
 		 QEMU_VIRTIO_ID, QEMU_QUEUES, QEMU_CONFIG_BYTES, id);
