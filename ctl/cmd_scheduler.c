@@ -93,10 +93,10 @@ const struct ctl_command ctl_command_scheduler = {
 	.words = "[S] [--gpu G] [--time-slice MS] [--json=pretty|short]",
 	.summary = "Show or change how a GPU's time is shared",
 	.help = "  best-effort      who has work gets time by its weight, and what others leave\n"
-		"  equal-share      the same, with all weights alike\n"
+		"  equal-share      of n that serve each gets 1/n, and no more\n"
 		"  fixed-share      each gets the part of the GPU that it is, no more, no less\n"
-		"  --time-slice MS  for how long one runs before the others do, 1 to 100; so that\n"
-		"                   it is felt only with fixed shares\n"
+		"  --time-slice MS  for how long one runs before the others do, 1 to 100; felt\n"
+		"                   with equal and fixed shares only\n"
 		"  --gpu G          the GPU, as 'gpus' names it; else the embedded one\n"
 		"\n"
 		"Without a scheduler or a time slice it shows what is in use.\n"

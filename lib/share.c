@@ -54,34 +54,27 @@ uint32_t vgpu_share_fixed(uint64_t bytes, uint64_t gpu_bytes, uint32_t weight,
  * It runs for a time slice on every processor, and again when what is due to
  * the others has passed.
  */
-static void limit(uint32_t slice_usec, uint32_t fixed, uint32_t processors,
+static void limit(uint32_t slice_usec, uint32_t part, uint32_t processors,
 		  struct vgpu_cpu_share *share)
 {
-	uint64_t period = (uint64_t)slice_usec * VGPU_SHARE_WHOLE / fixed;
+	uint64_t period =
+		(uint64_t)slice_usec * VGPU_SHARE_WHOLE / VGPU_MAX(part, 1u);
 
 	period = VGPU_MAX(VGPU_MIN(period, PERIOD_USEC_MAX), PERIOD_USEC_MIN);
 	share->period_usec = period;
 	share->quota_usec = VGPU_MAX(
-		period * processors * fixed / VGPU_SHARE_WHOLE, QUOTA_USEC_MIN);
+		period * processors * part / VGPU_SHARE_WHOLE, QUOTA_USEC_MIN);
 }
 
 void vgpu_share_of_cpu(const struct vgpu_scheduling *scheduling,
-		       uint32_t weight, uint32_t fixed, uint32_t processors,
+		       uint32_t weight, uint32_t part, uint32_t processors,
 		       struct vgpu_cpu_share *ret_share)
 {
 	struct vgpu_cpu_share share = {.weight = WEIGHT_ALIKE};
 
-	switch (scheduling->scheduler) {
-	case VGPU_SCHEDULER_BEST_EFFORT:
+	if (scheduling->scheduler == VGPU_SCHEDULER_BEST_EFFORT)
 		share.weight = weight;
-		break;
-	case VGPU_SCHEDULER_FIXED_SHARE:
-		if (fixed < VGPU_SHARE_WHOLE)
-			limit(scheduling->time_slice_ms * 1000, fixed,
-			      processors, &share);
-		break;
-	default:
-		break;
-	}
+	else if (part < VGPU_SHARE_WHOLE)
+		limit(scheduling->time_slice_ms * 1000, part, processors, &share);
 	*ret_share = share;
 }

@@ -9,7 +9,7 @@
 enum vgpu_scheduler {
 	/* Who has work gets time by its weight, the more the fewer others do. */
 	VGPU_SCHEDULER_BEST_EFFORT,
-	/* The same with all weights alike. */
+	/* Each of those that serve gets as much as any other, and no more. */
 	VGPU_SCHEDULER_EQUAL_SHARE,
 	/* Each gets the part of the GPU that it is, whatever others do. */
 	VGPU_SCHEDULER_FIXED_SHARE,
@@ -46,9 +46,12 @@ struct vgpu_cpu_share {
 	uint64_t period_usec;
 };
 
-/* @fixed: its vgpu_share_fixed(). */
+/*
+ * @part: what is granted to it of VGPU_SHARE_WHOLE, which is its limit with all
+ * schedulers but best effort.
+ */
 void vgpu_share_of_cpu(const struct vgpu_scheduling *scheduling,
-		       uint32_t weight, uint32_t fixed, uint32_t processors,
+		       uint32_t weight, uint32_t part, uint32_t processors,
 		       struct vgpu_cpu_share *ret_share);
 
 #endif

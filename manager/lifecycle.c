@@ -14,6 +14,7 @@
 #include "log.h"
 #include "text.h"
 #include "reply.h"
+#include "scheduler.h"
 #include "share.h"
 #include "vnc.h"
 
@@ -245,6 +246,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	VGPU_TEXT_SET(instance->failure, text);
 	vgpu_vnc_finish(instance);
 	make_fresh(instance);
+	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	vgpu_instance_event(instance, "failed", "%s", text);
 	if (was_adopting)
 		vgpu_manager_on_adopted(instance->manager);
@@ -312,6 +314,7 @@ void vgpu_lifecycle_stop(struct vgpu_instance *instance)
 
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPING) < 0)
 		return;
+	vgpu_scheduler_divide(manager, instance->gpu);
 	vgpu_vnc_finish(instance);
 	instance->timer = sd_event_source_disable_unref(instance->timer);
 	/* A failed one may have a process that was never taken over. */
@@ -499,6 +502,7 @@ static void begin_serving(struct vgpu_instance *instance,
 
 	instance->serving_since = now_usec(instance);
 	instance->has_served = true;
+	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	if (is_fresh)
 		restore_modes(instance);
 	if (instance->create_link) {

@@ -170,11 +170,11 @@ int vgpu_scheduler_set(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 void vgpu_scheduler_cpu(const struct vgpu_instance *instance,
 			struct vgpu_cpu_share *ret_share)
 {
-	const struct vgpu_definition *d = &instance->definition;
-	uint32_t fixed = fixed_share(instance->manager, instance->gpu, d);
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-	vgpu_share_of_cpu(&instance->gpu->scheduling, d->type.weight, fixed,
+	vgpu_share_of_cpu(&instance->gpu->scheduling,
+			  instance->definition.type.weight,
+			  vgpu_scheduler_granted(instance),
 			  (uint32_t)VGPU_MAX(processors, 1), ret_share);
 }
 
@@ -202,4 +202,16 @@ uint32_t vgpu_scheduler_granted(const struct vgpu_instance *instance)
 		sum += by_weight ? other->definition.type.weight : 1;
 	/* A vGPU whose definition is damaged weighs nothing. */
 	return sum ? (uint32_t)(own * VGPU_SHARE_WHOLE / sum) : 0;
+}
+
+void vgpu_scheduler_divide(struct vgpu_manager *manager,
+			   const struct vgpu_gpu *gpu)
+{
+	struct vgpu_instance *instance;
+
+	if (!gpu || gpu->scheduling.scheduler != VGPU_SCHEDULER_EQUAL_SHARE)
+		return;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (instance->gpu == gpu && is_sharing(instance, gpu))
+		vgpu_share_update(instance);
 }

@@ -26,5 +26,8 @@ void vgpu_scheduler_cpu(const struct vgpu_instance *instance,
 			struct vgpu_cpu_share *ret_share);
 /* Its part of the GPU if all vGPUs that are active have work, in millionths. */
 uint32_t vgpu_scheduler_granted(const struct vgpu_instance *instance);
+/* One more of its vGPUs serves, or one less: equal parts are others now. */
+void vgpu_scheduler_divide(struct vgpu_manager *manager,
+			   const struct vgpu_gpu *gpu);
 
 #endif

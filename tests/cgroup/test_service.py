@@ -25,9 +25,9 @@ def tests_of_manager():
     with open(MANAGER_TEST, encoding='utf-8') as file:
         parsed = ast.parse(file.read())
     for each in parsed.body:
-        if isinstance(each, ast.ClassDef):
+        if isinstance(each, ast.ClassDef) and each.name != 'Measured':
             for function in each.body:
-                if function.name.startswith('test_'):
+                if getattr(function, 'name', '').startswith('test_'):
                     yield f'{each.name}.{function.name}'
 
 

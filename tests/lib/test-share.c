@@ -63,11 +63,16 @@ static void equal_share_knows_no_weight(void **state)
 	struct vgpu_cpu_share one =
 		cpu(VGPU_SCHEDULER_EQUAL_SHARE, 5, 400, 125000, 2);
 	struct vgpu_cpu_share other =
-		cpu(VGPU_SCHEDULER_EQUAL_SHARE, 5, 1, 500000, 2);
+		cpu(VGPU_SCHEDULER_EQUAL_SHARE, 5, 1, 125000, 2);
 
 	assert_int_equal(one.weight, other.weight);
+	assert_int_equal(one.quota_usec, 10000);
+	assert_int_equal(one.period_usec, 40000);
+	assert_int_equal(other.quota_usec, one.quota_usec);
+	assert_int_equal(other.period_usec, one.period_usec);
+	/* The only one has it all. */
+	one = cpu(VGPU_SCHEDULER_EQUAL_SHARE, 5, 400, VGPU_SHARE_WHOLE, 2);
 	assert_int_equal(one.quota_usec, 0);
-	assert_int_equal(other.quota_usec, 0);
 }
 
 static void fixed_share_is_a_quota(void **state)

@@ -3,9 +3,11 @@
 `systemd-run -p Delegate=yes --pipe --wait`. tests/cgroup has a machine for it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import harness
@@ -15,6 +17,8 @@ UUID = '12345678-9abc-4def-8123-456789abcdef'
 MIB = 1 << 20
 # A type's host_memory_mib, and what its processes themselves may take.
 MEMORY_MAX = (512 + 64) * MIB
+# Shares are measured for so long, where the clock is the processors' own.
+IS_MEASURING, SECONDS = bool(os.environ.get('VGPU_MEASURE')), 10
 # Takes as many MiB as it is told.
 HOG = ('import sys\n'
        'taken = bytearray(int(sys.argv[1]) << 20)\n'
@@ -28,7 +32,7 @@ def group_of(pid):
                     if line.startswith('0::'))
 
 
-class Cgroup(ManagerTest):
+class CgroupTest(ManagerTest):
     def setUp(self):
         self.m = self.manager()
         self.top = self.m.call('GetInfo')['cgroup']
@@ -56,6 +60,8 @@ class Cgroup(ManagerTest):
         self.addCleanup(process.kill)
         return process
 
+
+class Cgroup(CgroupTest):
     def test_processes_are_in_their_vgpus_group(self):
         uuid = self.m.create(type='128MB', name='a')
         other = self.m.create(type='128MB')
@@ -167,6 +173,101 @@ class Cgroup(ManagerTest):
         self.assertRegex(self.read(uuid, 'pids.events'), r'max [1-9]')
         # A successor begins all the same.
         harness.replace_device(self.m, uuid)
+
+
+class Shares(CgroupTest):
+    def quota(self, uuid):
+        """As a part of all processors."""
+        quota, period = self.read(uuid, 'cpu.max').split()
+        return 1 if quota == 'max' else \
+            int(quota) / int(period) / os.cpu_count()
+
+    def assert_quotas(self, uuids):
+        for uuid in uuids:
+            self.assertAlmostEqual(self.quota(uuid), 1 / len(uuids), 4)
+
+    def test_equal_shares_are_of_those_who_serve(self):
+        self.m.call('SetScheduler', scheduler='equal-share')
+        uuids = []
+        for _ in range(4):
+            uuids.append(self.m.create(type='128MB'))
+            self.assert_quotas(uuids)
+        self.m.restart()
+        self.assert_quotas(uuids)
+        harness.replace_device(self.m, uuids[0])
+        self.assert_quotas(uuids)
+        while uuids:
+            self.m.call('Destroy', vgpu=uuids.pop())
+            self.assert_quotas(uuids)
+        uuids = [self.m.create(type='128MB') for _ in range(2)]
+        self.m.call('SetScheduler', scheduler='best-effort')
+        self.assertEqual([self.quota(uuid) for uuid in uuids], [1, 1])
+
+
+@unittest.skipUnless(IS_MEASURING, 'long')
+class Measured(CgroupTest):
+    """What busy processes in the groups of vGPUs get of the processors."""
+
+    def load(self, uuid):
+        for _ in range(os.cpu_count()):
+            self.put(uuid, 'sh', '-c', 'while :; do :; done')
+        wait_for(lambda: self.used(uuid) > 100000, 'it to run')
+
+    def used(self, uuid):
+        """In microseconds."""
+        return int(re.search(r'usage_usec (\d+)',
+                             self.read(uuid, 'cpu.stat'))[1])
+
+    def measure(self, what, uuids, wanted):
+        """
+        The part of all processors that each gets; how far its part of what all
+        of these get (the rest is the host's own) is off the wanted at most.
+        """
+        begin, before = time.monotonic(), [self.used(u) for u in uuids]
+        time.sleep(SECONDS)
+        after, passed = [self.used(u) for u in uuids], time.monotonic() - begin
+        parts = [(b - a) / (passed * 1e6 * os.cpu_count())
+                 for a, b in zip(before, after)]
+        per_wanted = [part / sum(parts) / w for part, w in zip(parts, wanted)]
+        jain = sum(per_wanted) ** 2 / (len(per_wanted) *
+                                       sum(p * p for p in per_wanted))
+        off = max(abs(p - 1) for p in per_wanted)
+        print(f'measured: {what}, {os.cpu_count()} processors: '
+              f'{" ".join(f"{100 * p:.3f}" for p in parts)} %, '
+              f'{100 * off:.2f} % off at most, Jain {jain:.5f}',
+              file=sys.stderr)
+        return off, jain, parts
+
+    def test_equal_shares(self):
+        self.m.call('SetScheduler', scheduler='equal-share')
+        uuids = []
+        for count in 2, 4, 8:
+            while len(uuids) < count:
+                uuids.append(self.m.create(type='128MB'))
+                self.load(uuids[-1])
+            off, jain, _ = self.measure('equal shares', uuids,
+                                        [1 / count] * count)
+            self.assertLess(off, 0.01)
+            self.assertGreater(jain, 0.999)
+
+    def test_share_beside_idle_ones(self):
+        uuids = [self.m.create(type='128MB') for _ in range(4)]
+        self.load(uuids[0])
+        for scheduler in 'equal-share', 'fixed-share':
+            self.m.call('SetScheduler', scheduler=scheduler)
+            granted = self.m.show(uuids[0])['grantedPpm'] / 1e6
+            part = self.measure(f'{scheduler} of {granted} beside idle ones',
+                                uuids[:1], [1])[-1][0]
+            self.assertLess(part, granted * 1.01)
+            self.assertGreater(part, granted * 0.99)
+
+    def test_weights(self):
+        uuids = [self.m.create(type='128MB') for _ in range(3)]
+        for i, uuid in enumerate(uuids):
+            self.m.call('Modify', vgpu=uuid, weight=100 << i)
+            self.load(uuid)
+        off, _, _ = self.measure('weights 1:2:4', uuids, [1 / 7, 2 / 7, 4 / 7])
+        self.assertLess(off, 0.02)
 
 
 def what_lacks():
