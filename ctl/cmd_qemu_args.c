@@ -48,7 +48,7 @@ static int append_strings(sd_json_variant **array, const char *const *words,
 static int add_memory(sd_json_variant **arguments, uint64_t mib, bool is_shared)
 {
 	ctl_autojson sd_json_variant *all = NULL;
-	char size[32], object[80];
+	char size[32], object[96];
 	const char *const words[] = {
 		"-m",	size,	    "-object",
 		object, "-machine", "memory-backend=vgpu-memory",
