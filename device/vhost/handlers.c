@@ -154,11 +154,23 @@ static int set_vring_addr(struct vgpu_vhost *vhost,
 	queue->used = addr->used;
 	vgpu_state_commit(queue->is_addressed, 1U);
 	vgpu_virtio_resolve(vhost->virtio);
-	if (!vgpu_virtio_is_resolved(vhost->virtio, addr->index))
+	if (vgpu_virtio_is_resolved(vhost->virtio, addr->index))
+		return 0;
+	if (vgpu_vhost_has_memory(vhost))
 		return vgpu_vhost_violation(vhost,
 					    "ring %u is not in guest"
 					    " memory",
 					    addr->index);
+	/*
+	 * None of the machine's memory is shared, which QEMU 11.1 tells in no
+	 * other way, and not before the guest's driver starts. It aborts if the
+	 * device cannot be started then: so the guest gets one that never
+	 * answers, and the machine goes on.
+	 */
+	if (addr->index == 0)
+		vhost->ops->fault(
+			vhost->opaque,
+			"the VM shares no memory, so it cannot use the vGPU: start it with what `vgpuctl qemu-args --memory SIZE` prints, or --libvirt");
 	return 0;
 }
 
@@ -252,11 +264,18 @@ static int set_vring_kick(struct vgpu_vhost *vhost,
 
 	if (index < 0)
 		return index;
-	if (vgpu_virtio_start(vhost->virtio, (uint32_t)index) < 0)
+	if (vgpu_virtio_start(vhost->virtio, (uint32_t)index) < 0) {
+		const struct vgpu_state_queue *queue =
+			&vhost->state->queue[index];
+
+		if (queue->num && queue->is_addressed &&
+		    !vgpu_vhost_has_memory(vhost))
+			return 0; /* never runs: see set_vring_addr() */
 		return vgpu_vhost_violation(vhost,
 					    "ring %d is started before"
 					    " it is set up",
 					    index);
+	}
 	vgpu_vhost_follow_rings(vhost);
 	return 0;
 }

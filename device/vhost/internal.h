@@ -77,6 +77,8 @@ vgpu_vhost_violation(struct vgpu_vhost *vhost, const char *fmt, ...);
 /* Map what the state block has of guest memory. (memory_table.c) */
 int vgpu_vhost_map_memory(struct vgpu_vhost *vhost);
 void vgpu_vhost_forget_memory(struct vgpu_vhost *vhost);
+/* Whether the front end has told of any. (memory_table.c) */
+bool vgpu_vhost_has_memory(const struct vgpu_vhost *vhost);
 int vgpu_vhost_set_mem_table(struct vgpu_vhost *vhost,
 			     struct vgpu_vhost_message *message);
 int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,

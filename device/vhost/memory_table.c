@@ -21,6 +21,14 @@ void vgpu_vhost_forget_memory(struct vgpu_vhost *vhost)
 	vgpu_virtio_resolve(vhost->virtio);
 }
 
+bool vgpu_vhost_has_memory(const struct vgpu_vhost *vhost)
+{
+	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++)
+		if (vhost->state->region[i].is_used)
+			return true;
+	return false;
+}
+
 static int map_region(struct vgpu_vhost *vhost, uint32_t index,
 		      const struct vgpu_state_region *region)
 {

@@ -348,12 +348,27 @@ class Protocol(unittest.TestCase):
                 self.front.close()
                 self.front = self.device.connect()
 
-    def test_ring_address_before_memory(self):
-        self.front.negotiate()
-        self.front.vring(fe.SET_VRING_NUM, 0, 64)
-        self.front.send(fe.SET_VRING_ADDR, struct.pack(
-            "<IIQQQQ", 0, 0, fe.USER_BASE, fe.USER_BASE, fe.USER_BASE, 0))
-        self.assert_refused()
+    def test_machine_that_shares_no_memory(self):
+        """QEMU aborts where a device does not start: it gets one that never
+        answers, and what to do about it is said."""
+        # What one device has to complain of is told with moderation.
+        with fe.Device() as device, device.connect() as front:
+            front.negotiate()
+            memory = fe.Memory()
+            queue = fe.Queue(memory, 0)
+            front.queues.append(queue)
+            for _ in range(2):
+                front.start(queue)
+                queue.submit(fe.command(fe.ECHO, 1))
+                self.assertTrue(front.ask_u64(fe.GET_FEATURES))
+                self.assertEqual(front.stop(0), 0)
+                queue.reset()
+            self.assertEqual(device.messages().count("--memory SIZE"), 2)
+            # Another driver, with memory that is shared.
+            front.set_memory(memory)
+            front.start(queue)
+            queue.submit(fe.command(fe.ECHO, 7))
+            self.assertEqual(fe.answer(queue.wait()[1])[0], 7)
 
     def test_ring_started_before_set_up(self):
         self.front.negotiate()
