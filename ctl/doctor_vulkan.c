@@ -67,6 +67,25 @@ static void find_guest_memory(struct ctl_findings *findings,
 			 name);
 }
 
+/* Guests get what the driver has, up to 1.3. */
+static void find_version(struct ctl_findings *findings, sd_json_variant *gpu,
+			 const char *name)
+{
+	const char *version = ctl_json_string(gpu, "vulkanVersion");
+	unsigned int major, minor;
+
+	if (!version || sscanf(version, "%u.%u", &major, &minor) != 2)
+		return; /* an older vgpu-probe does not say */
+	if (major > 1 || minor >= 3)
+		ctl_find(findings, "guest-vulkan", CTL_OK, NULL,
+			 "%s: guests get Vulkan 1.3", name);
+	else
+		ctl_find(findings, "guest-vulkan", CTL_WARN,
+			 "install a newer driver; Mesa has Vulkan 1.3 on the software GPU since 22.1",
+			 "%s: its driver has Vulkan %u.%u, so guests get no more",
+			 name, major, minor);
+}
+
 static void find_gpu(struct ctl_findings *findings, sd_json_variant *gpu)
 {
 	const char *name = ctl_json_string(gpu, "name");
@@ -81,6 +100,7 @@ static void find_gpu(struct ctl_findings *findings, sd_json_variant *gpu)
 		 ctl_json_is_true(gpu, "software") ? "software" : "hardware",
 		 driver ? driver : "?");
 	find_guest_memory(findings, gpu, name ? name : "?");
+	find_version(findings, gpu, name ? name : "?");
 }
 
 void ctl_doctor_vulkan(struct ctl_findings *findings)

@@ -174,6 +174,9 @@ static void print_gpu(VkPhysicalDevice gpu, uint32_t api_version)
 	       properties.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU
 		       ? "true"
 		       : "false");
+	printf(",\"vulkanVersion\":\"%u.%u\"",
+	       VK_API_VERSION_MAJOR(properties.properties.apiVersion),
+	       VK_API_VERSION_MINOR(properties.properties.apiVersion));
 	/* How a guest's Vulkan memory comes out of its framebuffer. */
 	printf(",\"importsHostMemory\":%s",
 	       has_extension(gpu, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)

@@ -245,6 +245,8 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 				     const struct vgpu_vk *vk,
 				     const VkDeviceQueueInfo2 *info);
 void vgpu_queue_destroy(struct vgpu_queue *queue);
+/* Signal @semaphore behind all that was submitted; false if that failed. */
+bool vgpu_queue_signal(struct vgpu_queue *queue, VkSemaphore semaphore);
 /*
  * Say FENCE_DONE @id on @ring_idx when all that was submitted is done. False if
  * the queue has gone meanwhile: there is nothing to wait for.
@@ -288,6 +290,8 @@ struct vgpu_host {
 	uint64_t import_alignment; /* of host pointers; 0: cannot import */
 	bool has_external_fence_fd;
 	bool has_external_semaphore_fd;
+	bool imports_sync_files; /* into semaphores */
+	bool signals_by_submit; /* it does not, and a queue can do it instead */
 	VkQueueFamilyProperties *families;
 	uint32_t n_families;
 	VkExtensionProperties *extensions; /* that the guest may use */

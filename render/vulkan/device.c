@@ -134,8 +134,16 @@ static const char **extensions_for(const struct vgpu_host *host,
 	names = (const char **)calloc(n + VGPU_ARRAY_SIZE(ours), sizeof(*names));
 	if (!names)
 		return NULL;
-	for (i = 0; i < n; i++)
-		names[i] = info->ppEnabledExtensionNames[i];
+	for (i = k = 0; i < n; i++) {
+		const char *name = info->ppEnabledExtensionNames[i];
+
+		/* What we do in its place is nothing to the driver. */
+		if (strcmp(name, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) !=
+			    0 ||
+		    host->has_external_semaphore_fd)
+			names[k++] = name;
+	}
+	n = k;
 	for (i = 0; i < VGPU_ARRAY_SIZE(ours); i++) {
 		for (k = 0; k < n && strcmp(names[k], ours[i]) != 0; k++)
 			;

@@ -83,7 +83,7 @@ static const char *read_extensions(struct vgpu_host *host)
 
 	host->vk->EnumerateDeviceExtensionProperties(host->physical, NULL, &n,
 						     NULL);
-	all = calloc(n ? n : 1, sizeof(*all));
+	all = calloc(n + 1, sizeof(*all)); /* see read_sync_files() */
 	if (!all || host->vk->EnumerateDeviceExtensionProperties(
 			    host->physical, NULL, &n, all) != VK_SUCCESS) {
 		free(all);
@@ -222,6 +222,41 @@ static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_byte
 	return is_mappable ? NULL : "no memory type can be imported";
 }
 
+/*
+ * Venus has a semaphore that the guest's window system signals import a sync
+ * file that is done, and offers Vulkan 1.3 only where that can be. A driver
+ * without sync files (lavapipe before Mesa 25.1) can have the only queue that
+ * there is signal the semaphore: who waits for it comes later on that queue.
+ */
+static void read_sync_files(struct vgpu_host *host)
+{
+	const VkPhysicalDeviceExternalSemaphoreInfo info = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
+		.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
+	};
+	VkExternalSemaphoreProperties props = {
+		.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES,
+	};
+
+	host->vk->GetPhysicalDeviceExternalSemaphoreProperties(host->physical,
+							       &info, &props);
+	host->imports_sync_files = host->has_external_semaphore_fd &&
+				   (props.externalSemaphoreFeatures &
+				    VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT);
+	host->signals_by_submit = !host->imports_sync_files &&
+				  host->n_families == 1 &&
+				  host->families[0].queueCount == 1;
+	if (host->signals_by_submit && !host->has_external_semaphore_fd) {
+		VkExtensionProperties *more =
+			&host->extensions[host->n_extensions++];
+
+		*more = (VkExtensionProperties){
+			VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
+			VK_KHR_EXTERNAL_SEMAPHORE_FD_SPEC_VERSION,
+		};
+	}
+}
+
 static const char *create_instance(struct vgpu_host *host)
 {
 	VkApplicationInfo app = {
@@ -277,5 +312,7 @@ const char *vgpu_host_init(struct vgpu_host *host, const uint8_t uuid[16],
 	why = read_extensions(host);
 	if (!why)
 		why = read_memory(host, framebuffer_bytes);
+	if (!why)
+		read_sync_files(host);
 	return why;
 }

@@ -365,6 +365,23 @@ static struct vgpu_queue *lock_queue(struct vgpu_decoder *d,
 	return NULL;
 }
 
+bool vgpu_queue_signal(struct vgpu_queue *queue, VkSemaphore semaphore)
+{
+	const VkSubmitInfo info = {
+		.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+		.signalSemaphoreCount = 1,
+		.pSignalSemaphores = &semaphore,
+	};
+	bool is_done;
+
+	pthread_mutex_lock(&queue->submit_lock);
+	is_done = queue->handle &&
+		  queue->vk->QueueSubmit(queue->handle, 1, &info,
+					 VK_NULL_HANDLE) == VK_SUCCESS;
+	pthread_mutex_unlock(&queue->submit_lock);
+	return is_done;
+}
+
 /* After a submit of the guest's, called with the submit lock. */
 static void watch(struct vgpu_queue *queue)
 {

@@ -47,12 +47,34 @@ void vgpu_handle_ImportSemaphoreResourceMESA(
 		.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
 		.fd = -1, /* signalled already */
 	};
-	const struct vgpu_vk *vk = args->o_device->vk;
+	const struct vgpu_vk_device *device = args->o_device->priv;
+	const struct vgpu_host *host = &vgpu_context_of(d)->host;
+	bool is_done = false;
 
-	if (args->pImportSemaphoreResourceInfo->resourceId ||
-	    !vk->ImportSemaphoreFdKHR ||
-	    vk->ImportSemaphoreFdKHR(args->device, &info) != VK_SUCCESS)
+	if (args->pImportSemaphoreResourceInfo->resourceId)
+		is_done = false; /* other sync files come from no guest */
+	else if (host->signals_by_submit)
+		is_done = device && device->queues &&
+			  vgpu_queue_signal(device->queues, info.semaphore);
+	else if (device && device->vk->ImportSemaphoreFdKHR)
+		is_done = device->vk->ImportSemaphoreFdKHR(args->device,
+							   &info) == VK_SUCCESS;
+	if (!is_done)
 		vgpu_decoder_fail(d, "nothing that a semaphore can take");
+}
+
+void vgpu_handle_GetPhysicalDeviceExternalSemaphoreProperties(
+	struct vgpu_decoder *d,
+	struct vgpu_args_GetPhysicalDeviceExternalSemaphoreProperties *args)
+{
+	VkExternalSemaphoreProperties *props = args->pExternalSemaphoreProperties;
+
+	vgpu_default_GetPhysicalDeviceExternalSemaphoreProperties(d, args);
+	if (args->pExternalSemaphoreInfo->handleType ==
+		    VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT &&
+	    vgpu_context_of(d)->host.signals_by_submit)
+		props->externalSemaphoreFeatures |=
+			VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
 }
 
 /* A ring that is to end looks so often whether its wait still has a sense. */

@@ -35,7 +35,8 @@ class Probe(unittest.TestCase):
         self.assertNotIn('": ', out)
         gpu, = json.loads(out)['gpus']
         self.assertEqual(set(gpu), {'name', 'driver', 'deviceUuid', 'software',
-                                    'memoryMib', 'importsHostMemory'})
+                                    'memoryMib', 'importsHostMemory',
+                                    'vulkanVersion'})
         self.assertIn('llvmpipe', gpu['name'])
         self.assertIn('llvmpipe', gpu['driver'])
         self.assertIs(gpu['software'], True)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -18,7 +19,7 @@ MIB = 1 << 20
 LONG = 300  # of a whole program, sanitized and on a busy machine
 
 
-class Mesa(vt.Test):
+class MesaTest(vt.Test):
     render = None
     args = ("--framebuffer-mib", "320")
 
@@ -45,6 +46,8 @@ class Mesa(vt.Test):
             args += ["-b", scene]
         return args
 
+
+class Mesa(MesaTest):
     def test_vulkaninfo(self):
         said = self.run_program("vulkaninfo")
         self.assertRegex(said, r"deviceName *= Virtio-GPU Venus \(")
@@ -52,6 +55,10 @@ class Mesa(vt.Test):
         heaps = re.findall(r"memoryHeaps\[\d+\]:\s+size *= (\d+)", said)
         self.assertIn(str(320 * MIB), heaps)
         self.assertEqual(self.device.said(), "")
+
+    def test_vulkan_version(self):
+        self.assertRegex(self.run_program("vulkaninfo", "--summary"),
+                         r"apiVersion *= 1\.3\.")
 
     def test_every_scene(self):
         scenes = [f"{scene}:duration=0.3" for scene in
@@ -130,6 +137,35 @@ class Mesa(vt.Test):
             else:
                 self.assertEqual(said, "")
             self.run_program(*self.mark("cube:duration=0.3"))
+
+
+class NoSyncFiles(MesaTest):
+    """A driver without sync files, as lavapipe before Mesa 25.1: semaphores that
+    a window system signals are signalled by the queue."""
+
+    def setUp(self):
+        # Where any user finds it: no render process is root.
+        folder = tempfile.mkdtemp(prefix="vtest-render.")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
+        shim = shutil.copy(os.path.join(
+            vt.BUILD, "tests", "device", "vtest", "libno-sync-files.so"), folder)
+        program = shutil.copy(os.path.join(vt.BUILD, "vgpu-render"), folder)
+        self.render = os.path.join(folder, "render.sh")
+        with open(self.render, "w", encoding="ascii") as script:
+            script.write(
+                f"#!/bin/sh\nLD_PRELOAD={shim} ASAN_OPTIONS=$ASAN_OPTIONS:"
+                f"verify_asan_link_order=0 exec {program} \"$@\"\n")
+        super().setUp()
+
+    def test_vulkan_version(self):
+        self.assertRegex(self.run_program("vulkaninfo", "--summary"),
+                         r"apiVersion *= 1\.3\.")
+
+    def test_window_system(self):
+        """Each frame waits for a semaphore that the swapchain signals."""
+        self.run_program(*self.mark("cube:duration=1", "clear:duration=0.3"))
+        self.assertEqual(self.device.said(), "")
 
 
 def can_run():
