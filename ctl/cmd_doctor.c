@@ -79,7 +79,9 @@ static enum ctl_exit run(struct ctl *ctl)
 	enum ctl_exit e = CTL_DONE;
 
 	ctl_doctor_manager(&findings);
+	ctl_doctor_unit(&findings);
 	ctl_doctor_qemu(&findings);
+	ctl_doctor_libvirt(&findings);
 	ctl_doctor_kvm(&findings);
 	ctl_doctor_namespaces(&findings);
 	ctl_doctor_landlock(&findings);
@@ -101,9 +103,9 @@ const struct ctl_command ctl_command_doctor = {
 	.name = "doctor",
 	.words = "[--json=pretty|short]",
 	.summary = "Look at this machine and say what is missing",
-	.help = "Looks at the manager, its types file and GPUs, memory, QEMU, KVM, user\n"
-		"namespaces and Vulkan drivers. Each line begins with OK, WARN (works, but less\n"
-		"well) or FAIL; what to do about it follows. Needs no manager.\n"
+	.help = "Looks at the manager, its service, types file, GPUs and vGPUs, memory, QEMU,\n"
+		"libvirt, KVM, namespaces and Vulkan drivers. Each line begins with OK, WARN\n"
+		"(works, but less well) or FAIL; what to do about it follows. Needs no manager.\n"
 		"\n"
 		"Exit status: 0 if nothing failed, else 1.\n"
 		"\n"

@@ -36,6 +36,10 @@ void ctl_doctor_namespaces(struct ctl_findings *findings);
 void ctl_doctor_landlock(struct ctl_findings *findings);
 void ctl_doctor_seccomp(struct ctl_findings *findings);
 
+/* doctor_service.c: the service as systemd sees it, and what libvirt needs */
+void ctl_doctor_unit(struct ctl_findings *findings);
+void ctl_doctor_libvirt(struct ctl_findings *findings);
+
 /* doctor_vulkan.c */
 void ctl_doctor_vulkan(struct ctl_findings *findings);
 

@@ -19,6 +19,7 @@
 
 #define QEMU		   "qemu-system-x86_64"
 #define LANDLOCK_ABI_SCOPE 6 /* the first that has a scope of signals */
+#define NOBODY		   65534
 #define QEMU_DEVICE	   "vhost-user-test-device-pci"
 #define QEMU_MAJOR	   11 /* the first whose device has a host-visible window */
 #define QEMU_INSTALL                                                           \
@@ -100,16 +101,22 @@ void ctl_doctor_kvm(struct ctl_findings *findings)
 		ctl_find(findings, "kvm", CTL_OK, NULL, "/dev/kvm is usable");
 }
 
-/* Whether a child may make a user namespace: 0 or the errno. */
-static int try_user_namespace(void)
+/* Whether a child may make the namespaces of a render process: 0 or the errno. */
+static int try_namespaces(void)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return errno;
-	if (pid == 0)
-		_exit(unshare(CLONE_NEWUSER) < 0 ? errno : 0);
+	if (pid == 0) {
+		/* As vgpu-launch does it, which is no root. */
+		if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+			_exit(errno);
+		_exit(unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET) < 0
+			      ? errno
+			      : 0);
+	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
@@ -152,14 +159,14 @@ void ctl_doctor_seccomp(struct ctl_findings *findings)
 
 void ctl_doctor_namespaces(struct ctl_findings *findings)
 {
-	int error = try_user_namespace();
+	int error = try_namespaces();
 
 	if (error)
 		ctl_find(findings, "namespaces", CTL_WARN,
 			 "allow them: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns",
-			 "no user namespace can be made (%s): processes of vGPUs are shut in less tightly",
+			 "no user namespace can be made (%s): render processes are shut in less tightly",
 			 strerror(error));
 	else
 		ctl_find(findings, "namespaces", CTL_OK, NULL,
-			 "user namespaces can be made");
+			 "render processes are shut in namespaces");
 }

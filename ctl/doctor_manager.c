@@ -50,28 +50,34 @@ static uint64_t wanted_mib(sd_json_variant *gpus)
 	return sum;
 }
 
+/* @gpus: NULL where no manager runs that has taken some already. */
 static void check_memory(struct ctl_findings *findings, sd_json_variant *gpus)
 {
+	static const char smaller[] =
+		"end other programs, or give vgpud a smaller framebuffer: framebuffer_mib in /etc/vgpu/vgpud.conf, see vgpud(8)";
+	const char *takes =
+		gpus ? "of which framebuffer still takes"
+		     : "of which vgpud takes when it starts, unless framebuffer_mib in /etc/vgpu/vgpud.conf says otherwise:";
 	uint64_t available = memory_mib("MemAvailable");
 	uint64_t wanted = gpus ? wanted_mib(gpus)
-			       : VGPU_MIN(memory_mib("MemTotal") / POOL_SHARE,
-					  POOL_MAX_MIB);
+			  : VGPU_WITH_EMBEDDED
+				  ? VGPU_MIN(memory_mib("MemTotal") / POOL_SHARE,
+					     POOL_MAX_MIB)
+				  : 0;
 
 	if (available == 0)
 		ctl_find(findings, "memory", CTL_WARN,
 			 "mount /proc, so that it can be read",
 			 "how much is free cannot be read");
 	else if (wanted > available || available - wanted < MEMORY_SPARE_MIB)
-		ctl_find(findings, "memory", CTL_WARN,
-			 "end other programs, or give vgpud a smaller framebuffer (vgpud --help)",
-			 "%" PRIu64 " MiB are free, %" PRIu64
-			 " MiB of which framebuffer still takes; virtual machines need memory besides",
-			 available, wanted);
+		ctl_find(findings, "memory", CTL_WARN, smaller,
+			 "%" PRIu64 " MiB are free, %s %" PRIu64
+			 " MiB; virtual machines need memory besides",
+			 available, takes, wanted);
 	else
 		ctl_find(findings, "memory", CTL_OK, NULL,
-			 "%" PRIu64 " MiB are free, %" PRIu64
-			 " MiB of which framebuffer still takes",
-			 available, wanted);
+			 "%" PRIu64 " MiB are free, %s %" PRIu64 " MiB",
+			 available, takes, wanted);
 }
 
 static void check_types(struct ctl_findings *findings, sd_json_variant *info)
@@ -112,8 +118,17 @@ static void check_gpus(struct ctl_findings *findings, sd_json_variant *gpus)
 		sd_json_variant *gpu = sd_json_variant_by_index(gpus, i);
 		const char *name = ctl_json_string(gpu, "gpu");
 		const char *why = ctl_json_string(gpu, "unusable");
+		uint64_t mib = 0;
 
-		if (why)
+		if (!why && ctl_json_unsigned(gpu, "framebufferMib", &mib) &&
+		    mib == 0)
+			ctl_find(findings, "gpu", CTL_WARN,
+				 ctl_json_is_true(gpu, "software")
+					 ? "set framebuffer_mib in /etc/vgpu/vgpud.conf, then 'systemctl restart vgpud'"
+					 : "nothing, if the other GPUs will do",
+				 "%s: no vGPU fits on it: it has no framebuffer for them",
+				 name ? name : "?");
+		else if (why)
 			ctl_find(findings, "gpu", CTL_WARN,
 				 "nothing, if the other GPUs will do",
 				 "%s: no vGPU can be made on it: %s",
@@ -130,6 +145,42 @@ static void check_gpus(struct ctl_findings *findings, sd_json_variant *gpus)
 			 "vGPUs can be made on %zu", usable);
 }
 
+/* What is not there for its VM though it is defined. */
+static void check_vgpus(struct ctl_findings *findings)
+{
+	ctl_autojson sd_json_variant *vgpus = NULL;
+	struct vgpu_err err = {};
+	size_t failed = 0;
+
+	if (ctl_manager_call_array(findings->ctl, "ListVgpus", NULL, "vgpus",
+				   &vgpus, &err) < 0) {
+		ctl_find(findings, "vgpus", CTL_FAIL,
+			 "look at the manager's log ('journalctl -u vgpud')",
+			 "%s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < sd_json_variant_elements(vgpus); i++) {
+		sd_json_variant *vgpu = sd_json_variant_by_index(vgpus, i);
+		const char *state = ctl_json_string(vgpu, "state");
+		const char *why = ctl_json_string(vgpu, "failure");
+		const char *name = ctl_json_string(vgpu, "name");
+
+		if (!state || strcmp(state, "failed") != 0)
+			continue;
+		failed++;
+		if (!name)
+			name = ctl_json_string(vgpu, "uuid");
+		ctl_find(findings, "vgpus", CTL_WARN,
+			 "mend what is said, then 'systemctl restart vgpud'; or end it: 'vgpuctl destroy'",
+			 "%s cannot be used: %s", name ? name : "?",
+			 why ? why : "it does not say why");
+	}
+	if (failed == 0)
+		ctl_find(findings, "vgpus", CTL_OK, NULL,
+			 "%zu are defined, and none has failed",
+			 sd_json_variant_elements(vgpus));
+}
+
 void ctl_doctor_manager(struct ctl_findings *findings)
 {
 	ctl_autojson sd_json_variant *info = NULL;
@@ -138,11 +189,15 @@ void ctl_doctor_manager(struct ctl_findings *findings)
 	struct vgpu_err err = {};
 	const char *version;
 	uint64_t pid = 0;
+	int r;
 
-	if (ctl_manager_call(ctl, "GetInfo", NULL, &info, &err) < 0) {
+	r = ctl_manager_call(ctl, "GetInfo", NULL, &info, &err);
+	if (r < 0) {
 		/* Their texts say what to do. */
 		ctl_find(findings, "manager", CTL_FAIL, NULL, "%s", err.text);
-		check_memory(findings, NULL);
+		/* One that runs has taken its memory already. */
+		if (r == -ENOENT || r == -ECONNREFUSED)
+			check_memory(findings, NULL);
 		return;
 	}
 	version = ctl_json_string(info, "version");
@@ -165,9 +220,9 @@ void ctl_doctor_manager(struct ctl_findings *findings)
 		ctl_find(findings, "gpu", CTL_FAIL,
 			 "look at the manager's log ('journalctl -u vgpud')",
 			 "%s", err.text);
-		check_memory(findings, NULL);
 		return;
 	}
 	check_gpus(findings, gpus);
+	check_vgpus(findings);
 	check_memory(findings, gpus);
 }

@@ -252,6 +252,9 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 					    "no thread for %s: %s", gpu->id,
 					    strerror(-r));
 	}
+	if (manager->config.embedded_mib > 0)
+		vgpu_log("%llu MiB of memory become the embedded GPU's framebuffer, with vGPUs or without (framebuffer_mib, see vgpud(8))",
+			 (unsigned long long)manager->config.embedded_mib);
 	if (manager->cgroups.problem[0])
 		vgpu_log("vGPUs are not limited as their types say: %s; `vgpuctl doctor` says what to do",
 			 manager->cgroups.problem);

@@ -57,17 +57,18 @@ class Doctor(CtlTest):
         gpus = fake.gpus()
         del gpus['gpus'][1]
         gpus['gpus'][0].update(freeMib=128, readyMib=128)
-        self.manager(GetInfo=INFO, ListGpus=gpus)
+        self.manager(GetInfo=INFO, ListGpus=gpus, ListVgpus={'vgpus': []})
         code, found = self.doctor()
         self.assertEqual(code, 0, found)
-        for check in ('manager', 'types', 'gpu', 'qemu', 'qemu-device',
-                      'vulkan'):
+        for check in ('manager', 'types', 'gpu', 'vgpus', 'qemu',
+                      'qemu-device', 'vulkan'):
             self.assertEqual(found[check]['status'], 'ok', found[check])
         self.assertLessEqual({'memory', 'kvm', 'namespaces', 'landlock',
                               'seccomp'}, found.keys())
 
     def test_text(self):
-        self.manager(GetInfo=INFO, ListGpus=fake.gpus())
+        self.manager(GetInfo=INFO, ListGpus=fake.gpus(),
+                     ListVgpus={'vgpus': []})
         code, out, err = self.ctl('doctor')
         self.assertEqual((code, err), (0, ''))
         for line in out.splitlines():
@@ -115,6 +116,70 @@ class Doctor(CtlTest):
         self.manager(GetInfo={}, ListGpus=Error('Internal'))
         self.assert_found('gpu', 'fail', 'Internal')
 
+    def test_no_framebuffer(self):
+        """A GPU without any is none that vGPUs can be made on."""
+        gpus = fake.gpus()
+        gpus['gpus'][0].update(framebufferMib=0, freeMib=0, readyMib=0)
+        self.manager(GetInfo=INFO, ListGpus=gpus, ListVgpus={'vgpus': []})
+        self.assert_found('gpu', 'fail')
+        self.assertIn('embedded: no vGPU fits on it',
+                      self.ctl('doctor')[1])
+
+    def test_failed_vgpus(self):
+        self.manager(GetInfo=INFO, ListGpus=fake.gpus(), ListVgpus=fake.vgpus())
+        self.assert_found('vgpus', 'warn', 'ended 10 times in a row')
+        out = self.ctl('doctor')[1]
+        self.assertIn('WARN  vgpus: 9f1d5c1e', out)
+        self.assertNotIn('vgpus: cad', out)
+
+    def test_vgpus_that_are_well(self):
+        self.manager(GetInfo=INFO, ListGpus=fake.gpus(),
+                     ListVgpus={'vgpus': [fake.cad()]})
+        self.assert_found('vgpus', 'ok', '1 are defined')
+
+    def test_memory_that_is_taken_already(self):
+        """A manager that one may not ask has its framebuffer: no second one."""
+        self.manager(GetInfo=Error('org.varlink.service.PermissionDenied'))
+        self.assertNotIn('memory', self.doctor()[1])
+
+    def test_memory_that_will_be_taken(self):
+        """Said before vgpud is started the first time, with the way out."""
+        _, found = self.doctor()
+        self.assertIn('vgpud takes when it starts', found['memory']['text'])
+        self.assertIn('framebuffer_mib', found['memory']['text'])
+
+    def systemctl(self, **properties):
+        said = {'LoadState': 'loaded', 'ActiveState': 'active',
+                'UnitFileState': 'enabled', 'NeedDaemonReload': 'no',
+                'Before': 'shutdown.target libvirtd.service', **properties}
+        self.program('systemctl', '\n'.join(
+            f'echo "{key}={value}"' for key, value in said.items()))
+
+    def test_service(self):
+        self.program('libvirtd', 'exit 1')
+        self.systemctl()
+        self.assert_found('service', 'ok', 'enabled, and active')
+        for properties, status, text in (
+                ({'ActiveState': 'failed'}, 'fail', 'has failed'),
+                ({'UnitFileState': 'disabled'}, 'warn', 'does not start'),
+                ({'NeedDaemonReload': 'yes'}, 'warn', 'has changed'),
+                ({'Before': 'libvirtd.service.d shutdown.target'}, 'warn',
+                 'not started before libvirt')):
+            self.systemctl(**properties)
+            self.assert_found('service', status, text)
+
+    def test_no_service(self):
+        self.systemctl(LoadState='not-found')
+        self.assertNotIn('service', self.doctor()[1])
+        self.program('systemctl', 'exit 1')
+        self.assertNotIn('service', self.doctor()[1])
+
+    def test_libvirt(self):
+        if not os.path.exists('/usr/sbin/libvirtd'):
+            self.assertNotIn('libvirt', self.doctor()[1])
+        self.program('virtqemud', 'exit 1')
+        self.assertIn('libvirt', self.doctor()[1])
+
     def test_no_qemu(self):
         os.unlink(os.path.join(self.bin, 'qemu-system-x86_64'))
         self.assert_found('qemu', 'fail', 'not in PATH')
@@ -149,6 +214,11 @@ class Doctor(CtlTest):
         self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
                      '"importsHostMemory":true}]}\'')
         self.assert_found('guest-memory', 'ok', 'imported')
+        for version, status in (('1.2', 'warn'), ('1.3', 'ok'), ('1.4', 'ok'),
+                                ('2.0', 'ok')):
+            self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
+                         f'"vulkanVersion":"{version}"}}]}}\'')
+            self.assert_found('guest-vulkan', status, 'guests get')
         self.program('vgpu-probe', 'exec /usr/bin/yes')
         self.assert_found('vulkan', 'fail', 'was ended')
 
