@@ -197,9 +197,16 @@ static int print_gpus(const struct sample *now, FILE *f)
 	return ctl_table_print(table, f);
 }
 
+/* @columns_max: how wide it may be; 0 if that does not matter. */
 static int print_vgpus(const struct sample *now, const struct sample *before,
-		       FILE *f)
+		       size_t columns_max, FILE *f)
 {
+	/* What a narrow terminal can do without, the least first. */
+	static const char *const least[] = {
+		"COMMANDS", "REFUSED",	  "RESTARTS", "DECODER",     "ENCODER",
+		"GRANTED",  "COMMANDS/S", "MEMORY",   "FRAMEBUFFER", "GRAPHICS",
+		"TYPE",	    "FRAMES/S",	  NULL,
+	};
 	static const struct ctl_column columns[] = {
 		{"VGPU", CTL_LEFT},	    {"TYPE", CTL_LEFT},
 		{"STATE", CTL_LEFT},	    {"USED", CTL_RIGHT},
@@ -258,18 +265,20 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		ctl_table_number(table, vgpu, "restarts", "");
 		add_heads(table, vgpu);
 	}
+	if (columns_max)
+		ctl_table_fit(table, columns_max, least);
 	return ctl_table_print(table, f);
 }
 
 static int print_sample(const struct sample *now, const struct sample *before,
-			FILE *f)
+			size_t columns_max, FILE *f)
 {
 	int r = print_gpus(now, f);
 
 	if (r < 0)
 		return r;
 	fputc('\n', f);
-	return print_vgpus(now, before, f);
+	return print_vgpus(now, before, columns_max, f);
 }
 
 static int draw(const struct sample *now, const struct sample *before)
@@ -281,7 +290,7 @@ static int draw(const struct sample *now, const struct sample *before)
 
 	if (!f)
 		return -ENOMEM;
-	r = print_sample(now, before, f);
+	r = print_sample(now, before, ctl_terminal_columns(), f);
 	fputs("\nq ends.\n", f);
 	if (fclose(f) != 0)
 		return -ENOMEM;
@@ -319,7 +328,7 @@ static enum ctl_exit print_once(struct ctl *ctl, const struct sample *now)
 {
 	if (ctl->format != CTL_TEXT)
 		return ctl_print_json(ctl, now->vgpus);
-	if (print_sample(now, NULL, stdout) < 0)
+	if (print_sample(now, NULL, 0, stdout) < 0)
 		return ctl_fail("out of memory");
 	return CTL_DONE;
 }
@@ -357,7 +366,7 @@ const struct ctl_command ctl_command_top = {
 		"all the processors' time that it used in the last second, MEMORY what it has of\n"
 		"the host's, where the kernel counts it (vgpud(8)). GRAPHICS, ENCODER and DECODER\n"
 		"are how much of the last second these engines of the GPU worked for the vGPU,\n"
-		"where its driver says it; estimates.\n"
+		"where its driver says it; estimates. A narrow terminal shows fewer columns.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl top\n"

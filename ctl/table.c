@@ -175,6 +175,42 @@ static void print_cell(const struct ctl_table *table, FILE *f, size_t i,
 		fprintf(f, "%*s", (alignment == CTL_LEFT ? padding : 0) + 2, "");
 }
 
+/* How wide each column is, left out or not: the caller's, or NULL. */
+static size_t *measure(const struct ctl_table *table)
+{
+	size_t columns = table->width;
+	size_t *widths = calloc(columns, sizeof(*widths));
+
+	for (size_t i = 0; widths && i < columns; i++)
+		widths[i] = strlen(table->columns[i].title);
+	for (size_t i = 0; widths && i < table->count; i++) {
+		size_t own = ctl_text_width(table->cells[i].text);
+
+		widths[i % columns] = VGPU_MAX(widths[i % columns], own);
+	}
+	return widths;
+}
+
+void ctl_table_fit(struct ctl_table *table, size_t width,
+		   const char *const *titles)
+{
+	vgpu_autofree size_t *widths = NULL;
+
+	if (!table || table->is_broken || table->width == 0)
+		return;
+	widths = measure(table);
+	for (; widths && *titles; titles++) {
+		size_t all = 0;
+
+		for (size_t i = 0; i < table->width; i++)
+			if (!(table->left_out & UINT64_C(1) << i))
+				all += widths[i] + (i ? 2 : 0);
+		if (all <= width)
+			return;
+		ctl_table_leave_out(table, *titles);
+	}
+}
+
 int ctl_table_print(const struct ctl_table *table, FILE *f)
 {
 	vgpu_autofree size_t *widths = NULL;
@@ -184,16 +220,9 @@ int ctl_table_print(const struct ctl_table *table, FILE *f)
 	if (!table || table->is_broken || table->width == 0)
 		return -ENOMEM;
 	columns = table->width;
-	widths = calloc(columns, sizeof(*widths));
+	widths = measure(table);
 	if (!widths)
 		return -ENOMEM;
-	for (size_t i = 0; i < columns; i++)
-		widths[i] = strlen(table->columns[i].title);
-	for (size_t i = 0; i < table->count; i++) {
-		size_t own = ctl_text_width(table->cells[i].text);
-
-		widths[i % columns] = VGPU_MAX(widths[i % columns], own);
-	}
 
 	for (size_t i = 0; i < columns; i++)
 		print_cell(table, f, i, table->columns[i].title,

@@ -27,6 +27,14 @@ void ctl_table_destroy(struct ctl_table *table);
 /* Show no column @title, which is not the last. It has cells all the same. */
 void ctl_table_leave_out(struct ctl_table *table, const char *title);
 
+/*
+ * Leave columns out, by their titles and in the order of @titles (which ends
+ * with NULL), until the table is no wider than @width or there are no more of
+ * them. Comes after the last cell.
+ */
+void ctl_table_fit(struct ctl_table *table, size_t width,
+		   const char *const *titles);
+
 /* The next cell, from left to right and from top to bottom; NULL or "" is "-". */
 void ctl_table_text(struct ctl_table *table, const char *text);
 __attribute__((format(printf, 2, 3))) void

@@ -80,6 +80,15 @@ void ctl_terminal_finish(void)
 	sigprocmask(SIG_SETMASK, &terminal.before_signals, NULL);
 }
 
+unsigned int ctl_terminal_columns(void)
+{
+	struct winsize size = {};
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return 80;
+}
+
 void ctl_terminal_draw(const char *text)
 {
 	struct winsize size = {};

@@ -12,6 +12,9 @@ bool ctl_terminal_is_there(void);
 int ctl_terminal_init(void);
 void ctl_terminal_finish(void);
 
+/* How many columns it has now. */
+unsigned int ctl_terminal_columns(void);
+
 /* Show @text, cut where the screen ends. */
 void ctl_terminal_draw(const char *text);
 

@@ -18,7 +18,7 @@ from fake_manager import CtlTest, TIMEOUT, VGPUCTL
 
 
 class Top(CtlTest):
-    def start(self, change=lambda vgpu, counted: None):
+    def start(self, change=lambda vgpu, counted: None, columns=200):
         self.counted = 0
 
         def count(_):
@@ -30,7 +30,7 @@ class Top(CtlTest):
         manager = self.manager(ListGpus=fake.gpus(), ListVgpus=count)
         self.terminal, end = pty.openpty()
         self.addCleanup(os.close, self.terminal)
-        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack('HHHH', 8, 60, 0, 0))
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack('HHHH', 8, columns, 0, 0))
         self.before = termios.tcgetattr(end)
         self.end = end
         self.addCleanup(os.close, end)
@@ -82,6 +82,29 @@ class Top(CtlTest):
         self.assertRegex(looks[0], 'cad .* 4096 MiB +- +- +- +- +2500 ')
         self.assertRegex(looks[1], 'cad .* 4096 MiB +100% +0% +- +[0-9]')
         self.assertRegex(looks[1], '9f1d5c1e.* 4096 MiB +- +- +- +0 +0 ')
+
+    def test_narrow_terminal(self):
+        """What matters most fits into 80 columns, and more into more."""
+        def work(vgpu, counted):
+            vgpu.update(name='a' * 20, graphicsNs=counted, encoderNs=counted,
+                        decoderNs=counted, frames=counted, grantedPpm=10 ** 5,
+                        cpuUsec=counted, memoryBytes=2 ** 30,
+                        memoryMaxBytes=2 ** 31)
+        self.start(work, columns=80)
+        self.wait_for('1920x1080')
+        plain = re.sub(r'\x1b\[\??\d*\w', '', self.seen)
+        lines = plain[plain.index('VGPU  '):].splitlines()[:2]
+        self.assertLessEqual(max(map(len, lines)), 80)
+        for title in 'STATE', 'USED', 'CPU', 'HEADS':
+            self.assertIn(title, lines[0])
+        self.assertNotIn('COMMANDS', lines[0])
+        self.assertIn('1920x1080', lines[1])
+        self.seen = ''
+        fcntl.ioctl(self.end, termios.TIOCSWINSZ,
+                    struct.pack('HHHH', 8, 250, 0, 0))
+        self.wait_for('RESTARTS')
+        os.write(self.terminal, b'q')
+        self.assert_ended(0)
 
     def test_control_c_ends(self):
         self.start()
