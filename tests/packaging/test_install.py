@@ -70,6 +70,14 @@ class Install(unittest.TestCase):
         wanted = OTHERS | {f'{libexec}/{name}' for name in PROGRAMS}
         self.assertEqual(wanted - have, set())
 
+    def test_people_find_programs(self):
+        """What manual pages run by its name is in PATH."""
+        for link, name in (('sbin/vgpud', 'vgpud'),
+                           ('bin/vgpu-device', 'vgpu-device')):
+            self.assertEqual(
+                os.path.realpath(self.top + os.readlink(self.installed(link))),
+                os.path.realpath(self.installed(f'{self.libexec}/{name}')))
+
     def test_programs_run(self):
         for path in [self.installed('bin/vgpuctl')] + [
                 self.installed(f'{self.libexec}/{name}')
