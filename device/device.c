@@ -404,7 +404,8 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 	if (vgpu_sandbox_report_text(&config->sandbox, text, sizeof(text)))
 		report_sandbox(device, "device", text);
 	if (device->state->generation) {
-		snprintf(text, sizeof(text), "device process %u goes on",
+		snprintf(text, sizeof(text),
+			 "successor %u of its device process goes on",
 			 device->state->generation);
 		vgpu_link_event(device->link, VGPU_EVENT_RESUMED, 0, text);
 	}

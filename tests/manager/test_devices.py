@@ -37,7 +37,7 @@ class Deaths(ManagerTest):
                  e['event'] in ('restarted', 'resumed')]
         self.assertEqual(texts,
                          [f'the device process {first} was killed by SIGKILL',
-                          'device process 1 goes on'])
+                          'successor 1 of its device process goes on'])
 
     def test_ten_deaths(self):
         m = self.manager()
