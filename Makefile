@@ -27,8 +27,9 @@ demo-sriov:
 check:
 	@scripts/check
 
-check-long:
-	@scripts/check --long
+# PART=soak: only the long run with random faults, for SECONDS, from SEED on.
+check-long: $(if $(PART),build)
+	@$(if $(PART),lab/run scripts/check-part $(PART) $(SECONDS) $(SEED),scripts/check --long)
 
 # The hardware model has a lab of its own: another QEMU, a kernel, firmware.
 check-model:
