@@ -32,7 +32,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(timerfd_settime),
 	ALLOW(signalfd4),
 	ALLOW(read),
-	ALLOW(pread64), /* what memory render processes use */
+	ALLOW_IF(lseek, IS(2, SEEK_SET)), /* what render processes use; FATAL */
 	ALLOW(write),
 	ALLOW(pipe2),
 	ALLOW(splice),
@@ -40,7 +40,6 @@ static const struct vgpu_seccomp_rule rules[] = {
 	/* Framebuffers and frames. */
 	ALLOW(memfd_create),
 	ALLOW(ftruncate),
-	ALLOW(pwrite64), /* FATAL into a lost ring's status */
 	ALLOW(fallocate),
 	ALLOW_IF(fcntl, IS(1, F_GET_SEALS)),
 	ALLOW_IF(fcntl, IS(1, F_ADD_SEALS)),

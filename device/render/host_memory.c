@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/util.h"
 
@@ -134,10 +135,14 @@ static void look_soon(struct vgpu_host_memory *memory)
 static bool read_statm(const struct vgpu_host_process *process,
 		       uint64_t *ret_space, uint64_t *ret_data)
 {
+	int fd = process->launched->statm;
 	unsigned long long size, data;
 	char text[160];
-	ssize_t n = pread(process->launched->statm, text, sizeof(text) - 1, 0);
+	ssize_t n;
 
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
 		return false;
 	text[n] = '\0';

@@ -40,8 +40,13 @@ void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset)
 {
 	const uint32_t status = VGPU_RENDER_RING_STATUS_FATAL;
 
-	if (offset % sizeof(status) == 0 && bytes >= sizeof(status) &&
-	    offset <= bytes - sizeof(status))
-		/* If it fails its guest has made the file smaller itself. */
-		(void)!pwrite(fd, &status, sizeof(status), (off_t)offset);
+	if (offset % sizeof(status) != 0 || bytes < sizeof(status) ||
+	    offset > bytes - sizeof(status))
+		return;
+	/*
+	 * If it fails its guest has made the file smaller itself; and if it is
+	 * written elsewhere, it has moved the position, which is its own, too.
+	 */
+	if (lseek(fd, (off_t)offset, SEEK_SET) >= 0)
+		(void)!write(fd, &status, sizeof(status));
 }

@@ -13,7 +13,7 @@
 #define CALLS_MAX 1000
 /* Of those, how many calls a list may name. */
 #define RENDER_MAX 59
-#define DEVICE_MAX 40
+#define DEVICE_MAX 39
 
 static const char *folder;
 
