@@ -370,6 +370,7 @@ static void lose_adopted(struct vgpu_instance *instance, const char *reason)
 			    "%s while it was being taken over", reason);
 	instance->restarts++;
 	if (is_whole(instance)) {
+		instance->has_served = true;
 		start_device(instance);
 	} else {
 		gpu->memory->give(gpu, instance->definition.place.size,

@@ -17,7 +17,7 @@
 #include "watchdog.h"
 
 #define USEC_PER_S	    1000000ULL
-#define LISTEN_TIMEOUT_USEC (5 * USEC_PER_S)
+#define LISTEN_TIMEOUT_USEC (20 * USEC_PER_S)
 #define STOP_TIMEOUT_USEC   (1 * USEC_PER_S)
 #define RESTART_DELAY_USEC  (1 * USEC_PER_S)
 #define FAILURES_MAX	    10 /* in a row, without having listened */
@@ -287,7 +287,7 @@ static int on_listen_timeout(sd_event_source *source, uint64_t usec,
 {
 	struct vgpu_vnc *vnc = userdata;
 
-	VGPU_TEXT_SET(vnc->problem, "it did not answer within 5 s");
+	VGPU_TEXT_SET(vnc->problem, "it did not answer within 20 s");
 	vgpu_process_signal(&vnc->process, SIGKILL);
 	return 0;
 }

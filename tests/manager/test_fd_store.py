@@ -314,6 +314,7 @@ class Both(FdStoreTest):
         self.assert_works(front)
         harness.kill_to_the_end(pid)
         m.start()
+        self.assertNotEqual(m.show('a')['state'], 'defined')
         self.assert_works(front)
         # The successor works before vgpud has read what it says of itself.
         wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
