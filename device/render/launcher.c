@@ -446,10 +446,15 @@ int vgpu_launcher_create(sd_event *event, int fd,
 
 void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
 {
+	struct vgpu_launched *process;
+
 	if (!launcher)
 		return;
-	while (!LIST_EMPTY(&launcher->processes))
-		vgpu_launched_forget(LIST_FIRST(&launcher->processes));
+	while ((process = LIST_FIRST(&launcher->processes))) {
+		vgpu_launched_forget(process);
+		if (process->left)
+			process->left(process->opaque);
+	}
 	while (!TAILQ_EMPTY(&launcher->syncs))
 		vgpu_launcher_sync_forget(TAILQ_FIRST(&launcher->syncs));
 	while (!STAILQ_EMPTY(&launcher->waiting))

@@ -29,6 +29,8 @@ struct vgpu_launched {
 	/* Both come from the event loop, and may do whatever they like. */
 	void (*started)(void *opaque);
 	void (*ended)(void *opaque);
+	/* The launcher is destroyed, and nothing more will be known. Or NULL. */
+	void (*left)(void *opaque);
 	void *opaque;
 };
 

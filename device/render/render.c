@@ -596,4 +596,5 @@ void vgpu_render_destroy(struct vgpu_render *render)
 		render->config.name);
 	render->state = ENDING;
 	render->process.ended = on_late_exit;
+	render->process.left = free;
 }
