@@ -130,17 +130,16 @@ class Installed(unittest.TestCase):
 
     def test_2_create(self):
         """Every one succeeds, also many at once, and leaves nothing behind."""
-        self.system.check(
-            f'for i in $(seq {CREATES // AT_ONCE}); do\n'
-            f' for j in $(seq {AT_ONCE}); do\n'
-            '  vgpuctl create --type 128MQ --name v$j >/run/made.$j & pids="$pids $!"\n'
-            ' done\n'
-            ' for pid in $pids; do wait $pid || exit 1; done; pids=\n'
-            f' for j in $(seq {AT_ONCE}); do\n'
-            '  vgpuctl destroy v$j & pids="$pids $!"\n'
-            ' done\n'
-            ' for pid in $pids; do wait $pid || exit 1; done; pids=\n'
-            'done')
+        for _ in range(CREATES // AT_ONCE):
+            self.system.check(
+                f'for j in $(seq {AT_ONCE}); do\n'
+                '  vgpuctl create --type 128MQ --name v$j >/run/made.$j & pids="$pids $!"\n'
+                'done\n'
+                'for pid in $pids; do wait $pid || exit 1; done; pids=\n'
+                f'for j in $(seq {AT_ONCE}); do\n'
+                '  vgpuctl destroy v$j & pids="$pids $!"\n'
+                'done\n'
+                'for pid in $pids; do wait $pid || exit 1; done')
         self.assertEqual(json.loads(self.system.check('vgpuctl list --json=short')), [])
 
     def test_3_autopkgtest(self):
