@@ -98,8 +98,7 @@ static bool parse_digits(const char **text, uint32_t *ret_value)
 	return true;
 }
 
-/* "4Q" is 4 GiB, "128MQ" is 128 MiB; no leading zeroes, one name a size. */
-static bool parse_name(const char *name, char *ret_series, uint32_t *ret_mib)
+bool vgpu_type_parse_name(const char *name, char *ret_series, uint32_t *ret_mib)
 {
 	uint32_t size;
 
@@ -124,7 +123,7 @@ static int name_section(struct parser *p, const char *name)
 {
 	uint32_t mib;
 
-	if (!parse_name(name, &p->type.series, &mib))
+	if (!vgpu_type_parse_name(name, &p->type.series, &mib))
 		return fail(p, p->section_line,
 			    "'%.32s' is no type's name: a size in GiB (or in "
 			    "MiB with an M) and one of Q, B, A, C, as in 4Q or "
@@ -145,7 +144,8 @@ static int check_type(struct parser *p)
 	char series;
 	uint32_t mib;
 
-	if (parse_name(t->name, &series, &mib) && mib != t->framebuffer_mib)
+	if (vgpu_type_parse_name(t->name, &series, &mib) &&
+	    mib != t->framebuffer_mib)
 		return fail(p, p->section_line,
 			    "type %s has framebuffer_mib %" PRIu32
 			    ", its name says %" PRIu32,

@@ -3,6 +3,7 @@
 #ifndef VGPU_LIB_TYPE_H
 #define VGPU_LIB_TYPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +41,9 @@ struct vgpu_type {
 	uint32_t id;		/* the driver's number of it, else 0 */
 	uint32_t max_instances; /* on an empty GPU */
 };
+
+/* "4Q" is 4 GiB, "128MQ" is 128 MiB; no leading zeroes, one name a size. */
+bool vgpu_type_parse_name(const char *name, char *ret_series, uint32_t *ret_mib);
 
 /*
  * The window of the guest's into the host's memory that a framebuffer of so

@@ -196,7 +196,14 @@ static int take_head(struct vgpu_definition *d, sd_json_variant *json)
 static int take_type(struct vgpu_definition *d, const struct raw *raw)
 {
 	struct vgpu_type type = raw->limits;
+	uint32_t mib;
+	char series;
 
+	/* A driver's own types have names of their own. */
+	if (type.id == 0 &&
+	    (!vgpu_type_parse_name(raw->type, &series, &mib) ||
+	     series != raw->series[0] || mib != type.framebuffer_mib))
+		return -EINVAL;
 	if (!VGPU_TEXT_SET(type.name, raw->type) || strlen(raw->series) != 1 ||
 	    type.framebuffer_mib == 0 ||
 	    type.framebuffer_mib > VGPU_TYPE_FRAMEBUFFER_MIB_MAX ||

@@ -313,6 +313,14 @@ class Definitions(ManagerTest):
         vgpu = self.broken(lambda path: os.truncate(path, 100))
         self.assertIn('is damaged', vgpu['failure'])
 
+    def test_another_type(self):
+        """One that was given by hand has not what its name says."""
+        for fields in ({'type': '2Q'}, {'framebufferMib': 128},
+                       {'series': 'B'}, {'type': '256MX'}, {'type': ''}):
+            with self.subTest(fields=fields):
+                vgpu = self.broken(self.edit(**fields))
+                self.assertIn('is damaged', vgpu['failure'])
+
     def test_garbage(self):
         for content in (b'\0' * 100, b'[]', b'{}', b'\xff' * 1000, b'null',
                         b'[' * 60000):
@@ -349,7 +357,8 @@ class Definitions(ManagerTest):
         self.assertIn('0000:99:00.0 is gone', vgpu['failure'])
 
     def test_framebuffer_shrank(self):
-        vgpu = self.broken(self.edit(framebufferMib=4096, size=4 << 30))
+        vgpu = self.broken(self.edit(type='4Q', framebufferMib=4096,
+                                     size=4 << 30))
         self.assertIn('no room', vgpu['failure'])
 
     def test_overlap_is_placed_again(self):
