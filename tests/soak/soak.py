@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -148,7 +149,15 @@ class Programs(Worker):
         self.program = None
         self.strikes = 0  # how often something of a program's was struck
         self.failures = 0
-        wait_for(lambda: os.path.exists(self.path), 'vgpu-device --vtest')
+        wait_for(self.listens, 'vgpu-device --vtest')
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(self.path)
+                return True
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
 
     def step(self):
         strikes = self.strikes
