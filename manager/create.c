@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "capacity.h"
+#include "heads.h"
 #include "lib/util.h"
 #include "lifecycle.h"
 #include "scheduler.h"
@@ -14,8 +15,8 @@
 /* Populating the largest types takes seconds; more than this is a fault. */
 #define CREATE_TIMEOUT_USEC 60000000ULL
 
-static int check_name(struct vgpu_manager *manager, const char *name,
-		      struct vgpu_err *err)
+int vgpu_create_check_name(struct vgpu_manager *manager, const char *name,
+			   struct vgpu_err *err)
 {
 	struct vgpu_instance *other;
 
@@ -26,6 +27,25 @@ static int check_name(struct vgpu_manager *manager, const char *name,
 		return vgpu_err_set(err, -EEXIST, "NameInUse",
 				    "the vGPU %s has the name '%s': choose another",
 				    other->definition.uuid, name);
+	return 0;
+}
+
+int vgpu_create_set_share(struct vgpu_type *type, int64_t weight, int64_t rate,
+			  struct vgpu_err *err)
+{
+	if (weight == 0 || weight > VGPU_TYPE_WEIGHT_MAX)
+		return vgpu_err_set(err, -EINVAL, "BadShare",
+				    "a weight is a number from 1 to %d",
+				    VGPU_TYPE_WEIGHT_MAX);
+	if (rate > VGPU_TYPE_FRAME_RATE_MAX)
+		return vgpu_err_set(
+			err, -EINVAL, "BadShare",
+			"a frame rate limit is a number from 1 to %d, or 0 for none",
+			VGPU_TYPE_FRAME_RATE_MAX);
+	if (weight > 0)
+		type->weight = (uint32_t)weight;
+	if (rate >= 0)
+		type->frame_rate_limit = (uint32_t)rate;
 	return 0;
 }
 
@@ -130,47 +150,13 @@ static int on_create_timeout(sd_event_source *source, uint64_t usec,
 	return 0;
 }
 
-static int begin(struct vgpu_manager *manager,
-		 const struct vgpu_definition *definition, sd_varlink *link,
-		 struct vgpu_err *err)
+/* Fill in all of @definition but where it is on its GPU. */
+static int describe(struct vgpu_manager *manager,
+		    const struct vgpu_create_request *request,
+		    struct vgpu_definition *definition, struct vgpu_err *err)
 {
-	struct vgpu_instance *instance;
-	int r;
-
-	r = vgpu_store_save(&manager->paths, definition, err);
-	if (r < 0)
-		goto remove;
-	instance = vgpu_instance_create(manager, definition);
-	r = instance ? sd_event_add_time_relative(
-			       manager->event, &instance->timer,
-			       CLOCK_MONOTONIC, CREATE_TIMEOUT_USEC, 0,
-			       on_create_timeout, instance)
-		     : -ENOMEM;
-	if (r < 0) {
-		vgpu_instance_destroy(instance);
-		vgpu_err_set(err, r, "Internal", "%s", strerror(-r));
-		goto remove;
-	}
-	instance->is_placed = true;
-	instance->create_link = sd_varlink_ref(link);
-	vgpu_lifecycle_begin(instance);
-	return 0;
-remove:
-	vgpu_store_remove(&manager->paths, definition->uuid, NULL);
-	return r;
-}
-
-int vgpu_create(struct vgpu_manager *manager,
-		const struct vgpu_create_request *request, sd_varlink *link,
-		struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
-{
-	struct vgpu_definition definition = {
-		.vf = {.placement = request->placement,
-		       .is_pinned = request->placement != VGPU_PLACEMENT_ANY},
-	};
 	char quoted[VGPU_QUOTED_SIZE];
-	struct vgpu_gpu *gpu = NULL;
-	int r;
+	int r = 0;
 
 	if (!request->gpu && !is_type_known(manager, request->type))
 		return vgpu_err_set(
@@ -178,12 +164,84 @@ int vgpu_create(struct vgpu_manager *manager,
 			"there is no type '%s': `vgpuctl types` lists them",
 			vgpu_text_quote(quoted, request->type));
 	if (request->name) {
-		r = check_name(manager, request->name, err);
+		r = vgpu_create_check_name(manager, request->name, err);
 		if (r < 0)
 			return r;
-		VGPU_TEXT_SET(definition.name, request->name);
+		VGPU_TEXT_SET(definition->name, request->name);
 	}
-	r = choose_uuid(manager, request->uuid, definition.uuid, err);
+	definition->vf.placement = request->placement;
+	definition->vf.is_pinned = request->placement != VGPU_PLACEMENT_ANY;
+	return choose_uuid(manager, request->uuid, definition->uuid, err);
+}
+
+/* What it is to be on @gpu, where its type is known now. */
+static int set_up(struct vgpu_gpu *gpu, const struct vgpu_create_request *request,
+		  struct vgpu_definition *definition, struct vgpu_err *err)
+{
+	int r;
+
+	VGPU_TEXT_SET(definition->gpu, gpu->id);
+	if (!gpu->memory &&
+	    (request->weight >= 0 || request->frame_rate_limit >= 0))
+		return vgpu_err_set(
+			err, -EOPNOTSUPP, "GpuUnusable",
+			"the time of its GPU %s is shared by the GPU's driver: a weight or frame rate limit cannot be set",
+			gpu->id);
+	r = vgpu_create_set_share(&definition->type, request->weight,
+				  request->frame_rate_limit, err);
+	if (r == 0 && request->heads)
+		r = vgpu_heads_parse(request->heads, definition, err);
+	return r;
+}
+
+static int begin(struct vgpu_instance *instance, sd_varlink *link,
+		 struct vgpu_err *err)
+{
+	int r;
+
+	r = sd_event_add_time_relative(instance->manager->event, &instance->timer,
+				       CLOCK_MONOTONIC, CREATE_TIMEOUT_USEC, 0,
+				       on_create_timeout, instance);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal", "%s", strerror(-r));
+	instance->is_placed = true;
+	instance->is_wanted = true;
+	instance->create_link = sd_varlink_ref(link);
+	vgpu_lifecycle_begin(instance);
+	return 0;
+}
+
+/* On disk and in the list. NULL: nothing is left. */
+static struct vgpu_instance *add(struct vgpu_manager *manager,
+				 const struct vgpu_definition *definition,
+				 struct vgpu_err *err)
+{
+	struct vgpu_instance *instance = NULL;
+	int r;
+
+	r = vgpu_store_save(&manager->paths, definition, err);
+	if (r == 0) {
+		instance = vgpu_instance_create(manager, definition);
+		if (!instance)
+			vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	}
+	if (!instance)
+		vgpu_store_remove(&manager->paths, definition->uuid, NULL);
+	return instance;
+}
+
+int vgpu_create(struct vgpu_manager *manager,
+		const struct vgpu_create_request *request, sd_varlink *link,
+		struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	struct vgpu_definition definition = {
+		.is_manual = request->autostart == 0,
+	};
+	struct vgpu_instance *instance;
+	struct vgpu_gpu *gpu = NULL;
+	int r;
+
+	r = describe(manager, request, &definition, err);
 	if (r < 0)
 		return r;
 	if (request->gpu) {
@@ -195,14 +253,226 @@ int vgpu_create(struct vgpu_manager *manager,
 		r = choose_gpu(manager, request->type, &gpu, &definition, err);
 	}
 	*ret_gpu = gpu;
+	if (r == 0)
+		r = set_up(gpu, request, &definition, err);
+	if (r == 0)
+		r = vgpu_scheduler_check(manager, gpu, &gpu->scheduling,
+					 &definition, err);
 	if (r < 0)
 		return r;
-	VGPU_TEXT_SET(definition.gpu, gpu->id);
-	r = vgpu_scheduler_check(manager, gpu, &gpu->scheduling, &definition,
-				 err);
+	instance = add(manager, &definition, err);
+	if (!instance)
+		return -EIO;
+	r = begin(instance, link, err);
+	if (r < 0) {
+		vgpu_store_remove(&manager->paths, definition.uuid, NULL);
+		vgpu_instance_destroy(instance);
+	}
+	return r;
+}
+
+/* The GPU that a vGPU is defined on, whether or not it has room now. */
+static int choose_gpu_to_define(struct vgpu_manager *manager,
+				const struct vgpu_create_request *request,
+				struct vgpu_gpu **ret_gpu,
+				struct vgpu_definition *definition,
+				struct vgpu_err *err)
+{
+	const struct vgpu_type *type;
+	struct vgpu_err unused = {};
+	int r = 0;
+
+	if (request->gpu)
+		r = find_gpu(manager, request->gpu, ret_gpu, err);
+	else if (choose_gpu(manager, request->type, ret_gpu, definition,
+			    &unused) < 0 &&
+		 !*ret_gpu)
+		r = -ENOENT; /* describe() has found one */
 	if (r < 0)
 		return r;
-	return begin(manager, &definition, link, err);
+	type = vgpu_capacity_find_type(manager, *ret_gpu, request->type);
+	/* Says what is wrong with the GPU or the type. */
+	if (!type)
+		return try_gpu(manager, *ret_gpu, request->type, definition, err);
+	definition->type = *type;
+	definition->place =
+		(struct vgpu_extent){.size = type->framebuffer_mib * VGPU_MIB};
+	/* Which one is chosen when it starts. */
+	definition->vf.number = (*ret_gpu)->memory ? 0 : 1;
+	if (request->placement != VGPU_PLACEMENT_ANY && (*ret_gpu)->memory)
+		return vgpu_err_set(
+			err, -EINVAL, "BadPlacement",
+			"on %s a vGPU's place in the framebuffer cannot be chosen",
+			(*ret_gpu)->id);
+	return 0;
+}
+
+struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
+				  const struct vgpu_create_request *request,
+				  struct vgpu_err *err)
+{
+	struct vgpu_definition definition = {
+		.is_manual = request->autostart <= 0,
+		.is_stopped = true,
+	};
+	struct vgpu_instance *instance;
+	struct vgpu_gpu *gpu = NULL;
+
+	if (describe(manager, request, &definition, err) < 0 ||
+	    choose_gpu_to_define(manager, request, &gpu, &definition, err) < 0 ||
+	    set_up(gpu, request, &definition, err) < 0)
+		return NULL;
+	instance = add(manager, &definition, err);
+	if (!instance)
+		return NULL;
+	vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED);
+	vgpu_instance_event(instance, "defined", "a vGPU of type %s on %s",
+			    definition.type.name, definition.gpu);
+	vgpu_manager_on_change(manager);
+	return instance;
+}
+
+/* One that can be told to do something now; NULL with err if there is none. */
+static struct vgpu_instance *find_idle(struct vgpu_manager *manager,
+				       const char *uuid_or_name,
+				       struct vgpu_err *err)
+{
+	struct vgpu_instance *instance;
+
+	instance = vgpu_instance_find(manager, uuid_or_name, err);
+	if (!instance)
+		return NULL;
+	if (!instance->create_link && instance->phase != VGPU_PHASE_STOPPING)
+		return instance;
+	vgpu_err_set(err, -EBUSY, "TryAgain",
+		     "the vGPU is just being %s: try again",
+		     vgpu_instance_doing(instance));
+	return NULL;
+}
+
+/* It is stopped, or failed and was placed or not: have a place for it. */
+static int place_to_start(struct vgpu_instance *instance, struct vgpu_err *err)
+{
+	struct vgpu_manager *manager = instance->manager;
+	struct vgpu_definition next = instance->definition;
+	struct vgpu_gpu *gpu = instance->gpu;
+	int r = 0;
+
+	if (!instance->is_placed || next.is_stopped) {
+		r = vgpu_capacity_place(manager, gpu, &next, err);
+		next.is_stopped = false;
+	}
+	if (r == 0)
+		r = vgpu_scheduler_check(manager, gpu, &gpu->scheduling, &next,
+					 err);
+	if (r == 0)
+		r = vgpu_store_save(&manager->paths, &next, err);
+	if (r == 0)
+		instance->definition = next;
+	return r;
+}
+
+int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
+	       sd_varlink *link, struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	struct vgpu_instance *instance;
+	int r;
+
+	instance = find_idle(manager, uuid_or_name, err);
+	if (!instance)
+		return -ENOENT;
+	if (vgpu_instance_is_started(instance))
+		return vgpu_err_set(err, -EALREADY, "BadState",
+				    "the vGPU is started already: it is %s",
+				    instance->phase == VGPU_PHASE_DEFINED
+					    ? "waiting for its framebuffer"
+					    : vgpu_instance_state(instance));
+	if (instance->is_damaged)
+		return vgpu_err_set(
+			err, -EBADMSG, "BadState",
+			"the vGPU cannot be started: %s; `vgpuctl undefine` removes it",
+			instance->failure);
+	if (!instance->gpu || !instance->gpu->ops)
+		return vgpu_err_set(
+			err, -ENODEV, "GpuUnusable",
+			"the vGPU's GPU %s is %s: `vgpuctl gpus` lists those there are",
+			instance->definition.gpu,
+			instance->gpu ? instance->gpu->unusable : "gone");
+	*ret_gpu = instance->gpu;
+	r = place_to_start(instance, err);
+	if (r < 0)
+		return r;
+	if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) < 0)
+		return vgpu_err_set(err, -EINVAL, "Internal",
+				    "it cannot be started");
+	instance->is_kept = true;
+	instance->quick_ends = 0;
+	r = begin(instance, link, err);
+	if (r < 0)
+		vgpu_lifecycle_rest(instance);
+	return r;
+}
+
+/* Its virtual machine, or what others did, must not have it. */
+static int release(struct vgpu_instance *instance, bool force,
+		   struct vgpu_err *err)
+{
+	if (instance->gpu && instance->gpu->ops && instance->gpu->ops->release)
+		return instance->gpu->ops->release(instance, err);
+	if (vgpu_instance_is_attached(instance) && !force)
+		return vgpu_err_set(
+			err, -EBUSY, "InUse",
+			"the virtual machine of process %d has it: shut that down first, or use force",
+			instance->status.peer_pid);
+	return 0;
+}
+
+static int end(struct vgpu_instance *instance, bool force, bool is_kept,
+	       sd_varlink *link, struct vgpu_err *err)
+{
+	int r = release(instance, force, err);
+
+	if (r < 0)
+		return r;
+	instance->is_kept = is_kept;
+	instance->destroy_link = sd_varlink_ref(link);
+	vgpu_lifecycle_stop(instance);
+	return 0;
+}
+
+int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name,
+	      bool force, sd_varlink *link, struct vgpu_err *err)
+{
+	struct vgpu_instance *instance;
+
+	instance = find_idle(manager, uuid_or_name, err);
+	if (!instance)
+		return -ENOENT;
+	if (instance->phase == VGPU_PHASE_STOPPED)
+		return vgpu_err_set(
+			err, -EALREADY, "BadState",
+			"the vGPU is stopped already: `vgpuctl start` starts it");
+	if (instance->is_damaged)
+		return vgpu_err_set(
+			err, -EBADMSG, "BadState",
+			"the vGPU does not run: %s; `vgpuctl undefine` removes it",
+			instance->failure);
+	return end(instance, force, /* is_kept= */ true, link, err);
+}
+
+int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
+		  sd_varlink *link, struct vgpu_err *err)
+{
+	struct vgpu_instance *instance;
+
+	instance = find_idle(manager, uuid_or_name, err);
+	if (!instance)
+		return -ENOENT;
+	if (vgpu_instance_is_started(instance) && !instance->is_foreign)
+		return vgpu_err_set(
+			err, -EBUSY, "BadState",
+			"the vGPU is started: stop it first (`vgpuctl stop`), or end and forget it in one (`vgpuctl destroy`)");
+	return end(instance, /* force= */ false, /* is_kept= */ false, link, err);
 }
 
 int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
@@ -210,27 +480,10 @@ int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
 {
 	struct vgpu_instance *instance;
 
-	instance = vgpu_instance_find(manager, uuid_or_name, err);
+	instance = find_idle(manager, uuid_or_name, err);
 	if (!instance)
 		return -ENOENT;
-	if (instance->create_link || instance->phase == VGPU_PHASE_STOPPING)
-		return vgpu_err_set(err, -EBUSY, "TryAgain",
-				    "the vGPU is just being %s: try again",
-				    instance->create_link ? "made" : "destroyed");
-	if (instance->gpu && instance->gpu->ops && instance->gpu->ops->release) {
-		int r = instance->gpu->ops->release(instance, err);
-
-		if (r < 0)
-			return r;
-	} else if (vgpu_instance_is_attached(instance) && !force) {
-		return vgpu_err_set(
-			err, -EBUSY, "InUse",
-			"the virtual machine of process %d has it: shut that down first, or use force",
-			instance->status.peer_pid);
-	}
-	instance->destroy_link = sd_varlink_ref(link);
-	vgpu_lifecycle_stop(instance);
-	return 0;
+	return end(instance, force, /* is_kept= */ false, link, err);
 }
 
 void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu)

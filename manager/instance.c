@@ -3,7 +3,7 @@
  * A vGPU: its definition, its phase, its device process and its fds.
  *
  *              +------------------ FAILED <---- from every other phase
- *              | its type is back
+ *              | its type is back, start
  *              v                 memory
  *   create -> DEFINED ------------------------> STARTING <----------+
  *              ^                                  |  |  ^           |
@@ -16,6 +16,9 @@
  *               +------------- status --------> ATTACHED ----------+
  *
  *   every phase -> STOPPING -> gone (or FAILED: its definition stays on disk)
+ *                         `--> STOPPED, if its definition is kept
+ *   STOPPED -- start --> DEFINED
+ *   define, or vgpud starts and it does not start by itself: STOPPED
  *
  * A process that ends in STARTING, ACTIVE or ATTACHED has a successor at once
  * (STARTING again), which gets all that the one before had; the tenth in a row
@@ -39,7 +42,8 @@ static const struct {
 	unsigned int next; /* the phases that may follow, a bit each */
 } phases[] = {
 	[VGPU_PHASE_DEFINED] = {"defined", TO(STARTING) | TO(ADOPTING) |
-						   TO(FAILED) | TO(STOPPING)},
+						   TO(FAILED) | TO(STOPPING) |
+						   TO(STOPPED)},
 	[VGPU_PHASE_ADOPTING] = {"adopting", TO(ACTIVE) | TO(ATTACHED) |
 						     TO(DEFINED) | TO(STARTING) |
 						     TO(FAILED) | TO(STOPPING)},
@@ -51,7 +55,8 @@ static const struct {
 	[VGPU_PHASE_ATTACHED] = {"attached", TO(ACTIVE) | TO(STARTING) |
 						     TO(FAILED) | TO(STOPPING)},
 	[VGPU_PHASE_FAILED] = {"failed", TO(DEFINED) | TO(STOPPING)},
-	[VGPU_PHASE_STOPPING] = {"stopping", TO(FAILED)},
+	[VGPU_PHASE_STOPPING] = {"stopping", TO(FAILED) | TO(STOPPED)},
+	[VGPU_PHASE_STOPPED] = {"stopped", TO(DEFINED) | TO(STOPPING)},
 };
 
 static_assert(VGPU_ARRAY_SIZE(phases) == VGPU_PHASE_MAX, "a row a phase");
@@ -106,6 +111,20 @@ int vgpu_instance_set_phase(struct vgpu_instance *instance, enum vgpu_phase next
 	if (next != VGPU_PHASE_FAILED)
 		instance->failure[0] = '\0';
 	return 0;
+}
+
+bool vgpu_instance_is_started(const struct vgpu_instance *instance)
+{
+	return instance->phase != VGPU_PHASE_STOPPED &&
+	       instance->phase != VGPU_PHASE_STOPPING &&
+	       instance->phase != VGPU_PHASE_FAILED;
+}
+
+const char *vgpu_instance_doing(const struct vgpu_instance *instance)
+{
+	if (instance->create_link)
+		return instance->is_kept ? "started" : "made";
+	return instance->is_kept ? "stopped" : "destroyed";
 }
 
 const char *vgpu_instance_state(const struct vgpu_instance *instance)
@@ -166,6 +185,40 @@ struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,
 		     "there is no vGPU of the uuid or name '%s'",
 		     vgpu_text_quote(quoted, uuid_or_name));
 	return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct vgpu_definition *d =
+		&(*(struct vgpu_instance *const *)a)->definition;
+	const struct vgpu_definition *e =
+		&(*(struct vgpu_instance *const *)b)->definition;
+
+	if (!d->name[0] != !e->name[0])
+		return d->name[0] ? -1 : 1;
+	if (d->name[0])
+		return strcmp(d->name, e->name);
+	return strcmp(d->uuid, e->uuid);
+}
+
+int vgpu_instance_sort(struct vgpu_manager *manager,
+		       struct vgpu_instance ***ret_sorted, size_t *ret_count)
+{
+	struct vgpu_instance *instance, **sorted;
+	size_t n = 0;
+
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	n++;
+	sorted = calloc(n + 1, sizeof(struct vgpu_instance *));
+	if (!sorted)
+		return -ENOMEM;
+	n = 0;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	sorted[n++] = instance;
+	qsort(sorted, n, sizeof(struct vgpu_instance *), compare);
+	*ret_sorted = sorted;
+	*ret_count = n;
+	return 0;
 }
 
 void vgpu_instance_event(struct vgpu_instance *instance, const char *event,

@@ -20,7 +20,9 @@ enum vgpu_phase {
 	VGPU_PHASE_ACTIVE,   /* the device waits for a VM */
 	VGPU_PHASE_ATTACHED, /* a VM has it */
 	VGPU_PHASE_FAILED,   /* failure says why */
-	VGPU_PHASE_STOPPING, /* its process is being ended, then it is gone */
+	VGPU_PHASE_STOPPING, /* its process is being ended, then it is gone,
+			      * or STOPPED if it is kept */
+	VGPU_PHASE_STOPPED,  /* it holds nothing, until it is started */
 	VGPU_PHASE_MAX,
 };
 
@@ -36,6 +38,10 @@ struct vgpu_instance {
 	bool lacks_gpu;	 /* ... because one of its GPU's drivers is */
 	bool lacks_vf;	 /* ... because its VF is not enabled */
 	bool is_foreign; /* others made it: it is shown, and not on disk */
+	bool is_damaged; /* its definition cannot be used: it never starts */
+	bool is_wanted;	 /* it is to run: it was started, or starts by itself */
+	/* It was defined before create_link, and is when STOPPING has ended. */
+	bool is_kept;
 
 	struct vgpu_gpu *gpu;	 /* NULL if there is no such GPU */
 	bool is_placed;		 /* definition.place counts as used on gpu */
@@ -56,9 +62,9 @@ struct vgpu_instance {
 	uint64_t event_tokens_usec;
 	uint64_t events_dropped;
 
-	sd_varlink *create_link;    /* whom the end of creation is told */
-	struct vgpu_err create_err; /* why creation failed, once it has */
-	sd_varlink *destroy_link;   /* whom the end of destruction is told */
+	sd_varlink *create_link; /* whom the end of creation or start is told */
+	struct vgpu_err create_err; /* why that failed, once it has */
+	sd_varlink *destroy_link;   /* whom the end of its end is told */
 	sd_event_source *timer;	    /* bounds both */
 
 	struct vgpu_vnc *vnc[VGPU_HEADS_MAX];
@@ -79,11 +85,19 @@ void vgpu_instance_destroy(struct vgpu_instance *instance);
 
 /* Go to @next if the table in instance.c allows it; else log and refuse. */
 int vgpu_instance_set_phase(struct vgpu_instance *instance, enum vgpu_phase next);
+/* Whether it runs, or is to, as far as that can be. */
+bool vgpu_instance_is_started(const struct vgpu_instance *instance);
+/* What is being done to it: "made", "started", "stopped" or "destroyed". */
+const char *vgpu_instance_doing(const struct vgpu_instance *instance);
 /* "defined", "active", "attached" or "failed". */
 const char *vgpu_instance_state(const struct vgpu_instance *instance);
 bool vgpu_instance_is_attached(const struct vgpu_instance *instance);
 /* Its device runs and answers. */
 bool vgpu_instance_is_serving(const struct vgpu_instance *instance);
+
+/* All of them by name, then those without one by uuid; the caller frees it. */
+int vgpu_instance_sort(struct vgpu_manager *manager,
+		       struct vgpu_instance ***ret_sorted, size_t *ret_count);
 
 /* By uuid or by name; NULL and err "NoSuchVgpu" if there is none. */
 struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,

@@ -11,7 +11,8 @@
 #define NULLABLE       SD_VARLINK_NULLABLE
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(
-	State, ABOUT("It is known, its framebuffer is not held yet"),
+	State,
+	ABOUT("It is known and not started, or its framebuffer is not ready yet"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(defined),
 	ABOUT("Its framebuffer is held and its device waits for a virtual machine"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(active), ABOUT("A virtual machine has it"),
@@ -87,17 +88,27 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	HeadSetting, FIELD(head, SD_VARLINK_INT, 0),
+	ABOUT("The mode to prefer, in pixels; 0 and 0: it is unplugged; unset: the first head has the type's largest, the others are unplugged"),
+	FIELD(width, SD_VARLINK_INT, NULLABLE),
+	FIELD(height, SD_VARLINK_INT, NULLABLE),
+	ABOUT("As SetVnc's address; unset: it has no VNC server"),
+	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Vgpu, FIELD(uuid, SD_VARLINK_STRING, 0),
 	FIELD(name, SD_VARLINK_STRING, NULLABLE),
 	FIELD(type, SD_VARLINK_STRING, 0), FIELD(gpu, SD_VARLINK_STRING, 0),
 	FIELD(provider, SD_VARLINK_STRING, 0), FIELD_BY_TYPE(state, State, 0),
+	ABOUT("Whether the manager starts it when it starts itself; not of foreign ones"),
+	FIELD(autostart, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("Why it failed; only with state failed"),
 	FIELD(failure, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("The vhost-user socket that a virtual machine connects to"),
 	FIELD(socket, SD_VARLINK_STRING, NULLABLE),
-	ABOUT("Framebuffer it holds and where, in MiB"),
+	ABOUT("Its framebuffer, in MiB, and where that is, unless it is stopped"),
 	FIELD(framebufferMib, SD_VARLINK_INT, 0),
-	FIELD(framebufferOffsetMib, SD_VARLINK_INT, 0),
+	FIELD(framebufferOffsetMib, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Of its framebuffer what the guest uses, in bytes"),
 	FIELD(usedBytes, SD_VARLINK_INT, 0),
 	ABOUT("What its contexts may take of the host's memory beyond that"),
@@ -116,6 +127,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("The driver's number of its type, and where its framebuffer is as the driver counts"),
 	FIELD(typeId, SD_VARLINK_INT, NULLABLE),
 	FIELD(placement, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Whether its maker chose that placement"),
+	FIELD(pinned, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("How many heads its guest has"),
 	FIELD(maxHeads, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Of the guest's driver what the firmware knows: 'loaded' or 'none'"),
@@ -148,7 +161,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Event, ABOUT("Counts up by one from the manager's start"),
 	FIELD(sequence, SD_VARLINK_INT, 0),
 	ABOUT("Microseconds since the epoch"), FIELD(time, SD_VARLINK_INT, 0),
-	ABOUT("started, created, destroyed, active, attached, detached, failed, restarted, resumed, refused, head, guest-fault, sandbox, frozen, types, manager"),
+	ABOUT("created, defined, started, active, attached, detached, stopped, modified, destroyed, failed, restarted, resumed, refused, head, guest-fault, sandbox, frozen, types, manager"),
 	FIELD(event, SD_VARLINK_STRING, 0),
 	FIELD(uuid, SD_VARLINK_STRING, NULLABLE),
 	FIELD(name, SD_VARLINK_STRING, NULLABLE), ABOUT("One line for a person"),
@@ -183,17 +196,41 @@ static SD_VARLINK_DEFINE_METHOD(GetVgpu,
 				INPUT(vgpu, SD_VARLINK_STRING, 0),
 				OUTPUT_BY_TYPE(vgpu, Vgpu, 0));
 
+/* What a new vGPU is to be. */
+#define DEFINITION_INPUTS(autostart_about)                                                                 \
+	INPUT(type, SD_VARLINK_STRING, 0),                                                                 \
+		ABOUT("The GPU to make it on; unset: the first one where it fits"),                        \
+		INPUT(gpu, SD_VARLINK_STRING, NULLABLE),                                                   \
+		ABOUT("A name for it; unset: it has none"),                                                \
+		INPUT(name, SD_VARLINK_STRING, NULLABLE),                                                  \
+		ABOUT("Its uuid; unset: a random one"),                                                    \
+		INPUT(uuid, SD_VARLINK_STRING, NULLABLE),                                                  \
+		ABOUT("Where in the framebuffer, as the GPU's driver counts; unset: where it suits best"), \
+		INPUT(placement, SD_VARLINK_INT, NULLABLE),                                                \
+		ABOUT("As of Modify; unset: the type's"),                                                  \
+		INPUT(weight, SD_VARLINK_INT, NULLABLE),                                                   \
+		INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE),                                           \
+		ABOUT(autostart_about),                                                                    \
+		INPUT(autostart, SD_VARLINK_BOOL, NULLABLE),                                               \
+		SD_VARLINK_DEFINE_INPUT_BY_TYPE(heads, HeadSetting,                                        \
+						SD_VARLINK_ARRAY | NULLABLE)
+
 static SD_VARLINK_DEFINE_METHOD(
-	Create, INPUT(type, SD_VARLINK_STRING, 0),
-	ABOUT("The GPU to make it on; unset: the first one where it fits"),
-	INPUT(gpu, SD_VARLINK_STRING, NULLABLE),
-	ABOUT("A name for it; unset: it has none"),
-	INPUT(name, SD_VARLINK_STRING, NULLABLE),
-	ABOUT("Its uuid; unset: a random one"),
-	INPUT(uuid, SD_VARLINK_STRING, NULLABLE),
-	ABOUT("Where in the framebuffer, as the GPU's driver counts; unset: where it suits best"),
-	INPUT(placement, SD_VARLINK_INT, NULLABLE),
+	Create, DEFINITION_INPUTS("Start it when the manager starts; unset: yes"),
 	OUTPUT(uuid, SD_VARLINK_STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	Define, DEFINITION_INPUTS("Start it when the manager starts; unset: no"),
+	OUTPUT(uuid, SD_VARLINK_STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(Start, INPUT(vgpu, SD_VARLINK_STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	Stop, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	ABOUT("Take it away from a virtual machine that has it"),
+	INPUT(force, SD_VARLINK_BOOL, NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(Undefine, INPUT(vgpu, SD_VARLINK_STRING, 0));
 
 static SD_VARLINK_DEFINE_METHOD(
 	Destroy, INPUT(vgpu, SD_VARLINK_STRING, 0),
@@ -240,11 +277,17 @@ static SD_VARLINK_DEFINE_METHOD(
 	INPUT(scheduler, SD_VARLINK_STRING, NULLABLE),
 	INPUT(timeSliceMs, SD_VARLINK_INT, NULLABLE));
 
-static SD_VARLINK_DEFINE_METHOD(Modify, INPUT(vgpu, SD_VARLINK_STRING, 0),
-				ABOUT("1 to 10000; unset: as it is, here and below"),
-				INPUT(weight, SD_VARLINK_INT, NULLABLE),
-				ABOUT("1 to 240, or 0 for no limit"),
-				INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE));
+static SD_VARLINK_DEFINE_METHOD(
+	Modify, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	ABOUT("Its new name, empty for none; unset: as it is, here and below"),
+	INPUT(name, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Its new type, with that type's limits, while it is stopped"),
+	INPUT(type, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Whether the manager starts it when it starts itself"),
+	INPUT(autostart, SD_VARLINK_BOOL, NULLABLE), ABOUT("1 to 10000"),
+	INPUT(weight, SD_VARLINK_INT, NULLABLE),
+	ABOUT("1 to 240, or 0 for no limit"),
+	INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(
 	Subscribe, SD_VARLINK_REQUIRES_MORE,
@@ -273,6 +316,7 @@ DEFINE_ERROR(NameInUse);
 DEFINE_ERROR(UuidInUse);
 DEFINE_ERROR(InUse);
 DEFINE_ERROR(NotActive);
+DEFINE_ERROR(BadState);
 DEFINE_ERROR(GpuUnusable);
 DEFINE_ERROR(PathTooLong);
 DEFINE_ERROR(CannotSave);
@@ -294,7 +338,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT("A physical GPU, or the embedded software one"),
 	&vl_type_Gpu, SD_VARLINK_SYMBOL_COMMENT("What a vGPU can be, on one GPU"),
 	&vl_type_Type, SD_VARLINK_SYMBOL_COMMENT("One virtual display"),
-	&vl_type_Head, SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"),
+	&vl_type_Head, SD_VARLINK_SYMBOL_COMMENT("What is set of one"),
+	&vl_type_HeadSetting, SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"),
 	&vl_type_Vgpu, SD_VARLINK_SYMBOL_COMMENT("Something that happened"),
 	&vl_type_Event, SD_VARLINK_SYMBOL_COMMENT("About the manager itself"),
 	&vl_method_GetInfo, SD_VARLINK_SYMBOL_COMMENT("The GPUs of this machine"),
@@ -305,7 +350,19 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_method_GetVgpu,
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Make a vGPU; it is active and saved when this returns"),
-	&vl_method_Create, SD_VARLINK_SYMBOL_COMMENT("End a vGPU and forget it"),
+	&vl_method_Create,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Save the definition of a vGPU, which holds nothing until it is started"),
+	&vl_method_Define,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Start a vGPU that is defined, or failed; it is active when this returns"),
+	&vl_method_Start,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"End a vGPU's process and let go of its framebuffer; it stays defined"),
+	&vl_method_Stop,
+	SD_VARLINK_SYMBOL_COMMENT("Forget a vGPU that is not started"),
+	&vl_method_Undefine,
+	SD_VARLINK_SYMBOL_COMMENT("Stop a vGPU, if it is started, and forget it"),
 	&vl_method_Destroy,
 	SD_VARLINK_SYMBOL_COMMENT("How QEMU is started with this vGPU"),
 	&vl_method_GetQemuArguments,
@@ -321,7 +378,7 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Change how the time of a GPU is shared, at once and for good"),
 	&vl_method_SetScheduler,
-	SD_VARLINK_SYMBOL_COMMENT("Change a vGPU's share, at once and for good"),
+	SD_VARLINK_SYMBOL_COMMENT("Change a vGPU's definition, at once and for good"),
 	&vl_method_Modify,
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Events as they happen, one reply each; a first reply without an event says that the subscription stands"),
@@ -354,6 +411,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_error_NoRoom, SD_VARLINK_SYMBOL_COMMENT("A virtual machine has it"),
 	&vl_error_InUse, SD_VARLINK_SYMBOL_COMMENT("It has no device that runs"),
 	&vl_error_NotActive,
+	SD_VARLINK_SYMBOL_COMMENT("What the vGPU is in now does not allow that"),
+	&vl_error_BadState,
 	SD_VARLINK_SYMBOL_COMMENT("No vGPU can be made on this GPU"),
 	&vl_error_GpuUnusable,
 	SD_VARLINK_SYMBOL_COMMENT(

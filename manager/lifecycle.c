@@ -218,6 +218,7 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
 		return 0; /* only to be ended */
 	vgpu_share_adopt(instance);
 	hold_memory(instance);
+	instance->is_wanted = true;
 	return vgpu_instance_set_phase(instance, VGPU_PHASE_ADOPTING);
 }
 
@@ -233,10 +234,12 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	vgpu_text_make_printable(text);
 
 	if (instance->create_link) {
-		/* It never was: its creator is told, and nothing remains. */
+		/* Its creator is told, and all is as it was before. */
 		if (!instance->create_err.status)
 			vgpu_err_set(&instance->create_err, -EIO, "Internal",
-				     "the vGPU cannot be made: %s", text);
+				     "the vGPU cannot be %s: %s",
+				     instance->is_kept ? "started" : "made",
+				     text);
 		vgpu_lifecycle_stop(instance);
 		return;
 	}
@@ -259,8 +262,9 @@ static void destroy_is_slow(struct vgpu_instance *instance)
 
 	vgpu_err_set(
 		&err, -ETIMEDOUT, "TryAgain",
-		"the device process %d does not end: the vGPU is destroyed when it does",
-		vgpu_device_pid(instance->device));
+		"the device process %d does not end: the vGPU is %s when it does",
+		vgpu_device_pid(instance->device),
+		instance->is_kept ? "stopped" : "destroyed");
 	vgpu_reply_later_error(&instance->destroy_link, &err);
 	vgpu_reply_later_error(
 		&instance->create_link,
@@ -301,10 +305,56 @@ static void forget(struct vgpu_instance *instance)
 	vgpu_manager_on_change(manager);
 }
 
+void vgpu_lifecycle_rest(struct vgpu_instance *instance)
+{
+	struct vgpu_manager *manager = instance->manager;
+	struct vgpu_definition *d = &instance->definition;
+	struct vgpu_err err = {};
+
+	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED) < 0)
+		return;
+	if (instance->has_memory)
+		instance->gpu->memory->give(instance->gpu, d->place.size,
+					    &instance->fds);
+	instance->has_memory = false;
+	vgpu_fd_store_finish(&instance->fds);
+	vgpu_paths_remove_instance(&manager->paths, d->uuid);
+	instance->status = (struct vgpu_control_status){};
+	instance->has_served = false;
+	instance->serving_since = 0;
+	instance->quick_ends = 0;
+	instance->restarts = 0;
+	instance->address[0] = '\0';
+	instance->is_wanted = false;
+	instance->is_placed = false;
+	d->is_stopped = true;
+	/* Else it is found to be stopped by the next vgpud, by looking. */
+	if (vgpu_store_save(&manager->paths, d, &err) < 0)
+		vgpu_log("%s: %s", d->uuid, err.text);
+}
+
+/* No process runs any more, and its definition stays. */
+static void keep(struct vgpu_instance *instance)
+{
+	vgpu_lifecycle_rest(instance);
+	if (instance->create_err.status)
+		vgpu_instance_event(instance, "stopped", "it could not start: %s",
+				    instance->create_err.text);
+	else
+		vgpu_instance_event(instance, "stopped", "%s",
+				    instance->destroy_link
+					    ? "it holds nothing, and stays defined"
+					    : "it does not start by itself");
+	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
+	vgpu_reply_later_empty(&instance->destroy_link);
+	instance->create_err = (struct vgpu_err){};
+	vgpu_manager_on_change(instance->manager);
+}
+
 /* Its device runs no more. */
 static void finish_stop(struct vgpu_instance *instance)
 {
-	vgpu_share_end(instance, forget);
+	vgpu_share_end(instance, instance->is_kept ? keep : forget);
 }
 
 void vgpu_lifecycle_stop(struct vgpu_instance *instance)
@@ -352,6 +402,7 @@ int vgpu_lifecycle_resume(struct vgpu_instance *instance)
 		return -ENOENT;
 	}
 	hold_memory(instance);
+	instance->is_wanted = true;
 	instance->has_served = true;
 	instance->restarts++;
 	vgpu_instance_event(instance, "restarted",
@@ -494,6 +545,15 @@ static void restore_modes(struct vgpu_instance *instance)
 	}
 }
 
+void vgpu_lifecycle_answer(struct vgpu_instance *instance)
+{
+	if (instance->is_kept)
+		vgpu_reply_later_empty(&instance->create_link);
+	else
+		vgpu_reply_later_uuid(&instance->create_link,
+				      instance->definition.uuid);
+}
+
 /* The first status of a process. */
 static void begin_serving(struct vgpu_instance *instance,
 			  enum vgpu_phase last_phase)
@@ -508,10 +568,14 @@ static void begin_serving(struct vgpu_instance *instance,
 		restore_modes(instance);
 	if (instance->create_link) {
 		instance->timer = sd_event_source_disable_unref(instance->timer);
-		vgpu_instance_event(instance, "created", "a vGPU of type %s",
-				    instance->definition.type.name);
-		vgpu_reply_later_uuid(&instance->create_link,
-				      instance->definition.uuid);
+		if (instance->is_kept)
+			vgpu_instance_event(instance, "started",
+					    "it was defined before");
+		else
+			vgpu_instance_event(instance, "created",
+					    "a vGPU of type %s",
+					    instance->definition.type.name);
+		vgpu_lifecycle_answer(instance);
 	} else if (last_phase == VGPU_PHASE_ADOPTING) {
 		vgpu_instance_event(instance, "started",
 				    "its device process %d runs on",

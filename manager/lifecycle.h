@@ -25,10 +25,14 @@ int vgpu_lifecycle_resume(struct vgpu_instance *instance);
 __attribute__((format(printf, 2, 3))) void
 vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...);
 /*
- * End it for good: process, sockets, definition, framebuffer. Answers
- * create_link or destroy_link at its end; the instance is freed, perhaps
- * before this returns.
+ * End it: process, sockets, framebuffer; and its definition, if it is not kept:
+ * then the instance is freed, perhaps before this returns. Answers create_link
+ * or destroy_link at its end.
  */
 void vgpu_lifecycle_stop(struct vgpu_instance *instance);
+/* No process of it runs: let go of what it holds, and be STOPPED. */
+void vgpu_lifecycle_rest(struct vgpu_instance *instance);
+/* It serves: tell whoever made or started it. */
+void vgpu_lifecycle_answer(struct vgpu_instance *instance);
 
 #endif

@@ -21,38 +21,47 @@ static int load_one(struct vgpu_manager *manager, const char *uuid)
 	instance = vgpu_instance_create(manager, &definition);
 	if (!instance)
 		return -ENOMEM;
+	instance->is_wanted = !definition.is_manual;
 	if (r < 0) {
+		instance->is_damaged = true;
 		vgpu_lifecycle_fail(instance, "%s", err.text);
+	} else if (definition.is_manual && definition.is_stopped) {
+		vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED);
 	} else if (!instance->gpu || !instance->gpu->ops) {
 		instance->lacks_gpu = definition.vf.number > 0;
 		vgpu_lifecycle_fail(instance, "its GPU %s is %s", definition.gpu,
 				    instance->gpu ? instance->gpu->unusable
 						  : "gone");
 	} else if (!instance->gpu->memory != (definition.vf.number > 0)) {
+		instance->is_damaged = true;
 		vgpu_lifecycle_fail(instance,
 				    "its definition is not for a GPU as %s is",
 				    definition.gpu);
-	} else if (vgpu_capacity_is_free(manager, instance->gpu, &definition)) {
+	} else if (!definition.is_stopped &&
+		   vgpu_capacity_is_free(manager, instance->gpu, &definition)) {
 		instance->is_placed = true;
 	}
 	return 0;
 }
 
 /*
- * Its place is taken or beyond the end: the framebuffer became smaller, or the
- * file was edited. It gets another one if there is room.
+ * It was stopped, or its place is taken or beyond the end: the framebuffer
+ * became smaller, or the file was edited. It gets another one if there is room.
  */
 static void place_again(struct vgpu_instance *instance)
 {
 	struct vgpu_definition *d = &instance->definition;
 	struct vgpu_err err = {};
 
+	if (!instance->gpu->memory)
+		return; /* when its GPU is started */
 	if (vgpu_capacity_place(instance->manager, instance->gpu, d, &err) < 0) {
 		vgpu_lifecycle_fail(instance, "its framebuffer has no room: %s",
 				    err.text);
 		return;
 	}
 	instance->is_placed = true;
+	d->is_stopped = false;
 	if (vgpu_store_save(&instance->manager->paths, d, &err) < 0)
 		vgpu_log("%s: %s", d->uuid, err.text);
 }
@@ -65,7 +74,12 @@ static void bring_back(struct vgpu_instance *instance)
 	if (vgpu_lifecycle_adopt(instance) == 0 ||
 	    vgpu_lifecycle_resume(instance) == 0)
 		return;
-	vgpu_lifecycle_begin(instance);
+	if (instance->is_wanted) {
+		vgpu_lifecycle_begin(instance);
+	} else {
+		instance->is_kept = true;
+		vgpu_lifecycle_stop(instance);
+	}
 }
 
 static bool is_known(void *opaque, const char *uuid)
@@ -116,13 +130,18 @@ int vgpu_load(struct vgpu_manager *manager)
 	if (r < 0)
 		return r;
 
-	/* First who has a place, then who seeks one. */
+	/* First who has a place, some of whom give it up, then who seeks one. */
 	TAILQ_FOREACH(instance, &manager->instances, entry)
-	if (instance->phase == VGPU_PHASE_DEFINED && !instance->is_placed)
-		place_again(instance);
-	TAILQ_FOREACH(instance, &manager->instances, entry)
-	if (instance->phase == VGPU_PHASE_DEFINED)
+	if (instance->phase == VGPU_PHASE_DEFINED && instance->is_placed)
 		bring_back(instance);
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	{
+		if (instance->phase != VGPU_PHASE_DEFINED || instance->is_placed)
+			continue;
+		place_again(instance);
+		if (instance->phase == VGPU_PHASE_DEFINED)
+			bring_back(instance);
+	}
 	/* The device of a vGPU that has no definition ends by this. */
 	vgpu_deposit_clean(manager->deposit, is_known, manager);
 	clean_runtime(manager);

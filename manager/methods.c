@@ -149,19 +149,22 @@ static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
 {
 	static const sd_json_dispatch_field fields[] = {{}};
 	vgpu_autojson sd_json_variant *array = NULL;
+	vgpu_autofree struct vgpu_instance **sorted = NULL;
 	struct vgpu_manager *manager = userdata;
-	struct vgpu_instance *instance;
+	size_t count;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, NULL);
 	if (r != 0)
 		return r;
 	vgpu_manager_refresh(manager);
-	TAILQ_FOREACH(instance, &manager->instances, entry)
-	{
+	r = vgpu_instance_sort(manager, &sorted, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
 		vgpu_autojson sd_json_variant *json = NULL;
 
-		r = vgpu_show_instance(instance, &json);
+		r = vgpu_show_instance(sorted[i], &json);
 		if (r >= 0)
 			r = sd_json_variant_append_array(&array, json);
 		if (r < 0)
@@ -298,108 +301,6 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 			"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)"));
 }
 
-static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
-			 struct vgpu_gpu *gpu, const struct vgpu_err *err)
-{
-	vgpu_autojson sd_json_variant *fits = NULL;
-	char text[VGPU_ERR_TEXT_MAX];
-	int r;
-
-	r = sd_json_variant_new_array(&fits, NULL, 0);
-	for (size_t i = 0; r >= 0 && i < vgpu_capacity_type_count(manager, gpu);
-	     i++) {
-		const struct vgpu_type *type = gpu->ops->type_at(manager, gpu, i);
-
-		if (vgpu_capacity_count(manager, gpu, type) > 0)
-			r = sd_json_variant_append_arrayb(
-				&fits, SD_JSON_BUILD_STRING(type->name));
-	}
-	if (r < 0)
-		return vgpu_reply_error(link, err);
-	VGPU_TEXT_SET(text, err->text);
-	vgpu_text_make_printable(text);
-	r = sd_varlink_errorbo(
-		link, VGPU_INTERFACE ".NoRoom",
-		SD_JSON_BUILD_PAIR_STRING("text", text),
-		SD_JSON_BUILD_PAIR_UNSIGNED(
-			"freeMib", vgpu_capacity_free(manager, gpu) / VGPU_MIB),
-		SD_JSON_BUILD_PAIR_VARIANT("fits", fits));
-	vgpu_reply_check(link, r);
-	return 0;
-}
-
-/* A number that a driver counts places by. */
-static int dispatch_placement(const char *name, sd_json_variant *variant,
-			      sd_json_dispatch_flags_t flags, void *userdata)
-{
-	uint32_t *placement = userdata;
-
-	if (sd_json_variant_is_null(variant))
-		return 0;
-	if (!sd_json_variant_is_unsigned(variant) ||
-	    sd_json_variant_unsigned(variant) >= VGPU_PLACEMENT_ANY)
-		return -EINVAL;
-	*placement = (uint32_t)sd_json_variant_unsigned(variant);
-	return 0;
-}
-
-static int create(sd_varlink *link, sd_json_variant *parameters,
-		  sd_varlink_method_flags_t flags, void *userdata)
-{
-	static const sd_json_dispatch_field fields[] = {
-		{"type", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct vgpu_create_request, type), SD_JSON_MANDATORY},
-		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct vgpu_create_request, gpu), SD_JSON_NULLABLE},
-		{"name", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct vgpu_create_request, name), SD_JSON_NULLABLE},
-		{"uuid", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct vgpu_create_request, uuid), SD_JSON_NULLABLE},
-		{"placement", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_placement,
-		 offsetof(struct vgpu_create_request, placement),
-		 SD_JSON_NULLABLE},
-		{},
-	};
-	struct vgpu_create_request request = {.placement = VGPU_PLACEMENT_ANY};
-	struct vgpu_gpu *gpu = NULL;
-	struct vgpu_err err = {};
-	int r;
-
-	r = sd_varlink_dispatch(link, parameters, fields, &request);
-	if (r != 0)
-		return r;
-	vgpu_manager_refresh(userdata);
-	r = vgpu_create(userdata, &request, link, &gpu, &err);
-	if (r < 0 && gpu && err.name && strcmp(err.name, "NoRoom") == 0)
-		return reply_no_room(link, userdata, gpu, &err);
-	return r < 0 ? vgpu_reply_error(link, &err) : 0;
-}
-
-static int destroy(sd_varlink *link, sd_json_variant *parameters,
-		   sd_varlink_method_flags_t flags, void *userdata)
-{
-	struct parameters {
-		const char *vgpu;
-		int force;
-	} p = {};
-	static const sd_json_dispatch_field fields[] = {
-		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
-		{"force", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
-		 offsetof(struct parameters, force), SD_JSON_NULLABLE},
-		{},
-	};
-	struct vgpu_err err = {};
-	int r;
-
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
-		return r;
-	vgpu_manager_refresh(userdata);
-	r = vgpu_destroy(userdata, p.vgpu, p.force > 0, link, &err);
-	return r < 0 ? vgpu_reply_error(link, &err) : 0;
-}
-
 static int subscribe(sd_varlink *link, sd_json_variant *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -446,7 +347,11 @@ static int bind_all(sd_varlink_server *server)
 		VGPU_INTERFACE ".ListTypes", list_types,
 		VGPU_INTERFACE ".ListVgpus", list_vgpus,
 		VGPU_INTERFACE ".GetVgpu", get_vgpu, VGPU_INTERFACE ".Create",
-		create, VGPU_INTERFACE ".Destroy", destroy,
+		vgpu_method_create, VGPU_INTERFACE ".Destroy",
+		vgpu_method_destroy, VGPU_INTERFACE ".Define",
+		vgpu_method_define, VGPU_INTERFACE ".Start", vgpu_method_start,
+		VGPU_INTERFACE ".Stop", vgpu_method_stop,
+		VGPU_INTERFACE ".Undefine", vgpu_method_undefine,
 		VGPU_INTERFACE ".GetQemuArguments", get_qemu_arguments,
 		VGPU_INTERFACE ".Capture", vgpu_method_capture,
 		VGPU_INTERFACE ".SetMode", vgpu_method_set_mode,

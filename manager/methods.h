@@ -21,9 +21,28 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 			sd_varlink_method_flags_t flags, void *userdata);
 
+/* methods_life.c: the same. */
+int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_start(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_stop(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_undefine(sd_varlink *link, sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_destroy(sd_varlink *link, sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata);
+
 /* methods_share.c: the same. */
 int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
 			      sd_varlink_method_flags_t flags, void *userdata);
+/* An sd_json_dispatch_callback_t that takes a number into an int64_t. */
+int vgpu_method_dispatch_number(const char *name, sd_json_variant *variant,
+				sd_json_dispatch_flags_t flags, void *userdata);
+
+/* methods_modify.c: the same. */
 int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "heads.h"
 #include "lib/util.h"
 #include "text.h"
 #include "methods.h"
@@ -81,10 +82,13 @@ struct parameters {
 	 offsetof(struct parameters, name), flags}
 #define HEAD_FIELDS STRING_FIELD(vgpu, SD_JSON_MANDATORY), NUMBER_FIELD(head, 0)
 
-/* The vGPU, if it has @head and a device that answers; NULL and err if not. */
+/*
+ * The vGPU, if it has @head and a device that answers, or (@or_stopped) is
+ * stopped; NULL and err if not.
+ */
 static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 				       const char *vgpu, uint32_t head,
-				       struct vgpu_err *err)
+				       bool or_stopped, struct vgpu_err *err)
 {
 	struct vgpu_instance *instance = vgpu_instance_find(manager, vgpu, err);
 
@@ -107,10 +111,14 @@ static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 				     instance->definition.type.heads - 1);
 		return NULL;
 	}
-	if (!vgpu_instance_is_serving(instance)) {
+	if (!vgpu_instance_is_serving(instance) &&
+	    !(or_stopped && instance->phase == VGPU_PHASE_STOPPED)) {
 		vgpu_err_set(err, -ENOTCONN, "NotActive",
-			     "the vGPU is %s: its device does not run now",
-			     vgpu_instance_state(instance));
+			     "the vGPU is %s: its device does not run now%s",
+			     vgpu_instance_state(instance),
+			     instance->phase == VGPU_PHASE_STOPPED
+				     ? " (`vgpuctl start` starts it)"
+				     : "");
 		return NULL;
 	}
 	return instance;
@@ -201,7 +209,8 @@ int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
-	instance = find_head(userdata, p.vgpu, p.head, &err);
+	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ false,
+			     &err);
 	if (!instance)
 		return vgpu_reply_error(link, &err);
 	msg.head = p.head;
@@ -242,18 +251,19 @@ static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
 	pending_destroy(pending);
 }
 
-static int check_mode(const struct vgpu_type *type, uint32_t width,
-		      uint32_t height, struct vgpu_err *err)
+/* Of one that is stopped: its device is started with it. */
+static int keep_setting(struct vgpu_instance *instance,
+			const struct vgpu_head_setting *setting, uint32_t head,
+			sd_varlink *link)
 {
-	if (width == 0 && height == 0)
-		return 0;
-	if (width > 0 && height > 0 && width <= type->max_width &&
-	    height <= type->max_height)
-		return 0;
-	return vgpu_err_set(
-		err, -EINVAL, "BadMode",
-		"a head of type %s has modes up to %u x %u, and 0 x 0 to unplug it",
-		type->name, type->max_width, type->max_height);
+	struct vgpu_definition d = instance->definition;
+	struct vgpu_err err = {};
+
+	d.heads[head] = *setting;
+	if (vgpu_store_save(&instance->manager->paths, &d, &err) < 0)
+		return vgpu_reply_error(link, &err);
+	instance->definition = d;
+	return sd_varlink_reply(link, NULL);
 }
 
 int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
@@ -274,10 +284,20 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
-	instance = find_head(userdata, p.vgpu, p.head, &err);
-	if (!instance ||
-	    check_mode(&instance->definition.type, p.width, p.height, &err) < 0)
+	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ true,
+			     &err);
+	if (!instance || vgpu_heads_check_mode(&instance->definition.type,
+					       p.width, p.height, &err) < 0)
 		return vgpu_reply_error(link, &err);
+	if (instance->phase == VGPU_PHASE_STOPPED) {
+		struct vgpu_head_setting setting =
+			instance->definition.heads[p.head];
+
+		setting.has_mode = true;
+		setting.width = p.width;
+		setting.height = p.height;
+		return keep_setting(instance, &setting, p.head, link);
+	}
 	msg.mode = (struct vgpu_control_mode){
 		.head = p.head, .width = p.width, .height = p.height};
 	return ask(instance, link, &msg, on_mode_set);
@@ -299,10 +319,19 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
-	instance = find_head(userdata, p.vgpu, p.head, &err);
+	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ true,
+			     &err);
 	if (!instance ||
-	    (p.address && vgpu_vnc_check_address(p.address, &err) < 0) ||
-	    vgpu_vnc_set(instance, p.head, p.address, link, &err) < 0)
+	    (p.address && vgpu_vnc_check_address(p.address, &err) < 0))
+		return vgpu_reply_error(link, &err);
+	if (instance->phase == VGPU_PHASE_STOPPED) {
+		struct vgpu_head_setting setting =
+			instance->definition.heads[p.head];
+
+		VGPU_TEXT_SET(setting.vnc, p.address ? p.address : "");
+		return keep_setting(instance, &setting, p.head, link);
+	}
+	if (vgpu_vnc_set(instance, p.head, p.address, link, &err) < 0)
 		return vgpu_reply_error(link, &err);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Methods about shares: schedulers of GPUs, weights of vGPUs. */
+/* Methods about shares: schedulers of GPUs. */
 #include <string.h>
 
 #include "lib/util.h"
@@ -10,8 +10,8 @@
 #include "text.h"
 
 /* A number of 32 bits; what is none is larger than any limit. */
-static int dispatch_number(const char *name, sd_json_variant *variant,
-			   sd_json_dispatch_flags_t flags, void *userdata)
+int vgpu_method_dispatch_number(const char *name, sd_json_variant *variant,
+				sd_json_dispatch_flags_t flags, void *userdata)
 {
 	int64_t *number = userdata;
 
@@ -63,7 +63,8 @@ int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
 		{"scheduler", SD_JSON_VARIANT_STRING,
 		 sd_json_dispatch_const_string,
 		 offsetof(struct parameters, scheduler), SD_JSON_NULLABLE},
-		{"timeSliceMs", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
+		{"timeSliceMs", _SD_JSON_VARIANT_TYPE_INVALID,
+		 vgpu_method_dispatch_number,
 		 offsetof(struct parameters, slice), SD_JSON_NULLABLE},
 		{},
 	};
@@ -98,83 +99,6 @@ int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
 	if (p.slice > 0)
 		scheduling.time_slice_ms = (uint32_t)p.slice;
 	r = vgpu_scheduler_set(manager, gpu, &scheduling, &err);
-	return r < 0 ? vgpu_reply_error(link, &err)
-		     : sd_varlink_reply(link, NULL);
-}
-
-static int modify(struct vgpu_instance *instance, int64_t weight, int64_t rate,
-		  struct vgpu_err *err)
-{
-	struct vgpu_definition next = instance->definition;
-	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_FRAME_RATE};
-	struct vgpu_manager *manager = instance->manager;
-	int r;
-
-	if (!instance->gpu || !instance->gpu->memory)
-		return vgpu_err_set(
-			err, -EOPNOTSUPP, "GpuUnusable",
-			"the time of its GPU %s is shared by the GPU's driver",
-			next.gpu);
-	if (instance->create_link || instance->phase == VGPU_PHASE_STOPPING)
-		return vgpu_err_set(err, -EBUSY, "TryAgain",
-				    "the vGPU is just being %s: try again",
-				    instance->create_link ? "made" : "destroyed");
-	if (weight == 0 || weight > VGPU_TYPE_WEIGHT_MAX)
-		return vgpu_err_set(err, -EINVAL, "BadShare",
-				    "a weight is a number from 1 to %d",
-				    VGPU_TYPE_WEIGHT_MAX);
-	if (rate > VGPU_TYPE_FRAME_RATE_MAX)
-		return vgpu_err_set(
-			err, -EINVAL, "BadShare",
-			"a frame rate limit is a number from 1 to %d, or 0 for none",
-			VGPU_TYPE_FRAME_RATE_MAX);
-	if (weight > 0)
-		next.type.weight = (uint32_t)weight;
-	if (rate >= 0)
-		next.type.frame_rate_limit = (uint32_t)rate;
-	r = vgpu_scheduler_check(manager, instance->gpu,
-				 &instance->gpu->scheduling, &next, err);
-	if (r == 0)
-		r = vgpu_store_save(&manager->paths, &next, err);
-	if (r < 0)
-		return r;
-	instance->definition = next;
-	vgpu_share_update(instance);
-	/* A device that does not run now is started with it. */
-	msg.frame_rate = next.type.frame_rate_limit;
-	if (rate >= 0 && vgpu_instance_is_serving(instance))
-		vgpu_device_request(instance->device, &msg, -1,
-				    vgpu_reply_ignore, NULL, NULL);
-	return 0;
-}
-
-int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata)
-{
-	struct parameters {
-		const char *vgpu;
-		int64_t weight;
-		int64_t rate;
-	} p = {.weight = -1, .rate = -1};
-	static const sd_json_dispatch_field fields[] = {
-		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
-		{"weight", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, weight), SD_JSON_NULLABLE},
-		{"frameRateLimit", _SD_JSON_VARIANT_TYPE_INVALID, dispatch_number,
-		 offsetof(struct parameters, rate), SD_JSON_NULLABLE},
-		{},
-	};
-	struct vgpu_instance *instance;
-	struct vgpu_err err = {};
-	int r;
-
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
-		return r;
-	vgpu_manager_refresh(userdata);
-	instance = vgpu_instance_find(userdata, p.vgpu, &err);
-	r = instance ? modify(instance, p.weight, p.rate, &err) : -ENOENT;
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);
 }

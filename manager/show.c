@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What clients are told of GPUs, types and vGPUs. */
 #include "capacity.h"
+#include "heads.h"
 #include "json.h"
 #include "lib/util.h"
 #include "methods.h"
@@ -93,15 +94,18 @@ static int show_heads(const struct vgpu_instance *instance,
 	     i++) {
 		const struct vgpu_control_head *h = &instance->status.head[i];
 		const char *vnc = instance->definition.heads[i].vnc;
+		uint32_t width = h->preferred_width;
+		uint32_t height = h->preferred_height;
 
+		if (!instance->has_served)
+			vgpu_heads_first_mode(&instance->definition, i, &width,
+					      &height);
 		r = sd_json_variant_append_arraybo(
 			&heads, SD_JSON_BUILD_PAIR_UNSIGNED("head", i),
 			SD_JSON_BUILD_PAIR_UNSIGNED("width", h->width),
 			SD_JSON_BUILD_PAIR_UNSIGNED("height", h->height),
-			SD_JSON_BUILD_PAIR_UNSIGNED("preferredWidth",
-						    h->preferred_width),
-			SD_JSON_BUILD_PAIR_UNSIGNED("preferredHeight",
-						    h->preferred_height),
+			SD_JSON_BUILD_PAIR_UNSIGNED("preferredWidth", width),
+			SD_JSON_BUILD_PAIR_UNSIGNED("preferredHeight", height),
 			SD_JSON_BUILD_PAIR_CONDITION(vnc[0], "vnc",
 						     SD_JSON_BUILD_STRING(vnc)));
 	}
@@ -128,7 +132,11 @@ static int show_share(struct vgpu_instance *instance, sd_json_variant **json)
 	r = sd_json_variant_merge_objectbo(
 		json, SD_JSON_BUILD_PAIR_UNSIGNED("weight", type->weight),
 		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
-					    type->frame_rate_limit),
+					    type->frame_rate_limit));
+	if (r < 0 || instance->phase == VGPU_PHASE_STOPPED)
+		return r;
+	r = sd_json_variant_merge_objectbo(
+		json,
 		SD_JSON_BUILD_PAIR_UNSIGNED("frames",
 					    within(instance->status.frames)),
 		SD_JSON_BUILD_PAIR_UNSIGNED(
@@ -184,6 +192,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 				? instance->gpu->ops->name
 				: (d->vf.number ? "sriov" : "mediated")),
 		SD_JSON_BUILD_PAIR_STRING("state", vgpu_instance_state(instance)),
+		SD_JSON_BUILD_PAIR_CONDITION(!instance->is_foreign, "autostart",
+					     SD_JSON_BUILD_BOOLEAN(!d->is_manual)),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			instance->failure[0], "failure",
 			SD_JSON_BUILD_STRING(instance->failure)),
@@ -191,8 +201,9 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 					     SD_JSON_BUILD_STRING(socket)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferMib",
 					    d->type.framebuffer_mib),
-		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferOffsetMib",
-					    within(d->place.offset) / VGPU_MIB),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			!d->is_stopped, "framebufferOffsetMib",
+			SD_JSON_BUILD_UNSIGNED(within(d->place.offset) / VGPU_MIB)),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			d->type.host_memory_mib > 0, "hostMemoryMib",
 			SD_JSON_BUILD_UNSIGNED(d->type.host_memory_mib)),

@@ -35,6 +35,8 @@ struct vgpu_vf *vgpu_sriov_vf_of(const struct vgpu_instance *instance)
 	struct vgpu_sriov *sriov = vgpu_sriov_of(instance->gpu);
 	uint32_t number = instance->definition.vf.number;
 
+	if (instance->definition.is_stopped)
+		return NULL;
 	return number > 0 && number <= sriov->vf_count ? &sriov->vfs[number - 1]
 						       : NULL;
 }
@@ -118,7 +120,8 @@ static bool is_claimed(const struct vgpu_sriov *sriov, uint32_t number)
 
 	TAILQ_FOREACH(instance, &sriov->manager->instances, entry)
 	if (instance->gpu == sriov->gpu &&
-	    instance->definition.vf.number == number)
+	    instance->definition.vf.number == number &&
+	    !instance->definition.is_stopped)
 		return true;
 	return false;
 }
@@ -254,13 +257,20 @@ static int sriov_show(struct vgpu_instance *instance, sd_json_variant **json)
 	int r;
 
 	r = sd_json_variant_merge_objectbo(
-		json, SD_JSON_BUILD_PAIR_UNSIGNED("vf", d->vf.number),
+		json,
+		SD_JSON_BUILD_PAIR_CONDITION(!d->is_stopped, "vf",
+					     SD_JSON_BUILD_UNSIGNED(d->vf.number)),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			vf && vf->address[0], "pciAddress",
 			SD_JSON_BUILD_STRING(vf ? vf->address : "")),
 		SD_JSON_BUILD_PAIR_CONDITION(d->type.id > 0, "typeId",
 					     SD_JSON_BUILD_UNSIGNED(d->type.id)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("maxHeads", d->type.heads),
+		SD_JSON_BUILD_PAIR_CONDITION(d->vf.is_pinned, "pinned",
+					     SD_JSON_BUILD_BOOLEAN(true)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			d->vf.is_pinned && d->is_stopped, "placement",
+			SD_JSON_BUILD_UNSIGNED(d->vf.placement)),
 		SD_JSON_BUILD_PAIR_CONDITION(instance->is_foreign, "foreign",
 					     SD_JSON_BUILD_BOOLEAN(true)));
 	if (r >= 0 && vf)

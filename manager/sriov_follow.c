@@ -232,8 +232,8 @@ static bool can_be_again(const struct vgpu_instance *instance,
 			 const struct vgpu_vf *vf)
 {
 	if (instance->lacks_gpu)
-		return true;
-	if (!vgpu_sriov_has_type(vf, instance) || !vf->address[0] ||
+		return vf || instance->definition.is_stopped;
+	if (!vf || !vgpu_sriov_has_type(vf, instance) || !vf->address[0] ||
 	    (vf->state != VGPU_VF_DEFINED && vf->state != VGPU_VF_ACTIVE))
 		return false;
 	return instance->lacks_vf || is_bound(vf);
@@ -251,7 +251,7 @@ static void follow(struct vgpu_instance *instance)
 		/* A driver that is bound again knows of nothing. */
 		if (!sriov->is_present)
 			instance->lacks_gpu = true;
-		if (vf && vgpu_sriov_is_ready(sriov) && can_be_again(instance, vf))
+		if (vgpu_sriov_is_ready(sriov) && can_be_again(instance, vf))
 			vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED);
 		else if (instance->lacks_gpu && sriov->gpu->unusable[0])
 			snprintf(instance->failure, sizeof(instance->failure),
@@ -352,7 +352,8 @@ static void find_foreign(struct vgpu_sriov *sriov)
 			continue;
 		TAILQ_FOREACH(instance, &sriov->manager->instances, entry)
 		if (instance->gpu == sriov->gpu &&
-		    instance->definition.vf.number == vf->number)
+		    instance->definition.vf.number == vf->number &&
+		    !instance->definition.is_stopped)
 			is_known = true;
 		if (!is_known)
 			adopt_foreign(vf);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "capacity.h"
 #include "lib/util.h"
 #include "lifecycle.h"
 #include "log.h"
@@ -166,24 +167,57 @@ int vgpu_sriov_make(struct vgpu_instance *instance, struct vgpu_err *err)
 	return r;
 }
 
+/* Choose the VF of one that had none. */
+static int place(struct vgpu_instance *instance, struct vgpu_err *err)
+{
+	struct vgpu_definition next = instance->definition;
+	int r = 0;
+
+	if (next.is_stopped) {
+		r = vgpu_capacity_place(instance->manager, instance->gpu, &next,
+					err);
+		next.is_stopped = false;
+		if (r == 0)
+			r = vgpu_store_save(&instance->manager->paths, &next,
+					    err);
+	}
+	if (r < 0)
+		return r;
+	instance->definition = next;
+	instance->is_placed = true;
+	return 0;
+}
+
+static bool is_made(const struct vgpu_instance *instance)
+{
+	const struct vgpu_vf *vf = vgpu_sriov_vf_of(instance);
+
+	return vf && vgpu_sriov_has_type(vf, instance);
+}
+
 void vgpu_sriov_begin(struct vgpu_instance *instance)
 {
 	struct vgpu_sriov *sriov = vgpu_sriov_of(instance->gpu);
-	bool is_new = instance->create_link;
+	bool is_asked = instance->create_link;
+	bool is_new = is_asked && !instance->is_kept;
 	struct vgpu_err err = {};
 
-	instance->is_placed = true;
 	instance->lacks_vf = false;
 	/* When it is there it is tried again. */
 	instance->lacks_gpu = !vgpu_sriov_is_ready(sriov);
-
-	if (vgpu_sriov_make(instance, &err) < 0) {
-		if (is_new)
+	/* One that no vgpud starts is there if its VF has kept its type. */
+	if (!instance->is_wanted && !instance->lacks_gpu && !is_made(instance)) {
+		vgpu_lifecycle_rest(instance);
+		return;
+	}
+	if (place(instance, &err) < 0 || vgpu_sriov_make(instance, &err) < 0) {
+		if (is_asked)
 			instance->create_err = err;
 		vgpu_lifecycle_fail(instance, "%s", err.text);
 		return;
 	}
 	instance->timer = sd_event_source_disable_unref(instance->timer);
+	instance->is_wanted = true;
 	if (is_new)
 		vgpu_instance_event(instance, "created",
 				    "a vGPU of type %s on VF %u of %s",
@@ -195,7 +229,7 @@ void vgpu_sriov_begin(struct vgpu_instance *instance)
 				    instance->address[0]
 					    ? "what it failed for is over"
 					    : "it was defined before");
-	vgpu_reply_later_uuid(&instance->create_link, instance->definition.uuid);
+	vgpu_lifecycle_answer(instance);
 	vgpu_sriov_settle(instance);
 	vgpu_manager_on_change(instance->manager);
 }

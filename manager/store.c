@@ -63,6 +63,15 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 		SD_JSON_BUILD_PAIR_BOOLEAN("mixed", d->vf.is_mixed));
 }
 
+/* What is in a definition says which vgpud can read it. */
+static unsigned int version_of(const struct vgpu_definition *d)
+{
+	if (d->is_manual || d->is_stopped)
+		return VGPU_DEFINITION_VERSION;
+	return d->vf.number > 0 ? VGPU_DEFINITION_VERSION_VF
+				: VGPU_DEFINITION_VERSION_PLAIN;
+}
+
 static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 {
 	vgpu_autojson sd_json_variant *heads = NULL;
@@ -74,11 +83,7 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(
-		&json,
-		SD_JSON_BUILD_PAIR_UNSIGNED(
-			"version", d->vf.number > 0
-					   ? VGPU_DEFINITION_VERSION
-					   : VGPU_DEFINITION_VERSION_PLAIN),
+		&json, SD_JSON_BUILD_PAIR_UNSIGNED("version", version_of(d)),
 		SD_JSON_BUILD_PAIR_STRING("uuid", d->uuid),
 		SD_JSON_BUILD_PAIR_CONDITION(d->name[0], "name",
 					     SD_JSON_BUILD_STRING(d->name)),
@@ -98,6 +103,10 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_STRING("gpu", d->gpu),
 		SD_JSON_BUILD_PAIR_UNSIGNED("offset", d->place.offset),
 		SD_JSON_BUILD_PAIR_UNSIGNED("size", d->place.size),
+		SD_JSON_BUILD_PAIR_CONDITION(d->is_manual, "autostart",
+					     SD_JSON_BUILD_BOOLEAN(false)),
+		SD_JSON_BUILD_PAIR_CONDITION(d->is_stopped, "stopped",
+					     SD_JSON_BUILD_BOOLEAN(true)),
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
 	if (r >= 0 && d->vf.number > 0)
 		r = build_vf(d, &json);
@@ -154,6 +163,8 @@ struct raw {
 	struct vgpu_extent place;
 	struct vgpu_vf_setting vf;
 	sd_json_variant *heads;
+	bool autostart;
+	bool is_stopped;
 };
 
 struct raw_head {
@@ -256,6 +267,10 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, place.size), SD_JSON_MANDATORY},
 		{"heads", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref,
 		 offsetof(struct raw, heads), SD_JSON_MANDATORY},
+		{"autostart", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw, autostart), 0},
+		{"stopped", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw, is_stopped), 0},
 		{"vf", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
 		 offsetof(struct raw, vf.number), 0},
 		{"typeId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
@@ -268,7 +283,10 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, vf.is_mixed), 0},
 		{},
 	};
-	struct raw raw = {.vf.placement = VGPU_PLACEMENT_ANY};
+	struct raw raw = {
+		.vf.placement = VGPU_PLACEMENT_ANY,
+		.autostart = true,
+	};
 
 	if (sd_json_dispatch(json, fields, 0, &raw) < 0 ||
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
@@ -280,6 +298,8 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 			return -EINVAL;
 	d->place = raw.place;
 	d->vf = raw.vf;
+	d->is_manual = !raw.autostart;
+	d->is_stopped = raw.is_stopped;
 	return 0;
 }
 

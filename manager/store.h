@@ -13,8 +13,10 @@
 #include "paths.h"
 
 /* Of the file. A file of a later version is left alone and not used. */
-#define VGPU_DEFINITION_VERSION 2
-/* Without a VF nothing is in it that an older vgpud does not know. */
+#define VGPU_DEFINITION_VERSION 3
+/* Nothing is in it that an older vgpud does not know: of no stopped one, ... */
+#define VGPU_DEFINITION_VERSION_VF 2
+/* ... and of none with a VF. */
 #define VGPU_DEFINITION_VERSION_PLAIN 1
 
 #define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
@@ -32,7 +34,8 @@ struct vgpu_head_setting {
 
 /* Which virtual function of its GPU a vGPU is. */
 struct vgpu_vf_setting {
-	uint32_t number;    /* from 1; 0: it is none */
+	/* From 1; 0: it is none. Of a stopped one it says only that it is one. */
+	uint32_t number;
 	uint32_t placement; /* as the driver counts, or VGPU_PLACEMENT_ANY */
 	bool is_pinned;	    /* its creator chose the placement */
 	bool is_mixed;	    /* types of several sizes shared the GPU */
@@ -47,6 +50,8 @@ struct vgpu_definition {
 	struct vgpu_extent place; /* size 0: not known */
 	struct vgpu_vf_setting vf;
 	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
+	bool is_manual;	 /* no vgpud starts it by itself */
+	bool is_stopped; /* place and VF are those it had, not what it has */
 };
 
 int vgpu_store_save(const struct vgpu_paths *paths,

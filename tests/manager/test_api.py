@@ -50,8 +50,8 @@ class Api(ManagerTest):
         self.assertNotEqual(first, second)
         self.assertEqual(uuid.UUID(first).version, 4)
         self.assertNotIn('name', m.show(first))
-        self.assertEqual([v['framebufferOffsetMib']
-                          for v in m.call('ListVgpus')['vgpus']], [0, 128])
+        self.assertEqual([m.show(v)['framebufferOffsetMib']
+                          for v in (first, second)], [0, 128])
 
     def test_info(self):
         m = self.manager()

@@ -115,6 +115,9 @@ class Vgpud(FdStoreTest):
             # Two more: the pipes through which a connection's messages go.
             wait_for(lambda n=len(idle): len(m.store.names()) in (n, n + 2),
                      'the fds of the connection to go')
+            m.call('Stop', vgpu='a')
+            self.assertEqual(m.store.names(), ['table'])
+            m.call('Start', vgpu='a')
             m.call('Destroy', vgpu='a')
             wait_for(lambda: m.store.names() == ['table'], 'an empty store')
 
