@@ -63,7 +63,7 @@ const struct ctl_command ctl_command_list = {
 	.name = "list",
 	.words = "[--json=pretty|short]",
 	.summary = "List the vGPUs",
-	.help = "States: defined (known, no framebuffer held), active (waits for a virtual\n"
+	.help = "States: defined (not started, no framebuffer held), active (waits for a virtual\n"
 		"machine), attached (a virtual machine has it), failed ('vgpuctl show V' says\n"
 		"why). One that others made on a virtual function is said to be foreign: it is\n"
 		"not destroyed here.\n"

@@ -6,15 +6,34 @@
 
 #include "lib/util.h"
 
+#include "message.h"
+
 const struct ctl_command *const ctl_commands[] = {
-	&ctl_command_gpus,	 &ctl_command_types,
-	&ctl_command_list,	 &ctl_command_show,
-	&ctl_command_top,	 &ctl_command_create,
-	&ctl_command_destroy,	 &ctl_command_qemu_args,
-	&ctl_command_modify,	 &ctl_command_scheduler,
-	&ctl_command_screenshot, &ctl_command_mode,
-	&ctl_command_vnc,	 &ctl_command_events,
-	&ctl_command_doctor,	 NULL,
+	&ctl_command_gpus,
+	&ctl_command_types,
+	&ctl_command_list,
+	&ctl_command_show,
+	&ctl_command_top,
+	&ctl_command_create,
+	&ctl_command_destroy,
+	&ctl_command_define,
+	&ctl_command_start,
+	&ctl_command_stop,
+	&ctl_command_undefine,
+	&ctl_command_modify,
+	&ctl_command_autostart,
+	&ctl_command_apply,
+	&ctl_command_check,
+	&ctl_command_qemu_args,
+	&ctl_command_scheduler,
+	&ctl_command_screenshot,
+	&ctl_command_mode,
+	&ctl_command_vnc,
+	&ctl_command_events,
+	&ctl_command_doctor,
+	&ctl_command_help,
+	&ctl_command_version,
+	NULL,
 };
 
 const struct ctl_command *ctl_command_find(const char *name)
@@ -60,11 +79,10 @@ const struct ctl_command *ctl_command_suggest(const char *name)
 		{"ls", &ctl_command_list},
 		{"info", &ctl_command_show},
 		{"status", &ctl_command_show},
-		{"start", &ctl_command_create},
-		{"define", &ctl_command_create},
 		{"add", &ctl_command_create},
-		{"stop", &ctl_command_destroy},
-		{"undefine", &ctl_command_destroy},
+		{"shutdown", &ctl_command_stop},
+		{"rename", &ctl_command_modify},
+		{"auto", &ctl_command_autostart},
 		{"delete", &ctl_command_destroy},
 		{"remove", &ctl_command_destroy},
 		{"rm", &ctl_command_destroy},
@@ -94,6 +112,28 @@ const struct ctl_command *ctl_command_suggest(const char *name)
 	return best;
 }
 
+const struct ctl_command *ctl_command_need(const char *name)
+{
+	const struct ctl_command *command = ctl_command_find(name);
+
+	if (command)
+		return command;
+	command = ctl_command_suggest(name);
+	if (command)
+		ctl_complain("there is no command '%s'; is '%s' meant?", name,
+			     command->name);
+	else
+		ctl_complain(
+			"there is no command '%s'; 'vgpuctl --help' lists them",
+			name);
+	return NULL;
+}
+
+void ctl_version(void)
+{
+	puts("vgpuctl " VGPU_VERSION);
+}
+
 void ctl_help(void)
 {
 	puts("usage: vgpuctl [--socket PATH] COMMAND ...\n"
@@ -106,7 +146,7 @@ void ctl_help(void)
 	     "Options for every command:\n"
 	     "  --socket PATH         the manager's socket; else $VGPU_SOCKET, else\n"
 	     "                        " CTL_DEFAULT_SOCKET "\n"
-	     "  --json=pretty|short   print JSON, where a command prints anything\n"
+	     "  --json[=pretty|short] print JSON, where a command prints anything\n"
 	     "  --help                say more: 'vgpuctl COMMAND --help'\n"
 	     "  --version             print the version\n"
 	     "\n"
@@ -119,10 +159,43 @@ void ctl_help(void)
 	     "Exit status: 0 done, 1 refused or failed, 2 wrong usage.");
 }
 
-void ctl_command_help(const struct ctl_command *command)
+/* To the next space that is not between brackets, or to the end. */
+static size_t part_length(const char *words)
 {
-	printf("usage: vgpuctl %s%s%s\n\n%s.\n", command->name,
-	       command->words[0] ? " " : "", command->words, command->summary);
+	unsigned int depth = 0;
+	size_t n;
+
+	for (n = 0; words[n] && (depth > 0 || words[n] != ' '); n++) {
+		depth += words[n] == '[';
+		depth -= words[n] == ']';
+	}
+	return n;
+}
+
+#define USAGE_WIDTH  80
+#define USAGE_INDENT "           "
+
+static void print_usage(const struct ctl_command *command)
+{
+	int column = printf("usage: vgpuctl %s", command->name);
+
+	for (const char *c = command->words; *c;) {
+		int n = (int)part_length(c);
+
+		if (column + 1 + n > USAGE_WIDTH)
+			column = printf("\n" USAGE_INDENT "%.*s", n, c) - 1;
+		else
+			column += printf(" %.*s", n, c);
+		c += n;
+		c += *c == ' ';
+	}
+	putchar('\n');
+}
+
+void ctl_help_of(const struct ctl_command *command)
+{
+	print_usage(command);
+	printf("\n%s.\n", command->summary);
 	if (command->help[0])
 		printf("\n%s", command->help);
 }

@@ -35,8 +35,16 @@ enum ctl_option {
 	CTL_OPTION_FRAME_RATE_LIMIT = 1 << 10,
 	CTL_OPTION_TIME_SLICE = 1 << 11,
 	CTL_OPTION_MEMORY = 1 << 12,
-	CTL_OPTION_LIBVIRT = 1 << 13, /* the last one */
+	CTL_OPTION_LIBVIRT = 1 << 13,
+	CTL_OPTION_AUTOSTART = 1 << 14,
+	CTL_OPTION_MODE = 1 << 15,
+	CTL_OPTION_ALL = 1 << 16,
+	CTL_OPTION_FILE = 1 << 17,
+	CTL_OPTION_NEW_IDS = 1 << 18,
+	CTL_OPTION_CONFIG = 1 << 19,
+	CTL_OPTION_DRY_RUN = 1 << 20,
 };
+#define CTL_OPTION_END (CTL_OPTION_DRY_RUN << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -68,6 +76,16 @@ struct ctl {
 	uint32_t time_slice;
 	uint64_t memory_mib; /* 0: not given */
 	bool libvirt;
+	bool has_autostart;
+	bool autostart;
+	bool has_mode;
+	uint32_t width;
+	uint32_t height;
+	bool all;
+	const char *file;
+	bool new_ids;
+	const char *config;
+	bool dry_run;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
 	sd_varlink *link;		  /* NULL until the manager is called */
 };
@@ -84,11 +102,16 @@ struct ctl_command {
 };
 
 /* One file each. */
+extern const struct ctl_command ctl_command_apply;
+extern const struct ctl_command ctl_command_autostart;
+extern const struct ctl_command ctl_command_check;
 extern const struct ctl_command ctl_command_create;
+extern const struct ctl_command ctl_command_define;
 extern const struct ctl_command ctl_command_destroy;
 extern const struct ctl_command ctl_command_doctor;
 extern const struct ctl_command ctl_command_events;
 extern const struct ctl_command ctl_command_gpus;
+extern const struct ctl_command ctl_command_help;
 extern const struct ctl_command ctl_command_list;
 extern const struct ctl_command ctl_command_mode;
 extern const struct ctl_command ctl_command_modify;
@@ -96,8 +119,12 @@ extern const struct ctl_command ctl_command_qemu_args;
 extern const struct ctl_command ctl_command_scheduler;
 extern const struct ctl_command ctl_command_screenshot;
 extern const struct ctl_command ctl_command_show;
+extern const struct ctl_command ctl_command_start;
+extern const struct ctl_command ctl_command_stop;
 extern const struct ctl_command ctl_command_top;
 extern const struct ctl_command ctl_command_types;
+extern const struct ctl_command ctl_command_undefine;
+extern const struct ctl_command ctl_command_version;
 extern const struct ctl_command ctl_command_vnc;
 
 /* options.c */
@@ -111,12 +138,55 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 		       const struct ctl_command **ret_command,
 		       enum ctl_exit *ret_exit);
 
+/* definition.c */
+
+#define CTL_DEFINITION_OPTIONS                                                  \
+	(CTL_OPTION_FILE | CTL_OPTION_NEW_IDS | CTL_OPTION_TYPE |               \
+	 CTL_OPTION_GPU | CTL_OPTION_NAME | CTL_OPTION_UUID | CTL_OPTION_MODE | \
+	 CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART | CTL_OPTION_WEIGHT |           \
+	 CTL_OPTION_FRAME_RATE_LIMIT | CTL_OPTION_PLACEMENT)
+#define CTL_DEFINITION_WORDS                                                   \
+	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
+/* @autostart is what it is without the option. */
+#define CTL_DEFINITION_HELP(autostart)                                                       \
+	"  --type T              its type, as 'vgpuctl types' lists them\n"                  \
+	"  --file FILE           what it is, as 'vgpuctl show --json' prints it; other\n"    \
+	"                        options change that\n"                                      \
+	"  --new-ids             not with the uuid and the name in the file\n"               \
+	"  --gpu G               the GPU to make it on; else the first one where it fits,\n" \
+	"                        of hardware if one has the type\n"                          \
+	"  --name N              a name, up to 64 of A-Z a-z 0-9 . _ -\n"                    \
+	"  --uuid U              its uuid; else a random one\n"                              \
+	"  --mode WIDTHxHEIGHT   the mode that a head prefers; else the first one the\n"     \
+	"                        type's largest, and the others are unplugged\n"             \
+	"  --head N              that head, counted from 0; else 0\n"                        \
+	"  --autostart on|off    start it when the manager starts; else " autostart          \
+	"\n"                                                                                 \
+	"  --weight N            as modify's; else the type's, as the next\n"                \
+	"  --frame-rate-limit N\n"                                                           \
+	"  --placement P         where in the framebuffer, as the GPU's driver counts;\n"    \
+	"                        else where it suits best. Of GPUs with virtual\n"           \
+	"                        functions only\n"
+
+/*
+ * What the options say of a new vGPU, as parameters of Create and Define.
+ * @verb names the command in what is said.
+ */
+enum ctl_exit ctl_definition_parameters(struct ctl *ctl, const char *verb,
+					sd_json_variant **ret);
+/* Call @method with @parameters, and print the uuid that it replies. */
+enum ctl_exit ctl_definition_call(struct ctl *ctl, const char *method,
+				  sd_json_variant *parameters);
+
 /* commands.c */
 extern const struct ctl_command *const ctl_commands[]; /* ends with NULL */
 const struct ctl_command *ctl_command_find(const char *name);
 /* The command whose name is nearest to @name, or NULL if none is near. */
 const struct ctl_command *ctl_command_suggest(const char *name);
+/* The one of that name; NULL with a line printed if there is none. */
+const struct ctl_command *ctl_command_need(const char *name);
 void ctl_help(void);
-void ctl_command_help(const struct ctl_command *command);
+void ctl_version(void);
+void ctl_help_of(const struct ctl_command *command);
 
 #endif

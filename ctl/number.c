@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers that a person writes, or reads. */
+/* Numbers and switches that a person writes, or reads. */
 #include "number.h"
 
 #include <string.h>
@@ -30,6 +30,16 @@ bool ctl_number_parse(const char *text, uint32_t *ret)
 	if (!read_digits(&text, &n) || *text)
 		return false;
 	*ret = n;
+	return true;
+}
+
+bool ctl_switch_parse(const char *text, bool *ret)
+{
+	bool is_on = strcmp(text, "on") == 0;
+
+	if (!is_on && strcmp(text, "off") != 0)
+		return false;
+	*ret = is_on;
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers that a person writes, or reads. */
+/* Numbers and switches that a person writes, or reads. */
 #ifndef VGPU_CTL_NUMBER_H
 #define VGPU_CTL_NUMBER_H
 
@@ -8,6 +8,8 @@
 
 /* All of @text is decimal digits, and fits. */
 bool ctl_number_parse(const char *text, uint32_t *ret);
+/* "on" or "off" */
+bool ctl_switch_parse(const char *text, bool *ret);
 /* "1920x1080" */
 bool ctl_size_parse(const char *text, uint32_t *ret_width, uint32_t *ret_height);
 /* "4G", "512M" or "512", as QEMU's -m has it: not 0. */

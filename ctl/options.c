@@ -19,7 +19,7 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"socket", required_argument, NULL, OPTION_SOCKET},
-	{"json", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_JSON},
+	{"json", optional_argument, NULL, OPTION_COMMAND + CTL_OPTION_JSON},
 	{"gpu", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_GPU},
 	{"type", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_TYPE},
 	{"name", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_NAME},
@@ -36,6 +36,14 @@ static const struct option long_options[] = {
 	 OPTION_COMMAND + CTL_OPTION_TIME_SLICE},
 	{"memory", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MEMORY},
 	{"libvirt", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_LIBVIRT},
+	{"autostart", required_argument, NULL,
+	 OPTION_COMMAND + CTL_OPTION_AUTOSTART},
+	{"mode", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MODE},
+	{"all", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_ALL},
+	{"file", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_FILE},
+	{"new-ids", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_NEW_IDS},
+	{"config", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONFIG},
+	{"dry-run", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DRY_RUN},
 	{},
 };
 
@@ -52,7 +60,7 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 {
 	switch (option) {
 	case CTL_OPTION_JSON:
-		if (strcmp(value, "pretty") == 0)
+		if (!value || strcmp(value, "pretty") == 0)
 			ctl->format = CTL_JSON_PRETTY;
 		else if (strcmp(value, "short") == 0)
 			ctl->format = CTL_JSON_SHORT;
@@ -112,8 +120,47 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 	case CTL_OPTION_LIBVIRT:
 		ctl->libvirt = true;
 		return true;
+	case CTL_OPTION_AUTOSTART:
+		ctl->has_autostart = true;
+		return ctl_switch_parse(value, &ctl->autostart) ||
+		       ctl_complain("--autostart takes 'on' or 'off', not '%s'",
+				    value);
+	case CTL_OPTION_MODE:
+		ctl->has_mode = true;
+		return ctl_size_parse(value, &ctl->width, &ctl->height) ||
+		       ctl_complain(
+			       "--mode takes WIDTHxHEIGHT, as in 1920x1080, not '%s'",
+			       value);
+	case CTL_OPTION_ALL:
+		ctl->all = true;
+		return true;
+	case CTL_OPTION_FILE:
+		ctl->file = value;
+		return true;
+	case CTL_OPTION_NEW_IDS:
+		ctl->new_ids = true;
+		return true;
+	case CTL_OPTION_CONFIG:
+		ctl->config = value;
+		return true;
+	case CTL_OPTION_DRY_RUN:
+		ctl->dry_run = true;
+		return true;
 	}
 	return false;
+}
+
+/*
+ * --json takes no value, or one behind '='. Behind a space, where it was taken
+ * once, it is still known.
+ */
+static char *take_json_value(int argc, char **argv)
+{
+	if (optarg || optind == argc ||
+	    (strcmp(argv[optind], "pretty") != 0 &&
+	     strcmp(argv[optind], "short") != 0))
+		return optarg;
+	return argv[optind++];
 }
 
 /* The option that getopt_long has just stumbled over, as it was written. */
@@ -167,7 +214,7 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 			wants_help = true;
 			break;
 		case OPTION_VERSION:
-			puts("vgpuctl " VGPU_VERSION);
+			ctl_version();
 			*ret_exit = CTL_DONE;
 			return false;
 		case OPTION_SOCKET:
@@ -181,6 +228,8 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 				stumbled_over(argv, buffer));
 		default:
 			seen |= option - OPTION_COMMAND;
+			if (option == OPTION_COMMAND + CTL_OPTION_JSON)
+				optarg = take_json_value(argc, argv);
 			if (!option_set(ctl, option - OPTION_COMMAND, optarg))
 				return false;
 		}
@@ -195,23 +244,15 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 		return false;
 	}
 
-	command = ctl_command_find(argv[optind]);
-	if (!command) {
-		command = ctl_command_suggest(argv[optind]);
-		if (command)
-			return ctl_complain(
-				"there is no command '%s'; is '%s' meant?",
-				argv[optind], command->name);
-		return ctl_complain(
-			"there is no command '%s'; 'vgpuctl --help' lists them",
-			argv[optind]);
-	}
+	command = ctl_command_need(argv[optind]);
+	if (!command)
+		return false;
 	if (wants_help) {
-		ctl_command_help(command);
+		ctl_help_of(command);
 		*ret_exit = CTL_DONE;
 		return false;
 	}
-	for (unsigned int bit = 1; bit <= CTL_OPTION_LIBVIRT; bit <<= 1)
+	for (unsigned int bit = 1; bit < CTL_OPTION_END; bit <<= 1)
 		if (seen & ~command->options & bit)
 			return ctl_complain(
 				"%s takes no --%s; see 'vgpuctl %s --help'",

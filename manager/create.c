@@ -150,25 +150,33 @@ static int on_create_timeout(sd_event_source *source, uint64_t usec,
 	return 0;
 }
 
+static int check_type(struct vgpu_manager *manager,
+		      const struct vgpu_create_request *request,
+		      struct vgpu_err *err)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (request->gpu || is_type_known(manager, request->type))
+		return 0;
+	return vgpu_err_set(err, -ENOENT, "NoSuchType",
+			    "there is no type '%s': `vgpuctl types` lists them",
+			    vgpu_text_quote(quoted, request->type));
+}
+
 /* Fill in all of @definition but where it is on its GPU. */
 static int describe(struct vgpu_manager *manager,
 		    const struct vgpu_create_request *request,
 		    struct vgpu_definition *definition, struct vgpu_err *err)
 {
-	char quoted[VGPU_QUOTED_SIZE];
-	int r = 0;
+	int r = check_type(manager, request, err);
 
-	if (!request->gpu && !is_type_known(manager, request->type))
-		return vgpu_err_set(
-			err, -ENOENT, "NoSuchType",
-			"there is no type '%s': `vgpuctl types` lists them",
-			vgpu_text_quote(quoted, request->type));
-	if (request->name) {
+	if (r == 0 && request->name) {
 		r = vgpu_create_check_name(manager, request->name, err);
-		if (r < 0)
-			return r;
-		VGPU_TEXT_SET(definition->name, request->name);
+		if (r == 0)
+			VGPU_TEXT_SET(definition->name, request->name);
 	}
+	if (r < 0)
+		return r;
 	definition->vf.placement = request->placement;
 	definition->vf.is_pinned = request->placement != VGPU_PLACEMENT_ANY;
 	return choose_uuid(manager, request->uuid, definition->uuid, err);
@@ -330,6 +338,25 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 			    definition.type.name, definition.gpu);
 	vgpu_manager_on_change(manager);
 	return instance;
+}
+
+int vgpu_check_definition(struct vgpu_manager *manager,
+			  const struct vgpu_create_request *request,
+			  struct vgpu_err *err)
+{
+	struct vgpu_definition definition = {};
+	struct vgpu_gpu *gpu = NULL;
+	int r;
+
+	r = check_type(manager, request, err);
+	if (r == 0 && request->name)
+		r = vgpu_name_check(request->name, err);
+	if (r == 0 && request->uuid)
+		r = vgpu_uuid_parse(request->uuid, definition.uuid, err);
+	if (r == 0)
+		r = choose_gpu_to_define(manager, request, &gpu, &definition,
+					 err);
+	return r < 0 ? r : set_up(gpu, request, &definition, err);
 }
 
 /* One that can be told to do something now; NULL with err if there is none. */

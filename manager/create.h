@@ -37,6 +37,11 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  const struct vgpu_create_request *request,
 				  struct vgpu_err *err);
 
+/* Whether vgpu_define() would, if no other had the name or the uuid. */
+int vgpu_check_definition(struct vgpu_manager *manager,
+			  const struct vgpu_create_request *request,
+			  struct vgpu_err *err);
+
 /*
  * What follows is said of a vGPU, by uuid or name, and answers @link when it is
  * done, or fails with nothing answered and nothing changed.

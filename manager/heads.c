@@ -36,10 +36,12 @@ static int take_one(sd_json_variant *json, struct vgpu_definition *d,
 	static const sd_json_dispatch_field fields[] = {
 		{"head", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,
 		 offsetof(struct setting, head), SD_JSON_MANDATORY},
-		{"width", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,
-		 offsetof(struct setting, width), SD_JSON_NULLABLE},
-		{"height", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,
-		 offsetof(struct setting, height), SD_JSON_NULLABLE},
+		{"preferredWidth", SD_JSON_VARIANT_UNSIGNED,
+		 sd_json_dispatch_uint64, offsetof(struct setting, width),
+		 SD_JSON_NULLABLE},
+		{"preferredHeight", SD_JSON_VARIANT_UNSIGNED,
+		 sd_json_dispatch_uint64, offsetof(struct setting, height),
+		 SD_JSON_NULLABLE},
 		{"vnc", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct setting, vnc), SD_JSON_NULLABLE},
 		{},
@@ -51,7 +53,7 @@ static int take_one(sd_json_variant *json, struct vgpu_definition *d,
 	if (sd_json_dispatch(json, fields, 0, &s) < 0)
 		return vgpu_err_set(
 			err, -EINVAL, "BadMode",
-			"a head's settings are its number (head), width and height, and vnc");
+			"a head's settings are its number (head), preferredWidth and preferredHeight, and vnc");
 	if (s.head >= d->type.heads)
 		return vgpu_err_set(
 			err, -ENOENT, "NoSuchHead",

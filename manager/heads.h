@@ -12,7 +12,7 @@ int vgpu_heads_check_mode(const struct vgpu_type *type, uint32_t width,
 			  uint32_t height, struct vgpu_err *err);
 
 /*
- * Put the settings in @array, objects {head, width, height, vnc}, into
+ * Put the settings in @array, objects {head, preferredWidth, preferredHeight, vnc}, into
  * @definition, whose type is known; the others become unset. @definition is
  * changed on success only.
  */

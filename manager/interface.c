@@ -90,8 +90,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	HeadSetting, FIELD(head, SD_VARLINK_INT, 0),
 	ABOUT("The mode to prefer, in pixels; 0 and 0: it is unplugged; unset: the first head has the type's largest, the others are unplugged"),
-	FIELD(width, SD_VARLINK_INT, NULLABLE),
-	FIELD(height, SD_VARLINK_INT, NULLABLE),
+	FIELD(preferredWidth, SD_VARLINK_INT, NULLABLE),
+	FIELD(preferredHeight, SD_VARLINK_INT, NULLABLE),
 	ABOUT("As SetVnc's address; unset: it has no VNC server"),
 	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
 
@@ -127,7 +127,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("The driver's number of its type, and where its framebuffer is as the driver counts"),
 	FIELD(typeId, SD_VARLINK_INT, NULLABLE),
 	FIELD(placement, SD_VARLINK_INT, NULLABLE),
-	ABOUT("Whether its maker chose that placement"),
+	ABOUT("Whether its maker chose that placement; where it happens to be, if not"),
 	FIELD(pinned, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("How many heads its guest has"),
 	FIELD(maxHeads, SD_VARLINK_INT, NULLABLE),
@@ -222,6 +222,10 @@ static SD_VARLINK_DEFINE_METHOD(
 static SD_VARLINK_DEFINE_METHOD(
 	Define, DEFINITION_INPUTS("Start it when the manager starts; unset: no"),
 	OUTPUT(uuid, SD_VARLINK_STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	CheckDefinition,
+	DEFINITION_INPUTS("As of Define: it changes nothing here"));
 
 static SD_VARLINK_DEFINE_METHOD(Start, INPUT(vgpu, SD_VARLINK_STRING, 0));
 
@@ -354,6 +358,9 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Save the definition of a vGPU, which holds nothing until it is started"),
 	&vl_method_Define,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"Whether Define would define this, whoever has the name or the uuid now; nothing is changed"),
+	&vl_method_CheckDefinition,
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Start a vGPU that is defined, or failed; it is active when this returns"),
 	&vl_method_Start,

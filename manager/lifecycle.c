@@ -313,6 +313,7 @@ void vgpu_lifecycle_rest(struct vgpu_instance *instance)
 
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED) < 0)
 		return;
+	instance->timer = sd_event_source_disable_unref(instance->timer);
 	if (instance->has_memory)
 		instance->gpu->memory->give(instance->gpu, d->place.size,
 					    &instance->fds);

@@ -26,6 +26,8 @@ int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata);
 int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata);
+int vgpu_method_check_definition(sd_varlink *link, sd_json_variant *parameters,
+				 sd_varlink_method_flags_t flags, void *userdata);
 int vgpu_method_start(sd_varlink *link, sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata);
 int vgpu_method_stop(sd_varlink *link, sd_json_variant *parameters,

@@ -140,6 +140,22 @@ int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
 		SD_JSON_BUILD_PAIR_STRING("uuid", instance->definition.uuid));
 }
 
+int vgpu_method_check_definition(sd_varlink *link, sd_json_variant *parameters,
+				 sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct vgpu_create_request request;
+	struct vgpu_err err = {};
+	int r;
+
+	r = dispatch_request(link, parameters, &request);
+	if (r != 0)
+		return r;
+	vgpu_manager_refresh(userdata);
+	r = vgpu_check_definition(userdata, &request, &err);
+	return r < 0 ? vgpu_reply_error(link, &err)
+		     : sd_varlink_reply(link, NULL);
+}
+
 struct target {
 	const char *vgpu;
 	int force;

@@ -266,8 +266,7 @@ static int sriov_show(struct vgpu_instance *instance, sd_json_variant **json)
 		SD_JSON_BUILD_PAIR_CONDITION(d->type.id > 0, "typeId",
 					     SD_JSON_BUILD_UNSIGNED(d->type.id)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("maxHeads", d->type.heads),
-		SD_JSON_BUILD_PAIR_CONDITION(d->vf.is_pinned, "pinned",
-					     SD_JSON_BUILD_BOOLEAN(true)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("pinned", d->vf.is_pinned),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			d->vf.is_pinned && d->is_stopped, "placement",
 			SD_JSON_BUILD_UNSIGNED(d->vf.placement)),

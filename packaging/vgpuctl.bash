@@ -26,7 +26,12 @@ _vgpuctl_offer() {
 
 _vgpuctl() {
 	local cur prev words cword
-	local command='' options='' word i count=0
+	local commands='gpus types list show top create destroy define start stop
+		undefine modify autostart apply check qemu-args scheduler screenshot mode vnc
+		events doctor help version'
+	local modes='1024x768 1280x720 1280x1024 1600x900 1920x1080 1920x1200
+		2560x1440 3840x2160'
+	local command='' options='' value='' word i count=0
 	local -a _vgpuctl_socket=()
 
 	_get_comp_words_by_ref -n '=:' cur prev words cword || return
@@ -41,8 +46,9 @@ _vgpuctl() {
 		--socket=*)
 			_vgpuctl_socket=("$word")
 			;;
-		--gpu | --type | --name | --uuid | --head | --placement | --json | \
-			--weight | --frame-rate-limit | --time-slice | --memory)
+		--gpu | --type | --name | --uuid | --head | --placement | \
+			--weight | --frame-rate-limit | --time-slice | --memory | \
+			--autostart | --mode | --file | --config)
 			((++i))
 			;;
 		-*) ;;
@@ -60,6 +66,7 @@ _vgpuctl() {
 	if [[ $cur == --*=* ]]; then
 		prev=${cur%%=*}
 		cur=${cur#*=}
+		value=yes
 	fi
 	case $prev in
 	--socket)
@@ -68,7 +75,23 @@ _vgpuctl() {
 		return
 		;;
 	--json)
-		_vgpuctl_offer 'pretty short'
+		# Without '=' the next word is the command's.
+		if [ -n "$value" ]; then
+			_vgpuctl_offer 'pretty short'
+			return
+		fi
+		;;
+	--file)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--autostart)
+		_vgpuctl_offer 'on off'
+		return
+		;;
+	--mode)
+		_vgpuctl_offer "$modes"
 		return
 		;;
 	--gpu)
@@ -87,7 +110,7 @@ _vgpuctl() {
 		_vgpuctl_offer '1G 2G 4G 8G 16G'
 		return
 		;;
-	--name | --uuid | --placement | --weight | --frame-rate-limit | --time-slice)
+	--name | --uuid | --config | --placement | --weight | --frame-rate-limit | --time-slice)
 		return
 		;;
 	esac
@@ -97,9 +120,18 @@ _vgpuctl() {
 	gpus | list | show | top | doctor) options='--json' ;;
 	qemu-args) options='--memory --libvirt --json' ;;
 	types) options='--gpu --json' ;;
-	create) options='--type --gpu --name --uuid --placement' ;;
+	create | define)
+		options='--type --file --new-ids --gpu --name --uuid --mode --head --autostart
+			--weight --frame-rate-limit --placement'
+		;;
 	destroy) options='--force' ;;
-	modify) options='--weight --frame-rate-limit' ;;
+	stop) options='--all --force' ;;
+	apply) options='--config --dry-run --force --json' ;;
+	check) options='--config --json' ;;
+	modify)
+		options='--name --type --mode --head --autostart --weight
+			--frame-rate-limit'
+		;;
 	scheduler) options='--gpu --time-slice --json' ;;
 	screenshot | mode | vnc) options='--head' ;;
 	events) options='--follow --json' ;;
@@ -112,22 +144,27 @@ _vgpuctl() {
 
 	case $command:$count in
 	:*)
-		_vgpuctl_offer 'gpus types list show top create destroy qemu-args
-			modify scheduler screenshot mode vnc events doctor'
+		_vgpuctl_offer "$commands"
+		;;
+	help:0)
+		_vgpuctl_offer "$commands"
 		;;
 	scheduler:0)
 		_vgpuctl_offer 'best-effort equal-share fixed-share'
 		;;
-	show:0 | destroy:0 | modify:0 | qemu-args:0 | screenshot:0 | mode:0 | vnc:0)
+	show:0 | destroy:0 | start:0 | stop:0 | undefine:0 | modify:0 | \
+		autostart:0 | qemu-args:0 | screenshot:0 | mode:0 | vnc:0)
 		_vgpuctl_offer "$(_vgpuctl_known uuid name -- list)"
 		;;
-	screenshot:1)
+	screenshot:1 | apply:0 | check:0)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
 	mode:1)
-		_vgpuctl_offer '1024x768 1280x720 1280x1024 1600x900 1920x1080
-			1920x1200 2560x1440 3840x2160'
+		_vgpuctl_offer "$modes"
+		;;
+	autostart:1)
+		_vgpuctl_offer 'on off'
 		;;
 	vnc:1)
 		_vgpuctl_offer 'off unix: 127.0.0.1: [::1]:'

@@ -63,18 +63,20 @@ class Completion(CtlTest):
         _, out, _ = self.ctl('--help')
         commands = re.findall(r'^  ([a-z][a-z-]+) +[A-Z]', out, re.M)
         self.assertEqual(self.complete('vgpuctl '), sorted(commands))
-        self.assertEqual(self.complete('vgpuctl --socket /x de'), ['destroy'])
+        self.assertEqual(self.complete('vgpuctl --socket /x de'),
+                         ['define', 'destroy'])
 
     def test_options_are_those_of_the_help(self):
         for command in self.complete('vgpuctl '):
             _, out, _ = self.ctl(command, '--help')
-            options = re.findall(r'(--[a-z-]+)', out.splitlines()[0])
+            options = re.findall(r'(--[a-z-]+)', out.partition('\n\n')[0])
             self.assertEqual(self.complete(f'vgpuctl {command} --'),
                              sorted(options + ['--help', '--socket']), command)
 
     def test_vgpus(self):
         for command in ('show', 'destroy', 'qemu-args', 'screenshot', 'mode',
-                        'vnc'):
+                        'vnc', 'start', 'stop', 'undefine', 'modify',
+                        'autostart'):
             self.assertEqual(self.complete(f'vgpuctl {command} '),
                              sorted(UUIDS + ['cad']))
         self.assertEqual(self.complete('vgpuctl show c'), ['cad'])
@@ -90,6 +92,13 @@ class Completion(CtlTest):
         self.assertEqual(self.complete('vgpuctl list --json='),
                          ['pretty', 'short'])
         self.assertEqual(self.complete('vgpuctl vnc cad o'), ['off'])
+        self.assertEqual(self.complete('vgpuctl autostart cad o'),
+                         ['off', 'on'])
+        self.assertEqual(self.complete('vgpuctl define --autostart='),
+                         ['off', 'on'])
+        self.assertEqual(self.complete('vgpuctl define --mode 19'),
+                         ['1920x1080', '1920x1200'])
+        self.assertEqual(self.complete('vgpuctl help und'), ['undefine'])
         self.assertEqual(self.complete('vgpuctl mode cad 19'),
                          ['1920x1080', '1920x1200'])
 

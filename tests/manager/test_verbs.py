@@ -47,7 +47,8 @@ class VerbsTest(ManagerTest):
             harness.kill_to_the_end(pid)
         shutil.rmtree(m.runtime)
         m.start()
-        wait_for(lambda: all('devicePid' in v or 'framebufferOffsetMib' not in v
+        wait_for(lambda: all(v['state'] == 'active' or
+                             'framebufferOffsetMib' not in v
                              for v in m.call('ListVgpus')['vgpus']),
                  'all to be started')
 
@@ -167,13 +168,16 @@ class Lives(VerbsTest):
                 ('NoSuchHead', dict(type='128MB',
                                     heads=[{'head': 0}, {'head': 0}])),
                 ('BadMode', dict(type='128MB', heads=[
-                    {'head': 0, 'width': 1921, 'height': 1080}])),
+                    {'head': 0, 'preferredWidth': 1921,
+                     'preferredHeight': 1080}])),
                 ('BadMode', dict(type='128MB', heads=[
-                    {'head': 0, 'width': 1 << 40, 'height': 1080}])),
+                    {'head': 0, 'preferredWidth': 1 << 40,
+                     'preferredHeight': 1080}])),
                 ('BadMode', dict(type='128MB', heads=[
-                    {'head': 0, 'width': 800}])),
+                    {'head': 0, 'preferredWidth': 800}])),
                 ('BadMode', dict(type='128MB', heads=[
-                    {'head': 0, 'width': 20, 'height': 20}])),
+                    {'head': 0, 'preferredWidth': 20,
+                     'preferredHeight': 20}])),
                 ('BadAddress', dict(type='128MB', heads=[
                     {'head': 0, 'vnc': '0.0.0.0:5900'}]))):
             for method in 'Define', 'Create':
@@ -215,6 +219,18 @@ class Lives(VerbsTest):
         m.helper('vgpu-device')
         m.call('Start', vgpu='a')
         self.assertEqual(m.show('a')['state'], 'active')
+
+    def test_what_bounds_a_stop_ends_with_it(self):
+        """And cuts no later start short."""
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        m.call('Stop', vgpu='a')
+        m.helper('vgpu-device', '#!/bin/sh\nexec sleep 1000\n')
+        for _ in range(2):
+            refused = self.assert_refused('Internal', m.call, 'Start', vgpu='a')
+            self.assertIn('cannot be started', refused.parameters['text'])
+        m.helper('vgpu-device')
+        m.call('Start', vgpu='a')
 
     def test_one_that_failed(self):
         """It is started again, or stopped, and what it held is free."""
@@ -272,8 +288,8 @@ class Changes(VerbsTest):
     def test_type(self):
         m = self.manager()
         m.call('Define', type='128MB', name='a', weight=7, heads=[
-            {'head': 0, 'width': 1920, 'height': 1080},
-            {'head': 1, 'width': 640, 'height': 480}])
+            {'head': 0, 'preferredWidth': 1920, 'preferredHeight': 1080},
+            {'head': 1, 'preferredWidth': 640, 'preferredHeight': 480}])
         m.call('Modify', vgpu='a', type='256MQ')
         vgpu = m.show('a')
         self.assertEqual((vgpu['type'], vgpu['framebufferMib'],
@@ -307,7 +323,7 @@ class Changes(VerbsTest):
         """Modes and VNC servers are what it starts with."""
         m = self.manager()
         m.call('Define', type='128MB', name='a', heads=[
-            {'head': 0, 'width': 800, 'height': 600}])
+            {'head': 0, 'preferredWidth': 800, 'preferredHeight': 600}])
         vnc = f'unix:{m.folder}/vnc'
         m.call('SetMode', vgpu='a', head=1, width=1024, height=768)
         m.call('SetVnc', vgpu='a', head=0, address=vnc)

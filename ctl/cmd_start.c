@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl start: bring a vGPU to life that is defined. */
+#include "ctl.h"
+
+#include "manager.h"
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+	ctl_autojson sd_json_variant *parameters = NULL;
+	enum ctl_exit e;
+
+	e = ctl_vgpu_parameters(ctl, &parameters);
+	if (e != CTL_DONE)
+		return e;
+	return ctl_call(ctl, "Start", parameters, /* ret_reply= */ NULL);
+}
+
+const struct ctl_command ctl_command_start = {
+	.name = "start",
+	.words = "V",
+	.summary = "Start a vGPU that is defined",
+	.help = "It is given its framebuffer and can be given to a virtual machine when this\n"
+		"returns. One that failed is tried again.\n"
+		"\n"
+		"Examples:\n"
+		"  vgpuctl start cad\n",
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

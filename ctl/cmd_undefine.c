@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl undefine: forget a vGPU that is not started. */
+#include "ctl.h"
+
+#include "manager.h"
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+	ctl_autojson sd_json_variant *parameters = NULL;
+	enum ctl_exit e;
+
+	e = ctl_vgpu_parameters(ctl, &parameters);
+	if (e != CTL_DONE)
+		return e;
+	return ctl_call(ctl, "Undefine", parameters, /* ret_reply= */ NULL);
+}
+
+const struct ctl_command ctl_command_undefine = {
+	.name = "undefine",
+	.words = "V",
+	.summary = "Forget a vGPU that is stopped",
+	.help = "One that is started is refused: 'vgpuctl destroy' stops and forgets it.\n"
+		"\n"
+		"Examples:\n"
+		"  vgpuctl undefine cad\n",
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};
