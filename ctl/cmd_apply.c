@@ -65,5 +65,6 @@ const struct ctl_command ctl_command_apply = {
 		   CTL_OPTION_JSON,
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_FILE},
 	.run = run,
 };

@@ -37,5 +37,6 @@ const struct ctl_command ctl_command_autostart = {
 		"  vgpuctl autostart cad on\n",
 	.min_words = 2,
 	.max_words = 2,
+	.values = {CTL_VALUE_VGPU, CTL_VALUE_SWITCH},
 	.run = run,
 };

@@ -38,5 +38,6 @@ const struct ctl_command ctl_command_check = {
 	.options = CTL_OPTION_CONFIG | CTL_OPTION_JSON,
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_FILE},
 	.run = run,
 };

@@ -33,5 +33,6 @@ const struct ctl_command ctl_command_destroy = {
 	.options = CTL_OPTION_FORCE,
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

@@ -24,5 +24,6 @@ const struct ctl_command ctl_command_help = {
 	.help = "Examples:\n"
 		"  vgpuctl help create\n",
 	.max_words = 1,
+	.values = {CTL_VALUE_COMMAND},
 	.run = run,
 };

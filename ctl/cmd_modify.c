@@ -100,5 +100,6 @@ const struct ctl_command ctl_command_modify = {
 		   CTL_OPTION_FRAME_RATE_LIMIT,
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

@@ -240,5 +240,6 @@ const struct ctl_command ctl_command_qemu_args = {
 	.options = CTL_OPTION_JSON | CTL_OPTION_MEMORY | CTL_OPTION_LIBVIRT,
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

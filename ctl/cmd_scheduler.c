@@ -106,5 +106,6 @@ const struct ctl_command ctl_command_scheduler = {
 		"  vgpuctl scheduler fixed-share --time-slice 2\n",
 	.options = CTL_OPTION_GPU | CTL_OPTION_TIME_SLICE | CTL_OPTION_JSON,
 	.max_words = 1,
+	.values = {CTL_VALUE_SCHEDULER},
 	.run = run,
 };

@@ -216,5 +216,6 @@ const struct ctl_command ctl_command_screenshot = {
 	.options = CTL_OPTION_HEAD,
 	.min_words = 2,
 	.max_words = 2,
+	.values = {CTL_VALUE_VGPU, CTL_VALUE_FILE},
 	.run = run,
 };

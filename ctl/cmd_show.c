@@ -224,5 +224,6 @@ const struct ctl_command ctl_command_show = {
 	.options = CTL_OPTION_JSON,
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

@@ -26,5 +26,6 @@ const struct ctl_command ctl_command_start = {
 		"  vgpuctl start cad\n",
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

@@ -101,5 +101,6 @@ const struct ctl_command ctl_command_stop = {
 		"  vgpuctl stop --all\n",
 	.options = CTL_OPTION_ALL | CTL_OPTION_FORCE,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

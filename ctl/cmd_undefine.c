@@ -25,5 +25,6 @@ const struct ctl_command ctl_command_undefine = {
 		"  vgpuctl undefine cad\n",
 	.min_words = 1,
 	.max_words = 1,
+	.values = {CTL_VALUE_VGPU},
 	.run = run,
 };

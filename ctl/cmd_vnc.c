@@ -40,5 +40,6 @@ const struct ctl_command ctl_command_vnc = {
 	.options = CTL_OPTION_HEAD,
 	.min_words = 2,
 	.max_words = 2,
+	.values = {CTL_VALUE_VGPU, CTL_VALUE_VNC},
 	.run = run,
 };

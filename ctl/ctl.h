@@ -54,6 +54,31 @@ enum ctl_format {
 
 #define CTL_WORDS_MAX 2 /* no command takes more */
 
+/* What a word, or the value of an option, is: for who completes it. */
+enum ctl_value {
+	CTL_VALUE_ANY, /* nobody knows */
+	CTL_VALUE_VGPU,
+	CTL_VALUE_GPU,
+	CTL_VALUE_TYPE,
+	CTL_VALUE_HEAD,
+	CTL_VALUE_MODE,
+	CTL_VALUE_SWITCH,
+	CTL_VALUE_FORMAT,
+	CTL_VALUE_SCHEDULER,
+	CTL_VALUE_VNC,
+	CTL_VALUE_MEMORY,
+	CTL_VALUE_FILE,
+	CTL_VALUE_COMMAND,
+};
+
+struct ctl_option_info {
+	const char *name;
+	unsigned int option; /* its bit; 0: every command has it */
+	bool is_first;	     /* it is no option of any command */
+	bool has_value;
+	enum ctl_value value;
+};
+
 /* One run of vgpuctl. Strings are the command line's. */
 struct ctl {
 	const char *socket; /* --socket, or VGPU_SOCKET, or the default */
@@ -98,6 +123,7 @@ struct ctl_command {
 	unsigned int options;
 	unsigned int min_words;
 	unsigned int max_words;
+	enum ctl_value values[CTL_WORDS_MAX];
 	enum ctl_exit (*run)(struct ctl *ctl);
 };
 
@@ -137,6 +163,9 @@ extern const struct ctl_command ctl_command_vnc;
 bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 		       const struct ctl_command **ret_command,
 		       enum ctl_exit *ret_exit);
+
+/* The options one after the other, from 0; false: there is no more. */
+bool ctl_option_at(size_t i, struct ctl_option_info *ret);
 
 /* definition.c */
 

@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "complete.h"
 #include "ctl.h"
 #include "message.h"
 
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
 	enum ctl_exit e;
 
 	setlocale(LC_CTYPE, "");
+	if (argc > 1 && strcmp(argv[1], CTL_COMPLETE) == 0)
+		return ctl_complete(argc - 2, argv + 2);
 	if (ctl_options_parse(&ctl, argc, argv, &command, &e))
 		e = command->run(&ctl);
 	sd_varlink_unref(ctl.link);

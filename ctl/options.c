@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/util.h"
+
 #include "message.h"
 #include "number.h"
 
@@ -53,6 +55,50 @@ static const char *option_name(enum ctl_option option)
 		if (o->val == OPTION_COMMAND + (int)option)
 			return o->name;
 	return "?";
+}
+
+static enum ctl_value value_of(unsigned int option)
+{
+	switch (option) {
+	case CTL_OPTION_JSON:
+		return CTL_VALUE_FORMAT;
+	case CTL_OPTION_GPU:
+		return CTL_VALUE_GPU;
+	case CTL_OPTION_TYPE:
+		return CTL_VALUE_TYPE;
+	case CTL_OPTION_HEAD:
+		return CTL_VALUE_HEAD;
+	case CTL_OPTION_MODE:
+		return CTL_VALUE_MODE;
+	case CTL_OPTION_AUTOSTART:
+		return CTL_VALUE_SWITCH;
+	case CTL_OPTION_MEMORY:
+		return CTL_VALUE_MEMORY;
+	case CTL_OPTION_FILE:
+		return CTL_VALUE_FILE;
+	default:
+		return CTL_VALUE_ANY;
+	}
+}
+
+bool ctl_option_at(size_t i, struct ctl_option_info *ret)
+{
+	const struct option *o;
+
+	if (i + 1 >= VGPU_ARRAY_SIZE(long_options))
+		return false;
+	o = &long_options[i];
+	*ret = (struct ctl_option_info){
+		.name = o->name,
+		.is_first = o->val == OPTION_VERSION,
+		.has_value = o->has_arg == required_argument,
+		.value = o->val == OPTION_SOCKET ? CTL_VALUE_FILE : CTL_VALUE_ANY,
+	};
+	if (o->val >= OPTION_COMMAND) {
+		ret->option = (unsigned int)o->val - OPTION_COMMAND;
+		ret->value = value_of(ret->option);
+	}
+	return true;
 }
 
 /* Returns false, with a line printed, if @value makes no sense. */

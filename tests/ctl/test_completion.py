@@ -129,6 +129,151 @@ class Completion(CtlTest):
                 os.close(terminal)
 
 
+class Table(CtlTest):
+    """What vgpuctl itself says can follow, for every shell."""
+
+    def offered(self, *words):
+        code, out, err = self.ctl('__complete', *words)
+        self.assertEqual((code, err), (0, ''))
+        return [line.split('\t') for line in out.splitlines()]
+
+    def test_all_of_the_help(self):
+        _, out, _ = self.ctl('--help')
+        commands = dict(re.findall(r'^  ([a-z][a-z-]+) +([A-Z].*)', out, re.M))
+        self.assertEqual(dict(self.offered('')), commands)
+        self.assertEqual(self.offered('--'), [['--help'], ['--version'],
+                                              ['--socket']])
+        for command in commands:
+            _, out, _ = self.ctl(command, '--help')
+            options = re.findall(r'(--[a-z-]+)', out.partition('\n\n')[0])
+            self.assertEqual(
+                sorted(o for [o] in self.offered(command, '--')),
+                sorted(options + ['--help', '--socket']), command)
+
+    def test_what_is_known(self):
+        self.manager(ListVgpus={'vgpus': [fake.cad(), fake.hostile(),
+                                          dict(fake.cad(), name='-x')]})
+        self.assertEqual(self.offered('show', 'c'), [['cad', '4Q']])
+        self.assertEqual(self.offered('show', UUIDS[0][:8])[0],
+                         [UUIDS[0], 'cad'])
+        self.assertEqual(self.offered('screenshot', 'cad', ''), [[':files']])
+        self.assertEqual(self.offered('define', '--file', ''), [[':files']])
+        self.assertEqual(self.offered('--json=short', 'autostart', 'a', ''),
+                         [['on'], ['off']])
+        self.assertEqual(self.offered('frobnicate', ''), [])
+        self.assertEqual(self.offered('--frobnicate', 'sho'),
+                         [['show', 'Show all about one vGPU']])
+        self.assertEqual(self.offered(), self.offered(''))
+        self.assertEqual(self.offered('list', '\x1b[2J'), [])
+
+
+@unittest.skipUnless(shutil.which('fish'), 'no fish')
+class Fish(Completion):
+    def complete(self, line):
+        script = os.path.join(SOURCE, 'packaging/vgpuctl.fish')
+        done = subprocess.run(
+            ['fish', '--no-config', '-c', f'source {shlex.quote(script)}; '
+             f'complete -C {shlex.quote(line)}'], capture_output=True,
+            env=dict(self.environment, HOME=self.folder), timeout=TIMEOUT,
+            cwd=self.folder, check=True)
+        self.assertEqual(done.stderr, b'')
+        # With an option its '=' is part of the word here.
+        return sorted(line.split('\t')[0].rpartition('=')[2]
+                      for line in done.stdout.decode().splitlines())
+
+    def test_syntax(self):
+        subprocess.run(['fish', '--no-execute', os.path.join(
+            SOURCE, 'packaging/vgpuctl.fish')], check=True, timeout=TIMEOUT)
+
+    def test_values(self):
+        self.assertEqual(self.complete('vgpuctl create --type 4'), ['4C', '4Q'])
+        self.assertEqual(self.complete('vgpuctl create --type=4'), ['4C', '4Q'])
+        self.assertEqual(self.complete('vgpuctl create --gpu 0000:0'),
+                         ['0000:01:00.0'])
+        self.assertEqual(self.complete('vgpuctl list --json='),
+                         ['pretty', 'short'])
+
+    def test_tab(self):
+        with open(os.path.join(self.folder, 'a.png'), 'wb'):
+            pass
+        self.assertEqual(self.complete('vgpuctl screenshot cad a'), ['a.png'])
+
+
+@unittest.skipUnless(shutil.which('zsh'), 'no zsh')
+class Zsh(Completion):
+    def complete(self, line):
+        """What a TAB makes of the line, where that is one word."""
+        terminal, end = pty.openpty()
+        with subprocess.Popen(
+                ['zsh', '-f', '-i'], stdin=end, stdout=end, stderr=end,
+                start_new_session=True, cwd=self.folder,
+                env=dict(self.environment, TERM='dumb', HOME=self.folder)) \
+                as shell:
+            os.close(end)
+            try:
+                out = os.path.join(self.folder, 'out')
+                script = os.path.join(SOURCE, 'packaging')
+                os.write(terminal, (
+                    'autoload -Uz compinit && compinit -u -D; '
+                    'setopt no_list_ambiguous; '
+                    f'compdef _vgpuctl vgpuctl; source {script}/vgpuctl.zsh '
+                    '2>/dev/null; '
+                    'show() { print -r -- "$BUFFER" > out.new; '
+                    'mv out.new out; BUFFER=; zle accept-line; }; '
+                    'zle -N show; bindkey "^X" show; print ready\n').encode())
+                self.read_until(terminal, '\nready')
+                os.write(terminal, f'{line}\t\x18'.encode())
+                deadline = time.monotonic() + TIMEOUT
+                while not os.path.exists(out):
+                    self.assertLess(time.monotonic(), deadline)
+                    if select.select([terminal], [], [], 0.1)[0]:
+                        os.read(terminal, 65536)
+                with open(out, encoding='utf-8') as f:
+                    return f.read().rstrip('\n')
+            finally:
+                shell.kill()
+                os.close(terminal)
+                if os.path.exists(out):
+                    os.unlink(out)
+
+    def read_until(self, terminal, text):
+        seen, deadline = '', time.monotonic() + TIMEOUT
+        while text not in seen.replace('\r', ''):
+            self.assertLess(time.monotonic(), deadline, seen)
+            if select.select([terminal], [], [], 1)[0]:
+                seen += os.read(terminal, 65536).decode()
+
+    def test_syntax(self):
+        subprocess.run(['zsh', '-n', os.path.join(
+            SOURCE, 'packaging/vgpuctl.zsh')], check=True, timeout=TIMEOUT)
+
+    def test_commands_are_those_of_the_help(self):
+        self.assertEqual(self.complete('vgpuctl destr'), 'vgpuctl destroy ')
+
+    def test_options_are_those_of_the_help(self):
+        self.assertEqual(self.complete('vgpuctl stop --al'),
+                         'vgpuctl stop --all ')
+
+    def test_vgpus(self):
+        self.assertEqual(self.complete('vgpuctl show c'), 'vgpuctl show cad ')
+
+    def test_values(self):
+        self.assertEqual(self.complete('vgpuctl create --type 4Q --gpu 00'),
+                         'vgpuctl create --type 4Q --gpu 0000:01:00.0 ')
+        self.assertEqual(self.complete('vgpuctl list --json=pr'),
+                         'vgpuctl list --json=pretty ')
+
+    def test_tab(self):
+        with open(os.path.join(self.folder, 'a.png'), 'wb'):
+            pass
+        self.assertEqual(self.complete('vgpuctl screenshot cad a'),
+                         'vgpuctl screenshot cad a.png ')
+
+    def test_no_manager(self):
+        self.environment['VGPU_SOCKET'] = '/nowhere'
+        self.assertEqual(self.complete('vgpuctl show c'), 'vgpuctl show c')
+
+
 if __name__ == '__main__':
     if not os.path.exists(LIBRARY):
         sys.exit(77)

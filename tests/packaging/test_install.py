@@ -24,6 +24,7 @@ OTHERS = {
     'lib/tmpfiles.d/openvgpu.conf',
     'lib/udev/rules.d/60-vgpu.rules',
     'share/bash-completion/completions/vgpuctl',
+    'share/fish/vendor_completions.d/vgpuctl.fish',
     'share/man/man1/vgpu-device.1',
     'share/man/man1/vgpuctl.1',
     'share/man/man5/vgpu-types.5',
