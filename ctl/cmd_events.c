@@ -64,12 +64,16 @@ static void print_member(sd_json_variant *event, const char *key,
 
 static enum ctl_exit print_event(struct ctl *ctl, sd_json_variant *event)
 {
+	uint64_t uid;
+
 	if (ctl->format != CTL_TEXT)
 		return ctl_print_json(ctl, event);
 	print_time(event);
 	print_member(event, "event", "", 11);
 	print_member(event, "name", "uuid", 16);
 	print_member(event, "text", "", 0);
+	if (ctl_json_unsigned(event, "uid", &uid))
+		printf(" (by user %" PRIu64 ")", uid);
 	putchar('\n');
 	return CTL_DONE;
 }

@@ -19,7 +19,7 @@ struct line {
 	struct ctl ctl;
 	bool has_command;
 	const struct ctl_command *command; /* NULL: none is called so */
-	unsigned int words; /* of the command */
+	unsigned int words;		   /* of the command */
 	/* An option that waits for its value. */
 	bool is_value;
 	bool is_socket;

@@ -317,7 +317,7 @@ static int choose_gpu_to_define(struct vgpu_manager *manager,
 
 struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  const struct vgpu_create_request *request,
-				  struct vgpu_err *err)
+				  sd_varlink *link, struct vgpu_err *err)
 {
 	struct vgpu_definition definition = {
 		.is_manual = request->autostart <= 0,
@@ -334,8 +334,9 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 	if (!instance)
 		return NULL;
 	vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED);
-	vgpu_instance_event(instance, "defined", "a vGPU of type %s on %s",
-			    definition.type.name, definition.gpu);
+	vgpu_instance_event_by(instance, link, "defined",
+			       "a vGPU of type %s on %s", definition.type.name,
+			       definition.gpu);
 	vgpu_manager_on_change(manager);
 	return instance;
 }

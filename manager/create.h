@@ -30,12 +30,12 @@ int vgpu_create(struct vgpu_manager *manager,
 		const struct vgpu_create_request *request, sd_varlink *link,
 		struct vgpu_gpu **ret_gpu, struct vgpu_err *err);
 /*
- * Make the definition of a vGPU, and no more. Returns it, or NULL with nothing
- * left.
+ * Make the definition of a vGPU that @link asks for, and no more. Returns it,
+ * or NULL with nothing left; answers nothing.
  */
 struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  const struct vgpu_create_request *request,
-				  struct vgpu_err *err);
+				  sd_varlink *link, struct vgpu_err *err);
 
 /* Whether vgpu_define() would, if no other had the name or the uuid. */
 int vgpu_check_definition(struct vgpu_manager *manager,

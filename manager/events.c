@@ -55,6 +55,9 @@ static int send_event(sd_varlink *link, const struct vgpu_event *e)
 			SD_JSON_BUILD_PAIR_CONDITION(
 				e->name[0], "name", SD_JSON_BUILD_STRING(e->name)),
 			SD_JSON_BUILD_PAIR_CONDITION(
+				e->uid != VGPU_EVENT_BY_NOBODY, "uid",
+				SD_JSON_BUILD_INTEGER(e->uid)),
+			SD_JSON_BUILD_PAIR_CONDITION(
 				e->text[0], "text",
 				SD_JSON_BUILD_STRING(e->text))));
 }
@@ -102,30 +105,42 @@ static uint64_t now_usec(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-void vgpu_events_add(struct vgpu_events *events, const char *event,
-		     const char *uuid, const char *name, const char *fmt, ...)
+void vgpu_events_addv(struct vgpu_events *events, int64_t uid,
+		      const char *event, const char *uuid, const char *name,
+		      const char *fmt, va_list args)
 {
 	struct vgpu_event *e =
 		&events->kept[events->next_sequence % VGPU_EVENTS_KEPT];
-	va_list args;
 
 	*e = (struct vgpu_event){
 		.sequence = events->next_sequence++,
 		.time_usec = now_usec(),
 		.event = event,
+		.uid = uid,
 	};
 	if (uuid)
 		snprintf(e->uuid, sizeof(e->uuid), "%s", uuid);
 	if (name)
 		snprintf(e->name, sizeof(e->name), "%s", name);
-	va_start(args, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, args);
-	va_end(args);
 	vgpu_text_make_printable(e->text);
 
-	vgpu_log("%s%s%s%s%s: %s", e->uuid, e->name[0] ? " (" : "", e->name,
-		 e->name[0] ? ") " : (e->uuid[0] ? " " : ""), event, e->text);
+	if (e->uuid[0])
+		vgpu_log_vgpu(e->uuid, e->name, event, "%s", e->text);
+	else
+		vgpu_log("%s: %s", event, e->text);
 	broadcast(events, e);
+}
+
+void vgpu_events_add(struct vgpu_events *events, const char *event,
+		     const char *uuid, const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vgpu_events_addv(events, VGPU_EVENT_BY_NOBODY, event, uuid, name, fmt,
+			 args);
+	va_end(args);
 }
 
 static int send_history(struct vgpu_events *events, sd_varlink *link)

@@ -3,6 +3,7 @@
 #ifndef VGPU_MANAGER_EVENTS_H
 #define VGPU_MANAGER_EVENTS_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +22,10 @@ struct vgpu_event {
 	char uuid[VGPU_UUID_SIZE];
 	char name[VGPU_NAME_MAX + 1];
 	char text[256];
+	int64_t uid; /* who asked for it, or VGPU_EVENT_BY_NOBODY */
 };
+
+#define VGPU_EVENT_BY_NOBODY (-1)
 
 struct vgpu_subscriber;
 
@@ -38,6 +42,11 @@ void vgpu_events_finish(struct vgpu_events *events);
 __attribute__((format(printf, 5, 6))) void
 vgpu_events_add(struct vgpu_events *events, const char *event, const char *uuid,
 		const char *name, const char *fmt, ...);
+
+/* The same of one that user @uid asked for. */
+void vgpu_events_addv(struct vgpu_events *events, int64_t uid,
+		      const char *event, const char *uuid, const char *name,
+		      const char *fmt, va_list args);
 
 /*
  * Answer a Subscribe call. With @follow the link gets every later event until

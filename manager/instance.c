@@ -102,9 +102,8 @@ int vgpu_instance_set_phase(struct vgpu_instance *instance, enum vgpu_phase next
 	enum vgpu_phase last = instance->phase;
 
 	if (!(phases[last].next & 1U << next)) {
-		vgpu_log("%s: refused to go from %s to %s",
-			 instance->definition.uuid, phases[last].name,
-			 phases[next].name);
+		vgpu_instance_log(instance, "refused to go from %s to %s",
+				  phases[last].name, phases[next].name);
 		return -EINVAL;
 	}
 	instance->phase = next;
@@ -224,13 +223,39 @@ int vgpu_instance_sort(struct vgpu_manager *manager,
 void vgpu_instance_event(struct vgpu_instance *instance, const char *event,
 			 const char *fmt, ...)
 {
-	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vgpu_events_addv(&instance->manager->events, VGPU_EVENT_BY_NOBODY,
+			 event, instance->definition.uuid,
+			 instance->definition.name, fmt, args);
+	va_end(args);
+}
+
+void vgpu_instance_event_by(struct vgpu_instance *instance, sd_varlink *link,
+			    const char *event, const char *fmt, ...)
+{
+	int64_t uid = VGPU_EVENT_BY_NOBODY;
+	va_list args;
+	uid_t peer;
+
+	if (link && sd_varlink_get_peer_uid(link, &peer) >= 0)
+		uid = peer;
+	va_start(args, fmt);
+	vgpu_events_addv(&instance->manager->events, uid, event,
+			 instance->definition.uuid, instance->definition.name,
+			 fmt, args);
+	va_end(args);
+}
+
+void vgpu_instance_log(const struct vgpu_instance *instance, const char *fmt, ...)
+{
+	char text[VGPU_ERR_TEXT_MAX + 64];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	vgpu_events_add(&instance->manager->events, event,
-			instance->definition.uuid, instance->definition.name,
-			"%s", text);
+	vgpu_log_vgpu(instance->definition.uuid, instance->definition.name,
+		      /* event= */ NULL, "%s", text);
 }

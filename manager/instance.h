@@ -107,5 +107,12 @@ struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,
 __attribute__((format(printf, 3, 4))) void
 vgpu_instance_event(struct vgpu_instance *instance, const char *event,
 		    const char *fmt, ...);
+/* One that the user at @link asked for; NULL: nobody did. */
+__attribute__((format(printf, 4, 5))) void
+vgpu_instance_event_by(struct vgpu_instance *instance, sd_varlink *link,
+		       const char *event, const char *fmt, ...);
+/* A line for the log that is no event. */
+__attribute__((format(printf, 2, 3))) void
+vgpu_instance_log(const struct vgpu_instance *instance, const char *fmt, ...);
 
 #endif

@@ -164,7 +164,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("created, defined, started, active, attached, detached, stopped, modified, destroyed, failed, restarted, resumed, refused, head, guest-fault, sandbox, frozen, types, manager"),
 	FIELD(event, SD_VARLINK_STRING, 0),
 	FIELD(uuid, SD_VARLINK_STRING, NULLABLE),
-	FIELD(name, SD_VARLINK_STRING, NULLABLE), ABOUT("One line for a person"),
+	FIELD(name, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("The user who asked for it, where somebody did"),
+	FIELD(uid, SD_VARLINK_INT, NULLABLE), ABOUT("One line for a person"),
 	FIELD(text, SD_VARLINK_STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(

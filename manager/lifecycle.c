@@ -211,7 +211,7 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
 		r = adopt_by_socket(instance, &err);
 	if (r < 0) {
 		if (r != -ENOENT)
-			vgpu_log("%s: %s", instance->definition.uuid, err.text);
+			vgpu_instance_log(instance, "%s", err.text);
 		return r;
 	}
 	if (instance->phase == VGPU_PHASE_STOPPING)
@@ -293,12 +293,13 @@ static void forget(struct vgpu_instance *instance)
 	}
 	vgpu_paths_remove_instance(&manager->paths, uuid);
 	if (instance->create_link)
-		vgpu_log("%s: creation failed: %s", uuid,
-			 instance->create_err.text);
+		vgpu_instance_log(instance, "creation failed: %s",
+				  instance->create_err.text);
 	else
-		vgpu_instance_event(instance, "destroyed",
-				    "the vGPU of type %s is no more",
-				    instance->definition.type.name);
+		vgpu_instance_event_by(instance, instance->destroy_link,
+				       "destroyed",
+				       "the vGPU of type %s is no more",
+				       instance->definition.type.name);
 	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
 	vgpu_reply_later_empty(&instance->destroy_link);
 	vgpu_instance_destroy(instance);
@@ -331,7 +332,7 @@ void vgpu_lifecycle_rest(struct vgpu_instance *instance)
 	d->is_stopped = true;
 	/* Else it is found to be stopped by the next vgpud, by looking. */
 	if (vgpu_store_save(&manager->paths, d, &err) < 0)
-		vgpu_log("%s: %s", d->uuid, err.text);
+		vgpu_instance_log(instance, "%s", err.text);
 }
 
 /* No process runs any more, and its definition stays. */
@@ -339,13 +340,15 @@ static void keep(struct vgpu_instance *instance)
 {
 	vgpu_lifecycle_rest(instance);
 	if (instance->create_err.status)
-		vgpu_instance_event(instance, "stopped", "it could not start: %s",
-				    instance->create_err.text);
+		vgpu_instance_event_by(instance, instance->create_link,
+				       "stopped", "it could not start: %s",
+				       instance->create_err.text);
 	else
-		vgpu_instance_event(instance, "stopped", "%s",
-				    instance->destroy_link
-					    ? "it holds nothing, and stays defined"
-					    : "it does not start by itself");
+		vgpu_instance_event_by(
+			instance, instance->destroy_link, "stopped", "%s",
+			instance->destroy_link
+				? "it holds nothing, and stays defined"
+				: "it does not start by itself");
 	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
 	vgpu_reply_later_empty(&instance->destroy_link);
 	instance->create_err = (struct vgpu_err){};
@@ -570,12 +573,13 @@ static void begin_serving(struct vgpu_instance *instance,
 	if (instance->create_link) {
 		instance->timer = sd_event_source_disable_unref(instance->timer);
 		if (instance->is_kept)
-			vgpu_instance_event(instance, "started",
-					    "it was defined before");
+			vgpu_instance_event_by(instance, instance->create_link,
+					       "started",
+					       "it was defined before");
 		else
-			vgpu_instance_event(instance, "created",
-					    "a vGPU of type %s",
-					    instance->definition.type.name);
+			vgpu_instance_event_by(instance, instance->create_link,
+					       "created", "a vGPU of type %s",
+					       instance->definition.type.name);
 		vgpu_lifecycle_answer(instance);
 	} else if (last_phase == VGPU_PHASE_ADOPTING) {
 		vgpu_instance_event(instance, "started",

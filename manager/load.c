@@ -63,7 +63,7 @@ static void place_again(struct vgpu_instance *instance)
 	instance->is_placed = true;
 	d->is_stopped = false;
 	if (vgpu_store_save(&instance->manager->paths, d, &err) < 0)
-		vgpu_log("%s: %s", d->uuid, err.text);
+		vgpu_instance_log(instance, "%s", err.text);
 }
 
 static void bring_back(struct vgpu_instance *instance)

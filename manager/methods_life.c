@@ -132,7 +132,7 @@ int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
 	if (r != 0)
 		return r;
 	vgpu_manager_refresh(userdata);
-	instance = vgpu_define(userdata, &request, &err);
+	instance = vgpu_define(userdata, &request, link, &err);
 	if (!instance)
 		return vgpu_reply_error(link, &err);
 	return sd_varlink_replybo(

@@ -81,7 +81,7 @@ static int change_name(struct vgpu_instance *instance, const char *name,
 	return r;
 }
 
-static void report(struct vgpu_instance *instance,
+static void report(struct vgpu_instance *instance, sd_varlink *link,
 		   const struct vgpu_definition *last)
 {
 	const struct vgpu_definition *d = &instance->definition;
@@ -90,15 +90,15 @@ static void report(struct vgpu_instance *instance,
 	if (strcmp(last->name, d->name) != 0)
 		snprintf(old, sizeof(old), ", was named %s",
 			 last->name[0] ? last->name : "nothing");
-	vgpu_instance_event(
-		instance, "modified",
+	vgpu_instance_event_by(
+		instance, link, "modified",
 		"type %s, weight %u, frame rate limit %u, %s%s", d->type.name,
 		d->type.weight, d->type.frame_rate_limit,
 		d->is_manual ? "started by hand only" : "starts by itself", old);
 }
 
 static int modify(struct vgpu_instance *instance, const struct change *change,
-		  struct vgpu_err *err)
+		  sd_varlink *link, struct vgpu_err *err)
 {
 	struct vgpu_definition last = instance->definition, next = last;
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_FRAME_RATE};
@@ -131,7 +131,7 @@ static int modify(struct vgpu_instance *instance, const struct change *change,
 	if (r < 0)
 		return r;
 	instance->definition = next;
-	report(instance, &last);
+	report(instance, link, &last);
 	vgpu_share_update(instance);
 	/* A device that does not run now is started with it. */
 	msg.frame_rate = next.type.frame_rate_limit;
@@ -171,7 +171,7 @@ int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 		return r;
 	vgpu_manager_refresh(userdata);
 	instance = vgpu_instance_find(userdata, change.vgpu, &err);
-	r = instance ? modify(instance, &change, &err) : -ENOENT;
+	r = instance ? modify(instance, &change, link, &err) : -ENOENT;
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);
 }

@@ -133,8 +133,8 @@ static void look_at_end(struct vgpu_instance *instance)
 	}
 	/* The next vgpud removes it. */
 	if (r < 0)
-		vgpu_log("%s: its cgroup cannot be removed: %s",
-			 instance->definition.uuid, strerror(-r));
+		vgpu_instance_log(instance, "its cgroup cannot be removed: %s",
+				  strerror(-r));
 	vgpu_share_finish(instance);
 	instance->group_done(instance);
 }

@@ -120,7 +120,7 @@ static void keep_placement(struct vgpu_instance *instance,
 		return;
 	d->vf.placement = vf->placement;
 	if (vgpu_store_save(&instance->manager->paths, d, &err) < 0)
-		vgpu_log("%s: %s", d->uuid, err.text);
+		vgpu_instance_log(instance, "%s", err.text);
 }
 
 static int bind(struct vgpu_vf *vf, struct vgpu_err *err)
@@ -219,16 +219,16 @@ void vgpu_sriov_begin(struct vgpu_instance *instance)
 	instance->timer = sd_event_source_disable_unref(instance->timer);
 	instance->is_wanted = true;
 	if (is_new)
-		vgpu_instance_event(instance, "created",
-				    "a vGPU of type %s on VF %u of %s",
-				    instance->definition.type.name,
-				    instance->definition.vf.number,
-				    instance->definition.gpu);
+		vgpu_instance_event_by(instance, instance->create_link, "created",
+				       "a vGPU of type %s on VF %u of %s",
+				       instance->definition.type.name,
+				       instance->definition.vf.number,
+				       instance->definition.gpu);
 	else
-		vgpu_instance_event(instance, "started", "%s",
-				    instance->address[0]
-					    ? "what it failed for is over"
-					    : "it was defined before");
+		vgpu_instance_event_by(
+			instance, instance->create_link, "started", "%s",
+			instance->address[0] ? "what it failed for is over"
+					     : "it was defined before");
 	vgpu_lifecycle_answer(instance);
 	vgpu_sriov_settle(instance);
 	vgpu_manager_on_change(instance->manager);

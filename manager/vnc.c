@@ -130,9 +130,9 @@ static void give_viewer(struct vgpu_vnc *vnc)
 	if (r == 0)
 		r = send_viewer(vnc->control, ours);
 	if (r < 0)
-		vgpu_log("%s: head %u gets no viewer: %s",
-			 vnc->instance->definition.uuid, vnc->head,
-			 err.text[0] ? err.text : strerror(-r));
+		vgpu_instance_log(vnc->instance, "head %u gets no viewer: %s",
+				  vnc->head,
+				  err.text[0] ? err.text : strerror(-r));
 }
 
 static void ask_for_life(void *opaque)
@@ -176,8 +176,10 @@ static void on_listening(struct vgpu_vnc *vnc)
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
 	if (vgpu_watchdog_start(&vnc->watchdog, vnc->manager->event,
 				&watchdog_ops, vnc) < 0)
-		vgpu_log("%s: nobody notices if the VNC server of head %u freezes",
-			 instance->definition.uuid, vnc->head);
+		vgpu_instance_log(
+			instance,
+			"nobody notices if the VNC server of head %u freezes",
+			vnc->head);
 	if (strcmp(saved, vnc->address) != 0 &&
 	    save_address(instance, vnc->head, vnc->address, &err) < 0) {
 		vnc->address[0] = '\0';
