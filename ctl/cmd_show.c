@@ -159,8 +159,8 @@ static void print_shares(sd_json_variant *vgpu)
 static void print_vgpu(sd_json_variant *vgpu)
 {
 	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
-	uint64_t vf;
-	bool is_vf = ctl_json_unsigned(vgpu, "vf", &vf);
+	const char *provider = ctl_json_string(vgpu, "provider");
+	bool is_vf = provider && strcmp(provider, "sriov") == 0;
 
 	print_string("UUID:", vgpu, "uuid");
 	print_string("Name:", vgpu, "name");
@@ -169,6 +169,9 @@ static void print_vgpu(sd_json_variant *vgpu)
 	print_string("Provider:", vgpu, "provider");
 	print_vf(vgpu);
 	print_string("State:", vgpu, "state");
+	if (sd_json_variant_by_key(vgpu, "autostart"))
+		print_line("Autostart:",
+			   ctl_json_is_true(vgpu, "autostart") ? "on" : "off");
 	if (ctl_json_is_true(vgpu, "foreign"))
 		print_line("Foreign:",
 			   "others made it; it is shown here, and not kept");

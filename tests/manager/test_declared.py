@@ -87,6 +87,59 @@ class RoundTrip(DeclaredTest):
                  'the modes')
         self.assertEqual(m.show('a')['state'], 'active')
 
+    def test_shown_to_a_person(self):
+        m = self.manager()
+        m.call('Define', type='128MB', name='a')
+        lines = self.ctl(m, 'show', 'a').splitlines()
+        self.assertIn('State:       defined', lines)
+        self.assertIn('Autostart:   off', lines)
+        self.ctl(m, 'autostart', 'a', 'on')
+        self.assertIn('Autostart:   on', self.ctl(m, 'show', 'a').splitlines())
+
+    def test_verbs(self):
+        """From the command line what test_verbs.py does by varlink."""
+        m = self.manager()
+        uuid = self.ctl(m, 'define', '--type', '128MB', '--name', 'a',
+                        '--mode', '800x600', '--head', '1', '--weight',
+                        '5').strip()
+        self.assertIn('is started already',
+                      self.assert_fails(m, 'start', self.start(m, 'a')))
+        self.assertEqual(m.show(uuid)['weight'], 5)
+        self.assertIn('stop it first', self.assert_fails(m, 'undefine', 'a'))
+        self.ctl(m, 'stop', 'a')
+        self.assertIn('is stopped already', self.assert_fails(m, 'stop', 'a'))
+        self.ctl(m, 'modify', 'a', '--name', 'b', '--type', '256MQ', '--mode',
+                 '1280x1024', '--autostart', 'on')
+        vgpu = m.show('b')
+        self.assertEqual((vgpu['type'], vgpu['autostart'],
+                          vgpu['heads'][0]['preferredWidth']),
+                         ('256MQ', True, 1280))
+        self.ctl(m, 'undefine', 'b')
+        self.assert_clean(m)
+
+    def start(self, m, vgpu):
+        self.ctl(m, 'start', vgpu)
+        return vgpu
+
+    def test_stop_all(self):
+        m = self.manager()
+        for name in 'abc':
+            m.create(type='128MB', name=name)
+        m.call('Define', type='128MB', name='d')
+        self.attach(m, 'b')
+        code, out, err = self.ctl(m, 'stop', '--all', check=False)
+        self.assertEqual((code, out), (1, ''))
+        self.assertRegex(err, r'^vgpuctl: b: the virtual machine of process '
+                         r'\d+ has it[^\n]*\n$')
+        self.assertEqual({v['name']: v['state']
+                          for v in m.call('ListVgpus')['vgpus']},
+                         {'a': 'defined', 'b': 'attached', 'c': 'defined',
+                          'd': 'defined'})
+        self.ctl(m, 'stop', '--all', '--force')
+        self.assertEqual({v['state'] for v in m.call('ListVgpus')['vgpus']},
+                         {'defined'})
+        self.ctl(m, 'stop', '--all')
+
     def test_another_like_it(self):
         m = self.manager()
         before = self.make(m)
