@@ -82,37 +82,37 @@ struct ctl_option_info {
 /* One run of vgpuctl. Strings are the command line's. */
 struct ctl {
 	const char *socket; /* --socket, or VGPU_SOCKET, or the default */
-	enum ctl_format format;
 	const char *gpu;
 	const char *type;
 	const char *name;
 	const char *uuid;
-	bool force;
-	bool follow;
-	bool has_head;
-	uint32_t head;
-	bool has_placement;
-	uint32_t placement;
-	bool has_weight;
-	uint32_t weight;
-	bool has_frame_rate_limit;
-	uint32_t frame_rate_limit;
-	bool has_time_slice;
-	uint32_t time_slice;
-	uint64_t memory_mib; /* 0: not given */
-	bool libvirt;
-	bool has_autostart;
-	bool autostart;
-	bool has_mode;
-	uint32_t width;
-	uint32_t height;
-	bool all;
 	const char *file;
-	bool new_ids;
 	const char *config;
-	bool dry_run;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
 	sd_varlink *link;		  /* NULL until the manager is called */
+	uint64_t memory_mib;		  /* 0: not given */
+	enum ctl_format format;
+	uint32_t head;
+	uint32_t placement;
+	uint32_t weight;
+	uint32_t frame_rate_limit;
+	uint32_t time_slice;
+	uint32_t width; /* of --mode */
+	uint32_t height;
+	bool has_head;
+	bool has_placement;
+	bool has_weight;
+	bool has_frame_rate_limit;
+	bool has_time_slice;
+	bool has_autostart;
+	bool has_mode;
+	bool force;
+	bool follow;
+	bool libvirt;
+	bool autostart;
+	bool all;
+	bool new_ids;
+	bool dry_run;
 };
 
 struct ctl_command {

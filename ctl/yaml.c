@@ -2,6 +2,7 @@
 /* The part of YAML that configuration files are written in. */
 #include "yaml.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,7 +229,7 @@ static size_t plain_length(const char *text, bool is_flow)
 static int take_key(struct yaml *yaml, unsigned int line, char **text,
 		    bool is_flow, char **ret_key)
 {
-	char *c = *text, *end;
+	char *c = *text, *end = c;
 	int r;
 
 	if (c[0] == '"' || c[0] == '\'') {
@@ -311,7 +312,7 @@ static int parse_flow(struct yaml *yaml, unsigned int line, char **text,
 static int parse_inline(struct yaml *yaml, unsigned int line, char **text,
 			bool is_flow, sd_json_variant **ret)
 {
-	char *c = *text, *string;
+	char *c = *text, *string = NULL;
 	size_t length;
 	int r;
 
@@ -441,7 +442,7 @@ static int parse_members(struct yaml *yaml, size_t indent, sd_json_variant **ret
 	while (r >= 0 && yaml->next < yaml->count) {
 		const struct line *line = &yaml->lines[yaml->next];
 		ctl_autojson sd_json_variant *one = NULL;
-		char *text = line->text, *key;
+		char *text = line->text, *key = NULL;
 
 		if (line->indent != indent || is_item(line))
 			break;
@@ -468,6 +469,7 @@ static int parse_node(struct yaml *yaml, sd_json_variant **ret)
 	size_t indent = line->indent;
 	int r;
 
+	assert(yaml->next < yaml->count);
 	if (++yaml->depth > DEPTH_MAX)
 		return fail(yaml, line->number, "it nests too deep");
 	if (is_item(line)) {

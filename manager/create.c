@@ -2,6 +2,7 @@
 /* Making and unmaking vGPUs. */
 #include "create.h"
 
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -129,12 +130,12 @@ static int find_gpu(struct vgpu_manager *manager, const char *id,
 	char quoted[VGPU_QUOTED_SIZE];
 
 	*ret_gpu = vgpu_inventory_find(&manager->inventory, id);
-	if (!*ret_gpu)
-		return vgpu_err_set(
-			err, -ENODEV, "NoSuchGpu",
-			"there is no GPU '%s': `vgpuctl gpus` lists them",
-			vgpu_text_quote(quoted, id));
-	return 0;
+	if (*ret_gpu)
+		return 0;
+	vgpu_err_set(err, -ENODEV, "NoSuchGpu",
+		     "there is no GPU '%s': `vgpuctl gpus` lists them",
+		     vgpu_text_quote(quoted, id));
+	return -ENODEV;
 }
 
 static int on_create_timeout(sd_event_source *source, uint64_t usec,
@@ -188,6 +189,7 @@ static int set_up(struct vgpu_gpu *gpu, const struct vgpu_create_request *reques
 {
 	int r;
 
+	assert(gpu);
 	VGPU_TEXT_SET(definition->gpu, gpu->id);
 	if (!gpu->memory &&
 	    (request->weight >= 0 || request->frame_rate_limit >= 0))
@@ -288,30 +290,29 @@ static int choose_gpu_to_define(struct vgpu_manager *manager,
 {
 	const struct vgpu_type *type;
 	struct vgpu_err unused = {};
-	int r = 0;
+	struct vgpu_gpu *gpu = NULL;
 
 	if (request->gpu)
-		r = find_gpu(manager, request->gpu, ret_gpu, err);
-	else if (choose_gpu(manager, request->type, ret_gpu, definition,
-			    &unused) < 0 &&
-		 !*ret_gpu)
-		r = -ENOENT; /* describe() has found one */
-	if (r < 0)
-		return r;
-	type = vgpu_capacity_find_type(manager, *ret_gpu, request->type);
+		find_gpu(manager, request->gpu, &gpu, err);
+	else
+		choose_gpu(manager, request->type, &gpu, definition, &unused);
+	if (!gpu)
+		return -ENODEV;
+	*ret_gpu = gpu;
+	type = vgpu_capacity_find_type(manager, gpu, request->type);
 	/* Says what is wrong with the GPU or the type. */
 	if (!type)
-		return try_gpu(manager, *ret_gpu, request->type, definition, err);
+		return try_gpu(manager, gpu, request->type, definition, err);
+	if (request->placement != VGPU_PLACEMENT_ANY && gpu->memory)
+		return vgpu_err_set(
+			err, -EINVAL, "BadPlacement",
+			"on %s a vGPU's place in the framebuffer cannot be chosen",
+			gpu->id);
 	definition->type = *type;
 	definition->place =
 		(struct vgpu_extent){.size = type->framebuffer_mib * VGPU_MIB};
 	/* Which one is chosen when it starts. */
-	definition->vf.number = (*ret_gpu)->memory ? 0 : 1;
-	if (request->placement != VGPU_PLACEMENT_ANY && (*ret_gpu)->memory)
-		return vgpu_err_set(
-			err, -EINVAL, "BadPlacement",
-			"on %s a vGPU's place in the framebuffer cannot be chosen",
-			(*ret_gpu)->id);
+	definition->vf.number = gpu->memory ? 0 : 1;
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #include "text.h"
 #include "watchdog.h"
 
-#define USEC_PER_S	   1000000ULL
+#define USEC_PER_S 1000000ULL
 /* A program takes a while to start on a machine that has much else to do. */
 #define START_TIMEOUT_USEC (20 * USEC_PER_S)
 #define ADOPT_TIMEOUT_USEC (5 * USEC_PER_S)

@@ -208,13 +208,14 @@ int vgpu_instance_sort(struct vgpu_manager *manager,
 
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	n++;
-	sorted = calloc(n + 1, sizeof(struct vgpu_instance *));
+	sorted = (struct vgpu_instance **)calloc(n + 1,
+						 sizeof(struct vgpu_instance *));
 	if (!sorted)
 		return -ENOMEM;
 	n = 0;
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	sorted[n++] = instance;
-	qsort(sorted, n, sizeof(struct vgpu_instance *), compare);
+	qsort((void *)sorted, n, sizeof(struct vgpu_instance *), compare);
 	*ret_sorted = sorted;
 	*ret_count = n;
 	return 0;

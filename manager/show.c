@@ -97,7 +97,9 @@ static int show_heads(const struct vgpu_instance *instance,
 		uint32_t width = h->preferred_width;
 		uint32_t height = h->preferred_height;
 
-		if (!instance->has_served)
+		/* A device says what was set a moment later. */
+		if (!instance->has_served ||
+		    instance->definition.heads[i].has_mode)
 			vgpu_heads_first_mode(&instance->definition, i, &width,
 					      &height);
 		r = sd_json_variant_append_arraybo(
