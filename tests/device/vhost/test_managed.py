@@ -279,7 +279,8 @@ class Managed(unittest.TestCase):
             self.echo(queues[0], i)
             self.succeed()
             self.assertEqual(self.manager.wait_event(fe.EVENT_RESUMED)[2],
-                             f"device process {i + 1} goes on")
+                             f"successor {i + 1} of its device process "
+                             "goes on")
             self.manager.events.clear()
             queues[1].submit(bytes(56), 0)
             queues[1].wait()
