@@ -28,8 +28,9 @@ struct subscription {
 	uint64_t last_sequence;
 	uint64_t last_time;
 	/* Since it was connected again: */
-	bool is_again; /* and no new event has come yet */
-	bool is_known; /* it has the event that was printed last */
+	bool is_again;	 /* and no new event has come yet */
+	bool is_known;	 /* it has the event that was printed last */
+	bool is_partial; /* others' events are not told, nor counted */
 };
 
 static void print_time(sd_json_variant *event)
@@ -95,7 +96,7 @@ static bool is_new(struct subscription *s, uint64_t sequence, uint64_t time)
 		return false;
 	s->is_again = false;
 	expected = s->is_known ? s->last_sequence + 1 : 0;
-	if (sequence > expected)
+	if (sequence > expected && !s->is_partial)
 		ctl_note("%" PRIu64 " events were missed", sequence - expected);
 	return true;
 }
@@ -125,6 +126,8 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters,
 	if (!(flags & SD_VARLINK_REPLY_CONTINUES))
 		s->is_over = true;
 	/* One without an event says only that the subscription stands. */
+	if (ctl_json_is_true(parameters, "onlyOwn"))
+		s->is_partial = true;
 	event = sd_json_variant_is_object(parameters)
 			? sd_json_variant_by_key(parameters, "event")
 			: NULL;

@@ -4,23 +4,35 @@
 
 #include <inttypes.h>
 
+#include "lib/util.h"
+
 #include "manager.h"
 #include "message.h"
+#include "owner.h"
 #include "table.h"
 
 static enum ctl_exit print_table(sd_json_variant *vgpus)
 {
 	static const struct ctl_column columns[] = {
-		{"UUID", CTL_LEFT},	    {"NAME", CTL_LEFT},
-		{"TYPE", CTL_LEFT},	    {"GPU", CTL_LEFT},
-		{"FRAMEBUFFER", CTL_RIGHT}, {"HEADS", CTL_RIGHT},
-		{"STATE", CTL_LEFT},	    {},
+		{"UUID", CTL_LEFT},
+		{"NAME", CTL_LEFT},
+		{"TYPE", CTL_LEFT},
+		{"GPU", CTL_LEFT},
+		{"FRAMEBUFFER", CTL_RIGHT},
+		{"HEADS", CTL_RIGHT},
+		{"OWNER", CTL_LEFT},
+		{"STATE", CTL_LEFT},
+		{},
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 
+	if (!ctl_json_some_has(vgpus, "ownerUid") &&
+	    !ctl_json_some_has(vgpus, "ownerGid"))
+		ctl_table_leave_out(table, "OWNER");
 	for (size_t i = 0; i < sd_json_variant_elements(vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(vgpus, i);
 		sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
+		vgpu_autofree char *owner = ctl_owner_short_text(vgpu);
 		uint64_t n;
 
 		ctl_table_string(table, vgpu, "uuid");
@@ -35,6 +47,7 @@ static enum ctl_exit print_table(sd_json_variant *vgpus)
 					 sd_json_variant_elements(heads));
 		else
 			ctl_table_text(table, NULL);
+		ctl_table_text(table, owner);
 		ctl_table_state(table, vgpu);
 	}
 	if (ctl_table_print(table, stdout) < 0)

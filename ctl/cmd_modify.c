@@ -4,6 +4,7 @@
 
 #include "manager.h"
 #include "message.h"
+#include "owner.h"
 
 /* All but the mode. */
 static enum ctl_exit modify(struct ctl *ctl)
@@ -32,6 +33,8 @@ static enum ctl_exit modify(struct ctl *ctl)
 			&parameters, "frameRateLimit", ctl->frame_rate_limit);
 	if (r < 0)
 		return ctl_parameters_failed(r);
+	if (ctl->owner && !ctl_owner_set(&parameters, ctl->owner))
+		return CTL_USAGE;
 	return ctl_call(ctl, "Modify", parameters, /* ret_reply= */ NULL);
 }
 
@@ -58,8 +61,9 @@ static enum ctl_exit set_mode(struct ctl *ctl)
 
 static enum ctl_exit run(struct ctl *ctl)
 {
-	bool has_more = ctl->name || ctl->type || ctl->has_autostart ||
-			ctl->has_weight || ctl->has_frame_rate_limit;
+	bool has_more = ctl->name || ctl->type || ctl->owner ||
+			ctl->has_autostart || ctl->has_weight ||
+			ctl->has_frame_rate_limit;
 	enum ctl_exit e = CTL_DONE;
 
 	if (!has_more && !ctl->has_mode) {
@@ -79,11 +83,12 @@ static enum ctl_exit run(struct ctl *ctl)
 
 const struct ctl_command ctl_command_modify = {
 	.name = "modify",
-	.words = "V [--name N] [--type T] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N]",
+	.words = "V [--name N] [--type T] [--owner USER[:GROUP]] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N]",
 	.summary = "Change what a vGPU is",
 	.help = "  --name N              its name, '' for none\n"
 		"  --type T              its type, with the weight, the limit and the modes that\n"
 		"                        it can have; while it is stopped only\n"
+		"  --owner USER[:GROUP]  whose it is, as of create; whoever is connected stays so\n"
 		"  --mode WIDTHxHEIGHT   the mode that a head prefers, as of 'vgpuctl mode'\n"
 		"  --head N              that head, counted from 0; else 0\n"
 		"  --autostart on|off    start it when the manager starts\n"
@@ -95,9 +100,9 @@ const struct ctl_command ctl_command_modify = {
 		"Examples:\n"
 		"  vgpuctl modify cad --weight 800\n"
 		"  vgpuctl modify cad --name drawing --frame-rate-limit 30\n",
-	.options = CTL_OPTION_NAME | CTL_OPTION_TYPE | CTL_OPTION_MODE |
-		   CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART | CTL_OPTION_WEIGHT |
-		   CTL_OPTION_FRAME_RATE_LIMIT,
+	.options = CTL_OPTION_NAME | CTL_OPTION_TYPE | CTL_OPTION_OWNER |
+		   CTL_OPTION_MODE | CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART |
+		   CTL_OPTION_WEIGHT | CTL_OPTION_FRAME_RATE_LIMIT,
 	.min_words = 1,
 	.max_words = 1,
 	.values = {CTL_VALUE_VGPU},

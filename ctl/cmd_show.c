@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "message.h"
 #include "number.h"
+#include "owner.h"
 #include "text.h"
 
 static void print_line(const char *label, const char *text)
@@ -99,6 +100,14 @@ static void print_head(sd_json_variant *head)
 	putchar('\n');
 }
 
+static void print_owner(sd_json_variant *vgpu)
+{
+	vgpu_autofree char *text = ctl_owner_text(vgpu);
+
+	if (text)
+		print_line("Owner:", text);
+}
+
 /* Which virtual function of its GPU it is. */
 static void print_vf(sd_json_variant *vgpu)
 {
@@ -176,6 +185,7 @@ static void print_vgpu(sd_json_variant *vgpu)
 		print_line("Foreign:",
 			   "others made it; it is shown here, and not kept");
 	print_string("Failure:", vgpu, "failure");
+	print_owner(vgpu);
 	print_framebuffer(vgpu);
 	print_host_memory(vgpu);
 	print_number("Placement:", vgpu, "placement");

@@ -43,8 +43,9 @@ enum ctl_option {
 	CTL_OPTION_NEW_IDS = 1 << 18,
 	CTL_OPTION_CONFIG = 1 << 19,
 	CTL_OPTION_DRY_RUN = 1 << 20,
+	CTL_OPTION_OWNER = 1 << 21,
 };
-#define CTL_OPTION_END (CTL_OPTION_DRY_RUN << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_OWNER << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -86,6 +87,7 @@ struct ctl {
 	const char *type;
 	const char *name;
 	const char *uuid;
+	const char *owner;
 	const char *file;
 	const char *config;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
@@ -173,9 +175,9 @@ bool ctl_option_at(size_t i, struct ctl_option_info *ret);
 	(CTL_OPTION_FILE | CTL_OPTION_NEW_IDS | CTL_OPTION_TYPE |               \
 	 CTL_OPTION_GPU | CTL_OPTION_NAME | CTL_OPTION_UUID | CTL_OPTION_MODE | \
 	 CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART | CTL_OPTION_WEIGHT |           \
-	 CTL_OPTION_FRAME_RATE_LIMIT | CTL_OPTION_PLACEMENT)
+	 CTL_OPTION_FRAME_RATE_LIMIT | CTL_OPTION_PLACEMENT | CTL_OPTION_OWNER)
 #define CTL_DEFINITION_WORDS                                                   \
-	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
+	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--owner USER[:GROUP]] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
 /* @autostart is what it is without the option. */
 #define CTL_DEFINITION_HELP(autostart)                                                       \
 	"  --type T              its type, as 'vgpuctl types' lists them\n"                  \
@@ -186,6 +188,9 @@ bool ctl_option_at(size_t i, struct ctl_option_info *ret);
 	"                        of hardware if one has the type\n"                          \
 	"  --name N              a name, up to 64 of A-Z a-z 0-9 . _ -\n"                    \
 	"  --uuid U              its uuid; else a random one\n"                              \
+	"  --owner USER[:GROUP]  who may connect a virtual machine to it, look at it, end\n" \
+	"                        it; members of GROUP may connect one only. :GROUP names\n"  \
+	"                        no user. Else you, and of root's the group vgpu-vm\n"       \
 	"  --mode WIDTHxHEIGHT   the mode that a head prefers; else the first one the\n"     \
 	"                        type's largest, and the others are unplugged\n"             \
 	"  --head N              that head, counted from 0; else 0\n"                        \

@@ -6,6 +6,7 @@
 
 #include "manager.h"
 #include "message.h"
+#include "owner.h"
 #include "text.h"
 #include "wanted.h"
 
@@ -117,6 +118,8 @@ enum ctl_exit ctl_definition_parameters(struct ctl *ctl, const char *verb,
 						      ctl->autostart);
 	if (r >= 0 && ctl->has_mode)
 		r = set_mode(ctl, ret);
+	if (r >= 0 && ctl->owner && !ctl_owner_set(ret, ctl->owner))
+		return CTL_USAGE;
 	return r < 0 ? ctl_parameters_failed(r) : CTL_DONE;
 }
 

@@ -46,6 +46,7 @@ static const struct option long_options[] = {
 	{"new-ids", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_NEW_IDS},
 	{"config", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONFIG},
 	{"dry-run", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DRY_RUN},
+	{"owner", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_OWNER},
 	{},
 };
 
@@ -126,6 +127,9 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return true;
 	case CTL_OPTION_UUID:
 		ctl->uuid = value;
+		return true;
+	case CTL_OPTION_OWNER:
+		ctl->owner = value;
 		return true;
 	case CTL_OPTION_FORCE:
 		ctl->force = true;

@@ -355,6 +355,12 @@ static int plan_modify(struct context *c, const struct ctl_wanted *wanted,
 	if (r == 0)
 		r = diff_number(c, "frameRateLimit", d, vgpu, is_other_type,
 				&parameters, &text);
+	if (r == 0)
+		r = diff_number(c, "ownerUid", d, vgpu, false, &parameters,
+				&text);
+	if (r == 0)
+		r = diff_number(c, "ownerGid", d, vgpu, false, &parameters,
+				&text);
 	if (r == 0 && autostart &&
 	    sd_json_variant_boolean(autostart) !=
 		    ctl_json_is_true(vgpu, "autostart")) {

@@ -35,6 +35,8 @@ static const struct {
 	{"weight", NUMBER, true},
 	{"frameRateLimit", NUMBER, true},
 	{"autostart", SWITCH, true},
+	{"ownerUid", NUMBER, true},
+	{"ownerGid", NUMBER, true},
 	{"heads", HEADS, true},
 	{"state", STRING, false},
 	{"pinned", SWITCH, false},

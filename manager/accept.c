@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "access.h"
 #include "lib/util.h"
 #include "listen.h"
 #include "methods.h"
@@ -35,8 +36,7 @@ int vgpu_accept_start(struct vgpu_manager *manager)
 	vgpu_autoclose int fd = -1;
 	int r;
 
-	/* Who may manage vGPUs is vgpud's user and group. */
-	r = vgpu_listen_at(manager->paths.socket, SOCK_STREAM, 0660, SOMAXCONN,
+	r = vgpu_listen_at(manager->paths.socket, SOCK_STREAM, 0600, SOMAXCONN,
 			   &fd);
 	if (r >= 0)
 		r = sd_event_add_io(manager->event, &manager->accept, fd,
@@ -47,6 +47,7 @@ int vgpu_accept_start(struct vgpu_manager *manager)
 	if (r < 0)
 		return r;
 	fd = -1; /* the source's now */
+	vgpu_access_open_manager(manager);
 	return sd_event_source_set_ratelimit(manager->accept, 1000 * 1000,
 					     ACCEPTS_PER_S);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "group.h"
 #include "lib/util.h"
 #include "text.h"
 #include "memory.h"
@@ -75,6 +76,19 @@ static int parse_time_slice(struct parse *parse, const char *value)
 	return 1;
 }
 
+static int parse_group(struct parse *parse, const char *name, const char *value,
+		       uint32_t *ret)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (vgpu_group_parse(value, ret))
+		return 1;
+	snprintf(parse->problem, sizeof(parse->problem),
+		 "%s is a group, by name or number, and there is no '%s'", name,
+		 vgpu_text_quote(quoted, value));
+	return 0;
+}
+
 static int on_entry(void *user, const char *section, const char *name,
 		    const char *value)
 {
@@ -93,11 +107,22 @@ static int on_entry(void *user, const char *section, const char *name,
 		if (strcmp(name, "time_slice_ms") == 0)
 			return parse_time_slice(parse, value);
 	}
+	if (strcmp(section, "access") == 0) {
+		if (strcmp(name, "managers") == 0)
+			return parse_group(parse, name, value,
+					   &parse->config->managers);
+		if (strcmp(name, "users") == 0)
+			return parse_group(parse, name, value,
+					   &parse->config->users);
+	}
 	if (!parse->problem[0])
 		snprintf(parse->problem, sizeof(parse->problem),
 			 "there is no setting of the name '%s' in section [%s]",
 			 vgpu_text_quote(quoted, name),
-			 strcmp(section, "embedded") == 0 ? section : "?");
+			 strcmp(section, "embedded") == 0 ||
+					 strcmp(section, "access") == 0
+				 ? section
+				 : "?");
 	return 0;
 }
 

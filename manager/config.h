@@ -17,8 +17,13 @@
  *none host_reserve_mib = 0       of it what no vGPU gets
  *	scheduler = best-effort    until another one is set by a client
  *	time_slice_ms = 5
+ *	[access]
+ *	managers = vgpu            a group, by name or number: who may manage
+ *	users = vgpu-vm            ... may use the vGPUs that root makes
  */
 struct vgpu_config {
+	uint32_t managers; /* gids; 0: not set */
+	uint32_t users;
 	uint64_t embedded_mib; /* no more than there is */
 	uint64_t embedded_wanted_mib;
 	uint64_t embedded_reserve_mib;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "access.h"
 #include "capacity.h"
 #include "heads.h"
 #include "lib/util.h"
@@ -68,6 +69,17 @@ static int choose_uuid(struct vgpu_manager *manager, const char *wanted,
 				    "there is a vGPU of the uuid %s already",
 				    ret_uuid);
 	return 0;
+}
+
+static int choose_owner(struct vgpu_manager *manager,
+			const struct vgpu_create_request *request,
+			struct vgpu_owner *ret_owner, struct vgpu_err *err)
+{
+	*ret_owner = (struct vgpu_owner){
+		.uid = (uint32_t)VGPU_MAX(request->owner_uid, 0),
+		.gid = (uint32_t)VGPU_MAX(request->owner_gid, 0),
+	};
+	return vgpu_access_check_owner(manager, ret_owner, err);
 }
 
 /* Fill in type and place of @definition as they are on @gpu. */
@@ -178,6 +190,9 @@ static int describe(struct vgpu_manager *manager,
 	}
 	if (r < 0)
 		return r;
+	r = choose_owner(manager, request, &definition->owner, err);
+	if (r < 0)
+		return r;
 	definition->vf.placement = request->placement;
 	definition->vf.is_pinned = request->placement != VGPU_PLACEMENT_ANY;
 	return choose_uuid(manager, request->uuid, definition->uuid, err);
@@ -217,6 +232,7 @@ static int begin(struct vgpu_instance *instance, sd_varlink *link,
 	instance->is_placed = true;
 	instance->is_wanted = true;
 	instance->create_link = sd_varlink_ref(link);
+	vgpu_access_open_manager(instance->manager);
 	vgpu_lifecycle_begin(instance);
 	return 0;
 }
@@ -335,6 +351,7 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 	if (!instance)
 		return NULL;
 	vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED);
+	vgpu_access_open_manager(manager);
 	vgpu_instance_event_by(instance, link, "defined",
 			       "a vGPU of type %s on %s", definition.type.name,
 			       definition.gpu);
@@ -355,6 +372,8 @@ int vgpu_check_definition(struct vgpu_manager *manager,
 		r = vgpu_name_check(request->name, err);
 	if (r == 0 && request->uuid)
 		r = vgpu_uuid_parse(request->uuid, definition.uuid, err);
+	if (r == 0)
+		r = choose_owner(manager, request, &definition.owner, err);
 	if (r == 0)
 		r = choose_gpu_to_define(manager, request, &gpu, &definition,
 					 err);

@@ -19,6 +19,8 @@ struct vgpu_create_request {
 	int64_t frame_rate_limit;
 	int autostart;
 	sd_json_variant *heads; /* see heads.h; NULL: unset */
+	int64_t owner_uid;
+	int64_t owner_gid;
 };
 
 /*

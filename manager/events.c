@@ -18,6 +18,7 @@
 struct vgpu_subscriber {
 	TAILQ_ENTRY(vgpu_subscriber) entry; /* of vgpu_events.subscribers */
 	sd_varlink *link;
+	uint32_t owner;	      /* whose events it gets; 0: everyone's */
 	unsigned int waiting; /* sent since the link last had nothing to write */
 };
 
@@ -62,6 +63,11 @@ static int send_event(sd_varlink *link, const struct vgpu_event *e)
 				SD_JSON_BUILD_STRING(e->text))));
 }
 
+static bool is_for(const struct vgpu_event *event, uint32_t owner)
+{
+	return owner == 0 || event->owner == owner;
+}
+
 /* False if the subscriber is to be cut off. */
 static bool deliver(struct vgpu_subscriber *subscriber,
 		    const struct vgpu_event *event)
@@ -87,7 +93,8 @@ static void broadcast(struct vgpu_events *events, const struct vgpu_event *event
 			NULL;
 
 		next = TAILQ_NEXT(subscriber, entry);
-		if (deliver(subscriber, event))
+		if (!is_for(event, subscriber->owner) ||
+		    deliver(subscriber, event))
 			continue;
 		/* Closing it calls vgpu_events_forget(). */
 		link = sd_varlink_ref(subscriber->link);
@@ -105,7 +112,7 @@ static uint64_t now_usec(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-void vgpu_events_addv(struct vgpu_events *events, int64_t uid,
+void vgpu_events_addv(struct vgpu_events *events, uint32_t owner, int64_t uid,
 		      const char *event, const char *uuid, const char *name,
 		      const char *fmt, va_list args)
 {
@@ -115,6 +122,7 @@ void vgpu_events_addv(struct vgpu_events *events, int64_t uid,
 	*e = (struct vgpu_event){
 		.sequence = events->next_sequence++,
 		.time_usec = now_usec(),
+		.owner = owner,
 		.event = event,
 		.uid = uid,
 	};
@@ -138,31 +146,36 @@ void vgpu_events_add(struct vgpu_events *events, const char *event,
 	va_list args;
 
 	va_start(args, fmt);
-	vgpu_events_addv(events, VGPU_EVENT_BY_NOBODY, event, uuid, name, fmt,
-			 args);
+	vgpu_events_addv(events, /* owner= */ 0, VGPU_EVENT_BY_NOBODY, event,
+			 uuid, name, fmt, args);
 	va_end(args);
 }
 
-static int send_history(struct vgpu_events *events, sd_varlink *link)
+static int send_history(struct vgpu_events *events, sd_varlink *link,
+			uint32_t owner)
 {
 	uint64_t next = events->next_sequence;
 	uint64_t first = next > VGPU_EVENTS_KEPT ? next - VGPU_EVENTS_KEPT : 0;
 	int r = 0;
 
 	for (uint64_t i = first; r >= 0 && i < next; i++)
-		r = send_event(link, &events->kept[i % VGPU_EVENTS_KEPT]);
+		if (is_for(&events->kept[i % VGPU_EVENTS_KEPT], owner))
+			r = send_event(link, &events->kept[i % VGPU_EVENTS_KEPT]);
 	return r;
 }
 
 int vgpu_events_subscribe(struct vgpu_events *events, sd_varlink *link,
-			  bool history, bool follow)
+			  uint32_t owner, bool history, bool follow)
 {
 	struct vgpu_subscriber *subscriber;
 	int r;
 
-	r = sd_varlink_notifybo(link, SD_JSON_BUILD_PAIR_NULL("event"));
+	r = sd_varlink_notifybo(
+		link, SD_JSON_BUILD_PAIR_NULL("event"),
+		SD_JSON_BUILD_PAIR_CONDITION(owner > 0, "onlyOwn",
+					     SD_JSON_BUILD_BOOLEAN(true)));
 	if (r >= 0 && history)
-		r = send_history(events, link);
+		r = send_history(events, link, owner);
 	if (r < 0)
 		return r;
 	if (!follow)
@@ -172,6 +185,7 @@ int vgpu_events_subscribe(struct vgpu_events *events, sd_varlink *link,
 	if (!subscriber)
 		return -ENOMEM;
 	subscriber->link = sd_varlink_ref(link);
+	subscriber->owner = owner;
 	TAILQ_INSERT_TAIL(&events->subscribers, subscriber, entry);
 	return 0;
 }

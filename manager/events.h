@@ -18,6 +18,7 @@
 struct vgpu_event {
 	uint64_t sequence;
 	uint64_t time_usec; /* since the epoch */
+	uint32_t owner;	    /* of the vGPU, a uid; 0 for none */
 	const char *event;  /* static: "created" */
 	char uuid[VGPU_UUID_SIZE];
 	char name[VGPU_NAME_MAX + 1];
@@ -43,17 +44,19 @@ __attribute__((format(printf, 5, 6))) void
 vgpu_events_add(struct vgpu_events *events, const char *event, const char *uuid,
 		const char *name, const char *fmt, ...);
 
-/* The same of one that user @uid asked for. */
-void vgpu_events_addv(struct vgpu_events *events, int64_t uid,
+/* The same of one that user @uid asked for, of a vGPU of user @owner's. */
+void vgpu_events_addv(struct vgpu_events *events, uint32_t owner, int64_t uid,
 		      const char *event, const char *uuid, const char *name,
 		      const char *fmt, va_list args);
 
 /*
- * Answer a Subscribe call. With @follow the link gets every later event until
- * vgpu_events_forget(), or until it has let a thousand wait and is cut off.
+ * Answer a Subscribe call, with every event, or (@owner > 0) with those of the
+ * vGPUs that user @owner had when they happened. With @follow the link gets
+ * every later event until vgpu_events_forget(), or until it has let a thousand
+ * wait and is cut off.
  */
 int vgpu_events_subscribe(struct vgpu_events *events, sd_varlink *link,
-			  bool history, bool follow);
+			  uint32_t owner, bool history, bool follow);
 /* @link is gone. */
 void vgpu_events_forget(struct vgpu_events *events, const sd_varlink *link);
 

@@ -169,20 +169,27 @@ static bool is_called(const struct vgpu_instance *instance, const char *uuid,
 	return *name && strcmp(instance->definition.name, name) == 0;
 }
 
+int vgpu_instance_set_unknown(const char *uuid_or_name, struct vgpu_err *err)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	return vgpu_err_set(err, -ENOENT, "NoSuchVgpu",
+			    "there is no vGPU of the uuid or name '%s'",
+			    vgpu_text_quote(quoted, uuid_or_name));
+}
+
 struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,
 					 const char *uuid_or_name,
 					 struct vgpu_err *err)
 {
-	char uuid[VGPU_UUID_SIZE], quoted[VGPU_QUOTED_SIZE];
+	char uuid[VGPU_UUID_SIZE];
 	bool is_uuid = vgpu_uuid_parse(uuid_or_name, uuid, NULL) == 0;
 	struct vgpu_instance *instance;
 
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	if (is_called(instance, is_uuid ? uuid : NULL, uuid_or_name))
 		return instance;
-	vgpu_err_set(err, -ENOENT, "NoSuchVgpu",
-		     "there is no vGPU of the uuid or name '%s'",
-		     vgpu_text_quote(quoted, uuid_or_name));
+	vgpu_instance_set_unknown(uuid_or_name, err);
 	return NULL;
 }
 
@@ -227,7 +234,8 @@ void vgpu_instance_event(struct vgpu_instance *instance, const char *event,
 	va_list args;
 
 	va_start(args, fmt);
-	vgpu_events_addv(&instance->manager->events, VGPU_EVENT_BY_NOBODY,
+	vgpu_events_addv(&instance->manager->events,
+			 instance->definition.owner.uid, VGPU_EVENT_BY_NOBODY,
 			 event, instance->definition.uuid,
 			 instance->definition.name, fmt, args);
 	va_end(args);
@@ -243,7 +251,8 @@ void vgpu_instance_event_by(struct vgpu_instance *instance, sd_varlink *link,
 	if (link && sd_varlink_get_peer_uid(link, &peer) >= 0)
 		uid = peer;
 	va_start(args, fmt);
-	vgpu_events_addv(&instance->manager->events, uid, event,
+	vgpu_events_addv(&instance->manager->events,
+			 instance->definition.owner.uid, uid, event,
 			 instance->definition.uuid, instance->definition.name,
 			 fmt, args);
 	va_end(args);

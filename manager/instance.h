@@ -104,6 +104,9 @@ struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,
 					 const char *uuid_or_name,
 					 struct vgpu_err *err);
 
+/* The same error, of one that is not to be told of. Returns -ENOENT. */
+int vgpu_instance_set_unknown(const char *uuid_or_name, struct vgpu_err *err);
+
 __attribute__((format(printf, 3, 4))) void
 vgpu_instance_event(struct vgpu_instance *instance, const char *event,
 		    const char *fmt, ...);

@@ -116,6 +116,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Process of its device, and of the virtual machine that has it"),
 	FIELD(devicePid, SD_VARLINK_INT, NULLABLE),
 	FIELD(vmPid, SD_VARLINK_INT, NULLABLE),
+	ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it"),
+	FIELD(ownerUid, SD_VARLINK_INT, NULLABLE),
+	FIELD(ownerGid, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Device processes that were replaced since it was created"),
 	FIELD(restarts, SD_VARLINK_INT, 0),
 	ABOUT("Control commands of the guest since it was attached, and those refused"),
@@ -199,22 +202,25 @@ static SD_VARLINK_DEFINE_METHOD(GetVgpu,
 				OUTPUT_BY_TYPE(vgpu, Vgpu, 0));
 
 /* What a new vGPU is to be. */
-#define DEFINITION_INPUTS(autostart_about)                                                                 \
-	INPUT(type, SD_VARLINK_STRING, 0),                                                                 \
-		ABOUT("The GPU to make it on; unset: the first one where it fits"),                        \
-		INPUT(gpu, SD_VARLINK_STRING, NULLABLE),                                                   \
-		ABOUT("A name for it; unset: it has none"),                                                \
-		INPUT(name, SD_VARLINK_STRING, NULLABLE),                                                  \
-		ABOUT("Its uuid; unset: a random one"),                                                    \
-		INPUT(uuid, SD_VARLINK_STRING, NULLABLE),                                                  \
-		ABOUT("Where in the framebuffer, as the GPU's driver counts; unset: where it suits best"), \
-		INPUT(placement, SD_VARLINK_INT, NULLABLE),                                                \
-		ABOUT("As of Modify; unset: the type's"),                                                  \
-		INPUT(weight, SD_VARLINK_INT, NULLABLE),                                                   \
-		INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE),                                           \
-		ABOUT(autostart_about),                                                                    \
-		INPUT(autostart, SD_VARLINK_BOOL, NULLABLE),                                               \
-		SD_VARLINK_DEFINE_INPUT_BY_TYPE(heads, HeadSetting,                                        \
+#define DEFINITION_INPUTS(autostart_about)                                                                                                                                                             \
+	INPUT(type, SD_VARLINK_STRING, 0),                                                                                                                                                             \
+		ABOUT("The GPU to make it on; unset: the first one where it fits"),                                                                                                                    \
+		INPUT(gpu, SD_VARLINK_STRING, NULLABLE),                                                                                                                                               \
+		ABOUT("A name for it; unset: it has none"),                                                                                                                                            \
+		INPUT(name, SD_VARLINK_STRING, NULLABLE),                                                                                                                                              \
+		ABOUT("Its uuid; unset: a random one"),                                                                                                                                                \
+		INPUT(uuid, SD_VARLINK_STRING, NULLABLE),                                                                                                                                              \
+		ABOUT("Where in the framebuffer, as the GPU's driver counts; unset: where it suits best"),                                                                                             \
+		INPUT(placement, SD_VARLINK_INT, NULLABLE),                                                                                                                                            \
+		ABOUT("As of Modify; unset: the type's"),                                                                                                                                              \
+		INPUT(weight, SD_VARLINK_INT, NULLABLE),                                                                                                                                               \
+		INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE),                                                                                                                                       \
+		ABOUT(autostart_about),                                                                                                                                                                \
+		INPUT(autostart, SD_VARLINK_BOOL, NULLABLE),                                                                                                                                           \
+		ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it, 0 for none; both unset: the caller, and of root's the group vgpu-vm"), \
+		INPUT(ownerUid, SD_VARLINK_INT, NULLABLE),                                                                                                                                             \
+		INPUT(ownerGid, SD_VARLINK_INT, NULLABLE),                                                                                                                                             \
+		SD_VARLINK_DEFINE_INPUT_BY_TYPE(heads, HeadSetting,                                                                                                                                    \
 						SD_VARLINK_ARRAY | NULLABLE)
 
 static SD_VARLINK_DEFINE_METHOD(
@@ -293,7 +299,10 @@ static SD_VARLINK_DEFINE_METHOD(
 	INPUT(autostart, SD_VARLINK_BOOL, NULLABLE), ABOUT("1 to 10000"),
 	INPUT(weight, SD_VARLINK_INT, NULLABLE),
 	ABOUT("1 to 240, or 0 for no limit"),
-	INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE));
+	INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE),
+	ABOUT("As of Create, 0 for none"),
+	INPUT(ownerUid, SD_VARLINK_INT, NULLABLE),
+	INPUT(ownerGid, SD_VARLINK_INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(
 	Subscribe, SD_VARLINK_REQUIRES_MORE,
@@ -301,7 +310,9 @@ static SD_VARLINK_DEFINE_METHOD_FULL(
 	INPUT(history, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("Go on with events as they happen; unset: yes"),
 	INPUT(follow, SD_VARLINK_BOOL, NULLABLE),
-	OUTPUT_BY_TYPE(event, Event, NULLABLE));
+	OUTPUT_BY_TYPE(event, Event, NULLABLE),
+	ABOUT("In the first reply: the caller manages nothing, and is told of what is his own; the numbers of other events are left out"),
+	OUTPUT(onlyOwn, SD_VARLINK_BOOL, NULLABLE));
 
 #define DEFINE_ERROR(name)                                                     \
 	static SD_VARLINK_DEFINE_ERROR(                                        \
@@ -317,6 +328,8 @@ DEFINE_ERROR(BadMode);
 DEFINE_ERROR(BadAddress);
 DEFINE_ERROR(BadPlacement);
 DEFINE_ERROR(BadShare);
+DEFINE_ERROR(BadOwner);
+DEFINE_ERROR(NotAllowed);
 DEFINE_ERROR(Foreign);
 DEFINE_ERROR(NameInUse);
 DEFINE_ERROR(UuidInUse);
@@ -409,6 +422,11 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Not a scheduler, time slice, weight or frame rate limit"),
 	&vl_error_BadShare,
+	SD_VARLINK_SYMBOL_COMMENT("Not an owner that a vGPU can have here"),
+	&vl_error_BadOwner,
+	SD_VARLINK_SYMBOL_COMMENT(
+		"The caller may not: he neither manages vGPUs nor owns this one"),
+	&vl_error_NotAllowed,
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Others gave the virtual function its type: they take it back"),
 	&vl_error_Foreign,

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "key.h"
+#include "access.h"
 #include "closer.h"
+#include "key.h"
 #include "launcher.h"
 #include "lib/util.h"
 #include "listen.h"
@@ -71,6 +72,16 @@ static void fill_start(const struct vgpu_instance *instance,
 
 static void lose_device(struct vgpu_instance *instance, const char *reason);
 
+/* Again: an earlier vgpud may have let others in. */
+static void open_sockets(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+
+	if (vgpu_access_open_vgpu(instance->manager, &instance->definition,
+				  &err) < 0)
+		vgpu_log("%s: %s", instance->definition.uuid, err.text);
+}
+
 /*
  * By which a later vgpud finds the device: its connection, where that is kept,
  * else a listening socket and a key.
@@ -95,6 +106,26 @@ static int prepare_control(struct vgpu_instance *instance,
 		     : 0;
 }
 
+/* What of a vGPU is in the runtime folder, and who may connect there. */
+static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
+{
+	struct vgpu_manager *manager = instance->manager;
+	const struct vgpu_definition *d = &instance->definition;
+	int r;
+
+	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) >= 0) {
+		open_sockets(instance);
+		return 0;
+	}
+	r = vgpu_listen_prepare(&manager->paths, d->uuid, &instance->fds, err);
+	if (r >= 0)
+		r = vgpu_access_open_vgpu(manager, d, err);
+	/* Nobody uses it yet: the next try is to fail, too. */
+	if (r < 0)
+		vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_STATE);
+	return r;
+}
+
 /* Start a process: the first, or one that goes on with all in the store. */
 static void start_device(struct vgpu_instance *instance)
 {
@@ -103,7 +134,7 @@ static void start_device(struct vgpu_instance *instance)
 	char pid_path[VGPU_SOCKET_PATH_SIZE], temporary[VGPU_SOCKET_PATH_SIZE];
 	struct vgpu_control_start start;
 	struct vgpu_err err = {};
-	int r = 0;
+	int r;
 
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STARTING) < 0)
 		return;
@@ -112,8 +143,7 @@ static void start_device(struct vgpu_instance *instance)
 	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);
 	vgpu_paths_instance(paths, uuid, "device.new", temporary);
 
-	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) < 0)
-		r = vgpu_listen_prepare(paths, uuid, &instance->fds, &err);
+	r = prepare_sockets(instance, &err);
 	if (r >= 0 && start.has_renderer)
 		r = vgpu_launcher_have(instance->manager->event, &instance->fds,
 				       instance->group, &err);
@@ -219,6 +249,7 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
 	vgpu_share_adopt(instance);
 	hold_memory(instance);
 	instance->is_wanted = true;
+	open_sockets(instance);
 	return vgpu_instance_set_phase(instance, VGPU_PHASE_ADOPTING);
 }
 
@@ -303,6 +334,7 @@ static void forget(struct vgpu_instance *instance)
 	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
 	vgpu_reply_later_empty(&instance->destroy_link);
 	vgpu_instance_destroy(instance);
+	vgpu_access_open_manager(manager);
 	vgpu_manager_on_change(manager);
 }
 

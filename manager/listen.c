@@ -62,9 +62,9 @@ int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
 	int r;
 
 	r = vgpu_paths_make_instance(paths, uuid);
-	/* Who may use the vGPU is who may connect: vgpud's user and group. */
+	/* Who may use the vGPU is let in later: vgpu_access_open_vgpu(). */
 	if (r >= 0)
-		r = add_socket(paths, uuid, "vhost.sock", SOCK_STREAM, 0660,
+		r = add_socket(paths, uuid, "vhost.sock", SOCK_STREAM, 0600,
 			       store, VGPU_SLOT_LISTEN);
 	/* With a deposit the next vgpud has its connection to the device. */
 	if (r >= 0 && !store->deposit)

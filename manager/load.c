@@ -18,6 +18,8 @@ static int load_one(struct vgpu_manager *manager, const char *uuid)
 	int r;
 
 	r = vgpu_store_load(&manager->paths, uuid, &definition, &err);
+	if (r >= 0 && definition.lacks_owner)
+		definition.owner.gid = manager->access.users;
 	instance = vgpu_instance_create(manager, &definition);
 	if (!instance)
 		return -ENOMEM;

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "accept.h"
+#include "access.h"
 #include "capacity.h"
 #include "create.h"
 #include "deposit.h"
@@ -84,6 +85,7 @@ static int init_all(struct vgpu_manager *manager,
 			    err);
 	if (r < 0)
 		return r;
+	vgpu_access_init(manager);
 	vgpu_cgroups_init(&manager->cgroups, /* sources= */ NULL);
 	r = vgpu_deposit_open(on_deposit_full, manager, &manager->deposit);
 	if (r < 0)

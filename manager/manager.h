@@ -20,6 +20,13 @@ struct vgpu_deposit;
 struct vgpu_instance;
 struct vgpu_vnc;
 
+/* Groups; 0 for none. See access.h. */
+struct vgpu_access {
+	uint32_t managers; /* may manage */
+	uint32_t users;	   /* may use a vGPU that root made for no one */
+	bool has_acls;	   /* the runtime folder's file system */
+};
+
 /* One thread runs all of it; the pool's thread has its own small state. */
 struct vgpu_manager {
 	sd_event *event;
@@ -27,6 +34,7 @@ struct vgpu_manager {
 	sd_event_source *accept;   /* of its clients */
 	struct vgpu_paths paths;
 	struct vgpu_config config;
+	struct vgpu_access access;
 	struct vgpu_cgroups cgroups;
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;

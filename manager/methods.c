@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "accept.h"
+#include "access.h"
 #include "capacity.h"
 #include "create.h"
 #include "interface.h"
@@ -164,6 +165,8 @@ static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
 	for (size_t i = 0; i < count; i++) {
 		vgpu_autojson sd_json_variant *json = NULL;
 
+		if (!vgpu_access_sees(manager, link, &sorted[i]->definition.owner))
+			continue;
 		r = vgpu_show_instance(sorted[i], &json);
 		if (r >= 0)
 			r = sd_json_variant_append_array(&array, json);
@@ -316,13 +319,16 @@ static int subscribe(sd_varlink *link, sd_json_variant *parameters,
 		{},
 	};
 	struct vgpu_manager *manager = userdata;
+	uid_t owner = 0;
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r == 0 && !vgpu_access_is_manager(manager, link))
+		r = sd_varlink_get_peer_uid(link, &owner);
 	if (r != 0)
 		return r;
-	return vgpu_events_subscribe(&manager->events, link, p.history > 0,
-				     p.follow != 0);
+	return vgpu_events_subscribe(&manager->events, link, owner,
+				     p.history > 0, p.follow != 0);
 }
 
 int vgpu_methods_on_connect(sd_varlink *link)
@@ -339,27 +345,57 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 	vgpu_events_forget(&manager->events, link);
 }
 
+/*
+ * Every method, and who may call it. An owner looks after his vGPU and may give
+ * it back. What takes of others' share, or of the GPU, is for managers alone.
+ */
+#define METHODS(row)                                                           \
+	row(GetInfo, get_info, ANYONE);                                        \
+	row(ListGpus, list_gpus, ANYONE);                                      \
+	row(ListTypes, list_types, ANYONE);                                    \
+	row(ListVgpus, list_vgpus, ANYONE); /* his own */                      \
+	row(GetVgpu, get_vgpu, OWNER);                                         \
+	row(Create, vgpu_method_create, MANAGE);                               \
+	row(Destroy, vgpu_method_destroy, OWNER);                              \
+	row(Define, vgpu_method_define, MANAGE);                               \
+	row(CheckDefinition, vgpu_method_check_definition, MANAGE);            \
+	row(Start, vgpu_method_start, OWNER);                                  \
+	row(Stop, vgpu_method_stop, OWNER);                                    \
+	row(Undefine, vgpu_method_undefine, OWNER);                            \
+	row(GetQemuArguments, get_qemu_arguments, OWNER);                      \
+	row(Capture, vgpu_method_capture, OWNER);                              \
+	row(SetMode, vgpu_method_set_mode, OWNER);                             \
+	row(SetVnc, vgpu_method_set_vnc, OWNER);                               \
+	row(SetScheduler, vgpu_method_set_scheduler, MANAGE);                  \
+	row(Modify, vgpu_method_modify, MANAGE);                               \
+	row(Subscribe, subscribe, ANYONE); /* his own */
+
+/* Called first: each method has one of these, named as it is. */
+#define CHECKED(name, method, right)                                             \
+	static int checked_##name(sd_varlink *link, sd_json_variant *parameters, \
+				  sd_varlink_method_flags_t flags,               \
+				  void *userdata)                                \
+	{                                                                        \
+		int r = vgpu_access_check(link, parameters,                      \
+					  VGPU_RIGHT_##right, userdata);         \
+                                                                                 \
+		return r == 1 ? method(link, parameters, flags, userdata) : r;   \
+	}                                                                        \
+	static_assert(true, "")
+
+METHODS(CHECKED)
+
 static int bind_all(sd_varlink_server *server)
 {
-	return sd_varlink_server_bind_method_many(
-		server, VGPU_INTERFACE ".GetInfo", get_info,
-		VGPU_INTERFACE ".ListGpus", list_gpus,
-		VGPU_INTERFACE ".ListTypes", list_types,
-		VGPU_INTERFACE ".ListVgpus", list_vgpus,
-		VGPU_INTERFACE ".GetVgpu", get_vgpu, VGPU_INTERFACE ".Create",
-		vgpu_method_create, VGPU_INTERFACE ".Destroy",
-		vgpu_method_destroy, VGPU_INTERFACE ".Define",
-		vgpu_method_define, VGPU_INTERFACE ".CheckDefinition",
-		vgpu_method_check_definition, VGPU_INTERFACE ".Start",
-		vgpu_method_start, VGPU_INTERFACE ".Stop", vgpu_method_stop,
-		VGPU_INTERFACE ".Undefine", vgpu_method_undefine,
-		VGPU_INTERFACE ".GetQemuArguments", get_qemu_arguments,
-		VGPU_INTERFACE ".Capture", vgpu_method_capture,
-		VGPU_INTERFACE ".SetMode", vgpu_method_set_mode,
-		VGPU_INTERFACE ".SetVnc", vgpu_method_set_vnc,
-		VGPU_INTERFACE ".SetScheduler", vgpu_method_set_scheduler,
-		VGPU_INTERFACE ".Modify", vgpu_method_modify,
-		VGPU_INTERFACE ".Subscribe", subscribe);
+	int r = 0;
+
+#define BIND(name, method, right)                                              \
+	if (r >= 0)                                                            \
+	r = sd_varlink_server_bind_method(server, VGPU_INTERFACE "." #name,    \
+					  checked_##name)
+	METHODS(BIND)
+#undef BIND
+	return r;
 }
 
 int vgpu_methods_listen(struct vgpu_manager *manager)

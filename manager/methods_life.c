@@ -2,6 +2,7 @@
 /* Methods that make, start, stop and end vGPUs. */
 #include <string.h>
 
+#include "access.h"
 #include "capacity.h"
 #include "create.h"
 #include "interface.h"
@@ -70,6 +71,7 @@ static int refuse(sd_varlink *link, struct vgpu_manager *manager,
 	 offsetof(struct vgpu_create_request, key), flags}
 
 static int dispatch_request(sd_varlink *link, sd_json_variant *parameters,
+			    struct vgpu_manager *manager,
 			    struct vgpu_create_request *request)
 {
 	static const sd_json_dispatch_field fields[] = {
@@ -90,18 +92,37 @@ static int dispatch_request(sd_varlink *link, sd_json_variant *parameters,
 		{"autostart", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
 		 offsetof(struct vgpu_create_request, autostart),
 		 SD_JSON_NULLABLE},
+		{"ownerUid", _SD_JSON_VARIANT_TYPE_INVALID,
+		 vgpu_method_dispatch_number,
+		 offsetof(struct vgpu_create_request, owner_uid),
+		 SD_JSON_NULLABLE},
+		{"ownerGid", _SD_JSON_VARIANT_TYPE_INVALID,
+		 vgpu_method_dispatch_number,
+		 offsetof(struct vgpu_create_request, owner_gid),
+		 SD_JSON_NULLABLE},
 		{"heads", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref,
 		 offsetof(struct vgpu_create_request, heads), SD_JSON_NULLABLE},
 		{},
 	};
+
+	struct vgpu_owner owner;
+	int r;
 
 	*request = (struct vgpu_create_request){
 		.placement = VGPU_PLACEMENT_ANY,
 		.weight = -1,
 		.frame_rate_limit = -1,
 		.autostart = -1,
+		.owner_uid = -1,
+		.owner_gid = -1,
 	};
-	return sd_varlink_dispatch(link, parameters, fields, request);
+	r = sd_varlink_dispatch(link, parameters, fields, request);
+	if (r == 0 && request->owner_uid < 0 && request->owner_gid < 0) {
+		vgpu_access_default_owner(manager, link, &owner);
+		request->owner_uid = owner.uid;
+		request->owner_gid = owner.gid;
+	}
+	return r;
 }
 
 int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
@@ -112,7 +133,7 @@ int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_err err = {};
 	int r;
 
-	r = dispatch_request(link, parameters, &request);
+	r = dispatch_request(link, parameters, userdata, &request);
 	if (r != 0)
 		return r;
 	vgpu_manager_refresh(userdata);
@@ -128,7 +149,7 @@ int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_err err = {};
 	int r;
 
-	r = dispatch_request(link, parameters, &request);
+	r = dispatch_request(link, parameters, userdata, &request);
 	if (r != 0)
 		return r;
 	vgpu_manager_refresh(userdata);
@@ -147,7 +168,7 @@ int vgpu_method_check_definition(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_err err = {};
 	int r;
 
-	r = dispatch_request(link, parameters, &request);
+	r = dispatch_request(link, parameters, userdata, &request);
 	if (r != 0)
 		return r;
 	vgpu_manager_refresh(userdata);

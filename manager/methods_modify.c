@@ -2,10 +2,12 @@
 /* The method that changes a vGPU's definition. */
 #include <string.h>
 
+#include "access.h"
 #include "capacity.h"
 #include "create.h"
 #include "heads.h"
 #include "lib/util.h"
+#include "log.h"
 #include "methods.h"
 #include "reply.h"
 #include "scheduler.h"
@@ -20,6 +22,8 @@ struct change {
 	int autostart;
 	int64_t weight;
 	int64_t rate;
+	int64_t owner_uid;
+	int64_t owner_gid;
 };
 
 static int change_type(struct vgpu_instance *instance, const char *name,
@@ -81,6 +85,29 @@ static int change_name(struct vgpu_instance *instance, const char *name,
 	return r;
 }
 
+static int change_owner(struct vgpu_instance *instance,
+			const struct change *change,
+			struct vgpu_definition *next, struct vgpu_err *err)
+{
+	if (change->owner_uid >= 0)
+		next->owner.uid = (uint32_t)change->owner_uid;
+	if (change->owner_gid >= 0)
+		next->owner.gid = (uint32_t)change->owner_gid;
+	return vgpu_access_check_owner(instance->manager, &next->owner, err);
+}
+
+/* Whoever has it open keeps it. */
+static void hand_over(struct vgpu_instance *instance)
+{
+	struct vgpu_manager *manager = instance->manager;
+	struct vgpu_err err = {};
+
+	vgpu_access_open_manager(manager);
+	if (instance->device &&
+	    vgpu_access_open_vgpu(manager, &instance->definition, &err) < 0)
+		vgpu_log("%s: %s", instance->definition.uuid, err.text);
+}
+
 static void report(struct vgpu_instance *instance, sd_varlink *link,
 		   const struct vgpu_definition *last)
 {
@@ -124,6 +151,8 @@ static int modify(struct vgpu_instance *instance, const struct change *change,
 		r = change_type(instance, change->type, &next, err);
 	if (r == 0)
 		r = change_share(instance, change, &next, err);
+	if (r == 0)
+		r = change_owner(instance, change, &next, err);
 	if (r == 0 && change->autostart >= 0)
 		next.is_manual = !change->autostart;
 	if (r == 0)
@@ -131,6 +160,8 @@ static int modify(struct vgpu_instance *instance, const struct change *change,
 	if (r < 0)
 		return r;
 	instance->definition = next;
+	if (last.owner.uid != next.owner.uid || last.owner.gid != next.owner.gid)
+		hand_over(instance);
 	report(instance, link, &last);
 	vgpu_share_update(instance);
 	/* A device that does not run now is started with it. */
@@ -159,9 +190,21 @@ int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 		{"frameRateLimit", _SD_JSON_VARIANT_TYPE_INVALID,
 		 vgpu_method_dispatch_number, offsetof(struct change, rate),
 		 SD_JSON_NULLABLE},
+		{"ownerUid", _SD_JSON_VARIANT_TYPE_INVALID,
+		 vgpu_method_dispatch_number,
+		 offsetof(struct change, owner_uid), SD_JSON_NULLABLE},
+		{"ownerGid", _SD_JSON_VARIANT_TYPE_INVALID,
+		 vgpu_method_dispatch_number,
+		 offsetof(struct change, owner_gid), SD_JSON_NULLABLE},
 		{},
 	};
-	struct change change = {.autostart = -1, .weight = -1, .rate = -1};
+	struct change change = {
+		.autostart = -1,
+		.weight = -1,
+		.rate = -1,
+		.owner_uid = -1,
+		.owner_gid = -1,
+	};
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	int r;

@@ -194,7 +194,7 @@ int vgpu_paths_make_instance(const struct vgpu_paths *paths, const char *uuid)
 	char path[VGPU_SOCKET_PATH_SIZE];
 
 	vgpu_paths_instance(paths, uuid, NULL, path);
-	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	return 0;
 }

@@ -14,6 +14,19 @@
 #define SUFFIX	       ".json"
 #define UNFINISHED     ".json.new"
 
+/* Whoever the kernel has no id for here has this one. */
+#define OVERFLOW_ID 65534
+
+static bool is_nobody(uint32_t id)
+{
+	return id == UINT32_MAX || id == OVERFLOW_ID;
+}
+
+bool vgpu_owner_is_sound(const struct vgpu_owner *owner)
+{
+	return !is_nobody(owner->uid) && !is_nobody(owner->gid);
+}
+
 static char *path_of(const struct vgpu_paths *paths, const char *uuid)
 {
 	char *path;
@@ -63,15 +76,6 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 		SD_JSON_BUILD_PAIR_BOOLEAN("mixed", d->vf.is_mixed));
 }
 
-/* What is in a definition says which vgpud can read it. */
-static unsigned int version_of(const struct vgpu_definition *d)
-{
-	if (d->is_manual || d->is_stopped)
-		return VGPU_DEFINITION_VERSION;
-	return d->vf.number > 0 ? VGPU_DEFINITION_VERSION_VF
-				: VGPU_DEFINITION_VERSION_PLAIN;
-}
-
 static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 {
 	vgpu_autojson sd_json_variant *heads = NULL;
@@ -83,7 +87,8 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(
-		&json, SD_JSON_BUILD_PAIR_UNSIGNED("version", version_of(d)),
+		&json,
+		SD_JSON_BUILD_PAIR_UNSIGNED("version", VGPU_DEFINITION_VERSION),
 		SD_JSON_BUILD_PAIR_STRING("uuid", d->uuid),
 		SD_JSON_BUILD_PAIR_CONDITION(d->name[0], "name",
 					     SD_JSON_BUILD_STRING(d->name)),
@@ -107,6 +112,8 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 					     SD_JSON_BUILD_BOOLEAN(false)),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_stopped, "stopped",
 					     SD_JSON_BUILD_BOOLEAN(true)),
+		SD_JSON_BUILD_PAIR_UNSIGNED("ownerUid", d->owner.uid),
+		SD_JSON_BUILD_PAIR_UNSIGNED("ownerGid", d->owner.gid),
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
 	if (r >= 0 && d->vf.number > 0)
 		r = build_vf(d, &json);
@@ -162,6 +169,7 @@ struct raw {
 	struct vgpu_type limits;
 	struct vgpu_extent place;
 	struct vgpu_vf_setting vf;
+	struct vgpu_owner owner;
 	sd_json_variant *heads;
 	bool autostart;
 	bool is_stopped;
@@ -281,6 +289,10 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, vf.is_pinned), 0},
 		{"mixed", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
 		 offsetof(struct raw, vf.is_mixed), 0},
+		{"ownerUid", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
+		 offsetof(struct raw, owner.uid), 0},
+		{"ownerGid", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
+		 offsetof(struct raw, owner.gid), 0},
 		{},
 	};
 	struct raw raw = {
@@ -290,8 +302,8 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 
 	if (sd_json_dispatch(json, fields, 0, &raw) < 0 ||
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
-	    raw.vf.number > VGPU_VF_MAX || take_type(d, &raw) < 0 ||
-	    !VGPU_TEXT_SET(d->gpu, raw.gpu))
+	    raw.vf.number > VGPU_VF_MAX || !vgpu_owner_is_sound(&raw.owner) ||
+	    take_type(d, &raw) < 0 || !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;
 	for (size_t i = 0; i < sd_json_variant_elements(raw.heads); i++)
 		if (take_head(d, sd_json_variant_by_index(raw.heads, i)) < 0)
@@ -300,6 +312,8 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 	d->vf = raw.vf;
 	d->is_manual = !raw.autostart;
 	d->is_stopped = raw.is_stopped;
+	d->owner = raw.owner;
+	d->lacks_owner = !sd_json_variant_by_key(json, "ownerUid");
 	return 0;
 }
 
@@ -350,8 +364,7 @@ static int parse(const char *path, const char *text,
 			path,
 			(unsigned long long)sd_json_variant_unsigned(version));
 	if (!sd_json_variant_is_unsigned(version) ||
-	    sd_json_variant_unsigned(version) < VGPU_DEFINITION_VERSION_PLAIN ||
-	    take_fields(&d, json) < 0)
+	    sd_json_variant_unsigned(version) < 1 || take_fields(&d, json) < 0)
 		return vgpu_err_set(err, -EBADMSG, "Internal",
 				    "its definition %s is damaged", path);
 	*definition = d;

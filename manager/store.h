@@ -13,11 +13,7 @@
 #include "paths.h"
 
 /* Of the file. A file of a later version is left alone and not used. */
-#define VGPU_DEFINITION_VERSION 3
-/* Nothing is in it that an older vgpud does not know: of no stopped one, ... */
-#define VGPU_DEFINITION_VERSION_VF 2
-/* ... and of none with a VF. */
-#define VGPU_DEFINITION_VERSION_PLAIN 1
+#define VGPU_DEFINITION_VERSION 4
 
 #define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
 #define VGPU_GPU_ID_SIZE      32
@@ -41,6 +37,12 @@ struct vgpu_vf_setting {
 	bool is_mixed;	    /* types of several sizes shared the GPU */
 };
 
+/* Who may use it; 0 for none: root may, whatever this says. */
+struct vgpu_owner {
+	uint32_t uid; /* may call for it, too */
+	uint32_t gid; /* of whom may connect a virtual machine to it */
+};
+
 /* All that makes a vGPU what it is. */
 struct vgpu_definition {
 	char uuid[VGPU_UUID_SIZE];
@@ -49,10 +51,15 @@ struct vgpu_definition {
 	char gpu[VGPU_GPU_ID_SIZE];
 	struct vgpu_extent place; /* size 0: not known */
 	struct vgpu_vf_setting vf;
+	struct vgpu_owner owner;
+	bool lacks_owner; /* read from a file that is older than owners */
 	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
 	bool is_manual;	 /* no vgpud starts it by itself */
 	bool is_stopped; /* place and VF are those it had, not what it has */
 };
+
+/* Whether it is of a user and a group who are somebody in particular. */
+bool vgpu_owner_is_sound(const struct vgpu_owner *owner);
 
 int vgpu_store_save(const struct vgpu_paths *paths,
 		    const struct vgpu_definition *definition,

@@ -298,6 +298,34 @@ class Writes(CtlTest):
             ('Create', {'type': '4Q', 'gpu': 'embedded', 'name': 'n',
                         'uuid': UUID})])
 
+    def test_owner(self):
+        manager = self.manager(Create={'uuid': 'u'}, ListVgpus=fake.vgpus(),
+                               GetVgpu={'vgpu': dict(
+                                   fake.cad(), ownerUid=0, ownerGid=4242)})
+        for owner, fields in (('root', {'ownerUid': 0, 'ownerGid': 0}),
+                              ('root:root', {'ownerUid': 0, 'ownerGid': 0}),
+                              ('4101:4242', {'ownerUid': 4101,
+                                             'ownerGid': 4242}),
+                              (':4242', {'ownerUid': 0,
+                                         'ownerGid': 4242})):
+            manager.calls.clear()
+            self.assertEqual(self.ctl('create', '--type', '4Q', '--owner',
+                                      owner), (0, 'u\n', ''))
+            self.assertEqual(manager.calls,
+                             [('Create', {'type': '4Q', **fields})])
+        for owner in ('', ':', 'root:', 'no such user', ':nogroupofthis',
+                      '-1', '4294967296', 'root:root:root'):
+            self.assert_fails(2, 'create', '--type', '4Q', '--owner', owner)
+        self.assertIn('Owner:       root (0), group 4242 (4242)\n',
+                      self.ctl('show', 'cad')[1])
+        self.assertNotIn('OWNER', self.ctl('list')[1])
+        manager.replies['ListVgpus'] = {'vgpus': [
+            dict(fake.cad(), ownerUid=0, ownerGid=4242),
+            dict(fake.nameless(), ownerGid=4242), fake.nameless()]}
+        lines = self.ctl('list')[1].splitlines()
+        self.assertEqual([line.split()[-2] for line in lines],
+                         ['OWNER', 'root', ':4242', '-'])
+
     def test_destroy(self):
         manager = self.manager(Destroy={})
         self.assertEqual(self.ctl('destroy', 'cad'), (0, '', ''))

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /*
@@ -152,6 +153,10 @@ WRAP(fallocate, "fallocate", (int fd, int mode, off_t at, off_t bytes),
      (fd, mode, at, bytes))
 WRAP(fallocate64, "fallocate", (int fd, int mode, off64_t at, off64_t bytes),
      (fd, mode, at, bytes))
+WRAP(lsetxattr, "xattr",
+     (const char *path, const char *name, const void *value, size_t bytes,
+      int flags),
+     (path, name, value, bytes, flags))
 WRAP(pidfd_open, "pidfd_open", (pid_t pid, unsigned int flags), (pid, flags))
 
 /* Only what adds something takes what there may be no more of. */
@@ -160,6 +165,11 @@ int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 	if (op == EPOLL_CTL_ADD && fails("epoll_ctl"))
 		return -1;
 	return REAL(epoll_ctl)(ep, op, fd, event);
+}
+
+ssize_t lgetxattr(const char *path, const char *name, void *value, size_t bytes)
+{
+	return fails("xattr") ? -1 : REAL(lgetxattr)(path, name, value, bytes);
 }
 
 #define WRAP_POINTER(type, bad, name, group, parameters, arguments)            \

@@ -49,6 +49,46 @@ def sweep(injector, strikes, operation, check):
     return struck
 
 
+class Acls(faults.FaultTest):
+    """A runtime folder on a file system that has no ACLs."""
+
+    def test_owners_are_refused(self):
+        m = faults.Faulty(mib=256)
+        self.addCleanup(m.finish)
+        m.injector.arm('xattr', 1, error=errno.EOPNOTSUPP, times=faults.NEVER)
+        m.start()
+        for method in 'Create', 'Define', 'CheckDefinition':
+            for owner in {'ownerUid': 4101}, {'ownerGid': 4101}:
+                refused = self.assert_refused('BadOwner', m.call, method,
+                                              type='128MB', **owner)
+                self.assertIn('has no ACLs', refused.parameters['text'])
+        # vgpud's own user needs none.
+        uuid = m.create(type='128MB', name='a')
+        self.assert_refused('BadOwner', m.call, 'Modify', vgpu='a',
+                            ownerUid=4101)
+        for path in m.socket, os.path.join(m.folder_of(uuid), 'vhost.sock'):
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            self.assertEqual(os.listxattr(path), [])
+
+    def test_lost_with_the_file_system(self):
+        """The owner of a vGPU that comes back where there are none."""
+        m = faults.Faulty(mib=256)
+        self.addCleanup(m.finish)
+        m.start()
+        uuid = m.create(type='128MB', name='a', ownerUid=4101)
+        device = m.show('a')['devicePid']
+        m.kill()
+        harness.kill_to_the_end(device)
+        m.injector.arm('xattr', 1, error=errno.EOPNOTSUPP, times=faults.NEVER)
+        m.start()
+        wait_for(lambda: m.show('a')['state'] == 'failed', 'failure')
+        self.assertIn('has no ACLs', m.show('a')['failure'])
+        for path in (m.socket, m.folder_of(uuid),
+                     os.path.join(m.folder_of(uuid), 'vhost.sock')):
+            if os.path.exists(path):
+                self.assertEqual(os.stat(path).st_mode & 0o077, 0)
+
+
 class Vnc(faults.FaultTest):
     def test_vnc(self):
         m = faults.Faulty(mib=256)

@@ -231,9 +231,9 @@ class Access(ManagerTest):
         def mode(*path):
             return oct(os.stat(os.path.join(*path)).st_mode & 0o777)
 
-        self.assertEqual(mode(m.socket), '0o660')
-        self.assertEqual(mode(m.folder_of(uuid)), '0o750')
-        self.assertEqual(mode(m.folder_of(uuid), 'vhost.sock'), '0o660')
+        self.assertEqual(mode(m.socket), '0o600')
+        self.assertEqual(mode(m.folder_of(uuid)), '0o700')
+        self.assertEqual(mode(m.folder_of(uuid), 'vhost.sock'), '0o600')
         self.assertEqual(mode(m.folder_of(uuid), 'control.sock'), '0o600')
         self.assertEqual(mode(m.folder_of(uuid), 'control.key'), '0o600')
         self.assertEqual(mode(m.state), '0o700')

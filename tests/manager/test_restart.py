@@ -335,8 +335,8 @@ class Definitions(ManagerTest):
         self.assertIn('cannot be read', vgpu['failure'])
 
     def test_future(self):
-        vgpu = self.broken(self.edit(version=4, news={'a': [1]}))
-        self.assertIn('version 4', vgpu['failure'])
+        vgpu = self.broken(self.edit(version=99, news={'a': [1]}))
+        self.assertIn('version 99', vgpu['failure'])
         self.assertEqual((vgpu['name'], vgpu['type']), ('bad', '256MQ'))
 
     def test_wrong_fields(self):

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Owners of vGPUs: names for people, numbers for the manager. */
+#ifndef VGPU_CTL_OWNER_H
+#define VGPU_CTL_OWNER_H
+
+#include <stdbool.h>
+
+#include <systemd/sd-json.h>
+
+/*
+ * Put what @text, USER[:GROUP] or :GROUP, names into *@parameters as ownerUid
+ * and ownerGid; what it does not name is 0, for none. Returns false, with a
+ * line printed, if there is no such user or group.
+ */
+bool ctl_owner_set(sd_json_variant **parameters, const char *text);
+
+/* "cad (1000), group vm (104)" of @vgpu, which the caller frees; NULL: nobody. */
+char *ctl_owner_text(sd_json_variant *vgpu);
+/* "cad" or ":vm", which the caller frees; NULL: nobody. */
+char *ctl_owner_short_text(sd_json_variant *vgpu);
+
+#endif
