@@ -25,7 +25,9 @@ const struct ctl_command ctl_command_destroy = {
 	.name = "destroy",
 	.words = "V [--force]",
 	.summary = "End a vGPU and forget it",
-	.help = "  --force   take it away from a virtual machine that has it\n"
+	.help = "  --force   take it away from a virtual machine that has it: what it showed\n"
+		"            last stays, its programs lose the GPU, and while its firmware or\n"
+		"            boot loader runs, QEMU itself aborts\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl destroy cad\n"

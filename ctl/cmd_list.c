@@ -25,10 +25,8 @@ static enum ctl_exit print_table(sd_json_variant *vgpus)
 		{},
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
+	bool has_owner = false;
 
-	if (!ctl_json_some_has(vgpus, "ownerUid") &&
-	    !ctl_json_some_has(vgpus, "ownerGid"))
-		ctl_table_leave_out(table, "OWNER");
 	for (size_t i = 0; i < sd_json_variant_elements(vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(vgpus, i);
 		sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
@@ -48,8 +46,11 @@ static enum ctl_exit print_table(sd_json_variant *vgpus)
 		else
 			ctl_table_text(table, NULL);
 		ctl_table_text(table, owner);
+		has_owner |= owner != NULL;
 		ctl_table_state(table, vgpu);
 	}
+	if (!has_owner)
+		ctl_table_leave_out(table, "OWNER");
 	if (ctl_table_print(table, stdout) < 0)
 		return ctl_fail("out of memory");
 	return CTL_DONE;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/type.h"
 #include "lib/util.h"
@@ -189,6 +190,22 @@ static enum ctl_exit save(struct frame *frame, const char *path)
 	return CTL_DONE;
 }
 
+/* To standard output: what fails, fails in the midst of it. */
+static enum ctl_exit print(struct frame *frame)
+{
+	struct vgpu_err err = {};
+
+	if (isatty(STDOUT_FILENO))
+		return ctl_fail(
+			"a PNG file is nothing for a terminal: name a file, or send it to another program");
+	if (ctl_png_write(stdout, frame->width, frame->height, next_row, frame,
+			  &err) < 0)
+		return ctl_fail("cannot write the picture: %s", err.text);
+	if (fflush(stdout) != 0)
+		return ctl_fail("cannot write the picture: %s", strerror(errno));
+	return CTL_DONE;
+}
+
 static enum ctl_exit run(struct ctl *ctl)
 {
 	struct frame frame = {.fd = -1};
@@ -197,7 +214,8 @@ static enum ctl_exit run(struct ctl *ctl)
 	e = capture(ctl, &frame);
 	if (e != CTL_DONE)
 		return e;
-	e = save(&frame, ctl->words[1]);
+	e = strcmp(ctl->words[1], "-") == 0 ? print(&frame)
+					    : save(&frame, ctl->words[1]);
 	free(frame.row);
 	return e;
 }
@@ -208,11 +226,13 @@ const struct ctl_command ctl_command_screenshot = {
 	.summary = "Save what a head shows, cursor included, as a PNG file",
 	.help = "  --head N   the head, counted from 0; else 0\n"
 		"\n"
-		"FILE is whole or not there: it is written beside and then renamed.\n"
+		"FILE is whole or not there: it is written beside and then renamed. '-' is\n"
+		"standard output.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl screenshot cad cad.png\n"
-		"  vgpuctl screenshot cad second.png --head 1\n",
+		"  vgpuctl screenshot cad second.png --head 1\n"
+		"  vgpuctl screenshot cad - | display\n",
 	.options = CTL_OPTION_HEAD,
 	.min_words = 2,
 	.max_words = 2,

@@ -94,13 +94,13 @@ char *ctl_owner_text(sd_json_variant *vgpu)
 {
 	vgpu_autofree char *user = NULL, *group = NULL;
 	uint64_t uid = 0, gid = 0;
-	bool has_user = ctl_json_unsigned(vgpu, "ownerUid", &uid);
-	bool has_group = ctl_json_unsigned(vgpu, "ownerGid", &gid);
 	char *text = NULL;
 	int r = -1;
 
-	user = has_user ? user_name(uid) : NULL;
-	group = has_group ? group_name(gid) : NULL;
+	if (ctl_json_unsigned(vgpu, "ownerUid", &uid) && uid > 0)
+		user = user_name(uid);
+	if (ctl_json_unsigned(vgpu, "ownerGid", &gid) && gid > 0)
+		group = group_name(gid);
 	if (user && group)
 		r = asprintf(&text, "%s (%" PRIu64 "), group %s (%" PRIu64 ")",
 			     user, uid, group, gid);
@@ -117,8 +117,9 @@ char *ctl_owner_short_text(sd_json_variant *vgpu)
 	char *text = NULL;
 	uint64_t id;
 
-	if (ctl_json_unsigned(vgpu, "ownerUid", &id))
+	if (ctl_json_unsigned(vgpu, "ownerUid", &id) && id > 0)
 		return user_name(id);
-	group = ctl_json_unsigned(vgpu, "ownerGid", &id) ? group_name(id) : NULL;
+	if (ctl_json_unsigned(vgpu, "ownerGid", &id) && id > 0)
+		group = group_name(id);
 	return group && asprintf(&text, ":%s", group) >= 0 ? text : NULL;
 }

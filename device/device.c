@@ -208,6 +208,22 @@ static int view(struct vgpu_device *device, uint32_t head, int fd,
 	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot poll the viewer") : 0;
 }
 
+/* Whoever asks for a picture is told that there is none, rather than shown black. */
+static int capture(struct vgpu_device *device, uint32_t head,
+		   struct vgpu_control_frame *ret_frame, int *ret_fd,
+		   struct vgpu_err *err)
+{
+	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
+	struct vgpu_control_status status = {};
+
+	vgpu_gpu_status(gpu, &status);
+	if (head < device->config.start.heads && status.head[head].width == 0 &&
+	    status.head[head].preferred_width == 0)
+		return vgpu_err_set(err, -ENOTCONN, NULL,
+				    "head %u is unplugged", head);
+	return vgpu_gpu_capture(gpu, head, ret_frame, ret_fd, err);
+}
+
 static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		       struct vgpu_control_reply *ret_reply, int *ret_fd)
 {
@@ -219,8 +235,7 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 	switch (msg->type) {
 	case VGPU_CONTROL_CAPTURE:
 		vgpu_close(fd);
-		r = vgpu_gpu_capture(gpu, msg->head, &ret_reply->frame, ret_fd,
-				     &err);
+		r = capture(device, msg->head, &ret_reply->frame, ret_fd, &err);
 		break;
 	case VGPU_CONTROL_VIEW:
 		r = view(device, msg->head, fd, &err);

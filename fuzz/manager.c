@@ -586,7 +586,7 @@ static void make_call(struct input *in, struct text *text)
 	if (strcmp(method, "SetMode") == 0)
 		put(text, ",\"width\":640,\"height\":%u", more & 4 ? 480 : 9000);
 	if (strcmp(method, "SetVnc") == 0 && more & 4)
-		put(text, ",\"address\":\"unix:%s/vnc\"", folder);
+		put(text, ",\"address\":\"unix:%s/a.vnc\"", runtime);
 	for (unsigned int i = 0; i < (how >> 6); i++)
 		put_field(in, text, names[take8(in) % VGPU_ARRAY_SIZE(names)]);
 	put(text, "}}");

@@ -199,7 +199,8 @@ static int describe(struct vgpu_manager *manager,
 }
 
 /* What it is to be on @gpu, where its type is known now. */
-static int set_up(struct vgpu_gpu *gpu, const struct vgpu_create_request *request,
+static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
+		  const struct vgpu_create_request *request,
 		  struct vgpu_definition *definition, struct vgpu_err *err)
 {
 	int r;
@@ -215,7 +216,8 @@ static int set_up(struct vgpu_gpu *gpu, const struct vgpu_create_request *reques
 	r = vgpu_create_set_share(&definition->type, request->weight,
 				  request->frame_rate_limit, err);
 	if (r == 0 && request->heads)
-		r = vgpu_heads_parse(request->heads, definition, err);
+		r = vgpu_heads_parse(request->heads, &manager->paths,
+				     definition, err);
 	return r;
 }
 
@@ -280,7 +282,7 @@ int vgpu_create(struct vgpu_manager *manager,
 	}
 	*ret_gpu = gpu;
 	if (r == 0)
-		r = set_up(gpu, request, &definition, err);
+		r = set_up(manager, gpu, request, &definition, err);
 	if (r == 0)
 		r = vgpu_scheduler_check(manager, gpu, &gpu->scheduling,
 					 &definition, err);
@@ -345,7 +347,7 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 
 	if (describe(manager, request, &definition, err) < 0 ||
 	    choose_gpu_to_define(manager, request, &gpu, &definition, err) < 0 ||
-	    set_up(gpu, request, &definition, err) < 0)
+	    set_up(manager, gpu, request, &definition, err) < 0)
 		return NULL;
 	instance = add(manager, &definition, err);
 	if (!instance)
@@ -377,7 +379,7 @@ int vgpu_check_definition(struct vgpu_manager *manager,
 	if (r == 0)
 		r = choose_gpu_to_define(manager, request, &gpu, &definition,
 					 err);
-	return r < 0 ? r : set_up(gpu, request, &definition, err);
+	return r < 0 ? r : set_up(manager, gpu, request, &definition, err);
 }
 
 /* One that can be told to do something now; NULL with err if there is none. */
@@ -470,7 +472,7 @@ static int release(struct vgpu_instance *instance, bool force,
 	if (vgpu_instance_is_attached(instance) && !force)
 		return vgpu_err_set(
 			err, -EBUSY, "InUse",
-			"the virtual machine of process %d has it: shut that down first, or use force",
+			"the virtual machine of process %d has it: shut that down first, or use force, which may end it",
 			instance->status.peer_pid);
 	return 0;
 }

@@ -30,8 +30,9 @@ struct setting {
 	const char *vnc;
 };
 
-static int take_one(sd_json_variant *json, struct vgpu_definition *d,
-		    uint32_t *seen, struct vgpu_err *err)
+static int take_one(sd_json_variant *json, const struct vgpu_paths *paths,
+		    struct vgpu_definition *d, uint32_t *seen,
+		    struct vgpu_err *err)
 {
 	static const sd_json_dispatch_field fields[] = {
 		{"head", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,
@@ -76,7 +77,8 @@ static int take_one(sd_json_variant *json, struct vgpu_definition *d,
 		setting->height = (uint32_t)s.height;
 	}
 	if (s.vnc) {
-		r = vgpu_vnc_check_address(s.vnc, err);
+		r = vgpu_vnc_check_address(paths, d->uuid, s.vnc,
+					   /* is_manager= */ true, err);
 		if (r < 0)
 			return r;
 		VGPU_TEXT_SET(setting->vnc, s.vnc);
@@ -84,8 +86,8 @@ static int take_one(sd_json_variant *json, struct vgpu_definition *d,
 	return 0;
 }
 
-int vgpu_heads_parse(sd_json_variant *array, struct vgpu_definition *definition,
-		     struct vgpu_err *err)
+int vgpu_heads_parse(sd_json_variant *array, const struct vgpu_paths *paths,
+		     struct vgpu_definition *definition, struct vgpu_err *err)
 {
 	struct vgpu_definition d = *definition;
 	uint32_t seen = 0;
@@ -98,7 +100,8 @@ int vgpu_heads_parse(sd_json_variant *array, struct vgpu_definition *definition,
 			"the heads of a vGPU on a VF are its guest's alone: nothing of them can be set");
 	memset(d.heads, 0, sizeof(d.heads));
 	for (size_t i = 0; i < sd_json_variant_elements(array); i++) {
-		r = take_one(sd_json_variant_by_index(array, i), &d, &seen, err);
+		r = take_one(sd_json_variant_by_index(array, i), paths, &d,
+			     &seen, err);
 		if (r < 0)
 			return r;
 	}

@@ -16,8 +16,8 @@ int vgpu_heads_check_mode(const struct vgpu_type *type, uint32_t width,
  * @definition, whose type is known; the others become unset. @definition is
  * changed on success only.
  */
-int vgpu_heads_parse(sd_json_variant *array, struct vgpu_definition *definition,
-		     struct vgpu_err *err);
+int vgpu_heads_parse(sd_json_variant *array, const struct vgpu_paths *paths,
+		     struct vgpu_definition *definition, struct vgpu_err *err);
 
 /* Forget what a head of its type cannot have: it has another type now. */
 void vgpu_heads_fit(struct vgpu_definition *definition);

@@ -116,9 +116,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Process of its device, and of the virtual machine that has it"),
 	FIELD(devicePid, SD_VARLINK_INT, NULLABLE),
 	FIELD(vmPid, SD_VARLINK_INT, NULLABLE),
-	ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it"),
-	FIELD(ownerUid, SD_VARLINK_INT, NULLABLE),
-	FIELD(ownerGid, SD_VARLINK_INT, NULLABLE),
+	ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it, 0 for none"),
+	FIELD(ownerUid, SD_VARLINK_INT, 0), FIELD(ownerGid, SD_VARLINK_INT, 0),
 	ABOUT("Device processes that were replaced since it was created"),
 	FIELD(restarts, SD_VARLINK_INT, 0),
 	ABOUT("Control commands of the guest since it was attached, and those refused"),
@@ -279,7 +278,7 @@ static SD_VARLINK_DEFINE_METHOD(
 static SD_VARLINK_DEFINE_METHOD(
 	SetVnc, INPUT(vgpu, SD_VARLINK_STRING, 0),
 	INPUT(head, SD_VARLINK_INT, NULLABLE),
-	ABOUT("unix:PATH, or 127.0.0.1:PORT, or [::1]:PORT; unset: no VNC server any more"),
+	ABOUT("127.0.0.1:PORT, or [::1]:PORT, or unix:PATH of a file NAME.vnc in the vGPU's folder or, for managers, in the runtime folder; unset: no VNC server any more"),
 	INPUT(address, SD_VARLINK_STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(
@@ -329,6 +328,7 @@ DEFINE_ERROR(BadAddress);
 DEFINE_ERROR(BadPlacement);
 DEFINE_ERROR(BadShare);
 DEFINE_ERROR(BadOwner);
+DEFINE_ERROR(NotPlugged);
 DEFINE_ERROR(NotAllowed);
 DEFINE_ERROR(Foreign);
 DEFINE_ERROR(NameInUse);
@@ -422,6 +422,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT(
 		"Not a scheduler, time slice, weight or frame rate limit"),
 	&vl_error_BadShare,
+	SD_VARLINK_SYMBOL_COMMENT("The head is unplugged: it shows nothing"),
+	&vl_error_NotPlugged,
 	SD_VARLINK_SYMBOL_COMMENT("Not an owner that a vGPU can have here"),
 	&vl_error_BadOwner,
 	SD_VARLINK_SYMBOL_COMMENT(

@@ -9,6 +9,7 @@
 #include "lib/util.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "vnc.h"
 
 static int load_one(struct vgpu_manager *manager, const char *uuid)
 {
@@ -126,6 +127,7 @@ int vgpu_load(struct vgpu_manager *manager)
 	size_t count;
 	int r;
 
+	vgpu_vnc_clean_folder(manager->paths.runtime);
 	r = vgpu_store_list(&manager->paths, &uuids, &count);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = load_one(manager, uuids[i]);

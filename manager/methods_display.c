@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "access.h"
 #include "heads.h"
 #include "lib/util.h"
 #include "text.h"
@@ -168,7 +169,12 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 
 	if (reply)
 		frame = reply->frame;
-	if (reply && reply->status != 0) {
+	if (reply && reply->status == -ENOTCONN) {
+		vgpu_err_set(
+			&refusal, -ENOTCONN, "NotPlugged",
+			"the head is unplugged and shows nothing: `vgpuctl mode` plugs it in");
+		err = &refusal;
+	} else if (reply && reply->status != 0) {
 		take_refusal(reply, "TryAgain", &refusal);
 		err = &refusal;
 	} else if (!err && !is_frame_sound(&frame, fd)) {
@@ -322,7 +328,11 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ true,
 			     &err);
 	if (!instance ||
-	    (p.address && vgpu_vnc_check_address(p.address, &err) < 0))
+	    (p.address &&
+	     vgpu_vnc_check_address(&instance->manager->paths,
+				    instance->definition.uuid, p.address,
+				    vgpu_access_is_manager(userdata, link),
+				    &err) < 0))
 		return vgpu_reply_error(link, &err);
 	if (instance->phase == VGPU_PHASE_STOPPED) {
 		struct vgpu_head_setting setting =

@@ -13,6 +13,7 @@
 #include "scheduler.h"
 #include "share.h"
 #include "text.h"
+#include "vnc.h"
 
 /* What is unset stays as it is. */
 struct change {
@@ -103,6 +104,7 @@ static void hand_over(struct vgpu_instance *instance)
 	struct vgpu_err err = {};
 
 	vgpu_access_open_manager(manager);
+	vgpu_vnc_open_again(instance);
 	if (instance->device &&
 	    vgpu_access_open_vgpu(manager, &instance->definition, &err) < 0)
 		vgpu_log("%s: %s", instance->definition.uuid, err.text);

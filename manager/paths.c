@@ -12,6 +12,7 @@
 #include "lib/name.h"
 #include "lib/util.h"
 #include "manager/interface.h"
+#include "manager/vnc.h"
 
 /* The longest name of a socket in a vGPU's folder. */
 #define LONGEST_SOCKET "control.sock"
@@ -226,5 +227,6 @@ void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid
 	vgpu_paths_remove_control(paths, uuid);
 	remove_files(paths, uuid, names);
 	vgpu_paths_instance(paths, uuid, NULL, path);
+	vgpu_vnc_clean_folder(path);
 	rmdir(path);
 }

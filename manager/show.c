@@ -217,10 +217,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 		SD_JSON_BUILD_PAIR_CONDITION(
 			is_attached && status->peer_pid > 0, "vmPid",
 			SD_JSON_BUILD_INTEGER(status->peer_pid)),
-		SD_JSON_BUILD_PAIR_CONDITION(d->owner.uid > 0, "ownerUid",
-					     SD_JSON_BUILD_UNSIGNED(d->owner.uid)),
-		SD_JSON_BUILD_PAIR_CONDITION(d->owner.gid > 0, "ownerGid",
-					     SD_JSON_BUILD_UNSIGNED(d->owner.gid)),
+		SD_JSON_BUILD_PAIR_UNSIGNED("ownerUid", d->owner.uid),
+		SD_JSON_BUILD_PAIR_UNSIGNED("ownerGid", d->owner.gid),
 		SD_JSON_BUILD_PAIR_UNSIGNED("restarts", instance->restarts),
 		SD_JSON_BUILD_PAIR_UNSIGNED("commands", within(status->commands)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("errors", within(status->errors)),

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "access.h"
 #include "lib/fds.h"
 #include "lib/util.h"
 #include "log.h"
@@ -20,7 +22,9 @@
 #define LISTEN_TIMEOUT_USEC (20 * USEC_PER_S)
 #define STOP_TIMEOUT_USEC   (1 * USEC_PER_S)
 #define RESTART_DELAY_USEC  (1 * USEC_PER_S)
-#define FAILURES_MAX	    10 /* in a row, without having listened */
+/* The device sends one at once; what is late, clients wait for. */
+#define PICTURE_TIMEOUT_USEC (20 * USEC_PER_S)
+#define FAILURES_MAX	     10 /* in a row, without having listened */
 
 struct vgpu_vnc {
 	TAILQ_ENTRY(vgpu_vnc) entry;	/* of vgpu_manager.ending_vncs */
@@ -28,28 +32,70 @@ struct vgpu_vnc {
 	struct vgpu_manager *manager;
 	uint32_t head;
 	char address[VGPU_VNC_ADDRESS_SIZE]; /* wanted; "" for none */
-	sd_varlink *link;		     /* who asked for it */
+	/* Its socket, if it has one: "" once that is removed. */
+	char path[VGPU_SOCKET_PATH_SIZE];
+	dev_t path_dev;
+	ino_t path_ino;
+	sd_varlink *link; /* who asked for it */
 	struct vgpu_process process;
 	int control;
 	sd_event_source *control_source;
 	sd_event_source *process_source;
 	sd_event_source *timer;
+	sd_event_source *viewer_timer; /* until it is given another */
 	struct vgpu_watchdog watchdog; /* while it listens */
 	bool is_listening;
+	bool has_picture;
 	bool is_stopping;
 	unsigned int failures;
 	char problem[200]; /* what it said before it ended */
 };
+
+/* One that is killed does not remove its socket. Another may have the name. */
+static void remove_socket(struct vgpu_vnc *vnc)
+{
+	struct stat file;
+
+	if (vnc->path[0] && lstat(vnc->path, &file) == 0 &&
+	    file.st_dev == vnc->path_dev && file.st_ino == vnc->path_ino)
+		unlink(vnc->path);
+	vnc->path[0] = '\0';
+}
+
+/* It listens: let in who may look. Nobody else did come in before. */
+static void open_socket(struct vgpu_vnc *vnc)
+{
+	const char *path = vnc->address + strlen("unix:");
+	struct stat file;
+	int r;
+
+	if (strncmp(vnc->address, "unix:", strlen("unix:")) != 0)
+		return;
+	r = lstat(path, &file) < 0
+		    ? -errno
+		    : vgpu_access_open_vnc(vnc->manager,
+					   &vnc->instance->definition, path);
+	if (r < 0) {
+		vgpu_log("%s: who may connect to %s cannot be set: %s",
+			 vnc->instance->definition.uuid, path, strerror(-r));
+		return;
+	}
+	VGPU_TEXT_SET(vnc->path, path);
+	vnc->path_dev = file.st_dev;
+	vnc->path_ino = file.st_ino;
+}
 
 static void close_process(struct vgpu_vnc *vnc)
 {
 	vnc->control_source = sd_event_source_disable_unref(vnc->control_source);
 	vnc->process_source = sd_event_source_disable_unref(vnc->process_source);
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	vnc->viewer_timer = sd_event_source_disable_unref(vnc->viewer_timer);
 	vgpu_watchdog_stop(&vnc->watchdog);
 	vnc->control = vgpu_close(vnc->control);
 	vgpu_process_finish(&vnc->process);
 	vnc->is_listening = false;
+	vnc->has_picture = false;
 	vnc->is_stopping = false;
 }
 
@@ -135,6 +181,28 @@ static void give_viewer(struct vgpu_vnc *vnc)
 				  err.text[0] ? err.text : strerror(-r));
 }
 
+static int on_viewer_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	if (vnc->instance && !vnc->is_stopping)
+		give_viewer(vnc);
+	return 0;
+}
+
+/*
+ * Its viewer ended. If that was the device's end the next device brings another,
+ * and else there was too little of something. Not at once: it may be so still.
+ */
+static void on_viewer_over(struct vgpu_vnc *vnc)
+{
+	vnc->viewer_timer = sd_event_source_disable_unref(vnc->viewer_timer);
+	if (sd_event_add_time_relative(vnc->manager->event, &vnc->viewer_timer,
+				       CLOCK_MONOTONIC, RESTART_DELAY_USEC, 0,
+				       on_viewer_timer, vnc) < 0)
+		vgpu_log("head %u of its VNC server stays as it is", vnc->head);
+}
+
 static void ask_for_life(void *opaque)
 {
 	struct vgpu_vnc *vnc = opaque;
@@ -165,6 +233,23 @@ static const struct vgpu_watchdog_ops watchdog_ops = {
 	.frozen = on_frozen,
 };
 
+/* Whoever asked for it is answered by a picture to be seen. */
+static void on_picture(struct vgpu_vnc *vnc)
+{
+	vnc->has_picture = true;
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	vgpu_reply_later_empty(&vnc->link);
+}
+
+static int on_picture_timeout(sd_event_source *source, uint64_t usec,
+			      void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	vgpu_reply_later_empty(&vnc->link);
+	return 0;
+}
+
 static void on_listening(struct vgpu_vnc *vnc)
 {
 	struct vgpu_instance *instance = vnc->instance;
@@ -187,8 +272,12 @@ static void on_listening(struct vgpu_vnc *vnc)
 		stop(vnc);
 		return;
 	}
+	open_socket(vnc);
 	give_viewer(vnc);
-	vgpu_reply_later_empty(&vnc->link);
+	if (sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
+				       CLOCK_MONOTONIC, PICTURE_TIMEOUT_USEC, 0,
+				       on_picture_timeout, vnc) < 0)
+		vgpu_reply_later_empty(&vnc->link);
 }
 
 static int on_control(sd_event_source *source, int fd, uint32_t revents,
@@ -204,6 +293,11 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 		on_listening(vnc);
 		return 0;
 	}
+	if (n > 0 && packet[0] == 'F' && vnc->is_listening &&
+	    !vnc->has_picture && !vnc->is_stopping)
+		on_picture(vnc);
+	if (n > 0 && packet[0] == 'O' && vnc->is_listening && !vnc->is_stopping)
+		on_viewer_over(vnc);
 	if (n > 0 && packet[0] == 'P')
 		vgpu_watchdog_answered(&vnc->watchdog);
 	if (n > 1 && packet[0] == 'E') {
@@ -236,8 +330,7 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 	if (vnc->link) {
 		/* Whoever asked for it knows; it is not tried again. */
 		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
-			     "the VNC server cannot listen on %s: %s",
-			     vnc->address, why);
+			     "the VNC server of head %u %s", vnc->head, why);
 		if (instance->definition.heads[vnc->head].vnc[0])
 			save_address(instance, vnc->head, "", NULL);
 		vgpu_reply_later_error(&vnc->link, &err);
@@ -249,8 +342,8 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 				       CLOCK_MONOTONIC, RESTART_DELAY_USEC, 0,
 				       on_restart, vnc) < 0) {
 		vgpu_instance_event(instance, "head",
-				    "the VNC server of head %u on %s failed: %s",
-				    vnc->head, vnc->address, why);
+				    "the VNC server of head %u %s", vnc->head,
+				    why);
 		destroy(vnc);
 	}
 }
@@ -260,7 +353,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 {
 	struct vgpu_vnc *vnc = userdata;
 	bool was_stopping = vnc->is_stopping;
-	char how[VGPU_PROCESS_REASON_SIZE], why[256];
+	char how[VGPU_PROCESS_REASON_SIZE], why[256 + VGPU_VNC_ADDRESS_SIZE];
 
 	/* Its last words may still be unread. */
 	if (vnc->control >= 0 && !vnc->problem[0])
@@ -269,6 +362,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	vgpu_process_reap(&vnc->process, how);
 	close_process(vnc);
+	remove_socket(vnc);
 	if (!vnc->instance) {
 		destroy(vnc);
 	} else if (was_stopping && !vnc->address[0]) {
@@ -277,8 +371,11 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	} else if (was_stopping) {
 		start(vnc);
 	} else {
-		snprintf(why, sizeof(why), "%s",
-			 vnc->problem[0] ? vnc->problem : how);
+		/* What it says names the address. */
+		if (vnc->problem[0])
+			snprintf(why, sizeof(why), "failed: %s", vnc->problem);
+		else
+			snprintf(why, sizeof(why), "on %s %s", vnc->address, how);
 		handle_failure(vnc, why);
 	}
 	return 0;
@@ -289,7 +386,8 @@ static int on_listen_timeout(sd_event_source *source, uint64_t usec,
 {
 	struct vgpu_vnc *vnc = userdata;
 
-	VGPU_TEXT_SET(vnc->problem, "it did not answer within 20 s");
+	snprintf(vnc->problem, sizeof(vnc->problem),
+		 "it did not listen on %.100s within 20 s", vnc->address);
 	vgpu_process_signal(&vnc->process, SIGKILL);
 	return 0;
 }
@@ -344,13 +442,16 @@ static int spawn(struct vgpu_vnc *vnc, struct vgpu_err *err)
 
 static void start(struct vgpu_vnc *vnc)
 {
+	char why[VGPU_ERR_TEXT_MAX + VGPU_VNC_ADDRESS_SIZE + 32];
 	struct vgpu_err err = {};
 
 	vnc->problem[0] = '\0';
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
 	if (spawn(vnc, &err) < 0) {
 		close_process(vnc);
-		handle_failure(vnc, err.text);
+		snprintf(why, sizeof(why), "on %s cannot be started: %s",
+			 vnc->address, err.text);
+		handle_failure(vnc, why);
 	}
 }
 
@@ -423,17 +524,39 @@ void vgpu_vnc_on_serving(struct vgpu_instance *instance)
 	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
 		const char *saved = instance->definition.heads[i].vnc;
 		struct vgpu_vnc *vnc = instance->vnc[i];
+		struct vgpu_err err = {};
 
 		if (vnc) {
 			give_viewer(vnc);
 			continue;
 		}
-		vnc = saved[0] ? create(instance, i) : NULL;
+		if (!saved[0])
+			continue;
+		/* The file may have been edited. */
+		if (vgpu_vnc_check_address(&instance->manager->paths,
+					   instance->definition.uuid, saved,
+					   /* is_manager= */ true, &err) < 0) {
+			vgpu_instance_event(
+				instance, "head",
+				"the VNC server of head %u is not started: %s",
+				i, err.text);
+			continue;
+		}
+		vnc = create(instance, i);
 		if (vnc) {
 			VGPU_TEXT_SET(vnc->address, saved);
 			start(vnc);
 		}
 	}
+}
+
+void vgpu_vnc_open_again(struct vgpu_instance *instance)
+{
+	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
+		if (instance->vnc[i] && instance->vnc[i]->path[0])
+			vgpu_access_open_vnc(instance->manager,
+					     &instance->definition,
+					     instance->vnc[i]->path);
 }
 
 void vgpu_vnc_finish(struct vgpu_instance *instance)

@@ -1,31 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where a VNC server may listen: this machine only. */
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "lib/util.h"
 #include "text.h"
 #include "vnc.h"
 
-static int check_path(const char *path, struct vgpu_err *err)
+#define SUFFIX ".vnc"
+
+static bool has_end(const char *name, const char *end)
 {
-	if (path[0] != '/')
-		return vgpu_err_set(
-			err, -EINVAL, "BadAddress",
-			"a VNC server's unix: address needs an absolute path");
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && strcmp(name + n - m, end) == 0;
+}
+
+/* The name in @folder that @path is of, or NULL. */
+static const char *name_in(const char *folder, const char *path)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1
+							       : NULL;
+}
+
+static bool is_socket_name(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if (*c < 0x21 || *c > 0x7e || *c == '/')
+			return false;
+	return name[0] != '.' && has_end(name, SUFFIX);
+}
+
+static int check_path(const struct vgpu_paths *paths, const char *uuid,
+		      const char *path, bool is_manager, struct vgpu_err *err)
+{
+	char folder[VGPU_SOCKET_PATH_SIZE];
+	const char *name;
+
 	if (strlen(path) >= VGPU_SOCKET_PATH_SIZE)
 		return vgpu_err_set(
 			err, -ENAMETOOLONG, "PathTooLong",
 			"the VNC socket's path has %zu bytes, at most %zu are possible",
 			strlen(path), VGPU_SOCKET_PATH_SIZE - 1);
-	for (const char *c = path; *c; c++)
-		if (*c < 0x20 || *c > 0x7e)
-			return vgpu_err_set(
-				err, -EINVAL, "BadAddress",
-				"the VNC socket's path has a letter that is not printable ASCII");
-	return 0;
+	vgpu_paths_instance(paths, uuid, NULL, folder);
+	name = name_in(folder, path);
+	if (!name && is_manager)
+		name = name_in(paths->runtime, path);
+	if (name && is_socket_name(name))
+		return 0;
+	return vgpu_err_set(err, -EINVAL, "BadAddress",
+			    "a VNC server's socket is a file NAME" SUFFIX
+			    " in %s: elsewhere you might not see what vgpud makes",
+			    is_manager ? paths->runtime : folder);
+}
+
+void vgpu_vnc_clean_folder(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+	struct stat file;
+
+	while (folder && (entry = readdir(folder)))
+		if (is_socket_name(entry->d_name) &&
+		    fstatat(dirfd(folder), entry->d_name, &file,
+			    AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISSOCK(file.st_mode))
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	if (folder)
+		closedir(folder);
 }
 
 static bool is_port(const char *text)
@@ -61,12 +110,14 @@ static bool is_loopback(const char *address)
 	       ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-int vgpu_vnc_check_address(const char *address, struct vgpu_err *err)
+int vgpu_vnc_check_address(const struct vgpu_paths *paths, const char *uuid,
+			   const char *address, bool is_manager,
+			   struct vgpu_err *err)
 {
 	char quoted[VGPU_QUOTED_SIZE];
 
 	if (strncmp(address, "unix:", 5) == 0)
-		return check_path(address + 5, err);
+		return check_path(paths, uuid, address + 5, is_manager, err);
 	if (!is_loopback(address))
 		return vgpu_err_set(
 			err, -EINVAL, "BadAddress",

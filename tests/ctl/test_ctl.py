@@ -301,7 +301,7 @@ class Writes(CtlTest):
     def test_owner(self):
         manager = self.manager(Create={'uuid': 'u'}, ListVgpus=fake.vgpus(),
                                GetVgpu={'vgpu': dict(
-                                   fake.cad(), ownerUid=0, ownerGid=4242)})
+                                   fake.cad(), ownerUid=1, ownerGid=4242)})
         for owner, fields in (('root', {'ownerUid': 0, 'ownerGid': 0}),
                               ('root:root', {'ownerUid': 0, 'ownerGid': 0}),
                               ('4101:4242', {'ownerUid': 4101,
@@ -316,15 +316,16 @@ class Writes(CtlTest):
         for owner in ('', ':', 'root:', 'no such user', ':nogroupofthis',
                       '-1', '4294967296', 'root:root:root'):
             self.assert_fails(2, 'create', '--type', '4Q', '--owner', owner)
-        self.assertIn('Owner:       root (0), group 4242 (4242)\n',
+        self.assertIn('Owner:       daemon (1), group 4242 (4242)\n',
                       self.ctl('show', 'cad')[1])
         self.assertNotIn('OWNER', self.ctl('list')[1])
         manager.replies['ListVgpus'] = {'vgpus': [
-            dict(fake.cad(), ownerUid=0, ownerGid=4242),
-            dict(fake.nameless(), ownerGid=4242), fake.nameless()]}
+            dict(fake.cad(), ownerUid=1, ownerGid=4242),
+            dict(fake.nameless(), ownerUid=0, ownerGid=4242),
+            dict(fake.nameless(), ownerUid=0, ownerGid=0)]}
         lines = self.ctl('list')[1].splitlines()
         self.assertEqual([line.split()[-2] for line in lines],
-                         ['OWNER', 'root', ':4242', '-'])
+                         ['OWNER', 'daemon', ':4242', '-'])
 
     def test_destroy(self):
         manager = self.manager(Destroy={})

@@ -2,12 +2,14 @@
 """vgpuctl screenshot: every pixel, and every frame that cannot be."""
 
 import os
+import pty
 import stat
 import struct
+import subprocess
 import unittest
 import zlib
 
-from fake_manager import CtlTest, Error, WithFds
+from fake_manager import CtlTest, Error, TIMEOUT, VGPUCTL, WithFds
 
 WIDTH, HEIGHT, PADDING = 37, 23, 12
 
@@ -90,6 +92,29 @@ class Screenshot(CtlTest):
             self.assertEqual(rows[y], [pixel(x, y) for x in range(WIDTH)])
         self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o640)
         self.assertEqual(sorted(os.listdir(self.folder)), ['s', 'shot.png'])
+
+    def test_standard_output(self):
+        self.manager(Capture=self.frame(self.picture()))
+        command = [VGPUCTL, 'screenshot', 'cad', '-']
+        done = subprocess.run(command, env=self.environment, cwd=self.folder,
+                              capture_output=True, timeout=TIMEOUT, check=True)
+        self.assertEqual(decode_png(done.stdout)[:2], (WIDTH, HEIGHT))
+        self.assert_nothing_left()
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run(command, env=self.environment,
+                                  cwd=self.folder, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=TIMEOUT,
+                                  check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assert_line(done.stderr.decode())
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        done = subprocess.run(command, env=self.environment, cwd=self.folder,
+                              stdout=end, stderr=subprocess.PIPE,
+                              timeout=TIMEOUT, check=False)
+        os.close(end)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'nothing for a terminal', done.stderr)
 
     def test_replaces_a_file_and_takes_a_bare_name(self):
         self.manager(Capture=self.frame(self.picture()))

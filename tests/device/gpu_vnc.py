@@ -5,6 +5,7 @@ import array
 import fcntl
 import mmap
 import os
+import select
 import socket
 import stat
 import struct
@@ -195,9 +196,16 @@ class Vnc(unittest.TestCase):
     def start(self):
         server = self.serve()
         self.assertEqual(server.answer, b'R')
+        device = self.device(server)
+        return server, device
+
+    def device(self, server):
+        """One that has shown something: before that nobody is let in."""
         device = Device(server)
         self.addCleanup(device.close)
-        return server, device
+        self.show(device)
+        device.wait_ack()
+        return device
 
     def show(self, device, width=100, height=60, seed=1):
         data = pixels(width, height, seed)
@@ -222,6 +230,24 @@ class Vnc(unittest.TestCase):
         self.assertEqual(client.picture, data)
         self.assertEqual(server.end(), 0)
         self.assertFalse(os.path.exists(self.path))
+
+    def test_nobody_is_let_in_before_the_first_picture(self):
+        server = self.serve()
+        early = self.raw()
+        # A greeting that must not come has time to.
+        self.assertEqual(select.select([early, server.control], [], [], 1)[0], [])
+        self.device(server)
+        self.assertEqual(server.control.recv(100), b'F')
+        client = self.client(encodings=(RAW,))
+        self.assertEqual((client.width, client.height), (100, 60))
+        client.full()
+        self.assertEqual(early.recv(12), b'RFB 003.008\n')
+        # Once is enough, whatever else comes.
+        early.close()
+        client.close()
+        self.device(server)
+        server.control.send(b'P')
+        self.assertEqual(server.control.recv(100), b'P')
 
     def test_only_damage_is_sent(self):
         _, device = self.start()
@@ -570,6 +596,7 @@ class Vnc(unittest.TestCase):
                     port = holder.getsockname()[1]
                     server = self.serve(form % port)
                     self.assertEqual(server.answer, b'R')
+                    self.device(server)
                     self.client((host, port)).full()
                     self.assertEqual(server.end(), 0)
 
@@ -606,6 +633,7 @@ class Vnc(unittest.TestCase):
         second = self.serve()
         self.assertIn(b'in use', second.answer)
         self.assertEqual(second.end(), 1)
+        self.device(server)
         self.client().full()
         # Another's by now: not removed.
         os.unlink(self.path)

@@ -98,7 +98,7 @@ class Vnc(faults.FaultTest):
         self.addCleanup(m.finish)
         m.start()
         m.create(type='128MB', name='kept')
-        path = os.path.join(m.folder, 'vnc')
+        path = os.path.join(m.runtime, 'kept.vnc')
 
         def use():
             m.call('SetVnc', vgpu='kept', address='unix:' + path)

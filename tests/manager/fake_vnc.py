@@ -18,8 +18,13 @@ path = options.listen.removeprefix('unix:')
 control = socket.socket(fileno=options.control_fd)
 
 
+# Beside the runtime folder, in which nothing may be left.
+log = os.path.join(os.path.dirname(os.path.dirname(path)),
+                   os.path.basename(path) + '.log')
+
+
 def note(text):
-    with open(path + '.log', 'a', encoding='utf-8') as f:
+    with open(log, 'a', encoding='utf-8') as f:
         f.write(text + '\n')
 
 
@@ -53,3 +58,5 @@ while True:
     frame, messages, _, _ = viewer.recvmsg(24, 64)
     kind, width, height = struct.unpack_from('<III', frame)
     note(f'{data.decode()} {kind} {width}x{height} {len(messages)}')
+    if len(viewers) == 1:
+        control.send(b'F')

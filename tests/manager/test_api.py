@@ -131,6 +131,13 @@ class Api(ManagerTest):
         self.assertEqual(len(client.fds), 1)
         size = os.fstat(client.fds[0]).st_size
         self.assertGreaterEqual(size, frame['stride'] * frame['height'])
+        # Nothing is shown where nothing is plugged in.
+        self.assert_refused('NotPlugged', m.call, 'Capture', vgpu='a', head=1)
+        m.call('SetMode', vgpu='a', head=1, width=800, height=600)
+        frame = m.call('Capture', vgpu='a', head=1)
+        self.assertEqual((frame['width'], frame['height']), (800, 600))
+        m.call('SetMode', vgpu='a', head=1, width=0, height=0)
+        self.assert_refused('NotPlugged', m.call, 'Capture', vgpu='a', head=1)
 
     def test_mode(self):
         m = self.manager()

@@ -65,7 +65,7 @@ class Cgroup(CgroupTest):
     def test_processes_are_in_their_vgpus_group(self):
         uuid = self.m.create(type='128MB', name='a')
         other = self.m.create(type='128MB')
-        self.m.call('SetVnc', vgpu='a', address=f'unix:{self.m.folder}/vnc')
+        self.m.call('SetVnc', vgpu='a', address=f'unix:{self.m.runtime}/a.vnc')
         self.assertEqual(os.path.basename(group_of(self.m.process.pid)),
                          'manager')
         self.assert_in(self.m.show(uuid)['devicePid'], uuid)

@@ -62,7 +62,7 @@ class RoundTrip(DeclaredTest):
         m.create(type='128MB', name='a', uuid=UUID, weight=7,
                  frameRateLimit=30, autostart=False, heads=[
                      {'head': 0, 'preferredWidth': 800,
-                      'preferredHeight': 600, 'vnc': f'unix:{m.folder}/vnc'},
+                      'preferredHeight': 600, 'vnc': f'unix:{m.runtime}/a.vnc'},
                      {'head': 1, 'preferredWidth': 640,
                       'preferredHeight': 480}])
         wait_for(lambda: [h['preferredWidth'] for h in m.show('a')['heads']] ==
@@ -303,7 +303,7 @@ class Apply(DeclaredTest):
         m.create(type='128MB', name='a', uuid=UUID)
         m.create(type='128MB', name='b')
         m.call('Define', type='128MB', name='c')
-        vnc = f'unix:{m.folder}/vnc'
+        vnc = f'unix:{m.runtime}/a.vnc'
         pid = m.show('a')['devicePid']
         self.assertEqual(self.apply(m, [
             {'uuid': UUID, 'name': 'z', 'type': '128MB', 'autostart': False,

@@ -180,10 +180,30 @@ class Rights(ManagerTest):
         self.assertEqual(self.who_may_connect(self.m.socket),
                          {'root', 'service', 'manager'})
 
+    def test_vnc(self):
+        """Who may look: the owner and managers, and no machine's user."""
+        own = os.path.join(self.m.folder_of(self.uuid), 'a.vnc')
+        common = os.path.join(self.m.runtime, 'a.vnc')
+        alice, manager = self.client(ALICE), self.client(CAROL, SERVICE)
+        for client, path in (alice, own), (manager, own), (manager, common):
+            self.call(client, 'SetVnc', vgpu='a', address='unix:' + path)
+            self.assertEqual(self.who_may_connect(path),
+                             {'root', 'service', 'alice', 'manager'})
+        # Names that others look for are not an owner's to take.
+        self.assertEqual(self.error(
+            alice, 'SetVnc', {'vgpu': 'a', 'address': 'unix:' + common}),
+            'BadAddress')
+        # Again, when it was started again.
+        self.m.restart()
+        self.call(self.client(ALICE), 'SetVnc', vgpu='a',
+                  address='unix:' + own)
+        self.assertEqual(self.who_may_connect(own),
+                         {'root', 'service', 'alice', 'manager'})
+
     def test_defaults(self):
         uuid = self.m.create(type='128MB', name='root')
         vgpu = self.m.show('root')
-        self.assertNotIn('ownerUid', vgpu)
+        self.assertEqual(vgpu['ownerUid'], 0)
         self.assertEqual(vgpu['ownerGid'], USERS)
         self.assertEqual(self.who_may_connect(self.vhost(uuid)),
                          {'root', 'service', 'user'})
@@ -191,7 +211,7 @@ class Rights(ManagerTest):
                          name='carol')['uuid']
         vgpu = self.m.show('carol')
         self.assertEqual(vgpu['ownerUid'], CAROL)
-        self.assertNotIn('ownerGid', vgpu)
+        self.assertEqual(vgpu['ownerGid'], 0)
         self.assertEqual(self.who_may_connect(self.vhost(uuid)),
                          {'root', 'service', 'manager'})
         # Root's own are nobody's.
@@ -205,9 +225,9 @@ class Rights(ManagerTest):
         for vgpus in before, after:
             vgpus['vgpus'].sort(key=lambda vgpu: vgpu['uuid'])
         self.assertEqual(
-            [[vgpu.get(key) for key in ('uuid', 'ownerUid', 'ownerGid')]
+            [[vgpu[key] for key in ('uuid', 'ownerUid', 'ownerGid')]
              for vgpu in before['vgpus']],
-            [[vgpu.get(key) for key in ('uuid', 'ownerUid', 'ownerGid')]
+            [[vgpu[key] for key in ('uuid', 'ownerUid', 'ownerGid')]
              for vgpu in after['vgpus']])
 
     def test_owners_that_cannot_be(self):
@@ -234,7 +254,7 @@ class Rights(ManagerTest):
                 self.m.start()
                 vgpu = self.m.show('a')
                 self.assertEqual(vgpu['state'], 'failed')
-                self.assertNotIn('ownerUid', vgpu)
+                self.assertEqual(vgpu['ownerUid'], 0)
                 self.assertFalse(may_connect(self.m.socket, ALICE))
         # One of an earlier version is for whom root's are.
         self.m.kill()

@@ -324,7 +324,7 @@ class Changes(VerbsTest):
         m = self.manager()
         m.call('Define', type='128MB', name='a', heads=[
             {'head': 0, 'preferredWidth': 800, 'preferredHeight': 600}])
-        vnc = f'unix:{m.folder}/vnc'
+        vnc = f'unix:{m.runtime}/a.vnc'
         m.call('SetMode', vgpu='a', head=1, width=1024, height=768)
         m.call('SetVnc', vgpu='a', head=0, address=vnc)
         self.assert_refused('BadMode', m.call, 'SetMode', vgpu='a', width=1,
@@ -436,13 +436,19 @@ class Autostart(VerbsTest):
         m.create(type='128MB', name='a', uuid=UUID)
         with open(m.definition(UUID), encoding='utf-8') as f:
             definition = json.load(f)
-        self.assertEqual(definition['version'], 1)
         self.assertNotIn('autostart', definition)
+        m.kill()
+        definition['version'] = 1
+        m.write(m.definition(UUID), json.dumps(
+            {key: value for key, value in definition.items()
+             if key not in ('ownerUid', 'ownerGid')}))
+        m.start()
+        self.assertTrue(m.show('a')['autostart'])
         m.call('Modify', vgpu='a', autostart=False)
         with open(m.definition(UUID), encoding='utf-8') as f:
             definition = json.load(f)
         self.assertEqual((definition['version'], definition['autostart']),
-                         (3, False))
+                         (4, False))
 
 
 class Storm(VerbsTest):

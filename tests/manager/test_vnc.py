@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VNC servers: started, moved, kept and ended, with a double of vgpu-vnc."""
 
+import contextlib
 import json
 import os
+import select
 import signal
 import socket
+import struct
 import sys
 
 import harness
@@ -18,12 +21,16 @@ class Vnc(ManagerTest):
     def setUp(self):
         self.m = self.manager(helpers={'vgpu-vnc': DOUBLE})
         self.m.create(type='128MB', name='a')
-        self.path = os.path.join(self.m.folder, 'vnc')
+        self.path = self.path_of()
         self.address = 'unix:' + self.path
+
+    def path_of(self, how=''):
+        return os.path.join(self.m.runtime, f'a{how}.vnc')
 
     def notes(self, path=None):
         try:
-            with open((path or self.path) + '.log', encoding='utf-8') as f:
+            with open(os.path.join(self.m.folder, os.path.basename(
+                    path or self.path) + '.log'), encoding='utf-8') as f:
                 return f.read().splitlines()
         except FileNotFoundError:
             return []
@@ -61,10 +68,10 @@ class Vnc(ManagerTest):
     def test_move(self):
         self.set(self.address)
         pid = self.pid()
-        self.set(self.address + '2')
+        self.set('unix:' + self.path_of('2'))
         self.assertFalse(harness.is_alive(pid))
-        self.assertEqual(self.vnc(), self.address + '2')
-        wait_for(lambda: self.frames(self.path + '2'), 'a frame')
+        self.assertEqual(self.vnc(), 'unix:' + self.path_of('2'))
+        wait_for(lambda: self.frames(self.path_of('2')), 'a frame')
 
     def test_restarts(self):
         self.set(self.address)
@@ -92,18 +99,35 @@ class Vnc(ManagerTest):
         self.assert_clean(self.m)
 
     def test_bad_addresses(self):
+        uuid, other = self.m_uuid(), self.m.create(type='128MB')
         for address in ('', 'unix:', 'unix:vnc', 'unix:./vnc', '5900',
                         ':5900', '0.0.0.0:5900', '192.168.1.1:5900',
                         'localhost:5900', '127.0.0.1', '127.0.0.1:',
                         '127.0.0.1:0', '127.0.0.1:65536', '127.0.0.1:x',
                         '127.0.0.1:+80', '127.1:5900', '[::]:5900',
                         '[::1]5900', '::1:5900', '[::ffff:127.0.0.1]:5900',
-                        'unix:/tmp/a\nb', 'unix:/tmp/ü'):
+                        'unix:/tmp/a.vnc', 'unix:/a.vnc',
+                        f'unix:{self.m.folder}/a.vnc',
+                        f'unix:{self.m.runtime}', f'unix:{self.m.runtime}/',
+                        f'unix:{self.m.runtime}/a',
+                        f'unix:{self.m.runtime}/.vnc',
+                        f'unix:{self.m.runtime}/.a.vnc',
+                        f'unix:{self.m.runtime}//a.vnc',
+                        f'unix:{self.m.runtime}/../a.vnc',
+                        f'unix:{self.m.runtime}/x/a.vnc',
+                        f'unix:{self.m.runtime}/a b.vnc',
+                        f'unix:{self.m.runtime}/a\n.vnc',
+                        f'unix:{self.m.runtime}/ü.vnc',
+                        f'unix:{self.m.socket}',
+                        f'unix:{self.m.folder_of(other)}/a.vnc',
+                        f'unix:{self.m.folder_of(uuid)}/vhost.sock',
+                        f'unix:{self.m.folder_of(uuid)}/../a.vnc'):
             with self.subTest(address=address):
                 self.assert_refused('BadAddress', self.set, address)
         self.assert_refused('PathTooLong', self.set, 'unix:/' + 'x' * 107)
         self.assert_refused('NoSuchHead', self.set, self.address, head=2)
-        self.assertEqual(os.listdir(self.m.folder).count('vnc.log'), 0)
+        self.assertFalse([name for name in os.listdir(self.m.folder)
+                          if name.endswith('.log')])
 
     def test_refusals(self):
         for name, part in (('refuse', 'address in use'),
@@ -111,7 +135,7 @@ class Vnc(ManagerTest):
                            ('silent', 'within 20 s')):
             with self.subTest(name=name):
                 refused = self.assert_refused('BadAddress', self.set,
-                                              f'{self.address}-{name}')
+                                              'unix:' + self.path_of(name))
                 self.assertIn(part, refused.parameters['text'])
                 self.assertIsNone(self.vnc())
         self.m.helper('vgpu-vnc', '#!/nonexistent\n')
@@ -119,8 +143,8 @@ class Vnc(ManagerTest):
         self.assertIn('cannot be started', refused.parameters['text'])
 
     def test_frozen(self):
-        self.set(self.address + '-frozen')
-        wait_for(lambda: len([n for n in self.notes(self.path + '-frozen')
+        self.set('unix:' + self.path_of('frozen'))
+        wait_for(lambda: len([n for n in self.notes(self.path_of('frozen'))
                               if n.startswith('start')]) > 1, 'another server')
         self.assertIn('the VNC server of head 0 did not answer for 5 s and is '
                       'started again', [e['text'] for e in self.m.events()])
@@ -131,7 +155,7 @@ class Vnc(ManagerTest):
         path = self.m.definition(self.m_uuid())
         with open(path, encoding='utf-8') as f:
             definition = json.load(f)
-        definition['heads'][0]['vnc'] += '-refuse'
+        definition['heads'][0]['vnc'] = 'unix:' + self.path_of('refuse')
         harness.Manager.write(path, json.dumps(definition))
         self.m.start()
         wait_for(lambda: [e for e in self.m.events() if
@@ -144,9 +168,9 @@ class Vnc(ManagerTest):
     def test_busy(self):
         client = self.m.client()
         self.addCleanup(client.close)
-        client.send('SetVnc', {'vgpu': 'a', 'address': self.address +
-                               '-silent'})
-        wait_for(lambda: self.notes(self.path + '-silent'), 'its start')
+        client.send('SetVnc', {'vgpu': 'a', 'address':
+                               'unix:' + self.path_of('silent')})
+        wait_for(lambda: self.notes(self.path_of('silent')), 'its start')
         self.assert_refused('TryAgain', self.set, self.address)
         # Its vGPU goes meanwhile.
         self.m.call('Destroy', vgpu='a')
@@ -156,27 +180,174 @@ class Vnc(ManagerTest):
 class Real(ManagerTest):
     """The real vgpu-vnc."""
 
+    def setUp(self):
+        self.m = self.manager()
+        self.uuid = self.m.create(type='128MB', name='a')
+        self.path = os.path.join(self.m.runtime, 'a.vnc')
+
+    def set(self, path=None):
+        self.m.call('SetVnc', vgpu='a', address=path and 'unix:' + path)
+
+    def server(self):
+        """The process that listens."""
+        def find():
+            for pid in os.listdir('/proc'):
+                if not pid.isdigit():
+                    continue
+                with contextlib.suppress(OSError):
+                    with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
+                        name, _, rest = f.read().partition(') ')
+                    state, parent = rest.split()[:2]
+                    if name.endswith('(vgpu-vnc') and state != 'Z' and \
+                            parent == str(self.m.process.pid):
+                        return int(pid)
+            return None
+        return wait_for(find, 'a VNC server')
+
+    def viewer(self, path=None):
+        viewer = socket.socket(socket.AF_UNIX)
+        self.addCleanup(viewer.close)
+        viewer.settimeout(harness.TIMEOUT)
+        viewer.connect(path or self.path)
+        return viewer
+
+    @staticmethod
+    def read(viewer, n):
+        data = b''
+        while len(data) < n:
+            more = viewer.recv(n - len(data))
+            if not more:
+                raise EOFError('the server closed the connection')
+            data += more
+        return data
+
+    def look(self, viewer):
+        """Begin to look, as one that knows of one size only: that size."""
+        self.assertEqual(self.read(viewer, 12), b'RFB 003.008\n')
+        viewer.sendall(b'RFB 003.008\n')
+        self.read(viewer, self.read(viewer, 1)[0])
+        viewer.sendall(b'\x01')
+        self.assertEqual(self.read(viewer, 4), bytes(4))
+        viewer.sendall(b'\x01')
+        width, height = struct.unpack('>HH', self.read(viewer, 4))
+        self.read(viewer, 16)
+        self.read(viewer, struct.unpack('>I', self.read(viewer, 4))[0])
+        # A corner of it, which is not too much to be read at once.
+        viewer.sendall(struct.pack('>BBHHHH', 3, 0, 0, 0, 1, 1))
+        kind, rectangles = struct.unpack('>BxH', self.read(viewer, 4))
+        self.assertEqual(kind, 0)
+        for _ in range(rectangles):
+            _, _, columns, rows, _ = struct.unpack('>HHHHi',
+                                                   self.read(viewer, 12))
+            self.read(viewer, columns * rows * 4)
+        return width, height
+
+    def size(self):
+        reply = self.m.call('Capture', vgpu='a')
+        return reply['width'], reply['height']
+
     def test_handshake(self):
-        m = self.manager()
-        m.create(type='128MB', name='a')
-        path = os.path.join(m.folder, 'vnc')
-        m.call('SetVnc', vgpu='a', address='unix:' + path)
+        m = self.m
+        self.set(self.path)
         for _ in range(2):
-            with socket.socket(socket.AF_UNIX) as viewer:
-                viewer.settimeout(harness.TIMEOUT)
-                viewer.connect(path)
-                self.assertEqual(viewer.recv(12)[:4], b'RFB ')
+            self.assertEqual(self.viewer().recv(12)[:4], b'RFB ')
             harness.replace_device(m, 'a')
         # Another cannot have the same.
         m.create(type='128MB', name='b')
-        self.assert_refused('BadAddress', m.call, 'SetVnc', vgpu='b',
-                            address='unix:' + path)
+        refused = self.assert_refused('BadAddress', m.call, 'SetVnc', vgpu='b',
+                                      address='unix:' + self.path)
+        self.assertEqual(refused.parameters['text'],
+                         'the VNC server of head 0 failed: cannot listen on '
+                         f'unix:{self.path}: Address already in use')
         m.call('SetVnc', vgpu='a', address='127.0.0.1:5999')
+        self.assertFalse(os.path.exists(self.path))
         with socket.create_connection(('127.0.0.1', 5999)) as viewer:
             self.assertEqual(viewer.recv(12)[:4], b'RFB ')
         m.call('SetVnc', vgpu='a', address=None)
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(('127.0.0.1', 5999))
+        # In the vGPU's own folder, which goes with it.
+        path = os.path.join(m.folder_of(self.uuid), 'a.vnc')
+        self.set(path)
+        self.look(self.viewer(path))
+        m.call('Destroy', vgpu='a')
+        wait_for(lambda: not os.path.exists(m.folder_of(self.uuid)),
+                 'the end of its folder')
+
+    def test_first_picture(self):
+        """Whoever connects when the call has returned sees the head."""
+        size = self.size()
+        self.assertNotEqual(size, (640, 480))
+        for _ in range(40):
+            self.set(self.path)
+            viewers = [self.viewer() for _ in range(2)]
+            self.assertEqual([self.look(viewer) for viewer in viewers],
+                             [size] * 2)
+            self.set()
+            self.assertFalse(os.path.exists(self.path))
+
+    def test_before_the_first_picture(self):
+        """A device that is slow: nobody is shown something else meanwhile."""
+        device = self.m.show('a')['devicePid']
+        client = self.m.client()
+        self.addCleanup(client.close)
+        os.kill(device, signal.SIGSTOP)
+        client.send('SetVnc', {'vgpu': 'a', 'address': 'unix:' + self.path})
+
+        def connect():
+            with contextlib.suppress(FileNotFoundError,
+                                     ConnectionRefusedError):
+                return self.viewer()
+            return None
+        viewer = wait_for(connect, 'the socket')
+        # What must not come has time to: a server that greets at once did.
+        self.assertEqual(select.select([viewer], [], [], 1)[0], [])
+        # It may have been replaced by now.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(device, signal.SIGCONT)
+        self.look(viewer)
+        client.receive()
+        self.assertEqual(self.look(self.viewer()), self.size())
+
+    def test_killed_server_leaves_nothing(self):
+        self.set(self.path)
+        os.kill(self.server(), signal.SIGKILL)
+        self.set()
+        self.assertFalse(os.path.exists(self.path))
+        self.set(self.path)
+        os.kill(self.server(), signal.SIGKILL)
+        self.m.call('Destroy', vgpu='a')
+        wait_for(lambda: not os.path.exists(self.path), 'the end of it')
+        # Killed together with vgpud, and not wanted any more.
+        self.uuid = self.m.create(type='128MB', name='a')
+        self.set(self.path)
+        server = self.server()
+        os.kill(server, signal.SIGSTOP)
+        self.m.kill()
+        os.kill(server, signal.SIGKILL)
+        self.edit(None)
+        self.m.start()
+        self.assertFalse(os.path.exists(self.path))
+
+    def edit(self, address):
+        """Change what is saved."""
+        path = self.m.definition(self.uuid)
+        with open(path, encoding='utf-8') as f:
+            definition = json.load(f)
+        definition['heads'] = [{'head': 0, 'vnc': address}] if address else []
+        self.m.write(path, json.dumps(definition))
+
+    def test_saved_elsewhere(self):
+        """vgpud's user is not lent to whoever edits a definition."""
+        elsewhere = os.path.join(self.m.folder, 'b.vnc')
+        self.m.kill()
+        self.edit('unix:' + elsewhere)
+        self.m.start()
+        wait_for(lambda: [e for e in self.m.events()
+                          if 'head 0 is not started' in e['text']], 'the event')
+        self.set(self.path)
+        self.look(self.viewer())
+        self.assertFalse(os.path.exists(elsewhere))
 
 
 if __name__ == '__main__':

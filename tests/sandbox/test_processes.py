@@ -79,7 +79,7 @@ class Processes(unittest.TestCase):
         if self.user is not None and os.getuid() != 0:
             self.skipTest('only root runs programs as another user')
         programs, folder = self.programs(), self.folder()
-        vnc = os.path.join(folder, 'vnc')
+        vnc = os.path.join(folder, 'run', 'one.vnc')
         if self.user is not None:
             os.chown(folder, self.user, self.user)
         manager = harness.Manager(folder=folder)

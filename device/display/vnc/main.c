@@ -24,6 +24,9 @@
  *
  *   'V' with a viewer socket attached  ->  its pictures from now on
  *                                      <-  'R': it listens
+ *                                      <-  'F': it has the first picture, and
+ *                                          takes clients from now on
+ *                                      <-  'O': they ended: another, please
  *   'P'                                ->
  *                                      <-  'P': it is not frozen
  *                                      <-  'E' and a text: it cannot, and ends
@@ -37,7 +40,8 @@ struct vnc {
 	struct vgpu_vnc_listener listener;
 	struct vgpu_vnc_source source;
 	struct vgpu_vnc_server *server;
-	bool owes_ack; /* the device waits for one */
+	bool owes_ack;	  /* the device waits for one */
+	bool has_picture; /* clients would see nothing before, and a wrong size */
 };
 
 static volatile sig_atomic_t is_ended;
@@ -116,6 +120,15 @@ static bool handle_control(struct vnc *vnc)
 	return true;
 }
 
+static void handle_picture(struct vnc *vnc)
+{
+	vnc->owes_ack = true;
+	if (vnc->has_picture)
+		return;
+	vnc->has_picture = true;
+	report(vnc->control, 'F', "");
+}
+
 static void handle_source(struct vnc *vnc)
 {
 	uint32_t *old = NULL;
@@ -124,16 +137,17 @@ static void handle_source(struct vnc *vnc)
 	case VGPU_VNC_RESIZED:
 		vgpu_vnc_server_resize(vnc->server);
 		free(old);
-		vnc->owes_ack = true;
+		handle_picture(vnc);
 		break;
 	case VGPU_VNC_DAMAGE:
 		vgpu_vnc_server_damage(vnc->server);
-		vnc->owes_ack = true;
+		handle_picture(vnc);
 		break;
 	case VGPU_VNC_OVER:
 		/* Clients keep the last picture; vgpud sends another 'V'. */
 		vgpu_vnc_source_attach(&vnc->source, -1);
 		vnc->owes_ack = false;
+		report(vnc->control, 'O', "");
 		break;
 	case VGPU_VNC_NONE:
 		break;
@@ -155,7 +169,9 @@ static void run(struct vnc *vnc, const sigset_t *unblocked)
 		struct pollfd fds[3 + VGPU_VNC_CLIENTS_MAX] = {
 			{.fd = vnc->control, .events = POLLIN},
 			{.fd = vnc->source.socket, .events = POLLIN},
-			{.fd = vnc->listener.fd, .events = POLLIN},
+			/* Until then they wait to be accepted. */
+			{.fd = vnc->has_picture ? vnc->listener.fd : -1,
+			 .events = POLLIN},
 		};
 		int timeout_ms;
 		unsigned int n = 3 + vgpu_vnc_server_poll(vnc->server, fds + 3,
