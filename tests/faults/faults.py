@@ -19,7 +19,7 @@ from harness import Refused, wait_for
 
 INJECT = os.environ.get('VGPU_INJECT', '')
 LONG = os.environ.get('VGPU_LONG') == '1'
-FAIL, KILL, CUT = 1, 2, 3
+FAIL, KILL, CUT, END = 1, 2, 3, 4
 NEVER = 0xffffffff
 # What an operation may end with when a call in it is struck.
 ENDS = (Refused, EOFError, ConnectionError, BrokenPipeError)

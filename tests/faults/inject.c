@@ -32,6 +32,7 @@ enum action {
 	ACTION_FAIL = 1, /* return an error, having done nothing */
 	ACTION_KILL,	 /* the process dies before the call does anything */
 	ACTION_CUT,	 /* one byte is read, written, sent or received */
+	ACTION_END, /* the process dies when the call has done what it does */
 };
 
 struct control {
@@ -77,6 +78,12 @@ __attribute__((constructor)) static void begin(void)
 		control = at;
 }
 
+__attribute__((noreturn)) static void die(void)
+{
+	kill(getpid(), SIGKILL);
+	__builtin_trap(); /* in a sandbox that lets no signal out */
+}
+
 /* Whether this call of @name is struck; if it is to fail errno is set. */
 static enum action strike(const char *name)
 {
@@ -89,10 +96,8 @@ static enum action strike(const char *name)
 	if (k < control->n || k - control->n >= control->times)
 		return 0;
 	__atomic_add_fetch(&control->struck, 1, __ATOMIC_RELEASE);
-	if (control->action == ACTION_KILL) {
-		kill(getpid(), SIGKILL);
-		__builtin_trap(); /* in a sandbox that lets no signal out */
-	}
+	if (control->action == ACTION_KILL)
+		die();
 	errno = (int)control->error;
 	return control->action;
 }
@@ -316,6 +321,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	enum action action = strike("sendmsg");
 	struct msghdr shorter = *message;
 	struct iovec part;
+	ssize_t n;
 
 	if (action == ACTION_FAIL)
 		return -1;
@@ -324,7 +330,10 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 		shorter.msg_iov = &part;
 		shorter.msg_iovlen = 1;
 	}
-	return REAL(sendmsg)(fd, &shorter, flags);
+	n = REAL(sendmsg)(fd, &shorter, flags);
+	if (action == ACTION_END)
+		die();
+	return n;
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
@@ -343,6 +352,8 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		message->msg_iovlen = 1;
 	}
 	got = REAL(recvmsg)(fd, message, flags);
+	if (action == ACTION_END)
+		die();
 	message->msg_iov = parts;
 	message->msg_iovlen = n;
 	return got;
