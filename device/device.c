@@ -379,9 +379,12 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 		config.virtio.gpu.render = &device->render;
 		config.virtio.gpu.capset = device->config.capset;
 	}
-	return vgpu_vhost_create(device->event, device->state, device->slots,
-				 &config, &vhost_ops, device, &device->vhost,
-				 err);
+	r = vgpu_vhost_create(device->event, device->state, device->slots,
+			      &config, &vhost_ops, device, &device->vhost, err);
+	/* Contexts of a predecessor that are none of ours. */
+	if (r >= 0 && device->launcher)
+		vgpu_launcher_end_others(device->launcher);
+	return r;
 }
 
 int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,

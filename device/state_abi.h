@@ -19,7 +19,7 @@
  * Whoever reads a block that it did not write itself checks all of it first.
  */
 #define VGPU_STATE_MAGIC   0x4b434f4c42555047ULL /* "GPUBLOCK" */
-#define VGPU_STATE_VERSION 2
+#define VGPU_STATE_VERSION 3
 
 #define VGPU_STATE_QUEUES      2    /* control and cursor (virtio 1.3, 5.7.2) */
 #define VGPU_STATE_QUEUE_NUM   1024 /* largest ring; QEMU's limit too */
@@ -94,6 +94,8 @@ struct vgpu_state_queue {
 	uint32_t is_broken; /* the guest broke a rule: stopped until reset */
 	uint32_t pad;
 	uint64_t request[VGPU_STATE_QUEUE_NUM];
+	/* What the device model noted of each; 0 before it is FETCHED. */
+	uint64_t token[VGPU_STATE_QUEUE_NUM];
 };
 
 /*
@@ -160,8 +162,8 @@ struct vgpu_state {
 
 static_assert(sizeof(struct vgpu_state_region) == 56, "region size");
 static_assert(sizeof(struct vgpu_state_message) == 352 + 16 * 32, "message size");
-static_assert(sizeof(struct vgpu_state_queue) == 72 + 8 * 1024, "queue size");
-static_assert(sizeof(struct vgpu_state) == 80 + 864 + 56 * 32 + 2 * 8264,
+static_assert(sizeof(struct vgpu_state_queue) == 72 + 16 * 1024, "queue size");
+static_assert(sizeof(struct vgpu_state) == 80 + 864 + 56 * 32 + 2 * 16456,
 	      "state size");
 
 /* Commit one word: after all stores before it, before all after it. */

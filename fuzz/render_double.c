@@ -6,6 +6,7 @@
 
 #include "device/render/launcher.h"
 #include "device/render/render.h"
+#include "device/render/state_abi.h"
 #include "render/abi.h"
 
 #define RENDERS_MAX 8
@@ -18,18 +19,26 @@ struct vgpu_render {
 	void *opaque;
 	bool is_ready;
 	bool is_lost;
+	bool is_resuming;
+	bool is_full;			 /* it takes nothing for a while */
+	struct vgpu_render_state *state; /* or NULL */
+	uint64_t last_token;
 	struct {
 		uint32_t ring_idx;
 		uint64_t id;
+		uint64_t token;
 	} fence[OWED_MAX];
 	unsigned int n_fences;
 	struct {
 		uint32_t resource_id;
 		uint64_t bytes;
+		uint64_t token;
 	} export[OWED_MAX];
 	unsigned int n_exports;
 	uint64_t memory; /* the last that it was given */
+	uint64_t last_question;
 	sd_event_source *on_end;
+	sd_event_source *on_resumed;
 };
 
 /* It needs none. */
@@ -65,10 +74,31 @@ void vgpu_launcher_sync_forget(struct vgpu_launcher_sync *sync)
 {
 }
 
+void vgpu_launcher_end_others(struct vgpu_launcher *launcher)
+{
+}
+
+void vgpu_launcher_keep(struct vgpu_launcher *launcher, uint32_t number, int fd)
+{
+}
+
+void vgpu_launcher_drop(struct vgpu_launcher *launcher, uint32_t number)
+{
+}
+
+void vgpu_launcher_fetch(struct vgpu_launcher *launcher, const uint32_t *number,
+			 int *ret_fd, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ret_fd[i] = -1;
+}
+
 static struct vgpu_render *renders[RENDERS_MAX];
+static uint64_t last_process;
 unsigned int renders_alive;
 
 int vgpu_render_create(const struct vgpu_render_config *config,
+		       struct vgpu_render_state *state,
 		       const struct vgpu_render_ops *ops, void *opaque,
 		       struct vgpu_render **ret_render, struct vgpu_err *err)
 {
@@ -81,9 +111,100 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	render->config = *config;
 	render->ops = ops;
 	render->opaque = opaque;
+	render->state = state;
+	if (state)
+		*state = (struct vgpu_render_state){.process = ++last_process};
 	renders[renders_alive++] = render;
 	*ret_render = render;
 	return 0;
+}
+
+/* As with a process that has got every second message. */
+int vgpu_render_resume(const struct vgpu_render_config *config,
+		       struct vgpu_render_state *state,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err)
+{
+	int r = state->process % 4 ? vgpu_render_create(config, NULL, ops,
+							opaque, ret_render, err)
+				   : vgpu_err_set(err, -ESRCH, NULL, "dead");
+
+	if (r < 0)
+		return r;
+	(*ret_render)->state = state;
+	(*ret_render)->is_ready = (*ret_render)->is_resuming = true;
+	return 0;
+}
+
+bool vgpu_render_end_process(const struct vgpu_render_config *config,
+			     uint64_t process)
+{
+	return true;
+}
+
+void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes)
+{
+}
+
+int vgpu_render_expect_fence(struct vgpu_render *render,
+			     const struct vgpu_render_fence *fence,
+			     uint64_t token)
+{
+	FUZZ_CHECK(render->is_resuming);
+	FUZZ_CHECK(fence->ring_idx < VGPU_RENDER_TIMELINES);
+	if (render->n_fences == OWED_MAX)
+		return -ENOBUFS;
+	render->fence[render->n_fences].ring_idx = fence->ring_idx;
+	render->fence[render->n_fences].token = token;
+	render->fence[render->n_fences++].id = fence->id;
+	return 0;
+}
+
+int vgpu_render_expect_export(struct vgpu_render *render, uint32_t resource_id,
+			      uint64_t bytes, uint64_t token)
+{
+	FUZZ_CHECK(render->is_resuming);
+	if (render->n_exports == OWED_MAX)
+		return -ENOBUFS;
+	render->export[render->n_exports].resource_id = resource_id;
+	render->export[render->n_exports].token = token;
+	render->export[render->n_exports++].bytes = bytes;
+	return 0;
+}
+
+bool vgpu_render_was_sent(const struct vgpu_render *render, uint64_t token)
+{
+	return token && !render->is_resuming && token % 2;
+}
+
+static int on_resumed(sd_event_source *source, void *opaque)
+{
+	struct vgpu_render *render = opaque;
+	unsigned int n = 0;
+
+	if (render->is_lost)
+		return 0;
+	render->is_resuming = false;
+	for (unsigned int i = 0; i < render->n_fences; i++)
+		if (render->fence[i].token % 2)
+			render->fence[n++] = render->fence[i];
+	render->n_fences = n;
+	n = 0;
+	for (unsigned int i = 0; i < render->n_exports; i++)
+		if (render->export[i].token % 2)
+			render->export[n++] = render->export[i];
+	render->n_exports = n;
+	render->ops->resumed(render->opaque);
+	render->ops->room(render->opaque);
+	return 0;
+}
+
+void vgpu_render_listen(struct vgpu_render *render)
+{
+	if (!render->on_resumed)
+		FUZZ_CHECK(sd_event_add_defer(render->config.event,
+					      &render->on_resumed, on_resumed,
+					      render) >= 0);
 }
 
 struct vgpu_render_spare *vgpu_render_spare_new(void)
@@ -102,6 +223,7 @@ void vgpu_render_destroy(struct vgpu_render *render)
 	if (!render)
 		return;
 	sd_event_source_disable_unref(render->on_end);
+	sd_event_source_disable_unref(render->on_resumed);
 	render->config.memory->free_all(render->config.memory_opaque, render);
 	while (renders[i] != render)
 		i++;
@@ -109,51 +231,69 @@ void vgpu_render_destroy(struct vgpu_render *render)
 	free(render);
 }
 
+static int tell(struct vgpu_render *render, uint64_t *token)
+{
+	if (render->is_lost)
+		return -EPIPE;
+	if (render->is_resuming || render->is_full)
+		return -EAGAIN;
+	/* Every second is one that has come, if it dies now. */
+	render->last_token += 1;
+	if (token)
+		*token = render->last_token;
+	return 0;
+}
+
 int vgpu_render_submit(struct vgpu_render *render, const void *commands,
-		       size_t bytes)
+		       size_t bytes, const struct vgpu_render_fence *fence,
+		       uint64_t *token)
 {
 	volatile uint8_t sum = 0;
+	int r;
 
 	/* All of it must be there. */
 	for (size_t i = 0; i < bytes; i += 64)
 		sum = (uint8_t)(sum + ((const uint8_t *)commands)[i]);
-	FUZZ_CHECK(bytes > 0);
-	sum = (uint8_t)(sum + ((const uint8_t *)commands)[bytes - 1]);
-	return render->is_lost ? -EPIPE : 0;
-}
-
-int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id)
-{
-	FUZZ_CHECK(ring_idx < VGPU_RENDER_TIMELINES);
-	if (render->is_lost)
-		return -EPIPE;
-	if (render->n_fences == OWED_MAX)
-		return -ENOBUFS;
-	render->fence[render->n_fences].ring_idx = ring_idx;
-	render->fence[render->n_fences++].id = id;
+	FUZZ_CHECK(bytes > 0 || fence);
+	if (bytes)
+		sum = (uint8_t)(sum + ((const uint8_t *)commands)[bytes - 1]);
+	if (fence && render->n_fences == OWED_MAX)
+		return render->is_lost ? -EPIPE : -ENOBUFS;
+	r = tell(render, token);
+	if (r < 0 || !fence)
+		return r;
+	FUZZ_CHECK(fence->ring_idx < VGPU_RENDER_TIMELINES);
+	render->fence[render->n_fences].ring_idx = fence->ring_idx;
+	render->fence[render->n_fences].token = 1;
+	render->fence[render->n_fences++].id = fence->id;
 	return 0;
 }
 
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes)
+			     int fd, uint64_t offset, uint64_t bytes,
+			     uint64_t *token)
 {
-	return render->is_lost ? -EPIPE : 0;
+	return tell(render, token);
 }
 
 int vgpu_render_resource_remove(struct vgpu_render *render,
 				uint32_t resource_id, uint64_t shared_bytes)
 {
-	return render->is_lost ? -EPIPE : 0;
+	return tell(render, NULL);
 }
 
 int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
-		       uint32_t resource_id, uint64_t bytes)
+		       uint32_t resource_id, uint64_t bytes, uint64_t *token)
 {
-	if (render->is_lost)
-		return -EPIPE;
+	int r;
+
 	if (render->n_exports == OWED_MAX)
-		return -ENOBUFS;
+		return render->is_lost ? -EPIPE : -ENOBUFS;
+	r = tell(render, token);
+	if (r < 0)
+		return r;
 	render->export[render->n_exports].resource_id = resource_id;
+	render->export[render->n_exports].token = 1;
 	render->export[render->n_exports++].bytes = bytes;
 	return 0;
 }
@@ -236,8 +376,10 @@ static void ask_memory(struct input *in, struct vgpu_render *render)
 			  how & 2 ? take_odd(in) : render->memory);
 		return;
 	}
+	if (ops->find && how & 128)
+		ops->find(opaque, render, render->last_question, &offset);
 	if (ops->alloc(opaque, render, (1 + how / 8 % 8) * 4096ULL, how & 4,
-		       &offset, &fd, &is_zero) < 0)
+		       ++render->last_question, &offset, &fd, &is_zero) < 0)
 		return;
 	render->memory = offset;
 	vgpu_close(fd);
@@ -273,7 +415,13 @@ void play_render(struct input *in)
 	default:
 		if (!render->is_ready) {
 			render->is_ready = true;
+			if (render->state)
+				render->state->is_ready = 1;
 			render->ops->ready(render->opaque);
+		} else if (!render->is_resuming) {
+			render->is_full = how & 8;
+			if (!render->is_full)
+				render->ops->room(render->opaque);
 		}
 		break;
 	}

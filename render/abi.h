@@ -15,7 +15,16 @@
  * the device never waits for an answer there.
  *
  * On MEMORY the render process asks and the device answers at once, one
- * question at a time.
+ * question at a time. Both have the question's number in @id.
+ *
+ * A device process may die, and another go on with the same sockets. What was
+ * in them still is, and both sides can tell what the dead one had got done:
+ *
+ *   - The device numbers what it sends on COMMAND: @seq grows with each
+ *     message, with gaps. RESUME asks for the last one that came.
+ *   - The device takes a message from a socket only when it has done all that
+ *     it says, so its successor may find one that was handled already. An
+ *     answer on MEMORY may come twice: the number tells.
  */
 #define VGPU_RENDER_FD_COMMAND 3
 #define VGPU_RENDER_FD_MEMORY  4
@@ -53,7 +62,11 @@ enum vgpu_render_type {
 	VGPU_RENDER_START = 1,
 	/* The next segments, in order: @n fds, each of @bytes. */
 	VGPU_RENDER_SEGMENTS,
-	/* @bytes of commands follow, or lie at the beginning of the fd. */
+	/*
+	 * @bytes of commands follow, or lie at the beginning of the fd: then
+	 * TAKEN is the answer once they are copied. With FENCE in @flags, a
+	 * FENCE of @ring_idx and @id comes after them.
+	 */
 	VGPU_RENDER_SUBMIT,
 	/*
 	 * @resource_id can be named from now on: @bytes, with fd: shared
@@ -71,6 +84,8 @@ enum vgpu_render_type {
 	VGPU_RENDER_FENCE,
 	/* A context has it from now on: it was a spare till then. */
 	VGPU_RENDER_TAKE,
+	/* Another device process begins. Answered by RESUMED. */
+	VGPU_RENDER_RESUME,
 
 	/* COMMAND, from the render process */
 	/*
@@ -94,6 +109,9 @@ enum vgpu_render_type {
 	 * process has ended without having done so.
 	 */
 	VGPU_RENDER_RING,
+	VGPU_RENDER_TAKEN, /* @id: @seq of the SUBMIT */
+	/* @id: @seq of the RESUME; @offset: that of the message before it, or 0 */
+	VGPU_RENDER_RESUMED,
 
 	/* MEMORY, questions; the answer has the same type */
 	/*
@@ -112,19 +130,21 @@ enum vgpu_render_type {
 #define VGPU_RENDER_FLAG_SPARE	(1U << 2) /* START: no context has it yet */
 /* START: all that the driver maps is its own, see device/render/host_memory.h */
 #define VGPU_RENDER_FLAG_SOFTWARE (1U << 3)
+#define VGPU_RENDER_FLAG_FENCE	  (1U << 4) /* SUBMIT */
 
 struct vgpu_render_message {
 	uint32_t type;
 	uint32_t status; /* errno */
 	uint32_t resource_id;
 	uint32_t ring_idx;
-	uint64_t id; /* of a fence or an object */
+	uint64_t id; /* of a fence, an object, or a question */
 	uint64_t offset;
 	uint64_t bytes;
 	uint32_t n;
 	uint32_t flags;
+	uint64_t seq; /* on COMMAND, from the device; else 0 */
 };
 
-static_assert(sizeof(struct vgpu_render_message) == 48, "message size");
+static_assert(sizeof(struct vgpu_render_message) == 56, "message size");
 
 #endif

@@ -2,9 +2,11 @@
 /* Blobs: in the guest's memory, shared with a context, or a context's own. */
 #include "device/gpu/internal.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "device/render/host_memory.h"
+#include "device/render/launcher.h"
 #include "device/render/own_memory.h"
 #include "device/render/render.h"
 
@@ -72,8 +74,78 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	gpu->shared_bytes += create->bytes;
 	if (fstat(fd, &st) == 0)
 		gpu->state->resource[slot].offset = st.st_ino;
+	vgpu_launcher_keep(gpu->config.render->launcher, slot, fd);
 	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
 	return VGPU_GPU_OK_NODATA;
+}
+
+void vgpu_gpu_shared_drop(struct vgpu_gpu *gpu, uint32_t slot)
+{
+	int fd = gpu->slot[slot].shared_plus_1 - 1;
+	uint64_t bytes;
+
+	/* What a slot never had is not read: it would take memory. */
+	if (fd < 0)
+		return;
+	bytes = gpu->state->resource[slot].bytes;
+	gpu->shared_bytes -= bytes;
+	vgpu_host_memory_uncharge(gpu->config.render->host_memory, bytes);
+	vgpu_launcher_drop(gpu->config.render->launcher, slot);
+	vgpu_close(fd);
+	gpu->slot[slot].shared_plus_1 = 0;
+}
+
+/* Whether @fd is what the resource was made with, and can be charged for it. */
+static bool resume_shared(struct vgpu_gpu *gpu,
+			  const struct vgpu_gpu_state_resource *resource, int fd)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_ino != resource->offset ||
+	    (uint64_t)st.st_size != resource->bytes ||
+	    (fcntl(fd, F_GET_SEALS) & seals) != seals ||
+	    resource->bytes > VGPU_SHARED_MEMORY_MAX - gpu->shared_bytes ||
+	    !vgpu_host_memory_charge(gpu->config.render->host_memory,
+				     resource->bytes))
+		return false;
+	gpu->shared_bytes += resource->bytes;
+	return true;
+}
+
+/* What was kept cannot be the resource's, which has nothing then. */
+static void forget_shared(struct vgpu_gpu *gpu, uint32_t slot, int fd)
+{
+	vgpu_launcher_drop(gpu->config.render->launcher, slot);
+	vgpu_close(fd);
+}
+
+void vgpu_gpu_shared_resume(struct vgpu_gpu *gpu)
+{
+	static_assert(VGPU_GPU_RESOURCES_MAX == VGPU_LAUNCH_MEMORY_MAX,
+		      "a number for each slot");
+	vgpu_autofree uint32_t *slot = NULL;
+	vgpu_autofree int *fd = NULL;
+	size_t n = 0;
+
+	if (!gpu->config.render)
+		return;
+	slot = calloc(VGPU_GPU_RESOURCES_MAX, sizeof(*slot));
+	fd = calloc(VGPU_GPU_RESOURCES_MAX, sizeof(*fd));
+	if (!slot || !fd)
+		return; /* it is as if nobody had kept it */
+	for (uint32_t i = 0; i < gpu->state->slots_used; i++)
+		if (gpu->state->resource[i].id &&
+		    gpu->state->resource[i].kind == VGPU_GPU_KIND_SHARED)
+			slot[n++] = i;
+	vgpu_launcher_fetch(gpu->config.render->launcher, slot, fd, n);
+	for (size_t i = 0; i < n; i++) {
+		if (resume_shared(gpu, &gpu->state->resource[slot[i]], fd[i]))
+			gpu->slot[slot[i]].shared_plus_1 = fd[i] + 1;
+		else
+			forget_shared(gpu, slot[i], fd[i]);
+	}
 }
 
 static uint32_t create_host3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
@@ -81,6 +153,7 @@ static uint32_t create_host3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	const struct vgpu_gpu_create_blob *create = &call->create_blob;
 	struct vgpu_render *render;
 	uint32_t answer;
+	int r;
 
 	render = vgpu_gpu_context_render(gpu, call, &answer);
 	if (!render)
@@ -91,8 +164,11 @@ static uint32_t create_host3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		return create_shared(gpu, call);
 	if (create->bytes > gpu->storage.total)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
-	if (vgpu_render_export(render, create->blob_id, create->resource_id,
-			       create->bytes) < 0) {
+	r = vgpu_render_export(render, create->blob_id, create->resource_id,
+			       create->bytes, call->request->token);
+	if (r == -EAGAIN)
+		return vgpu_gpu_context_again(gpu, call);
+	if (r < 0) {
 		call->is_blameless = true;
 		return VGPU_GPU_ERR_UNSPEC;
 	}

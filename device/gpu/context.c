@@ -3,23 +3,7 @@
 #include "device/gpu/internal.h"
 
 #include <inttypes.h>
-
-/*
- * What a context may have been given that it has not taken in yet. A guest
- * that goes on is kept waiting: its requests stay in its own queue.
- */
-#define OWED_MAX (8ULL << 20)
-/* A message weighs this much more than its commands: 1024 fill it, too. */
-#define MESSAGE_WEIGHT 8192u
-/* After so much we ask to be told when it has been taken in. */
-#define TALLY_BYTES (256u << 10)
-#define TALLIES_MAX 64
-
-/* All that was given before is taken in when fence @id of timeline 0 is done. */
-struct tally {
-	uint64_t id;
-	uint64_t bytes;
-};
+#include <string.h>
 
 struct vgpu_gpu_context {
 	struct vgpu_gpu *gpu;
@@ -27,20 +11,22 @@ struct vgpu_gpu_context {
 	uint32_t id;
 	struct vgpu_render *render; /* NULL: lost */
 	bool is_ready;
+	/*
+	 * Its process takes nothing more now. A guest that goes on is kept
+	 * waiting: its requests stay in its own queue.
+	 */
+	bool is_full;
+	/*
+	 * What of a predecessor's requests its process has got is not known
+	 * yet: those that would leave something to wait for are taken to be
+	 * there.
+	 */
+	bool is_resuming;
+	char refusal[160]; /* why it is lost, until that can be said */
 	uint64_t last_fence;
 	/* Those that wait for a fence, by timeline, in order. */
 	struct vgpu_gpu_pendings fences[VGPU_RENDER_TIMELINES];
-	uint64_t owed_bytes;
-	uint64_t uncounted_bytes; /* of them, in no tally */
-	struct tally tally[TALLIES_MAX];
-	uint32_t first_tally;
-	uint32_t n_tallies;
-	/* By slot; the process knows those that it can use. */
-	uint64_t attached[VGPU_GPU_RESOURCES_MAX / 64];
 };
-
-static_assert(OWED_MAX + VGPU_GPU_SUBMIT_MAX < TALLIES_MAX * (uint64_t)TALLY_BYTES,
-	      "a tally for all that can be owed");
 
 static struct vgpu_gpu_context *find(struct vgpu_gpu *gpu, uint32_t id)
 {
@@ -50,15 +36,24 @@ static struct vgpu_gpu_context *find(struct vgpu_gpu *gpu, uint32_t id)
 	return NULL;
 }
 
-static bool is_attached(const struct vgpu_gpu_context *context, uint32_t slot)
+static struct vgpu_gpu_state_context *
+state_of(const struct vgpu_gpu_context *context)
 {
-	return context->attached[slot / 64] >> slot % 64 & 1;
+	return &context->gpu->state->context[context->index];
 }
 
-static void set_attached(struct vgpu_gpu_context *context, uint32_t slot, bool is)
+static bool is_attached(const struct vgpu_gpu_context *context, uint32_t slot)
 {
-	context->attached[slot / 64] &= ~(1ULL << slot % 64);
-	context->attached[slot / 64] |= (uint64_t)is << slot % 64;
+	return state_of(context)->attached[slot / 64] >> slot % 64 & 1;
+}
+
+static void set_attached(const struct vgpu_gpu_context *context, uint32_t slot,
+			 bool is)
+{
+	uint64_t *word = &state_of(context)->attached[slot / 64];
+	uint64_t bit = 1ULL << slot % 64;
+
+	vgpu_gpu_commit(word, is ? *word | bit : *word & ~bit);
 }
 
 static void answer_fences(struct vgpu_gpu_context *context, uint32_t answer)
@@ -92,52 +87,22 @@ static void answer_pendings(struct vgpu_gpu_context *context)
 	}
 }
 
+static void say_lost(const struct vgpu_gpu_context *context, const char *why)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "context %u is lost: %.150s", context->id,
+		 why);
+	context->gpu->ops->guest_fault(context->gpu->opaque, text);
+}
+
 static void end_process(struct vgpu_gpu_context *context)
 {
 	struct vgpu_render *render = context->render;
 
 	context->render = NULL;
-	context->owed_bytes = 0;
-	context->uncounted_bytes = 0;
-	context->n_tallies = 0;
+	context->is_resuming = false;
 	vgpu_render_destroy(render);
-}
-
-static void count(struct vgpu_gpu_context *context)
-{
-	struct tally *tally;
-
-	if (context->uncounted_bytes < TALLY_BYTES ||
-	    context->n_tallies == TALLIES_MAX)
-		return;
-	tally = &context->tally[(context->first_tally + context->n_tallies++) %
-				TALLIES_MAX];
-	*tally = (struct tally){++context->last_fence, context->uncounted_bytes};
-	context->uncounted_bytes = 0;
-	/* If it fails the context is lost, and owes nothing. */
-	vgpu_render_fence(context->render, 0, tally->id);
-}
-
-/* @bytes and a message more were given to the process. */
-static void owe(struct vgpu_gpu_context *context, uint64_t bytes)
-{
-	context->owed_bytes += bytes + MESSAGE_WEIGHT;
-	context->uncounted_bytes += bytes + MESSAGE_WEIGHT;
-	count(context);
-}
-
-static void settle(struct vgpu_gpu_context *context, uint64_t id)
-{
-	while (context->n_tallies) {
-		const struct tally *first = &context->tally[context->first_tally];
-
-		if (first->id > id)
-			break;
-		context->owed_bytes -= first->bytes;
-		context->first_tally = (context->first_tally + 1) % TALLIES_MAX;
-		context->n_tallies--;
-	}
-	count(context);
 }
 
 static void on_ready(void *opaque)
@@ -145,6 +110,14 @@ static void on_ready(void *opaque)
 	struct vgpu_gpu_context *context = opaque;
 
 	context->is_ready = true;
+	vgpu_gpu_wake(context->gpu);
+}
+
+static void on_room(void *opaque)
+{
+	struct vgpu_gpu_context *context = opaque;
+
+	context->is_full = false;
 	vgpu_gpu_wake(context->gpu);
 }
 
@@ -157,8 +130,6 @@ static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
 
 	if (ring_idx >= VGPU_RENDER_TIMELINES)
 		return;
-	if (ring_idx == 0)
-		settle(context, id);
 	fences = &context->fences[ring_idx];
 	while ((first = TAILQ_FIRST(fences)) && first->fence <= id)
 		vgpu_gpu_finish(gpu, fences, first, VGPU_GPU_OK_NODATA);
@@ -192,19 +163,60 @@ static void on_lost(void *opaque, const char *why)
 {
 	struct vgpu_gpu_context *context = opaque;
 	struct vgpu_gpu *gpu = context->gpu;
-	char text[VGPU_CONTROL_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "context %u is lost: %.150s", context->id,
-		 why);
-	gpu->ops->guest_fault(gpu->opaque, text);
+	say_lost(context, why);
 	end_process(context);
 	answer_fences(context, VGPU_GPU_ERR_UNSPEC);
 	answer_pendings(context);
 	vgpu_gpu_wake(gpu);
 }
 
+/* A predecessor did not get it sent: it is as if it were new. */
+static void start_over(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending)
+{
+	vgpu_gpu_commit(pending->call.request->token, (uint64_t)0);
+	pending->is_running = false;
+	vgpu_gpu_park(gpu, &pending->call);
+}
+
+static bool was_sent(const struct vgpu_gpu_context *context,
+		     const struct vgpu_gpu_call *call)
+{
+	return vgpu_render_was_sent(context->render, *call->request->token);
+}
+
+/* What a predecessor sent has come: what did not was taken to be sent. */
+static void on_resumed(void *opaque)
+{
+	struct vgpu_gpu_context *context = opaque;
+	struct vgpu_gpu *gpu = context->gpu;
+	struct vgpu_gpu_pending *pending, *next;
+
+	context->is_resuming = false;
+	for (pending = TAILQ_FIRST(&gpu->pendings); pending; pending = next) {
+		next = TAILQ_NEXT(pending, entry);
+		if (pending->call.rule->is_context &&
+		    pending->call.header.ctx_id == context->id &&
+		    *pending->call.request->token &&
+		    !was_sent(context, &pending->call))
+			start_over(gpu, pending);
+	}
+	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++) {
+		while ((pending = TAILQ_LAST(&context->fences[i],
+					     vgpu_gpu_pendings)) &&
+		       !was_sent(context, &pending->call)) {
+			TAILQ_REMOVE(&context->fences[i], pending, entry);
+			/* Before all that wait: it came before them. */
+			TAILQ_INSERT_HEAD(&gpu->pendings, pending, entry);
+			start_over(gpu, pending);
+		}
+	}
+}
+
 static const struct vgpu_render_ops render_ops = {
 	.ready = on_ready,
+	.room = on_room,
+	.resumed = on_resumed,
 	.fence_done = on_fence_done,
 	.exported = on_exported,
 	.fail_ring = on_fail_ring,
@@ -229,8 +241,13 @@ static struct vgpu_gpu_context *make(struct vgpu_gpu *gpu, uint32_t index,
 
 static void unmake(struct vgpu_gpu_context *context)
 {
-	context->gpu->context[context->index] = NULL;
+	struct vgpu_gpu *gpu = context->gpu;
+	uint32_t index = context->index;
+
 	end_process(context);
+	gpu->context[index] = NULL;
+	/* If its process does not end, what it has is nobody else's. */
+	vgpu_gpu_storage_abandon(gpu, index);
 	free(context);
 }
 
@@ -238,6 +255,7 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t id = call->header.ctx_id;
 	struct vgpu_gpu_context *context = find(gpu, id);
+	struct vgpu_gpu_state_context *at;
 	struct vgpu_err err = {};
 	uint32_t index = 0;
 
@@ -245,17 +263,22 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		return VGPU_GPU_ERR_INVALID_CONTEXT_ID;
 	if (call->ctx_create.context_init != VGPU_GPU_CAPSET_VENUS)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
-	/* A predecessor made it, and told nobody: it was for nothing. */
+	/* A predecessor made it, and told nobody. */
+	if (context && context->render)
+		return VGPU_GPU_OK_NODATA;
 	if (context)
 		unmake(context);
 	while (index < VGPU_GPU_CONTEXTS_MAX && gpu->context[index])
 		index++;
 	if (index == VGPU_GPU_CONTEXTS_MAX)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	at = &gpu->state->context[index];
+	vgpu_gpu_commit(&at->id, 0u);
+	memset(at, 0, sizeof(*at));
 	context = make(gpu, index, id);
 	if (!context)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	if (vgpu_render_create(&gpu->render, &render_ops, context,
+	if (vgpu_render_create(&gpu->render, &at->render, &render_ops, context,
 			       &context->render, &err) < 0) {
 		char text[VGPU_CONTROL_TEXT_MAX];
 
@@ -265,7 +288,7 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		gpu->ops->guest_fault(gpu->opaque, text);
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	}
-	vgpu_gpu_commit(&gpu->state->context[index], id);
+	vgpu_gpu_commit(&at->id, id);
 	return VGPU_GPU_OK_NODATA;
 }
 
@@ -277,11 +300,12 @@ uint32_t vgpu_gpu_ctx_destroy(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		return call->is_retry && call->header.ctx_id != 0
 			       ? VGPU_GPU_OK_NODATA
 			       : VGPU_GPU_ERR_INVALID_CONTEXT_ID;
+	vgpu_gpu_commit(&state_of(context)->is_ended, 1u);
 	end_process(context);
 	/* It is as the guest wants it: nothing in it is under way any more. */
 	answer_fences(context, VGPU_GPU_OK_NODATA);
 	answer_pendings(context);
-	vgpu_gpu_commit(&gpu->state->context[context->index], 0u);
+	vgpu_gpu_commit(&state_of(context)->id, 0u);
 	unmake(context);
 	vgpu_gpu_wake(gpu);
 	return VGPU_GPU_OK_NODATA;
@@ -304,12 +328,35 @@ struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 	return context->render;
 }
 
+const struct vgpu_render *vgpu_gpu_context_owner(const struct vgpu_gpu *gpu,
+						 uint32_t index)
+{
+	return index < VGPU_GPU_CONTEXTS_MAX && gpu->context[index]
+		       ? gpu->context[index]->render
+		       : NULL;
+}
+
+uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
+				const struct vgpu_render *render)
+{
+	for (uint32_t i = 0; render && i < VGPU_GPU_CONTEXTS_MAX; i++)
+		if (gpu->context[i] && gpu->context[i]->render == render)
+			return i;
+	return VGPU_GPU_NO_SLOT;
+}
+
+uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	find(gpu, call->header.ctx_id)->is_full = true;
+	return vgpu_gpu_again(gpu, call);
+}
+
 bool vgpu_gpu_context_is_full(struct vgpu_gpu *gpu, uint32_t id)
 {
 	const struct vgpu_gpu_context *context = find(gpu, id);
 
 	return context && context->render &&
-	       (!context->is_ready || context->owed_bytes >= OWED_MAX);
+	       (!context->is_ready || context->is_full);
 }
 
 /* Whether the process is told of resources like that in @slot. */
@@ -328,6 +375,7 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
 	const struct vgpu_gpu_state_resource *resource;
 	uint32_t answer;
+	int r = 0;
 
 	if (!vgpu_gpu_context_render(gpu, call, &answer))
 		return answer;
@@ -336,34 +384,42 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 	if (is_attached(context, slot))
 		return VGPU_GPU_OK_NODATA;
 	resource = &gpu->state->resource[slot];
-	if (is_for_process(gpu, slot) &&
-	    vgpu_render_resource_add(
-		    context->render, resource->id,
-		    gpu->slot[slot].shared_plus_1 - 1,
-		    resource->kind == VGPU_GPU_KIND_MEMORY ? resource->offset : 0,
-		    resource->bytes) < 0) {
+	if (is_for_process(gpu, slot) && !was_sent(context, call))
+		r = vgpu_render_resource_add(
+			context->render, resource->id,
+			gpu->slot[slot].shared_plus_1 - 1,
+			resource->kind == VGPU_GPU_KIND_MEMORY ? resource->offset
+							       : 0,
+			resource->bytes, call->request->token);
+	if (r == -EAGAIN)
+		return vgpu_gpu_context_again(gpu, call);
+	if (r < 0) {
 		call->is_blameless = true;
 		return VGPU_GPU_ERR_UNSPEC;
 	}
 	set_attached(context, slot, true);
-	owe(context, 0);
 	return VGPU_GPU_OK_NODATA;
 }
 
-static void detach(struct vgpu_gpu_context *context, uint32_t slot)
+/*
+ * Returns -EAGAIN if the process cannot be told now. To tell it twice does no
+ * harm, for the id is the resource's until all have been told.
+ */
+static int detach(struct vgpu_gpu_context *context, uint32_t slot)
 {
 	const struct vgpu_gpu_state_resource *resource;
+	int r = 0;
 
-	if (!is_attached(context, slot))
-		return;
-	set_attached(context, slot, false);
-	if (!context->render || !is_for_process(context->gpu, slot))
-		return;
 	resource = &context->gpu->state->resource[slot];
-	vgpu_render_resource_remove(
-		context->render, resource->id,
-		resource->kind == VGPU_GPU_KIND_SHARED ? resource->bytes : 0);
-	owe(context, 0);
+	if (context->render && (resource->kind == VGPU_GPU_KIND_MEMORY ||
+				resource->kind == VGPU_GPU_KIND_SHARED))
+		r = vgpu_render_resource_remove(
+			context->render, resource->id,
+			context->gpu->slot[slot].shared_plus_1 ? resource->bytes
+							       : 0);
+	if (r != -EAGAIN)
+		set_attached(context, slot, false);
+	return r;
 }
 
 uint32_t vgpu_gpu_ctx_detach_resource(struct vgpu_gpu *gpu,
@@ -379,79 +435,159 @@ uint32_t vgpu_gpu_ctx_detach_resource(struct vgpu_gpu *gpu,
 	/* That it is not attached, a lost context's guest cannot know. */
 	if (!is_attached(context, slot) && context->render && !call->is_retry)
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
-	detach(context, slot);
+	if (is_attached(context, slot) && detach(context, slot) == -EAGAIN)
+		return vgpu_gpu_context_again(gpu, call);
 	return VGPU_GPU_OK_NODATA;
 }
 
-void vgpu_gpu_contexts_forget(struct vgpu_gpu *gpu, uint32_t slot)
+uint32_t vgpu_gpu_contexts_leave(struct vgpu_gpu *gpu,
+				 struct vgpu_gpu_call *call, uint32_t slot)
 {
-	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
-		if (gpu->context[i])
-			detach(gpu->context[i], slot);
+	bool is_left = true;
+
+	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++) {
+		struct vgpu_gpu_context *context = gpu->context[i];
+
+		if (!context || !is_attached(context, slot) ||
+		    detach(context, slot) != -EAGAIN)
+			continue;
+		context->is_full = true;
+		is_left = false;
+	}
+	return is_left ? VGPU_GPU_OK_NODATA : vgpu_gpu_again(gpu, call);
 }
 
-static uint32_t submit(struct vgpu_gpu_context *context,
-		       struct vgpu_gpu_call *call)
+static uint32_t timeline_of(const struct vgpu_gpu_call *call)
 {
-	uint32_t bytes = call->submit.bytes;
-	vgpu_autofree void *commands = NULL;
-
-	if (bytes == 0)
-		return VGPU_GPU_OK_NODATA;
-	if (bytes > VGPU_GPU_SUBMIT_MAX || bytes > call->rest_bytes)
-		return VGPU_GPU_ERR_INVALID_PARAMETER;
-	commands = malloc(bytes);
-	if (!commands)
-		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	if (!vgpu_gpu_read(&call->rest, commands, bytes))
-		return VGPU_GPU_ERR_UNSPEC;
-	if (vgpu_render_submit(context->render, commands, bytes) < 0) {
-		call->is_blameless = true;
-		return VGPU_GPU_ERR_UNSPEC;
-	}
-	owe(context, bytes);
-	return VGPU_GPU_OK_NODATA;
+	return call->header.flags & VGPU_GPU_FLAG_RING_IDX ? call->header.ring_idx
+							   : 0;
 }
 
-/* Answer @call when all before it on its timeline is done. */
-static uint32_t fence(struct vgpu_gpu_context *context,
-		      struct vgpu_gpu_call *call, uint32_t ring_idx)
+/* It is with the process: answer @pending when fence @id is done. */
+static void wait_for_fence(struct vgpu_gpu_context *context,
+			   struct vgpu_gpu_pending *pending, uint32_t ring_idx,
+			   uint64_t id)
 {
-	struct vgpu_gpu *gpu = context->gpu;
-	struct vgpu_gpu_pending *pending = call->pending;
-	uint64_t id = context->last_fence + 1;
-
-	if (!pending) {
-		pending = vgpu_gpu_pending_new(call);
-		if (!pending)
-			return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	} else {
-		TAILQ_REMOVE(&gpu->pendings, pending, entry);
-	}
-	context->last_fence = id;
 	pending->fence = id;
 	TAILQ_INSERT_TAIL(&context->fences[ring_idx], pending, entry);
-	/* If this fails the context is lost: on_lost() answers it. */
-	vgpu_render_fence(context->render, ring_idx, id);
-	return VGPU_GPU_LATER;
+}
+
+/* Hand it to the process, and a fence if @ring_idx is a timeline. */
+static int submit(struct vgpu_gpu_context *context, struct vgpu_gpu_call *call,
+		  uint32_t ring_idx)
+{
+	uint32_t bytes = call->submit.bytes;
+	const struct vgpu_render_fence fence = {ring_idx,
+						context->last_fence + 1};
+	bool is_fenced = ring_idx < VGPU_RENDER_TIMELINES;
+	struct vgpu_gpu_reader rest = call->rest; /* it may have to be again */
+	vgpu_autofree void *commands = NULL;
+
+	if (!bytes && !is_fenced)
+		return 0;
+	commands = malloc(VGPU_MAX(bytes, 1u));
+	if (!commands)
+		return -ENOMEM;
+	if (!vgpu_gpu_read(&rest, commands, bytes))
+		return -EFAULT;
+	return vgpu_render_submit(context->render, commands, bytes,
+				  is_fenced ? &fence : NULL,
+				  call->request->token);
 }
 
 uint32_t vgpu_gpu_submit_3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
-	uint32_t flags = call->header.flags;
-	uint32_t ring_idx = 0;
+	struct vgpu_gpu_context *context = find(gpu, call->header.ctx_id);
+	bool is_fenced = call->header.flags & VGPU_GPU_FLAG_FENCE;
+	struct vgpu_gpu_pending *pending = call->pending;
+	uint32_t ring_idx = timeline_of(call);
 	uint32_t answer;
+	int r;
 
 	if (!vgpu_gpu_context_render(gpu, call, &answer))
 		return answer;
-	if (flags & VGPU_GPU_FLAG_RING_IDX)
-		ring_idx = call->header.ring_idx;
-	if (ring_idx >= VGPU_RENDER_TIMELINES)
+	if (ring_idx >= VGPU_RENDER_TIMELINES ||
+	    call->submit.bytes > VGPU_GPU_SUBMIT_MAX ||
+	    call->submit.bytes > call->rest_bytes)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
-	answer = submit(find(gpu, call->header.ctx_id), call);
-	if (answer != VGPU_GPU_OK_NODATA || !(flags & VGPU_GPU_FLAG_FENCE))
-		return answer;
-	return fence(find(gpu, call->header.ctx_id), call, ring_idx);
+	/* By a predecessor; what has a fence was taken over by retake(). */
+	if (was_sent(context, call))
+		return VGPU_GPU_OK_NODATA;
+	if (is_fenced && !pending) {
+		pending = vgpu_gpu_pending_new(call);
+		if (!pending)
+			return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	}
+	r = submit(context, call, is_fenced ? ring_idx : VGPU_RENDER_TIMELINES);
+	if (r < 0 || !is_fenced) {
+		if (!call->pending)
+			free(pending);
+		if (r == -EAGAIN)
+			return vgpu_gpu_context_again(gpu, call);
+		call->is_blameless = r != -EFAULT;
+		return r == 0	      ? VGPU_GPU_OK_NODATA
+		       : r == -ENOMEM ? VGPU_GPU_ERR_OUT_OF_MEMORY
+				      : VGPU_GPU_ERR_UNSPEC;
+	}
+	if (call->pending)
+		TAILQ_REMOVE(&gpu->pendings, pending, entry);
+	wait_for_fence(context, pending, ring_idx, ++context->last_fence);
+	return VGPU_GPU_LATER;
+}
+
+static bool retake_submit(struct vgpu_gpu_context *context,
+			  struct vgpu_gpu_call *call)
+{
+	const struct vgpu_render_fence fence = {timeline_of(call),
+						context->last_fence + 1};
+	struct vgpu_gpu_pending *pending;
+
+	if (!(call->header.flags & VGPU_GPU_FLAG_FENCE) ||
+	    fence.ring_idx >= VGPU_RENDER_TIMELINES)
+		return false;
+	pending = vgpu_gpu_pending_new(call);
+	if (!pending || vgpu_render_expect_fence(context->render, &fence,
+						 *call->request->token) < 0) {
+		free(pending);
+		vgpu_gpu_answer(context->gpu, call, VGPU_GPU_ERR_OUT_OF_MEMORY);
+		return true;
+	}
+	wait_for_fence(context, pending, fence.ring_idx, ++context->last_fence);
+	return true;
+}
+
+static bool retake_export(struct vgpu_gpu_context *context,
+			  struct vgpu_gpu_call *call)
+{
+	const struct vgpu_gpu_create_blob *create = &call->create_blob;
+	struct vgpu_gpu *gpu = context->gpu;
+
+	/* If it is there, all that is missing is the answer. */
+	if (create->blob_mem != VGPU_GPU_BLOB_MEM_HOST3D || !create->blob_id ||
+	    vgpu_gpu_resource_find(gpu, create->resource_id))
+		return false;
+	if (vgpu_render_expect_export(context->render, create->resource_id,
+				      create->bytes, *call->request->token) < 0 ||
+	    !vgpu_gpu_park_running(gpu, call))
+		vgpu_gpu_answer(gpu, call, VGPU_GPU_ERR_OUT_OF_MEMORY);
+	return true;
+}
+
+bool vgpu_gpu_context_retake(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	struct vgpu_gpu_context *context;
+
+	if (!call->rule->is_context)
+		return false;
+	context = find(gpu, call->header.ctx_id);
+	if (!context || !context->render || !context->is_resuming ||
+	    !*call->request->token)
+		return false;
+	if (call->header.type == VGPU_GPU_SUBMIT_3D)
+		return retake_submit(context, call);
+	if (call->header.type == VGPU_GPU_RESOURCE_CREATE_BLOB)
+		return retake_export(context, call);
+	return false;
 }
 
 void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu)
@@ -467,12 +603,116 @@ void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu)
 	}
 }
 
+void vgpu_gpu_context_refuse(struct vgpu_gpu *gpu, uint32_t index, const char *why)
+{
+	struct vgpu_gpu_context *context = gpu->context[index];
+
+	end_process(context);
+	snprintf(context->refusal, sizeof(context->refusal), "%s", why);
+}
+
+/* Go on with its process, or with another if it had been given nothing. */
+static void resume_process(struct vgpu_gpu_context *context)
+{
+	struct vgpu_gpu_state_context *at = state_of(context);
+	struct vgpu_gpu *gpu = context->gpu;
+	struct vgpu_err err = {};
+	int r;
+
+	if (!gpu->config.render) {
+		snprintf(context->refusal, sizeof(context->refusal),
+			 "there is no renderer");
+		return;
+	}
+	if (at->is_ended) {
+		r = -ESRCH;
+	} else if (at->render.is_ready) {
+		r = vgpu_render_resume(&gpu->render, &at->render, &render_ops,
+				       context, &context->render, &err);
+		context->is_ready = context->is_full = context->is_resuming =
+			r == 0;
+	} else {
+		memset(at->attached, 0, sizeof(at->attached));
+		r = vgpu_render_create(&gpu->render, &at->render, &render_ops,
+				       context, &context->render, &err);
+	}
+	if (r == 0)
+		return;
+	snprintf(context->refusal, sizeof(context->refusal), "%.150s", err.text);
+	/* What it had may be another's when it has ended. */
+	if (!vgpu_render_end_process(&gpu->render, at->render.process))
+		vgpu_gpu_storage_abandon(gpu, context->index);
+}
+
 void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu)
 {
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++) {
-		uint32_t *id = &gpu->state->context[i];
+		uint32_t *id = &gpu->state->context[i].id;
 
-		if (*id && (find(gpu, *id) || !make(gpu, i, *id)))
-			*id = 0;
+		if (!*id)
+			continue;
+		if (find(gpu, *id) || !make(gpu, i, *id))
+			vgpu_gpu_commit(id, 0u);
+		else
+			resume_process(gpu->context[i]);
 	}
+}
+
+/* Whoever looks at its rings is to know that it is lost. */
+static void fail_rings(struct vgpu_gpu_context *context)
+{
+	const struct vgpu_render_state *state = &state_of(context)->render;
+
+	for (uint32_t i = 0; i < VGPU_RENDER_RINGS_MAX; i++)
+		if (state->ring[i].is_used)
+			on_fail_ring(context, state->ring[i].resource_id,
+				     state->ring[i].status_offset);
+}
+
+/* Returns the bytes that are shared with the process. */
+static uint64_t resume_attached(struct vgpu_gpu_context *context)
+{
+	const struct vgpu_gpu *gpu = context->gpu;
+	uint64_t bytes = 0;
+
+	for (uint32_t slot = 0; slot < VGPU_GPU_RESOURCES_MAX; slot++) {
+		if (!state_of(context)->attached[slot / 64]) {
+			slot |= 63;
+			continue;
+		}
+		if (!is_attached(context, slot))
+			continue;
+		if (slot >= gpu->state->slots_used ||
+		    !gpu->state->resource[slot].id)
+			set_attached(context, slot, false);
+		else if (gpu->slot[slot].shared_plus_1)
+			bytes += gpu->state->resource[slot].bytes;
+	}
+	return bytes;
+}
+
+void vgpu_gpu_contexts_resume_resources(struct vgpu_gpu *gpu)
+{
+	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++) {
+		struct vgpu_gpu_context *context = gpu->context[i];
+		uint64_t bytes;
+
+		if (!context)
+			continue;
+		bytes = resume_attached(context);
+		if (context->is_resuming) {
+			vgpu_render_resume_shared(context->render, bytes);
+		} else if (!context->render) {
+			fail_rings(context);
+			if (!state_of(context)->is_ended)
+				say_lost(context, context->refusal);
+		}
+	}
+}
+
+void vgpu_gpu_requests_resumed(struct vgpu_gpu *gpu)
+{
+	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
+		if (gpu->context[i] && gpu->context[i]->is_resuming)
+			vgpu_render_listen(gpu->context[i]->render);
 }

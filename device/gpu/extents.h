@@ -12,6 +12,7 @@ struct vgpu_gpu_extent {
 	/* For whoever uses the allocator: zero at first. */
 	const void *owner;
 	uint32_t users;
+	uint32_t number;
 };
 
 struct vgpu_gpu_extents {

@@ -136,7 +136,11 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		return vgpu_err_set(err, -ENOMEM, "Internal",
 				    "no memory for a gpu");
 	}
-	vgpu_gpu_resume(gpu);
+	if (vgpu_gpu_resume(gpu) < 0) {
+		vgpu_gpu_destroy(gpu);
+		return vgpu_err_set(err, -ENOMEM, "Internal",
+				    "no memory for a gpu");
+	}
 	*ret_gpu = gpu;
 	return 0;
 }
@@ -290,6 +294,8 @@ static void run(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t answer = VGPU_GPU_LATER;
 
+	if (call->is_retry && vgpu_gpu_context_retake(gpu, call))
+		return;
 	if (!vgpu_gpu_must_wait(gpu, call))
 		answer = call->rule->handle(gpu, call);
 	else if (!vgpu_gpu_park(gpu, call))
@@ -394,8 +400,11 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 		vgpu_gpu_commit(&state->resource[slot].id, 0u);
 	vgpu_gpu_commit(&state->slots_used, 0u);
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
-		vgpu_gpu_commit(&state->context[i], 0u);
+		vgpu_gpu_commit(&state->context[i].id, 0u);
 	forget_everything(gpu);
+	for (uint32_t i = 0; i < state->allocations_used; i++)
+		vgpu_gpu_commit(&state->allocation[i].owner, 0u);
+	vgpu_gpu_commit(&state->allocations_used, 0u);
 	gpu->ops->window_forget(gpu->opaque);
 	state->features = 0;
 	state->events_read = 0;

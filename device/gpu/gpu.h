@@ -65,6 +65,11 @@ struct vgpu_gpu_request {
 	 * request: what it had done already must not count as an error.
 	 */
 	bool is_retry;
+	/*
+	 * For the gpu to note what it has done; outlasts this process like the
+	 * state, as long as the request is not answered. 0 when it is new.
+	 */
+	uint64_t *token;
 };
 
 /* What the device model needs of its transport. All are required. */
@@ -120,6 +125,12 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu); /* NULL is fine */
 uint64_t vgpu_gpu_features(const struct vgpu_gpu *gpu);
 /* The guest accepted @features (a subset of those offered). */
 void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features);
+
+/*
+ * All requests that a predecessor left have come, with is_retry. Contexts'
+ * processes are listened to from now on.
+ */
+void vgpu_gpu_requests_resumed(struct vgpu_gpu *gpu);
 
 /* Control and cursor queues. Each ends in one ops->complete(). */
 void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);

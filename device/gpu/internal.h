@@ -22,8 +22,6 @@ static_assert(VGPU_HEADS_MAX == VGPU_GPU_SCANOUTS_MAX, "a head is a scanout");
 #define VGPU_GPU_SIDE_MAX 16384u
 /* The framebuffer is given out in pages. */
 #define VGPU_GPU_STORAGE_ALIGN 4096u
-/* Allocations of device memory: a Vulkan application makes up to 4096. */
-#define VGPU_GPU_ALLOCATIONS_MAX (1u << 16)
 /* Commands of one SUBMIT_3D: what a chain of pages can carry. */
 #define VGPU_GPU_SUBMIT_MAX (4u << 20)
 
@@ -63,6 +61,9 @@ struct vgpu_gpu {
 	struct vgpu_gpu_slot slot[VGPU_GPU_RESOURCES_MAX];
 	uint32_t chain[VGPU_GPU_RESOURCES_MAX]; /* slot + 1, by hash of the id */
 	uint32_t free_slot;			/* slot + 1 */
+	uint32_t *next_allocation; /* + 1 of free ones, in storage.c */
+	uint32_t free_allocation;  /* + 1 */
+	uint64_t last_ended;	   /* the last process of which that is known */
 	struct vgpu_viewer *viewer[VGPU_GPU_SCANOUTS_MAX];
 	/* pace.c: when a head may show its next frame, and who waits for that. */
 	uint64_t next_frame_usec[VGPU_GPU_SCANOUTS_MAX]; /* CLOCK_MONOTONIC */
@@ -156,6 +157,8 @@ bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call);
 /* Let @call wait. NULL if there is no memory for that. */
 struct vgpu_gpu_pending *vgpu_gpu_park(struct vgpu_gpu *gpu,
 				       struct vgpu_gpu_call *call);
+/* The same, for handlers to return: they are called again. LATER or an error. */
+uint32_t vgpu_gpu_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
 /* @call runs from now on, and keeps others from its resource. The same. */
 struct vgpu_gpu_pending *vgpu_gpu_park_running(struct vgpu_gpu *gpu,
 					       struct vgpu_gpu_call *call);
@@ -178,14 +181,33 @@ vgpu_gpu_handler vgpu_gpu_ctx_create, vgpu_gpu_ctx_destroy,
 struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 					    struct vgpu_gpu_call *call,
 					    uint32_t *ret_answer);
-/* True if it starts yet, or has much to do already: nothing more may be given
- * to it. So a guest waits for its first ring's memory, and for nothing in it. */
+/* Its process takes nothing more now: @call is handled again when it does. */
+uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
+/* True if it starts yet, or takes nothing more now: nothing may be given to it.
+ * So a guest waits for its first ring's memory, and for nothing in it. */
 bool vgpu_gpu_context_is_full(struct vgpu_gpu *gpu, uint32_t id);
-/* No context knows the resource in @slot any more. */
-void vgpu_gpu_contexts_forget(struct vgpu_gpu *gpu, uint32_t slot);
+/*
+ * Tell all contexts' processes that the resource in @slot goes: OK_NODATA, or
+ * LATER if one cannot be told yet.
+ */
+uint32_t vgpu_gpu_contexts_leave(struct vgpu_gpu *gpu,
+				 struct vgpu_gpu_call *call, uint32_t slot);
 void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu);
-/* The contexts of a predecessor, all of them lost. */
+/* The contexts of a predecessor, those that are lost included. */
 void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu);
+/* The state says of the one in place @index what cannot be: it is lost. */
+void vgpu_gpu_context_refuse(struct vgpu_gpu *gpu, uint32_t index,
+			     const char *why);
+/* ... once the resources are there: what their processes know of these. */
+void vgpu_gpu_contexts_resume_resources(struct vgpu_gpu *gpu);
+/* @call was handed to its context by a predecessor: wait for what comes of it. */
+bool vgpu_gpu_context_retake(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
+/* The process of the context in place @index of the state; NULL: none. */
+const struct vgpu_render *vgpu_gpu_context_owner(const struct vgpu_gpu *gpu,
+						 uint32_t index);
+/* And back; NO_SLOT if it is no context's. */
+uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
+				const struct vgpu_render *render);
 
 /* storage.c: the framebuffer, and who has what of it */
 extern const struct vgpu_render_memory_ops vgpu_gpu_memory_ops;
@@ -205,6 +227,10 @@ uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
 /* A resource of a predecessor has it. @is_shared: others may, too. */
 bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t offset,
 			    uint64_t bytes, bool is_shared);
+/* What a predecessor's contexts have, which are there already. */
+int vgpu_gpu_storage_resume(struct vgpu_gpu *gpu);
+/* What the context in place @index has no longer counts as its, for ever. */
+void vgpu_gpu_storage_abandon(struct vgpu_gpu *gpu, uint32_t index);
 /* A resource names it no more. */
 void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t offset);
 
@@ -250,6 +276,10 @@ static inline uint64_t vgpu_gpu_storage_bytes(uint64_t bytes)
 
 /* blob.c */
 vgpu_gpu_handler vgpu_gpu_resource_create_blob;
+/* Get the memory of a predecessor's shared blobs again. */
+void vgpu_gpu_shared_resume(struct vgpu_gpu *gpu);
+/* The resource in @slot, which is shared, has no memory any more. */
+void vgpu_gpu_shared_drop(struct vgpu_gpu *gpu, uint32_t slot);
 void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
 		       const struct vgpu_render *render, uint32_t resource_id,
 		       int status, uint64_t offset, uint64_t bytes);
@@ -346,7 +376,7 @@ void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head);
 
 /* resume.c */
 /* Make what is private from the state, dropping what makes no sense in it. */
-void vgpu_gpu_resume(struct vgpu_gpu *gpu);
+int vgpu_gpu_resume(struct vgpu_gpu *gpu);
 
 static inline uint32_t vgpu_gpu_pack_mode(uint32_t width, uint32_t height)
 {

@@ -86,6 +86,12 @@ struct vgpu_gpu_pending *vgpu_gpu_park(struct vgpu_gpu *gpu,
 	return pending;
 }
 
+uint32_t vgpu_gpu_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	return vgpu_gpu_park(gpu, call) ? VGPU_GPU_LATER
+					: VGPU_GPU_ERR_OUT_OF_MEMORY;
+}
+
 struct vgpu_gpu_pending *vgpu_gpu_park_running(struct vgpu_gpu *gpu,
 					       struct vgpu_gpu_call *call)
 {

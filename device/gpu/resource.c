@@ -60,12 +60,16 @@ uint32_t vgpu_gpu_resource_create_2d(struct vgpu_gpu *gpu,
 uint32_t vgpu_gpu_resource_unref(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
+	uint32_t answer;
 
 	if (slot == VGPU_GPU_NO_SLOT)
 		return call->is_retry && call->only.resource_id != 0
 			       ? VGPU_GPU_OK_NODATA
 			       : VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	vgpu_gpu_scanouts_forget(gpu, call->only.resource_id);
+	answer = vgpu_gpu_contexts_leave(gpu, call, slot);
+	if (answer != VGPU_GPU_OK_NODATA)
+		return answer;
 	/* No one else's memory may ever show where the guest mapped this. */
 	if (gpu->state->resource[slot].window)
 		return vgpu_gpu_window_leave(gpu, call, slot);

@@ -14,8 +14,9 @@ static void begin(struct vgpu_gpu *gpu)
 	state->slots_used = 0;
 	state->storage_mark =
 		gpu->config.is_framebuffer_new ? 0 : gpu->storage.total;
+	state->allocations_used = 0;
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
-		state->context[i] = 0;
+		state->context[i].id = 0;
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++) {
 		struct vgpu_gpu_state_head *at = &state->head[head];
 
@@ -150,18 +151,22 @@ static void resume_head(struct vgpu_gpu *gpu, uint32_t head)
 	}
 }
 
-void vgpu_gpu_resume(struct vgpu_gpu *gpu)
+int vgpu_gpu_resume(struct vgpu_gpu *gpu)
 {
 	struct vgpu_gpu_state *state = gpu->state;
 
 	if (state->magic != VGPU_GPU_STATE_MAGIC) {
 		begin(gpu);
-		return;
+		return 0;
 	}
 	state->features &= vgpu_gpu_features(gpu);
 	state->events_read &= VGPU_GPU_EVENT_DISPLAY;
 	state->slots_used = VGPU_MIN(state->slots_used, VGPU_GPU_RESOURCES_MAX);
+	state->allocations_used =
+		VGPU_MIN(state->allocations_used, VGPU_GPU_ALLOCATIONS_TABLE);
 	vgpu_gpu_contexts_resume(gpu);
+	if (vgpu_gpu_storage_resume(gpu) < 0)
+		return -ENOMEM;
 	/* From the end, so that the lowest free slot is taken first. */
 	for (uint32_t slot = state->slots_used; slot-- > 0;) {
 		if (resume_resource(gpu, slot))
@@ -169,6 +174,9 @@ void vgpu_gpu_resume(struct vgpu_gpu *gpu)
 		vgpu_gpu_commit(&state->resource[slot].id, 0u);
 		vgpu_gpu_slot_abandon(gpu, slot);
 	}
+	vgpu_gpu_shared_resume(gpu);
+	vgpu_gpu_contexts_resume_resources(gpu);
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
 		resume_head(gpu, head);
+	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "device/gpu/abi.h"
+#include "device/render/state_abi.h"
 
 /*
  * Lives in memory that outlasts the process, and may be left at any
@@ -19,16 +20,20 @@
  *     lookup of ids, the extents in use).
  *   - No pointers: indices and offsets, all checked when a process begins.
  */
-#define VGPU_GPU_STATE_MAGIC   0x32555047u /* "GPU2" */
+#define VGPU_GPU_STATE_MAGIC   0x33555047u /* "GPU3" */
 #define VGPU_GPU_RESOURCES_MAX 4096u
 #define VGPU_GPU_ENTRIES_MAX   (1u << 20) /* 4 GiB in scattered pages */
 #define VGPU_GPU_CONTEXTS_MAX  64u	  /* each is a process of the host */
-#define VGPU_GPU_CURSOR_PIXELS (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
+/* Of device memory: a Vulkan application makes up to 4096. */
+#define VGPU_GPU_ALLOCATIONS_MAX (1u << 16)
+/* Framebuffer, and charges to it. */
+#define VGPU_GPU_ALLOCATIONS_TABLE (2 * VGPU_GPU_ALLOCATIONS_MAX)
+#define VGPU_GPU_CURSOR_PIXELS	   (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
 
 enum vgpu_gpu_kind {
 	VGPU_GPU_KIND_2D = 1,	/* pixels in the framebuffer */
 	VGPU_GPU_KIND_BLOB = 2, /* pixels in guest memory */
-	/* Shared by a context's process and the guest; lost with this process */
+	/* Shared by contexts' processes and the guest; the launcher keeps it */
 	VGPU_GPU_KIND_SHARED = 3,
 	VGPU_GPU_KIND_MEMORY = 4, /* a context's device memory */
 };
@@ -75,22 +80,45 @@ struct vgpu_gpu_state_head {
 	} cursor[2];
 };
 
+struct vgpu_gpu_state_context {
+	uint32_t id;	   /* commit; 0 for none */
+	uint32_t is_ended; /* the guest destroys it: nothing of it goes on */
+	struct vgpu_render_state render;
+	/* By resource slot: what its process has been told of. */
+	uint64_t attached[VGPU_GPU_RESOURCES_MAX / 64];
+};
+
+/* Whoever's process does not end, and so may still use what it has. */
+#define VGPU_GPU_OWNER_NOBODY UINT32_MAX
+
+/* Device memory that a context's process has, or is charged for. */
+struct vgpu_gpu_state_allocation {
+	uint64_t offset; /* as its process knows it */
+	uint64_t bytes;
+	uint64_t question; /* that it was the answer to; nobody's: the process */
+	uint32_t owner;	   /* commit; index of the context + 1; 0: free */
+	uint32_t pad;
+};
+
 struct vgpu_gpu_state {
 	uint32_t magic; /* commit of a first start */
 	uint32_t events_read;
 	uint64_t features; /* that the guest accepted */
 	uint64_t commands;
 	uint64_t errors;
-	uint32_t slots_used; /* resource slots beyond were never used */
-	uint32_t pad;
+	uint32_t slots_used;	   /* resource slots beyond were never used */
+	uint32_t allocations_used; /* the same */
 	/* commit; what is beyond in the framebuffer was never handed out */
 	uint64_t storage_mark;
 	uint64_t frames; /* that a head showed */
 	uint64_t pad2;
 	struct vgpu_gpu_state_head head[VGPU_GPU_SCANOUTS_MAX];
-	uint32_t context[VGPU_GPU_CONTEXTS_MAX]; /* commit; ids, 0 for none */
 	/* Sparse from here on: what is not used takes no memory. */
 	struct vgpu_gpu_state_resource resource[VGPU_GPU_RESOURCES_MAX]
+		__attribute__((aligned(4096)));
+	struct vgpu_gpu_state_context context[VGPU_GPU_CONTEXTS_MAX]
+		__attribute__((aligned(4096)));
+	struct vgpu_gpu_state_allocation allocation[VGPU_GPU_ALLOCATIONS_TABLE]
 		__attribute__((aligned(4096)));
 	/* a8r8g8b8, premultiplied: taken when the guest sets the cursor */
 	uint32_t cursor[VGPU_GPU_SCANOUTS_MAX][2][VGPU_GPU_CURSOR_PIXELS]
@@ -103,10 +131,19 @@ static_assert(sizeof(struct vgpu_gpu_state_view) == 40, "view size");
 static_assert(sizeof(struct vgpu_gpu_state_head) == 120, "head size");
 static_assert(offsetof(struct vgpu_gpu_state, head) == 64, "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, resource) == 4096, "state layout");
-static_assert(offsetof(struct vgpu_gpu_state, cursor) == 4096 + 4096 * 80,
+static_assert(sizeof(struct vgpu_gpu_state_context) == 8 + 1088 + 512,
+	      "context size");
+static_assert(sizeof(struct vgpu_gpu_state_allocation) == 32, "allocation size");
+static_assert(offsetof(struct vgpu_gpu_state, context) == 4096 + 4096 * 80,
+	      "state layout");
+static_assert(offsetof(struct vgpu_gpu_state, allocation) ==
+		      4096 + 4096 * 80 + 26 * 4096,
+	      "state layout");
+static_assert(offsetof(struct vgpu_gpu_state, cursor) ==
+		      4096 + 4096 * 80 + 26 * 4096 + 131072 * 32,
 	      "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, entry) ==
-		      4096 + 4096 * 80 + 16 * 2 * 16384,
+		      4096 + 4096 * 80 + 26 * 4096 + 131072 * 32 + 16 * 2 * 16384,
 	      "state layout");
 
 /* Make @word true: what was written before is there before it is. */

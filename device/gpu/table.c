@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-#include "device/render/host_memory.h"
-#include "device/render/render.h"
-
 static uint32_t hash(uint32_t id)
 {
 	static_assert(VGPU_GPU_RESOURCES_MAX == 1u << 12, "bits of the hash");
@@ -73,9 +70,6 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	struct vgpu_gpu_state_resource *resource = &gpu->state->resource[slot];
 	uint32_t *link = &gpu->chain[hash(resource->id)];
-	int fd = gpu->slot[slot].shared_plus_1 - 1;
-
-	vgpu_gpu_contexts_forget(gpu, slot);
 
 	while (*link != slot + 1)
 		link = &gpu->slot[*link - 1].next;
@@ -85,13 +79,7 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 	if (resource->kind == VGPU_GPU_KIND_2D ||
 	    resource->kind == VGPU_GPU_KIND_MEMORY)
 		vgpu_gpu_storage_put(gpu, resource->offset);
-	if (fd >= 0) {
-		gpu->shared_bytes -= resource->bytes;
-		vgpu_host_memory_uncharge(gpu->config.render->host_memory,
-					  resource->bytes);
-		vgpu_close(fd);
-		gpu->slot[slot].shared_plus_1 = 0;
-	}
+	vgpu_gpu_shared_drop(gpu, slot);
 	if (resource->backing)
 		vgpu_gpu_extents_free(&gpu->entries, resource->backing >> 32);
 	vgpu_gpu_slot_abandon(gpu, slot);
@@ -100,14 +88,8 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 void vgpu_gpu_table_clear(struct vgpu_gpu *gpu)
 {
 	/* Those of slots that were dropped are closed and zero. */
-	for (uint32_t slot = 0; slot < VGPU_GPU_RESOURCES_MAX; slot++) {
-		vgpu_close(gpu->slot[slot].shared_plus_1 - 1);
-		gpu->slot[slot].shared_plus_1 = 0;
-	}
-	if (gpu->config.render)
-		vgpu_host_memory_uncharge(gpu->config.render->host_memory,
-					  gpu->shared_bytes);
-	gpu->shared_bytes = 0;
+	for (uint32_t slot = 0; slot < VGPU_GPU_RESOURCES_MAX; slot++)
+		vgpu_gpu_shared_drop(gpu, slot);
 	memset(gpu->chain, 0, sizeof(gpu->chain));
 	gpu->free_slot = 0;
 }

@@ -9,13 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "device/launch/abi.h"
+#include "device/launch/kept.h"
 #include "device/launch/start.h"
 #include "lib/fds.h"
 #include "lib/util.h"
@@ -29,82 +32,255 @@
 
 #define FD 3
 
-struct process {
-	pid_t pid; /* 0: none */
-	uint64_t id;
-};
-
 struct launcher {
-	struct process process[VGPU_LAUNCH_PROCESSES_MAX];
+	struct vgpu_kept kept;
 	bool is_probed;
 	uint32_t refused; /* layers of what we start; once it is_probed */
+	/* Readable when the device that has the other end is dead; or -1. */
+	int lease;
+	int64_t alone_ms;  /* how long anything lives then */
+	int64_t alone_end; /* when that is over; 0: there is a device */
 };
 
-/* @fd stays the caller's; -1: none. */
-static void reply_with(const struct vgpu_launch_reply *message, int fd)
+static int64_t now_ms(void)
 {
-	const struct iovec part = {(void *)message, sizeof(*message)};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The fds stay the caller's. */
+static void reply(const struct vgpu_launch_reply *message, const int *fds,
+		  size_t n_fds)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(VGPU_LAUNCH_FDS_MAX * sizeof(int))];
+	} control = {};
+	struct iovec part = {(void *)message, sizeof(*message)};
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (n_fds) {
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		control.header = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
+		};
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+	}
 	/* A device that reads nothing has no more than it asked for. */
-	ssize_t n = vgpu_fds_send(FD, &part, 1, fd, 0);
-
-	if (n < 0 && n != -EPIPE)
+	do
+		n = sendmsg(FD, &header, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EPIPE)
 		fprintf(stderr, "vgpu-launch: cannot answer: %s\n",
-			strerror((int)-n));
+			strerror(errno));
 }
 
-static void reply(const struct vgpu_launch_reply *message)
+/* It is there: say so, with what it is reached by. */
+static void reply_started(const struct launcher *launcher,
+			  struct vgpu_kept_process *process)
 {
-	reply_with(message, -1);
+	struct vgpu_launch_reply answer = {
+		.type = VGPU_LAUNCH_STARTED,
+		.id = process->id,
+		.refused = launcher->refused,
+		.n_files = process->n_files,
+	};
+	int fds[VGPU_LAUNCH_FDS_MAX] = {process->socket[0], process->socket[1]};
+	vgpu_autoclose int statm = vgpu_start_open_statm(process->pid);
+	size_t n = 2;
+
+	for (uint32_t i = 0; i < process->n_files; i++)
+		fds[n++] = process->file[i];
+	if (statm >= 0)
+		fds[n++] = statm;
+	process->is_named = true;
+	reply(&answer, fds, n);
 }
 
-static struct process *find_pid(struct launcher *launcher, pid_t pid)
+/*
+ * What a guest sends its context waits in the socket and nowhere else. More
+ * room than the system allows is not had, and that is no fault.
+ */
+static int make_pair(int ret_pair[2])
 {
-	for (size_t i = 0; i < VGPU_ARRAY_SIZE(launcher->process); i++)
-		if (launcher->process[i].pid == pid)
-			return &launcher->process[i];
-	return NULL;
+	static const int room = 1 << 20;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_pair) < 0)
+		return -errno;
+	setsockopt(ret_pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	return 0;
 }
 
-static struct process *find_id(struct launcher *launcher, uint64_t id)
+static int start(struct vgpu_kept_process *place, uint64_t id,
+		 struct vgpu_err *err)
 {
-	for (size_t i = 0; i < VGPU_ARRAY_SIZE(launcher->process); i++)
-		if (launcher->process[i].pid && launcher->process[i].id == id)
-			return &launcher->process[i];
-	return NULL;
+	int command[2] = {-1, -1}, memory[2] = {-1, -1};
+	pid_t pid = 0;
+	int r = make_pair(command);
+
+	if (r == 0)
+		r = make_pair(memory);
+	if (r < 0)
+		vgpu_err_set(err, r, NULL, "no socket: %s", strerror(-r));
+	else
+		r = vgpu_start(command[1], memory[1], &pid, err);
+	vgpu_close(command[1]);
+	vgpu_close(memory[1]);
+	if (r < 0) {
+		vgpu_close(command[0]);
+		vgpu_close(memory[0]);
+		return r;
+	}
+	*place = (struct vgpu_kept_process){
+		.pid = pid,
+		.id = id,
+		.socket = {command[0], memory[0]},
+	};
+	return 0;
 }
 
-static void start_process(struct launcher *launcher, uint64_t id,
-			  const int fds[2], size_t n_fds)
+static void start_process(struct launcher *launcher, uint64_t id)
 {
-	struct process *place = find_pid(launcher, 0);
+	struct vgpu_kept_process *place = vgpu_kept_find_pid(&launcher->kept, 0);
 	struct vgpu_launch_reply answer = {
 		.type = VGPU_LAUNCH_STARTED,
 		.id = id,
 	};
-	vgpu_autoclose int statm = -1;
 	struct vgpu_err err = {};
-	pid_t pid = 0;
-	int r;
 
 	/* It takes processes, so it is done for the first. */
 	if (!launcher->is_probed)
 		launcher->refused = vgpu_start_probe();
 	launcher->is_probed = true;
-	answer.refused = launcher->refused;
-	if (n_fds != 2)
-		r = vgpu_err_set(&err, -EPROTO, NULL, "two sockets are needed");
-	else if (!place)
-		r = vgpu_err_set(&err, -EAGAIN, NULL, "too many processes");
-	else
-		r = vgpu_start(fds[0], fds[1], &pid, &err);
-	if (r == 0 && place) {
-		*place = (struct process){pid, id};
-		statm = vgpu_start_open_statm(pid);
+	answer.status =
+		place ? start(place, id, &err)
+		      : vgpu_err_set(&err, -EAGAIN, NULL, "too many processes");
+	if (answer.status == 0 && place) {
+		reply_started(launcher, place);
+		return;
 	}
-	answer.status = r;
 	snprintf(answer.text, sizeof(answer.text), "%.*s",
 		 (int)sizeof(answer.text) - 1, err.text);
-	reply_with(&answer, statm);
+	reply(&answer, NULL, 0);
+}
+
+static void adopt(struct launcher *launcher, uint64_t id)
+{
+	struct vgpu_kept_process *process =
+		vgpu_kept_find_id(&launcher->kept, id);
+	const struct vgpu_launch_reply none = {
+		.type = VGPU_LAUNCH_STARTED,
+		.id = id,
+		.status = -ESRCH,
+	};
+
+	if (process)
+		reply_started(launcher, process);
+	else
+		reply(&none, NULL, 0);
+}
+
+static void begin(struct launcher *launcher, uint64_t id)
+{
+	const struct vgpu_launch_reply answer = {
+		.type = VGPU_LAUNCH_BEGUN,
+		.id = id,
+	};
+	int pair[2] = {-1, -1};
+
+	/* Without a lease it ends when nobody holds its socket any more. */
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		fprintf(stderr, "vgpu-launch: no pipe: %s\n", strerror(errno));
+	vgpu_close(launcher->lease);
+	launcher->lease = pair[0];
+	launcher->alone_end = 0;
+	vgpu_kept_begin(&launcher->kept);
+	reply(&answer, &pair[1], pair[1] >= 0);
+	vgpu_close(pair[1]);
+}
+
+static void fetch(struct launcher *launcher, uint64_t id)
+{
+	int fd = vgpu_kept_get(&launcher->kept, id);
+	const struct vgpu_launch_reply answer = {
+		.type = VGPU_LAUNCH_FETCHED,
+		.id = id,
+		.status = fd < 0 ? -ENOENT : 0,
+	};
+
+	reply(&answer, &fd, fd >= 0);
+}
+
+static void synced(uint64_t id)
+{
+	const struct vgpu_launch_reply answer = {
+		.type = VGPU_LAUNCH_SYNCED,
+		.id = id,
+	};
+
+	reply(&answer, NULL, 0);
+}
+
+/* What is about a process that there is. */
+static void handle_process(struct vgpu_kept_process *process,
+			   const struct vgpu_launch_request *request, int *fd)
+{
+	switch (request->type) {
+	case VGPU_LAUNCH_KILL:
+		kill(process->pid, SIGKILL);
+		break;
+	case VGPU_LAUNCH_LIMIT:
+		vgpu_start_limit(process->pid, request->limit);
+		break;
+	case VGPU_LAUNCH_KEEP_FILE:
+		vgpu_kept_add_file(process, vgpu_steal_fd(fd));
+		break;
+	default:
+		break;
+	}
+}
+
+static void handle(struct launcher *launcher,
+		   const struct vgpu_launch_request *request, int *fd)
+{
+	struct vgpu_kept_process *process;
+
+	switch (request->type) {
+	case VGPU_LAUNCH_START:
+		start_process(launcher, request->id);
+		break;
+	case VGPU_LAUNCH_SYNC:
+		synced(request->id);
+		break;
+	case VGPU_LAUNCH_BEGIN:
+		begin(launcher, request->id);
+		break;
+	case VGPU_LAUNCH_ADOPT:
+		adopt(launcher, request->id);
+		break;
+	case VGPU_LAUNCH_KEEP:
+		vgpu_kept_put(&launcher->kept, request->id, vgpu_steal_fd(fd));
+		break;
+	case VGPU_LAUNCH_DROP:
+		vgpu_kept_drop(&launcher->kept, request->id);
+		break;
+	case VGPU_LAUNCH_FETCH:
+		fetch(launcher, request->id);
+		break;
+	case VGPU_LAUNCH_END_OTHERS:
+		vgpu_kept_end_others(&launcher->kept);
+		break;
+	default:
+		process = vgpu_kept_find_id(&launcher->kept, request->id);
+		if (process)
+			handle_process(process, request, fd);
+	}
 }
 
 /* False: nobody asks any more. */
@@ -112,7 +288,7 @@ static bool handle_request(struct launcher *launcher)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(3 * sizeof(int))];
+		char space[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct vgpu_launch_request request;
 	struct iovec iov = {&request, sizeof(request)};
@@ -120,30 +296,16 @@ static bool handle_request(struct launcher *launcher)
 				.msg_iovlen = 1,
 				.msg_control = &control,
 				.msg_controllen = sizeof(control)};
-	const struct process *process;
-	int fds[2] = {-1, -1};
-	size_t n_fds;
+	vgpu_autoclose int fd = -1;
 	ssize_t n = recvmsg(FD, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ECONNRESET;
 	if (n == 0)
 		return false;
-	n_fds = vgpu_fds_take(&header, fds, 2);
-	process = n == sizeof(request) ? find_id(launcher, request.id) : NULL;
-	if (n == sizeof(request) && request.type == VGPU_LAUNCH_START)
-		start_process(launcher, request.id, fds, n_fds);
-	else if (process && request.type == VGPU_LAUNCH_KILL)
-		kill(process->pid, SIGKILL);
-	else if (process && request.type == VGPU_LAUNCH_LIMIT)
-		vgpu_start_limit(process->pid, request.limit);
-	else if (n == sizeof(request) && request.type == VGPU_LAUNCH_SYNC)
-		reply(&(struct vgpu_launch_reply){
-			.type = VGPU_LAUNCH_SYNCED,
-			.id = request.id,
-		});
-	vgpu_close(fds[0]);
-	vgpu_close(fds[1]);
+	vgpu_fds_take(&header, &fd, 1);
+	if (n == sizeof(request))
+		handle(launcher, &request, &fd);
 	return true;
 }
 
@@ -152,38 +314,74 @@ static void reap(struct launcher *launcher)
 	siginfo_t info = {};
 
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid) {
-		struct process *process = find_pid(launcher, info.si_pid);
+		struct vgpu_kept_process *process =
+			vgpu_kept_find_pid(&launcher->kept, info.si_pid);
+		const struct vgpu_launch_reply answer = {
+			.type = VGPU_LAUNCH_ENDED,
+			.id = process ? process->id : 0,
+			.code = info.si_code,
+			.status = info.si_status,
+		};
 
-		if (process)
-			reply(&(struct vgpu_launch_reply){
-				.type = VGPU_LAUNCH_ENDED,
-				.id = process->id,
-				.code = info.si_code,
-				.status = info.si_status,
-			});
-		if (process)
-			*process = (struct process){};
+		if (process) {
+			vgpu_kept_forget(process);
+			reply(&answer, NULL, 0);
+		}
 		info.si_pid = 0;
 	}
+}
+
+/* The device is dead. Another may come, but nothing waits for it for ever. */
+static void lose_device(struct launcher *launcher)
+{
+	launcher->lease = vgpu_close(launcher->lease);
+	launcher->alone_end = now_ms() + launcher->alone_ms;
+}
+
+static int get_timeout(const struct launcher *launcher)
+{
+	int64_t left = launcher->alone_end - now_ms();
+
+	return launcher->alone_end ? (int)VGPU_MAX(left, 0) : -1;
 }
 
 static void run(struct launcher *launcher, int signals)
 {
 	struct signalfd_siginfo number;
-	struct pollfd fds[] = {
-		{.fd = FD, .events = POLLIN},
-		{.fd = signals, .events = POLLIN},
-	};
 
 	for (;;) {
-		if (poll(fds, VGPU_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		struct pollfd fds[] = {
+			{.fd = FD, .events = POLLIN},
+			{.fd = signals, .events = POLLIN},
+			{.fd = launcher->lease, .events = POLLIN},
+		};
+
+		if (poll(fds, VGPU_ARRAY_SIZE(fds), get_timeout(launcher)) < 0 &&
+		    errno != EINTR)
 			return;
 		while (read(signals, &number, sizeof(number)) > 0)
 			;
 		reap(launcher);
+		if (fds[2].revents)
+			lose_device(launcher);
 		if (fds[0].revents && !handle_request(launcher))
 			return; /* and all that we started dies with us */
+		if (launcher->alone_end && now_ms() >= launcher->alone_end) {
+			launcher->alone_end = 0;
+			vgpu_kept_begin(&launcher->kept);
+			vgpu_kept_end_others(&launcher->kept);
+		}
 	}
+}
+
+static int64_t read_alone_ms(void)
+{
+	const char *told = secure_getenv("VGPU_ALONE_SECONDS");
+	unsigned long seconds = told ? strtoul(told, NULL, 10) : 0;
+
+	return (int64_t)(seconds > 0 && seconds < 86400 ? seconds
+							: VGPU_LAUNCH_ALONE_S) *
+	       1000;
 }
 
 static int shut_in(struct vgpu_err *err)
@@ -204,7 +402,14 @@ static int shut_in(struct vgpu_err *err)
 
 static int prepare(struct vgpu_err *err)
 {
+	struct rlimit files;
+
 	close_range(FD + 1, UINT_MAX, 0);
+	/* What is kept are fds, some thousands at most. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	umask(0077);
 	if (fcntl(FD, F_SETFD, FD_CLOEXEC) < 0)
 		return vgpu_err_set(err, -errno, NULL, "no socket: %s",
@@ -226,7 +431,7 @@ static int open_signals(void)
 
 int main(int argc, char **argv)
 {
-	static struct launcher launcher;
+	static struct launcher launcher = {.lease = -1};
 	struct vgpu_err err = {};
 	int signals = -1;
 	int r;
@@ -250,6 +455,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vgpu-launch: %s\n", err.text);
 		return EXIT_FAILURE;
 	}
+	launcher.alone_ms = read_alone_ms();
 	run(&launcher, signals);
 	_exit(EXIT_SUCCESS);
 }

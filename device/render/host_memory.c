@@ -45,6 +45,8 @@
 #define FILE_PART 8
 /* It is hungry if it grew by so much since the last look. */
 #define GROWTH (256 * 1024ULL)
+/* Programs, libraries and framebuffer: more is no such number. */
+#define FIXED_MAX (1ULL << 46)
 /* So much is not worth taking back while nobody waits for it. */
 #define SLACK VGPU_MIB
 
@@ -311,6 +313,13 @@ static uint64_t share_of(const struct vgpu_host_process *process,
 	return due_to(process) + share;
 }
 
+/* Before the process is held to more, and after it is held to less. */
+static void note_granted(const struct vgpu_host_process *process)
+{
+	if (process->kept)
+		memcpy(process->kept, process->granted, sizeof(process->granted));
+}
+
 static void grant(struct vgpu_host_process *process, const uint64_t wanted[2],
 		  uint64_t *room)
 {
@@ -323,6 +332,7 @@ static void grant(struct vgpu_host_process *process, const uint64_t wanted[2],
 		process->granted[i] += more;
 		*room -= more;
 	}
+	note_granted(process);
 	set_limits(process);
 }
 
@@ -359,6 +369,7 @@ static void take_back(struct vgpu_host_process *process)
 	for (int i = 0; i < 2; i++)
 		process->granted[i] =
 			VGPU_MAX(process->less[i], process->used[i]);
+	note_granted(process);
 	set_limits(process);
 }
 
@@ -564,6 +575,61 @@ void vgpu_host_memory_ready(struct vgpu_host_process *process,
 	process->fixed_bytes = fixed_bytes;
 	process->is_ready = true;
 	balance(process->memory);
+	look_soon(process->memory);
+}
+
+void vgpu_host_memory_keep(struct vgpu_host_process *process, uint64_t *kept)
+{
+	process->kept = kept;
+	note_granted(process);
+}
+
+static bool has_room_for(const struct vgpu_host_memory *memory,
+			 const uint64_t granted[2])
+{
+	uint64_t room = get_room(memory);
+
+	return granted[SPACE] <= room && granted[FILES] <= room - granted[SPACE];
+}
+
+int vgpu_host_memory_resume(struct vgpu_host_memory *memory,
+			    struct vgpu_host_process *process,
+			    struct vgpu_launched *launched,
+			    uint64_t fixed_bytes, uint64_t *kept,
+			    const int *files, unsigned int n_files,
+			    void (*raised)(void *opaque), void *opaque)
+{
+	const uint64_t granted[2] = {kept[SPACE], kept[FILES]};
+
+	bool is_limited = memory && fixed_bytes;
+
+	*process = (struct vgpu_host_process){};
+	vgpu_host_memory_started(process, launched, raised, opaque);
+	if (!is_limited || fixed_bytes > FIXED_MAX ||
+	    !has_room_for(memory, granted)) {
+		for (unsigned int i = 0; i < n_files; i++)
+			vgpu_close(files[i]);
+		return is_limited ? -EINVAL : 0;
+	}
+	process->memory = memory;
+	process->fixed_bytes = fixed_bytes;
+	memcpy(process->granted, granted, sizeof(granted));
+	process->kept = kept;
+	memcpy(process->file, files, n_files * sizeof(files[0]));
+	process->n_files = n_files;
+	TAILQ_INSERT_TAIL(&memory->processes, process, link);
+	return 0;
+}
+
+void vgpu_host_memory_resume_shared(struct vgpu_host_process *process,
+				    uint64_t bytes)
+{
+	if (!process->memory)
+		return;
+	process->shared_bytes = bytes;
+	/* The last that it was told of it may be about to map. */
+	process->added_usec = now_usec(process->memory);
+	process->is_ready = true;
 	look_soon(process->memory);
 }
 

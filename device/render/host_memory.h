@@ -40,6 +40,7 @@ struct vgpu_host_process {
 	uint64_t added_usec;   /* when that grew */
 	/* What it uses of address space (or data) and of files; what it may. */
 	uint64_t used[2], last_used, granted[2];
+	uint64_t *kept; /* what is granted, for another device; or NULL */
 	uint64_t asked[VGPU_LAUNCH_LIMITS]; /* the last of the launcher */
 	/* It is held to too little for what it is to be told of. */
 	struct vgpu_launcher_sync raise;
@@ -91,6 +92,22 @@ void vgpu_host_memory_started(struct vgpu_host_process *process,
 void vgpu_host_memory_ready(struct vgpu_host_process *process,
 			    uint64_t fixed_bytes, const int *files,
 			    unsigned int n_files);
+/* What it is granted is in @kept, too, from now on: two words of the state. */
+void vgpu_host_memory_keep(struct vgpu_host_process *process, uint64_t *kept);
+/*
+ * In place of the last four: an earlier device had it, and left @kept and
+ * @fixed_bytes, which may be anything. -EINVAL if they cannot be; @files are
+ * taken over in any case.
+ */
+int vgpu_host_memory_resume(struct vgpu_host_memory *memory,
+			    struct vgpu_host_process *process,
+			    struct vgpu_launched *launched,
+			    uint64_t fixed_bytes, uint64_t *kept,
+			    const int *files, unsigned int n_files,
+			    void (*raised)(void *opaque), void *opaque);
+/* ... and had told it of so much shared memory, which must be known first. */
+void vgpu_host_memory_resume_shared(struct vgpu_host_process *process,
+				    uint64_t bytes);
 /* It is dead, or was never started. */
 void vgpu_host_memory_leave(struct vgpu_host_process *process);
 /*

@@ -9,6 +9,7 @@
 #include "device/render/launcher.h"
 #include "device/render/outbox.h"
 #include "device/render/render.h"
+#include "device/render/state_abi.h"
 
 /* Answers that a guest can leave its render process to owe us. */
 #define FENCES_MAX  16384U
@@ -16,14 +17,11 @@
 
 struct fence;
 struct export;
+struct bulk;
 
-struct ring {
-	uint32_t resource_id;
-	uint64_t status_offset;
-};
-
-STAILQ_HEAD(fences, fence);
+TAILQ_HEAD(fences, fence);
 STAILQ_HEAD(exports, export);
+STAILQ_HEAD(bulks, bulk);
 
 /*
  *   RUNNING -- a rule is broken (SIGKILL), it says FATAL --> ENDING
@@ -42,6 +40,22 @@ struct vgpu_render {
 	bool is_ready;
 	bool is_killed; /* by us */
 
+	/*
+	 * What a successor goes on from; our own where there will be none, and
+	 * while it is a spare.
+	 */
+	struct vgpu_render_state *kept;
+	struct vgpu_render_state own;
+	bool has_successor;
+	bool wants_room;       /* ops->room() is to be called */
+	bool waits_for_socket; /* ... when that has room */
+	uint32_t sharing;      /* resource that @host counts already; 0: none */
+	/* Of a predecessor: what it had got is not known before RESUMED. */
+	bool is_resuming;
+	bool is_question_new;  /* it has asked us nothing yet */
+	uint64_t resume_seq;   /* of our RESUME; 0: there was no predecessor */
+	uint64_t received_seq; /* the last before that */
+
 	struct vgpu_launched process;
 	int command;
 	int memory;
@@ -58,22 +72,28 @@ struct vgpu_render {
 	/* What it owes: it may tell us nothing that was not asked. */
 	struct fences fences[VGPU_RENDER_TIMELINES];
 	uint32_t n_fences;
-	uint64_t last_fence; /* as the process knows it */
 	struct exports exports;
 	uint32_t n_exports;
-
-	struct ring ring[VGPU_RENDER_RINGS_MAX];
-	uint32_t n_rings;
+	struct bulks bulks;
 };
 
 /* render.c */
 /* As vgpu_render_create(), with a process of its own in any case. */
 int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
+		      struct vgpu_render_state *state,
 		      const struct vgpu_render_ops *ops, void *opaque,
 		      struct vgpu_render **ret_render, struct vgpu_err *err);
-/* Send or keep; own_fd is taken over. Returns 0, -ENOBUFS or -EPIPE. */
+/* Send or keep what is no guest's; own_fd is taken over. Returns as tell(). */
 int vgpu_render_put(struct vgpu_render *render,
 		    const struct vgpu_render_parcel *parcel);
+/*
+ * Send on behalf of the guest, see vgpu_render_submit(); own_fd is taken over.
+ * The fence in it gets the message's number.
+ */
+int vgpu_render_tell(struct vgpu_render *render,
+		     const struct vgpu_render_parcel *parcel, uint64_t *token);
+/* -EAGAIN, and room() follows, if nothing can be told now; 0 or -EPIPE. */
+int vgpu_render_may_tell(struct vgpu_render *render);
 /* What comes of @r, got on the way to put something; returns the like. */
 int vgpu_render_sent(struct vgpu_render *render, int r);
 
@@ -92,6 +112,9 @@ void vgpu_render_spare_unused(struct vgpu_render_spare *spare);
  * gone, -EAGAIN, or -EPROTO if it is larger or brings fds (which are closed).
  */
 ssize_t vgpu_render_receive(int socket, void *buffer, size_t size);
+/* Leave it in the socket: vgpu_render_take_packet() takes it. */
+ssize_t vgpu_render_peek(int socket, void *buffer, size_t size);
+void vgpu_render_take_packet(int socket);
 /* The same with up to VGPU_RENDER_FILES_MAX fds, which become the caller's. */
 ssize_t vgpu_render_receive_files(int socket, void *buffer, size_t size,
 				  int *ret_files, unsigned int *ret_n_files);
@@ -110,15 +133,21 @@ int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err);
 int vgpu_render_answer_held(struct vgpu_render *render, struct vgpu_err *err);
 
 /* owed.c: what was asked, and whether it is what was answered */
-int vgpu_render_owe_fence(struct vgpu_render *render, uint32_t ring_idx,
-			  uint64_t id, bool is_internal, uint64_t *ret_wire_id);
+int vgpu_render_owe_fence(struct vgpu_render *render,
+			  const struct vgpu_render_fence *fence, uint64_t seq);
 int vgpu_render_owe_export(struct vgpu_render *render, uint32_t resource_id,
-			   uint64_t bytes);
+			   uint64_t bytes, uint64_t seq);
+int vgpu_render_owe_bulk(struct vgpu_render *render, uint64_t bytes,
+			 uint64_t seq);
 void vgpu_render_owe_nothing(struct vgpu_render *render);
+/* What was asked with a later number was not. */
+void vgpu_render_owe_until(struct vgpu_render *render, uint64_t seq);
 /* Returns false if that was never asked. */
 bool vgpu_render_settle_fence(struct vgpu_render *render,
 			      const struct vgpu_render_message *message);
 bool vgpu_render_settle_export(struct vgpu_render *render,
 			       const struct vgpu_render_message *message);
+bool vgpu_render_settle_bulk(struct vgpu_render *render,
+			     const struct vgpu_render_message *message);
 
 #endif

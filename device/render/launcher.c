@@ -28,11 +28,23 @@
 /* Also those that were killed and have not ended; it has room for twice that. */
 #define PROCESSES_MAX (VGPU_LAUNCH_PROCESSES_MAX / 2)
 
+/* A successor that begins waits so long for all answers together. */
+#define BEGIN_MS 4000
+/* Answers that are on their way to us at a time: each brings an fd. */
+#define FETCHES_MAX 32
+
 /* What the socket had no room for. */
 struct waiting {
 	STAILQ_ENTRY(waiting) entry; /* of vgpu_launcher.waiting */
 	struct vgpu_launch_request request;
-	int fds[2]; /* ours; -1: none */
+	int fd; /* ours; -1: none */
+};
+
+/* Answers to FETCH, in order. */
+struct fetch {
+	const uint32_t *number;
+	int *fd;
+	size_t n, n_done;
 };
 
 struct vgpu_launcher {
@@ -46,6 +58,10 @@ struct vgpu_launcher {
 	unsigned int n_processes;
 	TAILQ_HEAD(sync_list, vgpu_launcher_sync) syncs; /* in order */
 	STAILQ_HEAD(waiting_list, waiting) waiting;
+	uint64_t begin_id;
+	int64_t begin_end; /* see BEGIN_MS */
+	int lease; /* the launcher sees by it that we live; -1: not yet */
+	struct fetch fetch;
 	sd_event_source *source;
 	sd_event_source *deferred; /* for what was read while we waited */
 	uint64_t turn;		   /* of the event loop, the last that waited */
@@ -146,21 +162,45 @@ static void lose_launcher(struct vgpu_launcher *launcher)
 	sd_event_exit(launcher->event, 1);
 }
 
+static void close_fds(struct vgpu_launched *process)
+{
+	process->command = vgpu_close(process->command);
+	process->memory = vgpu_close(process->memory);
+	process->statm = vgpu_close(process->statm);
+	while (process->n_files)
+		vgpu_close(process->file[--process->n_files]);
+}
+
 static void note_start(struct vgpu_launched *process,
 		       const struct vgpu_launch_reply *reply, int *fd)
 {
-	if (reply->status) {
+	if (process->is_started)
+		return;
+	if (reply->status || fd[0] < 0 || fd[1] < 0) {
 		vgpu_err_set(&process->why, -ECHILD, NULL, "%.*s",
 			     (int)sizeof(reply->text) - 1, reply->text);
 		end_process(process, CLD_EXITED, 0);
 		return;
 	}
-	process->is_started = true;
-	vgpu_close(process->statm);
+	process->command = vgpu_steal_fd(fd++);
+	process->memory = vgpu_steal_fd(fd++);
+	while (process->n_files < VGPU_MIN(reply->n_files, VGPU_LAUNCH_FILES_MAX))
+		process->file[process->n_files++] = vgpu_steal_fd(fd++);
 	process->statm = vgpu_steal_fd(fd);
 	process->refused = reply->refused;
+	process->is_started = true;
 	sd_event_source_set_enabled(process->launcher->deferred,
 				    SD_EVENT_ONESHOT);
+}
+
+static void note_fetch(struct fetch *fetch,
+		       const struct vgpu_launch_reply *reply, int *fd)
+{
+	/* Of an earlier device may be left what nobody waits for. */
+	if (fetch->n_done == fetch->n ||
+	    reply->id != fetch->number[fetch->n_done])
+		return;
+	fetch->fd[fetch->n_done++] = vgpu_steal_fd(fd);
 }
 
 /* It does one after another what it is asked for. */
@@ -175,6 +215,7 @@ static void note_sync(struct vgpu_launcher *launcher, uint64_t id)
 	sd_event_source_set_enabled(launcher->deferred, SD_EVENT_ONESHOT);
 }
 
+/* What is left in @fd is closed by the caller. */
 static void handle_reply(struct vgpu_launcher *launcher,
 			 const struct vgpu_launch_reply *reply, int *fd)
 {
@@ -185,6 +226,11 @@ static void handle_reply(struct vgpu_launcher *launcher,
 	launcher->is_slow = false;
 	if (reply->type == VGPU_LAUNCH_SYNCED)
 		note_sync(launcher, reply->id);
+	else if (reply->type == VGPU_LAUNCH_FETCHED)
+		note_fetch(&launcher->fetch, reply, fd);
+	else if (reply->type == VGPU_LAUNCH_BEGUN &&
+		 reply->id == launcher->begin_id && launcher->lease < 0)
+		launcher->lease = vgpu_steal_fd(fd);
 	else if (process && reply->type == VGPU_LAUNCH_STARTED)
 		note_start(process, reply, fd);
 	else if (process && reply->type == VGPU_LAUNCH_ENDED)
@@ -196,7 +242,7 @@ static ssize_t receive_reply(const struct vgpu_launcher *launcher,
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(VGPU_LAUNCH_FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec iov = {ret_reply, sizeof(*ret_reply)};
 	struct msghdr header = {.msg_iov = &iov,
@@ -207,7 +253,7 @@ static ssize_t receive_reply(const struct vgpu_launcher *launcher,
 		recvmsg(launcher->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n >= 0)
-		vgpu_fds_take(&header, ret_fd, 1);
+		vgpu_fds_take(&header, ret_fd, VGPU_LAUNCH_FDS_MAX);
 	return n;
 }
 
@@ -215,43 +261,34 @@ static ssize_t receive_reply(const struct vgpu_launcher *launcher,
 static void receive_replies(struct vgpu_launcher *launcher)
 {
 	while (!launcher->is_gone) {
-		vgpu_autoclose int fd = -1;
+		/* One more, which is no fd, for who looks behind the last. */
+		int fd[VGPU_LAUNCH_FDS_MAX + 1];
 		struct vgpu_launch_reply reply;
-		ssize_t n = receive_reply(launcher, &reply, &fd);
+		ssize_t n;
 
+		memset(fd, -1, sizeof(fd));
+		n = receive_reply(launcher, &reply, fd);
 		if (n == sizeof(reply))
-			handle_reply(launcher, &reply, &fd);
-		else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+			handle_reply(launcher, &reply, fd);
+		for (size_t i = 0; i < VGPU_ARRAY_SIZE(fd); i++)
+			vgpu_close(fd[i]);
+		if (n == sizeof(reply))
+			continue;
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			lose_launcher(launcher);
 		else if (errno == EAGAIN)
 			return;
 	}
 }
 
+/* @fd, -1 for none, stays the caller's. */
 static int send_now(struct vgpu_launcher *launcher,
-		    const struct vgpu_launch_request *request, const int *fds,
-		    size_t n_fds)
+		    const struct vgpu_launch_request *request, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(2 * sizeof(int))];
-	} control = {};
-	struct iovec iov = {(void *)request, sizeof(*request)};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	const struct iovec part = {(void *)request, sizeof(*request)};
+	ssize_t n = vgpu_fds_send(launcher->fd, &part, 1, fd, MSG_DONTWAIT);
 
-	if (n_fds) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		control.header = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-			.cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
-		};
-		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
-	}
-	if (sendmsg(launcher->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return -errno;
-	return 0;
+	return (int)VGPU_MIN(n, 0);
 }
 
 static void update_events(struct vgpu_launcher *launcher)
@@ -266,8 +303,7 @@ static void drop_first(struct vgpu_launcher *launcher)
 	struct waiting *first = STAILQ_FIRST(&launcher->waiting);
 
 	STAILQ_REMOVE_HEAD(&launcher->waiting, entry);
-	vgpu_close(first->fds[0]);
-	vgpu_close(first->fds[1]);
+	vgpu_close(first->fd);
 	free(first);
 }
 
@@ -277,8 +313,7 @@ static void send_waiting(struct vgpu_launcher *launcher)
 	while (!STAILQ_EMPTY(&launcher->waiting)) {
 		const struct waiting *first = STAILQ_FIRST(&launcher->waiting);
 
-		if (send_now(launcher, &first->request, first->fds,
-			     first->fds[0] >= 0 ? 2 : 0) == -EAGAIN)
+		if (send_now(launcher, &first->request, first->fd) == -EAGAIN)
 			break;
 		drop_first(launcher);
 	}
@@ -286,39 +321,37 @@ static void send_waiting(struct vgpu_launcher *launcher)
 }
 
 static int keep(struct vgpu_launcher *launcher,
-		const struct vgpu_launch_request *request, const int *fds,
-		size_t n_fds)
+		const struct vgpu_launch_request *request, int fd)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting));
+	vgpu_autoclose int own = -1;
+	struct waiting *waiting;
 
+	if (fd >= 0) {
+		own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (own < 0)
+			return -errno;
+	}
+	waiting = malloc(sizeof(*waiting));
 	if (!waiting)
 		return -ENOMEM;
-	*waiting = (struct waiting){.request = *request, .fds = {-1, -1}};
-	for (size_t i = 0; i < n_fds; i++) {
-		waiting->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-		if (waiting->fds[i] < 0) {
-			vgpu_close(waiting->fds[0]);
-			free(waiting);
-			return -EMFILE;
-		}
-	}
+	*waiting =
+		(struct waiting){.request = *request, .fd = vgpu_steal_fd(&own)};
 	STAILQ_INSERT_TAIL(&launcher->waiting, waiting, entry);
 	update_events(launcher);
 	return 0;
 }
 
-/* @fds, none or two, stay the caller's. */
+/* @fd, -1 for none, stays the caller's. */
 static int send_request(struct vgpu_launcher *launcher,
-			const struct vgpu_launch_request *request,
-			const int *fds, size_t n_fds)
+			const struct vgpu_launch_request *request, int fd)
 {
 	int r = -EAGAIN;
 
 	if (launcher->is_gone)
 		return -EPIPE;
 	if (STAILQ_EMPTY(&launcher->waiting))
-		r = send_now(launcher, request, fds, n_fds);
-	return r == -EAGAIN ? keep(launcher, request, fds, n_fds) : r;
+		r = send_now(launcher, request, fd);
+	return r == -EAGAIN ? keep(launcher, request, fd) : r;
 }
 
 static int on_event(sd_event_source *source, int fd, uint32_t revents,
@@ -414,6 +447,20 @@ static int add_sources(struct vgpu_launcher *launcher)
 	return r;
 }
 
+static int begin(struct vgpu_launcher *launcher)
+{
+	const struct vgpu_launch_request request = {
+		.type = VGPU_LAUNCH_BEGIN,
+		.id = ++launcher->last_id,
+	};
+	int r;
+
+	launcher->begin_id = request.id;
+	launcher->begin_end = now_ms() + BEGIN_MS;
+	r = send_request(launcher, &request, -1);
+	return r == -EPIPE ? 0 : r; /* which is seen where answers are read */
+}
+
 int vgpu_launcher_create(sd_event *event, int fd,
 			 const struct vgpu_launcher_ops *ops, void *opaque,
 			 struct vgpu_launcher **ret_launcher)
@@ -428,6 +475,8 @@ int vgpu_launcher_create(sd_event *event, int fd,
 	launcher->fd = fd;
 	launcher->ops = ops;
 	launcher->opaque = opaque;
+	launcher->lease = -1;
+	launcher->patience_ms = PATIENCE_MS; /* before the first turn */
 	/* Unlike the numbers of the device process before this one. */
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	launcher->last_id =
@@ -436,6 +485,8 @@ int vgpu_launcher_create(sd_event *event, int fd,
 	TAILQ_INIT(&launcher->syncs);
 	STAILQ_INIT(&launcher->waiting);
 	r = add_sources(launcher);
+	if (r >= 0)
+		r = begin(launcher);
 	if (r < 0) {
 		vgpu_launcher_destroy(launcher);
 		return r;
@@ -462,6 +513,7 @@ void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
 	sd_event_source_disable_unref(launcher->source);
 	sd_event_source_disable_unref(launcher->deferred);
 	sd_event_source_disable_unref(launcher->ticker);
+	vgpu_close(launcher->lease);
 	free(launcher);
 }
 
@@ -504,33 +556,153 @@ static bool wait_for(struct vgpu_launcher *launcher, const bool *is_done)
 	return *is_done;
 }
 
-int vgpu_launcher_start(struct vgpu_launcher *launcher,
-			struct vgpu_launched *process, int command, int memory,
-			struct vgpu_err *err)
+static int add_process(struct vgpu_launcher *launcher,
+		       struct vgpu_launched *process, uint32_t type,
+		       uint64_t id, struct vgpu_err *err)
 {
-	const int fds[2] = {command, memory};
-	struct vgpu_launch_request request = {
-		.type = VGPU_LAUNCH_START,
-		.id = launcher->last_id + 1,
-	};
+	struct vgpu_launch_request request = {.type = type, .id = id};
 	int r = -EAGAIN;
 
 	if (launcher->n_processes < PROCESSES_MAX)
-		r = send_request(launcher, &request, fds, 2);
+		r = send_request(launcher, &request, -1);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL,
 				    "no render process can be started: %s",
 				    strerror(-r));
 	process->launcher = launcher;
 	process->id = request.id;
-	process->statm = -1;
+	process->command = process->memory = process->statm = -1;
+	process->n_files = 0;
 	process->is_started = process->is_ended = process->is_told = false;
 	process->why = (struct vgpu_err){};
 	LIST_INSERT_HEAD(&launcher->processes, process, entry);
 	launcher->n_processes++;
-	launcher->last_id++;
 	expect_answer(launcher);
 	return 0;
+}
+
+int vgpu_launcher_start(struct vgpu_launcher *launcher,
+			struct vgpu_launched *process, struct vgpu_err *err)
+{
+	return add_process(launcher, process, VGPU_LAUNCH_START,
+			   ++launcher->last_id, err);
+}
+
+/* For a reply, while there is no event loop. False: it takes too long. */
+static bool wait_long(struct vgpu_launcher *launcher)
+{
+	struct pollfd poll_fd = {.fd = launcher->fd, .events = POLLIN};
+	int64_t left = launcher->begin_end - now_ms();
+
+	if (!STAILQ_EMPTY(&launcher->waiting))
+		poll_fd.events |= POLLOUT;
+	if (launcher->is_gone || left <= 0 ||
+	    (poll(&poll_fd, 1, (int)left) < 0 && errno != EINTR))
+		return false;
+	receive_replies(launcher);
+	if (!launcher->is_gone)
+		send_waiting(launcher);
+	return true;
+}
+
+int vgpu_launcher_adopt(struct vgpu_launcher *launcher,
+			struct vgpu_launched *process, uint64_t id,
+			struct vgpu_err *err)
+{
+	int r;
+
+	if (find_process(launcher, id))
+		return vgpu_err_set(err, -EEXIST, NULL,
+				    "its render process is another's");
+	r = add_process(launcher, process, VGPU_LAUNCH_ADOPT, id, err);
+	if (r < 0)
+		return r;
+	process->is_told = true;
+	while (!process->is_started && !process->is_ended && wait_long(launcher))
+		;
+	if (process->is_started && !process->is_ended)
+		return 0;
+	r = process->is_ended ? vgpu_err_set(err, -ESRCH, NULL,
+					     "its render process has ended")
+			      : vgpu_err_set(err, -ETIMEDOUT, NULL,
+					     "vgpu-launch does not answer");
+	vgpu_launched_forget(process);
+	return r;
+}
+
+void vgpu_launcher_end_others(struct vgpu_launcher *launcher)
+{
+	const struct vgpu_launch_request request = {
+		.type = VGPU_LAUNCH_END_OTHERS,
+	};
+
+	send_request(launcher, &request, -1);
+}
+
+/*
+ * What is kept must be on its way before the state says that it is. Where there
+ * is no room for long it is kept too late, and lost if we die before.
+ */
+static void send_kept(struct vgpu_launcher *launcher, uint32_t type,
+		      uint64_t id, int fd)
+{
+	const struct vgpu_launch_request request = {.type = type, .id = id};
+	int64_t end = now_ms() + get_patience(launcher);
+
+	send_request(launcher, &request, fd);
+	while (!STAILQ_EMPTY(&launcher->waiting) && !launcher->is_gone) {
+		struct pollfd poll_fd = {.fd = launcher->fd, .events = POLLOUT};
+		int64_t left = end - now_ms();
+
+		if (left <= 0)
+			break;
+		poll(&poll_fd, 1, (int)left);
+		send_waiting(launcher);
+	}
+}
+
+void vgpu_launched_keep_file(struct vgpu_launched *process, int fd)
+{
+	if (process->launcher)
+		send_kept(process->launcher, VGPU_LAUNCH_KEEP_FILE, process->id,
+			  fd);
+}
+
+void vgpu_launcher_keep(struct vgpu_launcher *launcher, uint32_t number, int fd)
+{
+	if (launcher)
+		send_kept(launcher, VGPU_LAUNCH_KEEP, number, fd);
+}
+
+void vgpu_launcher_drop(struct vgpu_launcher *launcher, uint32_t number)
+{
+	const struct vgpu_launch_request request = {
+		.type = VGPU_LAUNCH_DROP,
+		.id = number,
+	};
+
+	if (launcher)
+		send_request(launcher, &request, -1);
+}
+
+void vgpu_launcher_fetch(struct vgpu_launcher *launcher, const uint32_t *number,
+			 int *ret_fd, size_t n)
+{
+	struct vgpu_launch_request request = {.type = VGPU_LAUNCH_FETCH};
+	size_t asked = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ret_fd[i] = -1;
+	if (!launcher)
+		return;
+	launcher->fetch = (struct fetch){number, ret_fd, n, 0};
+	do {
+		while (asked < n && asked < launcher->fetch.n_done + FETCHES_MAX) {
+			request.id = number[asked++];
+			send_request(launcher, &request, -1);
+		}
+	} while (launcher->fetch.n_done < n && wait_long(launcher));
+	launcher->fetch = (struct fetch){};
 }
 
 void vgpu_launched_limit(struct vgpu_launched *process,
@@ -543,7 +715,7 @@ void vgpu_launched_limit(struct vgpu_launched *process,
 
 	memcpy(request.limit, limit, sizeof(request.limit));
 	if (process->launcher && !process->is_ended)
-		send_request(process->launcher, &request, NULL, 0);
+		send_request(process->launcher, &request, -1);
 }
 
 void vgpu_launcher_sync(struct vgpu_launcher *launcher,
@@ -559,7 +731,7 @@ void vgpu_launcher_sync(struct vgpu_launcher *launcher,
 	sync->id = request.id;
 	sync->is_done = false;
 	TAILQ_INSERT_TAIL(&launcher->syncs, sync, entry);
-	send_request(launcher, &request, NULL, 0);
+	send_request(launcher, &request, -1);
 	expect_answer(launcher);
 }
 
@@ -586,7 +758,7 @@ void vgpu_launched_kill(struct vgpu_launched *process)
 	};
 
 	if (process->launcher && !process->is_ended)
-		send_request(process->launcher, &request, NULL, 0);
+		send_request(process->launcher, &request, -1);
 }
 
 bool vgpu_launched_wait(struct vgpu_launched *process)
@@ -599,5 +771,5 @@ void vgpu_launched_forget(struct vgpu_launched *process)
 {
 	if (process->launcher)
 		remove_process(process);
-	process->statm = vgpu_close(process->statm);
+	close_fds(process);
 }

@@ -18,6 +18,10 @@ struct vgpu_launched {
 	LIST_ENTRY(vgpu_launched) entry; /* of vgpu_launcher.processes */
 	struct vgpu_launcher *launcher;	 /* NULL: none was started */
 	uint64_t id;
+	/* Once it is started, until somebody takes them; -1: none. */
+	int command, memory;
+	int file[VGPU_LAUNCH_FILES_MAX]; /* that were kept of it */
+	uint32_t n_files;
 	int statm; /* an open /proc/PID/statm; -1: it cannot be read */
 	bool is_started;
 	bool is_ended;
@@ -54,7 +58,8 @@ struct vgpu_launcher_ops {
 
 /*
  * @fd is the socket of a vgpu-launch, and stays the caller's. When that ends,
- * so do all processes that it started, and then the event loop, with 1.
+ * so do all processes that it started, and then the event loop, with 1. What an
+ * earlier device process left there stays until vgpu_launcher_end_others().
  */
 int vgpu_launcher_create(sd_event *event, int fd,
 			 const struct vgpu_launcher_ops *ops, void *opaque,
@@ -62,13 +67,35 @@ int vgpu_launcher_create(sd_event *event, int fd,
 void vgpu_launcher_destroy(struct vgpu_launcher *launcher); /* NULL is fine */
 
 /*
- * Have a process started with @command and @memory, which stay the caller's.
- * @process has its callbacks and opaque filled in, and stays where it is until
- * vgpu_launched_forget(). Does not wait: one that cannot be started has ended.
+ * Have a process started. @process has its callbacks and opaque filled in, and
+ * stays where it is until vgpu_launched_forget(). Does not wait: one that
+ * cannot be started has ended.
  */
 int vgpu_launcher_start(struct vgpu_launcher *launcher,
-			struct vgpu_launched *process, int command, int memory,
+			struct vgpu_launched *process, struct vgpu_err *err);
+/*
+ * The same for one that an earlier device process knew as @id. Waits, for there
+ * is no event loop yet, and started() does not come. -ESRCH: it has ended.
+ */
+int vgpu_launcher_adopt(struct vgpu_launcher *launcher,
+			struct vgpu_launched *process, uint64_t id,
 			struct vgpu_err *err);
+/* End all that an earlier device process had and this one did not ask for. */
+void vgpu_launcher_end_others(struct vgpu_launcher *launcher);
+/* Whoever adopts it gets @fd, a memfd that stays the caller's, too. */
+void vgpu_launched_keep_file(struct vgpu_launched *process, int fd);
+/*
+ * The same with memory that is no process's, by a number below
+ * VGPU_LAUNCH_MEMORY_MAX. A NULL @launcher keeps nothing.
+ */
+void vgpu_launcher_keep(struct vgpu_launcher *launcher, uint32_t number, int fd);
+void vgpu_launcher_drop(struct vgpu_launcher *launcher, uint32_t number);
+/*
+ * What an earlier device process had kept by each number, in *ret_fd, or -1.
+ * Waits, for there is no event loop yet.
+ */
+void vgpu_launcher_fetch(struct vgpu_launcher *launcher, const uint32_t *number,
+			 int *ret_fd, size_t n);
 /*
  * Have it held to so much memory from now on (device/launch/abi.h). Not done
  * before a vgpu_launcher_sync() that comes later is, if @process is not ended.

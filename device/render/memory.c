@@ -9,23 +9,83 @@
 
 #define PAGE_BYTES 4096U
 
+/* What a predecessor had given for it, if that is the question it died on. */
+static bool find(struct vgpu_render *render, uint64_t question,
+		 uint64_t *ret_offset)
+{
+	const struct vgpu_render_config *config = &render->config;
+
+	return render->is_question_new && config->memory->find &&
+	       config->memory->find(config->memory_opaque, render, question,
+				    ret_offset) == 0;
+}
+
 static void allocate(struct vgpu_render *render,
 		     const struct vgpu_render_message *question,
 		     struct vgpu_render_message *answer, int *ret_fd)
 {
 	bool is_charge = question->flags & VGPU_RENDER_FLAG_CHARGE;
 	bool is_zero = false;
-	int r;
+	int r = 0;
 
-	r = render->config.memory->alloc(render->config.memory_opaque, render,
-					 question->bytes, is_charge,
-					 &answer->offset, ret_fd, &is_zero);
+	if (!find(render, question->id, &answer->offset))
+		r = render->config.memory->alloc(
+			render->config.memory_opaque, render, question->bytes,
+			is_charge, question->id, &answer->offset, ret_fd,
+			&is_zero);
 	answer->status = (uint32_t)-r;
 	answer->bytes = question->bytes;
 	if (r == 0 && *ret_fd >= 0)
 		vgpu_host_memory_map(&render->host, question->bytes);
 	if (r == 0 && is_zero)
 		answer->flags = VGPU_RENDER_FLAG_ZERO;
+}
+
+static void release(struct vgpu_render *render,
+		    const struct vgpu_render_message *question,
+		    struct vgpu_render_message *answer)
+{
+	int64_t mapped = render->config.memory->free(
+		render->config.memory_opaque, render, question->offset);
+
+	if (mapped > 0)
+		vgpu_host_memory_unmap(&render->host, (uint64_t)mapped);
+	/* A predecessor may have got so far. */
+	if (mapped < 0 && !render->is_question_new)
+		answer->status = (uint32_t)-mapped;
+}
+
+/* A predecessor answered it, and was told that nobody had got that. */
+static bool answer_again(struct vgpu_render *render,
+			 const struct vgpu_render_message *question,
+			 struct vgpu_render_message *answer)
+{
+	answer->status = render->kept->answer;
+	answer->bytes = question->bytes;
+	return question->type == VGPU_RENDER_FREE || answer->status ||
+	       find(render, question->id, &answer->offset);
+}
+
+/* Returns whether there is an answer. */
+static bool find_answer(struct vgpu_render *render,
+			const struct vgpu_render_message *question,
+			struct vgpu_render_message *answer, int *ret_fd)
+{
+	*answer = (struct vgpu_render_message){
+		.type = question->type,
+		.id = question->id,
+	};
+	if (render->is_question_new && question->id == render->kept->question)
+		return answer_again(render, question, answer);
+	if (question->id <= render->kept->question)
+		return false;
+	if (question->type == VGPU_RENDER_ALLOC)
+		allocate(render, question, answer, ret_fd);
+	else
+		release(render, question, answer);
+	render->kept->answer = answer->status;
+	__atomic_store_n(&render->kept->question, question->id, __ATOMIC_RELEASE);
+	return true;
 }
 
 static int send_answer(int socket, const struct vgpu_render_message *answer,
@@ -63,7 +123,7 @@ static bool is_question(const struct vgpu_render_message *m)
 }
 
 /* Returns as vgpu_render_answer(). */
-static int finish_answer(const struct vgpu_render *render,
+static int finish_answer(struct vgpu_render *render,
 			 const struct vgpu_render_message *answer, int fd,
 			 struct vgpu_err *err)
 {
@@ -78,6 +138,8 @@ static int finish_answer(const struct vgpu_render *render,
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "cannot hand out memory: %s",
 				    strerror(-r));
+	vgpu_render_take_packet(render->memory);
+	render->is_question_new = false;
 	return 1;
 }
 
@@ -95,27 +157,18 @@ int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 {
 	struct vgpu_render_message question, answer;
 	vgpu_autoclose int fd = -1;
-	int64_t mapped;
 	ssize_t n;
 
-	n = vgpu_render_receive(render->memory, &question, sizeof(question));
+	/* It stays in the socket until it is answered. */
+	n = vgpu_render_peek(render->memory, &question, sizeof(question));
 	if (n == 0 || n == -EAGAIN)
 		return (int)n;
-	if (n != sizeof(question) || !is_question(&question))
+	if (n != sizeof(question) || !is_question(&question) ||
+	    !find_answer(render, &question, &answer, &fd))
 		return vgpu_err_set(err, -EPROTO, NULL,
 				    "the render process asks for memory in a"
 				    " way that makes no sense");
-	answer = (struct vgpu_render_message){.type = question.type};
-	if (question.type == VGPU_RENDER_ALLOC) {
-		allocate(render, &question, &answer, &fd);
-	} else {
-		mapped = render->config.memory->free(
-			render->config.memory_opaque, render, question.offset);
-		if (mapped > 0)
-			vgpu_host_memory_unmap(&render->host, (uint64_t)mapped);
-		answer.status = mapped < 0 ? (uint32_t)-mapped : 0;
-	}
-	/* Whatever is asked meanwhile stays in the socket. */
+	/* Whatever is asked meanwhile stays there, too. */
 	if (vgpu_host_memory_is_raising(&render->host)) {
 		render->is_answer_held = true;
 		render->answer = answer;

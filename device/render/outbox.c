@@ -35,7 +35,9 @@ static size_t cost(const struct vgpu_render_parcel *parcel)
 
 static size_t charge_of(const struct vgpu_render_parcel *parcel)
 {
-	return sizeof(struct vgpu_render_packet) + parcel->body_bytes;
+	return parcel->is_ours
+		       ? 0
+		       : sizeof(struct vgpu_render_packet) + parcel->body_bytes;
 }
 
 static void drop_first(struct vgpu_render_outbox *outbox)
@@ -73,7 +75,8 @@ static int send_parcel(struct vgpu_render_outbox *outbox,
 	uint32_t n = parcel->own_fd >= 0 ? 1 : parcel->n_fds;
 	ssize_t sent;
 
-	if (outbox->is_held || (parcel->own_bytes && outbox->is_bulk_out))
+	if (outbox->socket < 0 || outbox->is_held ||
+	    (parcel->own_bytes && outbox->is_bulk_out))
 		return -EAGAIN;
 	if (n) {
 		header.msg_control = &control;
@@ -134,6 +137,17 @@ int vgpu_render_outbox_put(struct vgpu_render_outbox *outbox,
 	return r;
 }
 
+int vgpu_render_outbox_try(struct vgpu_render_outbox *outbox,
+			   const struct vgpu_render_parcel *parcel)
+{
+	int r = -EAGAIN;
+
+	if (STAILQ_EMPTY(&outbox->packets))
+		r = send_parcel(outbox, parcel);
+	vgpu_close(parcel->own_fd);
+	return r;
+}
+
 int vgpu_render_outbox_flush(struct vgpu_render_outbox *outbox)
 {
 	while (!STAILQ_EMPTY(&outbox->packets)) {
@@ -151,6 +165,6 @@ bool vgpu_render_outbox_wants_room(const struct vgpu_render_outbox *outbox)
 {
 	const struct vgpu_render_packet *first = STAILQ_FIRST(&outbox->packets);
 
-	return first && !outbox->is_held &&
+	return first && outbox->socket >= 0 && !outbox->is_held &&
 	       !(first->parcel.own_bytes && outbox->is_bulk_out);
 }

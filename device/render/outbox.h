@@ -24,7 +24,7 @@ struct vgpu_render_packet;
 STAILQ_HEAD(vgpu_render_packets, vgpu_render_packet);
 
 struct vgpu_render_outbox {
-	int socket; /* not ours */
+	int socket; /* not ours; -1: there is none yet */
 	struct vgpu_render_packets packets;
 	size_t n_packets;
 	size_t bytes;
@@ -43,6 +43,7 @@ struct vgpu_render_parcel {
 	/* These are on the packet's own account: it closes it when sent. */
 	int own_fd;	  /* -1 for none, else the only one */
 	size_t own_bytes; /* not 0: see is_bulk_out */
+	bool is_ours;	  /* no guest made us say it: it is charged to none */
 };
 
 /* @host_memory, if any, is charged for packets that wait, not for their fds. */
@@ -54,6 +55,12 @@ void vgpu_render_outbox_finish(struct vgpu_render_outbox *outbox);
  * much waits, -EPIPE if the other side is gone, another -errno.
  */
 int vgpu_render_outbox_put(struct vgpu_render_outbox *outbox,
+			   const struct vgpu_render_parcel *parcel);
+/*
+ * Send, or return -EAGAIN if it would have to be kept. own_fd is taken over in
+ * any case.
+ */
+int vgpu_render_outbox_try(struct vgpu_render_outbox *outbox,
 			   const struct vgpu_render_parcel *parcel);
 /* Send what fits now. Returns 0 or -errno. */
 int vgpu_render_outbox_flush(struct vgpu_render_outbox *outbox);

@@ -1,48 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a render process owes us: fences and exports that were asked for. */
+/* What a render process owes us: what was asked of it and is to be answered. */
 #include "internal.h"
 
 #include <limits.h>
 
 #include "lib/util.h"
 
+/* Each has the number of the message that asked for it, and they are in order. */
 struct fence {
-	STAILQ_ENTRY(fence) link;
-	uint64_t wire_id;
+	TAILQ_ENTRY(fence) link;
+	uint64_t seq;
 	uint64_t id; /* its owner's */
-	/* Ours: see is_bulk_out. The id is what was charged for the memfd. */
-	bool is_internal;
 };
 
 struct export
 {
 	STAILQ_ENTRY(export) link;
+	uint64_t seq;
 	uint32_t resource_id;
 	uint64_t bytes;
 };
 
-int vgpu_render_owe_fence(struct vgpu_render *render, uint32_t ring_idx,
-			  uint64_t id, bool is_internal, uint64_t *ret_wire_id)
-{
-	struct fence *fence;
+/* A memfd with commands, which is charged until they are taken in. */
+struct bulk {
+	STAILQ_ENTRY(bulk) link;
+	uint64_t seq;
+	uint64_t bytes;
+};
 
-	if (render->n_fences >= FENCES_MAX)
+int vgpu_render_owe_fence(struct vgpu_render *render,
+			  const struct vgpu_render_fence *fence, uint64_t seq)
+{
+	struct fences *fences = &render->fences[fence->ring_idx];
+	struct fence *last = TAILQ_LAST(fences, fences);
+	struct fence *new;
+
+	/* Out of order is nothing but what a stranger left in the state. */
+	if (render->n_fences >= FENCES_MAX || (last && last->seq >= seq))
 		return -ENOBUFS;
-	fence = malloc(sizeof(*fence));
-	if (!fence)
+	new = malloc(sizeof(*new));
+	if (!new)
 		return -ENOMEM;
-	/* Our own numbers, so that what comes back can be compared. */
-	*fence = (struct fence){.wire_id = ++render->last_fence,
-				.id = id,
-				.is_internal = is_internal};
-	STAILQ_INSERT_TAIL(&render->fences[ring_idx], fence, link);
+	*new = (struct fence){.seq = seq, .id = fence->id};
+	TAILQ_INSERT_TAIL(fences, new, link);
 	render->n_fences++;
-	*ret_wire_id = fence->wire_id;
 	return 0;
 }
 
 int vgpu_render_owe_export(struct vgpu_render *render, uint32_t resource_id,
-			   uint64_t bytes)
+			   uint64_t bytes, uint64_t seq)
 {
 	struct export *export;
 
@@ -51,69 +57,105 @@ int vgpu_render_owe_export(struct vgpu_render *render, uint32_t resource_id,
 	export = malloc(sizeof(*export));
 	if (!export)
 		return -ENOMEM;
-	*export = (struct export){.resource_id = resource_id, .bytes = bytes};
+	*export = (struct export){
+		.seq = seq, .resource_id = resource_id, .bytes = bytes};
 	STAILQ_INSERT_TAIL(&render->exports, export, link);
 	render->n_exports++;
 	return 0;
 }
 
-static void drop_fence(struct vgpu_render *render, uint32_t ring_idx)
+int vgpu_render_owe_bulk(struct vgpu_render *render, uint64_t bytes, uint64_t seq)
 {
-	struct fence *fence = STAILQ_FIRST(&render->fences[ring_idx]);
+	struct bulk *bulk = malloc(sizeof(*bulk));
 
-	STAILQ_REMOVE_HEAD(&render->fences[ring_idx], link);
+	if (!bulk)
+		return -ENOMEM;
+	*bulk = (struct bulk){.seq = seq, .bytes = bytes};
+	STAILQ_INSERT_TAIL(&render->bulks, bulk, link);
+	return 0;
+}
+
+static void drop_fence(struct vgpu_render *render, uint32_t ring_idx,
+		       struct fence *fence)
+{
+	TAILQ_REMOVE(&render->fences[ring_idx], fence, link);
 	render->n_fences--;
-	if (fence->is_internal)
-		vgpu_host_memory_uncharge(render->config.host_memory, fence->id);
 	free(fence);
+}
+
+static void drop_export(struct vgpu_render *render, struct export *export)
+{
+	STAILQ_REMOVE(&render->exports, export, export, link);
+	render->n_exports--;
+	free(export);
+}
+
+static void drop_bulk(struct vgpu_render *render)
+{
+	struct bulk *bulk = STAILQ_FIRST(&render->bulks);
+
+	STAILQ_REMOVE_HEAD(&render->bulks, link);
+	vgpu_host_memory_uncharge(render->config.host_memory, bulk->bytes);
+	free(bulk);
+}
+
+void vgpu_render_owe_until(struct vgpu_render *render, uint64_t seq)
+{
+	struct export *export, *next;
+	struct fence *fence;
+
+	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
+		while ((fence = TAILQ_LAST(&render->fences[i], fences)) &&
+		       fence->seq > seq)
+			drop_fence(render, i, fence);
+	for (export = STAILQ_FIRST(&render->exports); export; export = next) {
+		next = STAILQ_NEXT(export, link);
+		if (export->seq > seq)
+			drop_export(render, export);
+	}
 }
 
 void vgpu_render_owe_nothing(struct vgpu_render *render)
 {
-	struct export *export;
-
-	for (uint32_t i = 0; i < VGPU_RENDER_TIMELINES; i++)
-		while (!STAILQ_EMPTY(&render->fences[i]))
-			drop_fence(render, i);
-	while ((export = STAILQ_FIRST(&render->exports))) {
-		STAILQ_REMOVE_HEAD(&render->exports, link);
-		free(export);
-	}
-	render->n_exports = 0;
+	vgpu_render_owe_until(render, 0);
+	while (!STAILQ_EMPTY(&render->bulks))
+		drop_bulk(render);
 }
 
-static bool is_owed(const struct fences *fences, uint64_t wire_id)
+static bool is_owed(const struct fences *fences, uint64_t seq)
 {
-	const struct fence *fence = STAILQ_FIRST(fences);
+	const struct fence *fence = TAILQ_FIRST(fences);
 
-	while (fence && fence->wire_id < wire_id)
-		fence = STAILQ_NEXT(fence, link);
-	return fence && fence->wire_id == wire_id;
+	while (fence && fence->seq < seq)
+		fence = TAILQ_NEXT(fence, link);
+	return fence && fence->seq == seq;
+}
+
+/* Whether a predecessor asked for it, who need not have left word of it. */
+static bool is_of_predecessor(const struct vgpu_render *render, uint64_t seq)
+{
+	return seq < render->resume_seq;
 }
 
 bool vgpu_render_settle_fence(struct vgpu_render *render,
 			      const struct vgpu_render_message *message)
 {
 	struct fences *fences;
-	uint64_t wire_id;
+	struct fence *fence;
 
 	if (message->ring_idx >= VGPU_RENDER_TIMELINES)
 		return false;
 	fences = &render->fences[message->ring_idx];
-	if (!is_owed(fences, message->id))
+	if (!is_owed(fences, message->id) &&
+	    !is_of_predecessor(render, message->id))
 		return false;
 	/* A timeline goes one way: those before it are done, too. */
-	do {
-		struct fence fence = *STAILQ_FIRST(fences);
+	while ((fence = TAILQ_FIRST(fences)) && fence->seq <= message->id) {
+		uint64_t id = fence->id;
 
-		wire_id = fence.wire_id;
-		drop_fence(render, message->ring_idx);
-		if (fence.is_internal)
-			render->outbox.is_bulk_out = false;
-		else
-			render->ops->fence_done(render->opaque,
-						message->ring_idx, fence.id);
-	} while (wire_id != message->id);
+		drop_fence(render, message->ring_idx, fence);
+		render->ops->fence_done(render->opaque, message->ring_idx, id);
+	}
 	return true;
 }
 
@@ -141,16 +183,27 @@ bool vgpu_render_settle_export(struct vgpu_render *render,
 
 	while (export && export->resource_id != message->resource_id)
 		export = STAILQ_NEXT(export, link);
+	/* All that a predecessor asked for comes before RESUMED. */
 	if (!export)
-		return false;
+		return render->is_resuming;
 	is_fine = is_plausible(render, export, message);
-	STAILQ_REMOVE(&render->exports, export, export, link);
-	render->n_exports--;
-	free(export);
+	drop_export(render, export);
 	if (is_fine)
 		render->ops->exported(render->opaque, message->resource_id,
 				      -(int)message->status,
 				      message->status ? 0 : message->offset,
 				      message->status ? 0 : message->bytes);
 	return is_fine;
+}
+
+bool vgpu_render_settle_bulk(struct vgpu_render *render,
+			     const struct vgpu_render_message *message)
+{
+	const struct bulk *bulk = STAILQ_FIRST(&render->bulks);
+
+	if (!bulk || bulk->seq != message->id)
+		return is_of_predecessor(render, message->id);
+	drop_bulk(render);
+	render->outbox.is_bulk_out = false;
+	return true;
 }

@@ -169,8 +169,8 @@ static int make_file(struct vgpu_fd_share *fds, uint64_t bytes, int *ret_fd,
 }
 
 static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
-		     bool is_charge, uint64_t *ret_offset, int *ret_fd,
-		     bool *ret_is_zero)
+		     bool is_charge, uint64_t question, uint64_t *ret_offset,
+		     int *ret_fd, bool *ret_is_zero)
 {
 	struct vgpu_own_memory *memory = opaque;
 	struct vgpu_fd_share *fds = NULL;

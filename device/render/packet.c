@@ -9,7 +9,7 @@
 #include "lib/util.h"
 
 static ssize_t receive(int socket, void *buffer, size_t size, void *control,
-		       size_t control_size, struct msghdr *ret_header)
+		       size_t control_size, int flags, struct msghdr *ret_header)
 {
 	struct iovec iov = {buffer, size};
 	/* With no place for fds the kernel closes those that come. */
@@ -22,7 +22,8 @@ static ssize_t receive(int socket, void *buffer, size_t size, void *control,
 	ssize_t n;
 
 	do
-		n = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, &header,
+			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
@@ -30,14 +31,31 @@ static ssize_t receive(int socket, void *buffer, size_t size, void *control,
 	return n;
 }
 
-ssize_t vgpu_render_receive(int socket, void *buffer, size_t size)
+static ssize_t receive_no_files(int socket, void *buffer, size_t size, int flags)
 {
 	struct msghdr header = {};
-	ssize_t n = receive(socket, buffer, size, NULL, 0, &header);
+	ssize_t n = receive(socket, buffer, size, NULL, 0, flags, &header);
 
 	if (n > 0 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return -EPROTO;
 	return n;
+}
+
+ssize_t vgpu_render_receive(int socket, void *buffer, size_t size)
+{
+	return receive_no_files(socket, buffer, size, 0);
+}
+
+ssize_t vgpu_render_peek(int socket, void *buffer, size_t size)
+{
+	return receive_no_files(socket, buffer, size, MSG_PEEK);
+}
+
+void vgpu_render_take_packet(int socket)
+{
+	uint8_t byte; /* and the rest of the packet goes with it */
+
+	vgpu_render_receive(socket, &byte, sizeof(byte));
 }
 
 ssize_t vgpu_render_receive_files(int socket, void *buffer, size_t size,
@@ -49,7 +67,7 @@ ssize_t vgpu_render_receive_files(int socket, void *buffer, size_t size,
 	} control;
 	struct msghdr header = {};
 	struct cmsghdr *cmsg;
-	ssize_t n = receive(socket, buffer, size, &control, sizeof(control),
+	ssize_t n = receive(socket, buffer, size, &control, sizeof(control), 0,
 			    &header);
 
 	*ret_n_files = 0;

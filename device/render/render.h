@@ -11,6 +11,13 @@
 #include "lib/err.h"
 
 struct vgpu_render;
+struct vgpu_render_state; /* device/render/state_abi.h */
+
+/* On a timeline, with a number of its owner's. */
+struct vgpu_render_fence {
+	uint32_t ring_idx;
+	uint64_t id;
+};
 
 /*
  * Where device memory comes from. One for all contexts of a vGPU; all calls
@@ -21,11 +28,18 @@ struct vgpu_render_memory_ops {
 	 * @bytes (a multiple of 4096) for @context; *ret_offset names them.
 	 * *ret_fd is their own memfd, which the caller closes, or -1 if they
 	 * lie at *ret_offset of the framebuffer. @is_charge: no memory, only
-	 * the charge to the quota. Returns -ENOMEM past the quota.
+	 * the charge to the quota. @question: its process' number for it.
+	 * Returns -ENOMEM past the quota.
 	 */
 	int (*alloc)(void *opaque, struct vgpu_render *context, uint64_t bytes,
-		     bool is_charge, uint64_t *ret_offset, int *ret_fd,
-		     bool *ret_is_zero);
+		     bool is_charge, uint64_t question, uint64_t *ret_offset,
+		     int *ret_fd, bool *ret_is_zero);
+	/*
+	 * Where a predecessor's allocation with that number is, or -ENOENT. May
+	 * be NULL where there are no predecessors.
+	 */
+	int (*find)(void *opaque, struct vgpu_render *context,
+		    uint64_t question, uint64_t *ret_offset);
 	/*
 	 * Returns the bytes of its own memfd (0 if it had none), or -EINVAL if
 	 * @offset is not one of @context's.
@@ -47,6 +61,13 @@ struct vgpu_render_ops {
 	 * longer than that to open.
 	 */
 	void (*ready)(void *opaque);
+	/* What returned -EAGAIN may be tried again. NULL where nothing does. */
+	void (*room)(void *opaque);
+	/*
+	 * vgpu_render_was_sent() is known; room() follows. Of what was expected,
+	 * what was not sent is not any more. NULL where there is no predecessor.
+	 */
+	void (*resumed)(void *opaque);
 	/* All commands before fence @id of this timeline are done. */
 	void (*fence_done)(void *opaque, uint32_t ring_idx, uint64_t id);
 	/* Answer to vgpu_render_export(); @status 0 or -errno. */
@@ -104,12 +125,48 @@ void vgpu_render_spare_free(struct vgpu_render_spare *spare);
  * none, lost() may come. @config, the same for all
  * contexts with one spare, is copied but for the fds and the strings, which
  * stay the caller's and outlive the context and the spare.
+ *
+ * @state: what a successor would go on from, which outlives the context and
+ * this process. With NULL there will be none: what does not fit into the
+ * socket is kept here then, and sent later. With @state nothing is, for it
+ * would be lost: calls return -EAGAIN, and have done nothing.
  */
 int vgpu_render_create(const struct vgpu_render_config *config,
+		       struct vgpu_render_state *state,
 		       const struct vgpu_render_ops *ops, void *opaque,
 		       struct vgpu_render **ret_render, struct vgpu_err *err);
+/*
+ * Go on with a predecessor's process, which was ready, from its @state, which
+ * may have been written by anybody. The context takes nothing until room() has
+ * come, and nobody listens to it before vgpu_render_listen().
+ */
+int vgpu_render_resume(const struct vgpu_render_config *config,
+		       struct vgpu_render_state *state,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err);
+/* It was told of so much shared memory. */
+void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes);
+/* What a predecessor asked for with @token, and was not told of yet. */
+int vgpu_render_expect_fence(struct vgpu_render *render,
+			     const struct vgpu_render_fence *fence,
+			     uint64_t token);
+int vgpu_render_expect_export(struct vgpu_render *render, uint32_t resource_id,
+			      uint64_t bytes, uint64_t token);
+/* All that is expected is known. */
+void vgpu_render_listen(struct vgpu_render *render);
+/*
+ * Whether the process has got what was to be sent with @token, which is not 0.
+ * Of a predecessor's that is known once resumed() has come; before it is false.
+ */
+bool vgpu_render_was_sent(const struct vgpu_render *render, uint64_t token);
 /* Kills the process and waits for its end. NULL is fine. */
 void vgpu_render_destroy(struct vgpu_render *render);
+/*
+ * One that a predecessor did not see end, by the number in its state; there is
+ * no event loop yet. Kills it; whether it has ended.
+ */
+bool vgpu_render_end_process(const struct vgpu_render_config *config,
+			     uint64_t process);
 /*
  * The guest breaks a rule, @fmt says which: kill the process. lost() comes from
  * the event loop, if it has not come yet.
@@ -120,20 +177,26 @@ vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
 void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset);
 
 /*
- * These are carried out in order. They return 0; -ENOBUFS if the guest has
- * sent much more than its context takes in, after which the context is lost
- * (lost() comes from the event loop); -EPIPE if it is lost already.
+ * These are carried out in order. They return 0; -EAGAIN, see
+ * vgpu_render_create(); -ENOBUFS if the guest has sent much more than its
+ * context takes in, after which the context is lost (lost() comes from the
+ * event loop); -EPIPE if it is lost already.
+ *
+ * *token, in the state, becomes a number by which a successor can tell whether
+ * the process has got it; 0 if it is not sent. NULL where there is no state.
  */
+/* Of @bytes (or none), and then @fence, if it is not NULL. */
 int vgpu_render_submit(struct vgpu_render *render, const void *commands,
-		       size_t bytes);
-int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id);
+		       size_t bytes, const struct vgpu_render_fence *fence,
+		       uint64_t *token);
 /* Shared memory in @fd (duplicated), or with -1 device memory at @offset. */
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes);
+			     int fd, uint64_t offset, uint64_t bytes,
+			     uint64_t *token);
 /* @shared_bytes of shared memory, 0 of device memory. */
 int vgpu_render_resource_remove(struct vgpu_render *render,
 				uint32_t resource_id, uint64_t shared_bytes);
 int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
-		       uint32_t resource_id, uint64_t bytes);
+		       uint32_t resource_id, uint64_t bytes, uint64_t *token);
 
 #endif

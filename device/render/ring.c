@@ -4,36 +4,55 @@
 
 #include <unistd.h>
 
+static struct vgpu_render_state_ring *
+find_ring(struct vgpu_render *render, const struct vgpu_render_message *message)
+{
+	for (uint32_t i = 0; i < VGPU_RENDER_RINGS_MAX; i++) {
+		struct vgpu_render_state_ring *ring = &render->kept->ring[i];
+
+		if (ring->is_used && ring->resource_id == message->resource_id &&
+		    ring->status_offset == message->offset)
+			return ring;
+	}
+	return NULL;
+}
+
 bool vgpu_render_note_ring(struct vgpu_render *render,
 			   const struct vgpu_render_message *message)
 {
-	const struct ring ring = {message->resource_id, message->offset};
+	struct vgpu_render_state_ring *ring = find_ring(render, message);
 	uint32_t i = 0;
 
-	while (i < render->n_rings &&
-	       (render->ring[i].resource_id != ring.resource_id ||
-		render->ring[i].status_offset != ring.status_offset))
-		i++;
 	if (!message->n) {
-		if (i == render->n_rings)
-			return false;
-		render->ring[i] = render->ring[--render->n_rings];
-		return true;
+		if (ring)
+			__atomic_store_n(&ring->is_used, 0, __ATOMIC_RELEASE);
+		/* A predecessor may have been told that. */
+		return ring || render->resume_seq;
 	}
-	if (render->n_rings == VGPU_RENDER_RINGS_MAX || message->n != 1)
+	if (ring && render->is_resuming)
+		return message->n == 1;
+	while (i < VGPU_RENDER_RINGS_MAX && render->kept->ring[i].is_used)
+		i++;
+	if (i == VGPU_RENDER_RINGS_MAX || message->n != 1)
 		return false;
 	/* Two rings may share a status: known twice, forgotten twice. */
-	render->ring[render->n_rings++] = ring;
+	ring = &render->kept->ring[i];
+	ring->resource_id = message->resource_id;
+	ring->status_offset = message->offset;
+	__atomic_store_n(&ring->is_used, 1, __ATOMIC_RELEASE);
 	return true;
 }
 
 void vgpu_render_fail_rings(struct vgpu_render *render)
 {
-	for (uint32_t i = 0; render->ops->fail_ring && i < render->n_rings; i++)
-		render->ops->fail_ring(render->opaque,
-				       render->ring[i].resource_id,
-				       render->ring[i].status_offset);
-	render->n_rings = 0;
+	for (uint32_t i = 0; i < VGPU_RENDER_RINGS_MAX; i++) {
+		struct vgpu_render_state_ring *ring = &render->kept->ring[i];
+
+		if (ring->is_used && render->ops->fail_ring)
+			render->ops->fail_ring(render->opaque, ring->resource_id,
+					       ring->status_offset);
+		ring->is_used = 0;
+	}
 }
 
 void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset)

@@ -60,7 +60,8 @@ static void start(struct vgpu_render_spare *spare)
 
 	if (!spare->render)
 		r = vgpu_render_start(&spare->config, /* is_spare= */ true,
-				      &spare_ops, spare, &spare->render, &err);
+				      /* state= */ NULL, &spare_ops, spare,
+				      &spare->render, &err);
 	/* Where memory is short there is none, and that is no fault. */
 	if (r < 0 && r != -ENOMEM)
 		fprintf(stderr, "vgpu-device %s: no spare render process: %s\n",

@@ -188,6 +188,8 @@ static void execute(struct ring *ring, struct vgpu_queue_request *request)
 	uint64_t *word = &ring->queue.state->request[request->head];
 	uint32_t life = request->life;
 
+	request->gpu.token = &ring->queue.state->token[request->head];
+
 	vgpu_state_commit(*word, (*word & ~0xfULL) | VGPU_REQUEST_EXECUTING);
 	if (index_of(ring) == 0)
 		vgpu_gpu_control(virtio->gpu, &request->gpu);
@@ -328,6 +330,8 @@ static void resume(struct ring *ring)
 	/* The call for an answer may have died with its sender. */
 	queue->must_notify = true;
 	redo(ring);
+	if (index_of(ring) == 0)
+		vgpu_gpu_requests_resumed(ring->virtio->gpu);
 	call(ring);
 }
 

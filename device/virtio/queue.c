@@ -72,6 +72,7 @@ int vgpu_queue_fetch(struct vgpu_queue *queue,
 		*ret_fault = "a descriptor made available while in flight";
 		return -EPROTO;
 	}
+	state->token[head] = 0;
 	vgpu_state_commit(state->request[head],
 			  VGPU_REQUEST_FETCHED | fetched << 32);
 	vgpu_state_commit(state->fetched, fetched + 1);

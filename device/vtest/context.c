@@ -102,7 +102,8 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 				    (int)c->pid);
 	memcpy(config.gpu_uuid, vtest->config.gpu_uuid, sizeof(config.gpu_uuid));
 	c->is_started = false;
-	r = vgpu_render_create(&config, &render_ops, c, &c->render, err);
+	r = vgpu_render_create(&config, /* state= */ NULL, &render_ops, c,
+			       &c->render, err);
 	if (r < 0)
 		return r;
 	vtest->n_contexts++;
@@ -137,12 +138,16 @@ static int submit_batch(struct connection *c, const struct vtest_batch *batch,
 
 	if (batch->command_size)
 		r = vgpu_render_submit(c->render, body + batch->command_offset,
-				       batch->command_size * sizeof(*body));
+				       batch->command_size * sizeof(*body),
+				       /* fence= */ NULL, /* token= */ NULL);
 	if (r == 0 && batch->points)
 		r = vgpu_sync_submit(c, ring_idx, body + batch->point_offset,
 				     batch->points, &fence);
 	if (r == 0 && fence)
-		r = vgpu_render_fence(c->render, ring_idx, fence);
+		r = vgpu_render_submit(
+			c->render, NULL, 0,
+			&(struct vgpu_render_fence){ring_idx, fence},
+			/* token= */ NULL);
 	/* A context that is lost will say so. */
 	return r == -ECONNABORTED ? r : 0;
 }

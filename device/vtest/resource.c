@@ -92,7 +92,8 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 	*slot = (struct resource){RESOURCE_SHM, fd, bytes};
 	c->resources.n++;
 	vtest->shm_bytes += bytes;
-	vgpu_render_resource_add(c->render, index + 1, fd, 0, bytes);
+	vgpu_render_resource_add(c->render, index + 1, fd, 0, bytes,
+				 /* token= */ NULL);
 	if (c->is_ready)
 		return answer_with(c, index + 1, fd);
 	/* See struct vgpu_render_ops: it may be the first ring's. */
@@ -134,7 +135,7 @@ int vgpu_resource_create_blob(struct connection *c, const uint32_t *body)
 	c->resources.n++;
 	c->held_resource = index + 1;
 	c->held_bytes = bytes;
-	vgpu_render_export(c->render, id, index + 1, bytes);
+	vgpu_render_export(c->render, id, index + 1, bytes, /* token= */ NULL);
 	return 0;
 }
 

@@ -68,6 +68,8 @@ int vgpu_channel_receive(struct vgpu_context *ctx,
 		return -ECONNRESET;
 	if (n < 0)
 		return (int)n;
+	ctx->channel.seq_before = ctx->channel.seq;
+	ctx->channel.seq = ret_message->seq;
 	n -= (ssize_t)sizeof(*ret_message);
 	vgpu_record_message(ctx, ret_message, *ret_n_fds, data, (size_t)n);
 	return (int)n;
@@ -127,6 +129,21 @@ void vgpu_channel_send_files(struct vgpu_context *ctx,
 	pthread_mutex_unlock(&ctx->channel.command_lock);
 }
 
+/* Returns whether @ret_answer is to question @id, and not to one before it. */
+static bool receive_answer(uint64_t id, struct vgpu_render_message *ret_answer,
+			   int *ret_fds, unsigned int *ret_n_fds)
+{
+	if (receive(VGPU_RENDER_FD_MEMORY, ret_answer, NULL, 0, ret_fds,
+		    ret_n_fds) <= 0 ||
+	    ret_answer->id > id)
+		_exit(0);
+	if (ret_answer->id == id)
+		return true;
+	while (*ret_n_fds)
+		close(ret_fds[--*ret_n_fds]);
+	return false;
+}
+
 void vgpu_channel_ask(struct vgpu_context *ctx,
 		      struct vgpu_render_message *message, int *ret_fd)
 {
@@ -136,9 +153,11 @@ void vgpu_channel_ask(struct vgpu_context *ctx,
 
 	atomic_fetch_add(&ctx->n_asking, 1);
 	pthread_mutex_lock(&ctx->channel.memory_lock);
+	message->id = ++ctx->channel.last_question;
 	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0, NULL, 0);
-	if (receive(VGPU_RENDER_FD_MEMORY, message, NULL, 0, fds, &n_fds) <= 0 ||
-	    message->type != type || n_fds > 1)
+	while (!receive_answer(ctx->channel.last_question, message, fds, &n_fds))
+		;
+	if (message->type != type || n_fds > 1)
 		_exit(0);
 	pthread_mutex_unlock(&ctx->channel.memory_lock);
 	atomic_fetch_sub(&ctx->n_asking, 1);

@@ -74,6 +74,12 @@ static void on_submit(struct vgpu_context *ctx,
 	copy = malloc(message->bytes ? message->bytes : 1);
 	if (!copy || pread(fd, copy, message->bytes, 0) != (ssize_t)message->bytes)
 		vgpu_context_fatal(ctx, "a submit cannot be read");
+	vgpu_channel_send(ctx,
+			  &(struct vgpu_render_message){
+				  .type = VGPU_RENDER_TAKEN,
+				  .id = message->seq,
+			  },
+			  NULL, 0);
 	if (ctx->replay)
 		vgpu_replay_copy(&ctx->stream, copy, message->bytes);
 	vgpu_record_commands(&ctx->stream, VGPU_RECORD_COPY, copy,
@@ -124,6 +130,18 @@ static void on_fence(struct vgpu_context *ctx,
 	vgpu_channel_send(ctx, &answer, NULL, 0);
 }
 
+static void on_resume(struct vgpu_context *ctx,
+		      const struct vgpu_render_message *message)
+{
+	const struct vgpu_render_message answer = {
+		.type = VGPU_RENDER_RESUMED,
+		.id = message->seq,
+		.offset = ctx->channel.seq_before,
+	};
+
+	vgpu_channel_send(ctx, &answer, NULL, 0);
+}
+
 static void on_resource_add(struct vgpu_context *ctx,
 			    const struct vgpu_render_message *message, int fd)
 {
@@ -142,6 +160,8 @@ static void handle(struct vgpu_context *ctx,
 	switch (message->type) {
 	case VGPU_RENDER_SUBMIT:
 		on_submit(ctx, message, data, bytes, fd);
+		if (message->flags & VGPU_RENDER_FLAG_FENCE)
+			on_fence(ctx, message);
 		break;
 	case VGPU_RENDER_RESOURCE_ADD:
 		on_resource_add(ctx, message, fd);
@@ -158,6 +178,9 @@ static void handle(struct vgpu_context *ctx,
 	case VGPU_RENDER_TAKE:
 		prctl(PR_SET_NAME, "vgpu-render");
 		vgpu_monitor_start(ctx);
+		break;
+	case VGPU_RENDER_RESUME:
+		on_resume(ctx, message);
 		break;
 	default:
 		vgpu_context_fatal(ctx, "message %u is not known", message->type);

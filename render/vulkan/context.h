@@ -35,6 +35,9 @@ struct vgpu_replay;
 struct vgpu_channel {
 	pthread_mutex_t command_lock; /* one packet at a time */
 	pthread_mutex_t memory_lock;  /* one question at a time */
+	uint64_t last_question;	      /* with that lock */
+	/* Of the last message from the device, and of that before it. */
+	uint64_t seq, seq_before;
 };
 void vgpu_channel_init(struct vgpu_channel *channel);
 /*

@@ -11,7 +11,7 @@
  * two rings that were carried out side by side follow each other.
  */
 #define VGPU_RECORDING_MAGIC   "vgpu-rec"
-#define VGPU_RECORDING_VERSION 1U
+#define VGPU_RECORDING_VERSION 2U
 
 struct vgpu_recording_header {
 	char magic[8];

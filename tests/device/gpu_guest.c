@@ -181,7 +181,9 @@ static struct iovec *cut(const struct guest *guest, void *at, size_t bytes,
 
 static uint32_t submit(struct guest *guest, size_t bytes, bool is_cursor)
 {
-	struct vgpu_gpu_request request = {.is_retry = guest->is_retry};
+	uint64_t token = 0;
+	struct vgpu_gpu_request request = {.is_retry = guest->is_retry,
+					   .token = &token};
 	unsigned int completions = guest->completions;
 	struct iovec *readable, *writable;
 

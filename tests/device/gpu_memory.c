@@ -545,7 +545,7 @@ static void test_strange_states(void **state)
 			((uint8_t *)&s->resource[slot % 3])[at] ^=
 				(uint8_t)(1 << (seed & 7));
 		}
-		s->context[seed % VGPU_GPU_CONTEXTS_MAX] = seed >> 30;
+		s->context[seed % VGPU_GPU_CONTEXTS_MAX].id = seed >> 30;
 		machine_resume(m);
 		assert_true(used(m) <= FRAMEBUFFER_BYTES);
 		for (uint32_t id = 1; id < 4; id++) {

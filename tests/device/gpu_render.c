@@ -2,6 +2,7 @@
 /* A guest that does not wait, and a double of its contexts' processes. */
 #include "tests/device/gpu_render.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ int render_create_error;
 bool render_is_slow;
 
 int vgpu_render_create(const struct vgpu_render_config *config,
+		       struct vgpu_render_state *state,
 		       const struct vgpu_render_ops *ops, void *opaque,
 		       struct vgpu_render **ret_render, struct vgpu_err *err)
 {
@@ -28,9 +30,11 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	render->config = *config;
 	render->ops = ops;
 	render->opaque = opaque;
+	render->room = UINT_MAX;
 	render_alive++;
 	render_last = render;
 	*ret_render = render;
+	*state = (struct vgpu_render_state){.is_ready = !render_is_slow};
 	if (!render_is_slow)
 		ops->ready(opaque);
 	return 0;
@@ -54,32 +58,88 @@ void vgpu_render_destroy(struct vgpu_render *render)
 	free(render);
 }
 
-int vgpu_render_submit(struct vgpu_render *render, const void *commands,
-		       size_t bytes)
+int vgpu_render_resume(const struct vgpu_render_config *config,
+		       struct vgpu_render_state *state,
+		       const struct vgpu_render_ops *ops, void *opaque,
+		       struct vgpu_render **ret_render, struct vgpu_err *err)
 {
+	return vgpu_err_set(err, -ESRCH, NULL, "a double never survives");
+}
+
+bool vgpu_render_end_process(const struct vgpu_render_config *config,
+			     uint64_t process)
+{
+	return true;
+}
+
+void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes)
+{
+}
+
+int vgpu_render_expect_fence(struct vgpu_render *render,
+			     const struct vgpu_render_fence *fence,
+			     uint64_t token)
+{
+	return -ENOSYS;
+}
+
+int vgpu_render_expect_export(struct vgpu_render *render, uint32_t resource_id,
+			      uint64_t bytes, uint64_t token)
+{
+	return -ENOSYS;
+}
+
+void vgpu_render_listen(struct vgpu_render *render)
+{
+}
+
+bool vgpu_render_was_sent(const struct vgpu_render *render, uint64_t token)
+{
+	return token;
+}
+
+/* What it says when it is full it says before it takes anything. */
+static int tell(struct vgpu_render *render, uint64_t *token)
+{
+	assert_non_null(token);
+	assert_int_equal(*token, 0);
+	if (render->room == 0)
+		return -EAGAIN;
 	if (render->error)
 		return render->error;
-	assert_true(bytes > 0);
-	render->submitted_bytes += bytes;
-	render->first_byte = *(const uint8_t *)commands;
+	render->room--;
+	*token = ++render->last_token;
 	return 0;
 }
 
-int vgpu_render_fence(struct vgpu_render *render, uint32_t ring_idx, uint64_t id)
+int vgpu_render_submit(struct vgpu_render *render, const void *commands,
+		       size_t bytes, const struct vgpu_render_fence *fence,
+		       uint64_t *token)
 {
-	if (render->error)
-		return render->error;
+	int r = tell(render, token);
+
+	if (r < 0)
+		return r;
+	assert_true(bytes > 0 || fence);
+	render->submitted_bytes += bytes;
+	if (bytes)
+		render->first_byte = *(const uint8_t *)commands;
+	if (!fence)
+		return 0;
 	assert_true(render->n_fences < VGPU_ARRAY_SIZE(render->fence));
-	render->fence[render->n_fences].ring_idx = ring_idx;
-	render->fence[render->n_fences++].id = id;
+	render->fence[render->n_fences].ring_idx = fence->ring_idx;
+	render->fence[render->n_fences++].id = fence->id;
 	return 0;
 }
 
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes)
+			     int fd, uint64_t offset, uint64_t bytes,
+			     uint64_t *token)
 {
-	if (render->error)
-		return render->error;
+	int r = tell(render, token);
+
+	if (r < 0)
+		return r;
 	render->added = resource_id;
 	render->added_fd = fd;
 	render->added_offset = offset;
@@ -91,17 +151,22 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 int vgpu_render_resource_remove(struct vgpu_render *render,
 				uint32_t resource_id, uint64_t shared_bytes)
 {
-	if (render->error)
-		return render->error;
+	uint64_t token = 0;
+	int r = tell(render, &token);
+
+	if (r < 0)
+		return r;
 	render->n_removed++;
 	return 0;
 }
 
 int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
-		       uint32_t resource_id, uint64_t bytes)
+		       uint32_t resource_id, uint64_t bytes, uint64_t *token)
 {
-	if (render->error)
-		return render->error;
+	int r = tell(render, token);
+
+	if (r < 0)
+		return r;
 	render->exported_memory = memory_id;
 	render->n_exports++;
 	return 0;
@@ -137,7 +202,7 @@ int render_alloc(struct vgpu_render *render, uint64_t bytes,
 	int r;
 
 	r = config->memory->alloc(config->memory_opaque, render, bytes, false,
-				  ret_offset, &fd,
+				  ++render->last_question, ret_offset, &fd,
 				  ret_is_zero ? ret_is_zero : &is_zero);
 	if (r == 0)
 		assert_int_equal(fd, -1);
@@ -151,13 +216,20 @@ int render_charge(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_offs
 	int fd = 0;
 
 	return config->memory->alloc(config->memory_opaque, render, bytes, true,
-				     ret_offset, &fd, &is_zero);
+				     ++render->last_question, ret_offset, &fd,
+				     &is_zero);
 }
 
 int render_free(struct vgpu_render *render, uint64_t offset)
 {
 	return (int)render->config.memory->free(render->config.memory_opaque,
 						render, offset);
+}
+
+void render_give_room(struct vgpu_render *render, unsigned int n)
+{
+	render->room = n;
+	render->ops->room(render->opaque);
 }
 
 void render_die(struct vgpu_render *render)
@@ -345,6 +417,7 @@ struct sent *machine_send(struct machine *machine, uint32_t type,
 		.readable_bytes = bytes,
 		.writable_bytes = sizeof(sent->answer),
 		.is_retry = machine->is_retry,
+		.token = &sent->token,
 	};
 	vgpu_gpu_control(machine->gpu, &sent->request);
 	return sent;

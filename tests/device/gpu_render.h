@@ -14,7 +14,10 @@ struct vgpu_render {
 	struct vgpu_render_config config;
 	const struct vgpu_render_ops *ops;
 	void *opaque;
-	int error; /* what the next calls return */
+	int error;	   /* what the next calls return */
+	unsigned int room; /* for so many calls */
+	uint64_t last_token;
+	uint64_t last_question;
 	uint64_t submitted_bytes;
 	uint8_t first_byte; /* of the last submit */
 	unsigned int n_fences;
@@ -47,12 +50,15 @@ int render_charge(struct vgpu_render *render, uint64_t bytes,
 		  uint64_t *ret_offset);
 int render_free(struct vgpu_render *render, uint64_t offset);
 void render_die(struct vgpu_render *render);
+/* It takes @n calls more, and says so. */
+void render_give_room(struct vgpu_render *render, unsigned int n);
 
 /* A request under way. */
 struct sent {
 	struct vgpu_gpu_request request;
 	struct iovec readable;
 	struct iovec writable;
+	uint64_t token;
 	bool is_done;
 	size_t written;
 	union {

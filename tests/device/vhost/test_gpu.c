@@ -197,6 +197,10 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 	gpu->ops->status_changed(gpu->opaque);
 }
 
+void vgpu_gpu_requests_resumed(struct vgpu_gpu *gpu)
+{
+}
+
 void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 {
 	answer(gpu, request, command_of(request).number, 0);

@@ -12,16 +12,17 @@ import socket
 import struct
 import time
 
-MESSAGE = struct.Struct("<IIIIQQQII")
+MESSAGE = struct.Struct("<IIIIQQQIIQ")
 FIELDS = ("type", "status", "resource_id", "ring_idx", "id", "offset", "bytes",
-          "n", "flags")
-START, SEGMENTS, SUBMIT, ADD, REMOVE, EXPORT, FENCE, TAKE = range(1, 9)
-READY, EXPORTED, FENCE_DONE, FATAL = range(32, 36)
+          "n", "flags", "seq")
+START, SEGMENTS, SUBMIT, ADD, REMOVE, EXPORT, FENCE, TAKE, RESUME = range(1, 10)
+READY, EXPORTED, FENCE_DONE, FATAL, RING, TAKEN, RESUMED = range(32, 39)
 ALLOC, FREE = 64, 65
 PR_SET_NAME = 15
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_STRICT, SECCOMP_MODE_FILTER = 1, 2
 SPARE = 4  # flag of START
+WITH_FENCE = 16  # flag of SUBMIT
 
 
 def call_me(name):
@@ -56,11 +57,17 @@ class Render:
             "memory": socket.socket(fileno=4),
         }
         self.memory = {}
+        self.segments = []  # the framebuffer's, each of so many bytes
+        self.segment_bytes = 0
         self.resources = {}
         self.heard = []
         self.answers = []
         self.held = None
         self.lie = {}
+        self.questions = 0
+        self.last_seq = 0
+        self.last_done = None
+        self.notes = []
 
     def say(self, where, data, n_fds=0):
         extra = []
@@ -70,17 +77,31 @@ class Render:
         self.sockets[where].sendmsg([data], extra)
 
     def ask(self, **fields):
-        self.say("memory", pack(**fields))
-        data, fds, _, _ = socket.recv_fds(self.sockets["memory"], 4096, 4)
-        answer = dict(zip(FIELDS, MESSAGE.unpack(data)))
+        self.questions += 1
+        self.say("memory", pack(**{"id": self.questions, **fields}))
+        answer = {"id": None}
+        while answer["id"] != fields.get("id", self.questions):
+            # One before may have been answered twice.
+            data, fds, _, _ = socket.recv_fds(self.sockets["memory"], 4096, 4)
+            answer = dict(zip(FIELDS, MESSAGE.unpack(data)))
         answer["fds"] = len(fds)
         self.answers.append(answer)
         return answer, fds
+
+    def poke(self, offset, _size, fds, text):
+        if not fds:
+            fds = self.segments[offset // self.segment_bytes:]
+            offset %= self.segment_bytes
+        else:
+            offset = 0
+        os.pwrite(fds[0], text, offset)
 
     def report(self, resource_id):
         text = json.dumps({
             "heard": self.heard,
             "answers": self.answers,
+            "notes": self.notes,
+            "resources": sorted(self.resources),
             "environment": dict(os.environ),
             "fds": {fd: os.readlink(f"/proc/self/fd/{fd}")
                     for fd in os.listdir("/proc/self/fd")
@@ -101,22 +122,26 @@ class Render:
             self.say(args[0], bytes.fromhex(args[1]), *args[2:])
         elif op == "flood":  # where, fields
             while True:
-                self.say(args[0], pack(**args[1]))
+                self.questions += 1
+                self.say(args[0], pack(**{"id": self.questions, **args[1]}))
         elif op == "alloc":  # object id, bytes, flags
             answer, fds = self.ask(type=ALLOC, bytes=args[1],
                                    flags=args[2] if len(args) > 2 else 0)
             self.memory[args[0]] = (answer["offset"], args[1], fds)
         elif op == "poke":  # object id, text
-            with mmap.mmap(self.memory[args[0]][2][0], 0) as memory:
-                memory[:len(args[1])] = args[1].encode()
+            self.poke(*self.memory[args[0]], args[1].encode())
         elif op == "free":
             self.ask(type=FREE, offset=self.memory.pop(args[0])[0])
+        elif op == "note":
+            self.notes.append(args[0])
         elif op == "hold":
-            self.held = []
+            self.held = self.held or []
         elif op == "release":
             held, self.held = self.held, None
             for message in held:
                 self.say("command", message)
+        elif op == "again":  # the last fence is done
+            self.say("command", self.last_done)
         elif op == "lie":  # in answers to EXPORT
             self.lie = args[0]
         elif op == "sleep":
@@ -137,17 +162,32 @@ class Render:
         else:
             self.held.append(data)
 
+    def finish(self, fence):
+        self.last_done = pack(type=FENCE_DONE, ring_idx=fence["ring_idx"],
+                              id=fence["id"])
+        self.answer(self.last_done)
+
     def handle(self, message, body, fds):
         kind = message["type"]
         if kind == SUBMIT:
             if fds:
                 body = os.pread(fds[0], message["bytes"], 0)
+                self.say("command", pack(type=TAKEN, id=message["seq"]))
             for line in json.loads(body):
                 self.do(*line)
+            if message["flags"] & WITH_FENCE:
+                self.finish(message)
+        elif kind == SEGMENTS:
+            self.segments += [os.dup(fd) for fd in fds]
+            self.segment_bytes = message["bytes"]
         elif kind == ADD:
-            self.resources[message["resource_id"]] = os.dup(fds[0])
+            assert message["resource_id"] not in self.resources
+            self.resources[message["resource_id"]] = (
+                os.dup(fds[0]) if fds else -1)
         elif kind == REMOVE:
-            self.resources.pop(message["resource_id"], None)
+            fd = self.resources.pop(message["resource_id"], -1)
+            if fd >= 0:
+                os.close(fd)
         elif kind == EXPORT:
             offset, size, _ = self.memory.get(message["id"], (0, 0, []))
             fields = {"status": 0 if size else 22, "offset": offset,
@@ -155,8 +195,10 @@ class Render:
             self.answer(pack(type=EXPORTED, resource_id=message["resource_id"],
                              **fields))
         elif kind == FENCE:
-            self.answer(pack(type=FENCE_DONE, ring_idx=message["ring_idx"],
-                             id=message["id"]))
+            self.finish(message)
+        elif kind == RESUME:
+            self.say("command", pack(type=RESUMED, id=message["seq"],
+                                     offset=self.last_seq))
 
     def run(self):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -175,6 +217,7 @@ class Render:
                 self.say("command", pack(type=READY))
             self.heard = self.heard[-20:] + [[message, len(body), len(fds)]]
             self.handle(message, body, fds)
+            self.last_seq = message["seq"]
             for fd in fds:
                 os.close(fd)
 

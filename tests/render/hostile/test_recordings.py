@@ -56,7 +56,7 @@ class Tape:
     def message(self, number, resource=0, nbytes=0, more=b"", **how):
         return self.put(recording.KIND_MESSAGE, 0,
                         MESSAGE.pack(number, 0, resource, 0, 0, 0, nbytes, 0,
-                                     0) + more, **how)
+                                     0, 0) + more, **how)
 
     def add_resource(self, resource):
         return self.message(recording.RESOURCE_ADD, resource, MIB, n_fds=1)

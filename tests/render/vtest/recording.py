@@ -5,8 +5,8 @@ import struct
 
 HEADER = struct.Struct("<8sII")
 RECORD = struct.Struct("<IIIIQ")
-MESSAGE = struct.Struct("<IIIIQQQII")  # struct vgpu_render_message
-MAGIC, VERSION = b"vgpu-rec", 1
+MESSAGE = struct.Struct("<IIIIQQQIIQ")  # struct vgpu_render_message
+MAGIC, VERSION = b"vgpu-rec", 2
 KIND_MESSAGE, KIND_BATCH, KIND_COPY, KIND_ANSWER = range(1, 5)
 # Of render/abi.h.
 START, SEGMENTS, SUBMIT, RESOURCE_ADD = range(1, 5)

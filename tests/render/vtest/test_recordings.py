@@ -115,7 +115,7 @@ class Recordings(unittest.TestCase):
             Record(start.kind, 0, 0, 0,
                    MESSAGE.pack(*head) + start.data[MESSAGE.size:]),
             Record(start.kind, 0, 2, 0, MESSAGE.pack(
-                recording.SEGMENTS, 0, 0, 0, 0, 0, size, 2, 0))]
+                recording.SEGMENTS, 0, 0, 0, 0, 0, size, 2, 0, 0))]
         offset = size - 4096  # across both
         for record in rest:
             if record.kind == recording.KIND_ANSWER and record.n_fds:
@@ -203,7 +203,7 @@ class Recordings(unittest.TestCase):
 
     def test_fatal_command(self):
         """It says so in the words that the device would have heard."""
-        data = MESSAGE.pack(recording.SUBMIT, 0, 0, 0, 0, 0, 8, 0, 0)
+        data = MESSAGE.pack(recording.SUBMIT, 0, 0, 0, 0, 0, 8, 0, 0, 0)
         start = self.records["hello"][0]
         bad = Record(recording.KIND_MESSAGE, 0, 0, 0,
                      data + (0x7fffffff).to_bytes(4, "little") + bytes(4))
