@@ -13,6 +13,7 @@ import tempfile
 import time
 
 BUILD = os.environ.get("VGPU_BUILD", os.path.join(os.getcwd(), "build"))
+LAUNCHER = os.path.join(BUILD, "vgpu-launch")
 TEST_DEVICE = os.path.join(BUILD, "tests/device/vhost/vgpu-device-test")
 DEVICE = os.path.join(BUILD, "vgpu-device")
 
@@ -477,7 +478,7 @@ class Device:
 (C_FD, C_FD_DROP, C_START, C_STATUS, C_EVENT, C_CAPTURE, C_VIEW, C_SET_MODE,
  C_REPLY, C_ADOPT) = range(1, 11)
 SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL, SLOT_FRONTEND = 1, 2, 3, 4
-SLOT_BACKEND_REQ = 5
+SLOT_BACKEND_REQ, SLOT_LAUNCHER = 5, 8
 SLOT_MESSAGE, SLOT_SEGMENT = 128, 1024
 # Offsets in the state block (device/state_abi.h).
 STATE_MESSAGE = 80
@@ -497,7 +498,7 @@ class Manager:
 
     def __init__(self, program=TEST_DEVICE, heads=1, segments=2,
                  segment_bytes=1 << 20, log=None, window=0, door=True,
-                 frame_rate=60):
+                 frame_rate=60, launcher=None):
         self.program = program
         self.window = window  # with one there is a renderer
         self.heads = heads
@@ -524,12 +525,31 @@ class Manager:
             fd = os.memfd_create("segment")
             os.ftruncate(fd, segment_bytes)
             self.slots[SLOT_SEGMENT + i] = fd
+        self.environment = {}  # of devices
+        self.launcher = None
+        if launcher is not None:  # its environment
+            self.start_launcher(launcher)
         self.process = None
         self.socket = None
         self.statuses = []
         self.status_serial = None  # of the last one
         self.events = []
         self.replies = []
+
+    def start_launcher(self, environment):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # It finds its socket at 3.
+        self.launcher = subprocess.Popen(
+            ["bash", "-c", f"exec {LAUNCHER} 3<&{theirs.fileno()}"],
+            pass_fds=[theirs.fileno()], stderr=self.log,
+            env=dict(os.environ, **environment))
+        theirs.close()
+        self.slots[SLOT_LAUNCHER] = ours.detach()
+
+    def renders(self):
+        """The processes of contexts, oldest first."""
+        return [pid for pid, name in children_of(self.launcher.pid)
+                if name != "vgpu-spare"]
 
     def start(self, wait=True):
         """Start a device process; the seconds until it serves."""
@@ -540,7 +560,8 @@ class Manager:
         self.statuses.clear()
         self.process = subprocess.Popen(
             [self.program, "--control-fd", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()], stderr=self.log)
+            pass_fds=[theirs.fileno()], stderr=self.log,
+            env=dict(os.environ, **self.environment))
         theirs.close()
         for slot, fd in sorted(self.slots.items()):
             self.send(control_message(C_FD, 0, struct.pack("<I", slot)), fd)
@@ -670,6 +691,9 @@ class Manager:
             self.socket.close()
         for slot in list(self.slots):
             self.drop(slot)
+        if self.launcher:
+            # Nobody has its socket any more.
+            self.launcher.wait(TIMEOUT)
         self.folder.cleanup()
 
     def __enter__(self):

@@ -22,8 +22,16 @@ CYCLES = int(os.environ.get('VGPU_CYCLES', '20'))
 UUID = test_restart.UUID
 # virtio_gpu_ctrl_type
 GET_DISPLAY_INFO, RESOURCE_CREATE_2D, CTX_CREATE = 0x100, 0x101, 0x200
+SUBMIT_3D = 0x207
 VENUS = 4  # its capset
 OK_NODATA, OK_DISPLAY_INFO, BAD_RESOURCE = 0x1100, 0x1101, 0x1203
+
+
+def create_context(front, number):
+    queue = front.queues[0]
+    queue.submit(struct.pack('<IIQIIII64s', CTX_CREATE, 0, 0, number, 0, 4,
+                             VENUS, b'test'), 24)
+    return struct.unpack_from('<I', queue.wait()[1])[0]
 
 
 class FdStoreTest(ManagerTest):
@@ -231,6 +239,46 @@ class Both(FdStoreTest):
                 done += 1
         self.assertEqual(done, 30 * CYCLES)
 
+    def submit(self, front, context):
+        """Nothing but a fence, on the context's own timeline."""
+        queue = front.queues[0]
+        queue.submit(struct.pack('<IIQIBxxxII', SUBMIT_3D, 1, 5, context, 0, 0,
+                                 0), 24)
+        return struct.unpack_from('<IIQ', queue.wait()[1])
+
+    def test_contexts_go_on(self):
+        """Render processes outlive both, and are those of the next."""
+        m = self.service()
+        m.create(type='256MQ', name='a')
+        front = self.attach(m, 'a')
+        for context in 1, 2:
+            self.assertEqual(create_context(front, context), OK_NODATA)
+            self.assertEqual(self.submit(front, context), (OK_NODATA, 1, 5))
+        launcher, = (pid for pid, name in frontend.children_of(m.process.pid)
+                     if name == 'vgpu-launch')
+
+        def renders():
+            return [pid for pid, name in frontend.children_of(launcher)
+                    if name == 'vgpu-render']
+        pids = renders()
+        self.assertEqual(len(pids), 2)
+        for i in range(CYCLES):
+            if i % 2:
+                self.kill_all(m)
+                m.start()
+            else:
+                harness.replace_device(m, 'a')
+            for context in 1, 2:
+                self.assertEqual(self.submit(front, context),
+                                 (OK_NODATA, 1, 5))
+            self.assertEqual(renders(), pids)
+        front.close()
+        wait_for(lambda: not renders(), 'the ends of render processes')
+        wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
+        m.call('Destroy', vgpu='a')
+        wait_for(lambda: not harness.is_alive(launcher), 'its launcher to end')
+        wait_for(lambda: m.store.names() == ['table'], 'an empty store')
+
     def test_in_the_middle_of_attaching(self):
         """A VMM whose connection was taken in has it, or sees its end."""
         m = self.service()
@@ -343,18 +391,12 @@ class Guests(FdStoreTest):
                 return len(found) - 1
             found |= more
 
-    def create_context(self, front, number):
-        queue = front.queues[0]
-        queue.submit(struct.pack('<IIQIIII64s', CTX_CREATE, 0, 0, number, 0,
-                                 4, VENUS, b'test'), 24)
-        return struct.unpack_from('<I', queue.wait()[1])[0]
-
     def use(self, front):
         """As a guest's driver that has just been loaded, and a program."""
         self.assert_works(front)
         self.assertEqual(self.create_resource(front, 7), OK_NODATA)
         for number in 1, 2:
-            self.assertEqual(self.create_context(front, number), OK_NODATA)
+            self.assertEqual(create_context(front, number), OK_NODATA)
 
     @staticmethod
     def reset(front):
