@@ -246,6 +246,12 @@ void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 {
 	status->commands = gpu->state->executed;
 	status->errors = gpu->state->resets;
+	/* All are plugged in. */
+	for (uint32_t i = 0;
+	     i < gpu->heads && i < VGPU_ARRAY_SIZE(status->head); i++) {
+		status->head[i].preferred_width = 1;
+		status->head[i].preferred_height = 1;
+	}
 }
 
 int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
