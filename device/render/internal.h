@@ -39,6 +39,8 @@ struct vgpu_render {
 	bool is_started;
 	bool is_ready;
 	bool is_killed; /* by us */
+	/* Its answer is held until it may map what that says. */
+	bool is_answer_held;
 
 	/*
 	 * What a successor goes on from; our own where there will be none, and
@@ -59,15 +61,13 @@ struct vgpu_render {
 	struct vgpu_launched process;
 	int command;
 	int memory;
+	int answer_fd; /* goes with the answer that is held; -1: none */
 	sd_event_source *on_command;
 	sd_event_source *on_memory;
 	sd_event_source *on_late; /* to be READY, or to end */
 	struct vgpu_render_outbox outbox;
 	struct vgpu_host_process host;
-	/* Its answer is held until it may map what that says. */
-	bool is_answer_held;
-	struct vgpu_render_message answer;
-	int answer_fd; /* -1: none */
+	struct vgpu_render_message answer; /* if is_answer_held */
 
 	/* What it owes: it may tell us nothing that was not asked. */
 	struct fences fences[VGPU_RENDER_TIMELINES];

@@ -399,10 +399,11 @@ static struct vgpu_launcher_sync *find_done(struct vgpu_launcher *launcher)
 	return NULL;
 }
 
-static void remove_process(struct vgpu_launched *process)
+static void remove_process(struct vgpu_launcher *launcher,
+			   struct vgpu_launched *process)
 {
 	LIST_REMOVE(process, entry);
-	process->launcher->n_processes--;
+	launcher->n_processes--;
 	process->launcher = NULL;
 }
 
@@ -422,7 +423,7 @@ static int on_deferred(sd_event_source *source, void *opaque)
 		sync->done(sync->opaque);
 	}
 	while ((process = find_ended(launcher))) {
-		remove_process(process);
+		remove_process(launcher, process);
 		process->ended(process->opaque);
 	}
 	return 0;
@@ -770,6 +771,6 @@ bool vgpu_launched_wait(struct vgpu_launched *process)
 void vgpu_launched_forget(struct vgpu_launched *process)
 {
 	if (process->launcher)
-		remove_process(process);
+		remove_process(process->launcher, process);
 	close_fds(process);
 }

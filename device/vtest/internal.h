@@ -113,11 +113,11 @@ struct connection {
 	int answer_fd; /* goes with that byte; -1 for none */
 	bool has_byte; /* one more comes after it */
 	bool has_answer;
-	bool owes_answer; /* to the command in the header */
+	bool owes_answer;    /* to the command in the header */
+	bool is_capset_held; /* an answer: until the render process is started */
 	/* An answer that waits for the render process; this is its resource. */
 	uint32_t held_resource; /* 0 for none */
 	uint64_t held_bytes;
-	bool is_capset_held; /* until the render process is started */
 
 	/* Allocations may fail; who has no fd for a ring or a wait is lost. */
 	struct vgpu_fd_share fds;
