@@ -75,22 +75,24 @@ int vgpu_access_check_owner(const struct vgpu_manager *manager,
 static bool is_in_group(sd_varlink *link, uint32_t wanted)
 {
 	int fd = sd_varlink_get_fd(link);
-	vgpu_autofree gid_t *groups = NULL;
-	socklen_t bytes = 0;
-	gid_t gid = 0;
+	vgpu_autofree gid_t *more = NULL;
+	gid_t few[32], gid = 0;
+	const gid_t *groups = few;
+	socklen_t bytes = sizeof(few);
 
 	if (wanted == 0)
 		return false;
 	if (sd_varlink_get_peer_gid(link, &gid) >= 0 && gid == wanted)
 		return true;
 	/* Those that it had when it connected: their number changes no more. */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) == 0 ||
-	    errno != ERANGE)
-		return false;
-	groups = malloc(bytes);
-	if (!groups ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) < 0)
-		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &bytes) < 0) {
+		if (errno != ERANGE)
+			return false;
+		groups = more = malloc(bytes);
+		if (!more ||
+		    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, more, &bytes) < 0)
+			return false;
+	}
 	for (size_t i = 0; i < bytes / sizeof(groups[0]); i++)
 		if (groups[i] == wanted)
 			return true;

@@ -2,8 +2,8 @@
 /* Where a VNC server may listen: this machine only. */
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -61,18 +61,25 @@ static int check_path(const struct vgpu_paths *paths, const char *uuid,
 			    is_manager ? paths->runtime : folder);
 }
 
+static void remove_socket(const char *folder, const char *name)
+{
+	vgpu_autofree char *path = NULL;
+	struct stat file;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		path = NULL;
+	else if (lstat(path, &file) == 0 && S_ISSOCK(file.st_mode))
+		unlink(path);
+}
+
 void vgpu_vnc_clean_folder(const char *path)
 {
 	DIR *folder = opendir(path);
 	struct dirent *entry;
-	struct stat file;
 
 	while (folder && (entry = readdir(folder)))
-		if (is_socket_name(entry->d_name) &&
-		    fstatat(dirfd(folder), entry->d_name, &file,
-			    AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISSOCK(file.st_mode))
-			unlinkat(dirfd(folder), entry->d_name, 0);
+		if (is_socket_name(entry->d_name))
+			remove_socket(path, entry->d_name);
 	if (folder)
 		closedir(folder);
 }

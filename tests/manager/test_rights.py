@@ -127,6 +127,14 @@ class Rights(ManagerTest):
                         bob.receive()
         self.assertEqual(self.m.show('a')['uuid'], self.uuid)
 
+    def test_many_groups(self):
+        """A manager is known by the last of his groups, too."""
+        others = range(10000, 10200)
+        self.assertEqual(self.call(self.client(CAROL, *others, SERVICE),
+                                   'ListVgpus')['vgpus'][0]['name'], 'a')
+        self.assertEqual(self.error(self.client(ALICE, *others), 'Create',
+                                    {'type': 'none'}), 'NotAllowed')
+
     def test_own_only(self):
         other = self.m.create(type='128MB', name='b', ownerUid=BOB)
         self.m.create(type='128MB', name='c')
