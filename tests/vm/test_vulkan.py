@@ -80,7 +80,7 @@ class Vulkan(VulkanTest):
         self.assertEqual(self.vm.check("pidof vkcube"), cube)
         self.new_program()
         self.assertNotIn(vulkan.LOST, self.log()[said:])
-        self.assert_desktop_lives("one")
+        self.assert_cube_turns("one")
 
 
 if __name__ == "__main__":
