@@ -18,10 +18,12 @@ static const char *const files[] = {
 static void write_file(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "we");
+	int r;
 
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	r = fclose(f);
+	assert_int_equal(r, 0);
 }
 
 static void test_rules(void **state)
