@@ -26,8 +26,8 @@
 #define VGPU_GPU_CONTEXTS_MAX  64u	  /* each is a process of the host */
 /* Of device memory: a Vulkan application makes up to 4096. */
 #define VGPU_GPU_ALLOCATIONS_MAX (1u << 16)
-/* Framebuffer, and charges to it. */
-#define VGPU_GPU_ALLOCATIONS_TABLE (2 * VGPU_GPU_ALLOCATIONS_MAX)
+/* Framebuffer, and charges to it: as many of both. */
+#define VGPU_GPU_ALLOCATIONS_TABLE (1u << 17)
 #define VGPU_GPU_CURSOR_PIXELS	   (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
 
 enum vgpu_gpu_kind {
@@ -118,6 +118,8 @@ struct vgpu_gpu_state {
 		__attribute__((aligned(4096)));
 	struct vgpu_gpu_state_context context[VGPU_GPU_CONTEXTS_MAX]
 		__attribute__((aligned(4096)));
+	uint8_t pad3[26 * 4096 - VGPU_GPU_CONTEXTS_MAX *
+					 sizeof(struct vgpu_gpu_state_context)];
 	struct vgpu_gpu_state_allocation allocation[VGPU_GPU_ALLOCATIONS_TABLE]
 		__attribute__((aligned(4096)));
 	/* a8r8g8b8, premultiplied: taken when the guest sets the cursor */
