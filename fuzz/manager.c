@@ -12,12 +12,12 @@
 #include "fuzz/input.h"
 #include "lib/control.h"
 #include "lib/fds.h"
-#include "manager/closer.h"
-#include "manager/create.h"
-#include "manager/instance.h"
+#include "manager/host/closer.h"
+#include "manager/vgpu/create.h"
+#include "manager/vgpu/instance.h"
 #include "manager/manager.h"
-#include "manager/pool.h"
-#include "manager/process.h"
+#include "manager/gpu/mediated/pool.h"
+#include "manager/host/process.h"
 
 /*
  * An input is a program: a step is a call of a varlink client, right or broken

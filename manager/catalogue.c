@@ -5,10 +5,10 @@
 #include <limits.h>
 #include <string.h>
 
-#include "file.h"
+#include "manager/host/file.h"
 #include "lib/util.h"
-#include "log.h"
-#include "text.h"
+#include "manager/host/log.h"
+#include "manager/host/text.h"
 
 #define TYPES_FILE_MAX (1024 * 1024) /* 64 types take some kilobytes */
 

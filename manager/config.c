@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "group.h"
+#include "manager/host/group.h"
 #include "lib/util.h"
-#include "text.h"
-#include "memory.h"
+#include "manager/host/text.h"
+#include "manager/host/memory.h"
 
 /*
  * Without a configuration: a third of the memory, but no more than this;

@@ -11,9 +11,9 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "closer.h"
+#include "manager/host/closer.h"
 #include "lib/util.h"
-#include "log.h"
+#include "manager/host/log.h"
 #include "manager.h"
 
 static void print_help(void)

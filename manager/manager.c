@@ -8,20 +8,20 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "accept.h"
-#include "access.h"
-#include "capacity.h"
-#include "create.h"
-#include "deposit.h"
-#include "embedded.h"
-#include "instance.h"
+#include "manager/api/accept.h"
+#include "manager/vgpu/access.h"
+#include "manager/vgpu/capacity.h"
+#include "manager/vgpu/create.h"
+#include "manager/device/deposit.h"
+#include "manager/gpu/mediated/embedded.h"
+#include "manager/vgpu/instance.h"
 #include "lib/util.h"
-#include "lifecycle.h"
-#include "log.h"
-#include "methods.h"
-#include "scheduler.h"
-#include "sriov.h"
-#include "vnc.h"
+#include "manager/vgpu/lifecycle.h"
+#include "manager/host/log.h"
+#include "manager/api/methods.h"
+#include "manager/vgpu/scheduler.h"
+#include "manager/gpu/sriov/sriov.h"
+#include "manager/vgpu/vnc.h"
 
 /* How long the start of the service may wait for vGPUs that were defined. */
 #define READY_TIMEOUT_USEC (60 * 1000000ULL)

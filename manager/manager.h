@@ -10,11 +10,11 @@
 #include <systemd/sd-varlink.h>
 
 #include "catalogue.h"
-#include "cgroup.h"
+#include "manager/host/cgroup.h"
 #include "config.h"
-#include "events.h"
-#include "inventory.h"
-#include "paths.h"
+#include "manager/vgpu/events.h"
+#include "manager/gpu/inventory.h"
+#include "manager/host/paths.h"
 
 struct vgpu_deposit;
 struct vgpu_instance;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's words on control groups, as several hosts say them. */
-#include "manager/cgroup_text.h"
+#include "manager/host/cgroup_text.h"
 
 #include <stdlib.h>
 

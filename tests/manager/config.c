@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
-#include "manager/memory.h"
+#include "manager/host/memory.h"
 #include "tests/lib/test.h"
 
 static uint64_t total_mib;

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "lib/util.h"
-#include "manager/memory.h"
-#include "manager/pool.h"
+#include "manager/host/memory.h"
+#include "manager/gpu/mediated/pool.h"
 #include "tests/lib/test.h"
 
 #define SEGMENT_BYTES (VGPU_POOL_SEGMENT_MIB * VGPU_MIB)

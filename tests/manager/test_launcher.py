@@ -15,7 +15,7 @@ from test_fd_store import OK_NODATA, frontend
 
 CTX_DESTROY, SUBMIT_3D = 0x201, 0x207
 FENCE = 1
-# Longer than a device may go without an answer (manager/watchdog.c), and much
+# Longer than a device may go without an answer (manager/host/watchdog.c), and much
 # shorter than a launcher may (device/render/launcher.c).
 HELD_S = 12
 

@@ -122,7 +122,7 @@ class Install(unittest.TestCase):
         self.assertEqual(words['StartLimitIntervalSec'], '0')
         self.assertEqual(words['WatchdogSec'], '5')
         # Their names come in one variable, which has 128 KiB at most.
-        with open(os.path.join(HERE, '../../manager/deposit.c'),
+        with open(os.path.join(HERE, '../../manager/device/deposit.c'),
                   encoding='utf-8') as file:
             most = int(re.search(r'define ENTRIES_MAX (\d+)', file.read())[1])
         self.assertEqual(int(words['FileDescriptorStoreMax']), most)

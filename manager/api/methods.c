@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The varlink server: the methods of io.openvgpu.Manager. */
+#include "methods.h"
+
+#include <string.h>
+
+#include "accept.h"
+#include "manager/vgpu/access.h"
+#include "manager/vgpu/capacity.h"
+#include "manager/vgpu/create.h"
+#include "interface.h"
+#include "manager/host/json.h"
+#include "lib/util.h"
+#include "manager/host/text.h"
+#include "reply.h"
+
+/* Each may hold 16 MiB of unfinished call, which is libsystemd's own bound. */
+#define CONNECTIONS_MAX		256
+#define CONNECTIONS_PER_UID_MAX 128
+
+static int get_info(sd_varlink *link, sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {{}};
+	struct vgpu_manager *manager = userdata;
+	const struct vgpu_catalogue *catalogue = &manager->catalogue;
+	const struct vgpu_cgroups *cgroups = &manager->cgroups;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, NULL);
+	if (r != 0)
+		return r;
+	return sd_varlink_replybo(
+		link, SD_JSON_BUILD_PAIR_STRING("version", VGPU_VERSION),
+		SD_JSON_BUILD_PAIR_STRING("stateDirectory", manager->paths.state),
+		SD_JSON_BUILD_PAIR_STRING("runtimeDirectory",
+					  manager->paths.runtime),
+		SD_JSON_BUILD_PAIR_STRING("typesFile", catalogue->file),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			catalogue->problem[0], "typesProblem",
+			SD_JSON_BUILD_STRING(catalogue->problem)),
+		SD_JSON_BUILD_PAIR_CONDITION(!!cgroups->path, "cgroup",
+					     SD_JSON_BUILD_STRING(cgroups->path)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			cgroups->problem[0], "cgroupProblem",
+			SD_JSON_BUILD_STRING(cgroups->problem)),
+		SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()));
+}
+
+static int reply_array(sd_varlink *link, const char *field, sd_json_variant *array)
+{
+	if (!array)
+		return sd_varlink_replybo(link,
+					  SD_JSON_BUILD_PAIR_EMPTY_ARRAY(field));
+	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT(field, array));
+}
+
+static int list_gpus(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {{}};
+	vgpu_autojson sd_json_variant *array = NULL;
+	struct vgpu_manager *manager = userdata;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, NULL);
+	if (r != 0)
+		return r;
+	vgpu_manager_refresh(manager);
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		vgpu_autojson sd_json_variant *gpu = NULL;
+
+		r = vgpu_show_gpu(manager, &manager->inventory.gpus[i], &gpu);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, gpu);
+		if (r < 0)
+			return r;
+	}
+	return reply_array(link, "gpus", array);
+}
+
+static struct vgpu_gpu *find_gpu(struct vgpu_manager *manager, const char *id,
+				 struct vgpu_err *err)
+{
+	struct vgpu_gpu *gpu = vgpu_inventory_find(&manager->inventory, id);
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (!gpu)
+		vgpu_err_set(err, -ENODEV, "NoSuchGpu",
+			     "there is no GPU '%s': `vgpuctl gpus` lists them",
+			     vgpu_text_quote(quoted, id));
+	return gpu;
+}
+
+static int append_types(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
+			sd_json_variant **array)
+{
+	for (size_t i = 0; i < vgpu_capacity_type_count(manager, gpu); i++) {
+		vgpu_autojson sd_json_variant *type = NULL;
+		int r;
+
+		r = vgpu_show_type(manager, gpu->ops->type_at(manager, gpu, i),
+				   gpu, &type);
+		if (r >= 0)
+			r = sd_json_variant_append_array(array, type);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int list_types(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		const char *gpu;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, gpu), SD_JSON_NULLABLE},
+		{},
+	};
+	vgpu_autojson sd_json_variant *array = NULL;
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_gpu *only = NULL;
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return r;
+	vgpu_manager_refresh(manager);
+	if (p.gpu) {
+		only = find_gpu(manager, p.gpu, &err);
+		if (!only)
+			return vgpu_reply_error(link, &err);
+	}
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		r = only && gpu != only ? 0 : append_types(manager, gpu, &array);
+		if (r < 0)
+			return r;
+	}
+	return reply_array(link, "types", array);
+}
+
+static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {{}};
+	vgpu_autojson sd_json_variant *array = NULL;
+	vgpu_autofree struct vgpu_instance **sorted = NULL;
+	struct vgpu_manager *manager = userdata;
+	size_t count;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, NULL);
+	if (r != 0)
+		return r;
+	vgpu_manager_refresh(manager);
+	r = vgpu_instance_sort(manager, &sorted, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		vgpu_autojson sd_json_variant *json = NULL;
+
+		if (!vgpu_access_sees(manager, link, &sorted[i]->definition.owner))
+			continue;
+		r = vgpu_show_instance(sorted[i], &json);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, json);
+		if (r < 0)
+			return r;
+	}
+	return reply_array(link, "vgpus", array);
+}
+
+/* For methods whose only parameter is the vGPU. Returns 1 if it was found. */
+static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
+		     struct vgpu_manager *manager,
+		     struct vgpu_instance **ret_instance)
+{
+	struct parameters {
+		const char *vgpu;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
+		{},
+	};
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return VGPU_MIN(r, 0);
+	vgpu_manager_refresh(manager);
+	*ret_instance = vgpu_instance_find(manager, p.vgpu, &err);
+	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
+}
+
+static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
+{
+	vgpu_autojson sd_json_variant *json = NULL;
+	struct vgpu_instance *instance;
+	int r;
+
+	r = take_vgpu(link, parameters, userdata, &instance);
+	if (r <= 0)
+		return r;
+	r = vgpu_show_instance(instance, &json);
+	if (r < 0)
+		return r;
+	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("vgpu", json));
+}
+
+static int reply_provider_arguments(sd_varlink *link,
+				    struct vgpu_instance *instance)
+{
+	vgpu_autojson sd_json_variant *arguments = NULL;
+	vgpu_autojson sd_json_variant *device = NULL;
+	struct vgpu_err err = {};
+	const char *note = "";
+
+	if (instance->gpu->ops->qemu_arguments(instance, &arguments, &device,
+					       &note, &err) < 0)
+		return vgpu_reply_error(link, &err);
+	return sd_varlink_replybo(
+		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
+		SD_JSON_BUILD_PAIR_VARIANT("device", device),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", false),
+		SD_JSON_BUILD_PAIR_STRING("note", note));
+}
+
+/* What QEMU is told of the device, which is a virtio-gpu. */
+#define QEMU_VIRTIO_ID	  16U
+#define QEMU_QUEUES	  2U
+#define QEMU_CONFIG_BYTES 16U
+
+/* A chardev's option with @path, in which QEMU wants commas doubled. */
+static void set_chardev(const char *id, const char *path, char *chardev,
+			size_t size)
+{
+	int n = snprintf(chardev, size, "socket,id=%s,path=", id);
+
+	for (; *path && (size_t)n + 2 < size; path++) {
+		if (*path == ',')
+			chardev[n++] = ',';
+		chardev[n++] = *path;
+	}
+	chardev[n] = '\0';
+}
+
+static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
+			      sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	char socket[VGPU_SOCKET_PATH_SIZE];
+	char chardev[2 * VGPU_SOCKET_PATH_SIZE + 64], device[160], id[16];
+	int r;
+
+	r = take_vgpu(link, parameters, userdata, &instance);
+	if (r <= 0)
+		return r;
+	if (instance->gpu && instance->gpu->ops &&
+	    instance->gpu->ops->qemu_arguments)
+		return reply_provider_arguments(link, instance);
+	if (!vgpu_instance_is_serving(instance)) {
+		vgpu_err_set(&err, -ENOTCONN, "NotActive",
+			     "the vGPU is %s: it has no device to connect to",
+			     vgpu_instance_state(instance));
+		return vgpu_reply_error(link, &err);
+	}
+	vgpu_paths_instance(&instance->manager->paths,
+			    instance->definition.uuid, "vhost.sock", socket);
+	/* Eight digits tell the vGPUs of one machine apart. */
+	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
+	set_chardev(id, socket, chardev, sizeof(chardev));
+	snprintf(device, sizeof(device),
+		 "vhost-user-test-device-pci,virtio-id=%u,num_vqs=%u,config_size=%u,chardev=%s",
+		 QEMU_VIRTIO_ID, QEMU_QUEUES, QEMU_CONFIG_BYTES, id);
+	return sd_varlink_replybo(
+		link,
+		SD_JSON_BUILD_PAIR_ARRAY("arguments",
+					 SD_JSON_BUILD_STRING("-chardev"),
+					 SD_JSON_BUILD_STRING(chardev),
+					 SD_JSON_BUILD_STRING("-device"),
+					 SD_JSON_BUILD_STRING(device)),
+		SD_JSON_BUILD_PAIR_OBJECT(
+			"device",
+			SD_JSON_BUILD_PAIR_STRING("driver",
+						  "vhost-user-test-device-pci"),
+			SD_JSON_BUILD_PAIR_UNSIGNED("virtio-id", QEMU_VIRTIO_ID),
+			SD_JSON_BUILD_PAIR_UNSIGNED("num_vqs", QEMU_QUEUES),
+			SD_JSON_BUILD_PAIR_UNSIGNED("config_size",
+						    QEMU_CONFIG_BYTES),
+			SD_JSON_BUILD_PAIR_STRING("chardev", id)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", true),
+		SD_JSON_BUILD_PAIR_STRING(
+			"note",
+			"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)"));
+}
+
+static int subscribe(sd_varlink *link, sd_json_variant *parameters,
+		     sd_varlink_method_flags_t flags, void *userdata)
+{
+	struct parameters {
+		int history;
+		int follow;
+	} p = {.history = -1, .follow = -1};
+	static const sd_json_dispatch_field fields[] = {
+		{"history", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
+		 offsetof(struct parameters, history), SD_JSON_NULLABLE},
+		{"follow", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
+		 offsetof(struct parameters, follow), SD_JSON_NULLABLE},
+		{},
+	};
+	struct vgpu_manager *manager = userdata;
+	uid_t owner = 0;
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r == 0 && !vgpu_access_is_manager(manager, link))
+		r = sd_varlink_get_peer_uid(link, &owner);
+	if (r != 0)
+		return r;
+	return vgpu_events_subscribe(&manager->events, link, owner,
+				     p.history > 0, p.follow != 0);
+}
+
+int vgpu_methods_on_connect(sd_varlink *link)
+{
+	/* For Capture. */
+	return sd_varlink_set_allow_fd_passing_output(link, true);
+}
+
+static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
+			  void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+
+	vgpu_events_forget(&manager->events, link);
+}
+
+/*
+ * Every method, and who may call it. An owner looks after his vGPU and may give
+ * it back. What takes of others' share, or of the GPU, is for managers alone.
+ */
+#define METHODS(row)                                                           \
+	row(GetInfo, get_info, ANYONE);                                        \
+	row(ListGpus, list_gpus, ANYONE);                                      \
+	row(ListTypes, list_types, ANYONE);                                    \
+	row(ListVgpus, list_vgpus, ANYONE); /* his own */                      \
+	row(GetVgpu, get_vgpu, OWNER);                                         \
+	row(Create, vgpu_method_create, MANAGE);                               \
+	row(Destroy, vgpu_method_destroy, OWNER);                              \
+	row(Define, vgpu_method_define, MANAGE);                               \
+	row(CheckDefinition, vgpu_method_check_definition, MANAGE);            \
+	row(Start, vgpu_method_start, OWNER);                                  \
+	row(Stop, vgpu_method_stop, OWNER);                                    \
+	row(Undefine, vgpu_method_undefine, OWNER);                            \
+	row(GetQemuArguments, get_qemu_arguments, OWNER);                      \
+	row(Capture, vgpu_method_capture, OWNER);                              \
+	row(SetMode, vgpu_method_set_mode, OWNER);                             \
+	row(SetVnc, vgpu_method_set_vnc, OWNER);                               \
+	row(SetScheduler, vgpu_method_set_scheduler, MANAGE);                  \
+	row(Modify, vgpu_method_modify, MANAGE);                               \
+	row(Subscribe, subscribe, ANYONE); /* his own */
+
+/* Called first: each method has one of these, named as it is. */
+#define CHECKED(name, method, right)                                             \
+	static int checked_##name(sd_varlink *link, sd_json_variant *parameters, \
+				  sd_varlink_method_flags_t flags,               \
+				  void *userdata)                                \
+	{                                                                        \
+		int r = vgpu_access_check(link, parameters,                      \
+					  VGPU_RIGHT_##right, userdata);         \
+                                                                                 \
+		return r == 1 ? method(link, parameters, flags, userdata) : r;   \
+	}                                                                        \
+	static_assert(true, "")
+
+METHODS(CHECKED)
+
+static int bind_all(sd_varlink_server *server)
+{
+	int r = 0;
+
+#define BIND(name, method, right)                                              \
+	if (r >= 0)                                                            \
+	r = sd_varlink_server_bind_method(server, VGPU_INTERFACE "." #name,    \
+					  checked_##name)
+	METHODS(BIND)
+#undef BIND
+	return r;
+}
+
+int vgpu_methods_listen(struct vgpu_manager *manager)
+{
+	__attribute__((cleanup(sd_varlink_server_unrefp)))
+	sd_varlink_server *server = NULL;
+	int r;
+
+	r = sd_varlink_server_new(&server,
+				  SD_VARLINK_SERVER_ACCOUNT_UID |
+					  SD_VARLINK_SERVER_INHERIT_USERDATA);
+	if (r < 0)
+		return r;
+	sd_varlink_server_set_userdata(server, manager);
+	r = sd_varlink_server_set_info(server, "OpenVGPU", "vgpud",
+				       VGPU_VERSION, "");
+	if (r >= 0)
+		r = sd_varlink_server_add_interface(
+			server, &vl_interface_io_openvgpu_Manager);
+	if (r >= 0)
+		r = bind_all(server);
+	if (r >= 0)
+		r = sd_varlink_server_bind_disconnect(server, on_disconnect);
+	if (r >= 0)
+		r = sd_varlink_server_set_connections_max(server,
+							  CONNECTIONS_MAX);
+	if (r >= 0)
+		r = sd_varlink_server_set_connections_per_uid_max(
+			server, CONNECTIONS_PER_UID_MAX);
+	if (r >= 0)
+		r = sd_varlink_server_attach_event(server, manager->event,
+						   SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	manager->server = vgpu_steal(&server);
+	return vgpu_accept_start(manager);
+}

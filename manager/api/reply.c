@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Answers to varlink calls, at once and later. */
+#include "reply.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "interface.h"
+#include "lib/util.h"
+#include "manager/host/text.h"
+
+void vgpu_reply_check(sd_varlink *link, int r)
+{
+	/* sd_varlink_error() says -EBADR of an error of ours that it sent. */
+	if (r >= 0 || r == -EBADR)
+		return;
+	/* Not sd_varlink_close(), which no method may call for its own link. */
+	shutdown(sd_varlink_get_fd(link), SHUT_RDWR);
+}
+
+int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
+{
+	char name[128], text[VGPU_ERR_TEXT_MAX];
+
+	snprintf(name, sizeof(name), VGPU_INTERFACE ".%s",
+		 err->name ? err->name : "Internal");
+	/* JSON is UTF-8, and the text may have been cut within a letter. */
+	VGPU_TEXT_SET(text, err->text);
+	vgpu_text_make_printable(text);
+	vgpu_reply_check(link, sd_varlink_errorbo(
+				       link, name,
+				       SD_JSON_BUILD_PAIR_STRING("text", text)));
+	return 0;
+}
+
+void vgpu_reply_later_error(sd_varlink **link, const struct vgpu_err *err)
+{
+	if (*link)
+		vgpu_reply_error(*link, err);
+	*link = sd_varlink_unref(*link);
+}
+
+void vgpu_reply_later_empty(sd_varlink **link)
+{
+	if (*link)
+		vgpu_reply_check(*link, sd_varlink_reply(*link, NULL));
+	*link = sd_varlink_unref(*link);
+}
+
+void vgpu_reply_later_uuid(sd_varlink **link, const char *uuid)
+{
+	if (*link)
+		vgpu_reply_check(*link, sd_varlink_replybo(
+						*link, SD_JSON_BUILD_PAIR_STRING(
+							       "uuid", uuid)));
+	*link = sd_varlink_unref(*link);
+}
+
+void vgpu_reply_ignore(void *userdata, const struct vgpu_control_reply *reply,
+		       int fd, const struct vgpu_err *err)
+{
+	vgpu_close(fd);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The fds of one vGPU by slot: what a successor of its device would need. */
+#ifndef VGPU_MANAGER_DEVICE_FD_STORE_H
+#define VGPU_MANAGER_DEVICE_FD_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deposit.h"
+#include "lib/control_abi.h"
+
+/* vgpud's own, of which no device gets to know. */
+enum vgpu_own_slot {
+	VGPU_SLOT_OWN_CONTROL = VGPU_SLOT_MAX, /* its end of the control socket */
+	VGPU_SLOT_OWN_PROCESS,		       /* the device's pidfd */
+	VGPU_SLOT_OWN_LAUNCHER,		       /* vgpu-launch's */
+	VGPU_SLOT_OWN_MAX,
+};
+
+struct vgpu_fd_store {
+	struct vgpu_fd_entry {
+		uint32_t slot;
+		int fd;
+		uint32_t kept;	   /* in the deposit, 0: it is not */
+		bool is_recovered; /* from the deposit, and not put since */
+	} *entries;
+	size_t count;
+	size_t allocated;
+	/* Where all of it is kept for the next vgpud; NULL: nowhere. */
+	struct vgpu_deposit *deposit;
+	const char *uuid; /* whose it is there */
+};
+
+bool vgpu_fd_store_is_slot(uint32_t slot); /* one of the contract's */
+
+/* What the manager gives a device, and never takes from one that it knows. */
+bool vgpu_fd_store_is_given(uint32_t slot);
+
+/*
+ * Keep @fd as @slot, closing what was there; takes @fd even where it fails
+ * (-EINVAL for no slot, -ENOMEM).
+ */
+int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd);
+void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot);
+/* The fd of @slot, still the store's, or -1. */
+int vgpu_fd_store_get(const struct vgpu_fd_store *store, uint32_t slot);
+
+/* Have what an earlier vgpud kept in the deposit. */
+void vgpu_fd_store_recover(struct vgpu_fd_store *store);
+/* Close what was recovered and never put again of the device's own slots. */
+void vgpu_fd_store_drop_recovered(struct vgpu_fd_store *store);
+
+/* Take the segments out, @n at most, into @ret_fds. Returns how many. */
+size_t vgpu_fd_store_take_segments(struct vgpu_fd_store *store, int *ret_fds,
+				   size_t n);
+size_t vgpu_fd_store_count_segments(const struct vgpu_fd_store *store);
+/* Close all that are no segments. */
+void vgpu_fd_store_keep_segments(struct vgpu_fd_store *store);
+void vgpu_fd_store_finish(struct vgpu_fd_store *store);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a new device process begins with: its sockets and its state block. */
+#include "listen.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "lib/control_abi.h"
+#include "lib/util.h"
+#include "manager/host/text.h"
+
+/* One VMM, and the next while the last goes away. */
+#define BACKLOG 4
+
+int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
+		   int *ret_fd)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	vgpu_autoclose int fd = -1;
+
+	if (!VGPU_TEXT_SET(address.sun_path, path))
+		return -ENAMETOOLONG;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The mode that bind() gives the file: nobody gets in before chmod. */
+	if (fd < 0 || fchmod(fd, mode) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, backlog) < 0)
+		return -errno;
+	*ret_fd = vgpu_steal_fd(&fd);
+	return 0;
+}
+
+static int add_socket(const struct vgpu_paths *paths, const char *uuid,
+		      const char *name, int type, mode_t mode,
+		      struct vgpu_fd_store *store, uint32_t slot)
+{
+	char path[VGPU_SOCKET_PATH_SIZE];
+	int fd = -1;
+	int r;
+
+	vgpu_paths_instance(paths, uuid, name, path);
+	r = vgpu_listen_at(path, type, mode, BACKLOG, &fd);
+	return r < 0 ? r : vgpu_fd_store_put(store, slot, fd);
+}
+
+static int add_state_block(struct vgpu_fd_store *store)
+{
+	/* The device sizes it: how large it is, is the device's own affair. */
+	int fd = memfd_create("vgpu-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? -errno : vgpu_fd_store_put(store, VGPU_SLOT_STATE, fd);
+}
+
+int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
+			struct vgpu_fd_store *store, struct vgpu_err *err)
+{
+	int r;
+
+	r = vgpu_paths_make_instance(paths, uuid);
+	/* Who may use the vGPU is let in later: vgpu_access_open_vgpu(). */
+	if (r >= 0)
+		r = add_socket(paths, uuid, "vhost.sock", SOCK_STREAM, 0600,
+			       store, VGPU_SLOT_LISTEN);
+	/* With a deposit the next vgpud has its connection to the device. */
+	if (r >= 0 && !store->deposit)
+		r = add_socket(paths, uuid, "control.sock", SOCK_SEQPACKET,
+			       0600, store, VGPU_SLOT_CONTROL);
+	if (r >= 0)
+		r = add_state_block(store);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "the sockets below %s cannot be made: %s",
+				    paths->runtime, strerror(-r));
+	return 0;
+}

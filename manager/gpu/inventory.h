@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The GPUs of this machine, as vgpu-probe finds them through Vulkan. */
+#ifndef VGPU_MANAGER_GPU_INVENTORY_H
+#define VGPU_MANAGER_GPU_INVENTORY_H
+
+#include <stddef.h>
+
+#include "gpu.h"
+#include "lib/err.h"
+
+#define VGPU_INVENTORY_MAX 64 /* as many GPUs, at places that stay */
+
+struct vgpu_inventory {
+	struct vgpu_gpu *gpus; /* the embedded one first, always there */
+	size_t count;
+};
+
+/*
+ * Run vgpu-probe, for ten seconds at most, and read what it finds. The
+ * embedded GPU is listed whatever happens: its vGPUs need no Vulkan. No GPU
+ * has a provider yet. If the probe fails *ret_problem (a buffer) says why.
+ */
+int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
+			char ret_problem[VGPU_ERR_TEXT_MAX]);
+void vgpu_inventory_finish(struct vgpu_inventory *inventory);
+
+/* One more, at a PCI address; NULL if there is no room. */
+struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,
+				    const char *pci_address);
+struct vgpu_gpu *vgpu_inventory_find(const struct vgpu_inventory *inventory,
+				     const char *id);
+
+#endif

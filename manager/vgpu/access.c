@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who may do what. */
+#include "access.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "manager/host/acl.h"
+#include "manager/host/group.h"
+#include "instance.h"
+#include "lib/util.h"
+#include "manager/host/log.h"
+#include "manager/api/reply.h"
+
+/* As the packages make them. */
+#define MANAGERS "vgpu"
+#define USERS	 "vgpu-vm"
+
+#define USE	 (4 | 2) /* what connect() needs */
+#define TRAVERSE 1
+
+void vgpu_access_init(struct vgpu_manager *manager)
+{
+	struct vgpu_access *access = &manager->access;
+	uint32_t managers = vgpu_group_find(MANAGERS);
+
+	/* A private manager is its user's alone, whatever groups there are. */
+	access->managers = manager->config.managers;
+	if (!access->managers && managers == getegid())
+		access->managers = managers;
+	access->users = manager->config.users;
+	if (!access->users && access->managers)
+		access->users = vgpu_group_find(USERS);
+	access->has_acls = vgpu_acl_is_supported(manager->paths.runtime);
+}
+
+static bool needs_acl(const struct vgpu_owner *owner)
+{
+	return (owner->uid > 0 && owner->uid != geteuid()) ||
+	       (owner->gid > 0 && owner->gid != getegid());
+}
+
+void vgpu_access_default_owner(struct vgpu_manager *manager, sd_varlink *link,
+			       struct vgpu_owner *ret_owner)
+{
+	struct vgpu_owner owner = {};
+	uid_t uid = 0;
+
+	sd_varlink_get_peer_uid(link, &uid);
+	/* Root's are for whatever runs virtual machines here. */
+	if (uid == 0)
+		owner.gid = manager->access.users;
+	else
+		owner.uid = uid;
+	if (uid == 0 && needs_acl(&owner) && !manager->access.has_acls)
+		owner.gid = 0;
+	*ret_owner = owner;
+}
+
+int vgpu_access_check_owner(const struct vgpu_manager *manager,
+			    const struct vgpu_owner *owner, struct vgpu_err *err)
+{
+	if (!vgpu_owner_is_sound(owner))
+		return vgpu_err_set(
+			err, -EINVAL, "BadOwner",
+			"an owner is a user or a group of its own, and not 'nobody'");
+	if (needs_acl(owner) && !manager->access.has_acls)
+		return vgpu_err_set(
+			err, -EOPNOTSUPP, "BadOwner",
+			"the file system of %s has no ACLs, so that nobody but vgpud's own user can be let in: give vgpud a runtime folder on a tmpfs",
+			manager->paths.runtime);
+	return 0;
+}
+
+static bool is_in_group(sd_varlink *link, uint32_t wanted)
+{
+	int fd = sd_varlink_get_fd(link);
+	vgpu_autofree gid_t *more = NULL;
+	gid_t few[32], gid = 0;
+	const gid_t *groups = few;
+	socklen_t bytes = sizeof(few);
+
+	if (wanted == 0)
+		return false;
+	if (sd_varlink_get_peer_gid(link, &gid) >= 0 && gid == wanted)
+		return true;
+	/* Those that it had when it connected: their number changes no more. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &bytes) < 0) {
+		if (errno != ERANGE)
+			return false;
+		groups = more = malloc(bytes);
+		if (!more ||
+		    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, more, &bytes) < 0)
+			return false;
+	}
+	for (size_t i = 0; i < bytes / sizeof(groups[0]); i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+bool vgpu_access_is_manager(const struct vgpu_manager *manager, sd_varlink *link)
+{
+	uid_t uid;
+
+	if (sd_varlink_get_peer_uid(link, &uid) < 0)
+		return false;
+	return uid == 0 || uid == geteuid() ||
+	       is_in_group(link, manager->access.managers);
+}
+
+static bool is_owner(sd_varlink *link, const struct vgpu_owner *owner)
+{
+	uid_t uid;
+
+	return owner->uid > 0 && sd_varlink_get_peer_uid(link, &uid) >= 0 &&
+	       uid == owner->uid;
+}
+
+bool vgpu_access_sees(const struct vgpu_manager *manager, sd_varlink *link,
+		      const struct vgpu_owner *owner)
+{
+	return is_owner(link, owner) || vgpu_access_is_manager(manager, link);
+}
+
+static int check_owner_of_named(sd_varlink *link, sd_json_variant *parameters,
+				struct vgpu_manager *manager)
+{
+	sd_json_variant *name = sd_json_variant_by_key(parameters, "vgpu");
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+
+	if (!sd_json_variant_is_string(name))
+		return sd_varlink_error_invalid_parameter_name(link, "vgpu");
+	instance =
+		vgpu_instance_find(manager, sd_json_variant_string(name), &err);
+	if (instance && is_owner(link, &instance->definition.owner))
+		return 1;
+	/* Of others' vGPUs he does not learn that there are any. */
+	vgpu_instance_set_unknown(sd_json_variant_string(name), &err);
+	return vgpu_reply_error(link, &err);
+}
+
+int vgpu_access_check(sd_varlink *link, sd_json_variant *parameters,
+		      enum vgpu_right right, struct vgpu_manager *manager)
+{
+	struct vgpu_err err = {};
+
+	if (right == VGPU_RIGHT_ANYONE || vgpu_access_is_manager(manager, link))
+		return 1;
+	if (right == VGPU_RIGHT_OWNER)
+		return check_owner_of_named(link, parameters, manager);
+	vgpu_err_set(
+		&err, -EPERM, "NotAllowed",
+		"that is for who manages vGPUs: root, vgpud's own user and members of its group");
+	return vgpu_reply_error(link, &err);
+}
+
+void vgpu_access_open_manager(struct vgpu_manager *manager)
+{
+	vgpu_autofree struct vgpu_acl_entry *entries = NULL;
+	struct vgpu_instance *instance;
+	size_t n = 0;
+	int r;
+
+	if (!manager->accept)
+		return;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	n++;
+	entries = calloc(n + 1, sizeof(*entries));
+	n = 0;
+	if (entries)
+		entries[n++] = (struct vgpu_acl_entry){manager->access.managers,
+						       .is_group = true};
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (entries)
+		entries[n++] = (struct vgpu_acl_entry){
+			instance->definition.owner.uid, .is_group = false};
+	r = entries ? vgpu_acl_set(manager->paths.socket, USE, USE, entries, n)
+		    : -ENOMEM;
+	if (r < 0)
+		vgpu_log("who may connect to %s cannot be set: %s",
+			 manager->paths.socket, strerror(-r));
+}
+
+int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
+			  const struct vgpu_definition *definition,
+			  struct vgpu_err *err)
+{
+	/* Managers have nothing to do but at VNC servers' sockets. */
+	const struct vgpu_acl_entry entries[] = {
+		{definition->owner.uid, .is_group = false},
+		{definition->owner.gid, .is_group = true},
+		{manager->access.managers, .is_group = true},
+	};
+	char path[VGPU_SOCKET_PATH_SIZE];
+	int r;
+
+	/* First the folder: what is closed keeps all out. */
+	vgpu_paths_instance(&manager->paths, definition->uuid, NULL, path);
+	r = vgpu_acl_set(path, USE | TRAVERSE, TRAVERSE, entries,
+			 VGPU_ARRAY_SIZE(entries));
+	if (r >= 0) {
+		vgpu_paths_instance(&manager->paths, definition->uuid,
+				    "vhost.sock", path);
+		r = vgpu_acl_set(path, USE, USE, entries, 2);
+	}
+	if (r < 0)
+		return vgpu_err_set(err, r, "BadOwner",
+				    "its owner cannot be let in at %s: %s", path,
+				    r == -EOPNOTSUPP ? "its file system has no ACLs"
+						     : strerror(-r));
+	return 0;
+}
+
+int vgpu_access_open_vnc(const struct vgpu_manager *manager,
+			 const struct vgpu_definition *definition,
+			 const char *path)
+{
+	/* Not the group: it runs virtual machines, and they look at no other. */
+	const struct vgpu_acl_entry entries[] = {
+		{definition->owner.uid, .is_group = false},
+		{manager->access.managers, .is_group = true},
+	};
+
+	return vgpu_acl_set(path, USE, USE, entries, VGPU_ARRAY_SIZE(entries));
+}

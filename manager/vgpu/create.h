@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making and unmaking vGPUs, and bringing back those that are defined. */
+#ifndef VGPU_MANAGER_VGPU_CREATE_H
+#define VGPU_MANAGER_VGPU_CREATE_H
+
+#include <systemd/sd-varlink.h>
+
+#include "manager/manager.h"
+#include "store.h"
+
+/* Of a new vGPU. What is unset is its type's, or the default. */
+struct vgpu_create_request {
+	const char *type;
+	const char *gpu;    /* NULL: any where it fits */
+	const char *name;   /* NULL: none */
+	const char *uuid;   /* NULL: a random one */
+	uint32_t placement; /* VGPU_PLACEMENT_ANY: where it suits best */
+	int64_t weight;	    /* -1: unset, here and below */
+	int64_t frame_rate_limit;
+	int autostart;
+	sd_json_variant *heads; /* see heads.h; NULL: unset */
+	int64_t owner_uid;
+	int64_t owner_gid;
+};
+
+/*
+ * Make a vGPU and answer @link when it is active, or failed. Fails with
+ * nothing answered and nothing left if it cannot begin. *ret_gpu is the
+ * GPU that was chosen, if one was, also where err is "NoRoom".
+ */
+int vgpu_create(struct vgpu_manager *manager,
+		const struct vgpu_create_request *request, sd_varlink *link,
+		struct vgpu_gpu **ret_gpu, struct vgpu_err *err);
+/*
+ * Make the definition of a vGPU that @link asks for, and no more. Returns it,
+ * or NULL with nothing left; answers nothing.
+ */
+struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
+				  const struct vgpu_create_request *request,
+				  sd_varlink *link, struct vgpu_err *err);
+
+/* Whether vgpu_define() would, if no other had the name or the uuid. */
+int vgpu_check_definition(struct vgpu_manager *manager,
+			  const struct vgpu_create_request *request,
+			  struct vgpu_err *err);
+
+/*
+ * What follows is said of a vGPU, by uuid or name, and answers @link when it is
+ * done, or fails with nothing answered and nothing changed.
+ */
+
+/* Bring one to life that is stopped or failed; ret_gpu as above. */
+int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
+	       sd_varlink *link, struct vgpu_gpu **ret_gpu, struct vgpu_err *err);
+/* End its process and let go of its framebuffer; its definition stays. */
+int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name,
+	      bool force, sd_varlink *link, struct vgpu_err *err);
+/* Forget one that does not run. */
+int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
+		  sd_varlink *link, struct vgpu_err *err);
+/* End and forget one, whatever it does. */
+int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
+		 bool force, sd_varlink *link, struct vgpu_err *err);
+
+/* A name that a vGPU can be given. */
+int vgpu_create_check_name(struct vgpu_manager *manager, const char *name,
+			   struct vgpu_err *err);
+/* Put a weight and a frame rate limit, unless -1, into @type. */
+int vgpu_create_set_share(struct vgpu_type *type, int64_t weight, int64_t rate,
+			  struct vgpu_err *err);
+
+/* Creations that wait for memory of @gpu, which is short of it, fail. */
+void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu);
+
+/* At the start: every definition becomes a vGPU again. load.c */
+int vgpu_load(struct vgpu_manager *manager);
+/* After new types: begin what failed for want of its type. load.c */
+void vgpu_load_retry(struct vgpu_manager *manager);
+
+#endif

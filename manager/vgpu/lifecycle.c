@@ -1,0 +1,750 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What happens to a vGPU between its creation and its end. */
+#include "lifecycle.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "access.h"
+#include "manager/host/closer.h"
+#include "manager/device/key.h"
+#include "manager/device/launcher.h"
+#include "lib/util.h"
+#include "manager/device/listen.h"
+#include "manager/host/log.h"
+#include "manager/host/text.h"
+#include "manager/api/reply.h"
+#include "scheduler.h"
+#include "share.h"
+#include "vnc.h"
+
+#define USEC_PER_S 1000000ULL
+/* A process that served so long ends a row of quick ends. */
+#define QUICK_END_USEC (5 * USEC_PER_S)
+#define QUICK_ENDS_MAX 10
+/* What a device may cause at once, and then each second. */
+#define EVENT_TOKENS_MAX   20
+#define EVENT_TOKENS_PER_S 2
+
+static const struct vgpu_device_ops device_ops;
+
+static uint64_t now_usec(struct vgpu_instance *instance)
+{
+	uint64_t now = 0;
+
+	sd_event_now(instance->manager->event, CLOCK_MONOTONIC, &now);
+	return now;
+}
+
+static void fill_start(const struct vgpu_instance *instance,
+		       struct vgpu_control_start *ret_start)
+{
+	const struct vgpu_definition *d = &instance->definition;
+	uint64_t segment = instance->gpu->segment_bytes;
+	struct vgpu_control_start start = {
+		.version = VGPU_CONTROL_VERSION,
+		.heads = d->type.heads,
+		.max_width = d->type.max_width,
+		.max_height = d->type.max_height,
+		.segments = (uint32_t)(d->place.size / segment),
+		.frame_rate_limit = d->type.frame_rate_limit,
+		.segment_bytes = segment,
+		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
+		.host_memory_bytes = d->type.host_memory_mib * VGPU_MIB,
+		/* If a Vulkan driver was found for it. */
+		.has_renderer = instance->gpu->device_uuid[0] != '\0',
+		.is_framebuffer_new = instance->is_framebuffer_new,
+	};
+
+	if (start.has_renderer)
+		start.host_visible_bytes =
+			vgpu_type_window(start.framebuffer_bytes);
+	/* The embedded one is whichever software renderer there is. */
+	if (!instance->gpu->is_software)
+		vgpu_uuid_bytes(instance->gpu->device_uuid, start.gpu_uuid);
+
+	VGPU_TEXT_SET(start.uuid, d->uuid);
+	VGPU_TEXT_SET(start.name, d->name);
+	VGPU_TEXT_SET(start.type, d->type.name);
+	*ret_start = start;
+}
+
+static void lose_device(struct vgpu_instance *instance, const char *reason);
+
+/* Again: an earlier vgpud may have let others in. */
+static void open_sockets(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+
+	if (vgpu_access_open_vgpu(instance->manager, &instance->definition,
+				  &err) < 0)
+		vgpu_log("%s: %s", instance->definition.uuid, err.text);
+}
+
+/*
+ * By which a later vgpud finds the device: its connection, where that is kept,
+ * else a listening socket and a key.
+ */
+static int prepare_control(struct vgpu_instance *instance,
+			   uint8_t ret_key[VGPU_CONTROL_KEY_BYTES],
+			   struct vgpu_err *err)
+{
+	const struct vgpu_paths *paths = &instance->manager->paths;
+	int r;
+
+	if (instance->manager->deposit) {
+		/* A device of an earlier version may have had one. */
+		vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_CONTROL);
+		vgpu_paths_remove_control(paths, instance->definition.uuid);
+		return 0;
+	}
+	r = vgpu_key_have(paths, instance->definition.uuid, ret_key);
+	return r < 0 ? vgpu_err_set(err, r, "Internal",
+				    "no key for its control socket: %s",
+				    strerror(-r))
+		     : 0;
+}
+
+/* What of a vGPU is in the runtime folder, and who may connect there. */
+static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
+{
+	struct vgpu_manager *manager = instance->manager;
+	const struct vgpu_definition *d = &instance->definition;
+	int r;
+
+	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) >= 0) {
+		open_sockets(instance);
+		return 0;
+	}
+	r = vgpu_listen_prepare(&manager->paths, d->uuid, &instance->fds, err);
+	if (r >= 0)
+		r = vgpu_access_open_vgpu(manager, d, err);
+	/* Nobody uses it yet: the next try is to fail, too. */
+	if (r < 0)
+		vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_STATE);
+	return r;
+}
+
+/* Start a process: the first, or one that goes on with all in the store. */
+static void start_device(struct vgpu_instance *instance)
+{
+	const struct vgpu_paths *paths = &instance->manager->paths;
+	const char *uuid = instance->definition.uuid;
+	char pid_path[VGPU_SOCKET_PATH_SIZE], temporary[VGPU_SOCKET_PATH_SIZE];
+	struct vgpu_control_start start;
+	struct vgpu_err err = {};
+	int r;
+
+	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STARTING) < 0)
+		return;
+	fill_start(instance, &start);
+	vgpu_share_begin(instance);
+	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);
+	vgpu_paths_instance(paths, uuid, "device.new", temporary);
+
+	r = prepare_sockets(instance, &err);
+	if (r >= 0 && start.has_renderer)
+		r = vgpu_launcher_have(instance->manager->event, &instance->fds,
+				       instance->group, &err);
+	if (r >= 0)
+		r = prepare_control(instance, start.key, &err);
+	if (r >= 0)
+		r = vgpu_device_start(instance->manager->event, &device_ops,
+				      instance, &instance->fds, &start,
+				      pid_path, temporary, instance->group,
+				      &instance->device, &err);
+	if (r < 0)
+		lose_device(instance, err.text);
+}
+
+/* Forget every process there was; what is held of the framebuffer stays. */
+static void make_fresh(struct vgpu_instance *instance)
+{
+	vgpu_fd_store_keep_segments(&instance->fds);
+	instance->status = (struct vgpu_control_status){};
+	instance->has_served = false;
+}
+
+void vgpu_lifecycle_begin(struct vgpu_instance *instance)
+{
+	struct vgpu_gpu *gpu = instance->gpu;
+	int r = 0;
+
+	if (instance->phase != VGPU_PHASE_DEFINED || !instance->is_placed)
+		return;
+	if (!gpu->memory) {
+		gpu->ops->begin(instance);
+		return;
+	}
+	if (!vgpu_types_find(instance->manager->catalogue.types,
+			     instance->definition.type.name)) {
+		instance->lacks_type = true;
+		vgpu_lifecycle_fail(
+			instance,
+			"its type %s is no longer in %s: put it back there, or destroy the vGPU",
+			instance->definition.type.name,
+			instance->manager->catalogue.file);
+		return;
+	}
+	make_fresh(instance);
+	/* What an earlier process left in it is not zero. */
+	instance->is_framebuffer_new = !instance->has_memory;
+	if (!instance->has_memory)
+		r = gpu->memory->take(gpu, instance->definition.place.size,
+				      &instance->fds);
+	if (r == -EAGAIN)
+		return;
+	if (r < 0) {
+		vgpu_lifecycle_fail(instance, "its framebuffer cannot be had: %s",
+				    strerror(-r));
+		return;
+	}
+	instance->has_memory = true;
+	start_device(instance);
+}
+
+/* By its listening socket: one that no deposit knows of. */
+static int adopt_by_socket(struct vgpu_instance *instance, struct vgpu_err *err)
+{
+	const struct vgpu_paths *paths = &instance->manager->paths;
+	const char *uuid = instance->definition.uuid;
+	char control[VGPU_SOCKET_PATH_SIZE], pid_path[VGPU_SOCKET_PATH_SIZE];
+	uint8_t key[VGPU_CONTROL_KEY_BYTES];
+	int r;
+
+	vgpu_paths_instance(paths, uuid, "control.sock", control);
+	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);
+	r = vgpu_key_read(paths, uuid, key);
+	return vgpu_device_adopt(instance->manager->event, &device_ops,
+				 instance, control, r == 0 ? key : NULL,
+				 pid_path, &instance->device, err);
+}
+
+static void hold_memory(struct vgpu_instance *instance)
+{
+	instance->gpu->memory->adopt(instance->gpu,
+				     instance->definition.place.size);
+	instance->has_memory = true;
+}
+
+int vgpu_lifecycle_adopt(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+	int r;
+
+	vgpu_fd_store_recover(&instance->fds);
+	r = vgpu_device_adopt_kept(instance->manager->event, &device_ops,
+				   instance, &instance->fds, &instance->device,
+				   &err);
+	if (r == -ENOENT)
+		r = adopt_by_socket(instance, &err);
+	if (r < 0) {
+		if (r != -ENOENT)
+			vgpu_instance_log(instance, "%s", err.text);
+		return r;
+	}
+	if (instance->phase == VGPU_PHASE_STOPPING)
+		return 0; /* only to be ended */
+	vgpu_share_adopt(instance);
+	hold_memory(instance);
+	instance->is_wanted = true;
+	open_sockets(instance);
+	return vgpu_instance_set_phase(instance, VGPU_PHASE_ADOPTING);
+}
+
+void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
+{
+	bool was_adopting = instance->phase == VGPU_PHASE_ADOPTING;
+	char text[VGPU_ERR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	vgpu_text_make_printable(text);
+
+	if (instance->create_link) {
+		/* Its creator is told, and all is as it was before. */
+		if (!instance->create_err.status)
+			vgpu_err_set(&instance->create_err, -EIO, "Internal",
+				     "the vGPU cannot be %s: %s",
+				     instance->is_kept ? "started" : "made",
+				     text);
+		vgpu_lifecycle_stop(instance);
+		return;
+	}
+	assert(!instance->device);
+	if (vgpu_instance_set_phase(instance, VGPU_PHASE_FAILED) < 0)
+		return;
+	VGPU_TEXT_SET(instance->failure, text);
+	vgpu_vnc_finish(instance);
+	make_fresh(instance);
+	vgpu_scheduler_divide(instance->manager, instance->gpu);
+	vgpu_instance_event(instance, "failed", "%s", text);
+	if (was_adopting)
+		vgpu_manager_on_adopted(instance->manager);
+	vgpu_manager_on_change(instance->manager);
+}
+
+static void destroy_is_slow(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+
+	vgpu_err_set(
+		&err, -ETIMEDOUT, "TryAgain",
+		"the device process %d does not end: the vGPU is %s when it does",
+		vgpu_device_pid(instance->device),
+		instance->is_kept ? "stopped" : "destroyed");
+	vgpu_reply_later_error(&instance->destroy_link, &err);
+	vgpu_reply_later_error(
+		&instance->create_link,
+		instance->create_err.status ? &instance->create_err : &err);
+}
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	destroy_is_slow(userdata);
+	return 0;
+}
+
+/* No process runs any more. */
+static void forget(struct vgpu_instance *instance)
+{
+	struct vgpu_manager *manager = instance->manager;
+	const char *uuid = instance->definition.uuid;
+	struct vgpu_err err = {};
+
+	if (vgpu_store_remove(&manager->paths, uuid, &err) < 0) {
+		vgpu_reply_later_error(&instance->destroy_link, &err);
+		vgpu_reply_later_error(&instance->create_link,
+				       &instance->create_err);
+		vgpu_lifecycle_fail(instance, "%s", err.text);
+		return;
+	}
+	vgpu_paths_remove_instance(&manager->paths, uuid);
+	if (instance->create_link)
+		vgpu_instance_log(instance, "creation failed: %s",
+				  instance->create_err.text);
+	else
+		vgpu_instance_event_by(instance, instance->destroy_link,
+				       "destroyed",
+				       "the vGPU of type %s is no more",
+				       instance->definition.type.name);
+	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
+	vgpu_reply_later_empty(&instance->destroy_link);
+	vgpu_instance_destroy(instance);
+	vgpu_access_open_manager(manager);
+	vgpu_manager_on_change(manager);
+}
+
+void vgpu_lifecycle_rest(struct vgpu_instance *instance)
+{
+	struct vgpu_manager *manager = instance->manager;
+	struct vgpu_definition *d = &instance->definition;
+	struct vgpu_err err = {};
+
+	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED) < 0)
+		return;
+	instance->timer = sd_event_source_disable_unref(instance->timer);
+	if (instance->has_memory)
+		instance->gpu->memory->give(instance->gpu, d->place.size,
+					    &instance->fds);
+	instance->has_memory = false;
+	vgpu_fd_store_finish(&instance->fds);
+	vgpu_paths_remove_instance(&manager->paths, d->uuid);
+	instance->status = (struct vgpu_control_status){};
+	instance->has_served = false;
+	instance->serving_since = 0;
+	instance->quick_ends = 0;
+	instance->restarts = 0;
+	instance->address[0] = '\0';
+	instance->is_wanted = false;
+	instance->is_placed = false;
+	d->is_stopped = true;
+	/* Else it is found to be stopped by the next vgpud, by looking. */
+	if (vgpu_store_save(&manager->paths, d, &err) < 0)
+		vgpu_instance_log(instance, "%s", err.text);
+}
+
+/* No process runs any more, and its definition stays. */
+static void keep(struct vgpu_instance *instance)
+{
+	vgpu_lifecycle_rest(instance);
+	if (instance->create_err.status)
+		vgpu_instance_event_by(instance, instance->create_link,
+				       "stopped", "it could not start: %s",
+				       instance->create_err.text);
+	else
+		vgpu_instance_event_by(
+			instance, instance->destroy_link, "stopped", "%s",
+			instance->destroy_link
+				? "it holds nothing, and stays defined"
+				: "it does not start by itself");
+	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
+	vgpu_reply_later_empty(&instance->destroy_link);
+	instance->create_err = (struct vgpu_err){};
+	vgpu_manager_on_change(instance->manager);
+}
+
+/* Its device runs no more. */
+static void finish_stop(struct vgpu_instance *instance)
+{
+	vgpu_share_end(instance, instance->is_kept ? keep : forget);
+}
+
+void vgpu_lifecycle_stop(struct vgpu_instance *instance)
+{
+	bool was_adopting = instance->phase == VGPU_PHASE_ADOPTING;
+	struct vgpu_manager *manager = instance->manager;
+
+	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPING) < 0)
+		return;
+	vgpu_scheduler_divide(manager, instance->gpu);
+	vgpu_vnc_finish(instance);
+	instance->timer = sd_event_source_disable_unref(instance->timer);
+	/* A failed one may have a process that was never taken over. */
+	if (!instance->device && vgpu_lifecycle_adopt(instance) < 0) {
+		finish_stop(instance);
+	} else {
+		vgpu_device_stop(instance->device);
+		if (sd_event_add_time_relative(manager->event, &instance->timer,
+					       CLOCK_MONOTONIC, 8 * USEC_PER_S,
+					       0, on_stop_timeout, instance) < 0)
+			destroy_is_slow(instance);
+	}
+	if (was_adopting)
+		vgpu_manager_on_adopted(manager);
+}
+
+/* What a successor needs at least, and no less framebuffer than it has. */
+static bool is_whole(const struct vgpu_instance *instance)
+{
+	const struct vgpu_fd_store *fds = &instance->fds;
+
+	if (vgpu_fd_store_get(fds, VGPU_SLOT_STATE) < 0 ||
+	    vgpu_fd_store_get(fds, VGPU_SLOT_LISTEN) < 0 ||
+	    (!fds->deposit && vgpu_fd_store_get(fds, VGPU_SLOT_CONTROL) < 0))
+		return false;
+	return instance->gpu->memory->is_whole(
+		instance->gpu, instance->definition.place.size, &instance->fds);
+}
+
+int vgpu_lifecycle_resume(struct vgpu_instance *instance)
+{
+	vgpu_device_forget_kept(&instance->fds);
+	if (!is_whole(instance)) {
+		vgpu_fd_store_finish(&instance->fds);
+		return -ENOENT;
+	}
+	hold_memory(instance);
+	instance->is_wanted = true;
+	instance->has_served = true;
+	instance->restarts++;
+	vgpu_instance_event(instance, "restarted",
+			    "no device process runs, and all that it had is kept");
+	start_device(instance);
+	return 0;
+}
+
+/* It ended, or never answered, while it was to be taken over. */
+static void lose_adopted(struct vgpu_instance *instance, const char *reason)
+{
+	struct vgpu_gpu *gpu = instance->gpu;
+	struct vgpu_manager *manager = instance->manager;
+
+	vgpu_instance_event(instance, "restarted",
+			    "%s while it was being taken over", reason);
+	instance->restarts++;
+	if (is_whole(instance)) {
+		instance->has_served = true;
+		start_device(instance);
+	} else {
+		gpu->memory->give(gpu, instance->definition.place.size,
+				  &instance->fds);
+		instance->has_memory = false;
+		vgpu_fd_store_finish(&instance->fds);
+		if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) == 0)
+			vgpu_lifecycle_begin(instance);
+	}
+	vgpu_manager_on_adopted(manager);
+}
+
+static void lose_device(struct vgpu_instance *instance, const char *reason)
+{
+	uint64_t now = now_usec(instance);
+
+	vgpu_device_destroy(instance->device);
+	instance->device = NULL;
+	vgpu_device_forget_kept(&instance->fds);
+	if (instance->phase == VGPU_PHASE_STOPPING) {
+		finish_stop(instance);
+		return;
+	}
+	if (instance->phase == VGPU_PHASE_ADOPTING) {
+		lose_adopted(instance, reason);
+		return;
+	}
+	if (instance->create_link) {
+		vgpu_lifecycle_fail(instance, "%s", reason);
+		return;
+	}
+
+	if (instance->serving_since &&
+	    now - instance->serving_since >= QUICK_END_USEC)
+		instance->quick_ends = 0;
+	instance->serving_since = 0;
+	if (++instance->quick_ends >= QUICK_ENDS_MAX) {
+		vgpu_lifecycle_fail(
+			instance,
+			"%d device processes in a row ended within 5 s; the last: %s",
+			QUICK_ENDS_MAX, reason);
+		return;
+	}
+	instance->restarts++;
+	vgpu_instance_event(instance, "restarted", "%s", reason);
+	start_device(instance);
+}
+
+/* True if the device may cause one more event now. */
+static bool take_event_token(struct vgpu_instance *instance)
+{
+	uint64_t now = now_usec(instance);
+	uint64_t tokens =
+		instance->event_tokens + (now - instance->event_tokens_usec) *
+						 EVENT_TOKENS_PER_S / USEC_PER_S;
+
+	if (tokens > instance->event_tokens) {
+		instance->event_tokens =
+			(unsigned int)VGPU_MIN(tokens, EVENT_TOKENS_MAX);
+		instance->event_tokens_usec = now;
+	}
+	if (instance->event_tokens == 0) {
+		instance->events_dropped++;
+		return false;
+	}
+	instance->event_tokens--;
+	return true;
+}
+
+static void report_heads(struct vgpu_instance *instance,
+			 const struct vgpu_control_status *status)
+{
+	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
+		const struct vgpu_control_head *last = &instance->status.head[i];
+		const struct vgpu_control_head *next = &status->head[i];
+
+		if (last->width == next->width && last->height == next->height)
+			continue;
+		if (!take_event_token(instance))
+			continue;
+		if (next->width == 0 || next->height == 0)
+			vgpu_instance_event(instance, "head",
+					    "head %u shows nothing", i);
+		else
+			vgpu_instance_event(instance, "head",
+					    "head %u shows %u x %u", i,
+					    next->width, next->height);
+	}
+}
+
+static void report_link(struct vgpu_instance *instance,
+			const struct vgpu_control_status *status)
+{
+	if (instance->status.link == status->link || !take_event_token(instance))
+		return;
+	if (status->link == VGPU_LINK_ATTACHED)
+		vgpu_instance_event(instance, "attached",
+				    "the virtual machine of process %d has it",
+				    status->peer_pid);
+	else
+		vgpu_instance_event(
+			instance, "detached",
+			"the virtual machine of process %d let go of it",
+			instance->status.peer_pid);
+}
+
+/* Modes that were set and that a fresh device does not know. */
+static void restore_modes(struct vgpu_instance *instance)
+{
+	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
+		const struct vgpu_head_setting *h =
+			&instance->definition.heads[i];
+		struct vgpu_control_msg msg = {
+			.type = VGPU_CONTROL_SET_MODE,
+			.mode = {.head = i, .width = h->width, .height = h->height},
+		};
+
+		if (h->has_mode)
+			vgpu_device_request(instance->device, &msg, -1,
+					    vgpu_reply_ignore, NULL, NULL);
+	}
+}
+
+void vgpu_lifecycle_answer(struct vgpu_instance *instance)
+{
+	if (instance->is_kept)
+		vgpu_reply_later_empty(&instance->create_link);
+	else
+		vgpu_reply_later_uuid(&instance->create_link,
+				      instance->definition.uuid);
+}
+
+/* The first status of a process. */
+static void begin_serving(struct vgpu_instance *instance,
+			  enum vgpu_phase last_phase)
+{
+	bool is_fresh =
+		!instance->has_served && last_phase != VGPU_PHASE_ADOPTING;
+
+	instance->serving_since = now_usec(instance);
+	instance->has_served = true;
+	vgpu_scheduler_divide(instance->manager, instance->gpu);
+	if (is_fresh)
+		restore_modes(instance);
+	if (instance->create_link) {
+		instance->timer = sd_event_source_disable_unref(instance->timer);
+		if (instance->is_kept)
+			vgpu_instance_event_by(instance, instance->create_link,
+					       "started",
+					       "it was defined before");
+		else
+			vgpu_instance_event_by(instance, instance->create_link,
+					       "created", "a vGPU of type %s",
+					       instance->definition.type.name);
+		vgpu_lifecycle_answer(instance);
+	} else if (last_phase == VGPU_PHASE_ADOPTING) {
+		vgpu_instance_event(instance, "started",
+				    "its device process %d runs on",
+				    vgpu_device_pid(instance->device));
+	} else if (is_fresh) {
+		vgpu_instance_event(instance, "started", "it was defined before");
+	}
+	vgpu_instance_event(instance, "active", "its device process %d serves",
+			    vgpu_device_pid(instance->device));
+	vgpu_vnc_on_serving(instance);
+}
+
+static void on_status(void *owner, const struct vgpu_control_status *status)
+{
+	struct vgpu_instance *instance = owner;
+	enum vgpu_phase last_phase = instance->phase;
+	bool is_attached = status->link == VGPU_LINK_ATTACHED;
+	enum vgpu_phase next =
+		is_attached ? VGPU_PHASE_ATTACHED : VGPU_PHASE_ACTIVE;
+
+	if (last_phase == VGPU_PHASE_STOPPING)
+		return;
+	if (last_phase == VGPU_PHASE_ADOPTING)
+		vgpu_fd_store_drop_recovered(&instance->fds);
+	if (last_phase == VGPU_PHASE_ADOPTING && !is_whole(instance)) {
+		vgpu_device_kill(instance->device,
+				 "did not hand over what it has and ");
+		return;
+	}
+	if (next != last_phase && vgpu_instance_set_phase(instance, next) < 0)
+		return;
+	if (last_phase == VGPU_PHASE_STARTING || last_phase == VGPU_PHASE_ADOPTING)
+		begin_serving(instance, last_phase);
+	report_link(instance, status);
+	report_heads(instance, status);
+	instance->status = *status;
+	instance->status.link =
+		is_attached ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
+	if (last_phase == VGPU_PHASE_ADOPTING)
+		vgpu_manager_on_adopted(instance->manager);
+	else if (next != last_phase)
+		vgpu_manager_on_change(instance->manager);
+}
+
+/* Whether the device may send @slot now. */
+static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
+{
+	uint64_t segments;
+
+	/* What the manager gave, only the manager changes. */
+	if (instance->phase != VGPU_PHASE_ADOPTING)
+		return !vgpu_fd_store_is_given(slot);
+	segments = instance->definition.place.size / instance->gpu->segment_bytes;
+	return slot < VGPU_SLOT_SEGMENT || slot - VGPU_SLOT_SEGMENT < segments;
+}
+
+/* What the manager gave it and has, as it was kept by the manager before. */
+static bool is_given(const struct vgpu_instance *instance, uint32_t slot)
+{
+	return instance->fds.deposit && vgpu_fd_store_is_given(slot) &&
+	       vgpu_fd_store_get(&instance->fds, slot) >= 0;
+}
+
+static int on_fd(void *owner, uint32_t slot, int fd)
+{
+	struct vgpu_instance *instance = owner;
+
+	if (instance->phase == VGPU_PHASE_STOPPING) {
+		vgpu_close(fd); /* no successor will want it */
+		return 0;
+	}
+	if (instance->phase == VGPU_PHASE_ADOPTING && is_given(instance, slot)) {
+		vgpu_closer_close(fd);
+		return 0;
+	}
+	if (!is_slot_allowed(instance, slot)) {
+		vgpu_close(fd);
+		return -EPROTO;
+	}
+	if (fd >= 0)
+		return vgpu_fd_store_put(&instance->fds, slot, fd);
+	vgpu_fd_store_drop(&instance->fds, slot);
+	return 0;
+}
+
+/*
+ * When it has ended the device does, too, and its successor gets another. One
+ * that we have no pidfd of ends when nobody holds its socket any more.
+ */
+static void end_launcher(struct vgpu_instance *instance)
+{
+	if (vgpu_launcher_kill(&instance->fds))
+		return;
+	vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_LAUNCHER);
+	vgpu_device_kill(instance->device, "had no launcher that answers and ");
+}
+
+static void on_event(void *owner, const struct vgpu_control_event *event)
+{
+	struct vgpu_instance *instance = owner;
+	static const char *const names[] = {
+		[VGPU_EVENT_GUEST_FAULT] = "guest-fault",
+		[VGPU_EVENT_RESUMED] = "resumed",
+		[VGPU_EVENT_REFUSED] = "refused",
+		[VGPU_EVENT_SANDBOX] = "sandbox",
+		[VGPU_EVENT_FROZEN] = "frozen",
+	};
+	uint64_t more = instance->events_dropped + event->suppressed;
+	const char *name =
+		event->kind < VGPU_ARRAY_SIZE(names) ? names[event->kind] : NULL;
+
+	if (event->kind == VGPU_EVENT_FROZEN)
+		end_launcher(instance);
+	if (!name || !take_event_token(instance))
+		return;
+	if (more > 0)
+		vgpu_instance_event(instance, name,
+				    "%s (%llu more events were not reported)",
+				    event->text, (unsigned long long)more);
+	else
+		vgpu_instance_event(instance, name, "%s", event->text);
+	instance->events_dropped = 0;
+}
+
+static void on_ended(void *owner, const char *reason)
+{
+	lose_device(owner, reason);
+}
+
+static const struct vgpu_device_ops device_ops = {
+	.fd = on_fd,
+	.status = on_status,
+	.event = on_event,
+	.ended = on_ended,
+};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Definitions of vGPUs on disk, one file each. */
+#ifndef VGPU_MANAGER_VGPU_STORE_H
+#define VGPU_MANAGER_VGPU_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
+#include "lib/name.h"
+#include "lib/placement.h"
+#include "lib/type.h"
+#include "manager/host/paths.h"
+
+/* Of the file. A file of a later version is left alone and not used. */
+#define VGPU_DEFINITION_VERSION 4
+
+#define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
+#define VGPU_GPU_ID_SIZE      32
+
+struct vgpu_head_setting {
+	bool has_mode;
+	uint32_t width; /* 0 x 0: unplugged */
+	uint32_t height;
+	char vnc[VGPU_VNC_ADDRESS_SIZE]; /* "" for no VNC server */
+};
+
+#define VGPU_VF_MAX	   65535 /* NumVFs has 16 bits */
+#define VGPU_PLACEMENT_ANY UINT32_MAX
+
+/* Which virtual function of its GPU a vGPU is. */
+struct vgpu_vf_setting {
+	/* From 1; 0: it is none. Of a stopped one it says only that it is one. */
+	uint32_t number;
+	uint32_t placement; /* as the driver counts, or VGPU_PLACEMENT_ANY */
+	bool is_pinned;	    /* its creator chose the placement */
+	bool is_mixed;	    /* types of several sizes shared the GPU */
+};
+
+/* Who may use it; 0 for none: root may, whatever this says. */
+struct vgpu_owner {
+	uint32_t uid; /* may call for it, too */
+	uint32_t gid; /* of whom may connect a virtual machine to it */
+};
+
+/* All that makes a vGPU what it is. */
+struct vgpu_definition {
+	char uuid[VGPU_UUID_SIZE];
+	char name[VGPU_NAME_MAX + 1]; /* "" if it has none */
+	struct vgpu_type type;	      /* as it was when the vGPU was created */
+	char gpu[VGPU_GPU_ID_SIZE];
+	struct vgpu_extent place; /* size 0: not known */
+	struct vgpu_vf_setting vf;
+	struct vgpu_owner owner;
+	bool lacks_owner; /* read from a file that is older than owners */
+	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
+	bool is_manual;	 /* no vgpud starts it by itself */
+	bool is_stopped; /* place and VF are those it had, not what it has */
+};
+
+/* Whether it is of a user and a group who are somebody in particular. */
+bool vgpu_owner_is_sound(const struct vgpu_owner *owner);
+
+int vgpu_store_save(const struct vgpu_paths *paths,
+		    const struct vgpu_definition *definition,
+		    struct vgpu_err *err);
+int vgpu_store_remove(const struct vgpu_paths *paths, const char *uuid,
+		      struct vgpu_err *err);
+
+/*
+ * Read the definition of @uuid. On failure err says what is wrong with it, and
+ * *definition still has the uuid, and of name, type and GPU what can be told.
+ */
+int vgpu_store_load(const struct vgpu_paths *paths, const char *uuid,
+		    struct vgpu_definition *definition, struct vgpu_err *err);
+
+/* The uuids that have a definition, sorted; removes unfinished files. */
+int vgpu_store_list(const struct vgpu_paths *paths,
+		    char (**ret_uuids)[VGPU_UUID_SIZE], size_t *ret_count);
+
+#endif

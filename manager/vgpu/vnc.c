@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VNC servers of heads: a vgpu-vnc process each. */
+#include "vnc.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "access.h"
+#include "lib/fds.h"
+#include "lib/util.h"
+#include "manager/host/log.h"
+#include "manager/host/text.h"
+#include "manager/host/process.h"
+#include "manager/api/reply.h"
+#include "manager/host/watchdog.h"
+
+#define USEC_PER_S	    1000000ULL
+#define LISTEN_TIMEOUT_USEC (20 * USEC_PER_S)
+#define STOP_TIMEOUT_USEC   (1 * USEC_PER_S)
+#define RESTART_DELAY_USEC  (1 * USEC_PER_S)
+/* The device sends one at once; what is late, clients wait for. */
+#define PICTURE_TIMEOUT_USEC (20 * USEC_PER_S)
+#define FAILURES_MAX	     10 /* in a row, without having listened */
+
+struct vgpu_vnc {
+	TAILQ_ENTRY(vgpu_vnc) entry;	/* of vgpu_manager.ending_vncs */
+	struct vgpu_instance *instance; /* NULL while it only has to end */
+	struct vgpu_manager *manager;
+	uint32_t head;
+	char address[VGPU_VNC_ADDRESS_SIZE]; /* wanted; "" for none */
+	/* Its socket, if it has one: "" once that is removed. */
+	char path[VGPU_SOCKET_PATH_SIZE];
+	dev_t path_dev;
+	ino_t path_ino;
+	sd_varlink *link; /* who asked for it */
+	struct vgpu_process process;
+	int control;
+	sd_event_source *control_source;
+	sd_event_source *process_source;
+	sd_event_source *timer;
+	sd_event_source *viewer_timer; /* until it is given another */
+	struct vgpu_watchdog watchdog; /* while it listens */
+	bool is_listening;
+	bool has_picture;
+	bool is_stopping;
+	unsigned int failures;
+	char problem[200]; /* what it said before it ended */
+};
+
+/* One that is killed does not remove its socket. Another may have the name. */
+static void remove_socket(struct vgpu_vnc *vnc)
+{
+	struct stat file;
+
+	if (vnc->path[0] && lstat(vnc->path, &file) == 0 &&
+	    file.st_dev == vnc->path_dev && file.st_ino == vnc->path_ino)
+		unlink(vnc->path);
+	vnc->path[0] = '\0';
+}
+
+/* It listens: let in who may look. Nobody else did come in before. */
+static void open_socket(struct vgpu_vnc *vnc)
+{
+	const char *path = vnc->address + strlen("unix:");
+	struct stat file;
+	int r;
+
+	if (strncmp(vnc->address, "unix:", strlen("unix:")) != 0)
+		return;
+	r = lstat(path, &file) < 0
+		    ? -errno
+		    : vgpu_access_open_vnc(vnc->manager,
+					   &vnc->instance->definition, path);
+	if (r < 0) {
+		vgpu_log("%s: who may connect to %s cannot be set: %s",
+			 vnc->instance->definition.uuid, path, strerror(-r));
+		return;
+	}
+	VGPU_TEXT_SET(vnc->path, path);
+	vnc->path_dev = file.st_dev;
+	vnc->path_ino = file.st_ino;
+}
+
+static void close_process(struct vgpu_vnc *vnc)
+{
+	vnc->control_source = sd_event_source_disable_unref(vnc->control_source);
+	vnc->process_source = sd_event_source_disable_unref(vnc->process_source);
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	vnc->viewer_timer = sd_event_source_disable_unref(vnc->viewer_timer);
+	vgpu_watchdog_stop(&vnc->watchdog);
+	vnc->control = vgpu_close(vnc->control);
+	vgpu_process_finish(&vnc->process);
+	vnc->is_listening = false;
+	vnc->has_picture = false;
+	vnc->is_stopping = false;
+}
+
+static void destroy(struct vgpu_vnc *vnc)
+{
+	if (vnc->instance)
+		vnc->instance->vnc[vnc->head] = NULL;
+	else
+		TAILQ_REMOVE(&vnc->manager->ending_vncs, vnc, entry);
+	close_process(vnc);
+	sd_varlink_unref(vnc->link);
+	free(vnc);
+}
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	vgpu_process_signal(&vnc->process, SIGKILL);
+	return 0;
+}
+
+static void kill_later(struct vgpu_vnc *vnc)
+{
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
+				       CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
+				       on_stop_timeout, vnc) < 0)
+		vgpu_process_signal(&vnc->process, SIGKILL);
+}
+
+static void stop(struct vgpu_vnc *vnc)
+{
+	vnc->is_stopping = true;
+	vgpu_watchdog_stop(&vnc->watchdog);
+	vgpu_process_signal(&vnc->process, SIGTERM);
+	kill_later(vnc);
+}
+
+static int save_address(struct vgpu_instance *instance, uint32_t head,
+			const char *address, struct vgpu_err *err)
+{
+	struct vgpu_definition definition = instance->definition;
+	int r;
+
+	VGPU_TEXT_SET(definition.heads[head].vnc, address);
+	r = vgpu_store_save(&instance->manager->paths, &definition, err);
+	if (r == 0)
+		instance->definition = definition;
+	return r;
+}
+
+static int send_viewer(int control, int viewer)
+{
+	const struct iovec part = {.iov_base = (char[]){'V'}, .iov_len = 1};
+
+	return (int)VGPU_MIN(vgpu_fds_send(control, &part, 1, viewer, 0), 0);
+}
+
+/* Join it with the device that serves now, if one does. */
+static void give_viewer(struct vgpu_vnc *vnc)
+{
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_VIEW,
+				       .head = vnc->head};
+	vgpu_autoclose int ours = -1, theirs = -1;
+	struct vgpu_err err = {};
+	int pair[2];
+	int r;
+
+	if (!vnc->is_listening || !vgpu_instance_is_serving(vnc->instance))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return;
+	ours = pair[0];
+	theirs = pair[1];
+	r = vgpu_device_request(vnc->instance->device, &msg, theirs,
+				vgpu_reply_ignore, NULL, &err);
+	if (r == 0)
+		r = send_viewer(vnc->control, ours);
+	if (r < 0)
+		vgpu_instance_log(vnc->instance, "head %u gets no viewer: %s",
+				  vnc->head,
+				  err.text[0] ? err.text : strerror(-r));
+}
+
+static int on_viewer_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	if (vnc->instance && !vnc->is_stopping)
+		give_viewer(vnc);
+	return 0;
+}
+
+/*
+ * Its viewer ended. If that was the device's end the next device brings another,
+ * and else there was too little of something. Not at once: it may be so still.
+ */
+static void on_viewer_over(struct vgpu_vnc *vnc)
+{
+	vnc->viewer_timer = sd_event_source_disable_unref(vnc->viewer_timer);
+	if (sd_event_add_time_relative(vnc->manager->event, &vnc->viewer_timer,
+				       CLOCK_MONOTONIC, RESTART_DELAY_USEC, 0,
+				       on_viewer_timer, vnc) < 0)
+		vgpu_log("head %u of its VNC server stays as it is", vnc->head);
+}
+
+static void ask_for_life(void *opaque)
+{
+	struct vgpu_vnc *vnc = opaque;
+
+	send(vnc->control, "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void on_frozen(void *opaque)
+{
+	struct vgpu_vnc *vnc = opaque;
+	char packet[sizeof(vnc->problem)];
+
+	/* Its answer may be here unread. */
+	if (recv(vnc->control, packet, sizeof(packet), MSG_PEEK) > 0) {
+		vgpu_watchdog_start(&vnc->watchdog, vnc->manager->event,
+				    vnc->watchdog.ops, vnc);
+		return;
+	}
+	vgpu_instance_event(vnc->instance, "head",
+			    "the VNC server of head %u " VGPU_WATCHDOG_REASON
+			    "is started again",
+			    vnc->head);
+	vgpu_process_signal(&vnc->process, SIGKILL);
+}
+
+static const struct vgpu_watchdog_ops watchdog_ops = {
+	.ask = ask_for_life,
+	.frozen = on_frozen,
+};
+
+/* Whoever asked for it is answered by a picture to be seen. */
+static void on_picture(struct vgpu_vnc *vnc)
+{
+	vnc->has_picture = true;
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	vgpu_reply_later_empty(&vnc->link);
+}
+
+static int on_picture_timeout(sd_event_source *source, uint64_t usec,
+			      void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	vgpu_reply_later_empty(&vnc->link);
+	return 0;
+}
+
+static void on_listening(struct vgpu_vnc *vnc)
+{
+	struct vgpu_instance *instance = vnc->instance;
+	const char *saved = instance->definition.heads[vnc->head].vnc;
+	struct vgpu_err err = {};
+
+	vnc->is_listening = true;
+	vnc->failures = 0;
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (vgpu_watchdog_start(&vnc->watchdog, vnc->manager->event,
+				&watchdog_ops, vnc) < 0)
+		vgpu_instance_log(
+			instance,
+			"nobody notices if the VNC server of head %u freezes",
+			vnc->head);
+	if (strcmp(saved, vnc->address) != 0 &&
+	    save_address(instance, vnc->head, vnc->address, &err) < 0) {
+		vnc->address[0] = '\0';
+		vgpu_reply_later_error(&vnc->link, &err);
+		stop(vnc);
+		return;
+	}
+	open_socket(vnc);
+	give_viewer(vnc);
+	if (sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
+				       CLOCK_MONOTONIC, PICTURE_TIMEOUT_USEC, 0,
+				       on_picture_timeout, vnc) < 0)
+		vgpu_reply_later_empty(&vnc->link);
+}
+
+static int on_control(sd_event_source *source, int fd, uint32_t revents,
+		      void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+	char packet[sizeof(vnc->problem)];
+	ssize_t n = recv(fd, packet, sizeof(packet) - 1, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n > 0 && packet[0] == 'R' && !vnc->is_listening && !vnc->is_stopping) {
+		on_listening(vnc);
+		return 0;
+	}
+	if (n > 0 && packet[0] == 'F' && vnc->is_listening &&
+	    !vnc->has_picture && !vnc->is_stopping)
+		on_picture(vnc);
+	if (n > 0 && packet[0] == 'O' && vnc->is_listening && !vnc->is_stopping)
+		on_viewer_over(vnc);
+	if (n > 0 && packet[0] == 'P')
+		vgpu_watchdog_answered(&vnc->watchdog);
+	if (n > 1 && packet[0] == 'E') {
+		packet[n] = '\0';
+		VGPU_TEXT_SET(vnc->problem, packet + 1);
+		vgpu_text_make_printable(vnc->problem);
+	}
+	if (n <= 0) {
+		/* It is ending, or is to end. */
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		kill_later(vnc);
+	}
+	return 0;
+}
+
+static void start(struct vgpu_vnc *vnc);
+
+static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	start(userdata);
+	return 0;
+}
+
+/* It ended by itself, or could not be started. */
+static void handle_failure(struct vgpu_vnc *vnc, const char *why)
+{
+	struct vgpu_instance *instance = vnc->instance;
+	struct vgpu_err err = {};
+
+	if (vnc->link) {
+		/* Whoever asked for it knows; it is not tried again. */
+		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
+			     "the VNC server of head %u %s", vnc->head, why);
+		if (instance->definition.heads[vnc->head].vnc[0])
+			save_address(instance, vnc->head, "", NULL);
+		vgpu_reply_later_error(&vnc->link, &err);
+		destroy(vnc);
+		return;
+	}
+	if (++vnc->failures >= FAILURES_MAX ||
+	    sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
+				       CLOCK_MONOTONIC, RESTART_DELAY_USEC, 0,
+				       on_restart, vnc) < 0) {
+		vgpu_instance_event(instance, "head",
+				    "the VNC server of head %u %s", vnc->head,
+				    why);
+		destroy(vnc);
+	}
+}
+
+static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
+			  void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+	bool was_stopping = vnc->is_stopping;
+	char how[VGPU_PROCESS_REASON_SIZE], why[256 + VGPU_VNC_ADDRESS_SIZE];
+
+	/* Its last words may still be unread. */
+	if (vnc->control >= 0 && !vnc->problem[0])
+		on_control(vnc->control_source, vnc->control, EPOLLIN, vnc);
+	/* Before its fd is closed, of which others may have a duplicate. */
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	vgpu_process_reap(&vnc->process, how);
+	close_process(vnc);
+	remove_socket(vnc);
+	if (!vnc->instance) {
+		destroy(vnc);
+	} else if (was_stopping && !vnc->address[0]) {
+		vgpu_reply_later_empty(&vnc->link);
+		destroy(vnc);
+	} else if (was_stopping) {
+		start(vnc);
+	} else {
+		/* What it says names the address. */
+		if (vnc->problem[0])
+			snprintf(why, sizeof(why), "failed: %s", vnc->problem);
+		else
+			snprintf(why, sizeof(why), "on %s %s", vnc->address, how);
+		handle_failure(vnc, why);
+	}
+	return 0;
+}
+
+static int on_listen_timeout(sd_event_source *source, uint64_t usec,
+			     void *userdata)
+{
+	struct vgpu_vnc *vnc = userdata;
+
+	snprintf(vnc->problem, sizeof(vnc->problem),
+		 "it did not listen on %.100s within 20 s", vnc->address);
+	vgpu_process_signal(&vnc->process, SIGKILL);
+	return 0;
+}
+
+static int spawn(struct vgpu_vnc *vnc, struct vgpu_err *err)
+{
+	const struct vgpu_definition *d = &vnc->instance->definition;
+	sd_event *event = vnc->manager->event;
+	vgpu_autoclose int theirs = -1;
+	char name[VGPU_NAME_MAX + 32];
+	char *const argv[] = {(char *)"vgpu-vnc",
+			      (char *)"--control-fd",
+			      (char *)"3",
+			      (char *)"--listen",
+			      vnc->address,
+			      (char *)"--name",
+			      name,
+			      NULL};
+	int pair[2];
+	int r;
+
+	static_assert(VGPU_PROCESS_CHILD_FD == 3, "the fd in argv");
+	snprintf(name, sizeof(name), "%s head %u",
+		 d->name[0] ? d->name : d->uuid, vnc->head);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return vgpu_err_set(err, -errno, "Internal",
+				    "no control socket: %s", strerror(errno));
+	vnc->control = pair[0];
+	theirs = pair[1];
+	r = fcntl(vnc->control, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	if (r >= 0)
+		r = vgpu_process_start(argv, theirs, vnc->instance->group, 0,
+				       &vnc->process, err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(event, &vnc->control_source, vnc->control, EPOLLIN,
+			    on_control, vnc);
+	if (r >= 0)
+		r = sd_event_add_io(event, &vnc->process_source,
+				    vnc->process.pidfd, EPOLLIN, on_process_end,
+				    vnc);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+			event, &vnc->timer, CLOCK_MONOTONIC,
+			LISTEN_TIMEOUT_USEC, 0, on_listen_timeout, vnc);
+	if (r < 0)
+		return vgpu_err_set(err, r, "Internal",
+				    "the VNC server cannot be watched: %s",
+				    strerror(-r));
+	return 0;
+}
+
+static void start(struct vgpu_vnc *vnc)
+{
+	char why[VGPU_ERR_TEXT_MAX + VGPU_VNC_ADDRESS_SIZE + 32];
+	struct vgpu_err err = {};
+
+	vnc->problem[0] = '\0';
+	vnc->timer = sd_event_source_disable_unref(vnc->timer);
+	if (spawn(vnc, &err) < 0) {
+		close_process(vnc);
+		snprintf(why, sizeof(why), "on %s cannot be started: %s",
+			 vnc->address, err.text);
+		handle_failure(vnc, why);
+	}
+}
+
+static struct vgpu_vnc *create(struct vgpu_instance *instance, uint32_t head)
+{
+	struct vgpu_vnc *vnc = calloc(1, sizeof(*vnc));
+
+	if (!vnc)
+		return NULL;
+	vnc->instance = instance;
+	vnc->manager = instance->manager;
+	vnc->head = head;
+	vnc->process = VGPU_PROCESS_NONE;
+	vnc->control = -1;
+	instance->vnc[head] = vnc;
+	return vnc;
+}
+
+/* @vnc has a process: it gives way to another address, or to none. */
+static void change(struct vgpu_vnc *vnc, const char *address, sd_varlink *link)
+{
+	VGPU_TEXT_SET(vnc->address, address);
+	vnc->link = sd_varlink_ref(link);
+	vnc->failures = 0;
+	if (vnc->process.pidfd >= 0) {
+		stop(vnc);
+	} else if (address[0]) {
+		start(vnc);
+	} else {
+		vgpu_reply_later_empty(&vnc->link);
+		destroy(vnc);
+	}
+}
+
+int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
+		 const char *address, sd_varlink *link, struct vgpu_err *err)
+{
+	struct vgpu_vnc *vnc = instance->vnc[head];
+	int r;
+
+	if (vnc && (vnc->link || vnc->is_stopping))
+		return vgpu_err_set(
+			err, -EBUSY, "TryAgain",
+			"the VNC server of head %u is just being changed: try again",
+			head);
+	if (address && vnc && vnc->is_listening &&
+	    strcmp(vnc->address, address) == 0) {
+		vgpu_reply_check(link, sd_varlink_reply(link, NULL));
+		return 0;
+	}
+	if (!address && instance->definition.heads[head].vnc[0]) {
+		r = save_address(instance, head, "", err);
+		if (r < 0)
+			return r;
+	}
+	if (!address && !vnc) {
+		vgpu_reply_check(link, sd_varlink_reply(link, NULL));
+		return 0;
+	}
+	if (!vnc)
+		vnc = create(instance, head);
+	if (!vnc)
+		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	change(vnc, address ? address : "", link);
+	return 0;
+}
+
+void vgpu_vnc_on_serving(struct vgpu_instance *instance)
+{
+	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
+		const char *saved = instance->definition.heads[i].vnc;
+		struct vgpu_vnc *vnc = instance->vnc[i];
+		struct vgpu_err err = {};
+
+		if (vnc) {
+			give_viewer(vnc);
+			continue;
+		}
+		if (!saved[0])
+			continue;
+		/* The file may have been edited. */
+		if (vgpu_vnc_check_address(&instance->manager->paths,
+					   instance->definition.uuid, saved,
+					   /* is_manager= */ true, &err) < 0) {
+			vgpu_instance_event(
+				instance, "head",
+				"the VNC server of head %u is not started: %s",
+				i, err.text);
+			continue;
+		}
+		vnc = create(instance, i);
+		if (vnc) {
+			VGPU_TEXT_SET(vnc->address, saved);
+			start(vnc);
+		}
+	}
+}
+
+void vgpu_vnc_open_again(struct vgpu_instance *instance)
+{
+	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
+		if (instance->vnc[i] && instance->vnc[i]->path[0])
+			vgpu_access_open_vnc(instance->manager,
+					     &instance->definition,
+					     instance->vnc[i]->path);
+}
+
+void vgpu_vnc_finish(struct vgpu_instance *instance)
+{
+	struct vgpu_err err = {};
+
+	vgpu_err_set(&err, -ESHUTDOWN, "NotActive", "the vGPU ended meanwhile");
+	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++) {
+		struct vgpu_vnc *vnc = instance->vnc[i];
+
+		if (!vnc)
+			continue;
+		vgpu_reply_later_error(&vnc->link, &err);
+		if (vnc->process.pidfd < 0) {
+			destroy(vnc);
+			continue;
+		}
+		/* It stays until it is reaped. */
+		instance->vnc[i] = NULL;
+		vnc->instance = NULL;
+		TAILQ_INSERT_TAIL(&vnc->manager->ending_vncs, vnc, entry);
+		stop(vnc);
+	}
+}
+
+void vgpu_vnc_forget_ending(struct vgpu_manager *manager)
+{
+	while (!TAILQ_EMPTY(&manager->ending_vncs))
+		destroy(TAILQ_FIRST(&manager->ending_vncs));
+}

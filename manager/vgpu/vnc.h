@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VNC servers of heads: a vgpu-vnc process each. */
+#ifndef VGPU_MANAGER_VGPU_VNC_H
+#define VGPU_MANAGER_VGPU_VNC_H
+
+#include "instance.h"
+
+/*
+ * vgpu-vnc gets a SOCK_SEQPACKET control socket. It sends "R" when it listens,
+ * "F" when it has a picture and takes clients, "O" when a viewer socket ended
+ * and it needs another, or "E" and a text before it ends,
+ * and "P" for each "P" that it gets. For each
+ * device process it gets a packet "V" with a viewer socket attached
+ * (device/display/viewer_abi.h); it ends when the control socket does.
+ */
+
+/*
+ * The literal of a loopback address with a port, or unix:PATH of a file
+ * NAME.vnc in the vGPU's own folder, or (@is_manager) in the runtime folder:
+ * only there are both vgpud and whoever asked for it sure to see the same file.
+ */
+int vgpu_vnc_check_address(const struct vgpu_paths *paths, const char *uuid,
+			   const char *address, bool is_manager,
+			   struct vgpu_err *err);
+
+/*
+ * Start, move or (@address NULL) end the server of @head, save that, and
+ * answer @link, at once or later. Fails, with nothing changed and nothing
+ * answered, if it cannot begin.
+ */
+int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
+		 const char *address, sd_varlink *link, struct vgpu_err *err);
+
+/* Who may look has changed: let them in, and the others no more. */
+void vgpu_vnc_open_again(struct vgpu_instance *instance);
+/* A new device process serves: start what is saved, give all a viewer. */
+void vgpu_vnc_on_serving(struct vgpu_instance *instance);
+/* End all of a vGPU's servers; what is saved stays saved. */
+void vgpu_vnc_finish(struct vgpu_instance *instance);
+/* Remove what killed servers left in the folder @path, which is ours. */
+void vgpu_vnc_clean_folder(const char *path);
+/* Let go of those that are still ending. */
+void vgpu_vnc_forget_ending(struct vgpu_manager *manager);
+
+#endif
