@@ -32,7 +32,7 @@ enum fault_kind {
 
 struct fault {
 	enum fault_kind kind;
-	/* What a fault is told beside its kind; see docs/model.md. */
+	/* What a fault is told beside its kind; see docs/dev/model.md. */
 	uint32_t function; /* of the call or event that it strikes, 0: any */
 	uint32_t count;	   /* how many times more */
 };

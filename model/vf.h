@@ -10,7 +10,7 @@
 
 OBJECT_DECLARE_SIMPLE_TYPE(ModelVf, MODEL_AD102_VF)
 
-/* What the test service was told to move; see docs/model.md. */
+/* What the test service was told to move; see docs/dev/model.md. */
 struct vf_dma {
 	uint64_t addr, fb;
 	uint32_t bytes, status;

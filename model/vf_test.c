@@ -4,7 +4,7 @@
  * NVIDIA has published nothing: what the vGPU is, a doorbell that is answered
  * by an interrupt, and bytes moved between its framebuffer and the guest's
  * memory. The vGPU's task does it: without one the page reads as all ones. The
- * registers are in docs/model.md.
+ * registers are in docs/dev/model.md.
  */
 #include "model/vf.h"
 #include "model/vgpu.h"

@@ -3,7 +3,7 @@
  * A vGPU is stopped, saved through the ring in its heap, restored, resumed. Public
  * are the messages, the ring and whose offset is where ("RFC v1 vfio/nvidia-vgpu"
  * on the kvm list: dev_vgpu_gsp.h); in which order they come, how the ring is
- * filled, and what is in the stream are the model's own, see docs/model.md.
+ * filled, and what is in the stream are the model's own, see docs/dev/model.md.
  */
 #include "model/vgpu.h"
 #include "model/vgpu_heap.h"

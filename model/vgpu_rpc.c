@@ -2,7 +2,7 @@
 /*
  * The host's messages to a vGPU's task, and its answers: in the heap that both see,
  * at a doorbell. Layout and numbers: "RFC v2 nvidia-vgpu" on the kvm list, patch 10
- * (for 570.144). What two of them carry is not public; see docs/model.md.
+ * (for 570.144). What two of them carry is not public; see docs/dev/model.md.
  */
 #include "model/vgpu.h"
 #include "model/vgpu_heap.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the PF shows of itself in sysfs: docs/abi/sysfs-vgpu-core. */
+/* What the PF shows of itself in sysfs: docs/dev/abi/sysfs-vgpu-core. */
 #include <linux/err.h>
 #include <linux/sysfs.h>
 

@@ -3,7 +3,7 @@
  * A vGPU is stopped, its state taken from its task or given to it, and resumed.
  * Messages and ring are of "RFC v1 vfio/nvidia-vgpu" on the kvm list
  * (dev_vgpu_gsp.h); that the messages go as here, and that the one who writes
- * into the ring leaves a byte free, is our reading of it (docs/silicon.md).
+ * into the ring leaves a byte free, is our reading of it (docs/dev/kernel.md).
  */
 #include <linux/cleanup.h>
 #include <linux/io-64-nonatomic-lo-hi.h>

@@ -4,7 +4,7 @@
 
 #include "mgr.h"
 
-/* docs/abi/sysfs-vgpu-manager says what is shown and taken. */
+/* docs/dev/abi/sysfs-vgpu-manager says what is shown and taken. */
 
 #define TYPE_FILE(name, format, value)                                         \
 	static ssize_t name##_show(struct kobject *kobj,                       \

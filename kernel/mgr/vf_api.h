@@ -6,7 +6,7 @@
 #include <linux/pci.h>
 
 /*
- * A VF is given a type before anybody opens it (docs/abi/sysfs-vgpu-manager).
+ * A VF is given a type before anybody opens it (docs/dev/abi/sysfs-vgpu-manager).
  * Opening it makes its vGPU in the firmware, with framebuffer and channels that
  * only it uses; closing takes all of that back. Nothing of the firmware's and
  * nothing of the PF's is seen through here.

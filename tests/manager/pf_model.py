@@ -195,7 +195,7 @@ class Pf:
 
 
 class Gpu(Pf):
-    """A GPU that vgpu_core drives: docs/abi/sysfs-vgpu-*."""
+    """A GPU that vgpu_core drives: docs/dev/abi/sysfs-vgpu-*."""
 
     def __init__(self, total=8, gib=48):
         super().__init__(total)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VFs of vgpu_core: docs/abi/sysfs-vgpu-core and docs/abi/sysfs-vgpu-manager. */
+/* VFs of vgpu_core: docs/dev/abi/sysfs-vgpu-core and docs/dev/abi/sysfs-vgpu-manager. */
 #include <inttypes.h>
 #include <string.h>
 
