@@ -146,6 +146,23 @@ class Messages(unittest.TestCase):
                 self.assertIn(event, every)
 
 
+def calls_allowed(role):
+    """System calls of a role's list, but for those of hardware's drivers."""
+    return set(re.findall(r'\bALLOW(?:_IF)?\((\w+)',
+                          read('sandbox/seccomp_common.c') +
+                          read(f'sandbox/seccomp_{role}.c').partition(
+                              'vgpu_seccomp_list ')[0]))
+
+
+class Processes(unittest.TestCase):
+    def test_system_calls(self):
+        table = {row[0]: row[5] for row in rows('docs/security.md')
+                 if len(row) == 7}
+        for role in 'render', 'device', 'vnc':
+            figure = int(re.match(r'\d+', table[f'`vgpu-{role}`'])[0])
+            self.assertEqual(figure, len(calls_allowed(role)), role)
+
+
 class Modules(unittest.TestCase):
     def test_parameters(self):
         there = set()
