@@ -10,8 +10,10 @@
 #include <systemd/sd-json.h>
 #include <systemd/sd-varlink.h>
 
-#define CTL_DEFAULT_SOCKET "/run/vgpu/io.openvgpu.Manager"
-#define CTL_INTERFACE	   "io.openvgpu.Manager"
+#include "lib/name.h"
+
+#define CTL_DEFAULT_SOCKET "/run/vgpu/" VGPU_INTERFACE
+#define CTL_INTERFACE	   VGPU_INTERFACE
 
 /* What vgpuctl exits with, and what every handler returns. */
 enum ctl_exit {

@@ -8,6 +8,9 @@
 
 #include "err.h"
 
+/* Of vgpud's varlink interface, and of its socket. */
+#define VGPU_INTERFACE "io.openvgpu.Manager"
+
 #define VGPU_NAME_MAX	 64 /* bytes, without the terminating NUL */
 #define VGPU_UUID_LENGTH 36 /* 8-4-4-4-12 */
 #define VGPU_UUID_SIZE	 (VGPU_UUID_LENGTH + 1)

@@ -19,12 +19,188 @@
 #include "manager/vgpu/lifecycle.h"
 #include "manager/host/log.h"
 #include "manager/api/methods.h"
+#include "manager/api/subscribers.h"
 #include "manager/vgpu/scheduler.h"
 #include "manager/gpu/sriov/sriov.h"
 #include "manager/vgpu/vnc.h"
 
 /* How long the start of the service may wait for vGPUs that were defined. */
 #define READY_TIMEOUT_USEC (60 * 1000000ULL)
+
+/* It serves, or nothing will change soon without somebody's doing. */
+static bool is_settled(const struct vgpu_instance *instance)
+{
+	struct vgpu_gpu *gpu = instance->gpu;
+
+	switch (instance->phase) {
+	case VGPU_PHASE_ADOPTING:
+	case VGPU_PHASE_STARTING:
+		return false;
+	case VGPU_PHASE_DEFINED:
+		return !instance->is_placed ||
+		       (gpu && gpu->memory && gpu->memory->is_short(gpu));
+	default:
+		return true;
+	}
+}
+
+static void tell_ready(struct vgpu_manager *manager)
+{
+	manager->ready_timer =
+		sd_event_source_disable_unref(manager->ready_timer);
+	if (manager->is_ready)
+		return;
+	manager->is_ready = true;
+	sd_notify(0, "READY=1");
+}
+
+/*
+ * Who is ordered after the service, as libvirt's daemons are for the machines
+ * that they start by themselves, finds every vGPU's socket.
+ */
+static void tell_ready_if_settled(struct vgpu_manager *manager)
+{
+	struct vgpu_instance *instance;
+
+	if (manager->is_ready || !manager->server)
+		return;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (!is_settled(instance))
+		return;
+	tell_ready(manager);
+}
+
+static void on_change(struct vgpu_manager *manager)
+{
+	struct vgpu_gpu *embedded = &manager->inventory.gpus[0];
+	struct vgpu_instance *instance;
+	unsigned int n = 0, attached = 0;
+
+	if (!manager->server)
+		return;
+	tell_ready_if_settled(manager);
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	{
+		n++;
+		attached += vgpu_instance_is_attached(instance);
+	}
+	sd_notifyf(0, "STATUS=%u vGPUs, %u of them in use, %llu MiB free", n,
+		   attached, vgpu_capacity_free(manager, embedded) / VGPU_MIB);
+}
+
+static int on_ready_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_instance *instance;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	n += !is_settled(instance);
+	vgpu_log("after %llu s, %u vGPUs do not serve yet; the service counts as started",
+		 READY_TIMEOUT_USEC / 1000000, n);
+	tell_ready(manager);
+	return 0;
+}
+
+static int serve(struct vgpu_manager *manager)
+{
+	int r;
+
+	r = vgpu_methods_listen(manager);
+	if (r < 0) {
+		vgpu_log("%s cannot be listened on: %s", manager->paths.socket,
+			 strerror(-r));
+		sd_event_exit(manager->event, 1);
+		return r;
+	}
+	if (sd_event_add_time_relative(manager->event, &manager->ready_timer,
+				       CLOCK_MONOTONIC, READY_TIMEOUT_USEC, 0,
+				       on_ready_timeout, manager) < 0)
+		tell_ready(manager);
+	vgpu_events_add(&manager->events, "manager", NULL, NULL,
+			"vgpud " VGPU_VERSION " serves on %s",
+			manager->paths.socket);
+	on_change(manager);
+	return 0;
+}
+
+/* Not before it can say of every vGPU how it is. */
+static int serve_if_ready(struct vgpu_manager *manager)
+{
+	struct vgpu_instance *instance;
+
+	if (manager->server || manager->is_ending || !manager->is_loaded)
+		return 0;
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	if (instance->phase == VGPU_PHASE_ADOPTING)
+		return 0;
+	return serve(manager);
+}
+
+static void on_adopted(struct vgpu_manager *manager)
+{
+	serve_if_ready(manager);
+}
+
+static void refresh(struct vgpu_manager *manager)
+{
+	vgpu_sriov_scan(manager);
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		if (gpu->ops && gpu->ops->refresh)
+			gpu->ops->refresh(gpu);
+	}
+}
+
+static void report_shortage(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
+{
+	bool is_short = gpu->memory->is_short(gpu);
+
+	if (is_short == gpu->was_short)
+		return;
+	gpu->was_short = is_short;
+	vgpu_events_add(
+		&manager->events, "manager", NULL, NULL,
+		is_short ? "the machine is short of memory: %s has %llu MiB of framebuffer ready, more is tried every 5 s"
+			 : "there is memory again: %s has %llu MiB of framebuffer ready",
+		gpu->id, gpu->memory->ready(gpu) / VGPU_MIB);
+}
+
+static void on_memory(void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_instance *instance, *next;
+
+	for (instance = TAILQ_FIRST(&manager->instances); instance;
+	     instance = next) {
+		next = TAILQ_NEXT(instance, entry);
+		vgpu_lifecycle_begin(instance);
+	}
+	for (size_t i = 0; i < manager->inventory.count; i++) {
+		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
+
+		if (!gpu->memory)
+			continue;
+		report_shortage(manager, gpu);
+		if (gpu->was_short)
+			vgpu_create_fail_waiting(manager, gpu);
+	}
+	tell_ready_if_settled(manager);
+}
+
+static void on_event(void *userdata, const struct vgpu_event *event)
+{
+	struct vgpu_manager *manager = userdata;
+
+	vgpu_subscribers_tell(manager->subscribers, event);
+}
+
+static const struct vgpu_manager_hooks hooks = {
+	.changed = on_change,
+	.adopted = on_adopted,
+	.refresh = refresh,
+};
 
 static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 {
@@ -35,7 +211,7 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 	if (r >= 0)
 		r = vgpu_embedded_init(&manager->inventory.gpus[0],
 				       manager->event, &manager->config,
-				       vgpu_manager_on_memory, manager);
+				       on_memory, manager);
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal",
 				    "the embedded GPU cannot be set up: %s",
@@ -124,115 +300,23 @@ int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 	int r;
 
 	*manager = (struct vgpu_manager){
+		.hooks = &hooks,
 		.event = sd_event_ref(event),
 		.paths = {.state_lock = -1, .runtime_lock = -1},
 		.sysfs = -1,
 		.cgroups = {.folder = -1},
 	};
-	vgpu_events_init(&manager->events);
 	TAILQ_INIT(&manager->instances);
 	TAILQ_INIT(&manager->ending_vncs);
-	r = init_all(manager, options, err);
+	vgpu_events_init(&manager->events, on_event, manager);
+	manager->subscribers = vgpu_subscribers_create();
+	if (!manager->subscribers)
+		r = vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	else
+		r = init_all(manager, options, err);
 	if (r < 0)
 		vgpu_manager_finish(manager);
 	return r;
-}
-
-/* It serves, or nothing will change soon without somebody's doing. */
-static bool is_settled(const struct vgpu_instance *instance)
-{
-	struct vgpu_gpu *gpu = instance->gpu;
-
-	switch (instance->phase) {
-	case VGPU_PHASE_ADOPTING:
-	case VGPU_PHASE_STARTING:
-		return false;
-	case VGPU_PHASE_DEFINED:
-		return !instance->is_placed ||
-		       (gpu && gpu->memory && gpu->memory->is_short(gpu));
-	default:
-		return true;
-	}
-}
-
-static void tell_ready(struct vgpu_manager *manager)
-{
-	manager->ready_timer =
-		sd_event_source_disable_unref(manager->ready_timer);
-	if (manager->is_ready)
-		return;
-	manager->is_ready = true;
-	sd_notify(0, "READY=1");
-}
-
-/*
- * Who is ordered after the service, as libvirt's daemons are for the machines
- * that they start by themselves, finds every vGPU's socket.
- */
-static void tell_ready_if_settled(struct vgpu_manager *manager)
-{
-	struct vgpu_instance *instance;
-
-	if (manager->is_ready || !manager->server)
-		return;
-	TAILQ_FOREACH(instance, &manager->instances, entry)
-	if (!is_settled(instance))
-		return;
-	tell_ready(manager);
-}
-
-static int on_ready_timeout(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct vgpu_manager *manager = userdata;
-	struct vgpu_instance *instance;
-	unsigned int n = 0;
-
-	TAILQ_FOREACH(instance, &manager->instances, entry)
-	n += !is_settled(instance);
-	vgpu_log("after %llu s, %u vGPUs do not serve yet; the service counts as started",
-		 READY_TIMEOUT_USEC / 1000000, n);
-	tell_ready(manager);
-	return 0;
-}
-
-static int serve(struct vgpu_manager *manager)
-{
-	int r;
-
-	r = vgpu_methods_listen(manager);
-	if (r < 0) {
-		vgpu_log("%s cannot be listened on: %s", manager->paths.socket,
-			 strerror(-r));
-		sd_event_exit(manager->event, 1);
-		return r;
-	}
-	if (sd_event_add_time_relative(manager->event, &manager->ready_timer,
-				       CLOCK_MONOTONIC, READY_TIMEOUT_USEC, 0,
-				       on_ready_timeout, manager) < 0)
-		tell_ready(manager);
-	vgpu_events_add(&manager->events, "manager", NULL, NULL,
-			"vgpud " VGPU_VERSION " serves on %s",
-			manager->paths.socket);
-	vgpu_manager_on_change(manager);
-	return 0;
-}
-
-/* Not before it can say of every vGPU how it is. */
-static int serve_if_ready(struct vgpu_manager *manager)
-{
-	struct vgpu_instance *instance;
-
-	if (manager->server || manager->is_ending || !manager->is_loaded)
-		return 0;
-	TAILQ_FOREACH(instance, &manager->instances, entry)
-	if (instance->phase == VGPU_PHASE_ADOPTING)
-		return 0;
-	return serve(manager);
-}
-
-void vgpu_manager_on_adopted(struct vgpu_manager *manager)
-{
-	serve_if_ready(manager);
 }
 
 int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
@@ -285,7 +369,8 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	manager->deposit = NULL;
 	manager->rescan_timer =
 		sd_event_source_disable_unref(manager->rescan_timer);
-	vgpu_events_finish(&manager->events);
+	vgpu_subscribers_destroy(manager->subscribers);
+	manager->subscribers = NULL;
 	vgpu_inventory_finish(&manager->inventory);
 	vgpu_catalogue_finish(&manager->catalogue);
 	vgpu_cgroups_finish(&manager->cgroups);
@@ -314,70 +399,5 @@ void vgpu_manager_reload(struct vgpu_manager *manager)
 	vgpu_sriov_retry(manager);
 	if (manager->is_ready)
 		sd_notify(0, "READY=1");
-	vgpu_manager_on_change(manager);
-}
-
-void vgpu_manager_refresh(struct vgpu_manager *manager)
-{
-	vgpu_sriov_scan(manager);
-	for (size_t i = 0; i < manager->inventory.count; i++) {
-		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
-
-		if (gpu->ops && gpu->ops->refresh)
-			gpu->ops->refresh(gpu);
-	}
-}
-
-static void report_shortage(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
-{
-	bool is_short = gpu->memory->is_short(gpu);
-
-	if (is_short == gpu->was_short)
-		return;
-	gpu->was_short = is_short;
-	vgpu_events_add(
-		&manager->events, "manager", NULL, NULL,
-		is_short ? "the machine is short of memory: %s has %llu MiB of framebuffer ready, more is tried every 5 s"
-			 : "there is memory again: %s has %llu MiB of framebuffer ready",
-		gpu->id, gpu->memory->ready(gpu) / VGPU_MIB);
-}
-
-void vgpu_manager_on_memory(void *userdata)
-{
-	struct vgpu_manager *manager = userdata;
-	struct vgpu_instance *instance, *next;
-
-	for (instance = TAILQ_FIRST(&manager->instances); instance;
-	     instance = next) {
-		next = TAILQ_NEXT(instance, entry);
-		vgpu_lifecycle_begin(instance);
-	}
-	for (size_t i = 0; i < manager->inventory.count; i++) {
-		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
-
-		if (!gpu->memory)
-			continue;
-		report_shortage(manager, gpu);
-		if (gpu->was_short)
-			vgpu_create_fail_waiting(manager, gpu);
-	}
-	tell_ready_if_settled(manager);
-}
-
-void vgpu_manager_on_change(struct vgpu_manager *manager)
-{
-	struct vgpu_gpu *embedded = &manager->inventory.gpus[0];
-	struct vgpu_instance *instance;
-	unsigned int n = 0, attached = 0;
-
-	if (!manager->server)
-		return;
-	tell_ready_if_settled(manager);
-	TAILQ_FOREACH(instance, &manager->instances, entry)
-	{
-		n++;
-		attached += vgpu_instance_is_attached(instance);
-	}
-	sd_notifyf(0, "STATUS=%u vGPUs, %u of them in use, %llu MiB free", n,
-		   attached, vgpu_capacity_free(manager, embedded) / VGPU_MIB);
+	on_change(manager);
 }

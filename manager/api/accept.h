@@ -3,7 +3,7 @@
 #ifndef VGPU_MANAGER_API_ACCEPT_H
 #define VGPU_MANAGER_API_ACCEPT_H
 
-#include "manager/manager.h"
+#include "manager/vgpu/context.h"
 
 /*
  * Hand over to manager->server whoever connects to paths.socket, which is made

@@ -2,6 +2,8 @@
 /* The varlink interface io.openvgpu.Manager: its types, methods and errors. */
 #include "interface.h"
 
+#include "lib/name.h"
+
 #define FIELD	       SD_VARLINK_DEFINE_FIELD
 #define FIELD_BY_TYPE  SD_VARLINK_DEFINE_FIELD_BY_TYPE
 #define INPUT	       SD_VARLINK_DEFINE_INPUT

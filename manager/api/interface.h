@@ -5,8 +5,6 @@
 
 #include <systemd/sd-varlink-idl.h>
 
-#define VGPU_INTERFACE "io.openvgpu.Manager"
-
 extern const sd_varlink_interface vl_interface_io_openvgpu_Manager;
 
 #endif

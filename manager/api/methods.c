@@ -5,14 +5,16 @@
 #include <string.h>
 
 #include "accept.h"
-#include "manager/vgpu/access.h"
+#include "rights.h"
 #include "manager/vgpu/capacity.h"
 #include "manager/vgpu/create.h"
 #include "interface.h"
 #include "manager/host/json.h"
+#include "lib/name.h"
 #include "lib/util.h"
 #include "manager/host/text.h"
 #include "reply.h"
+#include "subscribers.h"
 
 /* Each may hold 16 MiB of unfinished call, which is libsystemd's own bound. */
 #define CONNECTIONS_MAX		256
@@ -66,7 +68,7 @@ static int list_gpus(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, NULL);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(manager);
+	manager->hooks->refresh(manager);
 	for (size_t i = 0; i < manager->inventory.count; i++) {
 		vgpu_autojson sd_json_variant *gpu = NULL;
 
@@ -129,7 +131,7 @@ static int list_types(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(manager);
+	manager->hooks->refresh(manager);
 	if (p.gpu) {
 		only = find_gpu(manager, p.gpu, &err);
 		if (!only)
@@ -158,14 +160,14 @@ static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, NULL);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(manager);
+	manager->hooks->refresh(manager);
 	r = vgpu_instance_sort(manager, &sorted, &count);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		vgpu_autojson sd_json_variant *json = NULL;
 
-		if (!vgpu_access_sees(manager, link, &sorted[i]->definition.owner))
+		if (!vgpu_rights_sees(manager, link, &sorted[i]->definition.owner))
 			continue;
 		r = vgpu_show_instance(sorted[i], &json);
 		if (r >= 0)
@@ -195,7 +197,7 @@ static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
 	if (r != 0)
 		return VGPU_MIN(r, 0);
-	vgpu_manager_refresh(manager);
+	manager->hooks->refresh(manager);
 	*ret_instance = vgpu_instance_find(manager, p.vgpu, &err);
 	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
 }
@@ -323,12 +325,12 @@ static int subscribe(sd_varlink *link, sd_json_variant *parameters,
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r == 0 && !vgpu_access_is_manager(manager, link))
+	if (r == 0 && !vgpu_rights_is_manager(manager, link))
 		r = sd_varlink_get_peer_uid(link, &owner);
 	if (r != 0)
 		return r;
-	return vgpu_events_subscribe(&manager->events, link, owner,
-				     p.history > 0, p.follow != 0);
+	return vgpu_subscribers_add(manager->subscribers, &manager->events,
+				    link, owner, p.history > 0, p.follow != 0);
 }
 
 int vgpu_methods_on_connect(sd_varlink *link)
@@ -342,7 +344,7 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 {
 	struct vgpu_manager *manager = userdata;
 
-	vgpu_events_forget(&manager->events, link);
+	vgpu_subscribers_forget(manager->subscribers, link);
 }
 
 /*
@@ -376,7 +378,7 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 				  sd_varlink_method_flags_t flags,               \
 				  void *userdata)                                \
 	{                                                                        \
-		int r = vgpu_access_check(link, parameters,                      \
+		int r = vgpu_rights_check(link, parameters,                      \
 					  VGPU_RIGHT_##right, userdata);         \
                                                                                  \
 		return r == 1 ? method(link, parameters, flags, userdata) : r;   \

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "manager/vgpu/access.h"
+#include "rights.h"
 #include "manager/vgpu/heads.h"
 #include "lib/util.h"
 #include "manager/host/text.h"
@@ -318,6 +318,7 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 		{},
 	};
 	struct parameters p = {};
+	struct vgpu_caller caller;
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	int r;
@@ -331,7 +332,7 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 	    (p.address &&
 	     vgpu_vnc_check_address(&instance->manager->paths,
 				    instance->definition.uuid, p.address,
-				    vgpu_access_is_manager(userdata, link),
+				    vgpu_rights_is_manager(userdata, link),
 				    &err) < 0))
 		return vgpu_reply_error(link, &err);
 	if (instance->phase == VGPU_PHASE_STOPPED) {
@@ -341,7 +342,8 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 		VGPU_TEXT_SET(setting.vnc, p.address ? p.address : "");
 		return keep_setting(instance, &setting, p.head, link);
 	}
-	if (vgpu_vnc_set(instance, p.head, p.address, link, &err) < 0)
-		return vgpu_reply_error(link, &err);
+	caller = vgpu_reply_caller(link);
+	if (vgpu_vnc_set(instance, p.head, p.address, &caller, &err) < 0)
+		return vgpu_reply_refuse(&caller, &err);
 	return 0;
 }

@@ -7,9 +7,11 @@
 #include "manager/vgpu/create.h"
 #include "interface.h"
 #include "manager/host/json.h"
+#include "lib/name.h"
 #include "lib/util.h"
 #include "methods.h"
 #include "reply.h"
+#include "rights.h"
 #include "manager/host/text.h"
 
 static int reply_no_room(sd_varlink *link, struct vgpu_manager *manager,
@@ -57,13 +59,17 @@ static int dispatch_placement(const char *name, sd_json_variant *variant,
 	return 0;
 }
 
-/* Fails with the answer given. */
-static int refuse(sd_varlink *link, struct vgpu_manager *manager,
+/* @caller was not taken: it is answered with @err. */
+static int refuse(struct vgpu_caller *caller, struct vgpu_manager *manager,
 		  struct vgpu_gpu *gpu, const struct vgpu_err *err)
 {
-	if (gpu && err->name && strcmp(err->name, "NoRoom") == 0)
-		return reply_no_room(link, manager, gpu, err);
-	return vgpu_reply_error(link, err);
+	int r;
+
+	if (!gpu || !err->name || strcmp(err->name, "NoRoom") != 0)
+		return vgpu_reply_refuse(caller, err);
+	r = reply_no_room(caller->link, manager, gpu, err);
+	vgpu_caller_drop(caller);
+	return r;
 }
 
 #define REQUEST_STRING(key, flags)                                             \
@@ -118,10 +124,12 @@ static int dispatch_request(sd_varlink *link, sd_json_variant *parameters,
 	};
 	r = sd_varlink_dispatch(link, parameters, fields, request);
 	if (r == 0 && request->owner_uid < 0 && request->owner_gid < 0) {
-		vgpu_access_default_owner(manager, link, &owner);
+		vgpu_access_choose_owner(manager, vgpu_rights_uid(link), &owner);
 		request->owner_uid = owner.uid;
 		request->owner_gid = owner.gid;
 	}
+	if (r == 0)
+		manager->hooks->refresh(manager);
 	return r;
 }
 
@@ -130,15 +138,16 @@ int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
 {
 	struct vgpu_create_request request;
 	struct vgpu_gpu *gpu = NULL;
+	struct vgpu_caller caller;
 	struct vgpu_err err = {};
 	int r;
 
 	r = dispatch_request(link, parameters, userdata, &request);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(userdata);
-	r = vgpu_create(userdata, &request, link, &gpu, &err);
-	return r < 0 ? refuse(link, userdata, gpu, &err) : 0;
+	caller = vgpu_reply_caller(link);
+	r = vgpu_create(userdata, &request, &caller, &gpu, &err);
+	return r < 0 ? refuse(&caller, userdata, gpu, &err) : 0;
 }
 
 int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
@@ -152,8 +161,7 @@ int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
 	r = dispatch_request(link, parameters, userdata, &request);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(userdata);
-	instance = vgpu_define(userdata, &request, link, &err);
+	instance = vgpu_define(userdata, &request, vgpu_rights_uid(link), &err);
 	if (!instance)
 		return vgpu_reply_error(link, &err);
 	return sd_varlink_replybo(
@@ -171,101 +179,99 @@ int vgpu_method_check_definition(sd_varlink *link, sd_json_variant *parameters,
 	r = dispatch_request(link, parameters, userdata, &request);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(userdata);
 	r = vgpu_check_definition(userdata, &request, &err);
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);
 }
 
-struct target {
-	const char *vgpu;
-	int force;
-};
+/* What is to be done to a vGPU that is there; see create.h. */
+typedef int (*change_t)(struct vgpu_manager *manager, const char *uuid_or_name,
+			bool force, const struct vgpu_caller *caller,
+			struct vgpu_gpu **ret_gpu, struct vgpu_err *err);
 
-/* @has_force: the method knows that. */
-static int dispatch_target(sd_varlink *link, sd_json_variant *parameters,
-			   bool has_force, struct vgpu_manager *manager,
-			   struct target *target)
+/* Have @change done, and @link answered by it. */
+static int change_vgpu(sd_varlink *link, sd_json_variant *parameters,
+		       bool knows_force, struct vgpu_manager *manager,
+		       change_t change)
 {
-	static const sd_json_dispatch_field fields[] = {
+	struct target {
+		const char *vgpu;
+		int force;
+	} target = {};
+	const sd_json_dispatch_field fields[] = {
 		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct target, vgpu), SD_JSON_MANDATORY},
-		{"force", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_tristate,
-		 offsetof(struct target, force), SD_JSON_NULLABLE},
+		{knows_force ? "force" : NULL, SD_JSON_VARIANT_BOOLEAN,
+		 sd_json_dispatch_tristate, offsetof(struct target, force),
+		 SD_JSON_NULLABLE},
 		{},
 	};
-	static const sd_json_dispatch_field plain[] = {
-		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
-		 offsetof(struct target, vgpu), SD_JSON_MANDATORY},
-		{},
-	};
+	struct vgpu_caller caller;
+	struct vgpu_gpu *gpu = NULL;
+	struct vgpu_err err = {};
 	int r;
 
-	*target = (struct target){};
-	r = sd_varlink_dispatch(link, parameters, has_force ? fields : plain,
-				target);
-	if (r == 0)
-		vgpu_manager_refresh(manager);
-	return r;
+	r = sd_varlink_dispatch(link, parameters, fields, &target);
+	if (r != 0)
+		return r;
+	manager->hooks->refresh(manager);
+	caller = vgpu_reply_caller(link);
+	r = change(manager, target.vgpu, target.force > 0, &caller, &gpu, &err);
+	return r < 0 ? refuse(&caller, manager, gpu, &err) : 0;
+}
+
+static int start_vgpu(struct vgpu_manager *manager, const char *uuid_or_name,
+		      bool force, const struct vgpu_caller *caller,
+		      struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	return vgpu_start(manager, uuid_or_name, caller, ret_gpu, err);
 }
 
 int vgpu_method_start(sd_varlink *link, sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct vgpu_gpu *gpu = NULL;
-	struct vgpu_err err = {};
-	struct target target;
-	int r;
+	return change_vgpu(link, parameters, /* knows_force= */ false, userdata,
+			   start_vgpu);
+}
 
-	r = dispatch_target(link, parameters, /* has_force= */ false, userdata,
-			    &target);
-	if (r != 0)
-		return r;
-	r = vgpu_start(userdata, target.vgpu, link, &gpu, &err);
-	return r < 0 ? refuse(link, userdata, gpu, &err) : 0;
+static int stop_vgpu(struct vgpu_manager *manager, const char *uuid_or_name,
+		     bool force, const struct vgpu_caller *caller,
+		     struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	return vgpu_stop(manager, uuid_or_name, force, caller, err);
 }
 
 int vgpu_method_stop(sd_varlink *link, sd_json_variant *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct vgpu_err err = {};
-	struct target target;
-	int r;
+	return change_vgpu(link, parameters, /* knows_force= */ true, userdata,
+			   stop_vgpu);
+}
 
-	r = dispatch_target(link, parameters, /* has_force= */ true, userdata,
-			    &target);
-	if (r != 0)
-		return r;
-	r = vgpu_stop(userdata, target.vgpu, target.force > 0, link, &err);
-	return r < 0 ? vgpu_reply_error(link, &err) : 0;
+static int undefine_vgpu(struct vgpu_manager *manager, const char *uuid_or_name,
+			 bool force, const struct vgpu_caller *caller,
+			 struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	return vgpu_undefine(manager, uuid_or_name, caller, err);
 }
 
 int vgpu_method_undefine(sd_varlink *link, sd_json_variant *parameters,
 			 sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct vgpu_err err = {};
-	struct target target;
-	int r;
+	return change_vgpu(link, parameters, /* knows_force= */ false, userdata,
+			   undefine_vgpu);
+}
 
-	r = dispatch_target(link, parameters, /* has_force= */ false, userdata,
-			    &target);
-	if (r != 0)
-		return r;
-	r = vgpu_undefine(userdata, target.vgpu, link, &err);
-	return r < 0 ? vgpu_reply_error(link, &err) : 0;
+static int destroy_vgpu(struct vgpu_manager *manager, const char *uuid_or_name,
+			bool force, const struct vgpu_caller *caller,
+			struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+{
+	return vgpu_destroy(manager, uuid_or_name, force, caller, err);
 }
 
 int vgpu_method_destroy(sd_varlink *link, sd_json_variant *parameters,
 			sd_varlink_method_flags_t flags, void *userdata)
 {
-	struct vgpu_err err = {};
-	struct target target;
-	int r;
-
-	r = dispatch_target(link, parameters, /* has_force= */ true, userdata,
-			    &target);
-	if (r != 0)
-		return r;
-	r = vgpu_destroy(userdata, target.vgpu, target.force > 0, link, &err);
-	return r < 0 ? vgpu_reply_error(link, &err) : 0;
+	return change_vgpu(link, parameters, /* knows_force= */ true, userdata,
+			   destroy_vgpu);
 }

@@ -10,6 +10,7 @@
 #include "manager/host/log.h"
 #include "methods.h"
 #include "reply.h"
+#include "rights.h"
 #include "manager/vgpu/scheduler.h"
 #include "manager/vgpu/share.h"
 #include "manager/host/text.h"
@@ -120,7 +121,7 @@ static void report(struct vgpu_instance *instance, sd_varlink *link,
 		snprintf(old, sizeof(old), ", was named %s",
 			 last->name[0] ? last->name : "nothing");
 	vgpu_instance_event_by(
-		instance, link, "modified",
+		instance, vgpu_rights_uid(link), "modified",
 		"type %s, weight %u, frame rate limit %u, %s%s", d->type.name,
 		d->type.weight, d->type.frame_rate_limit,
 		d->is_manual ? "started by hand only" : "starts by itself", old);
@@ -134,7 +135,7 @@ static int modify(struct vgpu_instance *instance, const struct change *change,
 	struct vgpu_manager *manager = instance->manager;
 	int r = 0;
 
-	if (instance->create_link || instance->phase == VGPU_PHASE_STOPPING)
+	if (instance->creator.ops || instance->phase == VGPU_PHASE_STOPPING)
 		return vgpu_err_set(err, -EBUSY, "TryAgain",
 				    "the vGPU is just being %s: try again",
 				    vgpu_instance_doing(instance));
@@ -170,7 +171,7 @@ static int modify(struct vgpu_instance *instance, const struct change *change,
 	msg.frame_rate = next.type.frame_rate_limit;
 	if (change->rate >= 0 && vgpu_instance_is_serving(instance))
 		vgpu_device_request(instance->device, &msg, -1,
-				    vgpu_reply_ignore, NULL, NULL);
+				    vgpu_device_ignore_reply, NULL, NULL);
 	return 0;
 }
 
@@ -207,6 +208,7 @@ int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 		.owner_uid = -1,
 		.owner_gid = -1,
 	};
+	struct vgpu_manager *manager = userdata;
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	int r;
@@ -214,8 +216,8 @@ int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 	r = sd_varlink_dispatch(link, parameters, fields, &change);
 	if (r != 0)
 		return r;
-	vgpu_manager_refresh(userdata);
-	instance = vgpu_instance_find(userdata, change.vgpu, &err);
+	manager->hooks->refresh(manager);
+	instance = vgpu_instance_find(manager, change.vgpu, &err);
 	r = instance ? modify(instance, &change, link, &err) : -ENOENT;
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include "interface.h"
+#include "rights.h"
+#include "lib/name.h"
 #include "lib/util.h"
 #include "manager/host/text.h"
 
@@ -34,31 +36,41 @@ int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
 	return 0;
 }
 
-void vgpu_reply_later_error(sd_varlink **link, const struct vgpu_err *err)
+static void fail_later(void *link, const struct vgpu_err *err)
 {
-	if (*link)
-		vgpu_reply_error(*link, err);
-	*link = sd_varlink_unref(*link);
+	vgpu_reply_error(link, err);
+	sd_varlink_unref(link);
 }
 
-void vgpu_reply_later_empty(sd_varlink **link)
+static void succeed_later(void *link, const char *uuid)
 {
-	if (*link)
-		vgpu_reply_check(*link, sd_varlink_reply(*link, NULL));
-	*link = sd_varlink_unref(*link);
+	int r = uuid ? sd_varlink_replybo(
+			       link, SD_JSON_BUILD_PAIR_STRING("uuid", uuid))
+		     : sd_varlink_reply(link, NULL);
+
+	vgpu_reply_check(link, r);
+	sd_varlink_unref(link);
 }
 
-void vgpu_reply_later_uuid(sd_varlink **link, const char *uuid)
+static void drop_link(void *link)
 {
-	if (*link)
-		vgpu_reply_check(*link, sd_varlink_replybo(
-						*link, SD_JSON_BUILD_PAIR_STRING(
-							       "uuid", uuid)));
-	*link = sd_varlink_unref(*link);
+	sd_varlink_unref(link);
 }
 
-void vgpu_reply_ignore(void *userdata, const struct vgpu_control_reply *reply,
-		       int fd, const struct vgpu_err *err)
+struct vgpu_caller vgpu_reply_caller(sd_varlink *link)
 {
-	vgpu_close(fd);
+	static const struct vgpu_caller_ops ops = {
+		.succeed = succeed_later,
+		.fail = fail_later,
+		.drop = drop_link,
+	};
+
+	return (struct vgpu_caller){&ops, sd_varlink_ref(link),
+				    vgpu_rights_uid(link)};
+}
+
+int vgpu_reply_refuse(struct vgpu_caller *caller, const struct vgpu_err *err)
+{
+	vgpu_caller_fail(caller, err);
+	return 0;
 }

@@ -5,8 +5,8 @@
 
 #include <systemd/sd-varlink.h>
 
-#include "lib/control_abi.h"
 #include "lib/err.h"
+#include "manager/vgpu/caller.h"
 
 /*
  * @r is what sending an answer came to. A client that gets none must not wait
@@ -18,15 +18,11 @@ void vgpu_reply_check(sd_varlink *link, int r);
 int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err);
 
 /*
- * Answer whoever waits at *link, if anyone does, and let go of it. That the
- * client may be gone meanwhile is no failure.
+ * The caller at @link, to be answered when a vGPU has become what was asked for.
+ * It holds a reference to @link. That the client may be gone by then is no failure.
  */
-void vgpu_reply_later_error(sd_varlink **link, const struct vgpu_err *err);
-void vgpu_reply_later_empty(sd_varlink **link);
-void vgpu_reply_later_uuid(sd_varlink **link, const char *uuid);
-
-/* A vgpu_device_reply_t for requests whose answer changes nothing. */
-void vgpu_reply_ignore(void *userdata, const struct vgpu_control_reply *reply,
-		       int fd, const struct vgpu_err *err);
+struct vgpu_caller vgpu_reply_caller(sd_varlink *link);
+/* Answer with @err, and let go of @caller, which nobody took. */
+int vgpu_reply_refuse(struct vgpu_caller *caller, const struct vgpu_err *err);
 
 #endif

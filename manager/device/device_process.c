@@ -684,3 +684,10 @@ int vgpu_device_request(struct vgpu_device *device, struct vgpu_control_msg *msg
 	device->n_requests++;
 	return 0;
 }
+
+void vgpu_device_ignore_reply(void *userdata,
+			      const struct vgpu_control_reply *reply, int fd,
+			      const struct vgpu_err *err)
+{
+	vgpu_close(fd);
+}

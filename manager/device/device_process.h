@@ -79,6 +79,10 @@ pid_t vgpu_device_pid(const struct vgpu_device *device);
 typedef void (*vgpu_device_reply_t)(void *userdata,
 				    const struct vgpu_control_reply *reply,
 				    int fd, const struct vgpu_err *err);
+/* For requests whose answer changes nothing. */
+void vgpu_device_ignore_reply(void *userdata,
+			      const struct vgpu_control_reply *reply, int fd,
+			      const struct vgpu_err *err);
 
 /*
  * Send @msg, whose serial is filled in here, with @fd (-1 for none), which

@@ -12,6 +12,9 @@
 #include "lib/placement.h"
 #include "lib/share.h"
 
+/* The id of the software GPU that is always there. */
+#define VGPU_EMBEDDED_ID "embedded"
+
 struct vgpu_definition;
 struct vgpu_err;
 struct vgpu_gpu;
@@ -23,7 +26,7 @@ struct vgpu_type;
 struct vgpu_memory_ops {
 	/*
 	 * Put @size bytes of framebuffer into @store. Returns 0, or -EAGAIN if
-	 * it will be there later: vgpu_manager_on_memory() is called then.
+	 * it will be there later: its progress callback is called then.
 	 */
 	int (*take)(struct vgpu_gpu *gpu, uint64_t size,
 		    struct vgpu_fd_store *store);

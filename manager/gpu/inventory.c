@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "manager/gpu/mediated/embedded.h"
 #include "manager/host/json.h"
 #include "lib/util.h"
 #include "manager/host/text.h"

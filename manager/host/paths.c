@@ -2,6 +2,7 @@
 /* Where the manager keeps its files and sockets, and that it is alone there. */
 #include "paths.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,8 +12,6 @@
 
 #include "lib/name.h"
 #include "lib/util.h"
-#include "manager/api/interface.h"
-#include "manager/vgpu/vnc.h"
 
 /* The longest name of a socket in a vGPU's folder. */
 #define LONGEST_SOCKET "control.sock"
@@ -219,6 +218,44 @@ void vgpu_paths_remove_control(const struct vgpu_paths *paths, const char *uuid)
 	remove_files(paths, uuid, names);
 }
 
+static bool has_end(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && strcmp(name + n - m, end) == 0;
+}
+
+bool vgpu_paths_is_vnc_socket(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if (*c < 0x21 || *c > 0x7e || *c == '/')
+			return false;
+	return name[0] != '.' && has_end(name, VGPU_PATHS_VNC_SUFFIX);
+}
+
+static void remove_socket(const char *folder, const char *name)
+{
+	vgpu_autofree char *path = NULL;
+	struct stat file;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		path = NULL;
+	else if (lstat(path, &file) == 0 && S_ISSOCK(file.st_mode))
+		unlink(path);
+}
+
+void vgpu_paths_remove_vnc_sockets(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (vgpu_paths_is_vnc_socket(entry->d_name))
+			remove_socket(path, entry->d_name);
+	if (folder)
+		closedir(folder);
+}
+
 void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid)
 {
 	static const char *const names[] = {"vhost.sock", "device.new", NULL};
@@ -227,6 +264,6 @@ void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid
 	vgpu_paths_remove_control(paths, uuid);
 	remove_files(paths, uuid, names);
 	vgpu_paths_instance(paths, uuid, NULL, path);
-	vgpu_vnc_clean_folder(path);
+	vgpu_paths_remove_vnc_sockets(path);
 	rmdir(path);
 }

@@ -3,9 +3,12 @@
 #ifndef VGPU_MANAGER_HOST_PATHS_H
 #define VGPU_MANAGER_HOST_PATHS_H
 
+#include <stdbool.h>
 #include <sys/un.h>
 
 #include "lib/err.h"
+
+#define VGPU_PATHS_VNC_SUFFIX ".vnc"
 
 #define VGPU_PATH_STATE	  "/var/lib/vgpu"
 #define VGPU_PATH_RUNTIME "/run/vgpu"
@@ -48,5 +51,10 @@ void vgpu_paths_remove_control(const struct vgpu_paths *paths, const char *uuid)
 int vgpu_paths_make_instance(const struct vgpu_paths *paths, const char *uuid);
 /* Remove the folder and every file that this program makes in it. */
 void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid);
+
+/* Whether @name, of a file in one of our folders, is of a VNC server's socket. */
+bool vgpu_paths_is_vnc_socket(const char *name);
+/* Remove the sockets that killed VNC servers left in the folder @path. */
+void vgpu_paths_remove_vnc_sockets(const char *path);
 
 #endif

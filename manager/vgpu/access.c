@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who may do what. */
+/* Who is let in at the sockets. */
 #include "access.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "manager/host/acl.h"
 #include "manager/host/group.h"
 #include "instance.h"
 #include "lib/util.h"
 #include "manager/host/log.h"
-#include "manager/api/reply.h"
 
 /* As the packages make them. */
 #define MANAGERS "vgpu"
@@ -40,19 +38,17 @@ static bool needs_acl(const struct vgpu_owner *owner)
 	       (owner->gid > 0 && owner->gid != getegid());
 }
 
-void vgpu_access_default_owner(struct vgpu_manager *manager, sd_varlink *link,
-			       struct vgpu_owner *ret_owner)
+void vgpu_access_choose_owner(const struct vgpu_manager *manager, int64_t uid,
+			      struct vgpu_owner *ret_owner)
 {
 	struct vgpu_owner owner = {};
-	uid_t uid = 0;
 
-	sd_varlink_get_peer_uid(link, &uid);
 	/* Root's are for whatever runs virtual machines here. */
-	if (uid == 0)
+	if (uid <= 0)
 		owner.gid = manager->access.users;
 	else
-		owner.uid = uid;
-	if (uid == 0 && needs_acl(&owner) && !manager->access.has_acls)
+		owner.uid = (uint32_t)uid;
+	if (uid <= 0 && needs_acl(&owner) && !manager->access.has_acls)
 		owner.gid = 0;
 	*ret_owner = owner;
 }
@@ -70,90 +66,6 @@ int vgpu_access_check_owner(const struct vgpu_manager *manager,
 			"the file system of %s has no ACLs, so that nobody but vgpud's own user can be let in: give vgpud a runtime folder on a tmpfs",
 			manager->paths.runtime);
 	return 0;
-}
-
-static bool is_in_group(sd_varlink *link, uint32_t wanted)
-{
-	int fd = sd_varlink_get_fd(link);
-	vgpu_autofree gid_t *more = NULL;
-	gid_t few[32], gid = 0;
-	const gid_t *groups = few;
-	socklen_t bytes = sizeof(few);
-
-	if (wanted == 0)
-		return false;
-	if (sd_varlink_get_peer_gid(link, &gid) >= 0 && gid == wanted)
-		return true;
-	/* Those that it had when it connected: their number changes no more. */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &bytes) < 0) {
-		if (errno != ERANGE)
-			return false;
-		groups = more = malloc(bytes);
-		if (!more ||
-		    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, more, &bytes) < 0)
-			return false;
-	}
-	for (size_t i = 0; i < bytes / sizeof(groups[0]); i++)
-		if (groups[i] == wanted)
-			return true;
-	return false;
-}
-
-bool vgpu_access_is_manager(const struct vgpu_manager *manager, sd_varlink *link)
-{
-	uid_t uid;
-
-	if (sd_varlink_get_peer_uid(link, &uid) < 0)
-		return false;
-	return uid == 0 || uid == geteuid() ||
-	       is_in_group(link, manager->access.managers);
-}
-
-static bool is_owner(sd_varlink *link, const struct vgpu_owner *owner)
-{
-	uid_t uid;
-
-	return owner->uid > 0 && sd_varlink_get_peer_uid(link, &uid) >= 0 &&
-	       uid == owner->uid;
-}
-
-bool vgpu_access_sees(const struct vgpu_manager *manager, sd_varlink *link,
-		      const struct vgpu_owner *owner)
-{
-	return is_owner(link, owner) || vgpu_access_is_manager(manager, link);
-}
-
-static int check_owner_of_named(sd_varlink *link, sd_json_variant *parameters,
-				struct vgpu_manager *manager)
-{
-	sd_json_variant *name = sd_json_variant_by_key(parameters, "vgpu");
-	struct vgpu_instance *instance;
-	struct vgpu_err err = {};
-
-	if (!sd_json_variant_is_string(name))
-		return sd_varlink_error_invalid_parameter_name(link, "vgpu");
-	instance =
-		vgpu_instance_find(manager, sd_json_variant_string(name), &err);
-	if (instance && is_owner(link, &instance->definition.owner))
-		return 1;
-	/* Of others' vGPUs he does not learn that there are any. */
-	vgpu_instance_set_unknown(sd_json_variant_string(name), &err);
-	return vgpu_reply_error(link, &err);
-}
-
-int vgpu_access_check(sd_varlink *link, sd_json_variant *parameters,
-		      enum vgpu_right right, struct vgpu_manager *manager)
-{
-	struct vgpu_err err = {};
-
-	if (right == VGPU_RIGHT_ANYONE || vgpu_access_is_manager(manager, link))
-		return 1;
-	if (right == VGPU_RIGHT_OWNER)
-		return check_owner_of_named(link, parameters, manager);
-	vgpu_err_set(
-		&err, -EPERM, "NotAllowed",
-		"that is for who manages vGPUs: root, vgpud's own user and members of its group");
-	return vgpu_reply_error(link, &err);
 }
 
 void vgpu_access_open_manager(struct vgpu_manager *manager)

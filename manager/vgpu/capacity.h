@@ -6,7 +6,7 @@
 #include "manager/gpu/gpu.h"
 #include "lib/err.h"
 #include "lib/type.h"
-#include "manager/manager.h"
+#include "context.h"
 #include "store.h"
 
 /* The types that @gpu can have; none where it never can have vGPUs. */

@@ -221,8 +221,8 @@ static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	return r;
 }
 
-static int begin(struct vgpu_instance *instance, sd_varlink *link,
-		 struct vgpu_err *err)
+static int begin(struct vgpu_instance *instance,
+		 const struct vgpu_caller *caller, struct vgpu_err *err)
 {
 	int r;
 
@@ -233,7 +233,7 @@ static int begin(struct vgpu_instance *instance, sd_varlink *link,
 		return vgpu_err_set(err, r, "Internal", "%s", strerror(-r));
 	instance->is_placed = true;
 	instance->is_wanted = true;
-	instance->create_link = sd_varlink_ref(link);
+	instance->creator = *caller;
 	vgpu_access_open_manager(instance->manager);
 	vgpu_lifecycle_begin(instance);
 	return 0;
@@ -259,8 +259,9 @@ static struct vgpu_instance *add(struct vgpu_manager *manager,
 }
 
 int vgpu_create(struct vgpu_manager *manager,
-		const struct vgpu_create_request *request, sd_varlink *link,
-		struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+		const struct vgpu_create_request *request,
+		const struct vgpu_caller *caller, struct vgpu_gpu **ret_gpu,
+		struct vgpu_err *err)
 {
 	struct vgpu_definition definition = {
 		.is_manual = request->autostart == 0,
@@ -291,7 +292,7 @@ int vgpu_create(struct vgpu_manager *manager,
 	instance = add(manager, &definition, err);
 	if (!instance)
 		return -EIO;
-	r = begin(instance, link, err);
+	r = begin(instance, caller, err);
 	if (r < 0) {
 		vgpu_store_remove(&manager->paths, definition.uuid, NULL);
 		vgpu_instance_destroy(instance);
@@ -336,7 +337,7 @@ static int choose_gpu_to_define(struct vgpu_manager *manager,
 
 struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  const struct vgpu_create_request *request,
-				  sd_varlink *link, struct vgpu_err *err)
+				  int64_t uid, struct vgpu_err *err)
 {
 	struct vgpu_definition definition = {
 		.is_manual = request->autostart <= 0,
@@ -354,10 +355,10 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 		return NULL;
 	vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED);
 	vgpu_access_open_manager(manager);
-	vgpu_instance_event_by(instance, link, "defined",
+	vgpu_instance_event_by(instance, uid, "defined",
 			       "a vGPU of type %s on %s", definition.type.name,
 			       definition.gpu);
-	vgpu_manager_on_change(manager);
+	manager->hooks->changed(manager);
 	return instance;
 }
 
@@ -392,7 +393,7 @@ static struct vgpu_instance *find_idle(struct vgpu_manager *manager,
 	instance = vgpu_instance_find(manager, uuid_or_name, err);
 	if (!instance)
 		return NULL;
-	if (!instance->create_link && instance->phase != VGPU_PHASE_STOPPING)
+	if (!instance->creator.ops && instance->phase != VGPU_PHASE_STOPPING)
 		return instance;
 	vgpu_err_set(err, -EBUSY, "TryAgain",
 		     "the vGPU is just being %s: try again",
@@ -423,7 +424,8 @@ static int place_to_start(struct vgpu_instance *instance, struct vgpu_err *err)
 }
 
 int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
-	       sd_varlink *link, struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
+	       const struct vgpu_caller *caller, struct vgpu_gpu **ret_gpu,
+	       struct vgpu_err *err)
 {
 	struct vgpu_instance *instance;
 	int r;
@@ -457,7 +459,7 @@ int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
 				    "it cannot be started");
 	instance->is_kept = true;
 	instance->quick_ends = 0;
-	r = begin(instance, link, err);
+	r = begin(instance, caller, err);
 	if (r < 0)
 		vgpu_lifecycle_rest(instance);
 	return r;
@@ -478,20 +480,20 @@ static int release(struct vgpu_instance *instance, bool force,
 }
 
 static int end(struct vgpu_instance *instance, bool force, bool is_kept,
-	       sd_varlink *link, struct vgpu_err *err)
+	       const struct vgpu_caller *caller, struct vgpu_err *err)
 {
 	int r = release(instance, force, err);
 
 	if (r < 0)
 		return r;
 	instance->is_kept = is_kept;
-	instance->destroy_link = sd_varlink_ref(link);
+	instance->ender = *caller;
 	vgpu_lifecycle_stop(instance);
 	return 0;
 }
 
 int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name,
-	      bool force, sd_varlink *link, struct vgpu_err *err)
+	      bool force, const struct vgpu_caller *caller, struct vgpu_err *err)
 {
 	struct vgpu_instance *instance;
 
@@ -507,11 +509,11 @@ int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name,
 			err, -EBADMSG, "BadState",
 			"the vGPU does not run: %s; `vgpuctl undefine` removes it",
 			instance->failure);
-	return end(instance, force, /* is_kept= */ true, link, err);
+	return end(instance, force, /* is_kept= */ true, caller, err);
 }
 
 int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
-		  sd_varlink *link, struct vgpu_err *err)
+		  const struct vgpu_caller *caller, struct vgpu_err *err)
 {
 	struct vgpu_instance *instance;
 
@@ -522,18 +524,20 @@ int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
 		return vgpu_err_set(
 			err, -EBUSY, "BadState",
 			"the vGPU is started: stop it first (`vgpuctl stop`), or end and forget it in one (`vgpuctl destroy`)");
-	return end(instance, /* force= */ false, /* is_kept= */ false, link, err);
+	return end(instance, /* force= */ false, /* is_kept= */ false, caller,
+		   err);
 }
 
 int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
-		 bool force, sd_varlink *link, struct vgpu_err *err)
+		 bool force, const struct vgpu_caller *caller,
+		 struct vgpu_err *err)
 {
 	struct vgpu_instance *instance;
 
 	instance = find_idle(manager, uuid_or_name, err);
 	if (!instance)
 		return -ENOENT;
-	return end(instance, force, /* is_kept= */ false, link, err);
+	return end(instance, force, /* is_kept= */ false, caller, err);
 }
 
 void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
@@ -543,7 +547,7 @@ void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu
 	for (instance = TAILQ_FIRST(&manager->instances); instance;
 	     instance = next) {
 		next = TAILQ_NEXT(instance, entry);
-		if (instance->gpu != gpu || !instance->create_link ||
+		if (instance->gpu != gpu || !instance->creator.ops ||
 		    instance->phase != VGPU_PHASE_DEFINED)
 			continue;
 		vgpu_err_set(

@@ -3,9 +3,8 @@
 #ifndef VGPU_MANAGER_VGPU_CREATE_H
 #define VGPU_MANAGER_VGPU_CREATE_H
 
-#include <systemd/sd-varlink.h>
-
-#include "manager/manager.h"
+#include "caller.h"
+#include "context.h"
 #include "store.h"
 
 /* Of a new vGPU. What is unset is its type's, or the default. */
@@ -24,20 +23,21 @@ struct vgpu_create_request {
 };
 
 /*
- * Make a vGPU and answer @link when it is active, or failed. Fails with
+ * Make a vGPU and answer @caller when it is active, or failed. Fails with
  * nothing answered and nothing left if it cannot begin. *ret_gpu is the
  * GPU that was chosen, if one was, also where err is "NoRoom".
  */
 int vgpu_create(struct vgpu_manager *manager,
-		const struct vgpu_create_request *request, sd_varlink *link,
-		struct vgpu_gpu **ret_gpu, struct vgpu_err *err);
+		const struct vgpu_create_request *request,
+		const struct vgpu_caller *caller, struct vgpu_gpu **ret_gpu,
+		struct vgpu_err *err);
 /*
- * Make the definition of a vGPU that @link asks for, and no more. Returns it,
- * or NULL with nothing left; answers nothing.
+ * Make the definition of a vGPU that user @uid asks for, and no more. Returns
+ * it, or NULL with nothing left; answers nothing.
  */
 struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  const struct vgpu_create_request *request,
-				  sd_varlink *link, struct vgpu_err *err);
+				  int64_t uid, struct vgpu_err *err);
 
 /* Whether vgpu_define() would, if no other had the name or the uuid. */
 int vgpu_check_definition(struct vgpu_manager *manager,
@@ -45,22 +45,24 @@ int vgpu_check_definition(struct vgpu_manager *manager,
 			  struct vgpu_err *err);
 
 /*
- * What follows is said of a vGPU, by uuid or name, and answers @link when it is
- * done, or fails with nothing answered and nothing changed.
+ * What follows is said of a vGPU, by uuid or name, and answers @caller when it
+ * is done, or fails with nothing answered and nothing changed.
  */
 
 /* Bring one to life that is stopped or failed; ret_gpu as above. */
 int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
-	       sd_varlink *link, struct vgpu_gpu **ret_gpu, struct vgpu_err *err);
+	       const struct vgpu_caller *caller, struct vgpu_gpu **ret_gpu,
+	       struct vgpu_err *err);
 /* End its process and let go of its framebuffer; its definition stays. */
-int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name,
-	      bool force, sd_varlink *link, struct vgpu_err *err);
+int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name, bool force,
+	      const struct vgpu_caller *caller, struct vgpu_err *err);
 /* Forget one that does not run. */
 int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
-		  sd_varlink *link, struct vgpu_err *err);
+		  const struct vgpu_caller *caller, struct vgpu_err *err);
 /* End and forget one, whatever it does. */
 int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
-		 bool force, sd_varlink *link, struct vgpu_err *err);
+		 bool force, const struct vgpu_caller *caller,
+		 struct vgpu_err *err);
 
 /* A name that a vGPU can be given. */
 int vgpu_create_check_name(struct vgpu_manager *manager, const char *name,

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happened: kept for a while, logged, and sent to who subscribed. */
+/* What happened: kept for a while, logged, and told to a listener. */
 #ifndef VGPU_MANAGER_VGPU_EVENTS_H
 #define VGPU_MANAGER_VGPU_EVENTS_H
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
-
-#include <systemd/sd-varlink.h>
 
 #include "lib/name.h"
 
@@ -28,16 +24,19 @@ struct vgpu_event {
 
 #define VGPU_EVENT_BY_NOBODY (-1)
 
-struct vgpu_subscriber;
+/* Called with each event when it is added; it stays the callee's no longer. */
+typedef void (*vgpu_events_listener_t)(void *userdata,
+				       const struct vgpu_event *event);
 
 struct vgpu_events {
 	struct vgpu_event kept[VGPU_EVENTS_KEPT]; /* at sequence modulo it */
 	uint64_t next_sequence;
-	TAILQ_HEAD(vgpu_subscribers, vgpu_subscriber) subscribers;
+	vgpu_events_listener_t listener;
+	void *userdata;
 };
 
-void vgpu_events_init(struct vgpu_events *events);
-void vgpu_events_finish(struct vgpu_events *events);
+void vgpu_events_init(struct vgpu_events *events,
+		      vgpu_events_listener_t listener, void *userdata);
 
 /* @event is a string with static lifetime; @uuid and @name may be NULL. */
 __attribute__((format(printf, 5, 6))) void
@@ -48,16 +47,5 @@ vgpu_events_add(struct vgpu_events *events, const char *event, const char *uuid,
 void vgpu_events_addv(struct vgpu_events *events, uint32_t owner, int64_t uid,
 		      const char *event, const char *uuid, const char *name,
 		      const char *fmt, va_list args);
-
-/*
- * Answer a Subscribe call, with every event, or (@owner > 0) with those of the
- * vGPUs that user @owner had when they happened. With @follow the link gets
- * every later event until vgpu_events_forget(), or until it has let a thousand
- * wait and is cut off.
- */
-int vgpu_events_subscribe(struct vgpu_events *events, sd_varlink *link,
-			  uint32_t owner, bool history, bool follow);
-/* @link is gone. */
-void vgpu_events_forget(struct vgpu_events *events, const sd_varlink *link);
 
 #endif

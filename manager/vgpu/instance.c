@@ -92,8 +92,8 @@ void vgpu_instance_destroy(struct vgpu_instance *instance)
 	vgpu_fd_store_finish(&instance->fds);
 	vgpu_share_finish(instance);
 	sd_event_source_disable_unref(instance->timer);
-	sd_varlink_unref(instance->create_link);
-	sd_varlink_unref(instance->destroy_link);
+	vgpu_caller_drop(&instance->creator);
+	vgpu_caller_drop(&instance->ender);
 	free(instance);
 }
 
@@ -121,7 +121,7 @@ bool vgpu_instance_is_started(const struct vgpu_instance *instance)
 
 const char *vgpu_instance_doing(const struct vgpu_instance *instance)
 {
-	if (instance->create_link)
+	if (instance->creator.ops)
 		return instance->is_kept ? "started" : "made";
 	return instance->is_kept ? "stopped" : "destroyed";
 }
@@ -241,15 +241,11 @@ void vgpu_instance_event(struct vgpu_instance *instance, const char *event,
 	va_end(args);
 }
 
-void vgpu_instance_event_by(struct vgpu_instance *instance, sd_varlink *link,
+void vgpu_instance_event_by(struct vgpu_instance *instance, int64_t uid,
 			    const char *event, const char *fmt, ...)
 {
-	int64_t uid = VGPU_EVENT_BY_NOBODY;
 	va_list args;
-	uid_t peer;
 
-	if (link && sd_varlink_get_peer_uid(link, &peer) >= 0)
-		uid = peer;
 	va_start(args, fmt);
 	vgpu_events_addv(&instance->manager->events,
 			 instance->definition.owner.uid, uid, event,

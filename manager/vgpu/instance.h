@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "caller.h"
 #include "manager/device/device_process.h"
 #include "manager/device/fd_store.h"
 #include "manager/gpu/gpu.h"
-#include "manager/manager.h"
+#include "context.h"
 #include "store.h"
 
 /* Where it is in its life; drawn in instance.c. */
@@ -40,7 +41,7 @@ struct vgpu_instance {
 	bool is_foreign; /* others made it: it is shown, and not on disk */
 	bool is_damaged; /* its definition cannot be used: it never starts */
 	bool is_wanted;	 /* it is to run: it was started, or starts by itself */
-	/* It was defined before create_link, and is when STOPPING has ended. */
+	/* It was defined before creator came, and is when STOPPING has ended. */
 	bool is_kept;
 
 	struct vgpu_gpu *gpu;	 /* NULL if there is no such GPU */
@@ -62,9 +63,9 @@ struct vgpu_instance {
 	uint64_t event_tokens_usec;
 	uint64_t events_dropped;
 
-	sd_varlink *create_link; /* whom the end of creation or start is told */
+	struct vgpu_caller creator; /* is told the end of creation or start */
 	struct vgpu_err create_err; /* why that failed, once it has */
-	sd_varlink *destroy_link;   /* whom the end of its end is told */
+	struct vgpu_caller ender;   /* is told the end of its end */
 	sd_event_source *timer;	    /* bounds both */
 
 	struct vgpu_vnc *vnc[VGPU_HEADS_MAX];
@@ -110,9 +111,9 @@ int vgpu_instance_set_unknown(const char *uuid_or_name, struct vgpu_err *err);
 __attribute__((format(printf, 3, 4))) void
 vgpu_instance_event(struct vgpu_instance *instance, const char *event,
 		    const char *fmt, ...);
-/* One that the user at @link asked for; NULL: nobody did. */
+/* One that user @uid asked for; VGPU_EVENT_BY_NOBODY: nobody did. */
 __attribute__((format(printf, 4, 5))) void
-vgpu_instance_event_by(struct vgpu_instance *instance, sd_varlink *link,
+vgpu_instance_event_by(struct vgpu_instance *instance, int64_t uid,
 		       const char *event, const char *fmt, ...);
 /* A line for the log that is no event. */
 __attribute__((format(printf, 2, 3))) void

@@ -14,7 +14,6 @@
 #include "manager/device/listen.h"
 #include "manager/host/log.h"
 #include "manager/host/text.h"
-#include "manager/api/reply.h"
 #include "scheduler.h"
 #include "share.h"
 #include "vnc.h"
@@ -264,7 +263,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	va_end(args);
 	vgpu_text_make_printable(text);
 
-	if (instance->create_link) {
+	if (instance->creator.ops) {
 		/* Its creator is told, and all is as it was before. */
 		if (!instance->create_err.status)
 			vgpu_err_set(&instance->create_err, -EIO, "Internal",
@@ -283,8 +282,8 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	vgpu_instance_event(instance, "failed", "%s", text);
 	if (was_adopting)
-		vgpu_manager_on_adopted(instance->manager);
-	vgpu_manager_on_change(instance->manager);
+		instance->manager->hooks->adopted(instance->manager);
+	instance->manager->hooks->changed(instance->manager);
 }
 
 static void destroy_is_slow(struct vgpu_instance *instance)
@@ -296,10 +295,10 @@ static void destroy_is_slow(struct vgpu_instance *instance)
 		"the device process %d does not end: the vGPU is %s when it does",
 		vgpu_device_pid(instance->device),
 		instance->is_kept ? "stopped" : "destroyed");
-	vgpu_reply_later_error(&instance->destroy_link, &err);
-	vgpu_reply_later_error(
-		&instance->create_link,
-		instance->create_err.status ? &instance->create_err : &err);
+	vgpu_caller_fail(&instance->ender, &err);
+	vgpu_caller_fail(&instance->creator, instance->create_err.status
+						     ? &instance->create_err
+						     : &err);
 }
 
 static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata)
@@ -316,26 +315,25 @@ static void forget(struct vgpu_instance *instance)
 	struct vgpu_err err = {};
 
 	if (vgpu_store_remove(&manager->paths, uuid, &err) < 0) {
-		vgpu_reply_later_error(&instance->destroy_link, &err);
-		vgpu_reply_later_error(&instance->create_link,
-				       &instance->create_err);
+		vgpu_caller_fail(&instance->ender, &err);
+		vgpu_caller_fail(&instance->creator, &instance->create_err);
 		vgpu_lifecycle_fail(instance, "%s", err.text);
 		return;
 	}
 	vgpu_paths_remove_instance(&manager->paths, uuid);
-	if (instance->create_link)
+	if (instance->creator.ops)
 		vgpu_instance_log(instance, "creation failed: %s",
 				  instance->create_err.text);
 	else
-		vgpu_instance_event_by(instance, instance->destroy_link,
-				       "destroyed",
-				       "the vGPU of type %s is no more",
-				       instance->definition.type.name);
-	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
-	vgpu_reply_later_empty(&instance->destroy_link);
+		vgpu_instance_event_by(
+			instance, vgpu_caller_uid(&instance->ender),
+			"destroyed", "the vGPU of type %s is no more",
+			instance->definition.type.name);
+	vgpu_caller_fail(&instance->creator, &instance->create_err);
+	vgpu_caller_succeed(&instance->ender, NULL);
 	vgpu_instance_destroy(instance);
 	vgpu_access_open_manager(manager);
-	vgpu_manager_on_change(manager);
+	manager->hooks->changed(manager);
 }
 
 void vgpu_lifecycle_rest(struct vgpu_instance *instance)
@@ -372,19 +370,20 @@ static void keep(struct vgpu_instance *instance)
 {
 	vgpu_lifecycle_rest(instance);
 	if (instance->create_err.status)
-		vgpu_instance_event_by(instance, instance->create_link,
+		vgpu_instance_event_by(instance,
+				       vgpu_caller_uid(&instance->creator),
 				       "stopped", "it could not start: %s",
 				       instance->create_err.text);
 	else
 		vgpu_instance_event_by(
-			instance, instance->destroy_link, "stopped", "%s",
-			instance->destroy_link
-				? "it holds nothing, and stays defined"
-				: "it does not start by itself");
-	vgpu_reply_later_error(&instance->create_link, &instance->create_err);
-	vgpu_reply_later_empty(&instance->destroy_link);
+			instance, vgpu_caller_uid(&instance->ender), "stopped",
+			"%s",
+			instance->ender.ops ? "it holds nothing, and stays defined"
+					    : "it does not start by itself");
+	vgpu_caller_fail(&instance->creator, &instance->create_err);
+	vgpu_caller_succeed(&instance->ender, NULL);
 	instance->create_err = (struct vgpu_err){};
-	vgpu_manager_on_change(instance->manager);
+	instance->manager->hooks->changed(instance->manager);
 }
 
 /* Its device runs no more. */
@@ -414,7 +413,7 @@ void vgpu_lifecycle_stop(struct vgpu_instance *instance)
 			destroy_is_slow(instance);
 	}
 	if (was_adopting)
-		vgpu_manager_on_adopted(manager);
+		manager->hooks->adopted(manager);
 }
 
 /* What a successor needs at least, and no less framebuffer than it has. */
@@ -467,7 +466,7 @@ static void lose_adopted(struct vgpu_instance *instance, const char *reason)
 		if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) == 0)
 			vgpu_lifecycle_begin(instance);
 	}
-	vgpu_manager_on_adopted(manager);
+	manager->hooks->adopted(manager);
 }
 
 static void lose_device(struct vgpu_instance *instance, const char *reason)
@@ -485,7 +484,7 @@ static void lose_device(struct vgpu_instance *instance, const char *reason)
 		lose_adopted(instance, reason);
 		return;
 	}
-	if (instance->create_link) {
+	if (instance->creator.ops) {
 		vgpu_lifecycle_fail(instance, "%s", reason);
 		return;
 	}
@@ -577,17 +576,14 @@ static void restore_modes(struct vgpu_instance *instance)
 
 		if (h->has_mode)
 			vgpu_device_request(instance->device, &msg, -1,
-					    vgpu_reply_ignore, NULL, NULL);
+					    vgpu_device_ignore_reply, NULL, NULL);
 	}
 }
 
 void vgpu_lifecycle_answer(struct vgpu_instance *instance)
 {
-	if (instance->is_kept)
-		vgpu_reply_later_empty(&instance->create_link);
-	else
-		vgpu_reply_later_uuid(&instance->create_link,
-				      instance->definition.uuid);
+	vgpu_caller_succeed(&instance->creator,
+			    instance->is_kept ? NULL : instance->definition.uuid);
 }
 
 /* The first status of a process. */
@@ -602,16 +598,17 @@ static void begin_serving(struct vgpu_instance *instance,
 	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	if (is_fresh)
 		restore_modes(instance);
-	if (instance->create_link) {
+	if (instance->creator.ops) {
 		instance->timer = sd_event_source_disable_unref(instance->timer);
 		if (instance->is_kept)
-			vgpu_instance_event_by(instance, instance->create_link,
-					       "started",
-					       "it was defined before");
+			vgpu_instance_event_by(
+				instance, vgpu_caller_uid(&instance->creator),
+				"started", "it was defined before");
 		else
-			vgpu_instance_event_by(instance, instance->create_link,
-					       "created", "a vGPU of type %s",
-					       instance->definition.type.name);
+			vgpu_instance_event_by(
+				instance, vgpu_caller_uid(&instance->creator),
+				"created", "a vGPU of type %s",
+				instance->definition.type.name);
 		vgpu_lifecycle_answer(instance);
 	} else if (last_phase == VGPU_PHASE_ADOPTING) {
 		vgpu_instance_event(instance, "started",
@@ -652,9 +649,9 @@ static void on_status(void *owner, const struct vgpu_control_status *status)
 	instance->status.link =
 		is_attached ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
 	if (last_phase == VGPU_PHASE_ADOPTING)
-		vgpu_manager_on_adopted(instance->manager);
+		instance->manager->hooks->adopted(instance->manager);
 	else if (next != last_phase)
-		vgpu_manager_on_change(instance->manager);
+		instance->manager->hooks->changed(instance->manager);
 }
 
 /* Whether the device may send @slot now. */

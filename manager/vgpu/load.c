@@ -127,7 +127,7 @@ int vgpu_load(struct vgpu_manager *manager)
 	size_t count;
 	int r;
 
-	vgpu_vnc_clean_folder(manager->paths.runtime);
+	vgpu_paths_remove_vnc_sockets(manager->paths.runtime);
 	r = vgpu_store_list(&manager->paths, &uuids, &count);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = load_one(manager, uuids[i]);

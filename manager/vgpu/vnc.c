@@ -15,7 +15,6 @@
 #include "manager/host/log.h"
 #include "manager/host/text.h"
 #include "manager/host/process.h"
-#include "manager/api/reply.h"
 #include "manager/host/watchdog.h"
 
 #define USEC_PER_S	    1000000ULL
@@ -36,7 +35,7 @@ struct vgpu_vnc {
 	char path[VGPU_SOCKET_PATH_SIZE];
 	dev_t path_dev;
 	ino_t path_ino;
-	sd_varlink *link; /* who asked for it */
+	struct vgpu_caller caller; /* who asked for it */
 	struct vgpu_process process;
 	int control;
 	sd_event_source *control_source;
@@ -106,7 +105,7 @@ static void destroy(struct vgpu_vnc *vnc)
 	else
 		TAILQ_REMOVE(&vnc->manager->ending_vncs, vnc, entry);
 	close_process(vnc);
-	sd_varlink_unref(vnc->link);
+	vgpu_caller_drop(&vnc->caller);
 	free(vnc);
 }
 
@@ -172,7 +171,7 @@ static void give_viewer(struct vgpu_vnc *vnc)
 	ours = pair[0];
 	theirs = pair[1];
 	r = vgpu_device_request(vnc->instance->device, &msg, theirs,
-				vgpu_reply_ignore, NULL, &err);
+				vgpu_device_ignore_reply, NULL, &err);
 	if (r == 0)
 		r = send_viewer(vnc->control, ours);
 	if (r < 0)
@@ -238,7 +237,7 @@ static void on_picture(struct vgpu_vnc *vnc)
 {
 	vnc->has_picture = true;
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
-	vgpu_reply_later_empty(&vnc->link);
+	vgpu_caller_succeed(&vnc->caller, NULL);
 }
 
 static int on_picture_timeout(sd_event_source *source, uint64_t usec,
@@ -246,7 +245,7 @@ static int on_picture_timeout(sd_event_source *source, uint64_t usec,
 {
 	struct vgpu_vnc *vnc = userdata;
 
-	vgpu_reply_later_empty(&vnc->link);
+	vgpu_caller_succeed(&vnc->caller, NULL);
 	return 0;
 }
 
@@ -268,7 +267,7 @@ static void on_listening(struct vgpu_vnc *vnc)
 	if (strcmp(saved, vnc->address) != 0 &&
 	    save_address(instance, vnc->head, vnc->address, &err) < 0) {
 		vnc->address[0] = '\0';
-		vgpu_reply_later_error(&vnc->link, &err);
+		vgpu_caller_fail(&vnc->caller, &err);
 		stop(vnc);
 		return;
 	}
@@ -277,7 +276,7 @@ static void on_listening(struct vgpu_vnc *vnc)
 	if (sd_event_add_time_relative(vnc->manager->event, &vnc->timer,
 				       CLOCK_MONOTONIC, PICTURE_TIMEOUT_USEC, 0,
 				       on_picture_timeout, vnc) < 0)
-		vgpu_reply_later_empty(&vnc->link);
+		vgpu_caller_succeed(&vnc->caller, NULL);
 }
 
 static int on_control(sd_event_source *source, int fd, uint32_t revents,
@@ -327,13 +326,13 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 	struct vgpu_instance *instance = vnc->instance;
 	struct vgpu_err err = {};
 
-	if (vnc->link) {
+	if (vnc->caller.ops) {
 		/* Whoever asked for it knows; it is not tried again. */
 		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
 			     "the VNC server of head %u %s", vnc->head, why);
 		if (instance->definition.heads[vnc->head].vnc[0])
 			save_address(instance, vnc->head, "", NULL);
-		vgpu_reply_later_error(&vnc->link, &err);
+		vgpu_caller_fail(&vnc->caller, &err);
 		destroy(vnc);
 		return;
 	}
@@ -366,7 +365,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	if (!vnc->instance) {
 		destroy(vnc);
 	} else if (was_stopping && !vnc->address[0]) {
-		vgpu_reply_later_empty(&vnc->link);
+		vgpu_caller_succeed(&vnc->caller, NULL);
 		destroy(vnc);
 	} else if (was_stopping) {
 		start(vnc);
@@ -471,35 +470,44 @@ static struct vgpu_vnc *create(struct vgpu_instance *instance, uint32_t head)
 }
 
 /* @vnc has a process: it gives way to another address, or to none. */
-static void change(struct vgpu_vnc *vnc, const char *address, sd_varlink *link)
+static void change_address(struct vgpu_vnc *vnc, const char *address,
+			   const struct vgpu_caller *caller)
 {
 	VGPU_TEXT_SET(vnc->address, address);
-	vnc->link = sd_varlink_ref(link);
+	vnc->caller = *caller;
 	vnc->failures = 0;
 	if (vnc->process.pidfd >= 0) {
 		stop(vnc);
 	} else if (address[0]) {
 		start(vnc);
 	} else {
-		vgpu_reply_later_empty(&vnc->link);
+		vgpu_caller_succeed(&vnc->caller, NULL);
 		destroy(vnc);
 	}
 }
 
+static void answer_at_once(const struct vgpu_caller *caller)
+{
+	struct vgpu_caller copy = *caller;
+
+	vgpu_caller_succeed(&copy, NULL);
+}
+
 int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
-		 const char *address, sd_varlink *link, struct vgpu_err *err)
+		 const char *address, const struct vgpu_caller *caller,
+		 struct vgpu_err *err)
 {
 	struct vgpu_vnc *vnc = instance->vnc[head];
 	int r;
 
-	if (vnc && (vnc->link || vnc->is_stopping))
+	if (vnc && (vnc->caller.ops || vnc->is_stopping))
 		return vgpu_err_set(
 			err, -EBUSY, "TryAgain",
 			"the VNC server of head %u is just being changed: try again",
 			head);
 	if (address && vnc && vnc->is_listening &&
 	    strcmp(vnc->address, address) == 0) {
-		vgpu_reply_check(link, sd_varlink_reply(link, NULL));
+		answer_at_once(caller);
 		return 0;
 	}
 	if (!address && instance->definition.heads[head].vnc[0]) {
@@ -508,14 +516,14 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 			return r;
 	}
 	if (!address && !vnc) {
-		vgpu_reply_check(link, sd_varlink_reply(link, NULL));
+		answer_at_once(caller);
 		return 0;
 	}
 	if (!vnc)
 		vnc = create(instance, head);
 	if (!vnc)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
-	change(vnc, address ? address : "", link);
+	change_address(vnc, address ? address : "", caller);
 	return 0;
 }
 
@@ -569,7 +577,7 @@ void vgpu_vnc_finish(struct vgpu_instance *instance)
 
 		if (!vnc)
 			continue;
-		vgpu_reply_later_error(&vnc->link, &err);
+		vgpu_caller_fail(&vnc->caller, &err);
 		if (vnc->process.pidfd < 0) {
 			destroy(vnc);
 			continue;

@@ -29,7 +29,8 @@ int vgpu_vnc_check_address(const struct vgpu_paths *paths, const char *uuid,
  * answered, if it cannot begin.
  */
 int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
-		 const char *address, sd_varlink *link, struct vgpu_err *err);
+		 const char *address, const struct vgpu_caller *caller,
+		 struct vgpu_err *err);
 
 /* Who may look has changed: let them in, and the others no more. */
 void vgpu_vnc_open_again(struct vgpu_instance *instance);
@@ -37,8 +38,6 @@ void vgpu_vnc_open_again(struct vgpu_instance *instance);
 void vgpu_vnc_on_serving(struct vgpu_instance *instance);
 /* End all of a vGPU's servers; what is saved stays saved. */
 void vgpu_vnc_finish(struct vgpu_instance *instance);
-/* Remove what killed servers left in the folder @path, which is ours. */
-void vgpu_vnc_clean_folder(const char *path);
 /* Let go of those that are still ending. */
 void vgpu_vnc_forget_ending(struct vgpu_manager *manager);
 

@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where a VNC server may listen: this machine only. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "lib/util.h"
 #include "manager/host/text.h"
 #include "vnc.h"
-
-#define SUFFIX ".vnc"
-
-static bool has_end(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return n > m && strcmp(name + n - m, end) == 0;
-}
 
 /* The name in @folder that @path is of, or NULL. */
 static const char *name_in(const char *folder, const char *path)
@@ -28,14 +17,6 @@ static const char *name_in(const char *folder, const char *path)
 
 	return strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1
 							       : NULL;
-}
-
-static bool is_socket_name(const char *name)
-{
-	for (const char *c = name; *c; c++)
-		if (*c < 0x21 || *c > 0x7e || *c == '/')
-			return false;
-	return name[0] != '.' && has_end(name, SUFFIX);
 }
 
 static int check_path(const struct vgpu_paths *paths, const char *uuid,
@@ -53,35 +34,13 @@ static int check_path(const struct vgpu_paths *paths, const char *uuid,
 	name = name_in(folder, path);
 	if (!name && is_manager)
 		name = name_in(paths->runtime, path);
-	if (name && is_socket_name(name))
+	if (name && vgpu_paths_is_vnc_socket(name))
 		return 0;
-	return vgpu_err_set(err, -EINVAL, "BadAddress",
-			    "a VNC server's socket is a file NAME" SUFFIX
-			    " in %s: elsewhere you might not see what vgpud makes",
-			    is_manager ? paths->runtime : folder);
-}
-
-static void remove_socket(const char *folder, const char *name)
-{
-	vgpu_autofree char *path = NULL;
-	struct stat file;
-
-	if (asprintf(&path, "%s/%s", folder, name) < 0)
-		path = NULL;
-	else if (lstat(path, &file) == 0 && S_ISSOCK(file.st_mode))
-		unlink(path);
-}
-
-void vgpu_vnc_clean_folder(const char *path)
-{
-	DIR *folder = opendir(path);
-	struct dirent *entry;
-
-	while (folder && (entry = readdir(folder)))
-		if (is_socket_name(entry->d_name))
-			remove_socket(path, entry->d_name);
-	if (folder)
-		closedir(folder);
+	return vgpu_err_set(
+		err, -EINVAL, "BadAddress",
+		"a VNC server's socket is a file NAME" VGPU_PATHS_VNC_SUFFIX
+		" in %s: elsewhere you might not see what vgpud makes",
+		is_manager ? paths->runtime : folder);
 }
 
 static bool is_port(const char *text)

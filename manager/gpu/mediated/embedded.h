@@ -9,8 +9,6 @@
 #include "manager/gpu/gpu.h"
 #include "pool.h"
 
-#define VGPU_EMBEDDED_ID "embedded"
-
 /* Give @gpu a framebuffer as @config says, and the ops. */
 int vgpu_embedded_init(struct vgpu_gpu *gpu, sd_event *event,
 		       const struct vgpu_config *config,

@@ -189,7 +189,7 @@ static void follow_state(struct vgpu_instance *instance, const struct vgpu_vf *v
 		detach(instance);
 	else
 		return;
-	vgpu_manager_on_change(instance->manager);
+	instance->manager->hooks->changed(instance->manager);
 }
 
 void vgpu_sriov_settle(struct vgpu_instance *instance)
@@ -380,7 +380,7 @@ static void make_defined(struct vgpu_sriov *sriov)
 	for (unsigned int i = 0; i <= 2; i++)
 		TAILQ_FOREACH(instance, &sriov->manager->instances, entry)
 	if (instance->gpu == sriov->gpu && instance->phase == VGPU_PHASE_DEFINED &&
-	    instance->definition.vf.number > 0 && !instance->create_link &&
+	    instance->definition.vf.number > 0 && !instance->creator.ops &&
 	    rank(&instance->definition) == i)
 		vgpu_sriov_begin(instance);
 }

@@ -7,7 +7,6 @@
 #include "lib/util.h"
 #include "manager/vgpu/lifecycle.h"
 #include "manager/host/log.h"
-#include "manager/api/reply.h"
 #include "sriov.h"
 #include "manager/host/sysfs.h"
 #include "vf_driver.h"
@@ -198,7 +197,7 @@ static bool is_made(const struct vgpu_instance *instance)
 void vgpu_sriov_begin(struct vgpu_instance *instance)
 {
 	struct vgpu_sriov *sriov = vgpu_sriov_of(instance->gpu);
-	bool is_asked = instance->create_link;
+	bool is_asked = instance->creator.ops;
 	bool is_new = is_asked && !instance->is_kept;
 	struct vgpu_err err = {};
 
@@ -219,19 +218,20 @@ void vgpu_sriov_begin(struct vgpu_instance *instance)
 	instance->timer = sd_event_source_disable_unref(instance->timer);
 	instance->is_wanted = true;
 	if (is_new)
-		vgpu_instance_event_by(instance, instance->create_link, "created",
-				       "a vGPU of type %s on VF %u of %s",
-				       instance->definition.type.name,
-				       instance->definition.vf.number,
-				       instance->definition.gpu);
+		vgpu_instance_event_by(
+			instance, vgpu_caller_uid(&instance->creator),
+			"created", "a vGPU of type %s on VF %u of %s",
+			instance->definition.type.name,
+			instance->definition.vf.number, instance->definition.gpu);
 	else
 		vgpu_instance_event_by(
-			instance, instance->create_link, "started", "%s",
+			instance, vgpu_caller_uid(&instance->creator),
+			"started", "%s",
 			instance->address[0] ? "what it failed for is over"
 					     : "it was defined before");
 	vgpu_lifecycle_answer(instance);
 	vgpu_sriov_settle(instance);
-	vgpu_manager_on_change(instance->manager);
+	instance->manager->hooks->changed(instance->manager);
 }
 
 static int refuse_use(const struct vgpu_vf *vf, struct vgpu_err *err)

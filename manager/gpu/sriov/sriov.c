@@ -399,7 +399,7 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct vgpu_manager *manager = userdata;
 
-	vgpu_manager_refresh(manager);
+	manager->hooks->refresh(manager);
 	sd_event_source_set_time_relative(source, RESCAN_USEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -427,6 +427,6 @@ void vgpu_sriov_retry(struct vgpu_manager *manager)
 	if (instance->definition.vf.number > 0 && instance->gpu &&
 	    !instance->is_foreign && instance->phase == VGPU_PHASE_FAILED)
 		vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED);
-	vgpu_manager_refresh(manager);
+	manager->hooks->refresh(manager);
 	vgpu_sriov_start(manager);
 }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all of vgpud works on: its event loop, its settings, the GPUs and the
+ * vGPUs. manager.c sets it up; the rooms below take of it what they need.
+ */
+#ifndef VGPU_MANAGER_VGPU_CONTEXT_H
+#define VGPU_MANAGER_VGPU_CONTEXT_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include <systemd/sd-event.h>
+#include <systemd/sd-varlink.h>
+
+#include "events.h"
+#include "manager/catalogue.h"
+#include "manager/config.h"
+#include "manager/gpu/inventory.h"
+#include "manager/host/cgroup.h"
+#include "manager/host/paths.h"
+
+struct vgpu_deposit;
+struct vgpu_instance;
+struct vgpu_manager;
+struct vgpu_subscribers;
+struct vgpu_vnc;
+
+/* Groups; 0 for none. See access.h. */
+struct vgpu_access {
+	uint32_t managers; /* may manage */
+	uint32_t users;	   /* may use a vGPU that root made for no one */
+	bool has_acls;	   /* the runtime folder's file system */
+};
+
+/* What the manager does when something happens below it. All are required. */
+struct vgpu_manager_hooks {
+	/* A vGPU came, went or changed its state. */
+	void (*changed)(struct vgpu_manager *manager);
+	/* A device that ran before was taken over, or was not. */
+	void (*adopted)(struct vgpu_manager *manager);
+	/* Before a call is answered: see what others did to GPUs and vGPUs. */
+	void (*refresh)(struct vgpu_manager *manager);
+};
+
+/* One thread runs all of it; the pool's thread has its own small state. */
+struct vgpu_manager {
+	const struct vgpu_manager_hooks *hooks;
+	sd_event *event;
+	sd_varlink_server *server; /* NULL until it is ready */
+	sd_event_source *accept;   /* of its clients */
+	struct vgpu_paths paths;
+	struct vgpu_config config;
+	struct vgpu_access access;
+	struct vgpu_cgroups cgroups;
+	struct vgpu_catalogue catalogue;
+	struct vgpu_inventory inventory;
+	struct vgpu_events events;
+	struct vgpu_subscribers *subscribers; /* clients that follow them */
+	struct vgpu_deposit *deposit;	      /* NULL where there is none */
+	bool is_deposit_full;
+	/* Every vGPU, in the order of their coming. */
+	TAILQ_HEAD(vgpu_instances, vgpu_instance) instances;
+	/* VNC servers whose vGPU is gone and that are about to end. */
+	TAILQ_HEAD(vgpu_vncs, vgpu_vnc) ending_vncs;
+	int sysfs;		       /* the folder, O_PATH */
+	sd_event_source *rescan_timer; /* while there is what it looks for */
+	bool is_loaded;		       /* every definition is */
+	bool is_ready;		       /* the service manager was told so */
+	sd_event_source *ready_timer;  /* bounds the wait for that */
+	bool is_ending;
+};
+
+#endif

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Includes between the folders of the source run one way: from a room to those
+listed before it. A room is a folder, or a set of files of one. The drawing of them
+is in docs/dev/architecture.md."""
+
+import glob
+import os
+import re
+import unittest
+
+SOURCE = os.environ['VGPU_SOURCE']
+
+# From the lowest floor up. Rooms of one floor do not include each other.
+FLOORS = {
+    'manager': [
+        ['manager/host'],
+        ['manager/device', 'manager/catalogue', 'manager/config'],
+        ['manager/gpu'],
+        ['manager/vgpu'],
+        ['manager/gpu/mediated', 'manager/gpu/sriov', 'manager/api'],
+        ['manager/manager'],
+        ['manager/main'],
+    ],
+}
+# The most files of one folder that are not headers: more are different concerns.
+SOURCES_MAX = 15
+
+
+def files_of(top):
+    return [os.path.relpath(path, SOURCE)
+            for path in glob.glob(f'{SOURCE}/{top}/**/*.[ch]',
+                                  recursive=True)]
+
+
+def included(path):
+    """The files of ours that @path includes, from the top of the tree."""
+    with open(os.path.join(SOURCE, path), encoding='utf-8') as file:
+        names = re.findall(r'^#include "([^"]+)"', file.read(), re.M)
+    for name in names:
+        beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
+        if os.path.exists(os.path.join(SOURCE, beside)):
+            yield beside
+        else:
+            yield name
+
+
+def room_of(path, floors):
+    """(floor, room) of a file: a room that names the file itself comes first."""
+    rooms = {room: floor for floor, row in enumerate(floors) for room in row}
+    for room in (os.path.splitext(path)[0], os.path.dirname(path)):
+        if room in rooms:
+            return rooms[room], room
+    return None
+
+
+class Rooms(unittest.TestCase):
+    def test_every_file_has_a_room(self):
+        for top, floors in FLOORS.items():
+            for path in files_of(top):
+                with self.subTest(path=path):
+                    self.assertIsNotNone(room_of(path, floors))
+
+    def test_includes_run_down(self):
+        for top, floors in FLOORS.items():
+            for path in files_of(top):
+                floor, room = room_of(path, floors)
+                for name in included(path):
+                    if not name.startswith(top + '/'):
+                        continue
+                    to_floor, to_room = room_of(name, floors)
+                    with self.subTest(path=path, includes=name):
+                        self.assertTrue(to_floor < floor or to_room == room,
+                                        f'{room} is no room above {to_room}')
+
+    def test_no_room_is_crowded(self):
+        for top in FLOORS:
+            folders = {}
+            for path in files_of(top):
+                if path.endswith('.c'):
+                    folders.setdefault(os.path.dirname(path), []).append(path)
+            for folder, paths in folders.items():
+                with self.subTest(folder=folder):
+                    self.assertLessEqual(len(paths), SOURCES_MAX, paths)
+
+
+if __name__ == '__main__':
+    unittest.main()
