@@ -60,6 +60,23 @@ class Links(unittest.TestCase):
                                         for name in known))
 
 
+class Map(unittest.TestCase):
+    def test_names_are_in_the_files(self):
+        """In "I want to change": a name after a path is in that file, or folder."""
+        count = 0
+        for row in rows('docs/dev/architecture.md'):
+            if row[0].startswith('`'):
+                continue
+            for path, name in re.findall(r'`([\w/.]+)` `([\w. ]+)(?:\[\])?`', row[1]):
+                inside = [file for file in files()
+                          if file == path or file.startswith(path + '/')]
+                with self.subTest(path=path, name=name):
+                    self.assertTrue(any(name.rstrip('.') in read(file)
+                                        for file in inside))
+                count += 1
+        self.assertGreater(count, 10)
+
+
 def defined(name, file=None):
     """What a constant is: its expression, computed."""
     found = {}
