@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documents agree with the source: links, paths, limits, messages, parameters."""
 
+import ast
 import os
 import re
 import unittest
@@ -75,6 +76,17 @@ class Map(unittest.TestCase):
                                         for file in inside))
                 count += 1
         self.assertGreater(count, 10)
+
+
+class Rooms(unittest.TestCase):
+    def test_drawing(self):
+        """It has the floors that the test of includes has, the highest first."""
+        text = read('tests/packaging/test_rooms.py')
+        floors = ast.literal_eval(re.search(r'^FLOORS = (\{.*?^\})', text,
+                                            re.M | re.S)[1])
+        for rooms in floors.values():
+            drawing = '\n'.join('   '.join(floor) for floor in reversed(rooms))
+            self.assertIn(f'```\n{drawing}\n```', read('docs/dev/architecture.md'))
 
 
 def defined(name, file=None):
