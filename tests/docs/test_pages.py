@@ -78,6 +78,26 @@ class Map(unittest.TestCase):
         self.assertGreater(count, 10)
 
 
+class Locks(unittest.TestCase):
+    DECLARED = re.compile(r'^\s*(?:static )?(?:struct mutex|struct rw_semaphore|spinlock_t|'
+                          r'pthread_mutex_t|pthread_rwlock_t) (\w+)(?: =[^;]*)?;|'
+                          r'^static DEFINE_(?:MUTEX|SPINLOCK)\((\w+)\)', re.M)
+
+    def test_every_lock_is_there(self):
+        declared = set()
+        for path in sources('.h') + sources('.c'):
+            declared |= {(one or other, os.path.basename(path))
+                         for one, other in self.DECLARED.findall(read(path))}
+        said = set()
+        for row in rows('docs/dev/locking.md'):
+            for lock, file in zip(row, row[1:]):
+                lock = re.match(r'`(\w+)`', lock)
+                file = re.fullmatch(r'`([\w.]+\.[ch])`', file)
+                if lock and file:
+                    said.add((lock[1], file[1]))
+        self.assertEqual(said, declared)
+
+
 class Rooms(unittest.TestCase):
     def test_drawing(self):
         """It has the floors that the test of includes has, the highest first."""
