@@ -265,11 +265,6 @@ static const struct vgpu_link_ops link_ops = {
 static int check_start(const struct vgpu_control_start *start,
 		       struct vgpu_err *err)
 {
-	if (start->version != VGPU_CONTROL_VERSION)
-		return vgpu_err_set(err, -EPROTO, NULL,
-				    "the manager speaks version %u, this"
-				    " program version %u",
-				    start->version, VGPU_CONTROL_VERSION);
 	if (start->heads > VGPU_HEADS_MAX)
 		return vgpu_err_set(err, -EINVAL, NULL,
 				    "%u heads; at most %u can be had",
