@@ -23,6 +23,13 @@
 #define FAULTS_MAX	 10
 #define FAULTS_PERIOD_US (10 * 1000 * 1000ULL)
 
+/* How often something was told of lately. */
+struct tellings {
+	uint64_t since; /* begin of this period */
+	unsigned int n;
+	uint32_t suppressed; /* since the last */
+};
+
 struct viewer {
 	struct vgpu_device *device;
 	uint32_t head;
@@ -43,9 +50,7 @@ struct vgpu_device {
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct viewer viewer[VGPU_HEADS_MAX];
 	bool ends_with_front_end;
-	uint64_t faults_since; /* begin of this period */
-	unsigned int faults;
-	uint32_t faults_suppressed;
+	struct tellings faults, forbidden;
 };
 
 static void log_line(const struct vgpu_device *device, const char *text,
@@ -59,25 +64,35 @@ static void log_line(const struct vgpu_device *device, const char *text,
 			device->config.start.name, text);
 }
 
-static void on_fault(void *opaque, const char *text)
+static bool may_tell(const struct vgpu_device *device,
+		     struct tellings *tellings, uint32_t *ret_suppressed)
 {
-	struct vgpu_device *device = opaque;
 	uint64_t now = 0;
 
 	sd_event_now(device->event, CLOCK_MONOTONIC, &now);
-	if (now - device->faults_since > FAULTS_PERIOD_US) {
-		device->faults_since = now;
-		device->faults = 0;
+	if (now - tellings->since > FAULTS_PERIOD_US) {
+		tellings->since = now;
+		tellings->n = 0;
 	}
-	if (device->faults == FAULTS_MAX) {
-		device->faults_suppressed++;
+	if (tellings->n == FAULTS_MAX) {
+		tellings->suppressed++;
+		return false;
+	}
+	tellings->n++;
+	*ret_suppressed = tellings->suppressed;
+	tellings->suppressed = 0;
+	return true;
+}
+
+static void on_fault(void *opaque, const char *text)
+{
+	struct vgpu_device *device = opaque;
+	uint32_t suppressed = 0;
+
+	if (!may_tell(device, &device->faults, &suppressed))
 		return;
-	}
-	device->faults++;
-	log_line(device, text, device->faults_suppressed);
-	vgpu_link_event(device->link, VGPU_EVENT_GUEST_FAULT,
-			device->faults_suppressed, text);
-	device->faults_suppressed = 0;
+	log_line(device, text, suppressed);
+	vgpu_link_event(device->link, VGPU_EVENT_GUEST_FAULT, suppressed, text);
 }
 
 /* Of what a kernel lacks: once for each process that lacks it. */
@@ -106,8 +121,27 @@ static void on_launcher_frozen(void *opaque)
 			"the launcher of render processes does not answer");
 }
 
+/* A guest cannot hide it behind other faults: these have a count of their own. */
+static void on_forbidden_call(void *opaque, const char *name)
+{
+	struct vgpu_device *device = opaque;
+	char text[VGPU_CONTROL_TEXT_MAX];
+	uint32_t suppressed = 0;
+
+	if (!may_tell(device, &device->forbidden, &suppressed))
+		return;
+	snprintf(text, sizeof(text),
+		 "the sandbox ended a render process for a forbidden system"
+		 " call: %s",
+		 name);
+	log_line(device, text, suppressed);
+	vgpu_link_event(device->link, VGPU_EVENT_FORBIDDEN_CALL, suppressed,
+			text);
+}
+
 static const struct vgpu_launcher_ops launcher_ops = {
 	.frozen = on_launcher_frozen,
+	.forbidden = on_forbidden_call,
 };
 
 static void on_link_changed(void *opaque)
@@ -265,6 +299,11 @@ static const struct vgpu_link_ops link_ops = {
 static int check_start(const struct vgpu_control_start *start,
 		       struct vgpu_err *err)
 {
+	if (start->version != VGPU_CONTROL_VERSION)
+		return vgpu_err_set(err, -EPROTO, NULL,
+				    "the manager speaks version %u, this"
+				    " program version %u",
+				    start->version, VGPU_CONTROL_VERSION);
 	if (start->heads > VGPU_HEADS_MAX)
 		return vgpu_err_set(err, -EINVAL, NULL,
 				    "%u heads; at most %u can be had",

@@ -32,6 +32,8 @@
 #define VGPU_RENDER_FD_ROOT 5
 /* A file for what it is told (VGPU_RECORD_DIR); or none. */
 #define VGPU_RENDER_FD_RECORD 6
+/* A socket for the listener of its seccomp filter; or none. */
+#define VGPU_RENDER_FD_CALLS 7
 
 /* Its exit status after abort(). */
 #define VGPU_RENDER_EXIT_ABORT 134

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/fds.h"
 #include "sandbox/report.h"
 #include "sandbox/seccomp_record.h"
 #include "sandbox/seccomp_rules.h"
@@ -145,15 +146,11 @@ static int add_list(scmp_filter_ctx filter,
 	return r;
 }
 
-/*
- * What a hardware driver calls after set-up no list of ours has been made
- * from: there, what is on none fails, and does not end the process.
- */
-scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role, bool is_hardware)
+scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role,
+				   bool is_hardware, uint32_t otherwise)
 {
 	const struct vgpu_seccomp_list *list = vgpu_seccomp_list_of(role);
-	scmp_filter_ctx filter = seccomp_init(
-		is_hardware ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx filter = seccomp_init(otherwise);
 	int r = filter ? 0 : -ENOMEM;
 
 	/* Calls of other ABIs, such as i386's. */
@@ -176,8 +173,32 @@ scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role, bool is_hardware
 	return NULL;
 }
 
-int vgpu_seccomp_enter(enum vgpu_sandbox_role role, struct vgpu_err *err)
+/*
+ * What a hardware driver calls after set-up no list of ours has been made
+ * from: there, what is on none fails, and does not end the process.
+ */
+static uint32_t choose_otherwise(bool is_hardware, int socket)
 {
+	if (is_hardware)
+		return SCMP_ACT_ERRNO(EPERM);
+	return socket < 0 ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_NOTIFY;
+}
+
+/* The other end then has the only one there is. */
+static int hand_listener(scmp_filter_ctx filter, int socket)
+{
+	vgpu_autoclose int listener = seccomp_notify_fd(filter);
+	const struct iovec part = {(void *)"", 1};
+	ssize_t n = vgpu_fds_send(socket, &part, 1, listener, 0);
+
+	return (int)VGPU_MIN(n, 0);
+}
+
+int vgpu_seccomp_enter(enum vgpu_sandbox_role role, int socket,
+		       struct vgpu_err *err)
+{
+	bool is_hardware = role == VGPU_SANDBOX_RENDER && has_hardware();
+	uint32_t otherwise = choose_otherwise(is_hardware, socket);
 	scmp_filter_ctx filter;
 	int r;
 
@@ -188,9 +209,10 @@ int vgpu_seccomp_enter(enum vgpu_sandbox_role role, struct vgpu_err *err)
 		return 0;
 	if (vgpu_seccomp_is_recording(role))
 		return vgpu_seccomp_record(role, err);
-	filter = vgpu_seccomp_build(role, role == VGPU_SANDBOX_RENDER &&
-						  has_hardware());
+	filter = vgpu_seccomp_build(role, is_hardware, otherwise);
 	r = filter ? seccomp_load(filter) : -errno;
+	if (r == 0 && otherwise == SCMP_ACT_NOTIFY)
+		r = hand_listener(filter, socket);
 	seccomp_release(filter);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL,

@@ -11,7 +11,11 @@
  * only; another ends the process with SIGSYS. It is the last step of set-up:
  * the fds that are open say whether the driver is one of hardware, and the
  * process's own id, which some rules name, must not change afterwards.
+ *
+ * If @socket is not -1, whoever has its other end gets a listener
+ * (seccomp_unotify(2)), and is to end the process instead: it learns the call.
  */
-int vgpu_seccomp_enter(enum vgpu_sandbox_role role, struct vgpu_err *err);
+int vgpu_seccomp_enter(enum vgpu_sandbox_role role, int socket,
+		       struct vgpu_err *err);
 
 #endif

@@ -56,8 +56,12 @@ bool vgpu_seccomp_counts(const struct vgpu_seccomp_rule *rule, bool is_hardware)
 bool vgpu_seccomp_matches(const struct vgpu_seccomp_rule *rule,
 			  const struct seccomp_data *call, pid_t own);
 
-/* All rules that count, as the kernel takes them; NULL and errno. */
-scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role, bool is_hardware);
+/*
+ * All rules that count, as the kernel takes them; NULL and errno. @otherwise:
+ * what becomes of a call that is on no list.
+ */
+scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role,
+				   bool is_hardware, uint32_t otherwise);
 
 /* The kernel looks at 32 bits of what is an int. */
 #define VGPU_SECCOMP_INT 0xffffffffULL

@@ -48,7 +48,7 @@ enum vgpu_launch_type {
 	 * /proc/PID/statm if that can be read.
 	 */
 	VGPU_LAUNCH_STARTED = 32,
-	VGPU_LAUNCH_ENDED,   /* id; code and status as of waitid(2) */
+	VGPU_LAUNCH_ENDED,   /* id; code and status as of waitid(2); call */
 	VGPU_LAUNCH_SYNCED,  /* id of the SYNC */
 	VGPU_LAUNCH_BEGUN,   /* id of the BEGIN; the lease, for nobody else */
 	VGPU_LAUNCH_FETCHED, /* id; the memfd, or status -ENOENT */
@@ -88,7 +88,7 @@ struct vgpu_launch_reply {
 	int32_t code;	  /* ENDED: si_code */
 	uint32_t refused; /* STARTED: layers, as in READY (render/abi.h) */
 	uint32_t n_files; /* STARTED */
-	uint32_t pad;
+	int32_t call;	  /* ENDED: for which the sandbox ended it; or -1 */
 	char text[VGPU_LAUNCH_TEXT_MAX]; /* STARTED: why not */
 };
 

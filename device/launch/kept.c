@@ -28,6 +28,7 @@ void vgpu_kept_forget(struct vgpu_kept_process *process)
 {
 	vgpu_close(process->socket[0]);
 	vgpu_close(process->socket[1]);
+	vgpu_close(process->calls);
 	while (process->n_files)
 		vgpu_close(process->file[--process->n_files]);
 	*process = (struct vgpu_kept_process){};

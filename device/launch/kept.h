@@ -15,7 +15,10 @@ struct vgpu_kept_process {
 	int socket[2]; /* the device's ends of COMMAND and MEMORY */
 	int file[VGPU_LAUNCH_FILES_MAX];
 	uint32_t n_files;
-	bool is_named; /* by the device that runs now */
+	int calls;	  /* see calls.h; -1: none */
+	bool is_listener; /* ... or still the socket that brings it */
+	int32_t call;	  /* forbidden, that it made; -1: none */
+	bool is_named;	  /* by the device that runs now */
 };
 
 struct vgpu_kept {

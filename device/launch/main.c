@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "device/launch/abi.h"
+#include "device/launch/calls.h"
 #include "device/launch/kept.h"
 #include "device/launch/start.h"
 #include "lib/fds.h"
@@ -120,27 +121,35 @@ static int make_pair(int ret_pair[2])
 static int start(struct vgpu_kept_process *place, uint64_t id,
 		 struct vgpu_err *err)
 {
-	int command[2] = {-1, -1}, memory[2] = {-1, -1};
+	int command[2] = {-1, -1}, memory[2] = {-1, -1}, calls[2] = {-1, -1};
 	pid_t pid = 0;
 	int r = make_pair(command);
 
 	if (r == 0)
 		r = make_pair(memory);
+	if (r == 0)
+		r = make_pair(calls);
 	if (r < 0)
 		vgpu_err_set(err, r, NULL, "no socket: %s", strerror(-r));
 	else
-		r = vgpu_start(command[1], memory[1], &pid, err);
+		r = vgpu_start(&(struct vgpu_start_fds){command[1], memory[1],
+							calls[1]},
+			       &pid, err);
 	vgpu_close(command[1]);
 	vgpu_close(memory[1]);
+	vgpu_close(calls[1]);
 	if (r < 0) {
 		vgpu_close(command[0]);
 		vgpu_close(memory[0]);
+		vgpu_close(calls[0]);
 		return r;
 	}
 	*place = (struct vgpu_kept_process){
 		.pid = pid,
 		.id = id,
 		.socket = {command[0], memory[0]},
+		.calls = calls[0],
+		.call = -1,
 	};
 	return 0;
 }
@@ -321,6 +330,7 @@ static void reap(struct launcher *launcher)
 			.id = process ? process->id : 0,
 			.code = info.si_code,
 			.status = info.si_status,
+			.call = process ? process->call : -1,
 		};
 
 		if (process) {
@@ -345,20 +355,47 @@ static int get_timeout(const struct launcher *launcher)
 	return launcher->alone_end ? (int)VGPU_MAX(left, 0) : -1;
 }
 
+#define POLLED_MAX VGPU_LAUNCH_PROCESSES_MAX
+
+static void fill_calls(const struct launcher *launcher, struct pollfd *fds)
+{
+	for (size_t i = 0; i < POLLED_MAX; i++) {
+		const struct vgpu_kept_process *process =
+			&launcher->kept.process[i];
+
+		fds[i] = (struct pollfd){
+			.fd = process->pid ? process->calls : -1,
+			.events = POLLIN,
+		};
+	}
+}
+
+static void handle_calls(struct launcher *launcher, const struct pollfd *fds)
+{
+	for (size_t i = 0; i < POLLED_MAX; i++)
+		if (fds[i].revents)
+			vgpu_calls_handle(&launcher->kept.process[i]);
+}
+
 static void run(struct launcher *launcher, int signals)
 {
 	struct signalfd_siginfo number;
 
 	for (;;) {
-		struct pollfd fds[] = {
+		struct pollfd fds[3 + POLLED_MAX] = {
 			{.fd = FD, .events = POLLIN},
 			{.fd = signals, .events = POLLIN},
 			{.fd = launcher->lease, .events = POLLIN},
 		};
 
-		if (poll(fds, VGPU_ARRAY_SIZE(fds), get_timeout(launcher)) < 0 &&
-		    errno != EINTR)
-			return;
+		fill_calls(launcher, fds + 3);
+		if (poll(fds, VGPU_ARRAY_SIZE(fds), get_timeout(launcher)) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
+		/* Before their end is told, and before others are in their place. */
+		handle_calls(launcher, fds + 3);
 		while (read(signals, &number, sizeof(number)) > 0)
 			;
 		reap(launcher);

@@ -27,6 +27,11 @@
 /* The child's place for its fds while those below are put in order. */
 #define FD_ASIDE_MIN 16
 #define CAP_BIT(cap) (1ULL << (cap))
+/*
+ * Of one process: its rings and the driver's are some 300. The kernel counts
+ * them in its user namespace; where it has none it would count all its user's.
+ */
+#define THREADS_MAX 512
 
 /* What all processes are started with. */
 static struct {
@@ -166,12 +171,16 @@ static void place(int fd, int where)
 }
 
 /* In the child, where only calls that are safe in a signal handler may be made. */
-__attribute__((noreturn)) static void become(int command, int memory, int record)
+__attribute__((noreturn)) static void become(struct vgpu_start_fds fds, int record)
 {
 	char *arguments[] = {(char *)"vgpu-render", NULL};
+	const struct rlimit threads = {THREADS_MAX, THREADS_MAX};
 	sigset_t none;
 	int root = make_root();
 	int null, program;
+
+	if (start.namespaces & CLONE_NEWUSER)
+		setrlimit(RLIMIT_NPROC, &threads);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (is_orphan())
@@ -182,19 +191,22 @@ __attribute__((noreturn)) static void become(int command, int memory, int record
 
 	/* Out of the way first, as any of them may lie where another goes. */
 	null = fcntl(start.null, F_DUPFD, FD_ASIDE_MIN);
-	command = fcntl(command, F_DUPFD, FD_ASIDE_MIN);
-	memory = fcntl(memory, F_DUPFD, FD_ASIDE_MIN);
+	fds.command = fcntl(fds.command, F_DUPFD, FD_ASIDE_MIN);
+	fds.memory = fcntl(fds.memory, F_DUPFD, FD_ASIDE_MIN);
+	fds.calls = fcntl(fds.calls, F_DUPFD, FD_ASIDE_MIN);
 	program = fcntl(start.program, F_DUPFD_CLOEXEC, FD_ASIDE_MIN);
 	if (record >= 0)
 		record = fcntl(record, F_DUPFD, FD_ASIDE_MIN);
-	if (null < 0 || command < 0 || memory < 0 || program < 0)
+	if (null < 0 || fds.command < 0 || fds.memory < 0 || fds.calls < 0 ||
+	    program < 0)
 		_exit(EXIT_FAILURE);
 	place(null, STDIN_FILENO);
-	place(command, VGPU_RENDER_FD_COMMAND);
-	place(memory, VGPU_RENDER_FD_MEMORY);
+	place(fds.command, VGPU_RENDER_FD_COMMAND);
+	place(fds.memory, VGPU_RENDER_FD_MEMORY);
 	place(root, VGPU_RENDER_FD_ROOT);
 	place(record, VGPU_RENDER_FD_RECORD);
-	if (close_range(VGPU_RENDER_FD_RECORD + 1, UINT_MAX,
+	place(fds.calls, VGPU_RENDER_FD_CALLS);
+	if (close_range(VGPU_RENDER_FD_CALLS + 1, UINT_MAX,
 			CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(EXIT_FAILURE);
 	syscall(SYS_execveat, program, "", arguments, start.environment.item,
@@ -205,7 +217,8 @@ __attribute__((noreturn)) static void become(int command, int memory, int record
 	_exit(127);
 }
 
-int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err)
+int vgpu_start(const struct vgpu_start_fds *fds, pid_t *ret_pid,
+	       struct vgpu_err *err)
 {
 	vgpu_autoclose int record = start.record ? make_recording() : -1;
 	unsigned long flags = CLONE_VFORK | SIGCHLD | start.namespaces;
@@ -228,7 +241,7 @@ int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err)
 		return vgpu_err_set(err, -errno, NULL, "cannot start %s: %s",
 				    start.path, strerror(errno));
 	if (pid == 0)
-		become(command, memory, record);
+		become(*fds, record);
 	*ret_pid = pid;
 	return 0;
 }

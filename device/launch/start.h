@@ -22,11 +22,17 @@ const char *vgpu_start_record_folder(void);
  */
 unsigned int vgpu_start_probe(void);
 
+/* Its ends of what it is reached by (render/abi.h). */
+struct vgpu_start_fds {
+	int command, memory, calls;
+};
+
 /*
- * Start one with @command and @memory as its fds. It gets no other fd but 0 to
- * 2 and its empty root directory, hardly any environment, and dies with us.
+ * Start one with these fds. It gets no others but 0 to 2 and its empty root
+ * directory, hardly any environment, and dies with us.
  */
-int vgpu_start(int command, int memory, pid_t *ret_pid, struct vgpu_err *err);
+int vgpu_start(const struct vgpu_start_fds *fds, pid_t *ret_pid,
+	       struct vgpu_err *err);
 /* Its /proc/PID/statm, which tells what memory it has; -1 if it cannot be read. */
 int vgpu_start_open_statm(pid_t pid);
 /*

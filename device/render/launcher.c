@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -80,6 +81,17 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void vgpu_launch_name_call(int call, char ret_name[VGPU_LAUNCH_CALL_MAX])
+{
+	vgpu_autofree char *name =
+		seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
+
+	if (name)
+		snprintf(ret_name, VGPU_LAUNCH_CALL_MAX, "%s", name);
+	else
+		snprintf(ret_name, VGPU_LAUNCH_CALL_MAX, "number %d", call);
+}
+
 static struct vgpu_launched *find_process(struct vgpu_launcher *launcher,
 					  uint64_t id)
 {
@@ -95,6 +107,7 @@ static struct vgpu_launched *find_process(struct vgpu_launcher *launcher,
 static void end_process(struct vgpu_launched *process, int code, int status)
 {
 	process->is_ended = true;
+	process->call = -1;
 	process->code = code;
 	process->status = status;
 	sd_event_source_set_enabled(process->launcher->deferred,
@@ -124,7 +137,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *opaque)
 	sd_event_now(launcher->event, CLOCK_MONOTONIC, &now);
 	if (now - usec < TICK_US / 2 && ++launcher->ticks % FROZEN_TICKS == 0) {
 		fputs("vgpu-device: vgpu-launch does not answer\n", stderr);
-		if (launcher->ops && launcher->ops->frozen)
+		if (launcher->ops->frozen)
 			launcher->ops->frozen(launcher->opaque);
 	}
 	sd_event_source_set_time_relative(source, TICK_US);
@@ -215,6 +228,22 @@ static void note_sync(struct vgpu_launcher *launcher, uint64_t id)
 	sd_event_source_set_enabled(launcher->deferred, SD_EVENT_ONESHOT);
 }
 
+static void note_end(struct vgpu_launcher *launcher,
+		     struct vgpu_launched *process,
+		     const struct vgpu_launch_reply *reply)
+{
+	if (process) {
+		end_process(process, reply->code, reply->status);
+		process->call = reply->call;
+	}
+	if (reply->call >= 0) {
+		char name[VGPU_LAUNCH_CALL_MAX];
+
+		vgpu_launch_name_call(reply->call, name);
+		launcher->ops->forbidden(launcher->opaque, name);
+	}
+}
+
 /* What is left in @fd is closed by the caller. */
 static void handle_reply(struct vgpu_launcher *launcher,
 			 const struct vgpu_launch_reply *reply, int *fd)
@@ -233,8 +262,8 @@ static void handle_reply(struct vgpu_launcher *launcher,
 		launcher->lease = vgpu_steal_fd(fd);
 	else if (process && reply->type == VGPU_LAUNCH_STARTED)
 		note_start(process, reply, fd);
-	else if (process && reply->type == VGPU_LAUNCH_ENDED)
-		end_process(process, reply->code, reply->status);
+	else if (reply->type == VGPU_LAUNCH_ENDED)
+		note_end(launcher, process, reply);
 }
 
 static ssize_t receive_reply(const struct vgpu_launcher *launcher,

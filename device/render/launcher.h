@@ -27,6 +27,7 @@ struct vgpu_launched {
 	bool is_ended;
 	int code; /* of its end, as of waitid(2) */
 	int status;
+	int call; /* forbidden, for which the sandbox ended it; -1: none */
 	struct vgpu_err why; /* ... if it was never started */
 	uint32_t refused; /* layers of the sandbox that the kernel does not give */
 	bool is_told;
@@ -48,12 +49,21 @@ struct vgpu_launcher_sync {
 	void *opaque;
 };
 
+#define VGPU_LAUNCH_CALL_MAX 40
+/* The name of system call number @call. */
+void vgpu_launch_name_call(int call, char ret_name[VGPU_LAUNCH_CALL_MAX]);
+
 struct vgpu_launcher_ops {
 	/*
 	 * It has not answered for long, though we had a processor. Whoever
 	 * started it should kill it. May be NULL.
 	 */
 	void (*frozen)(void *opaque);
+	/*
+	 * A process made system call @name, which the sandbox does not allow,
+	 * and was ended for it: whoever had it, and whatever it said before.
+	 */
+	void (*forbidden)(void *opaque, const char *name);
 };
 
 /*

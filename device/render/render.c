@@ -482,6 +482,16 @@ static void say_how_it_ended(struct vgpu_render *render)
 	int number = process->status;
 	const char *name;
 
+	if (process->call >= 0) {
+		char call[VGPU_LAUNCH_CALL_MAX];
+
+		/* Whatever it said to hide that. */
+		vgpu_launch_name_call(process->call, call);
+		vgpu_err_set(&render->why, -ECONNRESET, NULL,
+			     "the render process made a forbidden system call: %s",
+			     call);
+		return;
+	}
 	if (!render->why.status)
 		render->why = process->why;
 	if (render->why.status)

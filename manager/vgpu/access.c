@@ -114,7 +114,7 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 			 VGPU_ARRAY_SIZE(entries));
 	if (r >= 0) {
 		vgpu_paths_instance(&manager->paths, definition->uuid,
-				    vgpu_definition_socket(definition), path);
+				    "vhost.sock", path);
 		r = vgpu_acl_set(path, USE, USE, entries, 2);
 	}
 	if (r < 0)

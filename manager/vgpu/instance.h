@@ -59,9 +59,11 @@ struct vgpu_instance {
 	uint64_t restarts;
 
 	/* Events that its device may still cause now, and when that grew. */
-	unsigned int event_tokens;
-	uint64_t event_tokens_usec;
-	uint64_t events_dropped;
+	struct vgpu_event_budget {
+		unsigned int tokens;
+		uint64_t usec;
+		uint64_t dropped;
+	} budget, forbidden_budget;
 
 	struct vgpu_caller creator; /* is told the end of creation or start */
 	struct vgpu_err create_err; /* why that failed, once it has */

@@ -54,7 +54,6 @@ static void fill_start(const struct vgpu_instance *instance,
 		/* If a Vulkan driver was found for it. */
 		.has_renderer = instance->gpu->device_uuid[0] != '\0',
 		.is_framebuffer_new = instance->is_framebuffer_new,
-		.is_for_container = d->is_for_container,
 	};
 
 	if (start.has_renderer)
@@ -117,8 +116,7 @@ static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
 		open_sockets(instance);
 		return 0;
 	}
-	r = vgpu_listen_prepare(&manager->paths, d->uuid,
-				vgpu_definition_socket(d), &instance->fds, err);
+	r = vgpu_listen_prepare(&manager->paths, d->uuid, &instance->fds, err);
 	if (r >= 0)
 		r = vgpu_access_open_vgpu(manager, d, err);
 	/* Nobody uses it yet: the next try is to fail, too. */
@@ -508,23 +506,22 @@ static void lose_device(struct vgpu_instance *instance, const char *reason)
 }
 
 /* True if the device may cause one more event now. */
-static bool take_event_token(struct vgpu_instance *instance)
+static bool take_event_token(struct vgpu_instance *instance,
+			     struct vgpu_event_budget *budget)
 {
 	uint64_t now = now_usec(instance);
-	uint64_t tokens =
-		instance->event_tokens + (now - instance->event_tokens_usec) *
-						 EVENT_TOKENS_PER_S / USEC_PER_S;
+	uint64_t tokens = budget->tokens +
+			  (now - budget->usec) * EVENT_TOKENS_PER_S / USEC_PER_S;
 
-	if (tokens > instance->event_tokens) {
-		instance->event_tokens =
-			(unsigned int)VGPU_MIN(tokens, EVENT_TOKENS_MAX);
-		instance->event_tokens_usec = now;
+	if (tokens > budget->tokens) {
+		budget->tokens = (unsigned int)VGPU_MIN(tokens, EVENT_TOKENS_MAX);
+		budget->usec = now;
 	}
-	if (instance->event_tokens == 0) {
-		instance->events_dropped++;
+	if (budget->tokens == 0) {
+		budget->dropped++;
 		return false;
 	}
-	instance->event_tokens--;
+	budget->tokens--;
 	return true;
 }
 
@@ -537,7 +534,7 @@ static void report_heads(struct vgpu_instance *instance,
 
 		if (last->width == next->width && last->height == next->height)
 			continue;
-		if (!take_event_token(instance))
+		if (!take_event_token(instance, &instance->budget))
 			continue;
 		if (next->width == 0 || next->height == 0)
 			vgpu_instance_event(instance, "head",
@@ -552,18 +549,18 @@ static void report_heads(struct vgpu_instance *instance,
 static void report_link(struct vgpu_instance *instance,
 			const struct vgpu_control_status *status)
 {
-	const char *who = instance->definition.is_for_container
-				  ? "the program"
-				  : "the virtual machine of process";
-
-	if (instance->status.link == status->link || !take_event_token(instance))
+	if (instance->status.link == status->link ||
+	    !take_event_token(instance, &instance->budget))
 		return;
 	if (status->link == VGPU_LINK_ATTACHED)
-		vgpu_instance_event(instance, "attached", "%s %d has it", who,
+		vgpu_instance_event(instance, "attached",
+				    "the virtual machine of process %d has it",
 				    status->peer_pid);
 	else
-		vgpu_instance_event(instance, "detached", "%s %d let go of it",
-				    who, instance->status.peer_pid);
+		vgpu_instance_event(
+			instance, "detached",
+			"the virtual machine of process %d let go of it",
+			instance->status.peer_pid);
 }
 
 /* Modes that were set and that a fresh device does not know. */
@@ -719,14 +716,19 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 		[VGPU_EVENT_REFUSED] = "refused",
 		[VGPU_EVENT_SANDBOX] = "sandbox",
 		[VGPU_EVENT_FROZEN] = "frozen",
+		[VGPU_EVENT_FORBIDDEN_CALL] = "forbidden-call",
 	};
-	uint64_t more = instance->events_dropped + event->suppressed;
+	/* No flood of others hides it. */
+	struct vgpu_event_budget *budget = event->kind == VGPU_EVENT_FORBIDDEN_CALL
+						   ? &instance->forbidden_budget
+						   : &instance->budget;
+	uint64_t more = budget->dropped + event->suppressed;
 	const char *name =
 		event->kind < VGPU_ARRAY_SIZE(names) ? names[event->kind] : NULL;
 
 	if (event->kind == VGPU_EVENT_FROZEN)
 		end_launcher(instance);
-	if (!name || !take_event_token(instance))
+	if (!name || !take_event_token(instance, budget))
 		return;
 	if (more > 0)
 		vgpu_instance_event(instance, name,
@@ -734,7 +736,7 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 				    event->text, (unsigned long long)more);
 	else
 		vgpu_instance_event(instance, name, "%s", event->text);
-	instance->events_dropped = 0;
+	budget->dropped = 0;
 }
 
 static void on_ended(void *owner, const char *reason)

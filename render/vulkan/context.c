@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -260,6 +261,25 @@ static void shut_in(struct vgpu_context *ctx)
 		vgpu_context_fatal(ctx, "%s", err.text);
 }
 
+/* From now on a forbidden call ends this process. */
+static void shut_calls(struct vgpu_context *ctx)
+{
+	enum vgpu_sandbox_role role = ctx->replay || ctx->recorder
+					      ? VGPU_SANDBOX_REPLAY
+					      : VGPU_SANDBOX_RENDER;
+	int whom = ctx->replay ? -1 : VGPU_RENDER_FD_CALLS;
+	struct vgpu_err err = {};
+	struct stat st;
+
+	if (fstat(whom, &st) < 0 || !S_ISSOCK(st.st_mode))
+		whom = -1;
+	if (!vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP) &&
+	    vgpu_seccomp_enter(role, whom, &err) < 0)
+		vgpu_context_fatal(ctx, "set-up: %s", err.text);
+	if (whom >= 0)
+		close(whom);
+}
+
 /* Nobody of ours is asked any more: from now on it is the guest who speaks. */
 static void become_ready(struct vgpu_context *ctx, uint64_t fixed_bytes,
 			 const int *files, unsigned int n_files)
@@ -278,10 +298,6 @@ static void set_up(struct vgpu_context *ctx)
 	struct vgpu_render_message message = {};
 	int fds[VGPU_RENDER_FDS_MAX];
 	unsigned int n_fds = 0;
-	enum vgpu_sandbox_role role = ctx->replay || ctx->recorder
-					      ? VGPU_SANDBOX_REPLAY
-					      : VGPU_SANDBOX_RENDER;
-	struct vgpu_err err = {};
 	uint8_t uuid[16];
 	uint64_t fixed_bytes = 0;
 	const char *why;
@@ -314,9 +330,7 @@ static void set_up(struct vgpu_context *ctx)
 		shut_in(ctx);
 	if (r < 0)
 		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
-	if (!vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP) &&
-	    vgpu_seccomp_enter(role, &err) < 0)
-		vgpu_context_fatal(ctx, "set-up: %s", err.text);
+	shut_calls(ctx);
 	vgpu_sandbox_on_entered();
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
 	pthread_getcpuclockid(pthread_self(), &ctx->stream.clock);

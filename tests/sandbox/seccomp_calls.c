@@ -77,7 +77,7 @@ static enum outcome outcome_of(const struct try *try)
 		for (int number = 1; number < NSIG; number++)
 			signal(number, SIG_DFL);
 		signal(SIGSYS, SIG_IGN); /* this is no way out */
-		if (vgpu_seccomp_enter(try->role, &err) < 0)
+		if (vgpu_seccomp_enter(try->role, -1, &err) < 0)
 			_exit(125);
 		if (make_call(&try->call) < 0 &&
 		    (errno == EPERM || errno == ENOSYS))
@@ -184,7 +184,7 @@ static int end_of(enum vgpu_sandbox_role role, void (*act)(void))
 		struct vgpu_err err = {};
 
 		setrlimit(RLIMIT_CORE, &no_core);
-		if (vgpu_seccomp_enter(role, &err) < 0)
+		if (vgpu_seccomp_enter(role, -1, &err) < 0)
 			_exit(125);
 		act();
 		_exit(0);
@@ -413,7 +413,7 @@ static void test_all_threads(void **state)
 
 		setrlimit(RLIMIT_CORE, &no_core);
 		if (pthread_create(&thread, NULL, kill_the_victim, &ready[0]) ||
-		    vgpu_seccomp_enter(VGPU_SANDBOX_RENDER, &err) < 0)
+		    vgpu_seccomp_enter(VGPU_SANDBOX_RENDER, -1, &err) < 0)
 			_exit(125);
 		close(ready[1]);
 		pthread_join(thread, NULL);

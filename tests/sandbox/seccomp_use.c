@@ -52,7 +52,7 @@ static int end_of(enum vgpu_sandbox_role role, void (*use)(void))
 
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(SIGUSR1, on_signal);
-		if (vgpu_seccomp_enter(role, &err) < 0)
+		if (vgpu_seccomp_enter(role, -1, &err) < 0)
 			_exit(125);
 		use();
 		_exit(0);
@@ -208,7 +208,7 @@ static void check_stopped(enum vgpu_sandbox_role role)
 	if (child == 0) {
 		struct vgpu_err err = {};
 
-		if (vgpu_seccomp_enter(role, &err) < 0)
+		if (vgpu_seccomp_enter(role, -1, &err) < 0)
 			_exit(125);
 		close(ready[1]);
 		if (role == VGPU_SANDBOX_RENDER)

@@ -228,7 +228,7 @@ static int serve(int control, const char *address, const char *name)
 	}
 	if (vgpu_vnc_source_init(&vnc.source) == 0)
 		vnc.server = vgpu_vnc_server_create(name, &vnc.source);
-	if (vnc.server && vgpu_seccomp_enter(VGPU_SANDBOX_VNC, &err) < 0) {
+	if (vnc.server && vgpu_seccomp_enter(VGPU_SANDBOX_VNC, -1, &err) < 0) {
 		report(control, 'E', err.text);
 	} else if (vnc.server) {
 		report(control, 'R', "");

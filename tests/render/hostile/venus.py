@@ -179,6 +179,11 @@ def dispatch(x, y, z, number=COMMANDS):
             command(110, u64(number), words(x, y, z)))
 
 
+def push(data, number=COMMANDS):
+    return command(132, u64(number), u64(LAYOUT), words(0x20, 0, len(data)),
+                   u64(len(data)), data)
+
+
 def submit(*numbers, queue=QUEUE, fence=0, wait=(), **how):
     """@wait: (timeline semaphore, value) pairs."""
     more = chain((1000207003, words(len(wait)) +
@@ -198,7 +203,7 @@ def create_set_layout(number, device=DEVICE):
                    NULL, new(number))
 
 
-def create_pipeline(code=EMPTY_SHADER, device=DEVICE, sets=()):
+def create_pipeline(code=EMPTY_SHADER, device=DEVICE, sets=(), pushed=0):
     stage = (words(18) + NULL + words(0, 0x20) + u64(MODULE) + u64(5) +
              b"main\0\0\0\0" + NULL)
     one = (words(29) + NULL + words(0) + stage + u64(LAYOUT) + NULL +
@@ -208,7 +213,9 @@ def create_pipeline(code=EMPTY_SHADER, device=DEVICE, sets=()):
                          code), NULL, new(MODULE)) +
             command(68, u64(device),
                     info(30, words(0, len(sets)), array(*map(u64, sets)),
-                         words(0), NULL), NULL, new(LAYOUT)) +
+                         words(int(pushed > 0)),
+                         array(words(0x20, 0, pushed)) if pushed else NULL),
+                    NULL, new(LAYOUT)) +
             command(66, u64(device), u64(0), words(1), array(one), NULL,
                     array(u64(PIPELINE))))
 
@@ -347,6 +354,13 @@ class Guest:
         memory = mmap.mmap(fd, 0)
         os.close(fd)
         return number, memory
+
+    def map_memory(self, size):
+        """Device memory MEMORY."""
+        _, fd = self.client.blob(size, MEMORY)
+        memory = mmap.mmap(fd, size)
+        os.close(fd)
+        return memory
 
     def give_up(self, resource):
         self.client.send(vt.command(vt.UNREF, words(resource)))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest of one of vgpud's vGPUs takes over its render process: vgpud and the
+neighbour live, and an event names what was tried."""
+
+import os
+import shutil
+import tempfile
+import unittest
+
+import frontend as fe
+import harness
+import test_window as window
+import venus
+from intruder import Intruder
+from machine import Machine
+
+NOBODY = 65534
+PROGRAMS = ('vgpud', 'vgpu-device', 'vgpu-launch', 'vgpu-probe', 'vgpu-render')
+F_SETOWN, KILL = 8, 9
+
+
+@unittest.skipIf(os.getuid() != 0, 'looks into processes of others')
+class Intruders(unittest.TestCase):
+    user = None
+
+    def setUp(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        os.environ['VK_DRIVER_FILES'] = venus.ICD
+        os.chmod(folder, 0o755)
+        if self.user is not None:
+            os.chown(folder, self.user, self.user)
+        self.manager = harness.Manager(folder=folder)
+        for name in PROGRAMS:
+            path = os.path.join(self.manager.helpers, name)
+            if os.path.lexists(path):
+                os.unlink(path)
+            shutil.copy(os.path.join(harness.BUILD, name), path)
+        self.manager.program = os.path.join(self.manager.helpers, 'vgpud')
+        self.addCleanup(self.manager.finish)
+        options = {} if self.user is None else {
+            'user': self.user, 'group': self.user, 'extra_groups': []}
+        self.manager.start(**options)
+        self.sockets = {}
+        for name in ('attacker', 'victim'):
+            self.manager.create(type='128MB', name=name)
+            self.sockets[name] = self.manager.show(name)['socket']
+        self.victim = fe.FrontEnd(self.sockets['victim'])
+        self.addCleanup(self.victim.close)
+        self.queue = self.victim.bring_up()[0]
+        self.device = self.manager.show('victim')['devicePid']
+
+    def renders(self):
+        return {pid for launcher, name in fe.children_of(self.manager.process.pid)
+                if name == 'vgpu-launch'
+                for pid, name in fe.children_of(launcher)
+                if name == 'vgpu-render'}
+
+    def is_unharmed(self):
+        """The neighbour's device and vgpud run, and serve."""
+        self.queue.submit(window.header(0x100), 408)
+        self.assertEqual(self.queue.wait()[1][:4], (0x1101).to_bytes(4, 'little'))
+        self.assertIsNone(self.manager.process.poll())
+        shown = self.manager.show('victim')
+        self.assertEqual((shown['devicePid'], shown['state']),
+                         (self.device, 'attached'))
+
+    def attack(self, *calls):
+        """Events that it causes."""
+        before = len(self.manager.events())
+        machine = Machine(self.sockets['attacker'])
+        try:
+            machine.run(venus.seek_reply(0))  # there is a process then
+            pid, = self.renders()
+            intruder = Intruder(machine, pid)
+            intruder.take_over(calls)
+            intruder.results(len(calls))
+            harness.wait_for(lambda: not self.renders(), 'its end')
+        finally:
+            machine.close()
+        self.is_unharmed()
+        harness.wait_for(
+            lambda: self.manager.show('attacker')['state'] == 'active', 'an end')
+        return [(event['event'], event['text'])
+                for event in self.manager.events()[before:]]
+
+    def test_named(self):
+        pids = {'vgpud': self.manager.process.pid, 'neighbour': self.device}
+        for whose, pid in pids.items():
+            for name, call in {'fcntl': (72, 3, F_SETOWN, pid),
+                               'kill': (62, pid, KILL),
+                               'ptrace': (101, 0x4206, pid),
+                               'process_vm_writev': (311, pid, 0, 0, 0, 0),
+                               'socket': (41, 1, 1, 0)}.items():
+                with self.subTest(victim=whose, call=name):
+                    events = self.attack((39,), call)
+                    self.assertIn(('forbidden-call',
+                                   'the sandbox ended a render process for a'
+                                   f' forbidden system call: {name}'), events)
+
+
+class IntrudersOfAUser(Intruders):
+    """vgpud was started by an ordinary user."""
+
+    user = NOBODY
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
