@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What AppArmor's profiles allow the machines of libvirt. */
+/* Whether AppArmor lets libvirt's virtual machines connect to vGPUs. */
 #include "apparmor.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What AppArmor's profiles allow the machines of libvirt. */
+/* Whether AppArmor lets libvirt's virtual machines connect to vGPUs. */
 #ifndef VGPU_CTL_APPARMOR_H
 #define VGPU_CTL_APPARMOR_H
 
@@ -9,8 +9,8 @@
 
 bool ctl_apparmor_is_enabled(void);
 /*
- * Whether a rule about sockets of vGPUs is in the abstraction of libvirt's
- * QEMU below @folder, or in what that includes.
+ * Whether the abstraction for libvirt's QEMU below @folder, or a file that it
+ * includes, has a rule for the sockets of vGPUs.
  */
 bool ctl_apparmor_allows_qemu(const char *folder);
 

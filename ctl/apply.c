@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What apply and check share: a file, the host, and what differs. */
+/* Shared by apply and check: read the file and the host, and compare them. */
 #include "apply.h"
 
 #include "lib/util.h"
@@ -20,7 +20,9 @@ static enum ctl_exit ask_host(struct ctl *ctl, struct ctl_host *host)
 	return e;
 }
 
-/* Before anything is changed: the manager says whether each can be. */
+/*
+ * Ask the manager whether each definition is valid, before anything is changed.
+ */
 static enum ctl_exit check_all(struct ctl *ctl, const struct ctl_wanted_set *set)
 {
 	for (size_t i = 0; i < set->count; i++) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What apply and check share: a file, the host, and what differs. */
+/* Shared by apply and check: read the file and the host, and compare them. */
 #ifndef VGPU_CTL_APPLY_H
 #define VGPU_CTL_APPLY_H
 
 #include "ctl.h"
 #include "plan.h"
 
-/* What the file that the first word names wants to be changed. */
+/* Compute the changes for the file that the first word names. */
 enum ctl_exit ctl_apply_plan(struct ctl *ctl, bool force, struct ctl_plan *ret);
-/* A line for each step; as JSON one array of them. */
+/* Print one line for each step, or one JSON array. */
 enum ctl_exit ctl_apply_print(struct ctl *ctl, const struct ctl_plan *plan);
 
 #endif

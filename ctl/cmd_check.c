@@ -11,7 +11,7 @@ static enum ctl_exit run(struct ctl *ctl)
 	enum ctl_exit e;
 	size_t count;
 
-	/* Nothing ends by being told of. */
+	/* force: nothing is changed, so a vGPU in use is no obstacle. */
 	e = ctl_apply_plan(ctl, /* force= */ true, &plan);
 	if (e == CTL_DONE)
 		e = ctl_apply_print(ctl, &plan);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl doctor: look at the machine, and say what to do about it. */
+/* vgpuctl doctor: check the host, and say what to do about what is wrong. */
 #include "doctor.h"
 
 #include <stdarg.h>
@@ -59,7 +59,7 @@ void ctl_find(struct ctl_findings *findings, const char *check,
 		findings->has_failed = true;
 	if (findings->ctl->format == CTL_TEXT) {
 		print_finding(check, verdict, text, advice);
-		/* The next one may take a while to look at. */
+		/* The next check may take a while. */
 		fflush(stdout);
 		return;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl events: what happened, and what happens. */
+/* vgpuctl events: print past events, and follow new ones. */
 #include "ctl.h"
 
 #include <errno.h>
@@ -15,22 +15,22 @@
 
 #define USEC_PER_SEC 1000000
 
-/* How soon to look whether there is a manager again. */
+/* How often to try to connect to a restarted manager. */
 #define RETRY_USEC (200 * 1000)
 
 struct subscription {
 	struct ctl *ctl;
 	enum ctl_exit exit;
 	bool is_over;
-	bool is_lost; /* the connection is */
-	/* The event printed last, of whichever manager. */
+	bool is_lost; /* the connection was lost */
+	/* The last printed event, of any manager. */
 	bool has_last;
 	uint64_t last_sequence;
 	uint64_t last_time;
-	/* Since it was connected again: */
-	bool is_again;	 /* and no new event has come yet */
-	bool is_known;	 /* it has the event that was printed last */
-	bool is_partial; /* others' events are not told, nor counted */
+	/* Since the last reconnection: */
+	bool is_again; /* and no new event has come yet */
+	bool is_known; /* the new manager has the event that was printed last */
+	bool is_partial; /* events of others' vGPUs are neither sent nor counted */
 };
 
 static void print_time(sd_json_variant *event)
@@ -80,9 +80,9 @@ static enum ctl_exit print_event(struct ctl *ctl, sd_json_variant *event)
 }
 
 /*
- * After it was connected again, a manager tells its history: skip what was
- * printed, and say how many events are in nobody's memory any more. Numbers
- * begin anew with each manager.
+ * After a reconnection the manager sends its history. Skip what was printed
+ * already, and say how many events were missed. Numbers start again with each
+ * manager.
  */
 static bool is_new(struct subscription *s, uint64_t sequence, uint64_t time)
 {
@@ -109,7 +109,10 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters,
 	uint64_t sequence = 0, time = 0;
 	sd_json_variant *event;
 
-	/* libsystemd says it before sd_varlink_process() does. */
+	/*
+	 * libsystemd reports a lost connection here before sd_varlink_process()
+	 * does.
+	 */
 	if (error_id && strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0) {
 		s->is_lost = true;
 		return 0;
@@ -125,7 +128,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters,
 	}
 	if (!(flags & SD_VARLINK_REPLY_CONTINUES))
 		s->is_over = true;
-	/* One without an event says only that the subscription stands. */
+	/* A reply without an event only confirms the subscription. */
 	if (ctl_json_is_true(parameters, "onlyOwn"))
 		s->is_partial = true;
 	event = sd_json_variant_is_object(parameters)
@@ -147,7 +150,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters,
 	s->last_sequence = sequence;
 	s->last_time = time;
 	s->exit = print_event(s->ctl, event);
-	/* Who follows through a pipe wants each line when it happens. */
+	/* Flush: a reader of a pipe wants each line at once. */
 	if (s->exit != CTL_DONE || fflush(stdout) != 0)
 		s->is_over = true;
 	return 0;
@@ -166,7 +169,7 @@ static enum ctl_exit subscribe(struct ctl *ctl, struct subscription *s)
 		return ctl_parameters_failed(r);
 	sd_varlink_set_userdata(ctl->link, s);
 	r = sd_varlink_bind_reply(ctl->link, on_reply);
-	/* Nothing may happen for days, and that is an answer, too. */
+	/* No timeout: nothing may happen for days. */
 	if (r >= 0)
 		r = sd_varlink_set_relative_timeout(ctl->link, UINT64_MAX);
 	if (r >= 0)
@@ -194,7 +197,7 @@ static int serve(struct subscription *s)
 	return 0;
 }
 
-/* The manager is restarted: wait for the next one, and ask that one. */
+/* The manager is being restarted: wait for it, and subscribe again. */
 static enum ctl_exit connect_again(struct subscription *s)
 {
 	struct ctl *ctl = s->ctl;

@@ -8,7 +8,7 @@
 #include "message.h"
 #include "table.h"
 
-/* "3 of 32": those that have a type of those that there are or could be. */
+/* "3 of 32": VFs with a type, of all that the GPU has or can enable. */
 static void add_vfs(struct ctl_table *table, sd_json_variant *gpu)
 {
 	uint64_t total, enabled, used;

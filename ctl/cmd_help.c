@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl help: the help, or that of a command. */
+/* vgpuctl help: print help, or help for a command. */
 #include "ctl.h"
 
 static enum ctl_exit run(struct ctl *ctl)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl list: every vGPU there is. */
+/* vgpuctl list: list all vGPUs. */
 #include "ctl.h"
 
 #include <inttypes.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl modify: change what a vGPU is. */
+/* vgpuctl modify: change the definition of a vGPU. */
 #include "ctl.h"
 
 #include "manager.h"
 #include "message.h"
 #include "owner.h"
 
-/* All but the mode. */
+/* Change everything but the mode. */
 static enum ctl_exit modify(struct ctl *ctl)
 {
 	ctl_autojson sd_json_variant *parameters = NULL;
@@ -44,7 +44,7 @@ static enum ctl_exit set_mode(struct ctl *ctl)
 	enum ctl_exit e;
 	int r;
 
-	/* By the name that it has now. */
+	/* Use its new name from here on. */
 	if (ctl->name && ctl->name[0])
 		ctl->words[0] = ctl->name;
 	e = ctl_head_parameters(ctl, &parameters);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl qemu-args: how QEMU, or libvirt, is started with a vGPU. */
+/*
+ * vgpuctl qemu-args: print the arguments that attach a vGPU to QEMU or libvirt.
+ */
 #include "ctl.h"
 
 #include <errno.h>
@@ -42,8 +44,8 @@ static int append_strings(sd_json_variant **array, const char *const *words,
 }
 
 /*
- * *@arguments with what gives a machine @mib of memory before them. A second
- * -machine adds to the first in QEMU, so that the user's own stays.
+ * Prepend to *@arguments what gives a machine @mib of memory. A second -machine
+ * adds to the first in QEMU, so that the user's own stays in effect.
  */
 static int add_memory(sd_json_variant **arguments, uint64_t mib, bool is_shared)
 {
@@ -83,8 +85,8 @@ static enum ctl_exit print_argument(const char *text)
 }
 
 /*
- * Each of QEMU's arguments, the device as JSON: QEMU would put it into a slot
- * that libvirt has chosen for another otherwise.
+ * Print QEMU's arguments. The device is written as JSON: otherwise QEMU could
+ * put it into a slot that libvirt has chosen for another device.
  */
 static enum ctl_exit print_commandline(sd_json_variant *arguments,
 				       const char *device)
@@ -106,7 +108,7 @@ static enum ctl_exit print_commandline(sd_json_variant *arguments,
 	return e;
 }
 
-/* libvirt prepares such a device itself: the host's driver, locked memory. */
+/* For VFIO devices libvirt itself binds the driver and locks memory. */
 static enum ctl_exit print_hostdev(const char *host)
 {
 	unsigned int domain, bus, slot, function;
@@ -203,7 +205,7 @@ static enum ctl_exit run(struct ctl *ctl)
 	if (ctl->libvirt)
 		return print_libvirt(reply, arguments);
 	if (ctl->memory_mib) {
-		/* Older managers do not say, and have no other vGPUs. */
+		/* Older managers do not say, and have mediated vGPUs only. */
 		bool is_shared = !sd_json_variant_by_key(reply, "sharedMemory") ||
 				 ctl_json_is_true(reply, "sharedMemory");
 		int r = add_memory(&arguments, ctl->memory_mib, is_shared);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl scheduler: how GPUs' time is shared. */
+/* vgpuctl scheduler: show or change how the time of GPUs is shared. */
 #include "ctl.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static enum ctl_exit print_table(sd_json_variant *gpus)
 						  : CTL_DONE;
 }
 
-/* Of @gpus those that --gpu names, and whose scheduler is known. */
+/* Select from @gpus those that --gpu names and whose scheduler is known. */
 static int choose(struct ctl *ctl, sd_json_variant *gpus, sd_json_variant **ret)
 {
 	int r = sd_json_variant_new_array(ret, NULL, 0);

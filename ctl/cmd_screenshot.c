@@ -17,21 +17,21 @@
 #include "png_file.h"
 
 #define PIXEL_BYTES 4
-/* A row may be padded, but not beyond what the widest head has. */
+/* A row may be padded, but not beyond the widest possible head. */
 #define STRIDE_MAX (VGPU_DIMENSION_MAX * PIXEL_BYTES)
 
 struct frame {
-	int fd; /* the link's */
+	int fd; /* owned by the varlink connection */
 	uint32_t width;
 	uint32_t height;
 	uint32_t stride;
-	uint32_t next; /* the row that is read next */
+	uint32_t next; /* number of the next row */
 	uint8_t *row;
 };
 
 /*
- * Rows are read, not mapped: whoever else holds the file could cut it short
- * under a mapping, and a read beyond its end is an error, not a signal.
+ * Read rows instead of mapping the file: another holder of it could truncate
+ * it, which makes a read fail, but kills a process that has it mapped.
  */
 static const uint8_t *next_row(void *userdata, struct vgpu_err *err)
 {
@@ -57,7 +57,7 @@ static const uint8_t *next_row(void *userdata, struct vgpu_err *err)
 	return frame->row;
 }
 
-/* Look at @fd and at the numbers before anything is made of them. */
+/* Check the fd and the numbers before they are used. */
 static enum ctl_exit check_frame(const struct frame *frame)
 {
 	uint64_t bytes;
@@ -145,7 +145,10 @@ static int write_and_close(FILE *file, struct frame *frame, struct vgpu_err *err
 	umask(mask);
 	r = ctl_png_write(file, frame->width, frame->height, next_row, frame,
 			  err);
-	/* mkstemp() lets nobody else read it: make it a file as others are. */
+	/*
+	 * mkstemp() makes the file private: give it the mode that the umask
+	 * says.
+	 */
 	if (r == 0 && fchmod(fileno(file), 0666 & ~mask) < 0)
 		r = vgpu_err_set(err, -errno, NULL, "%m");
 	if (fclose(file) != 0 && r == 0)
@@ -190,7 +193,7 @@ static enum ctl_exit save(struct frame *frame, const char *path)
 	return CTL_DONE;
 }
 
-/* To standard output: what fails, fails in the midst of it. */
+/* To standard output, which a failure leaves incomplete. */
 static enum ctl_exit print(struct frame *frame)
 {
 	struct vgpu_err err = {};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl start: bring a vGPU to life that is defined. */
+/* vgpuctl start: start a vGPU that is defined. */
 #include "ctl.h"
 
 #include "manager.h"

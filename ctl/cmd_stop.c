@@ -29,7 +29,10 @@ static enum ctl_exit stop(struct ctl *ctl)
 	return ctl_call(ctl, "Stop", parameters, /* ret_reply= */ NULL);
 }
 
-/* Whether it runs and is the manager's. One that failed may hold something. */
+/*
+ * Whether it runs and belongs to the manager. A failed one may still hold
+ * framebuffer.
+ */
 static bool is_stoppable(sd_json_variant *vgpu)
 {
 	const char *state = ctl_json_string(vgpu, "state");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl top: what the vGPUs do, again every second. */
+/* vgpuctl top: show what vGPUs use, every second. */
 #include "ctl.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #define INTERVAL_MS 1000
 
-/* What is known at one time. */
+/* The figures at one moment. */
 struct sample {
 	sd_json_variant *gpus;
 	sd_json_variant *vgpus;
@@ -52,7 +52,7 @@ static int sample_init(struct sample *ret, struct ctl *ctl, struct vgpu_err *err
 	return 0;
 }
 
-/* What @vgpu was in an earlier sample, or NULL. */
+/* The same vGPU in the previous sample, or NULL. */
 static sd_json_variant *find_before(const struct sample *before,
 				    sd_json_variant *vgpu)
 {
@@ -68,13 +68,13 @@ static sd_json_variant *find_before(const struct sample *before,
 	return NULL;
 }
 
-/* By how much the member @key of @vgpu grew in each second; negative: unknown. */
+/* Growth of the member @key of @vgpu for each second; negative: unknown. */
 static double rate_of(sd_json_variant *vgpu, const char *key,
 		      sd_json_variant *old, double seconds)
 {
 	uint64_t now, then;
 
-	/* It counts from each attaching on, so it may also go back. */
+	/* The counter starts again when a VM attaches, so it may decrease. */
 	if (old && seconds > 0 && ctl_json_unsigned(vgpu, key, &now) &&
 	    ctl_json_unsigned(old, key, &then) && now >= then)
 		return (now - then) / seconds;
@@ -98,14 +98,17 @@ static void add_engine(struct ctl_table *table, sd_json_variant *vgpu,
 {
 	double percent = rate_of(vgpu, key, old, seconds) / 1e9 * 100;
 
-	/* The driver hears of it in pieces, of which a look may see one more. */
+	/*
+	 * The driver gets samples in pieces: one interval may contain a piece
+	 * too many.
+	 */
 	if (percent >= 0)
 		ctl_table_printf(table, "%.0f%%", VGPU_MIN(percent, 100.0));
 	else
 		ctl_table_text(table, NULL);
 }
 
-/* What part of the GPU's time it has if all vGPUs have work. */
+/* Its share of the GPU's time if all vGPUs have work. */
 static void add_granted(struct ctl_table *table, sd_json_variant *vgpu)
 {
 	uint64_t ppm;
@@ -116,7 +119,7 @@ static void add_granted(struct ctl_table *table, sd_json_variant *vgpu)
 		ctl_table_text(table, NULL);
 }
 
-/* What part of all the processors' time its processes used. */
+/* Its processes' share of the time of all processors. */
 static void add_processors(struct ctl_table *table, sd_json_variant *vgpu,
 			   sd_json_variant *old, double seconds)
 {
@@ -197,11 +200,13 @@ static int print_gpus(const struct sample *now, FILE *f)
 	return ctl_table_print(table, f);
 }
 
-/* @columns_max: how wide it may be; 0 if that does not matter. */
+/* @columns_max: the width of the terminal; 0 for no limit. */
 static int print_vgpus(const struct sample *now, const struct sample *before,
 		       size_t columns_max, FILE *f)
 {
-	/* What a narrow terminal can do without, the least first. */
+	/*
+	 * Columns to leave out on a narrow terminal, the least important first.
+	 */
 	static const char *const least[] = {
 		"COMMANDS", "REFUSED",	  "RESTARTS", "DECODER",     "ENCODER",
 		"GRANTED",  "COMMANDS/S", "MEMORY",   "FRAMEBUFFER", "GRAPHICS",
@@ -222,13 +227,13 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 	double seconds = before ? now->seconds - before->seconds : 0;
 	uint64_t used;
 
-	/* Where it is told of no vGPU how long engines worked for it. */
+	/* If no vGPU has figures for engines. */
 	if (!ctl_json_some_has(now->vgpus, "graphicsNs")) {
 		ctl_table_leave_out(table, "GRAPHICS");
 		ctl_table_leave_out(table, "ENCODER");
 		ctl_table_leave_out(table, "DECODER");
 	}
-	/* Where the kernel counts for no vGPU what its processes use. */
+	/* If no vGPU has a cgroup that counts what its processes use. */
 	if (!ctl_json_some_has(now->vgpus, "frames"))
 		ctl_table_leave_out(table, "FRAMES/S");
 	if (!ctl_json_some_has(now->vgpus, "grantedPpm"))
@@ -300,8 +305,8 @@ static int draw(const struct sample *now, const struct sample *before)
 }
 
 /*
- * Draw @now, and again every second, until told to end; @now is finished. What
- * goes wrong is for later, when the screen is given back.
+ * Draw @now, then a new sample every second, until the user quits. Frees @now.
+ * Errors are printed after the screen was restored.
  */
 static int draw_on(struct ctl *ctl, struct sample now, struct vgpu_err *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl types: what a vGPU can be, and how many more fit. */
+/* vgpuctl types: list the types, and how many more of each fit. */
 #include "ctl.h"
 
 #include <inttypes.h>
@@ -42,7 +42,7 @@ static enum ctl_exit print_table(sd_json_variant *types)
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
 
-	/* They are told where a driver has types of its own. */
+	/* Only GPUs whose driver has types of its own have these columns. */
 	if (!ctl_json_some_has(types, "maxInstances")) {
 		ctl_table_leave_out(table, "ID");
 		ctl_table_leave_out(table, "MAX");

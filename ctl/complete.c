@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a shell may offer for the next word. */
+/* Completion: what a shell may offer for the next word. */
 #include "complete.h"
 
 #include <stdlib.h>
@@ -10,15 +10,15 @@
 
 #include "manager.h"
 
-#define PATIENCE_USEC 2000000ULL /* a person's, at a prompt */
+#define PATIENCE_USEC 2000000ULL /* as long as a person waits at a prompt */
 #define PLAIN                                                                  \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-"
 
-/* What is on the line before the word that is completed. */
+/* The command line before the word that is completed. */
 struct line {
 	struct ctl ctl;
 	bool has_command;
-	const struct ctl_command *command; /* NULL: none is called so */
+	const struct ctl_command *command; /* NULL: there is no such command */
 	unsigned int words;		   /* of the command */
 	/* An option that waits for its value. */
 	bool is_value;
@@ -42,7 +42,10 @@ static void offer_list(const char *const *list, const char *begin)
 		offer(*list, NULL, begin);
 }
 
-/* The members @key of what @method lists. Only plain ones: no shell has to quote. */
+/*
+ * Offer the members @key of the objects that @method lists. Only plain ones,
+ * which no shell has to quote.
+ */
 static void offer_known(struct ctl *ctl, const char *method, const char *array,
 			const char *key, const char *about, const char *begin)
 {

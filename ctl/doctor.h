@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vgpuctl doctor looks at, and the list of what it found. */
+/* The checks of vgpuctl doctor, and the list of findings. */
 #ifndef VGPU_CTL_DOCTOR_H
 #define VGPU_CTL_DOCTOR_H
 
@@ -16,9 +16,9 @@ enum ctl_verdict {
 
 struct ctl_findings {
 	struct ctl *ctl;
-	sd_json_variant *list; /* what was found, for --json */
-	bool has_failed;       /* one at least is CTL_FAIL */
-	int status; /* 0, or a negative errno: a finding is missing */
+	sd_json_variant *list; /* the findings, for --json */
+	bool has_failed;       /* at least one is CTL_FAIL */
+	int status; /* 0, or a negative errno: a finding could not be added */
 };
 
 /* Add one: @check is its short name, @advice what to do about it, or NULL. */

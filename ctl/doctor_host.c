@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl doctor: what virtual machines need of this machine. */
+/* vgpuctl doctor: check what virtual machines need of this host. */
 #include "doctor.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "process.h"
 
 #define QEMU		   "qemu-system-x86_64"
-#define LANDLOCK_ABI_SCOPE 6 /* the first that has a scope of signals */
+#define LANDLOCK_ABI_SCOPE 6 /* the first that can restrict signals */
 #define NOBODY		   65534
 #define QEMU_DEVICE	   "vhost-user-test-device-pci"
 #define QEMU_MAJOR	   11 /* the first whose device has a host-visible window */
@@ -101,7 +101,9 @@ void ctl_doctor_kvm(struct ctl_findings *findings)
 		ctl_find(findings, "kvm", CTL_OK, NULL, "/dev/kvm is usable");
 }
 
-/* Whether a child may make the namespaces of a render process: 0 or the errno. */
+/*
+ * Whether a child can create the namespaces of a render process: 0 or an errno.
+ */
 static int try_namespaces(void)
 {
 	int status;
@@ -110,7 +112,7 @@ static int try_namespaces(void)
 	if (pid < 0)
 		return errno;
 	if (pid == 0) {
-		/* As vgpu-launch does it, which is no root. */
+		/* vgpu-launch is not root, so try it as another user. */
 		if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 			_exit(errno);
 		_exit(unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET) < 0

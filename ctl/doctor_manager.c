@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl doctor: the manager, its types file, its GPUs, memory for them. */
+/* vgpuctl doctor: check the manager, its types file, GPUs and memory. */
 #include "doctor.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "manager.h"
 
-/* What the guests and the host need besides vGPUs' framebuffers. */
+/* Memory that guests and host need besides the framebuffer. */
 #define MEMORY_SPARE_MIB 1024
 /* Without a manager: its default pool is a third of the memory, up to 8 GiB. */
 #define POOL_SHARE   3
@@ -31,7 +31,7 @@ static uint64_t memory_mib(const char *key)
 	return 0;
 }
 
-/* Framebuffer in RAM that is promised to vGPUs and not taken yet. */
+/* Framebuffer in main memory that is not allocated yet. */
 static uint64_t wanted_mib(sd_json_variant *gpus)
 {
 	uint64_t sum = 0;
@@ -50,7 +50,7 @@ static uint64_t wanted_mib(sd_json_variant *gpus)
 	return sum;
 }
 
-/* @gpus: NULL where no manager runs that has taken some already. */
+/* @gpus: NULL if no manager runs. */
 static void check_memory(struct ctl_findings *findings, sd_json_variant *gpus)
 {
 	static const char smaller[] =
@@ -145,7 +145,7 @@ static void check_gpus(struct ctl_findings *findings, sd_json_variant *gpus)
 			 "vGPUs can be made on %zu", usable);
 }
 
-/* What is not there for its VM though it is defined. */
+/* vGPUs that are defined and cannot be used. */
 static void check_vgpus(struct ctl_findings *findings)
 {
 	ctl_autojson sd_json_variant *vgpus = NULL;
@@ -193,9 +193,9 @@ void ctl_doctor_manager(struct ctl_findings *findings)
 
 	r = ctl_manager_call(ctl, "GetInfo", NULL, &info, &err);
 	if (r < 0) {
-		/* Their texts say what to do. */
+		/* The text already says what to do. */
 		ctl_find(findings, "manager", CTL_FAIL, NULL, "%s", err.text);
-		/* One that runs has taken its memory already. */
+		/* A running manager has allocated its memory already. */
 		if (r == -ENOENT || r == -ECONNREFUSED)
 			check_memory(findings, NULL);
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl doctor: the service as systemd sees it, and what libvirt needs. */
+/* vgpuctl doctor: check the systemd service, and what libvirt needs. */
 #include "doctor.h"
 
 #include <string.h>
@@ -11,7 +11,10 @@
 
 #define UNIT "vgpud.service"
 
-/* The value of @key in KEY=VALUE lines, cut off there: or "". */
+/*
+ * The value of @key in KEY=VALUE lines, terminated in place; "" if there is
+ * none.
+ */
 static const char *value_of(char *lines, const char *key)
 {
 	size_t length = strlen(key);
@@ -46,7 +49,7 @@ static bool has_word(const char *value, const char *word)
 	return false;
 }
 
-/* Wherever PATH leads: daemons are in sbin, which users have not in theirs. */
+/* Look in sbin, too: daemons are there, and it is not in users' PATH. */
 static bool has_libvirt(void)
 {
 	static const char *const names[] = {"virtqemud", "libvirtd"};
@@ -79,7 +82,7 @@ void ctl_doctor_unit(struct ctl_findings *findings)
 	struct vgpu_err err = {};
 	const char *before;
 
-	/* No systemd, or another's machine: a vgpud may be started by hand. */
+	/* No systemd, or no such unit: vgpud may be started by hand. */
 	if (!path || ctl_process_run(argv, &output, &err) < 0 ||
 	    !is_value(value_of(output, "LoadState"), "loaded"))
 		return;

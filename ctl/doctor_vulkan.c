@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl doctor: the GPUs that Vulkan drivers show. */
+/* vgpuctl doctor: check the GPUs that Vulkan drivers offer. */
 #include "doctor.h"
 
 #include <inttypes.h>
@@ -15,7 +15,9 @@
 #define INSTALL                                                                \
 	"install a Vulkan driver for the GPU; the software GPU is in mesa-vulkan-drivers"
 
-/* FOLDER/vgpu-probe if it can be run: the caller's, or NULL. */
+/*
+ * The path FOLDER/vgpu-probe if that can be run, or NULL. The caller frees it.
+ */
 static char *probe_in(const char *folder)
 {
 	vgpu_autofree char *path = NULL;
@@ -29,7 +31,10 @@ static char *probe_in(const char *folder)
 	return access(path, X_OK) == 0 ? vgpu_steal(&path) : NULL;
 }
 
-/* As vgpud finds it: where it is told, beside itself, where it is installed. */
+/*
+ * Search where vgpud does: VGPU_LIBEXECDIR, beside itself, the installed
+ * folder.
+ */
 static char *find_probe(void)
 {
 	char own[PATH_MAX];
@@ -50,7 +55,10 @@ static char *find_probe(void)
 	return probe_in(VGPU_LIBEXECDIR);
 }
 
-/* Without this a guest falls back to llvmpipe, on its own processors. */
+/*
+ * Without importing host memory, guests fall back to llvmpipe on their own
+ * processors.
+ */
 static void find_guest_memory(struct ctl_findings *findings,
 			      sd_json_variant *gpu, const char *name)
 {
@@ -67,7 +75,7 @@ static void find_guest_memory(struct ctl_findings *findings,
 			 name);
 }
 
-/* Guests get what the driver has, up to 1.3. */
+/* Guests get the driver's Vulkan version, at most 1.3. */
 static void find_version(struct ctl_findings *findings, sd_json_variant *gpu,
 			 const char *name)
 {
@@ -113,7 +121,7 @@ void ctl_doctor_vulkan(struct ctl_findings *findings)
 	sd_json_variant *gpus;
 
 	if (!VGPU_WITH_EMBEDDED)
-		return; /* nothing here uses Vulkan */
+		return; /* this build does not use Vulkan */
 	if (!path) {
 		ctl_find(findings, "vulkan", CTL_FAIL,
 			 "install OpenVGPU whole, or name its folder in VGPU_LIBEXECDIR",

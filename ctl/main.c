@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl: make, watch and end vGPUs. */
+/* vgpuctl: create, watch and destroy vGPUs. */
 #include <errno.h>
 #include <locale.h>
 #include <string.h>
@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 		e = command->run(&ctl);
 	sd_varlink_unref(ctl.link);
 
-	/* A result that did not reach the disk is no result. */
+	/* Output that could not be written is a failure. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		if (e == CTL_DONE)
 			e = ctl_fail("cannot write the output: %s",

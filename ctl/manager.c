@@ -12,7 +12,7 @@
 #include "message.h"
 #include "text.h"
 
-#define CONNECT_TIMEOUT_S 10 /* where the manager's backlog is full */
+#define CONNECT_TIMEOUT_S 10 /* if the manager's backlog is full */
 
 int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
 {
@@ -40,7 +40,7 @@ int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
 	if (fd < 0)
 		return vgpu_err_set(err, -errno, NULL,
 				    "cannot make a socket: %m");
-	/* Bounds connect(); the calls after it have varlink's own limit. */
+	/* A timeout for connect(); later calls have varlink's own. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		switch (errno) {
@@ -72,7 +72,7 @@ int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "cannot speak varlink: %s",
 				    strerror(-r));
-	vgpu_steal_fd(&fd); /* the link's now */
+	vgpu_steal_fd(&fd); /* owned by the connection now */
 	sd_varlink_set_description(ctl->link, "vgpuctl");
 	return 0;
 }
@@ -240,7 +240,7 @@ enum ctl_exit ctl_parameters_failed(int r)
 {
 	if (r == -ENOMEM)
 		return ctl_fail("out of memory");
-	/* The one thing wrong that a word of the command line can be. */
+	/* A word of the command line can fail here in one way only. */
 	return ctl_fail(
 		"a word of the command line is not valid UTF-8: no vGPU, type or GPU is named so");
 }

@@ -10,7 +10,9 @@
 /* As vgpu_autofree. */
 #define ctl_autojson __attribute__((cleanup(sd_json_variant_unrefp)))
 
-/* Connect, unless that is done. Returns 0 or a negative errno with @err. */
+/*
+ * Connect, unless connected already. Returns 0 or a negative errno with @err.
+ */
 int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err);
 
 /*
@@ -21,22 +23,25 @@ int ctl_manager_call(struct ctl *ctl, const char *method,
 		     sd_json_variant *parameters, sd_json_variant **ret_reply,
 		     struct vgpu_err *err);
 
-/* The same, of a reply whose member @key is an array of objects: the array. */
+/*
+ * The same for a reply whose member @key is an array of objects. Returns that
+ * array.
+ */
 int ctl_manager_call_array(struct ctl *ctl, const char *method,
 			   sd_json_variant *parameters, const char *key,
 			   sd_json_variant **ret_array, struct vgpu_err *err);
 
 /*
- * Put into @err what a varlink error says: @error_id with its @parameters, or a
- * failed call with @r. Returns a negative errno.
+ * Translate a varlink error (@error_id with its @parameters), or a call that
+ * failed with @r, into @err. Returns a negative errno.
  */
 int ctl_manager_explain(struct ctl *ctl, const char *method, int r,
 			const char *error_id, sd_json_variant *parameters,
 			struct vgpu_err *err);
 
 /*
- * The same for handlers, which print and give up: CTL_DONE, or CTL_FAILED with
- * a line printed. NULL for a reply that says nothing more than "done".
+ * The same for commands: returns CTL_DONE, or CTL_FAILED with a line printed.
+ * @ret_reply may be NULL if the reply has no parameters.
  */
 enum ctl_exit ctl_call(struct ctl *ctl, const char *method,
 		       sd_json_variant *parameters, sd_json_variant **ret_reply);
@@ -48,7 +53,7 @@ enum ctl_exit ctl_call_array(struct ctl *ctl, const char *method,
 enum ctl_exit ctl_vgpu_parameters(struct ctl *ctl, sd_json_variant **ret);
 /* The same with --head, where it was given. */
 enum ctl_exit ctl_head_parameters(struct ctl *ctl, sd_json_variant **ret);
-/* sd_json_variant_set_field_*() told us @r. */
+/* Print why sd_json_variant_set_field_*() failed with @r. */
 enum ctl_exit ctl_parameters_failed(int r);
 
 /* "the manager's reply to METHOD ...", CTL_FAILED. */
@@ -62,7 +67,7 @@ bool ctl_json_unsigned(sd_json_variant *object, const char *key, uint64_t *ret);
 bool ctl_json_some_has(sd_json_variant *array, const char *key);
 bool ctl_json_is_true(sd_json_variant *object, const char *key);
 
-/* One value as the format of @ctl has it, with a line end. */
+/* Print one value in the format of @ctl, with a newline. */
 enum ctl_exit ctl_print_json(struct ctl *ctl, sd_json_variant *value);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vgpuctl says on stderr. */
+/* Messages of vgpuctl on stderr. */
 #include "message.h"
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@ static void say(const char *prefix, const char *fmt, va_list args)
 	vgpu_autofree char *line = NULL;
 	vgpu_autofree char *escaped = NULL;
 
-	/* What was printed so far comes first where both go to one place. */
+	/* Keep the order if stdout and stderr are the same file. */
 	fflush(stdout);
 	if (vasprintf(&line, fmt, args) < 0) {
 		line = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vgpuctl says on stderr: one line at a time, free of control characters. */
+/* Messages of vgpuctl on stderr: one line each, free of control characters. */
 #ifndef VGPU_CTL_MESSAGE_H
 #define VGPU_CTL_MESSAGE_H
 

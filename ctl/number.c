@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers and switches that a person writes, or reads. */
+/* Parse numbers and switches of the command line; format sizes. */
 #include "number.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers and switches that a person writes, or reads. */
+/* Parse numbers and switches of the command line; format sizes. */
 #ifndef VGPU_CTL_NUMBER_H
 #define VGPU_CTL_NUMBER_H
 
@@ -15,7 +15,7 @@ bool ctl_size_parse(const char *text, uint32_t *ret_width, uint32_t *ret_height)
 /* "4G", "512M" or "512", as QEMU's -m has it: not 0. */
 bool ctl_memory_parse(const char *text, uint64_t *ret_mib);
 
-/* @bytes in MiB, rounded up: a byte in use is not nothing. */
+/* @bytes in MiB, rounded up, so that a byte in use is not shown as 0. */
 uint64_t ctl_mib(uint64_t bytes);
 
 #endif

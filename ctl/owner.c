@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Owners of vGPUs: names for people, numbers for the manager. */
+/* Owners of vGPUs: translate names of users and groups to numbers and back. */
 #include "owner.h"
 
 #include <grp.h>
@@ -60,7 +60,7 @@ bool ctl_owner_set(sd_json_variant **parameters, const char *text)
 	return true;
 }
 
-/* A name that a terminal can be shown, or the number. */
+/* The name, if it is safe to print, else the number. */
 static char *name_of(const char *name, uint64_t id)
 {
 	char *text = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Owners of vGPUs: names for people, numbers for the manager. */
+/* Owners of vGPUs: translate names of users and groups to numbers and back. */
 #ifndef VGPU_CTL_OWNER_H
 #define VGPU_CTL_OWNER_H
 
@@ -8,9 +8,9 @@
 #include <systemd/sd-json.h>
 
 /*
- * Put what @text, USER[:GROUP] or :GROUP, names into *@parameters as ownerUid
- * and ownerGid; what it does not name is 0, for none. Returns false, with a
- * line printed, if there is no such user or group.
+ * Parse @text, USER[:GROUP] or :GROUP, and set ownerUid and ownerGid in
+ * *@parameters; 0 for one that is not named. Returns false, with a line
+ * printed, if there is no such user or group.
  */
 bool ctl_owner_set(sd_json_variant **parameters, const char *text);
 

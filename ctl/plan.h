@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What it takes to make a host's vGPUs those that a file wants. */
+/* The steps that make a host's vGPUs those of a file. */
 #ifndef VGPU_CTL_PLAN_H
 #define VGPU_CTL_PLAN_H
 
@@ -11,14 +11,14 @@
 
 #include "wanted.h"
 
-/* A host as the manager describes it: what its methods List... reply. */
+/* A host: the replies of the manager's List... methods. */
 struct ctl_host {
 	sd_json_variant *gpus;
 	sd_json_variant *types;
 	sd_json_variant *vgpus;
 };
 
-/* A call of the manager, and what it means. */
+/* One call to the manager, and a line that describes it. */
 struct ctl_step {
 	const char *method;
 	sd_json_variant *parameters;
@@ -33,8 +33,9 @@ struct ctl_plan {
 void ctl_plan_finish(struct ctl_plan *plan);
 
 /*
- * Nothing where @set, whose definitions are good, is what there is. Fails with a
- * line in @err where, without @force, a virtual machine has one that would end.
+ * Compute the steps that make @host what @set wants; none if it is so already.
+ * The definitions in @set are valid. Without @force, fails with @err if a vGPU
+ * that would be destroyed or stopped is in use by a virtual machine.
  */
 int ctl_plan_make(const struct ctl_host *host, const struct ctl_wanted_set *set,
 		  bool force, struct ctl_plan *ret, struct vgpu_err *err);

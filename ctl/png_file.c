@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing pixels as a PNG file. */
+/* Write pixels as a PNG file. */
 #include "png_file.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * What a failure in libpng leaves behind: it jumps, so that nothing which is
- * needed afterwards may be a local variable.
+ * State that survives an error of libpng, which longjmps: what is needed
+ * afterwards must not be a local variable.
  */
 struct writer {
 	png_structp png;
@@ -25,7 +25,7 @@ static void on_error(png_structp png, png_const_charp message)
 {
 	struct writer *w = png_get_error_ptr(png);
 
-	/* Without a message of libpng's own it is the file's error. */
+	/* If libpng gave no message, it is an error of the file. */
 	if (!w->has_failed)
 		vgpu_err_set(w->err, -EIO, NULL, "%s",
 			     errno ? strerror(errno) : message);
@@ -43,7 +43,7 @@ static void write_rows(struct writer *w, uint32_t width, uint32_t height)
 		     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
 		     PNG_FILTER_TYPE_DEFAULT);
 	png_write_info(w->png, w->info);
-	/* x8r8g8b8, little-endian: blue, green, red and a byte of nothing. */
+	/* x8r8g8b8, little-endian: blue, green, red, and an unused byte. */
 	png_set_bgr(w->png);
 	png_set_filler(w->png, 0, PNG_FILLER_AFTER);
 	for (uint32_t y = 0; y < height; y++) {

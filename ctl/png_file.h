@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing pixels as a PNG file. */
+/* Write pixels as a PNG file. */
 #ifndef VGPU_CTL_PNG_FILE_H
 #define VGPU_CTL_PNG_FILE_H
 
@@ -9,8 +9,8 @@
 #include "lib/err.h"
 
 /*
- * Gives the next row, of width x8r8g8b8 pixels, valid until it is called again;
- * NULL with @err if there is none to be had.
+ * Return the next row of width x8r8g8b8 pixels, valid until the next call; NULL
+ * with @err on failure.
  */
 typedef const uint8_t *(*ctl_png_row)(void *userdata, struct vgpu_err *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Running a program and reading what it prints. */
+/* Run a program and read its output. */
 #include "process.h"
 
 #include <fcntl.h>
@@ -121,7 +121,7 @@ int ctl_process_run(char *const argv[], char **ret_output, struct vgpu_err *err)
 	if (pid <= 0)
 		return vgpu_err_set(err, pid, NULL, "%s cannot be started: %s",
 				    argv[0], strerror(-pid));
-	/* Or its output would never end. */
+	/* Otherwise the reader would never see the end of the output. */
 	close(vgpu_steal_fd(&writer));
 
 	r = read_output(reader, &output);

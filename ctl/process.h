@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Running a program and reading what it prints, both within bounds. */
+/* Run a program and read its output, with limits on time and size. */
 #ifndef VGPU_CTL_PROCESS_H
 #define VGPU_CTL_PROCESS_H
 

@@ -28,7 +28,7 @@ struct ctl_table {
 	struct cell *cells;
 	size_t count;
 	size_t room;
-	bool is_broken; /* a cell is missing: there was no memory for it */
+	bool is_broken; /* a cell is missing, for lack of memory */
 };
 
 struct ctl_table *ctl_table_create(const struct ctl_column *columns)

@@ -20,17 +20,21 @@ struct ctl_column {
 
 struct ctl_table;
 
-/* @columns must outlive the table. NULL without memory, which the functions
- * below take: then ctl_table_print() fails. */
+/*
+ * @columns must outlive the table. Returns NULL without memory; the functions
+ * below accept NULL, and ctl_table_print() fails then.
+ */
 struct ctl_table *ctl_table_create(const struct ctl_column *columns);
 void ctl_table_destroy(struct ctl_table *table);
-/* Show no column @title, which is not the last. It has cells all the same. */
+/*
+ * Hide the column @title, which must not be the last. Its cells are still
+ * added.
+ */
 void ctl_table_leave_out(struct ctl_table *table, const char *title);
 
 /*
- * Leave columns out, by their titles and in the order of @titles (which ends
- * with NULL), until the table is no wider than @width or there are no more of
- * them. Comes after the last cell.
+ * Hide columns, in the order of @titles (which ends with NULL), until the table
+ * is no wider than @width. Call it after the last cell was added.
  */
 void ctl_table_fit(struct ctl_table *table, size_t width,
 		   const char *const *titles);

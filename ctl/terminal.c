@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A terminal that is drawn on again and again. */
+/* A terminal that is redrawn repeatedly. */
 #include "terminal.h"
 
 #include <errno.h>
@@ -23,8 +23,8 @@
 
 /* A process has one terminal, so its state is the process's. */
 static struct {
-	int signals;	       /* fd of what would end or resize us */
-	bool has_keys;	       /* stdin is a terminal too */
+	int signals;   /* signalfd for signals that end or resize the program */
+	bool has_keys; /* stdin is a terminal too */
 	struct termios before; /* with has_keys */
 	sigset_t before_signals;
 } terminal;
@@ -44,7 +44,7 @@ int ctl_terminal_init(void)
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGHUP);
 	sigaddset(&mask, SIGWINCH);
-	/* As fd they wait until the screen is ours to give back. */
+	/* Take signals by fd, so that the screen can be restored first. */
 	if (sigprocmask(SIG_BLOCK, &mask, &terminal.before_signals) < 0)
 		return -errno;
 	terminal.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -59,7 +59,10 @@ int ctl_terminal_init(void)
 	if (terminal.has_keys) {
 		keys = terminal.before;
 		keys.c_lflag &= ~(ICANON | ECHO);
-		/* Stopped, we would leave the shell with our screen. */
+		/*
+		 * Disable ctrl-Z: a stopped program would leave its screen to
+		 * the shell.
+		 */
 		keys.c_cc[VSUSP] = _POSIX_VDISABLE;
 		keys.c_cc[VMIN] = 1;
 		keys.c_cc[VTIME] = 0;
@@ -101,7 +104,9 @@ void ctl_terminal_draw(const char *text)
 	for (unsigned int row = 0; row < rows && *text; row++) {
 		size_t length = strcspn(text, "\n");
 
-		/* Between lines, not behind the last: that would scroll. */
+		/*
+		 * Newlines between lines only: one after the last would scroll.
+		 */
 		if (row > 0)
 			putchar('\n');
 		fwrite(text, 1, length, stdout);
@@ -114,7 +119,7 @@ void ctl_terminal_draw(const char *text)
 	fflush(stdout);
 }
 
-/* True for the keys and signals that end us; the others are taken and forgotten. */
+/* Read pending keys and signals. True if one of them ends the program. */
 static bool has_key_to_end(void)
 {
 	char keys[64];
@@ -172,7 +177,7 @@ bool ctl_terminal_wait(int milliseconds)
 			return n < 0;
 		if (fds[0].revents && has_signal_to_end())
 			return true;
-		/* A screen of a new size is drawn on at once. */
+		/* Redraw at once if the size has changed. */
 		if (fds[0].revents)
 			return false;
 		if (fds[1].revents && has_key_to_end())

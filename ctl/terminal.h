@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A terminal that is drawn on again and again, and given back as it was. */
+/* A terminal that is redrawn repeatedly, and restored at the end. */
 #ifndef VGPU_CTL_TERMINAL_H
 #define VGPU_CTL_TERMINAL_H
 
 #include <stdbool.h>
 
-/* Whether there is a terminal to draw on. */
+/* Whether stdout is a terminal to draw on. */
 bool ctl_terminal_is_there(void);
 
 /* Take the screen; returns 0 or -errno. Ended by ctl_terminal_finish(). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Strings that a terminal may be shown, whoever wrote them. */
+/* Make strings of any origin safe to print. */
 #include "text.h"
 
 #include <errno.h>
@@ -78,8 +78,8 @@ static void put_escaped(FILE *f, uint32_t c)
 }
 
 /*
- * A copy of @text as @put writes its characters: character @c of @n bytes at
- * @s, or with @n 0 a byte that is not UTF-8.
+ * A copy of @text in which @put writes each character: @c, of @n bytes at @s;
+ * @n is 0 for a byte that is not valid UTF-8.
  */
 static char *rewrite(const char *text,
 		     void (*put)(FILE *f, const unsigned char *s, size_t n,
@@ -122,8 +122,8 @@ char *ctl_text_escape(const char *text)
 }
 
 /*
- * Below DEL the formatter has escaped what is in a string, and what is not in
- * one is white space of its own.
+ * The JSON formatter has escaped controls below DEL in strings; outside of
+ * strings they are its own white space.
  */
 static void put_json(FILE *f, const unsigned char *s, size_t n, uint32_t c)
 {
@@ -150,14 +150,14 @@ size_t ctl_text_width(const char *text)
 		size_t n = decode(s, &c);
 		int columns = n ? wcwidth(c) : 1;
 
-		/* -1: a character that the locale does not know. */
+		/* -1: a character that the locale cannot show. */
 		width += columns < 0 ? 1 : columns;
 		s += n ? n : 1;
 	}
 	return width;
 }
 
-/* Bytes that no POSIX shell gives a meaning to, wherever they stand. */
+/* Only bytes that have no special meaning in any POSIX shell. */
 static bool needs_no_quotes(const char *word)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
@@ -167,7 +167,10 @@ static bool needs_no_quotes(const char *word)
 	return word[0] && word[strspn(word, safe)] == '\0';
 }
 
-/* $'...', which bash and POSIX 2024 know: the only way that shows no control. */
+/*
+ * $'...' of bash and POSIX 2024: the only way to quote control characters
+ * without printing them.
+ */
 static void quote_dollar(FILE *f, const char *word)
 {
 	fputs("$'", f);
@@ -211,7 +214,7 @@ char *ctl_text_quote(const char *word)
 	return out;
 }
 
-/* What XML 1.0 has a way to write: no control but white space, no U+FFFE. */
+/* Whether XML 1.0 can represent it: no controls but white space, no U+FFFE. */
 static bool is_xml(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Strings that a terminal may be shown, whoever wrote them. */
+/* Make strings of any origin safe to print. */
 #ifndef VGPU_CTL_TEXT_H
 #define VGPU_CTL_TEXT_H
 
@@ -8,16 +8,16 @@
 #include <stdint.h>
 
 /*
- * A copy of @text in which what would move the cursor, change colours, break
- * the line or turn the direction of writing is spelled out (\x1b, \u202e), and
- * so are bytes that are not UTF-8. The caller's; NULL without memory.
+ * A copy of @text in which control characters, line ends, direction marks and
+ * bytes that are not UTF-8 are escaped (\x1b, \u202e). The caller frees it;
+ * NULL without memory.
  */
 char *ctl_text_escape(const char *text);
 
 /* Whether ctl_text_escape() would change @text. */
 bool ctl_text_is_plain(const char *text);
 
-/* Columns that escaped @text takes on a terminal. */
+/* Width of escaped @text on a terminal, in columns. */
 size_t ctl_text_width(const char *text);
 
 /* A copy of JSON @text in which the same characters are \u escapes. */

@@ -30,7 +30,10 @@ bool ctl_wanted_is_config(sd_json_variant *value)
 	       sd_json_variant_by_key(value, CONFIGS);
 }
 
-/* The fields of @object into @slots, each once; no others. */
+/*
+ * Store the fields of @object in @slots. Each may appear once; others are
+ * refused.
+ */
 static int take_members(const struct context *c, const char *what,
 			sd_json_variant *object, const char *const *keys,
 			sd_json_variant **slots)
@@ -117,7 +120,7 @@ static bool has_type(const struct context *c, const char *gpu, const char *type)
 	return false;
 }
 
-/* The type as @gpu has it: "A40-4Q" is called 4Q here. NULL: none. */
+/* The name of the type on @gpu: "A40-4Q" is 4Q here. NULL if it has none. */
 static const char *find_type(const struct context *c, const char *gpu,
 			     const char *type)
 {
@@ -174,7 +177,7 @@ static int add_types(const struct context *c, const char *gpu,
 	return 0;
 }
 
-/* It is one of those that the file speaks of, from here on. */
+/* Note that the file applies to this GPU. */
 static int claim_gpu(const struct context *c, sd_json_variant *gpu)
 {
 	const char *id = ctl_json_string(gpu, "gpu");
@@ -201,7 +204,7 @@ static int take_gpu(const struct context *c, sd_json_variant *gpu,
 	return r < 0 ? r : add_types(c, ctl_json_string(gpu, "gpu"), devices);
 }
 
-/* Can vGPUs be made on it? */
+/* Whether vGPUs can be made on it. */
 static bool is_usable(sd_json_variant *gpu)
 {
 	return ctl_json_string(gpu, "gpu") && !ctl_json_string(gpu, "unusable");

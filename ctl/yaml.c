@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The part of YAML that configuration files are written in. */
+/* A parser for the subset of YAML that configuration files use. */
 #include "yaml.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 
 #include "manager.h"
 
-/* What nests deeper, or has more at one place, is no configuration. */
+/* Limits of nesting and of members: no configuration needs more. */
 #define DEPTH_MAX   16
 #define MEMBERS_MAX 4096
 
@@ -54,7 +54,7 @@ static char *find_comment(char *text)
 			quote = *c == quote ? '\0' : quote;
 		else if (*c == '#' && (c == text || c[-1] == ' ' || c[-1] == '\t'))
 			return c;
-		/* Within a word a quote is a letter. */
+		/* Inside a word a quote is an ordinary character. */
 		else if ((*c == '"' || *c == '\'') &&
 			 (c == text || strchr(" \t[{,:-", c[-1])))
 			quote = *c;
@@ -137,7 +137,7 @@ static int make_plain(const char *text, size_t length, sd_json_variant **ret)
 	return sd_json_variant_new_string(ret, copy);
 }
 
-/* @quoted begins with a quote: take it off. *ret_end is what follows. */
+/* Unquote @quoted, which begins with a quote. *ret_end points behind it. */
 static int unquote(struct yaml *yaml, unsigned int line, char *quoted,
 		   char **ret_text, char **ret_end)
 {
@@ -208,7 +208,7 @@ static int append(struct yaml *yaml, unsigned int line, sd_json_variant **array,
 	return r < 0 ? fail_json(yaml, line, r) : 0;
 }
 
-/* To the next sign that ends a plain scalar. */
+/* Length up to the next character that ends a plain scalar. */
 static size_t plain_length(const char *text, bool is_flow)
 {
 	size_t n;
@@ -225,7 +225,10 @@ static size_t plain_length(const char *text, bool is_flow)
 	return n;
 }
 
-/* A key at *text, which moves behind the colon. *ret_key is in the line. */
+/*
+ * Parse a key at *text, and move *text behind the colon. *ret_key points into
+ * the line.
+ */
 static int take_key(struct yaml *yaml, unsigned int line, char **text,
 		    bool is_flow, char **ret_key)
 {
@@ -252,7 +255,10 @@ static int take_key(struct yaml *yaml, unsigned int line, char **text,
 	return 0;
 }
 
-/* After a member: ',' or the end of it all. Returns 1 if there is more. */
+/*
+ * After a member: parse ',' or the closing bracket. Returns 1 if there is
+ * another member.
+ */
 static int take_comma(struct yaml *yaml, unsigned int line, char **text,
 		      char close)
 {
@@ -308,7 +314,7 @@ static int parse_flow(struct yaml *yaml, unsigned int line, char **text,
 	return r;
 }
 
-/* A value on one line, at *text, which moves behind it. */
+/* Parse a value on one line at *text, and move *text behind it. */
 static int parse_inline(struct yaml *yaml, unsigned int line, char **text,
 			bool is_flow, sd_json_variant **ret)
 {
@@ -338,7 +344,7 @@ static int parse_inline(struct yaml *yaml, unsigned int line, char **text,
 	return r < 0 ? fail_json(yaml, line, r) : 0;
 }
 
-/* One that is all of what is left of its line. */
+/* Parse a value that fills the rest of its line. */
 static int parse_rest(struct yaml *yaml, unsigned int line, char *text,
 		      sd_json_variant **ret)
 {
@@ -359,7 +365,10 @@ static bool is_item(const struct line *line)
 	return line->text[0] == '-' && (!line->text[1] || line->text[1] == ' ');
 }
 
-/* With both quotes, or to the end of a line that closes none. */
+/*
+ * Length with both quotes, or to the end of the line if there is no closing
+ * one.
+ */
 static size_t quoted_length(const char *text)
 {
 	char quote = text[0];
@@ -389,7 +398,10 @@ static bool is_mapping(const struct line *line)
 
 static int parse_node(struct yaml *yaml, sd_json_variant **ret);
 
-/* What is indented more than @indent from the next line on; else null. */
+/*
+ * Parse the lines that follow if they are indented more than @indent; else
+ * null.
+ */
 static int parse_below(struct yaml *yaml, size_t indent, bool may_be_items,
 		       sd_json_variant **ret)
 {
@@ -417,7 +429,7 @@ static int parse_items(struct yaml *yaml, size_t indent, sd_json_variant **ret)
 		if (line->indent != indent || !is_item(line))
 			break;
 		if (*rest) {
-			/* As if it were a line of its own. */
+			/* Treat the rest as a line of its own. */
 			line->indent += (size_t)(rest - line->text);
 			line->text = rest;
 			r = parse_node(yaml, &one);
@@ -462,7 +474,7 @@ static int parse_members(struct yaml *yaml, size_t indent, sd_json_variant **ret
 	return r;
 }
 
-/* From the next line on, as far as it is indented like that. */
+/* Parse the lines from the next one on that have its indentation. */
 static int parse_node(struct yaml *yaml, sd_json_variant **ret)
 {
 	const struct line *line = &yaml->lines[yaml->next];

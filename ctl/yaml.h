@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The part of YAML that configuration files are written in. */
+/* A parser for the subset of YAML that configuration files use. */
 #ifndef VGPU_CTL_YAML_H
 #define VGPU_CTL_YAML_H
 
@@ -8,12 +8,12 @@
 #include "lib/err.h"
 
 /*
- * Read @text, which is changed: one document of mappings and sequences, both in
- * lines and in brackets on one line, of scalars plain and quoted, with comments.
- * Anchors, tags, scalars over several lines and all else that YAML has are
- * refused, and so are keys that come twice. @name is what messages call it.
- * Returns 0 and the value, which the caller unrefs, or a negative errno with
- * @err, which says the line.
+ * Parse @text, which is modified: one document of mappings and sequences (in
+ * lines, or in brackets on one line), plain and quoted scalars, and comments.
+ * Anything else of YAML is refused, such as anchors, tags and scalars over
+ * several lines, and so are duplicate keys. @name is used in messages. Returns
+ * 0 and the value, which the caller unrefs, or a negative errno with @err,
+ * which has the line.
  */
 int ctl_yaml_parse(const char *name, char *text, sd_json_variant **ret,
 		   struct vgpu_err *err);

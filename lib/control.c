@@ -11,7 +11,10 @@
 /* Aligned as the kernel's control messages need it. */
 union control_buffer {
 	struct cmsghdr header;
-	/* One fd more than is legal: several are recognised, not cut. */
+	/*
+	 * Room for one fd more than is legal, so that several are noticed, not
+	 * truncated.
+	 */
 	char bytes[CMSG_SPACE(2 * sizeof(int))];
 };
 
@@ -67,8 +70,9 @@ static int receive(int socket, int flags, struct vgpu_control_msg *ret_msg,
 	ssize_t n;
 
 	/*
-	 * A peer that died with a message of ours unread leaves one ECONNRESET
-	 * before what it sent itself: that must still arrive.
+	 * A peer that died without reading our last message leaves one
+	 * ECONNRESET before what it sent itself. Ignore it: those messages must
+	 * still arrive.
 	 */
 	do {
 		header = (struct msghdr){.msg_iov = &iov,

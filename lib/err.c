@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Errors that a person reads. */
+/* Errors with a text for people. */
 #include "err.h"
 
 #include <stddef.h>
 #include <stdio.h>
 
-/* The length of the UTF-8 character at @c, or 0 if it is none (RFC 3629). */
+/* Length of the UTF-8 character at @c; 0 if it is invalid (RFC 3629). */
 static size_t utf8_length(const unsigned char *c)
 {
 	/* Smallest values that need 2, 3 and 4 bytes. */

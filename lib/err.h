@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Errors that a person reads: a status, one line of text, a varlink name. */
+/* Errors: a status, one line of text for people, a varlink error name. */
 #ifndef VGPU_LIB_ERR_H
 #define VGPU_LIB_ERR_H
 
@@ -20,9 +20,8 @@ struct vgpu_err {
 
 /*
  * Fill @err and return @status (a negative errno), so that a failing function
- * can end with `return vgpu_err_set(err, -ENOSPC, "NoRoom", "...")`.
- * What arguments bring into the text and is a control character or no UTF-8
- * becomes '?'.
+ * can end with `return vgpu_err_set(err, -ENOSPC, "NoRoom", "...")`. Control
+ * characters and invalid UTF-8 in the arguments become '?' in the text.
  */
 __attribute__((format(printf, 4, 5))) int vgpu_err_set(struct vgpu_err *err,
 						       int status,

@@ -119,7 +119,7 @@ int vgpu_uuid_random(char ret_uuid[VGPU_UUID_SIZE])
 	uint8_t bytes[16];
 	char *out = ret_uuid;
 
-	/* Up to 256 bytes come whole or not at all. */
+	/* getrandom() returns up to 256 bytes completely or not at all. */
 	while (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		if (errno != EINTR)
 			return -errno;

@@ -8,7 +8,7 @@
 
 #include "err.h"
 
-/* Of vgpud's varlink interface, and of its socket. */
+/* Name of vgpud's varlink interface, and of its socket. */
 #define VGPU_INTERFACE "io.openvgpu.Manager"
 
 #define VGPU_NAME_MAX	 64 /* bytes, without the terminating NUL */
@@ -28,7 +28,9 @@ int vgpu_name_check(const char *name, struct vgpu_err *err);
 int vgpu_uuid_parse(const char *text, char ret_uuid[VGPU_UUID_SIZE],
 		    struct vgpu_err *err);
 bool vgpu_uuid_has_form(const char *text);
-/* The bytes of a UUID. False, and nothing in @ret_bytes, if it is none. */
+/*
+ * Parse a UUID into bytes. False, with @ret_bytes untouched, if @text is none.
+ */
 bool vgpu_uuid_bytes(const char *text, uint8_t ret_bytes[16]);
 /* A random uuid, version 4 (RFC 9562). Returns 0 or -errno. */
 int vgpu_uuid_random(char ret_uuid[VGPU_UUID_SIZE]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is killed first when the host has no memory left. */
+/* Which processes the kernel kills first when the host runs out of memory. */
 #include "oom.h"
 
 #include <fcntl.h>

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is killed first when the host has no memory left. */
+/* Which processes the kernel kills first when the host runs out of memory. */
 #ifndef VGPU_LIB_OOM_H
 #define VGPU_LIB_OOM_H
 
 /*
- * Added to what the kernel makes of a process' size in permille of the host's
- * memory (oom_score_adj): contexts come first, then viewers' servers, then
- * devices, whose end costs a guest its contexts only. vgpud keeps its own.
+ * Values of oom_score_adj, in permille of the host's memory; the kernel adds
+ * the process' own size. Contexts are killed first, then VNC servers, then
+ * device processes, which can be replaced. vgpud keeps its value.
  */
 #define VGPU_OOM_RENDER 900
 #define VGPU_OOM_VNC	600
 #define VGPU_OOM_DEVICE 300
 
-/* The calling process' own, before it reaches no files any more; -1 if not. */
+/*
+ * Open the calling process' oom_score_adj, while it can still open files.
+ * Returns an fd, or -1.
+ */
 int vgpu_oom_open(void);
 /*
- * Ask for @adjustment, never for less than there is. Returns what was there,
- * which vgpu_oom_set() brings back. If it fails the order is the kernel's own.
+ * Raise the value to @adjustment; never lower it. Returns the previous value,
+ * for vgpu_oom_set(). A failure is ignored: the kernel's own order applies
+ * then.
  */
 int vgpu_oom_raise(int fd, int adjustment);
 void vgpu_oom_set(int fd, int adjustment);

@@ -7,12 +7,12 @@
 #include "util.h"
 
 /*
- * Nothing is allocated and nothing is sorted: the walk over the gaps looks for
- * the next extent each time. That is quadratic in the number of vGPUs of one
- * GPU, of which there are some tens.
+ * Gaps are found without allocating or sorting: each step searches for the next
+ * extent. That is quadratic in the number of vGPUs of one GPU, which is some
+ * tens.
  */
 
-/* The part of the framebuffer that vGPUs can have, both ends aligned. */
+/* The part of the framebuffer available to vGPUs, with both ends aligned. */
 struct area {
 	uint64_t start;
 	uint64_t end;
@@ -26,7 +26,7 @@ static bool get_area(const struct vgpu_framebuffer *fb, struct area *ret_area)
 	if (a == 0 || (a & (a - 1)) || fb->host_reserve > fb->size)
 		return false;
 	area.end = fb->size & ~(a - 1);
-	/* A reserve that reaches into the last unit leaves nothing. */
+	/* A reserve that reaches into the last unit leaves no room. */
 	area.start = fb->host_reserve > area.end
 			     ? area.end
 			     : vgpu_align_up(fb->host_reserve, a);
@@ -43,7 +43,7 @@ static bool is_inside(const struct area *area, uint64_t alignment,
 	       extent->size <= area->end - extent->offset;
 }
 
-/* For extents that are inside an area: their ends do not overflow. */
+/* Only for extents inside an area, whose ends do not overflow. */
 static bool do_overlap(const struct vgpu_extent *a, const struct vgpu_extent *b)
 {
 	return a->offset < b->offset + b->size && b->offset < a->offset + a->size;
@@ -69,8 +69,8 @@ static bool get_checked_area(const struct vgpu_framebuffer *fb,
 }
 
 /*
- * The gap that begins at *at (possibly empty), and *at moved behind the extent
- * that ends the gap. False when there is none left.
+ * Return the gap that begins at *at (possibly empty), and move *at behind the
+ * extent that ends it. False if there are no more gaps.
  */
 static bool next_gap(const struct area *area, const struct vgpu_extent *used,
 		     size_t n, uint64_t *at, struct vgpu_extent *ret_gap)

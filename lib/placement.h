@@ -20,8 +20,8 @@ struct vgpu_framebuffer {
 };
 
 /*
- * What a vGPU that asks for @size bytes really takes: @size rounded up to the
- * alignment. 0 if @size is 0 or the sum overflows.
+ * Bytes that a vGPU of @size takes: @size rounded up to the alignment. 0 if
+ * @size is 0 or the sum overflows.
  */
 uint64_t vgpu_placement_size(const struct vgpu_framebuffer *fb, uint64_t size);
 
@@ -44,9 +44,9 @@ uint64_t vgpu_placement_count(const struct vgpu_framebuffer *fb,
 			      uint64_t size);
 
 /*
- * Bytes not used and not reserved, in however many gaps. What alignment cuts
- * off at both ends of the framebuffer does not count. 0 where
- * vgpu_placement_find() would return -EINVAL.
+ * Total bytes neither used nor reserved, in all gaps. What alignment cuts off
+ * at both ends of the framebuffer does not count. 0 where vgpu_placement_find()
+ * would return -EINVAL.
  */
 uint64_t vgpu_placement_free(const struct vgpu_framebuffer *fb,
 			     const struct vgpu_extent *used, size_t n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How vGPUs share a GPU's time: schedulers, and what each means in figures. */
+/* How vGPUs share a GPU's time: schedulers, and the cgroup values for each. */
 #include "share.h"
 
 #include <string.h>
@@ -7,11 +7,11 @@
 #include "type.h"
 #include "util.h"
 
-/* What the kernel takes for a period and, at least, for a quota: cpu.max. */
+/* Limits of the kernel for cpu.max: the period, and the least quota. */
 #define PERIOD_USEC_MIN 1000u
 #define PERIOD_USEC_MAX 1000000u
 #define QUOTA_USEC_MIN	1000u
-/* cgroup v2's default, which the other groups of the host have. */
+/* The default of cgroup v2, which the host's other groups have. */
 #define WEIGHT_ALIKE 100u
 
 static const char *const names[] = {
@@ -39,7 +39,10 @@ bool vgpu_scheduler_parse(const char *name, enum vgpu_scheduler *ret_scheduler)
 uint32_t vgpu_share_fixed(uint64_t bytes, uint64_t gpu_bytes, uint32_t weight,
 			  uint32_t type_weight)
 {
-	/* Framebuffers have less than 2^44 bytes, in MiB they fit easily. */
+	/*
+	 * Framebuffers have less than 2^44 bytes: in MiB the product does not
+	 * overflow.
+	 */
 	uint64_t part = bytes / VGPU_MIB * VGPU_SHARE_WHOLE;
 	uint64_t share;
 
@@ -51,8 +54,8 @@ uint32_t vgpu_share_fixed(uint64_t bytes, uint64_t gpu_bytes, uint32_t weight,
 }
 
 /*
- * It runs for a time slice on every processor, and again when what is due to
- * the others has passed.
+ * Let the vGPU run for one time slice on every processor, then wait for the
+ * time that is due to the others.
  */
 static void limit(uint32_t slice_usec, uint32_t part, uint32_t processors,
 		  struct vgpu_cpu_share *share)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How vGPUs share a GPU's time: schedulers, and what each means in figures. */
+/* How vGPUs share a GPU's time: schedulers, and the cgroup values for each. */
 #ifndef VGPU_LIB_SHARE_H
 #define VGPU_LIB_SHARE_H
 
@@ -7,11 +7,14 @@
 #include <stdint.h>
 
 enum vgpu_scheduler {
-	/* Who has work gets time by its weight, the more the fewer others do. */
+	/* Time is divided by weight among the vGPUs that have work. */
 	VGPU_SCHEDULER_BEST_EFFORT,
-	/* Each of those that serve gets as much as any other, and no more. */
+	/* Each running vGPU gets the same share, and no more. */
 	VGPU_SCHEDULER_EQUAL_SHARE,
-	/* Each gets the part of the GPU that it is, whatever others do. */
+	/*
+	 * Each vGPU gets its type's part of the GPU, whether or not others have
+	 * work.
+	 */
 	VGPU_SCHEDULER_FIXED_SHARE,
 	VGPU_SCHEDULER_MAX,
 };
@@ -28,26 +31,25 @@ struct vgpu_scheduling {
 const char *vgpu_scheduler_name(enum vgpu_scheduler scheduler);
 bool vgpu_scheduler_parse(const char *name, enum vgpu_scheduler *ret_scheduler);
 
-/* Parts of a whole are counted in millionths. */
+/* Shares are in millionths of the whole. */
 #define VGPU_SHARE_WHOLE 1000000u
 
 /*
- * The fixed share of a vGPU that has @bytes of the GPU's @gpu_bytes of
- * framebuffer, and a weight other than its type's: that of twice the weight is
- * twice as large. At most the whole; never nothing.
+ * The fixed share of a vGPU with @bytes of the GPU's @gpu_bytes of framebuffer,
+ * scaled by its weight over its type's weight. At least 1, at most the whole.
  */
 uint32_t vgpu_share_fixed(uint64_t bytes, uint64_t gpu_bytes, uint32_t weight,
 			  uint32_t type_weight);
 
-/* What the kernel is told of a vGPU on a software GPU. */
+/* Values for the cgroup of a vGPU on a software GPU. */
 struct vgpu_cpu_share {
 	uint32_t weight;
-	uint64_t quota_usec; /* of all processors in each period; 0: no limit */
+	uint64_t quota_usec; /* in each period, over all processors; 0: no limit */
 	uint64_t period_usec;
 };
 
 /*
- * @part: what is granted to it of VGPU_SHARE_WHOLE, which is its limit with all
+ * @part: the share granted to it, of VGPU_SHARE_WHOLE. It is a limit with all
  * schedulers but best effort.
  */
 void vgpu_share_of_cpu(const struct vgpu_scheduling *scheduling,

@@ -136,7 +136,7 @@ static int name_section(struct parser *p, const char *name)
 	return 1;
 }
 
-/* What only a whole section can be judged by. */
+/* Check what needs the whole section. */
 static int check_type(struct parser *p)
 {
 	const struct vgpu_type *t = &p->type;
@@ -328,7 +328,7 @@ int vgpu_types_read(FILE *file, const char *name, struct vgpu_types **ret_types,
 		return vgpu_err_set(err, -ENOMEM, NULL, "%.200s: out of memory",
 				    name);
 
-	/* The line of the first error, a handler's or libinih's own. */
+	/* Line of the first error, found by a handler or by libinih. */
 	line = ini_parse_stream(read_line, &p, take_key, &p);
 	if (ferror(file))
 		return vgpu_err_set(err, -EIO, NULL, "%.200s: cannot be read",
@@ -357,7 +357,7 @@ int vgpu_types_load(const char *path, struct vgpu_types **ret_types,
 	vgpu_autofclose FILE *file = NULL;
 	struct stat st;
 
-	/* Not blocking: a FIFO must not hold the manager up. */
+	/* O_NONBLOCK: a FIFO must not block the manager. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return vgpu_err_set(err, -errno, NULL, "%.200s: %s", path,

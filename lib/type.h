@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vGPU types: what a vGPU is made of, and the catalogue read from a file. */
+/* vGPU types: the properties of a vGPU, and the catalogue read from a file. */
 #ifndef VGPU_LIB_TYPE_H
 #define VGPU_LIB_TYPE_H
 
@@ -17,11 +17,11 @@
 #define VGPU_TYPE_WIDTH_MIN	      640 /* of a type with heads */
 #define VGPU_TYPE_HEIGHT_MIN	      480
 #define VGPU_TYPE_FRAMEBUFFER_MIB_MAX (1024 * 1024)
-/* What the contexts of a vGPU may share with the guest besides, in bytes. */
+/* Shared memory of contexts and guest besides the framebuffer, in bytes. */
 #define VGPU_SHARED_MEMORY_MAX	 (256ULL << 20)
 #define VGPU_TYPE_FRAME_RATE_MAX 240
 #define VGPU_TYPE_WEIGHT_MAX	 10000
-/* One context of a software renderer needs the least of these. */
+/* The minimum is what one context of a software renderer needs. */
 #define VGPU_TYPE_HOST_MEMORY_MIB_MIN	  128
 #define VGPU_TYPE_HOST_MEMORY_MIB_MAX	  (1024 * 1024)
 #define VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT 512
@@ -35,9 +35,9 @@ struct vgpu_type {
 	uint32_t max_height;
 	uint32_t frame_rate_limit; /* frames a second, 0 for no limit */
 	uint32_t weight;	   /* share of the GPU's time against others */
-	/* What its contexts take of the host beyond the framebuffer; 0: unknown */
+	/* Host memory of its contexts beyond the framebuffer; 0: unknown */
 	uint32_t host_memory_mib;
-	/* Of a type that a driver has and no types file: */
+	/* Only for types that a kernel driver has, not a types file: */
 	uint32_t id;		/* the driver's number of it, else 0 */
 	uint32_t max_instances; /* on an empty GPU */
 };
@@ -46,8 +46,8 @@ struct vgpu_type {
 bool vgpu_type_parse_name(const char *name, char *ret_series, uint32_t *ret_mib);
 
 /*
- * The window of the guest's into the host's memory that a framebuffer of so
- * many bytes and the shared memory need: a power of two, for it is a PCI BAR.
+ * Size of the host-visible window for a framebuffer of so many bytes and the
+ * shared memory: a power of two, for it is a PCI BAR.
  */
 uint64_t vgpu_type_window(uint64_t framebuffer_bytes);
 

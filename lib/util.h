@@ -19,7 +19,10 @@
 #define vgpu_container_of(ptr, type, member)                                   \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
-/* Close @fd if it is one, keeping errno; always returns -1 for reassignment. */
+/*
+ * Close @fd unless it is negative. Keeps errno. Returns -1, to be assigned to
+ * @fd.
+ */
 static inline int vgpu_close(int fd)
 {
 	int saved = errno;

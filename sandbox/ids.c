@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Leaving user 0 and all capabilities. */
+/* Give up user id 0 and all capabilities. */
 #include "sandbox/ids.h"
 
 #include <assert.h>
@@ -37,7 +37,10 @@ static void add_group(struct identity *identity, gid_t gid)
 		identity->groups[identity->n_groups++] = gid;
 }
 
-/* Who may use the GPUs: a driver opens their nodes after we changed ids. */
+/*
+ * Keep the groups of the GPUs' device nodes: the driver opens them after the
+ * ids have changed.
+ */
 static void add_gpu_groups(struct identity *identity)
 {
 	glob_t found = {};
@@ -67,7 +70,7 @@ static void choose_identity(struct identity *ret_identity)
 	*ret_identity = identity;
 }
 
-/* In a user namespace somebody may be called 0 who is another outside. */
+/* In a user namespace, user 0 may be another user outside. */
 static bool is_root_outside(void)
 {
 	vgpu_autofclose FILE *map = fopen("/proc/self/uid_map", "re");
@@ -94,7 +97,9 @@ int vgpu_sandbox_leave_root(void)
 	return getuid() == 0 || geteuid() == 0 ? -EPERM : 0;
 }
 
-/* All this needs CAP_SETPCAP: without it there is nothing to be had. */
+/*
+ * All this needs CAP_SETPCAP; a process without it has no capability to drop.
+ */
 int vgpu_sandbox_shrink_bounds(uint64_t kept)
 {
 	for (unsigned long i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
@@ -140,7 +145,9 @@ int vgpu_sandbox_drop_capabilities(uint64_t kept)
 		next[i].effective = next[i].permitted;
 		next[i].inheritable = next[i].permitted;
 	}
-	/* A service that has none may not be allowed to ask for none. */
+	/*
+	 * Without any capability the call may be forbidden, and is not needed.
+	 */
 	if (memcmp(now, next, sizeof(now)) == 0)
 		return 0;
 	return syscall(SYS_capset, &header, next) < 0 ? -errno : 0;

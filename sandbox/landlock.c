@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Landlock: which files a process reaches, and no signals to others. */
+/* Landlock: which files a process can reach, and no signals to others. */
 #include "sandbox/landlock.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "lib/util.h"
 #include "sandbox/report.h"
 
-/* Every right that there is up to some version of the ABI. */
+/* All access rights of some version of the ABI. */
 #define FS_1	((1ULL << 13) - 1)
 #define FS_2	(FS_1 | LANDLOCK_ACCESS_FS_REFER)
 #define FS_3	(FS_2 | LANDLOCK_ACCESS_FS_TRUNCATE)
@@ -39,7 +39,7 @@ _Bool vgpu_landlock_has_scope(void)
 	return vgpu_landlock_abi() >= 6;
 }
 
-/* What this kernel can refuse. */
+/* Fill in all that this kernel can restrict. */
 static void fill_attributes(int abi, enum vgpu_landlock_files files,
 			    struct landlock_ruleset_attr *attr)
 {
@@ -58,7 +58,7 @@ static void fill_attributes(int abi, enum vgpu_landlock_files files,
 		attr->scoped = SCOPE_6;
 }
 
-/* A place that is not there needs no rule. */
+/* A path that does not exist needs no rule. */
 static int allow_below(int ruleset, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr rule = {.allowed_access = access};
@@ -93,7 +93,9 @@ int vgpu_landlock_prepare(enum vgpu_landlock_files files)
 	if (!abi)
 		return -EOPNOTSUPP;
 	fill_attributes(abi, files, &attr);
-	/* An old version refuses files only, a test perhaps nothing. */
+	/*
+	 * An old version restricts files only; a test may leave out all layers.
+	 */
 	if (!attr.handled_access_fs && !attr.handled_access_net && !attr.scoped)
 		return -EOPNOTSUPP;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),

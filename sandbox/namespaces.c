@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Namespaces of a process's own, and a root directory with nothing in it. */
+/* Namespaces for a child process, and an empty root directory. */
 #include "sandbox/namespaces.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static int open_root_in_child(void)
 	return fd < 0 ? -fd : 0;
 }
 
-/* Whether a child can have these: 0 or -errno. */
+/* Whether a child can be created with these namespaces: 0 or -errno. */
 static int try_child(unsigned long flags)
 {
 	int status;
@@ -49,7 +49,7 @@ static int try_child(unsigned long flags)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
-/* All that a test does not leave out. */
+/* All namespaces but those that a test leaves out. */
 static unsigned long choose_all(void)
 {
 	unsigned long flags = CLONE_NEWUSER;
@@ -93,7 +93,10 @@ int vgpu_empty_root_open(void)
 	    fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0555", 0) < 0 ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
-	/* It is nowhere in the tree, and lives as long as somebody is in it. */
+	/*
+	 * The file system is mounted nowhere; it exists while a process is in
+	 * it.
+	 */
 	fd = fsmount(fs, FSMOUNT_CLOEXEC,
 		     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			     MOUNT_ATTR_NOEXEC);

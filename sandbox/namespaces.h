@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Namespaces of a process's own, and a root directory with nothing in it. */
+/* Namespaces for a child process, and an empty root directory. */
 #ifndef VGPU_SANDBOX_NAMESPACES_H
 #define VGPU_SANDBOX_NAMESPACES_H
 
 #include "sandbox/report.h"
 
 /*
- * Find out which namespaces a child can be given: the flags of clone(2). What
- * is refused is in @report.
+ * Find out which namespaces a child can have. Returns flags of clone(2); adds
+ * to @report what the kernel refused.
  */
 unsigned long vgpu_namespaces_probe(struct vgpu_sandbox_report *report);
 
 /*
- * In a new user and mount namespace: a directory with nothing in it, for
+ * Called in a new user and mount namespace: open an empty directory for
  * vgpu_empty_root_enter(). Returns an fd or -errno.
  */
 int vgpu_empty_root_open(void);

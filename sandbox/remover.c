@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removing one's socket file at the end, when one may do so no more. */
+/*
+ * Remove a socket file at exit, by a helper process: the sandbox forbids it to
+ * the process itself.
+ */
 #include "sandbox/remover.h"
 
 #include <errno.h>
@@ -16,7 +19,7 @@
 
 #include "lib/util.h"
 
-/* The file is gone by then, or its file system hangs. */
+/* The file is removed by then, or its file system hangs. */
 #define REMOVE_MS 5000
 /* Where the process has its end of the socket. */
 #define FD 3
@@ -26,7 +29,10 @@ static void keep_only(int fd)
 	if (fd != FD)
 		dup2(fd, FD);
 	close_range(FD + 1, UINT_MAX, 0);
-	/* Who reads what we print waits for the end of all who could print. */
+	/*
+	 * A reader of our output waits until every process that could write to
+	 * it has ended.
+	 */
 	for (int i = 0; i < FD; i++)
 		close(i);
 }
@@ -43,12 +49,14 @@ __attribute__((noreturn)) static void run_remover(const char *path,
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "vgpu-remover");
 	keep_only(fd);
-	/* From now on no fd of the other process is open here too. */
+	/* Tell the parent that none of its fds is open here any more. */
 	send(FD, "", 1, MSG_NOSIGNAL);
 	do {
 		n = read(FD, &told, 1);
 	} while (n < 0 && errno == EINTR);
-	/* A process that was killed leaves its file, as any other would. */
+	/*
+	 * If the process was killed its file stays, as with any other program.
+	 */
 	if (n == 1 && lstat(path, &now) == 0 && now.st_dev == file->st_dev &&
 	    now.st_ino == file->st_ino)
 		unlink(path);
@@ -75,7 +83,10 @@ int vgpu_remover_start(const char *path, int *ret_fd, struct vgpu_err *err)
 		return vgpu_err_set(err, -errno, NULL, "cannot fork: %s",
 				    strerror(errno));
 	if (pid == 0) {
-		/* No child of ours, which we would have to reap. */
+		/*
+		 * Fork twice, so that it is not a child of ours that we would
+		 * have to reap.
+		 */
 		setsid();
 		pid = fork();
 		if (pid == 0)

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 enum vgpu_sandbox_layer {
-	VGPU_LAYER_IDS,		 /* not user 0, no group but the GPU's */
-	VGPU_LAYER_CAPABILITIES, /* none, and none to be had */
+	VGPU_LAYER_IDS, /* not user 0, no groups but those of the GPUs */
+	VGPU_LAYER_CAPABILITIES, /* none, and no way to gain any */
 	VGPU_LAYER_PRIVILEGES,	 /* no_new_privs, not dumpable */
 	VGPU_LAYER_LIMITS,	 /* rlimits */
 	VGPU_LAYER_LANDLOCK,	 /* files, TCP */
@@ -19,13 +19,13 @@ enum vgpu_sandbox_layer {
 	VGPU_LAYER_NET,
 	VGPU_LAYER_IPC,
 	VGPU_LAYER_UTS,
-	VGPU_LAYER_ROOT, /* a root directory with nothing in it */
+	VGPU_LAYER_ROOT, /* an empty root directory */
 	VGPU_LAYER_MAX
 };
 
 struct vgpu_sandbox_report {
-	unsigned int on;	   /* a bit for each layer */
-	unsigned int refused;	   /* by the kernel */
+	unsigned int on;      /* a bit for each layer */
+	unsigned int refused; /* a bit for each layer that the kernel refused */
 	int error[VGPU_LAYER_MAX]; /* why: errno, 0 if unknown */
 };
 
@@ -34,15 +34,15 @@ void vgpu_sandbox_report_layer(struct vgpu_sandbox_report *report,
 			       enum vgpu_sandbox_layer layer, int result);
 
 /*
- * "the kernel does not give: Landlock (Function not implemented)", or "" where
- * nothing was refused. Returns how many layers were.
+ * Write "the kernel does not give: Landlock (Function not implemented)", or ""
+ * if nothing was refused. Returns the number of refused layers.
  */
 int vgpu_sandbox_report_text(const struct vgpu_sandbox_report *report,
 			     char *ret_text, size_t size);
 
-/* Where tests have a process try what it may not, when it is shut in. */
+/* Hook for tests: a confined process tries what it must not be able to do. */
 void vgpu_sandbox_on_entered(void);
-/* Whether a test leaves this layer out; never in what is installed. */
+/* Whether a test turns this layer off; always false in installed programs. */
 _Bool vgpu_sandbox_is_without(enum vgpu_sandbox_layer layer);
 /* The layer's name in VGPU_SANDBOX_WITHOUT. */
 const char *vgpu_sandbox_layer_name(enum vgpu_sandbox_layer layer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a process may take of the kernel's own. */
+/* Resource limits of confined processes. */
 #include "sandbox/rlimits.h"
 
 #include <errno.h>
@@ -7,9 +7,9 @@
 
 #include "lib/util.h"
 
-/* A viewer's socket each, and a few of its own. */
+/* A socket for each viewer, and a few more. */
 #define VNC_FILES 64
-/* Two sockets, a segment at a time, what a driver opens; sync files. */
+/* Two sockets, one segment at a time, the driver's files, sync files. */
 #define RENDER_FILES 1024
 
 struct limit {
@@ -17,7 +17,7 @@ struct limit {
 	rlim_t max;
 };
 
-/* Never more than there was. */
+/* Lower a limit; never raise it. */
 static int lower(const struct limit *limit)
 {
 	struct rlimit now;
@@ -31,7 +31,7 @@ static int lower(const struct limit *limit)
 
 int vgpu_sandbox_limit(enum vgpu_sandbox_role role)
 {
-	/* What a guest has in its memory ends up in no other file. */
+	/* No core dump: it would hold the guest's memory. */
 	static const struct limit all[] = {
 		{RLIMIT_CORE, 0},
 		{RLIMIT_MSGQUEUE, 0},
@@ -51,7 +51,7 @@ int vgpu_sandbox_limit(enum vgpu_sandbox_role role)
 		r = lower(&all[i]);
 	if (r == 0)
 		r = lower(&files);
-	/* Drivers of hardware lock what they share with it. */
+	/* Drivers of hardware GPUs lock memory that they share with it. */
 	if (r == 0 && role != VGPU_SANDBOX_RENDER)
 		r = lower(&locked);
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a process may take of the kernel's own. */
+/* Resource limits of confined processes. */
 #ifndef VGPU_SANDBOX_RLIMITS_H
 #define VGPU_SANDBOX_RLIMITS_H
 

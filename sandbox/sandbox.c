@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How a process that meets a guest, or a viewer, shuts itself in. */
+/* How a process that serves a guest or a viewer confines itself. */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "sandbox/rlimits.h"
 #include "lib/util.h"
 
-/* A build that looks for leaks has a thread of its own trace the others. */
+/* LeakSanitizer traces the other threads, which needs a dumpable process. */
 #if defined(__SANITIZE_ADDRESS__)
 #define IS_DUMPABLE 1
 #elif defined(__has_feature)
@@ -50,13 +50,13 @@ static void report_landlock(int ruleset, struct vgpu_sandbox_report *report)
 						  : -EOPNOTSUPP);
 }
 
-/* A kernel without Landlock, or one that has it turned off, is no failure. */
+/* A kernel without Landlock, or with Landlock turned off, is not an error. */
 static bool is_lack(int r)
 {
 	return r == -EOPNOTSUPP || r == -ENOSYS;
 }
 
-/* What root may do comes first, and its capabilities last. */
+/* First what only root may do; drop capabilities last. */
 static int leave_root(uint64_t kept, struct vgpu_sandbox_report *report,
 		      struct vgpu_err *err)
 {
@@ -108,7 +108,8 @@ int vgpu_sandbox_begin(enum vgpu_sandbox_role role, uint64_t kept,
 	int r;
 
 	if (role == VGPU_SANDBOX_RENDER)
-		kept |= 1ULL << CAP_SYS_CHROOT; /* if it was given that */
+		kept |= 1ULL
+			<< CAP_SYS_CHROOT; /* vgpu-launch may have given it that */
 	r = leave_root(kept, report, err);
 	if (r < 0)
 		return r;
@@ -123,7 +124,7 @@ int vgpu_sandbox_begin(enum vgpu_sandbox_role role, uint64_t kept,
 	return begin_landlock(role, report, err);
 }
 
-/* In each thread, the first one last. */
+/* Runs in each thread, in the main thread last. */
 static int finish_thread(void *opaque)
 {
 	int ruleset = *(int *)opaque;
@@ -131,7 +132,7 @@ static int finish_thread(void *opaque)
 
 	if (ruleset >= 0)
 		r = vgpu_landlock_restrict(ruleset);
-	/* The first one is to change the root of all. */
+	/* The main thread still has to change the root of the process. */
 	if (r == 0 && syscall(SYS_gettid) != getpid() &&
 	    !vgpu_sandbox_is_without(VGPU_LAYER_CAPABILITIES))
 		r = vgpu_sandbox_drop_capabilities(0);
@@ -154,7 +155,7 @@ static int finish_root(int root, struct vgpu_sandbox_report *report)
 int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 			struct vgpu_sandbox_report *report, struct vgpu_err *err)
 {
-	/* Who looks for leaks at the end reads of it in /proc. */
+	/* LeakSanitizer reads /proc when the process exits. */
 	bool needs_files = IS_DUMPABLE && role != VGPU_SANDBOX_RENDER;
 	vgpu_autoclose int ruleset =
 		vgpu_landlock_prepare(needs_files ? VGPU_LANDLOCK_DRIVER_FILES
@@ -163,7 +164,10 @@ int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 
 	if (r == 0)
 		r = vgpu_each_thread(finish_thread, &ruleset);
-	/* A driver's thread that takes no signal is shut in by seccomp alone. */
+	/*
+	 * A thread of the driver that blocks the signal is confined by seccomp
+	 * only.
+	 */
 	if (r == -ESRCH) {
 		vgpu_sandbox_report_layer(report, VGPU_LAYER_LANDLOCK, r);
 		r = finish_thread(&ruleset);

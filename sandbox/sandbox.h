@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How a process that meets a guest, or a viewer, shuts itself in. */
+/* How a process that serves a guest or a viewer confines itself. */
 #ifndef VGPU_SANDBOX_SANDBOX_H
 #define VGPU_SANDBOX_SANDBOX_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A call in every thread of this process, drivers' own included. */
+/* Run a function in every thread of this process, including the driver's. */
 #include "sandbox/threads.h"
 
 #include <dirent.h>
@@ -17,12 +17,12 @@
 
 /* Drivers block all signals in their threads but the one that seccomp uses. */
 #define SIGNAL SIGSYS
-/* A thread that gets no processor for so long is on a dead machine. */
+/* A thread that does not run for so long means that the machine hangs. */
 #define ANSWER_S      10
 #define LOOK_AGAIN_NS 2000000L
 #define THREADS_MAX   1024
 
-/* One at a time: there is only one handler of a signal. */
+/* Static: a signal has one handler for the whole process. */
 static struct {
 	int (*call)(void *opaque);
 	void *opaque;
@@ -42,9 +42,9 @@ static void on_signal(int number)
 }
 
 /*
- * /proc may show another process namespace than ours: a thread's number in ours
- * is the last of its line NSpid. @ret_is_deaf says whether it would not take
- * the signal. Returns 0 if it has ended.
+ * Read a thread's id in our process namespace. /proc may show another
+ * namespace; the last number of NSpid is ours. @ret_is_deaf: it blocks the
+ * signal. Returns 0 if the thread has ended.
  */
 static pid_t read_thread(pid_t listed, bool *ret_is_deaf)
 {
@@ -74,8 +74,9 @@ static bool is_answered(const struct timespec *until)
 }
 
 /*
- * libc blocks all signals in a thread that begins or ends: such a one is asked
- * in a moment, or is gone then, with the signal that it was sent.
+ * libc blocks all signals in a thread that is starting or ending. Try such a
+ * thread again later: it runs by then, or has ended together with its pending
+ * signal.
  */
 static int ask(pid_t listed)
 {
@@ -119,7 +120,10 @@ static bool is_among(const pid_t *threads, size_t n, pid_t thread)
 	return false;
 }
 
-/* Ask those of the folder that are not in @asked. Returns how many, or -errno. */
+/*
+ * Signal the threads in the folder that are not in @asked yet. Returns how
+ * many, or -errno.
+ */
 static int ask_new(DIR *folder, pid_t *asked, size_t *n_asked)
 {
 	const struct dirent *entry;
@@ -143,11 +147,14 @@ static int ask_new(DIR *folder, pid_t *asked, size_t *n_asked)
 	return n;
 }
 
-/* A thread that is asked already can start no other that is not shut in. */
+/*
+ * Repeat until no new thread appears: threads that were confined start confined
+ * ones only.
+ */
 static int ask_all(void)
 {
 	pid_t asked[THREADS_MAX];
-	size_t n_asked = 0; /* this thread too, which needs no signal */
+	size_t n_asked = 0; /* include this thread, which needs no signal */
 	DIR *folder = opendir("/proc/self/task");
 	int r;
 
@@ -172,7 +179,7 @@ int vgpu_each_thread(int (*call)(void *opaque), void *opaque)
 	    sigaction(SIGNAL, &action, &old) < 0)
 		return -errno;
 	r = ask_all();
-	/* This one last: it is the one that needs /proc for the others. */
+	/* This thread last: it needs /proc for the others. */
 	if (r == 0)
 		r = call(opaque);
 	sigaction(SIGNAL, &old, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A call in every thread of this process, drivers' own included. */
+/* Run a function in every thread of this process, including the driver's. */
 #ifndef VGPU_SANDBOX_THREADS_H
 #define VGPU_SANDBOX_THREADS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is installed has every layer that the kernel gives. */
+/* In installed programs no layer can be turned off. */
 #include "sandbox/report.h"
 
 _Bool vgpu_sandbox_is_without(enum vgpu_sandbox_layer layer)

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-/* A device has threads, and without a timeline no use: see queue.c. */
+/* Limited because a device has threads; without a timeline it is of no use. */
 #define DEVICES_MAX VGPU_RENDER_TIMELINES
 
-/* One to use, all of it zero but for the functions; NULL if there are enough. */
+/* Get a device, all zero except for its functions. NULL at the limit. */
 static struct vgpu_vk_device *take_device(struct vgpu_context *ctx)
 {
 	struct vgpu_vk_device *device = NULL;
@@ -53,13 +53,13 @@ void vgpu_vk_device_destroy(struct vgpu_context *ctx,
 	put_device(ctx, device);
 }
 
-/* Drivers trust these numbers, and so must we be able to. */
+/* Check these numbers: drivers trust them. */
 static bool queues_are_valid(const struct vgpu_host *host,
 			     const VkDeviceCreateInfo *info)
 {
 	uint32_t i, k;
 
-	/* A family comes once, or twice where one is protected. */
+	/* A family may be given once, or twice if one entry is protected. */
 	if (info->queueCreateInfoCount == 0 ||
 	    info->queueCreateInfoCount > 2 * host->n_families)
 		return false;
@@ -107,7 +107,10 @@ static bool create_queues(struct vgpu_context *ctx, VkDevice handle,
 	return true;
 }
 
-/* The guest's extensions, all of them ours to give, and those we need. */
+/*
+ * The guest's extensions, which must be among those offered, and those that we
+ * need ourselves.
+ */
 static const char **extensions_for(const struct vgpu_host *host,
 				   const VkDeviceCreateInfo *info,
 				   uint32_t *ret_n, VkResult *ret)
@@ -137,7 +140,7 @@ static const char **extensions_for(const struct vgpu_host *host,
 	for (i = k = 0; i < n; i++) {
 		const char *name = info->ppEnabledExtensionNames[i];
 
-		/* What we do in its place is nothing to the driver. */
+		/* We implement it ourselves: do not enable it in the driver. */
 		if (strcmp(name, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) !=
 			    0 ||
 		    host->has_external_semaphore_fd)
@@ -154,7 +157,7 @@ static const char **extensions_for(const struct vgpu_host *host,
 	return names;
 }
 
-/* If it fails, the driver's device is gone. */
+/* On failure the driver's device is destroyed. */
 static bool load_functions(struct vgpu_vk_device *device,
 			   const struct vgpu_vk *instance, VkDevice handle)
 {
@@ -229,7 +232,7 @@ void vgpu_handle_CreateCommandPool(struct vgpu_decoder *d,
 void vgpu_handle_DestroyDevice(struct vgpu_decoder *d,
 			       struct vgpu_args_DestroyDevice *args)
 {
-	/* What the guest left behind may still be in use by the GPU. */
+	/* The GPU may still be using what the guest did not wait for. */
 	if (args->o_device)
 		args->o_device->vk->DeviceWaitIdle(args->device);
 	vgpu_default_DestroyDevice(d, args);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The driver's functions, where nothing can be written. */
+/* The driver's function pointers, in read-only memory. */
 #include "context.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
 /*
- * Who can write anywhere in this process, but not yet call the kernel, finds
- * no pointer in them to turn aside. A copy that takes the place of another is
- * made elsewhere and moved there: the place itself is never writable, and
- * another ring's thread reads the one or the other.
+ * An attacker who can write to memory of this process must not be able to
+ * redirect these pointers. A copy that replaces another is made elsewhere and
+ * moved into place (mremap): the place itself is never writable, and other
+ * threads read the old or the new table.
  */
 const struct vgpu_vk *vgpu_functions_seal(const struct vgpu_vk *functions,
 					  const struct vgpu_vk *place)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host's driver, and the one GPU of it that this vGPU is on. */
+/* The host's Vulkan driver, and the GPU that this vGPU is on. */
 #include "context.h"
 
 #include <string.h>
@@ -56,8 +56,8 @@ bool vgpu_host_has_families(const struct vgpu_host *host,
 }
 
 /*
- * Memory leaves a context by our own ways only (memory.c), so the guest is not
- * told of the driver's.
+ * Memory is exported by memory.c only, so the driver's own extensions for that
+ * are hidden from the guest.
  */
 static bool is_hidden(const char *name)
 {
@@ -116,7 +116,7 @@ static const char *read_extensions(struct vgpu_host *host)
 	return NULL;
 }
 
-/* A device of our own with its functions, or NULL. */
+/* Create a device for our own use, with its functions; or NULL. */
 static VkDevice create_device(const struct vgpu_host *host, struct vgpu_vk *ret_vk)
 {
 	static const char *const extension =
@@ -153,7 +153,10 @@ void vgpu_host_warm_up(const struct vgpu_host *host)
 		vk.DestroyDevice(device, NULL);
 }
 
-/* What memory types a host pointer can become: asked of a device of our own. */
+/*
+ * The memory types that can import a host pointer, asked of a device of our
+ * own.
+ */
 static uint32_t importable_types(const struct vgpu_host *host, void *page)
 {
 	VkMemoryHostPointerPropertiesEXT props = {
@@ -174,8 +177,8 @@ static uint32_t importable_types(const struct vgpu_host *host, void *page)
 }
 
 /*
- * The heap is the framebuffer of the vGPU, no more; and what cannot be carved
- * from it cannot be mapped by the guest.
+ * Show the guest one device-local heap, as large as the framebuffer. Memory
+ * types that cannot be allocated from it are not host-visible for the guest.
  */
 static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_bytes)
 {
@@ -223,10 +226,10 @@ static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_byte
 }
 
 /*
- * Venus has a semaphore that the guest's window system signals import a sync
- * file that is done, and offers Vulkan 1.3 only where that can be. A driver
- * without sync files (lavapipe before Mesa 25.1) can have the only queue that
- * there is signal the semaphore: who waits for it comes later on that queue.
+ * Mesa's venus offers Vulkan 1.3 only if semaphores can import a signalled sync
+ * file, which its window system code uses. With a driver that has no sync files
+ * (lavapipe before Mesa 25.1) the queue signals the semaphore instead, if there
+ * is only one queue: what waits for it is submitted to that queue later.
  */
 static void read_sync_files(struct vgpu_host *host)
 {

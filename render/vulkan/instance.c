@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The instance, the one physical device, and what the guest is told of them. */
+/* The instance and the physical device, as the guest sees them. */
 #include "context.h"
 
 #include <string.h>
 
 /*
- * The driver's instance was made at set-up; the guest's is a name for it. A
- * context is one instance of the guest's, which some make more than once.
+ * The driver's instance was created at set-up; the guest's is a name for it. A
+ * context has one instance at a time; some guests destroy it and create
+ * another.
  */
 void vgpu_handle_CreateInstance(struct vgpu_decoder *d,
 				struct vgpu_args_CreateInstance *args)
@@ -59,7 +60,7 @@ void vgpu_handle_EnumerateInstanceVersion(
 	args->ret = VK_SUCCESS;
 }
 
-/* What the guest's driver needs of an instance it has of its own. */
+/* The guest's driver needs no instance extension of the host's. */
 void vgpu_handle_EnumerateInstanceExtensionProperties(
 	struct vgpu_decoder *d,
 	struct vgpu_args_EnumerateInstanceExtensionProperties *args)
@@ -85,7 +86,7 @@ void vgpu_handle_EnumeratePhysicalDevices(
 	*args->pPhysicalDeviceCount = 1;
 }
 
-/* The guest's id of the physical device. */
+/* The id that the guest gave to the physical device. */
 static uint64_t physical_id(struct vgpu_object *instance)
 {
 	struct vgpu_object *child = instance->children;
@@ -109,7 +110,7 @@ void vgpu_handle_EnumeratePhysicalDeviceGroups(
 			args->ret = VK_INCOMPLETE;
 			return;
 		}
-		if (!id) { /* the guest enumerates devices first */
+		if (!id) { /* the guest has to enumerate devices first */
 			args->ret = VK_ERROR_INITIALIZATION_FAILED;
 			return;
 		}
@@ -117,7 +118,7 @@ void vgpu_handle_EnumeratePhysicalDeviceGroups(
 		group->subsetAllocation = VK_FALSE;
 		memset((void *)group->physicalDevices, 0,
 		       sizeof(group->physicalDevices));
-		/* Sent as it is: the guest knows ids only. */
+		/* It is sent unchanged: handles are ids for the guest. */
 		group->physicalDevices[0] = (VkPhysicalDevice)(uintptr_t)id;
 	}
 	*args->pPhysicalDeviceGroupCount = 1;
@@ -170,7 +171,7 @@ void vgpu_handle_GetPhysicalDeviceMemoryProperties2(
 		if (s->sType !=
 		    VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT)
 			continue;
-		/* The host's own figures are not the guest's to know. */
+		/* Do not show the host's own memory budget to the guest. */
 		for (i = 0; i < VK_MAX_MEMORY_HEAPS; i++) {
 			budget->heapUsage[i] = 0;
 			budget->heapBudget[i] =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a context may take of the host's memory: this process holds itself to it. */
+/* Limits of a context's host memory, which this process sets for itself. */
 #include "context.h"
 #include "work.h"
 
@@ -12,20 +12,29 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096ULL
-/* Part of it is for files; see device/render/host_memory.c, which goes on. */
+/*
+ * One part of this many is for files. device/render/host_memory.c adjusts the
+ * limits later.
+ */
 #define FILE_PART 8
-/* Where a driver's files may be. */
+/* Fds to search for the driver's files. */
 #define FDS_MAX 64
 
 void vgpu_limits_prepare(void)
 {
 	pthread_attr_t attr;
 
-	/* Writing beyond the limit then fails, and is not the end at once. */
+	/*
+	 * A write beyond RLIMIT_FSIZE fails then, instead of ending the
+	 * process.
+	 */
 	signal(SIGXFSZ, SIG_IGN);
 	if (!VGPU_IS_LIMITED || pthread_attr_init(&attr))
 		return;
-	/* Address space counts as it is mapped, and the usual 8 MiB would. */
+	/*
+	 * Stacks count as address space: the default of 8 MiB would be too
+	 * much.
+	 */
 	if (pthread_attr_setstacksize(&attr, VGPU_STACK_BYTES) == 0)
 		pthread_setattr_default_np(&attr);
 	pthread_attr_destroy(&attr);
@@ -44,8 +53,8 @@ static bool read_statm(uint64_t *ret_space, uint64_t *ret_data)
 }
 
 /*
- * What the loader has written to in libraries and made read-only then is ours,
- * though the kernel does not count it as data.
+ * Pages of libraries that the loader wrote to and then made read-only are
+ * private memory, though the kernel does not count them as data.
  */
 static int add_relro(struct dl_phdr_info *info, size_t size, void *sum)
 {
@@ -86,7 +95,7 @@ bool vgpu_limits_enter(uint64_t bytes, bool is_software, uint64_t *ret_fixed)
 			    : limit(RLIMIT_DATA, bytes));
 }
 
-/* A file without a name, as memfds are. */
+/* Whether the fd is a file without a name, such as a memfd. */
 static bool is_nameless(int fd)
 {
 	struct stat st;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The thread that looks after all others. A guest that waits for its ring looks
- * from time to time whether anybody is still there, and gives itself up if not:
- * this thread says that we are, also while every other thread waits for the
- * GPU. And it keeps the limits of watch.c.
+ * The monitor thread. A guest that waits for its ring checks from time to time
+ * whether the ring is alive, and aborts if not: this thread sets the alive bit,
+ * even while all other threads wait for the GPU. It also enforces the limits of
+ * watch.c.
  */
 #include "context.h"
 
@@ -22,13 +22,13 @@ static void wait_until(struct vgpu_context *ctx, uint64_t ns)
 	pthread_mutex_unlock(&ctx->lock);
 }
 
-/* How often to say that we are alive, or 0 if nobody asks. */
+/* How often to set the alive bit; 0 if no guest checks it. */
 static uint64_t read_period(struct vgpu_context *ctx)
 {
 	uint64_t ns;
 
 	pthread_mutex_lock(&ctx->lock);
-	/* Half the period: the guest must see it every time. */
+	/* Half the period, so that the guest sees it each time. */
 	ns = ctx->monitor.period_us * 500ULL;
 	pthread_mutex_unlock(&ctx->lock);
 	return ns;
@@ -63,7 +63,7 @@ void vgpu_monitor_start(struct vgpu_context *ctx)
 	pthread_condattr_t attr;
 	pthread_t thread;
 
-	if (ctx->replay) /* it takes what it takes */
+	if (ctx->replay) /* a replay has no limits */
 		return;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -76,10 +76,10 @@ void vgpu_monitor_start(struct vgpu_context *ctx)
 
 void vgpu_monitor_add(struct vgpu_context *ctx, uint32_t period_us)
 {
-	if (ctx->replay) /* no guest looks */
+	if (ctx->replay) /* a replay has no guest */
 		return;
 	pthread_mutex_lock(&ctx->lock);
-	/* The ring that asks most often decides for all. */
+	/* The shortest period of all rings is used. */
 	if (!ctx->monitor.period_us || period_us < ctx->monitor.period_us)
 		ctx->monitor.period_us = period_us;
 	ctx->monitor.is_changed = true;

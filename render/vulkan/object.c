@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The end of objects that we keep something with. */
+/* Destruction of objects that have data of ours. */
 #include "context.h"
 
 bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object)
@@ -8,7 +8,10 @@ bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object)
 
 	switch (object->type) {
 	case VK_OBJECT_TYPE_INSTANCE:
-		/* A name for the driver's, which lives as long as we do. */
+		/*
+		 * Only a name for the driver's instance, which exists as long
+		 * as this process.
+		 */
 		atomic_store(&ctx->has_instance, false);
 		return true;
 	case VK_OBJECT_TYPE_DEVICE:
@@ -16,7 +19,7 @@ bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object)
 				       (VkDevice)(uintptr_t)object->handle);
 		return true;
 	case VK_OBJECT_TYPE_QUEUE:
-		return true; /* its device's */
+		return true; /* it belongs to its device */
 	case VK_OBJECT_TYPE_DEVICE_MEMORY:
 		vgpu_memory_end(ctx, object);
 		return true;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Queues: what the guest submits, and the thread that waits for its end. */
+/*
+ * Queues: submits of the guest, and the thread that waits until they are done.
+ */
 #include "recording.h"
 
 #include <inttypes.h>
 #include <time.h>
 
-/* While the guest submits without asking for fences, one of ours a second. */
+/* While the guest submits without fences, we submit one of ours each second. */
 #define PROBE_NS 1000000000ULL
 /*
- * Submits with one fence for them all, so that no limit of theirs is that of
- * one: a guest may have many of them to do.
+ * Number of submits that one of our fences may cover. Each submit has the limit
+ * of work, and only the sum of those before a fence is known.
  */
 #define UNFENCED_MAX 4
-#define NO_FENCE     UINT64_MAX /* nobody asked for it */
+#define NO_FENCE     UINT64_MAX /* a fence of our own */
 
 #define GONE UINT32_MAX /* for a timeline: the queue is dying or dead */
 
@@ -41,11 +43,11 @@ static void retire(struct vgpu_queue *queue, struct vgpu_fence *fence)
 }
 
 /*
- * Waiting for a fence counts the work that is done meanwhile. A software GPU
- * does it on threads of this process: it takes as long as the thread that works
- * longest, however many others there are, and whatever else the machine does.
- * What other queues of the context have done at the same time is in that, too.
- * Of any other GPU only the time is known, see docs/security.md.
+ * While waiting for a fence, measure the work. A software GPU works on threads
+ * of this process: count the processor time of the thread that worked longest,
+ * which does not depend on other processes. It includes the work of other
+ * queues of the context at the same time. Of any other GPU only the elapsed
+ * time is known, see docs/security.md.
  */
 static void begin_work(struct vgpu_queue *queue)
 {
@@ -64,7 +66,7 @@ static uint64_t count_work(struct vgpu_queue *queue, uint64_t slice_ns)
 	if (queue->ctx->host.is_software)
 		return vgpu_work_ns(&queue->work);
 	now = vgpu_now_ns();
-	/* If it was more than this, we were stopped. */
+	/* A longer time means that the process was stopped. */
 	passed = VGPU_MIN(now - queue->gpu_seen_ns, 2 * slice_ns);
 	queue->gpu_seen_ns = now;
 	queue->gpu_ns += passed;
@@ -81,7 +83,7 @@ static void wait_for_fence(struct vgpu_queue *queue, struct vgpu_fence *fence)
 	while ((result = queue->vk->WaitForFences(queue->device, 1,
 						  &fence->handle, VK_TRUE,
 						  slice_ns)) == VK_TIMEOUT) {
-		/* What is done in no time needs no clocks. */
+		/* Do not read clocks for a fence that is signalled already. */
 		if (!has_begun)
 			begin_work(queue);
 		else if (count_work(queue, slice_ns) > fence->n_submits * limit)
@@ -101,7 +103,7 @@ static void wait_for(struct vgpu_queue *queue, struct vgpu_fence *fence)
 {
 	struct vgpu_context *ctx = queue->ctx;
 
-	/* A software GPU shows that it works by the time that it takes. */
+	/* A software GPU's work is seen by its threads' processor time. */
 	if (!ctx->host.is_software)
 		atomic_fetch_add(&ctx->n_running, 1);
 	wait_for_fence(queue, fence);
@@ -109,7 +111,7 @@ static void wait_for(struct vgpu_queue *queue, struct vgpu_fence *fence)
 		atomic_fetch_sub(&ctx->n_running, 1);
 }
 
-/* Called with the lock, after a change. */
+/* Called with the lock held, after a change. */
 static void update_pending(struct vgpu_queue *queue)
 {
 	bool is_pending = queue->n_fences || queue->is_unwatched;
@@ -123,8 +125,8 @@ static void update_pending(struct vgpu_queue *queue)
 }
 
 /*
- * Nothing to wait for, called with the lock: sleep, and where the last fence
- * came before the last submit, put one in after a while.
+ * No fence to wait for: sleep. If submits came after the last fence, submit one
+ * of our own after a while. Called with the lock held.
  */
 static void idle(struct vgpu_queue *queue)
 {
@@ -199,7 +201,7 @@ static struct vgpu_fence *get_fence(struct vgpu_queue *queue)
 	return fence;
 }
 
-/* Called with the submit lock, so that the order is that of the queue. */
+/* Called with the submit lock held, which keeps the order of the queue. */
 static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 {
 	struct vgpu_fence *fence = get_fence(queue);
@@ -317,7 +319,7 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 	struct vgpu_context *ctx = queue->ctx;
 	uint32_t ring_idx;
 
-	/* Who comes too late finds no queue. */
+	/* From here on, others find no queue. */
 	pthread_mutex_lock(&ctx->lock);
 	ring_idx = queue->ring_idx;
 	queue->ring_idx = GONE;
@@ -337,10 +339,10 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 		queue->vk->DestroyFence(queue->device, fence->handle, NULL);
 		free(fence);
 	}
-	/* Nobody will ask any more how its last submits ended. */
+	/* Its last submits need not be watched any more. */
 	queue->is_unwatched = false;
 	update_pending(queue);
-	/* All its fences are answered: the timeline may go on without it. */
+	/* All its fences are answered: another queue can have the timeline. */
 	pthread_mutex_lock(&ctx->lock);
 	if (ring_idx)
 		ctx->timeline[ring_idx] = NULL;
@@ -349,7 +351,7 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 	put_queue(queue);
 }
 
-/* The object's queue with its submit lock, or NULL and a failure. */
+/* The object's queue with its submit lock held; or NULL, with the error set. */
 static struct vgpu_queue *lock_queue(struct vgpu_decoder *d,
 				     const struct vgpu_object *object)
 {
@@ -382,7 +384,7 @@ bool vgpu_queue_signal(struct vgpu_queue *queue, VkSemaphore semaphore)
 	return is_done;
 }
 
-/* After a submit of the guest's, called with the submit lock. */
+/* Called with the submit lock held, after a submit of the guest. */
 static void watch(struct vgpu_queue *queue)
 {
 	uint64_t now = vgpu_now_ns();
@@ -489,7 +491,7 @@ void vgpu_handle_GetDeviceQueue2(struct vgpu_decoder *d,
 		vgpu_decoder_fail(d, "a queue needs a timeline");
 		return;
 	}
-	/* Another ring may be about the same. */
+	/* Another ring may be doing the same. */
 	pthread_mutex_lock(&ctx->lock);
 	if (queue->ring_idx) {
 		why = NO_QUEUE;

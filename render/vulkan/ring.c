@@ -8,21 +8,25 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* struct in the facts of the venus protocol: status of a ring */
+/* VK_RING_STATUS_IDLE_BIT_MESA */
 #define STATUS_IDLE 1u
 
-/* Of one ring, and of all of a context: each is copied before it is decoded. */
+/*
+ * Limit for one ring and for all rings of a context: batches are copied before
+ * they are decoded.
+ */
 #define RING_BYTES_MAX (16ULL * 1024 * 1024)
 /*
- * A ring whose guest is away for longer sleeps until it is notified, whatever
- * the guest asks for: it notifies a ring that it finds idle, and 64 rings that
- * look every 160 us cost most of a processor.
+ * After this time without commands a ring sleeps until it is notified, even if
+ * the guest asked for a longer time: 64 rings that poll every 160 us would take
+ * most of a processor.
  */
 #define IDLE_NS_MAX (10 * 1000 * 1000ULL)
 
 /*
- * How to wait for the next command: a caller that waits for its answers comes
- * back within microseconds, one that draws frames within milliseconds.
+ * How long to spin, yield and nap while waiting for the next command. A guest
+ * that waits for answers returns within microseconds, one that draws frames
+ * within milliseconds.
  */
 #define SPIN_NS	     (20 * 1000ULL)
 #define YIELD_NS_MIN (60 * 1000ULL)
@@ -41,7 +45,10 @@ static bool region_init(struct region *region, uint64_t base, uint64_t offset,
 	       vgpu_checked_add(region->begin, bytes, &region->end);
 }
 
-/* Five parts of the shared memory that lie in @whole and apart. */
+/*
+ * Check that the five parts of the shared memory are inside @whole and do not
+ * overlap.
+ */
 static bool layout_is_valid(const VkRingCreateInfoMESA *info,
 			    struct region part[5])
 {
@@ -70,7 +77,10 @@ static bool layout_is_valid(const VkRingCreateInfoMESA *info,
 	       !(info->bufferSize & (info->bufferSize - 1));
 }
 
-/* The commands in [done, tail), copied: what is checked is what is used. */
+/*
+ * Copy the commands in [done, tail), so that the guest cannot change them after
+ * they were checked.
+ */
 static void copy_commands(struct vgpu_ring *ring, uint32_t done, uint32_t bytes)
 {
 	uint32_t from = done & (ring->buffer_bytes - 1);
@@ -92,7 +102,7 @@ void vgpu_ring_run(struct vgpu_ring *ring, uint32_t bytes)
 		uint32_t at;
 
 		vgpu_stream_step(&ring->stream);
-		/* The guest polls this for its answer. */
+		/* The guest polls the head for its answer. */
 		at = done + (uint32_t)(d->at - ring->commands);
 		atomic_store_explicit(ring->head, at, memory_order_release);
 		atomic_store_explicit(&ring->done, at, memory_order_seq_cst);
@@ -119,12 +129,14 @@ static void run_commands(struct vgpu_ring *ring, uint32_t tail)
 	vgpu_ring_run(ring, bytes);
 }
 
-/* Sleep until the guest says that there is more, or the ring is to end. */
+/* Sleep until the guest notifies the ring, or it is to stop. */
 static void sleep_idle(struct vgpu_ring *ring)
 {
 	atomic_fetch_or_explicit(ring->status, STATUS_IDLE, memory_order_seq_cst);
 	pthread_mutex_lock(&ring->lock);
-	/* A guest that saw no IDLE yet has moved the tail before. */
+	/*
+	 * Check the tail again: a guest that had not seen IDLE does not notify.
+	 */
 	while (!ring->is_stopping && !ring->is_notified &&
 	       atomic_load_explicit(ring->tail, memory_order_seq_cst) ==
 		       atomic_load_explicit(&ring->done, memory_order_relaxed))
@@ -136,9 +148,9 @@ static void sleep_idle(struct vgpu_ring *ring)
 }
 
 /*
- * A guest that waits for a fence looks every 200 us or so, and then goes on: a
- * ring that naps by then makes it late for its next look, too. So a ring stays
- * awake for as long as its guest tends to be away, unless that is long.
+ * A guest that waits for a fence polls about every 200 us. A ring that naps
+ * when the next submit comes delays the guest, which then polls late again. So
+ * yield for as long as the guest tends to be away, within limits.
  */
 static uint64_t adapt(uint64_t yield_ns, uint64_t waited)
 {
@@ -158,10 +170,13 @@ static void *ring_thread(void *opaque)
 
 	pthread_setname_np(pthread_self(), "vgpu-ring");
 	prctl(PR_SET_TIMERSLACK, 1000UL);
-	if (ring->has_priority) /* a wish; nobody is told if it fails */
+	if (ring->has_priority) /* optional: a failure is ignored */
 		setpriority(PRIO_PROCESS, 0, VGPU_MAX(ring->priority, 0));
 	for (;;) {
-		/* Before the tail: what comes later the guest sends in vain. */
+		/*
+		 * Read this before the tail: commands written after the stop
+		 * need not run.
+		 */
 		bool is_last = atomic_load_explicit(&ring->is_stopping,
 						    memory_order_acquire);
 		uint32_t tail =
@@ -227,7 +242,7 @@ static void read_options(struct vgpu_ring *ring, const VkRingCreateInfoMESA *inf
 	}
 }
 
-/* In a replay there is none, and batches come from the recording. */
+/* A replay has no ring threads: batches come from the recording. */
 static int start_thread(struct vgpu_ring *ring)
 {
 	int r;
@@ -254,7 +269,7 @@ static void stop_thread(struct vgpu_ring *ring)
 	pthread_join(ring->thread, NULL);
 }
 
-/* Tell the device where the guest looks whether the ring is served. */
+/* Tell the device where the status word of the ring is. */
 static void announce(const struct vgpu_ring *ring, bool is_there)
 {
 	const struct vgpu_render_message message = {
@@ -334,7 +349,7 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 		free_ring(ring);
 		return -ENOMEM;
 	}
-	if (ctx->replay) { /* nobody saw how the guest cleared it */
+	if (ctx->replay) { /* a recording does not contain that the guest cleared it */
 		atomic_store(ring->head, 0);
 		atomic_store(ring->status, 0);
 	}
@@ -344,7 +359,7 @@ int vgpu_ring_create(struct vgpu_context *ctx, uint64_t id,
 	}
 	read_options(ring, info);
 	ring->stream.number = ++ctx->n_rings;
-	if (ctx->replay) /* what came before was not for this one */
+	if (ctx->replay) /* earlier records are not for this ring */
 		ring->stream.replayed = ctx->stream.replayed;
 	r = start_thread(ring);
 	if (r < 0) {
@@ -413,7 +428,8 @@ void vgpu_ring_wait(struct vgpu_ring *ring, uint32_t seqno)
 			vgpu_replay_wait(ctx);
 		return;
 	}
-	vgpu_ring_notify(ring); /* it may sleep with the commands before it */
+	vgpu_ring_notify(
+		ring); /* it may be asleep with earlier commands pending */
 	pthread_mutex_lock(&ctx->lock);
 	atomic_fetch_add_explicit(&ctx->ring_waiters, 1, memory_order_seq_cst);
 	while ((int32_t)(atomic_load_explicit(&ring->done, memory_order_seq_cst) -
@@ -438,7 +454,7 @@ void vgpu_ring_wait_virtqueue_seqno(struct vgpu_ring *ring, uint64_t seqno)
 			vgpu_replay_wait(ring->stream.ctx);
 		return;
 	}
-	vgpu_stream_end(&ring->stream); /* the guest will say when to go on */
+	vgpu_stream_end(&ring->stream); /* waiting for the guest is not work */
 	pthread_mutex_lock(&ring->lock);
 	while (ring->virtqueue_seqno < seqno && !ring->is_stopping)
 		pthread_cond_wait(&ring->wake, &ring->lock);

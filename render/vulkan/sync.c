@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fences and semaphores: those in sync files of the guest's, and waiting. */
+/* Fences and semaphores: sync files of the guest, and waits. */
 #include "context.h"
 
-/* What an export to a sync file and its import do to the object itself. */
+/* The effect of an export to, or import from, a sync file on the object. */
 void vgpu_handle_ResetFenceResourceMESA(
 	struct vgpu_decoder *d, struct vgpu_args_ResetFenceResourceMESA *args)
 {
@@ -52,7 +52,8 @@ void vgpu_handle_ImportSemaphoreResourceMESA(
 	bool is_done = false;
 
 	if (args->pImportSemaphoreResourceInfo->resourceId)
-		is_done = false; /* other sync files come from no guest */
+		is_done =
+			false; /* a guest can import signalled sync files only */
 	else if (host->signals_by_submit)
 		is_done = device && device->queues &&
 			  vgpu_queue_signal(device->queues, info.semaphore);
@@ -77,10 +78,10 @@ void vgpu_handle_GetPhysicalDeviceExternalSemaphoreProperties(
 			VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
 }
 
-/* A ring that is to end looks so often whether its wait still has a sense. */
+/* How often a waiting ring checks whether it is to stop. */
 #define SLICE_NS (200 * 1000000ULL)
 
-/* The end of a wait of @timeout ns. */
+/* The time at which a wait of @timeout ns ends. */
 static uint64_t get_end(uint64_t timeout)
 {
 	uint64_t end;
@@ -88,7 +89,7 @@ static uint64_t get_end(uint64_t timeout)
 	return vgpu_checked_add(vgpu_now_ns(), timeout, &end) ? end : UINT64_MAX;
 }
 
-/* Set the next slice; false if it is the last one. */
+/* Compute the timeout of the next slice; false if it is the last one. */
 static bool next_slice(uint64_t end, uint64_t *ret_timeout)
 {
 	uint64_t now = vgpu_now_ns();
@@ -98,8 +99,9 @@ static bool next_slice(uint64_t end, uint64_t *ret_timeout)
 }
 
 /*
- * The guest has given up the ring whose command this is, and nothing that it has
- * submitted can end the wait. What comes after it is not carried out either.
+ * Whether to give up the wait: the guest destroys the ring of this command, and
+ * nothing that was submitted can end the wait. Later commands of the ring are
+ * not executed either.
  */
 static bool is_given_up(struct vgpu_decoder *d)
 {

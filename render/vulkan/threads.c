@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The driver's threads, and the processor time that each has used: on a
- * software GPU that is the work of the guest's submits. This process cannot look
- * into /proc, so it sees threads where they are made: the driver's calls of
- * pthread_create() come here, as the program's symbols go before the C library's.
+ * The driver's threads and the processor time of each, which on a software GPU
+ * is the work of the guest's submits. This process cannot read /proc, so it
+ * intercepts pthread_create(): the driver's calls come here, because symbols of
+ * the program take precedence over the C library's.
  */
 #include "work.h"
 
@@ -20,7 +20,7 @@ typedef int create_fn(pthread_t *thread, const pthread_attr_t *attr,
 
 struct slot {
 	bool is_taken;
-	bool is_running; /* it has a clock */
+	bool is_running; /* its clock is valid */
 	uint32_t generation;
 	clockid_t clock;
 };
@@ -33,10 +33,10 @@ struct start {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* innermost */
 static struct slot slots[VGPU_THREADS_MAX];
-static uint32_t n_slots; /* ever used */
+static uint32_t n_slots; /* number of slots ever used */
 static create_fn *real_create;
 
-/* What a sanitizer has in libc's place, if there is one. */
+/* The sanitizer's function in place of libc's, if there is one. */
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 extern create_fn __interceptor_pthread_create __attribute__((weak));
 
@@ -101,7 +101,7 @@ static void *run_thread(void *opaque)
 	return ret;
 }
 
-/* For the driver and its libraries. */
+/* Called by the driver and its libraries. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 		   void *(*run)(void *), void *arg)
 {
@@ -173,7 +173,7 @@ uint64_t vgpu_work_ns(const struct vgpu_work *work)
 		if (!slots[i].is_running)
 			continue;
 		ns = vgpu_clock_ns(slots[i].clock);
-		/* One that is younger has done all of its work since. */
+		/* A younger thread has done all of its work since then. */
 		if (i < work->n && work->generation[i] == slots[i].generation)
 			begin = VGPU_MIN(work->begin_ns[i], ns);
 		longest = VGPU_MAX(longest, ns - begin);

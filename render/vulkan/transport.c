@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The commands of the protocol itself: streams, rings, replies, roundtrips. */
+/*
+ * Commands of the venus protocol itself: streams, rings, replies, roundtrips.
+ */
 #include "recording.h"
 
 #include <string.h>
 
-/* Ranges in one vkExecuteCommandStreamsMESA. */
+/* The most ranges in one vkExecuteCommandStreamsMESA. */
 #define STREAMS_MAX 64
-/* What is copied of such ranges at a time, for all rings together. */
+/* The most bytes of such ranges that are copied at a time, over all rings. */
 #define COPIED_BYTES_MAX (64ULL * 1024 * 1024)
 
 void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
@@ -18,7 +20,7 @@ void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 	stream->decoder.destroy = vgpu_object_end;
 }
 
-/* What @d is about to do. */
+/* The code of @d's next command. */
 static uint32_t get_code(const struct vgpu_decoder *d)
 {
 	uint32_t command = d->end - d->at < 4 ? 0 : vgpu_get_u32(d->at);
@@ -75,7 +77,7 @@ static bool seek_reply(struct vgpu_decoder *d, uint64_t position)
 		vgpu_decoder_fail(d, "beyond the end of the reply stream");
 		return false;
 	}
-	if (begin) /* else there is no such stream, and no position in it */
+	if (begin) /* otherwise no reply stream is set */
 		d->reply = begin + position;
 	return true;
 }
@@ -115,7 +117,7 @@ static uint8_t *copy_range(struct vgpu_decoder *d,
 	return copy;
 }
 
-/* Run the commands in one range of shared memory, from a copy of it. */
+/* Execute the commands in one range of shared memory, from a copy. */
 static void execute(struct vgpu_decoder *d,
 		    const VkCommandStreamDescriptionMESA *range)
 {
@@ -128,7 +130,7 @@ static void execute(struct vgpu_decoder *d,
 	    atomic_fetch_add(&ctx->copied_bytes, range->size) + range->size >
 		    COPIED_BYTES_MAX) {
 		vgpu_decoder_fail(d, "a command stream is too long");
-		return; /* the context ends: nothing to put right */
+		return; /* the context ends: nothing to undo */
 	}
 	copy = copy_range(d, range);
 	if (!copy)
@@ -158,7 +160,10 @@ void vgpu_handle_ExecuteCommandStreamsMESA(
 		vgpu_decoder_fail(d, "no or too many command streams");
 		return;
 	}
-	/* The arguments do not outlive the first command that is run. */
+	/*
+	 * Copy the arguments: they are freed by the first command that is
+	 * executed.
+	 */
 	memcpy(range, args->pStreams, n * sizeof(range[0]));
 	if (has_positions)
 		memcpy(position, args->pReplyPositions, n * sizeof(position[0]));
@@ -175,7 +180,7 @@ void vgpu_handle_ExecuteCommandStreamsMESA(
 	d->end = end;
 }
 
-/* Rings are made, ended and woken by the context's own stream only. */
+/* Only the context's own stream may create, destroy and notify rings. */
 static bool is_own_stream(struct vgpu_decoder *d)
 {
 	if (!vgpu_stream_of(d)->ring)

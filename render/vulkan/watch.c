@@ -21,25 +21,32 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* A part of the limit: what a guest can have above it. */
+/* Precision of the limit: how many checks there are within it. */
 #define TICKS_PER_LIMIT 16
 #define TICK_NS_MIN	(50 * 1000000ULL)
 #define TICK_NS_MAX	NS_PER_S
 
-/* A thread that uses less than this part of the time only looks around. */
+/*
+ * A thread that uses less than 1/1000 of the time is idle, apart from polling.
+ */
 #define WORKING_PART 1000
 
-/* How many times the limit a command may do nothing that is not to wait. */
+/*
+ * A command that does nothing, and has no reason to wait, is given this many
+ * times the limit.
+ */
 #define BLOCKED_LIMITS 10
 
-/* What one look at all streams has found. Commands are by their codes, or 0. */
+/*
+ * Results of one check of all streams. Commands are given by their codes, or 0.
+ */
 struct look {
-	uint64_t driver_ns; /* the driver's work since the last one */
-	uint64_t used_ns;   /* the longest that a command has worked */
-	bool has_moved;	    /* a stream has come to another command */
-	uint32_t waiting;   /* one that may, and was there the last time, too */
-	uint32_t blocked;   /* one that is there for another reason */
-	uint32_t over;	    /* one that has worked too long */
+	uint64_t driver_ns; /* the driver's work since the last check */
+	uint64_t used_ns;   /* the most work of one command */
+	bool has_moved;	    /* a stream has begun another command */
+	uint32_t waiting; /* a command that may wait, and did at the last check */
+	uint32_t blocked; /* the same of one that may not wait */
+	uint32_t over;	  /* a command that has worked too long */
 };
 
 static bool may_wait(uint32_t code)
@@ -96,7 +103,7 @@ static void look_at(struct vgpu_context *ctx, struct vgpu_stream *stream,
 	used_ns = clock_ns - VGPU_MIN(watch->clock_ns, clock_ns);
 	watch->clock_ns = clock_ns;
 	watch->work_ns += used_ns;
-	/* If no submit is what the driver works on, it is a command. */
+	/* If no submit is pending, the driver is working on a command. */
 	if (!atomic_load(&ctx->n_pending))
 		watch->work_ns += look->driver_ns;
 	if (may_wait(code)) {
@@ -119,7 +126,7 @@ static const char *name_of(uint32_t code)
 	return name ? name : "a message";
 }
 
-/* In ns, how long nothing in the context has gone on. */
+/* For how many ns nothing in the context has made progress. */
 static uint64_t count_stall(struct vgpu_context *ctx, const struct look *look,
 			    uint64_t passed_ns)
 {
@@ -139,7 +146,7 @@ void vgpu_watch_tick(struct vgpu_context *ctx)
 {
 	struct look look = {};
 	uint64_t now = vgpu_now_ns(), limit = ctx->watch.limit_ns;
-	/* More than that has passed only for those who did not run. */
+	/* If more time has passed, this process was not running. */
 	uint64_t passed_ns =
 		VGPU_MIN(now - ctx->watch.ticked_ns, 2 * ctx->watch.tick_ns);
 	struct vgpu_ring *ring;

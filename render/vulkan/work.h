@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processor time: our threads are made here, and the driver's are measured. */
+/*
+ * Processor time of threads, and creation of threads that are not the driver's.
+ */
 #ifndef VGPU_RENDER_VULKAN_WORK_H
 #define VGPU_RENDER_VULKAN_WORK_H
 
@@ -8,12 +10,12 @@
 #include <time.h>
 
 /*
- * Threads that the driver may have at a time; more it cannot make. lavapipe has
- * two pools of at most 32, and one a device.
+ * The most threads that the driver can have at a time. lavapipe has two pools
+ * of at most 32, and one thread for each device.
  */
 #define VGPU_THREADS_MAX 256
 
-/* Sanitizers take address space and stacks of their own. */
+/* Sanitizers need more address space and stack than the limits allow. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define VGPU_IS_LIMITED 0
 #elif defined(__has_feature)
@@ -25,21 +27,24 @@
 #define VGPU_IS_LIMITED 1
 #endif
 
-/* What the driver's threads had used at some moment. */
+/* The driver's threads and their processor time at one moment. */
 struct vgpu_work {
 	uint32_t n;
 	uint32_t generation[VGPU_THREADS_MAX];
 	uint64_t begin_ns[VGPU_THREADS_MAX];
 };
 
-/* A thread of ours, not the driver's. Returns an errno, as pthread_create(). */
+/*
+ * Create a thread that is not the driver's. Returns an errno, as
+ * pthread_create().
+ */
 int vgpu_thread_create(pthread_t *ret_thread, size_t stack_bytes,
 		       void *(*run)(void *), void *arg);
 /* 0 if its thread has ended. */
 uint64_t vgpu_clock_ns(clockid_t clock);
 
 void vgpu_work_begin(struct vgpu_work *work);
-/* Of the thread that has worked longest since then. */
+/* Processor time since then of the thread that worked longest. */
 uint64_t vgpu_work_ns(const struct vgpu_work *work);
 
 #endif

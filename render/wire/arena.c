@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The chunks of an arena: the first is kept, the others come and go. */
+/* Arenas: a bump allocator in chunks, of which the first is kept. */
 #include "render/wire/arena.h"
 
 #include <stdatomic.h>
@@ -8,7 +8,7 @@
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
 
-/* Of all arenas of this process. */
+/* Bytes of all arenas of this process. */
 static atomic_size_t total_bytes;
 
 struct vgpu_arena_chunk {

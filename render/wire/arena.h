@@ -7,22 +7,22 @@
 #include <stdint.h>
 
 /*
- * What all arenas of a process hold together, so that a context with many
- * streams takes no more than one with few: a command that needs so much is
- * alone in that.
+ * Limit for all arenas of a process together, so that a context with many
+ * streams takes no more memory than one with few. Only one command at a time
+ * can use nearly all of it.
  */
 #define VGPU_ARENAS_BYTES_MAX ((size_t)72 * 1024 * 1024)
 
 struct vgpu_arena_chunk;
 
-/* Made by vgpu_arena_init(); belongs to one thread. */
+/* Initialised by vgpu_arena_init(); used by one thread. */
 struct vgpu_arena {
-	uint8_t *at, *end; /* what is left of the newest chunk */
+	uint8_t *at, *end; /* free part of the newest chunk */
 	struct vgpu_arena_chunk *chunk;
 	size_t used_bytes, max_bytes; /* of all chunks */
 };
 
-/* A place to go back to. */
+/* A position to which an arena can be reset. */
 struct vgpu_arena_mark {
 	struct vgpu_arena_chunk *chunk;
 	uint8_t *at;
@@ -30,14 +30,17 @@ struct vgpu_arena_mark {
 
 /* It never holds more than @max_bytes. Nothing is allocated yet. */
 void vgpu_arena_init(struct vgpu_arena *arena, size_t max_bytes);
-void vgpu_arena_finish(struct vgpu_arena *arena); /* zeroed is fine */
+void vgpu_arena_finish(struct vgpu_arena *arena); /* may be zeroed */
 
-/* From a new chunk. NULL if there would be too much. Use vgpu_arena_alloc(). */
+/*
+ * Allocate from a new chunk; called by vgpu_arena_alloc(). NULL beyond the
+ * limit.
+ */
 void *vgpu_arena_grow(struct vgpu_arena *arena, size_t bytes);
-/* Frees the chunks made since; all but the first. */
+/* Free the chunks allocated since @mark, except the first. */
 void vgpu_arena_shrink(struct vgpu_arena *arena, struct vgpu_arena_mark mark);
 
-/* Aligned to 8 bytes, not zeroed. NULL if there would be too much. */
+/* Aligned to 8 bytes, not zeroed. NULL beyond the limit. */
 static inline void *vgpu_arena_alloc(struct vgpu_arena *arena, size_t bytes)
 {
 	size_t left = (size_t)(arena->end - arena->at);
@@ -55,7 +58,7 @@ static inline struct vgpu_arena_mark vgpu_arena_get_mark(struct vgpu_arena *aren
 	return (struct vgpu_arena_mark){arena->chunk, arena->at};
 }
 
-/* All that was allocated since is free. */
+/* Free all that was allocated since @mark. */
 static inline void vgpu_arena_reset(struct vgpu_arena *arena,
 				    struct vgpu_arena_mark mark)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading commands that may be anything, and writing answers. */
+/* Read commands that may contain anything, and write answers. */
 #include "render/wire/decoder.h"
 
 #include <assert.h>
@@ -123,7 +123,10 @@ const void *vgpu_decoder_blob(struct vgpu_decoder *d, uint64_t n)
 {
 	const uint8_t *at = d->at;
 
-	/* What is left is a multiple of 4 or the command is short anyhow. */
+	/*
+	 * If the rest is not a multiple of 4, the command is too short in any
+	 * case.
+	 */
 	if (n > left(d) || ((n + 3) & ~(uint64_t)3) > left(d))
 		return vgpu_decoder_short(d);
 	d->at = at + ((n + 3) & ~(uint64_t)3);
@@ -183,8 +186,9 @@ static const struct vgpu_chain_entry *find_entry(const struct vgpu_chain *chain,
 }
 
 /*
- * On the wire the heads of the chain come first, then the bodies, the last one
- * first. Whether there is a first one was read already.
+ * On the wire the heads of all structs of a chain come first, then their
+ * bodies, from the last to the first. The flag whether there is a first one was
+ * read already.
  */
 static void *take_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
 			bool is_out)
@@ -244,7 +248,7 @@ void vgpu_reply_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
 	const VkBaseInStructure *link[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	uint32_t n = 0;
 
-	/* A handler may have chained what is not the guest's. */
+	/* Skip structs that a handler added to the chain. */
 	for (const VkBaseInStructure *s = next; s; s = s->pNext) {
 		const struct vgpu_chain_entry *e =
 			find_entry(chain, (int32_t)s->sType);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What generated decoders run on: commands in, answers out, and why it ended. */
+/*
+ * The runtime of generated decoders: input, answers, and the error that ended
+ * it.
+ */
 #ifndef VGPU_RENDER_WIRE_DECODER_H
 #define VGPU_RENDER_WIRE_DECODER_H
 
@@ -12,41 +15,44 @@
 #include "render/wire/object.h"
 
 /*
- * The most that one command may take for what it points to. It has to hold
- * what the largest answers are made in, as vkGetPipelineCacheData's.
+ * Limit of memory for what one command points to. It must hold the largest
+ * answers, such as that of vkGetPipelineCacheData.
  */
 #define VGPU_DECODER_ARENA_BYTES ((size_t)64 * 1024 * 1024)
 /* Structs in one chain; drivers have fewer feature structs than that. */
 #define VGPU_DECODER_CHAIN_MAX 128
-/* What generated code takes at once at most. */
+/* The most bytes that generated code reads at once. */
 #define VGPU_DECODER_TAKE_MAX 1024
 
 /*
- * One stream of commands; belongs to one thread. Whoever sets it up fills what
- * is described here; the rest is vgpu_decoder_init()'s.
+ * One stream of commands, used by one thread. The caller sets the documented
+ * members; vgpu_decoder_init() sets the others.
  */
 struct vgpu_decoder {
 	/*
-	 * The commands, in memory of ours that nobody else writes and that
-	 * stays until they are done: what is decoded may point into it. @at is
-	 * aligned to 4 bytes.
+	 * The commands, in private memory that stays valid until they are
+	 * executed: decoded structs may point into it. @at is aligned to 4
+	 * bytes.
 	 */
 	const uint8_t *at, *end;
-	/* Where answers go: guest memory, which is only ever written. */
+	/* Where answers are written: guest memory, which is never read. */
 	uint8_t *reply, *reply_end;
-	/* Why the context is at an end; the first reason stays. */
+	/* The first error, which ends the context; NULL while there is none. */
 	const char *fatal;
-	/* The command that is being carried out, for the reason's reader. */
+	/* The current command, for the message about the error. */
 	uint32_t command;
-	/* The pool that its AllocateInfo names: the new objects' parent. */
+	/*
+	 * The pool in the command's AllocateInfo: the parent of the new
+	 * objects.
+	 */
 	struct vgpu_object *pool;
 
 	struct vgpu_objects *objects;
-	void *context; /* render/vulkan's */
+	void *context; /* for render/vulkan */
 	/*
-	 * Called, if set, before the driver's destroy function for any object
-	 * that has a priv. Returns true if it has done it all, so that the
-	 * driver's is not called. The object is removed afterwards.
+	 * Optional. Called before the driver's destroy function, for objects
+	 * that have a priv. If it returns true the driver's function is not
+	 * called. The object is removed afterwards in both cases.
 	 */
 	bool (*destroy)(struct vgpu_decoder *d, struct vgpu_object *object);
 
@@ -57,18 +63,21 @@ void vgpu_decoder_init(struct vgpu_decoder *d, struct vgpu_objects *objects,
 		       void *context);
 void vgpu_decoder_finish(struct vgpu_decoder *d);
 
-/* Sticky: nothing more is decoded. @why is a constant. */
+/*
+ * Set the error; the first one stays. Nothing more is decoded. @why is a
+ * constant.
+ */
 void vgpu_decoder_fail(struct vgpu_decoder *d, const char *why);
 
 /*
- * The rest is for generated code. All of it may be called on after a failure:
- * there is nothing more to read then but zeros.
+ * The rest is for generated code. After a failure these functions may still be
+ * called, and read zeros.
  */
 extern const uint8_t vgpu_decoder_zeros[VGPU_DECODER_TAKE_MAX];
 
 const uint8_t *vgpu_decoder_short(struct vgpu_decoder *d);
 
-/* The next @bytes, a constant of at most VGPU_DECODER_TAKE_MAX. */
+/* Read the next @bytes, a constant of at most VGPU_DECODER_TAKE_MAX. */
 static inline const uint8_t *vgpu_decoder_take(struct vgpu_decoder *d,
 					       size_t bytes)
 {
@@ -104,39 +113,41 @@ static inline float vgpu_get_float(const uint8_t *at)
 	return value;
 }
 
-/* Memory for what is decoded; NULL, and a failure, if it would be too much. */
+/* Memory for decoded structs. NULL, with the error set, beyond the limit. */
 void *vgpu_decoder_alloc(struct vgpu_decoder *d, uint64_t n, size_t bytes);
-/* Zeroed, for what the driver fills. */
+/* Zeroed memory for the driver to fill. */
 void *vgpu_decoder_alloc_out(struct vgpu_decoder *d, uint64_t n, size_t bytes);
 
-/* A count that must be @n; for arrays in structs. */
+/* Check that an array length in a struct is @n. */
 void vgpu_decoder_expect(struct vgpu_decoder *d, uint64_t count, uint64_t n);
-/* Is there something at this pointer? */
+/* Read the flag whether a pointer is non-NULL. */
 bool vgpu_decoder_pointer(struct vgpu_decoder *d, bool is_optional);
 /*
- * How many elements follow: 0 if it is NULL, else @n. Each takes at least
- * @wire_bytes of what is left.
+ * Read an array length, which must be @n, or 0 for NULL. Checks that @n
+ * elements of at least @wire_bytes can follow.
  */
 uint64_t vgpu_decoder_count(struct vgpu_decoder *d, uint64_t n,
 			    size_t wire_bytes, bool is_optional);
 
-/* @n elements of @bytes, in place: aligned to 4 bytes. */
+/* @n elements of @bytes, not copied: aligned to 4 bytes. */
 const void *vgpu_decoder_words(struct vgpu_decoder *d, uint64_t n, size_t bytes);
 /* The same as a copy, aligned to 8 bytes. */
 const void *vgpu_decoder_copy(struct vgpu_decoder *d, uint64_t n, size_t bytes);
-/* @n bytes, in place. */
+/* @n bytes, not copied. */
 const void *vgpu_decoder_blob(struct vgpu_decoder *d, uint64_t n);
-/* A string, in place, or NULL. */
+/* A string, not copied, or NULL. */
 const char *vgpu_decoder_string(struct vgpu_decoder *d, bool is_optional);
 const char *const *vgpu_decoder_strings(struct vgpu_decoder *d, uint64_t n,
 					bool is_optional);
 
-/* What one kind of struct may be chained to. Sorted by stype. */
+/* The structs that may be in a pNext chain. Sorted by stype. */
 struct vgpu_chain_entry {
 	int32_t stype;
 	uint32_t bytes;
-	void (*decode)(struct vgpu_decoder *d, void *p); /* NULL if never in */
-	void (*shape)(struct vgpu_decoder *d, void *p);	 /* of one to fill */
+	void (*decode)(struct vgpu_decoder *d,
+		       void *p); /* NULL if it is never an input */
+	void (*shape)(struct vgpu_decoder *d,
+		      void *p); /* of one that the driver fills */
 	void (*reply)(struct vgpu_decoder *d, const void *p);
 	bool may_repeat;
 };
@@ -152,7 +163,10 @@ void *vgpu_decoder_shape_chain(struct vgpu_decoder *d,
 void vgpu_reply_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
 		      const void *next);
 
-/* The object with this id; NULL for 0 if that may be. Else a failure. */
+/*
+ * Read an id and look the object up; NULL for 0 if that is allowed. Else an
+ * error.
+ */
 static inline struct vgpu_object *vgpu_decoder_object(struct vgpu_decoder *d,
 						      uint64_t id,
 						      VkObjectType type,
@@ -177,7 +191,7 @@ static inline uint64_t vgpu_decoder_handle(struct vgpu_decoder *d, uint64_t id,
 	return object ? object->handle : 0;
 }
 
-/* The same of a pool, which is remembered. */
+/* The same for a pool; also sets d->pool. */
 static inline uint64_t vgpu_decoder_pool(struct vgpu_decoder *d, uint64_t id,
 					 VkObjectType type, bool is_optional)
 {
@@ -185,19 +199,22 @@ static inline uint64_t vgpu_decoder_pool(struct vgpu_decoder *d, uint64_t id,
 	return d->pool ? d->pool->handle : 0;
 }
 
-/* An id for a new object. */
+/* Read the id for a new object, and reserve it. */
 struct vgpu_object *vgpu_decoder_reserve(struct vgpu_decoder *d, uint64_t id,
 					 VkObjectType type);
 /*
- * The driver has made @handle, or 0. Publish it as a child of @parent, unless
- * a handler has said otherwise, or forget it. Returns it if it lives.
+ * The driver returned @handle, or 0 for failure. Publish the object as a child
+ * of @parent, unless a handler has set another; or remove it. Returns the
+ * object if it is published.
  */
 struct vgpu_object *vgpu_decoder_settle(struct vgpu_decoder *d,
 					struct vgpu_object *object,
 					uint64_t handle,
 					struct vgpu_object *parent);
 
-/* Room for @bytes of the answer; NULL, and a failure, if it does not fit. */
+/*
+ * Space for @bytes of the answer; NULL, with the error set, if it does not fit.
+ */
 uint8_t *vgpu_reply_room(struct vgpu_decoder *d, uint64_t bytes);
 
 static inline void vgpu_reply_u32(struct vgpu_decoder *d, uint32_t value)
@@ -224,7 +241,7 @@ static inline void vgpu_reply_float(struct vgpu_decoder *d, float value)
 		memcpy(at, &value, sizeof(value));
 }
 
-/* With zeros up to a multiple of 4. */
+/* Write bytes, padded with zeros to a multiple of 4. */
 void vgpu_reply_bytes(struct vgpu_decoder *d, const void *data, uint64_t bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A hash table that is read without a lock, and objects that are never freed. */
+/* The table of objects: lookups take no lock, and objects are never freed. */
 #include "render/wire/object.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 
 #define BUCKET_BITS 16
 #define BUCKETS	    (1U << BUCKET_BITS)
-/* Enough for any program; 100 MiB of this process at most. */
+/* More than any program needs; takes at most 100 MiB of memory. */
 #define OBJECTS_MAX (1U << 20)
 #define SLAB	    64
 /* Kinds of object with a free list of their own. */
@@ -29,18 +29,21 @@ enum state {
 };
 
 /*
- * What a reader without the lock looks at is written with atomic stores: the
- * buckets, and of objects id, type, handle and next. A reader may be led from
- * one chain into another by an object that is removed and used again while it
- * looks; it then misses, and looks again under the lock. An object is only
- * ever used again for the same kind, so that such a reader never takes a
- * handle for one of another kind.
+ * Readers without the lock see the buckets and the id, type, handle and next of
+ * objects; these are written with atomic stores. An object that is removed and
+ * reused during a lookup may lead the reader into another chain; it finds
+ * nothing then, and looks again under the lock. An object is reused for the
+ * same kind only, so that such a reader never mistakes a handle for one of
+ * another kind.
  */
 struct vgpu_objects {
 	struct vgpu_object *bucket[BUCKETS];
-	uint64_t factor; /* odd and random: the guest cannot choose chains */
+	uint64_t factor; /* odd and random, so that a guest cannot make long chains */
 
-	/* Protects all that follows, the chains and the families. */
+	/*
+	 * Protects what follows, changes of the chains, and parents and
+	 * children.
+	 */
 	pthread_mutex_t lock;
 	struct vgpu_object *free[KINDS];
 	struct slab *slabs;
@@ -62,7 +65,10 @@ static struct vgpu_object **get_bucket(struct vgpu_objects *objects, uint64_t id
 	return &objects->bucket[(id * objects->factor) >> (64 - BUCKET_BITS)];
 }
 
-/* Core types are small numbers, extensions' are 1000000000 + 1000 * number. */
+/*
+ * Core types are small numbers; those of extensions are 1000000000 + 1000 *
+ * number.
+ */
 static uint32_t get_kind(VkObjectType type)
 {
 	uint32_t number = (uint32_t)type;
@@ -102,7 +108,7 @@ void vgpu_objects_destroy(struct vgpu_objects *objects)
 	free(objects);
 }
 
-/* Any state; with or without the lock. */
+/* Find an object in any state. With or without the lock. */
 static struct vgpu_object *find_any(struct vgpu_objects *objects, uint64_t id)
 {
 	struct vgpu_object *object = load(get_bucket(objects, id));
@@ -140,7 +146,7 @@ struct vgpu_object *vgpu_objects_find(struct vgpu_objects *objects, uint64_t id,
 	return object;
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static struct vgpu_object *get_free(struct vgpu_objects *objects, uint32_t kind)
 {
 	struct vgpu_object *object = objects->free[kind];
@@ -195,7 +201,7 @@ void vgpu_objects_publish(struct vgpu_objects *objects, struct vgpu_object *obje
 
 	pthread_mutex_lock(&objects->lock);
 	assert(object->state == RESERVED);
-	/* It may just be dying with another thread. */
+	/* Another thread may be destroying it. */
 	if (parent && parent->state == PUBLISHED) {
 		object->sibling = parent->children;
 		object->sibling_link = &parent->children;
@@ -207,7 +213,7 @@ void vgpu_objects_publish(struct vgpu_objects *objects, struct vgpu_object *obje
 	pthread_mutex_unlock(&objects->lock);
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static void leave_family(struct vgpu_object *object)
 {
 	if (!object->sibling_link)

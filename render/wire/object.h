@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The objects of a context: the guest chooses the ids, we keep what is behind. */
+/* The objects of a context, found by the ids that the guest chooses. */
 #ifndef VGPU_RENDER_WIRE_OBJECT_H
 #define VGPU_RENDER_WIRE_OBJECT_H
 
@@ -10,57 +10,61 @@
 struct vgpu_vk; /* generated: function pointers of the host's driver */
 
 /*
- * Several rings look objects up while others come and go: a lookup takes no
- * lock, and the memory of an object is never given back, so that a guest which
- * destroys what another of its threads uses harms nobody but its own context.
+ * Several ring threads look objects up while others are created and destroyed.
+ * A lookup takes no lock, and the memory of an object is never freed: a guest
+ * that destroys what another of its threads uses harms only its own context.
  */
 struct vgpu_object {
-	uint64_t id; /* the guest's; 0 while nobody's */
+	uint64_t id; /* chosen by the guest; 0 if unused */
 	/*
-	 * Atomic, as a ring may use an object that another one destroys and
-	 * makes anew meanwhile: it then has the one or the other.
+	 * Atomic: a ring may use an object that another ring destroys and
+	 * creates again at the same time. It sees one or the other.
 	 */
 	_Atomic uint64_t handle; /* the driver's, a pointer or a 64-bit handle */
 	_Atomic VkObjectType type;
-	uint32_t state; /* the table's */
-	/* What it dies with: a pool, a device, an instance; NULL for none. */
+	uint32_t state; /* used by the table */
+	/*
+	 * The object with which it is destroyed: a pool, device or instance; or
+	 * NULL.
+	 */
 	struct vgpu_object *_Atomic parent;
 	const struct vgpu_vk *_Atomic vk; /* functions of its device or instance */
-	void *_Atomic priv;		  /* what render/vulkan keeps with it */
+	void *_Atomic priv;		  /* data of render/vulkan */
 	struct vgpu_object *next; /* in its hash chain or the free list */
-	/* The children: those of one parent, last made first. */
+	/* Children, the latest first. */
 	struct vgpu_object *children, *sibling, **sibling_link;
 };
 
 struct vgpu_objects;
 
 int vgpu_objects_create(struct vgpu_objects **ret_objects);
-void vgpu_objects_destroy(struct vgpu_objects *objects); /* NULL is fine */
+void vgpu_objects_destroy(struct vgpu_objects *objects); /* NULL is allowed */
 
 /* NULL if @id is 0, unknown or of another type. */
 struct vgpu_object *vgpu_objects_find(struct vgpu_objects *objects, uint64_t id,
 				      VkObjectType type);
 /*
- * A new object that no lookup finds yet, with its id taken.
- * NULL if @id is 0 or taken, or there are too many.
+ * Reserve @id for a new object, which lookups do not find yet. NULL if @id is 0
+ * or in use, or there are too many objects.
  */
 struct vgpu_object *vgpu_objects_reserve(struct vgpu_objects *objects,
 					 uint64_t id, VkObjectType type);
-/* From now on lookups find it. handle, parent, vk and priv are set already. */
+/*
+ * Make it visible to lookups. handle, parent, vk and priv must be set already.
+ */
 void vgpu_objects_publish(struct vgpu_objects *objects,
 			  struct vgpu_object *object);
 /*
- * Out of the table, for who wants to destroy it: no lookup finds it any more,
- * but its id stays taken until it is removed. False if another thread has
- * taken it already.
+ * Claim it, in order to destroy it: lookups no longer find it; its id stays in
+ * use until it is removed. False if another thread has claimed it already.
  */
 bool vgpu_objects_take(struct vgpu_objects *objects, struct vgpu_object *object);
-/* The same of the child that was made last; NULL if there is none. */
+/* Claim the latest child; NULL if there is none. */
 struct vgpu_object *vgpu_objects_take_child(struct vgpu_objects *objects,
 					    struct vgpu_object *parent);
 /*
- * Published, taken or only reserved: its id names nothing any more. Its
- * children must be gone already. NULL is fine.
+ * Remove a published, claimed or reserved object: its id is free again. Its
+ * children must have been removed. NULL is allowed.
  */
 void vgpu_objects_remove(struct vgpu_objects *objects,
 			 struct vgpu_object *object);
