@@ -2,7 +2,7 @@
 # The commands of the README, and what a developer needs. Everything runs
 # in the lab, which is made on demand (see lab/).
 
-.PHONY: all demo demo-sriov check check-long check-model bench fuzz build deb lab clean clean-lab
+.PHONY: all demo demo-sriov quick check check-long check-model bench fuzz build deb lab clean clean-lab
 
 all: build
 
@@ -23,6 +23,12 @@ demo:
 # The host of SR-IOV GPUs, on the hardware model.
 demo-sriov:
 	@lab/demo-sriov
+
+# What to run after each edit: unit tests, and the fast suites of the files that
+# differ from the last commit, or that it changed where none do.
+quick: build
+	@files=$$(git diff --name-only HEAD; git ls-files -o --exclude-standard); \
+	lab/run scripts/quick $${files:-$$(git diff --name-only HEAD~1)}
 
 check:
 	@scripts/check

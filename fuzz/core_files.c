@@ -2,9 +2,9 @@
 /* Fuzzes the parsers of the VBIOS, firmware files, register programs and types. */
 #include <stdlib.h>
 
-#include "kernel/core/fwfile.h"
-#include "kernel/core/sequencer.h"
-#include "kernel/core/vbios.h"
+#include "kernel/core/pure/fwfile.h"
+#include "kernel/core/pure/sequencer.h"
+#include "kernel/core/pure/vbios.h"
 #include "kernel/mgr/types.h"
 #include "tests/kernel/images.h"
 

@@ -2,7 +2,7 @@
 /* Fuzzes the message queues: a GSP that writes what it likes, at any time. */
 #include <stdlib.h>
 
-#include "kernel/core/rpc.h"
+#include "kernel/core/pure/rpc.h"
 #include "tests/kernel/queue_pair.h"
 
 /*

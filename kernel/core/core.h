@@ -8,12 +8,12 @@
 #include <linux/rwsem.h>
 #include <linux/workqueue.h>
 
-#include "abi/abi.h"
-#include "chip.h"
-#include "events.h"
-#include "falcon.h"
+#include "kernel/core/abi/abi.h"
+#include "kernel/core/pure/chip.h"
+#include "kernel/core/rm/events.h"
+#include "kernel/core/hw/falcon.h"
 #include "resources.h"
-#include "vbios.h"
+#include "kernel/core/pure/vbios.h"
 
 #define VGPU_GSP_LOGS 3
 #define VGPU_BAR1     1 /* PCI's number of it */
@@ -142,7 +142,7 @@ void vgpu_debug_drop_failed(struct pci_dev *pdev);
 void vgpu_debug_fb_init(struct vgpu_core *core);
 void vgpu_debug_put_use(struct vgpu_core *core);
 
-/* gsp.c: boot the GSP's firmware, and unload it. */
+/* boot.c: boot the GSP's firmware, and unload it. */
 int vgpu_gsp_start(struct vgpu_core *core);
 void vgpu_gsp_stop(struct vgpu_core *core);
 

@@ -9,8 +9,8 @@
 #include <linux/slab.h>
 
 #include "core.h"
-#include "gsp.h"
-#include "rm.h"
+#include "kernel/core/gsp/gsp.h"
+#include "kernel/core/rm/rm.h"
 
 static int ecc_show(struct seq_file *file, void *unused)
 {
@@ -60,8 +60,8 @@ void vgpu_debug_keep_logs(struct vgpu_gsp *gsp)
 	struct vgpu_core *core = gsp->core;
 	int i;
 
-	/* The first word says where it writes next: it has not begun. */
-	if (!*(const u64 *)gsp->logs[0].memory)
+	/* The first word says where it writes next: 0, it has not begun. */
+	if (!gsp->logs[0].memory || !*(const u64 *)gsp->logs[0].memory)
 		return;
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
 		if (!core->kept_logs[i])

@@ -7,10 +7,10 @@
 #include <linux/slab.h>
 
 #include "core.h"
-#include "gsp.h"
+#include "kernel/core/gsp/gsp.h"
 #include "kernel/mgr/manager.h"
-#include "regs.h"
-#include "scrub.h"
+#include "kernel/core/hw/regs.h"
+#include "kernel/core/rm/scrub.h"
 
 #define BAR_REGISTERS	    0
 #define REGISTERS_BYTES_MIN 0x1000000 /* what all Ada GPUs have */

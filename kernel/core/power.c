@@ -7,7 +7,7 @@
 #include <linux/pm.h>
 
 #include "core.h"
-#include "gsp.h"
+#include "kernel/core/gsp/gsp.h"
 #include "kernel/mgr/manager.h"
 
 static int refuse_open(struct vgpu_core *core)

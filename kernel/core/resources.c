@@ -8,9 +8,9 @@
 #include <linux/module.h>
 #include <linux/sizes.h>
 
-#include "channel.h"
+#include "kernel/core/rm/channel.h"
 #include "core.h"
-#include "page_table.h"
+#include "kernel/core/hw/page_table.h"
 
 #define FB_RANGES     512 /* 384 segments of a vGPU's, and what is reserved */
 #define WINDOWS	      128 /* two for each of 32 vGPUs, and some more */

@@ -5,9 +5,9 @@
 
 #include <linux/mutex.h>
 
-#include "bar1.h"
-#include "chid.h"
-#include "fb.h"
+#include "kernel/core/pure/bar1.h"
+#include "kernel/core/pure/chid.h"
+#include "kernel/core/pure/fb.h"
 
 struct vgpu_core;
 

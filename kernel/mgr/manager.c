@@ -6,7 +6,7 @@
 
 #include "kernel/core/abi/rm_abi.h"
 #include "kernel/core/abi/queue_abi.h"
-#include "kernel/core/rm.h"
+#include "kernel/core/rm/rm.h"
 #include "mgr.h"
 
 /* All managers, for those who only know a VF. */

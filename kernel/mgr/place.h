@@ -3,8 +3,8 @@
 #ifndef VGPU_KERNEL_MGR_PLACE_H
 #define VGPU_KERNEL_MGR_PLACE_H
 
-#include "kernel/core/chid.h"
-#include "kernel/core/fb.h"
+#include "kernel/core/pure/chid.h"
+#include "kernel/core/pure/fb.h"
 #include "types.h"
 
 /*

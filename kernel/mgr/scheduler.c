@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* How vGPUs share the engines' time: policy and time slice. */
-#include "kernel/core/rm.h"
+#include "kernel/core/rm/rm.h"
 #include "mgr.h"
 
 #define ENGINE_GRAPHICS 1 /* NV2080_ENGINE_TYPE_GR0 */

@@ -3,7 +3,7 @@
 #ifndef VGPU_KERNEL_MGR_TYPES_H
 #define VGPU_KERNEL_MGR_TYPES_H
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 #define VGPU_TYPES_MAX	      64 /* NVA081_MAX_VGPU_TYPES_PER_PGPU */
 #define VGPU_INSTANCES_MAX    32 /* NVA081_MAX_VGPU_PER_PGPU */

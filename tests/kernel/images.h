@@ -3,7 +3,7 @@
 #ifndef VGPU_TESTS_KERNEL_IMAGES_H
 #define VGPU_TESTS_KERNEL_IMAGES_H
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 /*
  * The ROM: an IFR header where ROM_START is not 0, a base image with the BIT

@@ -3,7 +3,7 @@
 #ifndef VGPU_TESTS_KERNEL_QUEUE_PAIR_H
 #define VGPU_TESTS_KERNEL_QUEUE_PAIR_H
 
-#include "kernel/core/msgq.h"
+#include "kernel/core/pure/msgq.h"
 
 #define QUEUE_BYTES   0x40000
 #define QUEUE_ENTRIES 63

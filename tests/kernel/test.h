@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #endif
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 /* xorshift64: the same sequence in every run, so that a failure comes back. */
 static inline u64 next_random(u64 *state)

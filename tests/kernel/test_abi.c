@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the firmware is given and gives: by offsets, not by our structures. */
 #include "kernel/core/abi/abi.h"
-#include "kernel/core/boot_args.h"
-#include "kernel/core/chip.h"
-#include "kernel/core/rm_status.h"
+#include "kernel/core/pure/boot_args.h"
+#include "kernel/core/pure/chip.h"
+#include "kernel/core/pure/rm_status.h"
 #include "test.h"
 
 #define MIB 0x100000ULL

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The core driver's allocators: fixed cases, and random sequences. */
-#include "kernel/core/bar1.h"
-#include "kernel/core/chid.h"
-#include "kernel/core/fb.h"
+#include "kernel/core/pure/bar1.h"
+#include "kernel/core/pure/chid.h"
+#include "kernel/core/pure/fb.h"
 #include "test.h"
 
 #define MIB	  0x100000ULL

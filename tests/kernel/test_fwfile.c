@@ -2,7 +2,7 @@
 /* The firmware files: good ones, and one thing broken in each. */
 #include <stdlib.h>
 
-#include "kernel/core/fwfile.h"
+#include "kernel/core/pure/fwfile.h"
 #include "images.h"
 #include "test.h"
 

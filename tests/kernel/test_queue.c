@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The message queues: good messages both ways, and one thing broken in each. */
-#include "kernel/core/msgq.h"
-#include "kernel/core/rpc.h"
+#include "kernel/core/pure/msgq.h"
+#include "kernel/core/pure/rpc.h"
 #include "queue_pair.h"
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* RPCs in records: cutting, putting together, and what does not belong. */
-#include "kernel/core/rpc.h"
+#include "kernel/core/pure/rpc.h"
 #include "queue_pair.h"
 #include "test.h"
 

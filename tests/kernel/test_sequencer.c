@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Register programs: a good one, and one thing broken in each. */
-#include "kernel/core/sequencer.h"
+#include "kernel/core/pure/sequencer.h"
 #include "test.h"
 
 #define REGISTERS 0x1000000

@@ -2,7 +2,7 @@
 /* The VBIOS: a good one, and one thing broken in each. */
 #include <stdlib.h>
 
-#include "kernel/core/vbios.h"
+#include "kernel/core/pure/vbios.h"
 #include "images.h"
 #include "test.h"
 

@@ -3,7 +3,7 @@
 #ifndef VGPU_KERNEL_CORE_ABI_ABI_H
 #define VGPU_KERNEL_CORE_ABI_ABI_H
 
-#include "kernel/core/wpr.h"
+#include "kernel/core/pure/wpr.h"
 #include "task_abi.h"
 
 /*

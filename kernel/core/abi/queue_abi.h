@@ -3,7 +3,7 @@
 #ifndef VGPU_KERNEL_CORE_ABI_QUEUE_ABI_H
 #define VGPU_KERNEL_CORE_ABI_QUEUE_ABI_H
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 /*
  * Each direction has a queue: a page with two headers, then the entries. The

@@ -3,7 +3,7 @@
 #ifndef VGPU_KERNEL_CORE_ABI_R570_144_ABI_H
 #define VGPU_KERNEL_CORE_ABI_R570_144_ABI_H
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 /*
  * Sizes and offsets are asserted as NVIDIA's gsp_abi_check.c has them at

@@ -3,7 +3,7 @@
 #ifndef VGPU_KERNEL_CORE_ABI_RM_ABI_H
 #define VGPU_KERNEL_CORE_ABI_RM_ABI_H
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 /*
  * Sizes and offsets are those of NVIDIA's gsp_abi_check.c at 570.144, where it

@@ -3,7 +3,7 @@
 #ifndef VGPU_KERNEL_CORE_ABI_TASK_ABI_H
 #define VGPU_KERNEL_CORE_ABI_TASK_ABI_H
 
-#include "kernel/core/port.h"
+#include "kernel/core/pure/port.h"
 
 struct vgpu_engine_set;
 

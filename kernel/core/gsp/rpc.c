@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Calls to the GSP's firmware, and what it says of itself meanwhile. */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+
+#include "kernel/core/abi/rm_abi.h"
+#include "gsp.h"
+#include "kernel/core/hw/regs.h"
+#include "kernel/core/pure/rpc.h"
+
+#define ROOM_MS	     1000
+#define REPLY_MS     6000
+#define INIT_DONE_MS 10000
+#define RETRIES_MAX  3 /* of a message whose memory may be late */
+#define POLL_US	     50
+#define AT_ONCE_MAX  1024 /* messages for one interrupt */
+
+static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
+
+static unsigned long deadline_of(u32 ms)
+{
+	return jiffies + msecs_to_jiffies(ms);
+}
+
+/* Whoever waits now and later is told at once; the log says why. */
+static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
+{
+	if (gsp->is_wedged)
+		return rc;
+	pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
+	WRITE_ONCE(gsp->core->why_wedged, why);
+	gsp->is_wedged = true;
+	if (gsp->is_up)
+		vgpu_recovery_schedule(gsp->core);
+	vgpu_events_dispatch(gsp->core, VGPU_EVENT_WEDGED, NULL, 0);
+	return rc;
+}
+
+int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp)
+{
+	u8 *command, *status;
+	u32 pages = 1 + 2 * VGPU_GSP_QUEUE_BYTES / VGPU_PAGE_BYTES;
+	int rc;
+
+	mutex_init(&gsp->lock);
+	gsp->record = kvmalloc(VGPU_RPC_BYTES_MAX, GFP_KERNEL);
+	gsp->message = kvmalloc(VGPU_MSGQ_MESSAGE_BYTES, GFP_KERNEL);
+	if (!gsp->record || !gsp->message)
+		return -ENOMEM;
+	/* A page with the addresses of all, itself included; two queues. */
+	rc = vgpu_dma_create(gsp->core, (size_t)pages * VGPU_PAGE_BYTES,
+			     &gsp->queues);
+	if (rc)
+		return rc;
+	vgpu_dma_list_pages(&gsp->queues, gsp->queues.memory);
+	command = (u8 *)gsp->queues.memory + VGPU_PAGE_BYTES;
+	status = command + VGPU_GSP_QUEUE_BYTES;
+	return vgpu_msgq_sender_init(&gsp->sender, command,
+				     VGPU_GSP_QUEUE_BYTES, status);
+}
+
+void vgpu_gsp_rpc_finish(struct vgpu_gsp *gsp)
+{
+	vgpu_dma_destroy(gsp->core, &gsp->queues);
+	kvfree(gsp->message);
+	kvfree(gsp->record);
+	gsp->message = NULL;
+	gsp->record = NULL;
+}
+
+/* Once the firmware has written its queue's header. */
+static int link_receiver(struct vgpu_gsp *gsp)
+{
+	u8 *command = (u8 *)gsp->queues.memory + VGPU_PAGE_BYTES;
+	int rc;
+
+	if (gsp->is_linked)
+		return 0;
+	rc = vgpu_msgq_receiver_init(&gsp->receiver,
+				     command + VGPU_GSP_QUEUE_BYTES,
+				     VGPU_GSP_QUEUE_BYTES, command);
+	gsp->is_linked = rc == 0;
+	return rc;
+}
+
+static int send_record(struct vgpu_gsp *gsp, u32 bytes)
+{
+	unsigned long deadline = deadline_of(ROOM_MS);
+	int rc;
+
+	for (;;) {
+		rc = vgpu_msgq_send(&gsp->sender, gsp->record, bytes);
+		if (rc != -EAGAIN)
+			break;
+		if (time_after(jiffies, deadline))
+			return wedge(gsp, -ETIMEDOUT, "it takes no message");
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	if (rc)
+		return wedge(gsp, rc, "its command queue is broken");
+	vgpu_core_write(gsp->core, REG_GSP_DOORBELL, 0);
+	return 0;
+}
+
+static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
+		const void *payload, u32 bytes)
+{
+	struct vgpu_rpc_message message = {
+		.function = function,
+		.sequence = sequence,
+		.payload = payload,
+		.payload_bytes = bytes,
+	};
+	u32 count = vgpu_rpc_count_records(bytes), i;
+	int rc;
+
+	for (i = 0; i < count; i++) {
+		rc = send_record(
+			gsp, vgpu_rpc_write_record(&message, i, gsp->record));
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+{
+	struct vgpu_core *core = gsp->core;
+	int rc;
+
+	if (rpc->function == VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER) {
+		rc = vgpu_gsp_run_sequencer(gsp, vgpu_rpc_payload(rpc),
+					    vgpu_rpc_payload_bytes(rpc));
+		if (rc)
+			wedge(gsp, rc, "its register program cannot be run");
+	} else if (!vgpu_events_dispatch(core, rpc->function,
+					 vgpu_rpc_payload(rpc),
+					 vgpu_rpc_payload_bytes(rpc))) {
+		pci_dbg(core->pdev, "GSP event %#x\n", rpc->function);
+	}
+}
+
+/* The next message; -EAGAIN: there is none yet. */
+static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
+{
+	int rc, retry;
+
+	rc = link_receiver(gsp);
+	if (rc == -EAGAIN)
+		return rc;
+	if (rc)
+		return wedge(gsp, rc, "its status queue is not one");
+	for (retry = 0;; retry++) {
+		rc = vgpu_msgq_receive(&gsp->receiver, gsp->message, ret_rpc);
+		if (rc == -ESTALE)
+			pci_warn(gsp->core->pdev, "GSP: an old message\n");
+		else if (rc == 0 || rc == -EAGAIN || retry == RETRIES_MAX)
+			break;
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	if (rc && rc != -EAGAIN)
+		return wedge(gsp, rc, "its message is broken");
+	if (rc == 0 && !vgpu_rpc_is_sound(*ret_rpc))
+		return wedge(gsp, -EPROTO, "its message is no RPC");
+	return rc;
+}
+
+/* One that nobody waits for. */
+static void handle_message(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+{
+	if (vgpu_rpc_is_event(rpc))
+		handle_event(gsp, rpc);
+	else
+		pci_warn(gsp->core->pdev, "GSP: reply %u, not asked for\n",
+			 rpc->function);
+}
+
+/* Wait for the next message, until @deadline. */
+static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
+			const struct vgpu_rpc_header **ret_rpc)
+{
+	struct vgpu_core *core = gsp->core;
+	bool is_halted = false;
+	int rc;
+
+	while (!gsp->is_wedged) {
+		rc = take(gsp, ret_rpc);
+		if (rc != -EAGAIN)
+			return rc;
+		/* It may have said something last, after we looked. */
+		if (is_halted)
+			return wedge(gsp, -EIO, "its firmware crashed");
+		is_halted = vgpu_falcon_is_riscv_halted(&core->gsp_falcon);
+		if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+			return wedge(gsp, -EIO, "the GPU does not answer");
+		if (time_after(jiffies, deadline))
+			return wedge(gsp, -ETIMEDOUT, "it does not answer");
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+	return -EIO;
+}
+
+static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply, u32 ms)
+{
+	unsigned long deadline = deadline_of(ms ? ms : REPLY_MS);
+	const struct vgpu_rpc_header *rpc;
+	int rc;
+
+	for (;;) {
+		rc = wait_message(gsp, deadline, &rpc);
+		if (rc)
+			return rc;
+		rc = vgpu_rpc_reply_add(reply, rpc);
+		if (rc == 0)
+			return 0;
+		if (rc == -ENOENT)
+			handle_message(gsp, rpc);
+		else if (rc != -EAGAIN)
+			return wedge(gsp, rc, "its reply is broken");
+	}
+}
+
+int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
+		  u32 bytes)
+{
+	int rc = -EIO;
+
+	mutex_lock(&gsp->lock);
+	/* What has no reply has no number. */
+	if (!gsp->is_wedged)
+		rc = send(gsp, function, 0, payload, bytes);
+	mutex_unlock(&gsp->lock);
+	return rc;
+}
+
+int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes)
+{
+	return vgpu_gsp_call_for(gsp, function, payload, bytes, 0);
+}
+
+int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
+		      u32 bytes, u32 ms)
+{
+	struct vgpu_rpc_reply reply;
+	int rc = -EIO;
+
+	mutex_lock(&gsp->lock);
+	if (gsp->is_wedged)
+		goto out;
+	rc = vgpu_rpc_reply_init(&reply, function, ++gsp->sequence, payload,
+				 bytes);
+	if (rc == 0)
+		rc = send(gsp, function, gsp->sequence, payload, bytes);
+	if (rc == 0)
+		rc = wait_reply(gsp, &reply, ms);
+	if (rc == 0 && reply.result) {
+		pci_err(gsp->core->pdev, "GSP: call %u failed: %#x\n", function,
+			reply.result);
+		rc = -EREMOTEIO;
+	}
+out:
+	mutex_unlock(&gsp->lock);
+	return rc;
+}
+
+int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
+{
+	unsigned long deadline = deadline_of(INIT_DONE_MS);
+	const struct vgpu_rpc_header *rpc;
+	int rc;
+
+	mutex_lock(&gsp->lock);
+	for (;;) {
+		rc = wait_message(gsp, deadline, &rpc);
+		if (rc)
+			break;
+		if (rpc->function == VGPU_RPC_EVENT_GSP_INIT_DONE) {
+			if (rpc->result)
+				rc = wedge(gsp, -EREMOTEIO, "it did not come up");
+			break;
+		}
+		handle_event(gsp, rpc);
+	}
+	mutex_unlock(&gsp->lock);
+	return rc;
+}
+
+/* Also after the halt was seen: what came before it is taken first. */
+static int take_one(struct vgpu_gsp *gsp)
+{
+	const struct vgpu_rpc_header *rpc;
+	bool is_halted;
+	int rc;
+
+	if (gsp->is_wedged)
+		return -EIO;
+	is_halted = vgpu_falcon_is_riscv_halted(&gsp->core->gsp_falcon);
+	rc = take(gsp, &rpc);
+	if (rc == 0)
+		handle_message(gsp, rpc);
+	if (rc != -EAGAIN)
+		return rc;
+	if (vgpu_core_read(gsp->core, VGPU_BOOT_0) == U32_MAX)
+		return wedge(gsp, -EIO, "the GPU does not answer");
+	if (is_halted)
+		return wedge(gsp, -EIO, "its firmware crashed");
+	return rc;
+}
+
+void vgpu_gsp_take_events(struct vgpu_gsp *gsp)
+{
+	int rc = 0, i;
+
+	/* A call may come between two of them. */
+	for (i = 0; rc == 0 && i < AT_ONCE_MAX; i++) {
+		mutex_lock(&gsp->lock);
+		rc = take_one(gsp);
+		mutex_unlock(&gsp->lock);
+	}
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The core driver's objects in the firmware's resource manager (RM). */
+#include "rm.h"
+
+#include <linux/log2.h>
+#include <linux/slab.h>
+
+#include "kernel/core/abi/rm_abi.h"
+#include "kernel/core/pure/rm_status.h"
+
+#define VMMU_SEGMENT_MIN 0x02000000 /* the sizes that there are */
+#define VMMU_SEGMENT_MAX 0x20000000
+
+static int check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
+			u32 status)
+{
+	if (status != VGPU_RM_OK)
+		pci_err(gsp->core->pdev, "GSP: %s %#x failed: status %#x\n",
+			what, number, status);
+	return vgpu_rm_status_errno(status);
+}
+
+static int free_object(struct vgpu_gsp *gsp, u32 object, u32 *ret_status)
+{
+	struct vgpu_rm_free call = {
+		.client = VGPU_RM_CLIENT,
+		.object = object,
+	};
+	int rc = vgpu_gsp_call(gsp, VGPU_RPC_FREE, &call, sizeof(call));
+
+	if (rc == 0)
+		*ret_status = call.status;
+	return rc;
+}
+
+int vgpu_rm_alloc(struct vgpu_gsp *gsp, u32 parent, u32 object, u32 class,
+		  const void *params, u32 bytes)
+{
+	struct vgpu_rm_alloc *call;
+	size_t size = struct_size(call, params, bytes);
+	u32 status;
+	int rc;
+
+	call = kvzalloc(size, GFP_KERNEL);
+	if (!call)
+		return -ENOMEM;
+	call->client = VGPU_RM_CLIENT;
+	call->parent = parent;
+	call->object = object;
+	call->class = class;
+	call->params_bytes = bytes;
+	memcpy(call->params, params, bytes);
+	rc = vgpu_gsp_call(gsp, VGPU_RPC_GSP_RM_ALLOC, call, (u32)size);
+	/* The call failed: whether the object is there is not known. */
+	if (rc == -EREMOTEIO)
+		free_object(gsp, object, &status);
+	if (rc == 0)
+		rc = check_status(gsp, "object of class", class, call->status);
+	kvfree(call);
+	return rc;
+}
+
+int vgpu_rm_free(struct vgpu_gsp *gsp, u32 object)
+{
+	u32 status;
+	int rc = free_object(gsp, object, &status);
+
+	if (rc)
+		return rc;
+	return check_status(gsp, "freeing object", object, status);
+}
+
+static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
+		   void *params, u32 bytes, u32 ms)
+{
+	struct vgpu_rm_control *call;
+	size_t size = struct_size(call, params, bytes);
+	int rc;
+
+	call = kvzalloc(size, GFP_KERNEL);
+	if (!call)
+		return -ENOMEM;
+	call->client = client;
+	call->object = object;
+	call->command = command;
+	call->params_bytes = bytes;
+	memcpy(call->params, params, bytes);
+	rc = vgpu_gsp_call_for(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size, ms);
+	if (rc == 0)
+		rc = check_status(gsp, "control", command, call->status);
+	if (rc == 0)
+		memcpy(params, call->params, bytes);
+	kvfree(call);
+	return rc;
+}
+
+int vgpu_rm_control(struct vgpu_gsp *gsp, u32 command, void *params, u32 bytes)
+{
+	return control(gsp, VGPU_RM_CLIENT, VGPU_RM_SUBDEVICE, command, params,
+		       bytes, 0);
+}
+
+int vgpu_rm_control_object(struct vgpu_gsp *gsp, u32 object, u32 command,
+			   void *params, u32 bytes)
+{
+	return control(gsp, VGPU_RM_CLIENT, object, command, params, bytes, 0);
+}
+
+int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command,
+				 void *params, u32 bytes, u32 ms)
+{
+	const struct vgpu_static_info *info = &gsp->core->info;
+
+	return control(gsp, info->client, info->subdevice, command, params,
+		       bytes, ms);
+}
+
+int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
+			     u32 bytes)
+{
+	return vgpu_rm_control_internal_for(gsp, command, params, bytes, 0);
+}
+
+/* The client is freed as a whole; what is under it goes with it. */
+static int make_objects(struct vgpu_gsp *gsp)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	struct vgpu_rm_subdevice_params subdevice = {};
+	u32 bytes = max(abi->root_params_bytes, abi->device_params_bytes);
+	u32 *params = kzalloc(bytes, GFP_KERNEL);
+	int rc;
+
+	if (!params)
+		return -ENOMEM;
+	params[0] =
+		VGPU_RM_CLIENT; /* a client's first field, in every version */
+	rc = vgpu_rm_alloc(gsp, VGPU_RM_CLIENT, VGPU_RM_CLIENT,
+			   VGPU_RM_CLASS_ROOT, params, abi->root_params_bytes);
+	if (rc == 0) {
+		gsp->has_client = true;
+		params[0] = 0; /* the number of the device, then ... */
+		params[1] =
+			VGPU_RM_CLIENT; /* ... with whom it shares its memory */
+		rc = vgpu_rm_alloc(gsp, VGPU_RM_CLIENT, VGPU_RM_DEVICE,
+				   VGPU_RM_CLASS_DEVICE, params,
+				   abi->device_params_bytes);
+	}
+	if (rc == 0)
+		rc = vgpu_rm_alloc(gsp, VGPU_RM_DEVICE, VGPU_RM_SUBDEVICE,
+				   VGPU_RM_CLASS_SUBDEVICE, &subdevice,
+				   sizeof(subdevice));
+	kfree(params);
+	return rc;
+}
+
+static int read_vmmu_segment(struct vgpu_gsp *gsp)
+{
+	u64 bytes = 0;
+	int rc;
+
+	rc = vgpu_rm_control(gsp, VGPU_RM_GET_VMMU_SEGMENT_SIZE, &bytes,
+			     sizeof(bytes));
+	if (rc)
+		return rc;
+	if (!is_power_of_2(bytes) || bytes < VMMU_SEGMENT_MIN ||
+	    bytes > VMMU_SEGMENT_MAX) {
+		pci_err(gsp->core->pdev, "VMMU segments of %#llx bytes\n", bytes);
+		return -EBADMSG;
+	}
+	gsp->core->properties.vmmu_segment_bytes = bytes;
+	return 0;
+}
+
+static int read_features(struct vgpu_gsp *gsp)
+{
+	struct vgpu_rm_gsp_features features = {};
+	struct vgpu_core *core = gsp->core;
+	size_t length = strlen(core->abi->version);
+	int rc;
+
+	rc = vgpu_rm_control(gsp, VGPU_RM_GET_GSP_FEATURES, &features,
+			     sizeof(features));
+	if (rc)
+		return rc;
+	/* With another firmware nothing else that it says can be read. */
+	if (features.is_valid &&
+	    strncmp(features.version, core->abi->version, length + 1)) {
+		pci_err(core->pdev, "the firmware says it is %.*s, not %s\n",
+			(int)sizeof(features.version), features.version,
+			core->abi->version);
+		return -EBADMSG;
+	}
+	core->properties.gsp_features = features.is_valid ? features.features : 0;
+	return 0;
+}
+
+int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	void *params = kzalloc(abi->ecc_status_bytes, GFP_KERNEL);
+	int rc;
+
+	if (!params)
+		return -ENOMEM;
+	rc = vgpu_rm_control(gsp, VGPU_RM_QUERY_ECC_STATUS, params,
+			     abi->ecc_status_bytes);
+	if (rc == 0)
+		rc = abi->get_ecc_state(params, abi->ecc_status_bytes, ret_is_on);
+	kfree(params);
+	return rc;
+}
+
+static int read_engines(struct vgpu_gsp *gsp)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	void *params = kzalloc(abi->engine_list_bytes, GFP_KERNEL);
+	int rc;
+
+	if (!params)
+		return -ENOMEM;
+	rc = vgpu_rm_control(gsp, VGPU_RM_GET_ENGINES, params,
+			     abi->engine_list_bytes);
+	if (rc == 0)
+		rc = abi->get_engines(params, abi->engine_list_bytes,
+				      &gsp->core->properties.engines);
+	kfree(params);
+	return rc;
+}
+
+static int read_host_engines(struct vgpu_gsp *gsp,
+			     struct vgpu_host_engines *engines)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	void *params = kzalloc(abi->host_engines_bytes, GFP_KERNEL);
+	bool has_more = true;
+	int rc = 0;
+
+	if (!params)
+		return -ENOMEM;
+	while (rc == 0 && has_more) {
+		abi->put_host_engines(params, engines);
+		rc = vgpu_rm_control_internal(gsp, VGPU_RM_GET_HOST_ENGINES,
+					      params, abi->host_engines_bytes);
+		if (rc == 0)
+			rc = abi->add_host_engines(params,
+						   abi->host_engines_bytes,
+						   engines, &has_more);
+	}
+	kfree(params);
+	return rc;
+}
+
+int vgpu_rm_read_copy_engine(struct vgpu_gsp *gsp,
+			     struct vgpu_host_engine *ret_engine)
+{
+	struct vgpu_host_engines *engines = kzalloc(sizeof(*engines), GFP_KERNEL);
+	const struct vgpu_host_engine *engine;
+	int rc;
+
+	if (!engines)
+		return -ENOMEM;
+	rc = read_host_engines(gsp, engines);
+	if (rc == 0) {
+		engine = vgpu_host_engines_pick_copy(engines);
+		if (engine)
+			*ret_engine = *engine;
+		else
+			rc = -ENOENT;
+	}
+	kfree(engines);
+	return rc;
+}
+
+int vgpu_rm_read_method_buffer_bytes(struct vgpu_gsp *gsp, u32 *ret_bytes)
+{
+	u32 bytes = 0;
+	int rc;
+
+	rc = vgpu_rm_control_internal(gsp, VGPU_RM_GET_METHOD_BUFFER_BYTES,
+				      &bytes, sizeof(bytes));
+	if (rc == 0)
+		*ret_bytes = bytes;
+	return rc;
+}
+
+int vgpu_rm_read_gsp_vector(struct vgpu_gsp *gsp, u32 *ret_vector)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	void *params = kzalloc(abi->interrupt_table_bytes, GFP_KERNEL);
+	int rc;
+
+	if (!params)
+		return -ENOMEM;
+	rc = vgpu_rm_control_internal(gsp, VGPU_RM_GET_INTERRUPT_TABLE, params,
+				      abi->interrupt_table_bytes);
+	if (rc == 0)
+		rc = abi->get_gsp_vector(params, abi->interrupt_table_bytes,
+					 ret_vector);
+	kfree(params);
+	return rc;
+}
+
+int vgpu_rm_start(struct vgpu_gsp *gsp)
+{
+	struct vgpu_properties *properties = &gsp->core->properties;
+	int rc;
+
+	rc = make_objects(gsp);
+	if (rc == 0)
+		rc = read_vmmu_segment(gsp);
+	if (rc == 0)
+		rc = vgpu_rm_read_ecc(gsp, &properties->is_ecc_on);
+	if (rc == 0)
+		rc = read_features(gsp);
+	if (rc == 0)
+		rc = read_engines(gsp);
+	if (rc) {
+		vgpu_rm_stop(gsp);
+		return rc;
+	}
+	pci_info(gsp->core->pdev, "VMMU segments of %llu MiB, ECC %s\n",
+		 properties->vmmu_segment_bytes >> 20,
+		 properties->is_ecc_on ? "on" : "off");
+	return 0;
+}
+
+void vgpu_rm_stop(struct vgpu_gsp *gsp)
+{
+	if (!gsp->has_client)
+		return;
+	gsp->has_client = false;
+	if (!gsp->is_wedged)
+		vgpu_rm_free(gsp, VGPU_RM_CLIENT);
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Framebuffer is filled with zeros by a copy engine. */
+#include "scrub.h"
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "kernel/core/abi/queue_abi.h"
+#include "kernel/core/abi/rm_abi.h"
+#include "kernel/core/hw/regs.h"
+
+/* A GPU takes some milliseconds for each GiB; what it takes at most is no bound. */
+#define START_MS   4000
+#define PER_GIB_MS 1000
+#define POLL_US	   20
+
+/* One launch fills as much: the engine counts words in 32 bits. */
+#define FILL_BYTES SZ_1G
+
+/* Methods: a header with how many words follow, and where the first one goes. */
+#define SUBCHANNEL	  4
+#define HEADER_INCREASING 0x20000000
+#define HEADER_COUNT	  16
+#define HEADER_SUBCHANNEL 13
+
+#define SET_OBJECT	     0x000
+#define SET_SEMAPHORE_A	     0x240 /* upper, lower, payload */
+#define SET_DST_PHYS_MODE    0x264
+#define PHYS_MODE_VRAM	     0
+#define LAUNCH_DMA	     0x300
+#define LAUNCH_NON_PIPELINED 0x00000002
+#define LAUNCH_FLUSH	     0x00000004 /* before the semaphore is written */
+#define LAUNCH_SEMAPHORE     0x00000008 /* of one word */
+#define LAUNCH_SRC_PITCH     0x00000080
+#define LAUNCH_DST_PITCH     0x00000100
+#define LAUNCH_REMAP	     0x00000400
+#define LAUNCH_DST_PHYSICAL  0x00002000
+#define LAUNCH_NO_PLC	     0x04000000 /* zeros are written, not remembered */
+#define OFFSET_OUT_UPPER     0x408	/* and lower */
+#define LINE_LENGTH_IN	     0x418 /* in words here; and the count of lines */
+#define SET_REMAP_CONST_A    0x700
+#define SET_REMAP_COMPONENTS 0x708
+#define REMAP_X_TO_CONST_A   0x00000004
+#define REMAP_OF_4_BYTES     0x00030000
+
+struct methods {
+	u32 *words;
+	u32 count;
+};
+
+static void put_method(struct methods *m, u32 method, u32 count, ...)
+{
+	va_list values;
+
+	m->words[m->count++] = HEADER_INCREASING | count << HEADER_COUNT |
+			       SUBCHANNEL << HEADER_SUBCHANNEL | method >> 2;
+	va_start(values, count);
+	while (count--)
+		m->words[m->count++] = va_arg(values, u32);
+	va_end(values);
+}
+
+static void submit(struct vgpu_core *core, u64 offset, u32 bytes, u32 sequence)
+{
+	struct vgpu_channel *channel = &core->scrubber->channel;
+	struct methods m = {.words = vgpu_channel_methods(channel)};
+	u64 semaphore = vgpu_channel_semaphore_address();
+
+	put_method(&m, SET_OBJECT, 1, VGPU_RM_CLASS_COPY);
+	put_method(&m, SET_REMAP_CONST_A, 1, 0);
+	put_method(&m, SET_REMAP_COMPONENTS, 1,
+		   REMAP_X_TO_CONST_A | REMAP_OF_4_BYTES);
+	put_method(&m, SET_DST_PHYS_MODE, 1, PHYS_MODE_VRAM);
+	put_method(&m, SET_SEMAPHORE_A, 3, upper_32_bits(semaphore),
+		   lower_32_bits(semaphore), sequence);
+	put_method(&m, OFFSET_OUT_UPPER, 2, upper_32_bits(offset),
+		   lower_32_bits(offset));
+	put_method(&m, LINE_LENGTH_IN, 2, bytes / 4, 1);
+	put_method(&m, LAUNCH_DMA, 1,
+		   LAUNCH_NON_PIPELINED | LAUNCH_FLUSH | LAUNCH_SEMAPHORE |
+			   LAUNCH_SRC_PITCH | LAUNCH_DST_PITCH | LAUNCH_REMAP |
+			   LAUNCH_DST_PHYSICAL | LAUNCH_NO_PLC);
+	vgpu_channel_submit(core, channel, m.count);
+}
+
+static int wait_done(struct vgpu_core *core, u32 sequence, unsigned long deadline)
+{
+	const struct vgpu_channel *channel = &core->scrubber->channel;
+	bool is_late;
+
+	for (;;) {
+		is_late = time_after(jiffies, deadline);
+		if (vgpu_channel_semaphore(channel) == sequence)
+			return 0;
+		if (READ_ONCE(channel->is_dead))
+			return -EIO;
+		/* The GPU is about to be reset or let go: that does not wait. */
+		if (READ_ONCE(core->why_wedged) ||
+		    rwsem_is_contended(&core->gsp_lock) ||
+		    vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+			return -ENODEV;
+		if (is_late)
+			return -ETIMEDOUT;
+		usleep_range(POLL_US, 2 * POLL_US);
+	}
+}
+
+static int fill(struct vgpu_core *core, u64 offset, u64 bytes)
+{
+	struct vgpu_scrubber *scrubber = core->scrubber;
+	u64 gibs = DIV_ROUND_UP_ULL(bytes, SZ_1G), part;
+	unsigned long deadline =
+		jiffies + msecs_to_jiffies(START_MS + (u32)gibs * PER_GIB_MS);
+	int rc = 0;
+
+	while (rc == 0 && bytes) {
+		part = min_t(u64, bytes, FILL_BYTES);
+		/* 0 is what the semaphore is from the start. */
+		if (++scrubber->sequence == 0)
+			scrubber->sequence++;
+		submit(core, offset, (u32)part, scrubber->sequence);
+		rc = wait_done(core, scrubber->sequence, deadline);
+		offset += part;
+		bytes -= part;
+	}
+	/* What it still does must be over before it is asked again. */
+	if (rc)
+		scrubber->channel.is_dead = true;
+	return rc;
+}
+
+/* One that was at fault gives way to a new one. */
+static int get_channel(struct vgpu_gsp *gsp)
+{
+	struct vgpu_channel *channel = &gsp->core->scrubber->channel;
+	int rc;
+
+	if (channel->is_made && !READ_ONCE(channel->is_dead))
+		return 0;
+	vgpu_channel_stop(gsp, channel);
+	if (gsp->is_wedged)
+		return -ENODEV;
+	vgpu_channel_finish(gsp->core, channel);
+	rc = vgpu_channel_create(gsp, channel);
+	if (rc) {
+		pci_err(gsp->core->pdev, "no channel for a copy engine: %d\n",
+			rc);
+		vgpu_channel_stop(gsp, channel);
+		if (!gsp->is_wedged)
+			vgpu_channel_finish(gsp->core, channel);
+	}
+	return rc;
+}
+
+int vgpu_core_scrub(struct vgpu_core *core, u64 fb_offset, u64 bytes)
+{
+	struct vgpu_scrubber *scrubber = core->scrubber;
+	int rc = -ENODEV;
+
+	down_read(&core->gsp_lock);
+	mutex_lock(&scrubber->lock);
+	if (!core->gsp)
+		goto out;
+	rc = -EINVAL;
+	if (!vgpu_is_aligned(fb_offset | bytes, VGPU_PAGE_BYTES) ||
+	    !vgpu_is_inside(fb_offset, bytes, core->info.fb_bytes))
+		goto out;
+	rc = get_channel(core->gsp);
+	if (rc == 0)
+		rc = fill(core, fb_offset, bytes);
+out:
+	mutex_unlock(&scrubber->lock);
+	up_read(&core->gsp_lock);
+	if (rc)
+		pci_err(core->pdev,
+			"framebuffer %#llx to %#llx was not scrubbed: %d\n",
+			fb_offset, fb_offset + bytes, rc);
+	return rc;
+}
+
+/* Of this channel: whoever waits for it is told at once. */
+static void take_rc_error(struct vgpu_event_subscriber *subscriber,
+			  const u8 *payload, u32 bytes)
+{
+	struct vgpu_scrubber *scrubber =
+		container_of(subscriber, struct vgpu_scrubber, rc_error);
+	struct vgpu_channel *channel = &scrubber->channel;
+	struct vgpu_rc_error error;
+
+	if (scrubber->core->abi->get_rc_error(payload, bytes, &error) ||
+	    (error.has_gfid && error.gfid) ||
+	    error.channel != READ_ONCE(channel->id))
+		return;
+	WRITE_ONCE(channel->is_dead, true);
+}
+
+int vgpu_scrubber_create(struct vgpu_core *core)
+{
+	struct vgpu_scrubber *scrubber = kzalloc(sizeof(*scrubber), GFP_KERNEL);
+
+	if (!scrubber)
+		return -ENOMEM;
+	scrubber->core = core;
+	mutex_init(&scrubber->lock);
+	scrubber->rc_error.event = VGPU_RPC_EVENT_RC_TRIGGERED;
+	scrubber->rc_error.handle = take_rc_error;
+	vgpu_events_subscribe(core, &scrubber->rc_error);
+	core->scrubber = scrubber;
+	return 0;
+}
+
+void vgpu_scrubber_destroy(struct vgpu_core *core)
+{
+	if (!core->scrubber)
+		return;
+	vgpu_events_unsubscribe(core, &core->scrubber->rc_error);
+	kfree(core->scrubber);
+	core->scrubber = NULL;
+}
+
+void vgpu_scrubber_stop(struct vgpu_gsp *gsp)
+{
+	struct vgpu_scrubber *scrubber = gsp->core->scrubber;
+
+	mutex_lock(&scrubber->lock);
+	vgpu_channel_stop(gsp, &scrubber->channel);
+	mutex_unlock(&scrubber->lock);
+}
+
+void vgpu_scrubber_finish(struct vgpu_core *core)
+{
+	mutex_lock(&core->scrubber->lock);
+	vgpu_channel_finish(core, &core->scrubber->channel);
+	mutex_unlock(&core->scrubber->lock);
+}

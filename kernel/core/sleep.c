@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The firmware sleeps while the GPU has no power: what it has in the
+ * framebuffer goes into the CPU's memory, and comes back when it wakes.
+ *
+ *   its own ............ by itself, into a list of pages that it is told of
+ *   WPR2 ............... by Booter, which takes it down, into a radix 3 image
+ *
+ * Both take as much memory as there is of them; where that cannot be had, the
+ * firmware is unloaded, and boots anew.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "kernel/core/abi/queue_abi.h"
+#include "kernel/core/abi/rm_abi.h"
+#include "kernel/core/gsp/gsp.h"
+#include "kernel/core/rm/rm.h"
+#include "kernel/core/rm/scrub.h"
+
+/* Of the firmware's own client, while it is told. */
+#define MEMORY_LIST 0xc0de0100
+
+#define ENTRIES_COUNT_SHIFT 16
+#define PAGE_SHIFT_4K	    12
+
+/* The end of the last part that is anybody's but the firmware's. */
+static u64 usable_end(const struct vgpu_static_info *info)
+{
+	u64 end = 0;
+	u32 i;
+
+	for (i = 0; i < info->region_count; i++)
+		if (info->regions[i].is_usable)
+			end = max(end, info->regions[i].base +
+					       info->regions[i].bytes);
+	return end;
+}
+
+/* What the firmware itself saves: all of its own that is not in WPR2. */
+static u64 own_bytes(const struct vgpu_gsp *gsp)
+{
+	const struct vgpu_wpr_layout *layout = &gsp->layout;
+	u64 end = usable_end(&gsp->core->info);
+
+	if (end > layout->wpr_start)
+		return 0;
+	return layout->wpr_start - end + layout->fb_bytes -
+	       layout->vga_workspace_offset;
+}
+
+static int make_room(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	u64 wpr_bytes = gsp->layout.frts_offset + VGPU_FRTS_BYTES -
+			gsp->layout.wpr_start;
+	u64 bytes = own_bytes(gsp);
+	u64 available = (u64)si_mem_available() << PAGE_SHIFT;
+	int rc;
+
+	if (bytes == 0)
+		return -EBADMSG;
+	/* Other devices go to sleep at the same time, and need some too. */
+	if (wpr_bytes + bytes > available - available / 4)
+		return -ENOMEM;
+	rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->sleep_meta);
+	if (rc == 0)
+		rc = vgpu_radix3_create(core, wpr_bytes, DMA_BIDIRECTIONAL,
+					NULL, &gsp->sleep_wpr);
+	if (rc == 0)
+		rc = vgpu_pages_create(core, bytes, DMA_BIDIRECTIONAL, NULL,
+				       &gsp->sleep_vram);
+	if (rc)
+		return rc;
+	*(struct vgpu_rm_sleep_meta *)gsp->sleep_meta.memory =
+		(struct vgpu_rm_sleep_meta){
+			.magic = VGPU_RM_SLEEP_META_MAGIC,
+			.revision = VGPU_RM_SLEEP_META_REVISION,
+			.radix3_address = gsp->sleep_wpr.levels[0].address,
+			.bytes = wpr_bytes,
+		};
+	return 0;
+}
+
+void vgpu_gsp_drop_sleep(struct vgpu_gsp *gsp)
+{
+	vgpu_pages_destroy(gsp->core, &gsp->sleep_vram);
+	vgpu_radix3_destroy(gsp->core, &gsp->sleep_wpr);
+	vgpu_dma_destroy(gsp->core, &gsp->sleep_meta);
+}
+
+static int list_memory(struct vgpu_gsp *gsp)
+{
+	const struct vgpu_static_info *info = &gsp->core->info;
+	const struct vgpu_pages *pages = &gsp->sleep_vram;
+	struct vgpu_rm_alloc_memory *call;
+	size_t size = struct_size(call, pages, pages->count);
+	u64 i;
+	int rc;
+
+	call = kvzalloc(size, GFP_KERNEL);
+	if (!call)
+		return -ENOMEM;
+	call->client = info->client;
+	call->device = info->device;
+	call->object = MEMORY_LIST;
+	call->class = VGPU_RM_CLASS_MEMORY_LIST;
+	call->flags = VGPU_RM_MEMORY_SCATTERED | VGPU_RM_MEMORY_NOT_MAPPED;
+	call->bytes = pages->count * VGPU_PAGE_BYTES;
+	call->page_count = (u32)pages->count;
+	call->entries = (u32)pages->count << ENTRIES_COUNT_SHIFT;
+	for (i = 0; i < pages->count; i++)
+		call->pages[i] = pages->addresses[i] >> PAGE_SHIFT_4K;
+	rc = vgpu_gsp_call(gsp, VGPU_RPC_ALLOC_MEMORY, call, (u32)size);
+	kvfree(call);
+	return rc;
+}
+
+static int free_list(struct vgpu_gsp *gsp)
+{
+	struct vgpu_rm_free call = {
+		.client = gsp->core->info.client,
+		.object = MEMORY_LIST,
+	};
+
+	return vgpu_gsp_call(gsp, VGPU_RPC_FREE, &call, sizeof(call));
+}
+
+static int tell_of_list(struct vgpu_gsp *gsp)
+{
+	const struct vgpu_abi *abi = gsp->core->abi;
+	void *params = kzalloc(abi->save_bytes, GFP_KERNEL);
+	int rc;
+
+	if (!params)
+		return -ENOMEM;
+	abi->put_save(params, gsp->core->info.client, MEMORY_LIST,
+		      gsp->sleep_meta.address);
+	rc = vgpu_rm_control_internal(gsp, VGPU_RM_SAVE_VRAM, params,
+				      abi->save_bytes);
+	kfree(params);
+	return rc;
+}
+
+/* The firmware's own channels. */
+static int stop_channels(struct vgpu_gsp *gsp, bool is_stop)
+{
+	struct vgpu_rm_channels_params params = {.is_stop = is_stop};
+
+	return vgpu_rm_control_internal(gsp, VGPU_RM_STOP_CHANNELS, &params,
+					sizeof(params));
+}
+
+int vgpu_gsp_sleep(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	int rc;
+
+	rc = make_room(gsp);
+	if (rc) {
+		pci_info(core->pdev, "no memory for a sleep: %d\n", rc);
+		vgpu_gsp_drop_sleep(gsp);
+		return rc;
+	}
+	vgpu_gsp_close(gsp);
+	rc = stop_channels(gsp, true);
+	if (rc == 0)
+		rc = list_memory(gsp);
+	if (rc == 0)
+		rc = tell_of_list(gsp);
+	if (rc == 0)
+		rc = free_list(gsp);
+	if (rc)
+		vgpu_gsp_unload(gsp, false);
+	else
+		rc = vgpu_gsp_unload(gsp, true);
+	vgpu_gsp_take_down(gsp, rc ? VGPU_GSP_NO_META : gsp->sleep_meta.address);
+	vgpu_scrubber_finish(core);
+	if (rc)
+		pci_warn(core->pdev, "the firmware cannot sleep: %d\n", rc);
+	return rc;
+}
+
+int vgpu_gsp_wake(struct vgpu_gsp *gsp)
+{
+	struct vgpu_core *core = gsp->core;
+	int rc;
+
+	vgpu_gsp_put_rm_args(gsp, true);
+	rc = vgpu_gsp_start_riscv(gsp, gsp->sleep_meta.address);
+	if (rc == 0)
+		rc = vgpu_gsp_wait_init_done(gsp);
+	if (rc == 0)
+		rc = stop_channels(gsp, false);
+	if (rc == 0)
+		rc = vgpu_gsp_open(gsp);
+	if (rc) {
+		pci_warn(core->pdev, "the firmware did not wake: %d\n", rc);
+		if (vgpu_gsp_wpr2_start(core))
+			vgpu_gsp_take_down(gsp, VGPU_GSP_NO_META);
+		return rc;
+	}
+	vgpu_gsp_drop_sleep(gsp);
+	return 0;
+}
