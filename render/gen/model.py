@@ -264,12 +264,23 @@ class Model:
             lacking.setdefault(elem.get('alias'), []).append(elem.get('name'))
         self.aliases = lacking
         for source in vk.commands.values():
-            if source.alias or source.name in self.never:
+            if source.alias or source.name in self.never or \
+                    not self._is_ours_command(source, vk):
                 continue
             number = self.numbers.get(source.name)
-            if number is None or not self._is_ours_command(source, vk):
-                continue
+            if number is None:
+                self._refuse_command(source)
             self.commands[source.name] = self._command(source, number)
+
+    @staticmethod
+    def _refuse_command(source):
+        """A guest that is offered an extension is offered all of its commands."""
+        names = ', '.join(extension.name for extension in source.extensions)
+        raise SystemExit(
+            f'extensions.txt: {source.name} (of {names or "Vulkan itself"}) has no '
+            'number on the wire in commands.txt, so no guest could call it: leave '
+            'the extension out, or name the command in never.txt if nothing of the '
+            'extension needs it')
 
     def _is_ours_command(self, source, vk):
         names = [source.name, *self.aliases.get(source.name, [])]
