@@ -184,6 +184,8 @@ static void print_vgpu(sd_json_variant *vgpu)
 	if (ctl_json_is_true(vgpu, "foreign"))
 		print_line("Foreign:",
 			   "others made it; it is shown here, and not kept");
+	if (ctl_json_is_true(vgpu, "container"))
+		print_line("For:", "containers");
 	print_string("Failure:", vgpu, "failure");
 	print_owner(vgpu);
 	print_framebuffer(vgpu);
@@ -193,8 +195,10 @@ static void print_vgpu(sd_json_variant *vgpu)
 	print_engines(vgpu);
 	print_shares(vgpu);
 	print_string("Socket:", vgpu, "socket");
+	print_string("CDI device:", vgpu, "cdiDevice");
 	print_number("Device PID:", vgpu, "devicePid");
 	print_number("VM PID:", vgpu, "vmPid");
+	print_number("Client PID:", vgpu, "clientPid");
 	/* Of a device process; a virtual function has none. */
 	if (!is_vf) {
 		print_number("Restarts:", vgpu, "restarts");

@@ -46,8 +46,9 @@ enum ctl_option {
 	CTL_OPTION_CONFIG = 1 << 19,
 	CTL_OPTION_DRY_RUN = 1 << 20,
 	CTL_OPTION_OWNER = 1 << 21,
+	CTL_OPTION_CONTAINER = 1 << 22,
 };
-#define CTL_OPTION_END (CTL_OPTION_OWNER << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_CONTAINER << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -117,6 +118,7 @@ struct ctl {
 	bool all;
 	bool new_ids;
 	bool dry_run;
+	bool container;
 };
 
 struct ctl_command {
@@ -134,6 +136,7 @@ struct ctl_command {
 /* One file each. */
 extern const struct ctl_command ctl_command_apply;
 extern const struct ctl_command ctl_command_autostart;
+extern const struct ctl_command ctl_command_cdi;
 extern const struct ctl_command ctl_command_check;
 extern const struct ctl_command ctl_command_create;
 extern const struct ctl_command ctl_command_define;
@@ -173,13 +176,14 @@ bool ctl_option_at(size_t i, struct ctl_option_info *ret);
 
 /* definition.c */
 
-#define CTL_DEFINITION_OPTIONS                                                  \
-	(CTL_OPTION_FILE | CTL_OPTION_NEW_IDS | CTL_OPTION_TYPE |               \
-	 CTL_OPTION_GPU | CTL_OPTION_NAME | CTL_OPTION_UUID | CTL_OPTION_MODE | \
-	 CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART | CTL_OPTION_WEIGHT |           \
-	 CTL_OPTION_FRAME_RATE_LIMIT | CTL_OPTION_PLACEMENT | CTL_OPTION_OWNER)
+#define CTL_DEFINITION_OPTIONS                                                 \
+	(CTL_OPTION_FILE | CTL_OPTION_NEW_IDS | CTL_OPTION_TYPE |              \
+	 CTL_OPTION_GPU | CTL_OPTION_NAME | CTL_OPTION_UUID |                  \
+	 CTL_OPTION_MODE | CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART |            \
+	 CTL_OPTION_WEIGHT | CTL_OPTION_FRAME_RATE_LIMIT |                     \
+	 CTL_OPTION_PLACEMENT | CTL_OPTION_OWNER | CTL_OPTION_CONTAINER)
 #define CTL_DEFINITION_WORDS                                                   \
-	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--owner USER[:GROUP]] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
+	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--owner USER[:GROUP]] [--container] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
 /* @autostart is what it is without the option. */
 #define CTL_DEFINITION_HELP(autostart)                                                       \
 	"  --type T              its type, as 'vgpuctl types' lists them\n"                  \
@@ -193,6 +197,8 @@ bool ctl_option_at(size_t i, struct ctl_option_info *ret);
 	"  --owner USER[:GROUP]  who may connect a virtual machine to it, look at it, end\n" \
 	"                        it; members of GROUP may connect one only. :GROUP names\n"  \
 	"                        no user. Else you, and of root's the group vgpu-vm\n"       \
+	"  --container           for programs in containers, or without any, and not for\n"  \
+	"                        a virtual machine: it has no heads\n"                       \
 	"  --mode WIDTHxHEIGHT   the mode that a head prefers; else the first one the\n"     \
 	"                        type's largest, and the others are unplugged\n"             \
 	"  --head N              that head, counted from 0; else 0\n"                        \

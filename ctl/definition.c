@@ -116,6 +116,8 @@ enum ctl_exit ctl_definition_parameters(struct ctl *ctl, const char *verb,
 	if (r >= 0 && ctl->has_autostart)
 		r = sd_json_variant_set_field_boolean(ret, "autostart",
 						      ctl->autostart);
+	if (r >= 0 && ctl->container)
+		r = sd_json_variant_set_field_boolean(ret, "container", true);
 	if (r >= 0 && ctl->has_mode)
 		r = set_mode(ctl, ret);
 	if (r >= 0 && ctl->owner && !ctl_owner_set(ret, ctl->owner))

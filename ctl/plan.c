@@ -145,12 +145,17 @@ static bool is_in_scope(const struct context *c, sd_json_variant *vgpu)
 
 /* --- which is which --- */
 
-/* Whether @vgpu is on the GPU that @wanted names, if it does. */
-static bool is_on_gpu(sd_json_variant *vgpu, const struct ctl_wanted *wanted)
+/*
+ * Whether @vgpu can become what @wanted says: it is on the GPU that that names,
+ * if it does, and for a container if that is.
+ */
+static bool can_become(sd_json_variant *vgpu, const struct ctl_wanted *wanted)
 {
 	const char *gpu = text_of(wanted->definition, "gpu");
 
-	return !gpu[0] || strcasecmp(text_of(vgpu, "gpu"), gpu) == 0;
+	return (!gpu[0] || strcasecmp(text_of(vgpu, "gpu"), gpu) == 0) &&
+	       ctl_json_is_true(vgpu, "container") ==
+		       ctl_json_is_true(wanted->definition, "container");
 }
 
 static bool is_called(sd_json_variant *vgpu, const struct ctl_wanted *wanted)
@@ -178,7 +183,7 @@ static unsigned int rank(const struct context *c, sd_json_variant *vgpu,
 	unsigned int n = 1;
 
 	if (!type || strcmp(text_of(vgpu, "type"), text_of(type, "type")) != 0 ||
-	    !is_on_gpu(vgpu, wanted))
+	    !can_become(vgpu, wanted))
 		return 0;
 	n += 2 * !text_of(vgpu, "name")[0];
 	n += !wanted->has_state || is_started(vgpu) == wanted->is_started;
@@ -200,7 +205,7 @@ static void match_one(struct context *c, size_t wanted_index)
 		if (is_nameless(wanted))
 			n = rank(c, vgpu, wanted);
 		else
-			n = is_called(vgpu, wanted) && is_on_gpu(vgpu, wanted);
+			n = is_called(vgpu, wanted) && can_become(vgpu, wanted);
 		if (n > best) {
 			best = n;
 			c->matches[wanted_index] = i + 1;
@@ -487,7 +492,7 @@ static int plan_change(struct context *c, const struct ctl_wanted *wanted,
 	return r;
 }
 
-/* Those that are not wanted, and those that are on another GPU than wanted. */
+/* Those that are not wanted, or not on their GPU, or not for what they are for. */
 static int plan_ends(struct context *c)
 {
 	int r = 0;

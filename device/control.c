@@ -75,6 +75,13 @@ int vgpu_link_begin(int socket, struct vgpu_slots *slots,
 					    "the manager went away before"
 					    " START: %s",
 					    strerror(r < 0 ? -r : EPIPE));
+		if (msg.type == VGPU_CONTROL_START &&
+		    msg.start.version != VGPU_CONTROL_VERSION)
+			return vgpu_err_set(err, -EPROTO, NULL,
+					    "the manager speaks version %u, this"
+					    " program version %u",
+					    msg.start.version,
+					    VGPU_CONTROL_VERSION);
 		if (msg.type == VGPU_CONTROL_START) {
 			*ret_start = msg.start;
 			return 0;

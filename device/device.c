@@ -130,10 +130,7 @@ static void on_forbidden_call(void *opaque, const char *name)
 
 	if (!may_tell(device, &device->forbidden, &suppressed))
 		return;
-	snprintf(text, sizeof(text),
-		 "the sandbox ended a render process for a forbidden system"
-		 " call: %s",
-		 name);
+	snprintf(text, sizeof(text), VGPU_LAUNCH_FORBIDDEN, name);
 	log_line(device, text, suppressed);
 	vgpu_link_event(device->link, VGPU_EVENT_FORBIDDEN_CALL, suppressed,
 			text);
@@ -299,11 +296,6 @@ static const struct vgpu_link_ops link_ops = {
 static int check_start(const struct vgpu_control_start *start,
 		       struct vgpu_err *err)
 {
-	if (start->version != VGPU_CONTROL_VERSION)
-		return vgpu_err_set(err, -EPROTO, NULL,
-				    "the manager speaks version %u, this"
-				    " program version %u",
-				    start->version, VGPU_CONTROL_VERSION);
 	if (start->heads > VGPU_HEADS_MAX)
 		return vgpu_err_set(err, -EINVAL, NULL,
 				    "%u heads; at most %u can be had",

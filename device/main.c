@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "device/container.h"
 #include "device/control.h"
 #include "device/device.h"
 #include "device/harden.h"
 #include "device/launch/spawn.h"
 #include "device/options.h"
-#include "device/vtest/vtest.h"
 #include "lib/util.h"
 #include "sandbox/remover.h"
 #include "sandbox/sandbox.h"
@@ -131,9 +131,17 @@ static int configure(const struct vgpu_options *options, struct vgpu_slots *slot
 		.has_renderer = options->has_renderer,
 		.is_framebuffer_new = true,
 	};
+	if (options->vtest_path) {
+		/* Its programs' files are all the memory that it needs. */
+		start->segments = 0;
+		start->has_renderer = true;
+		start->is_for_container = true;
+	}
 	memcpy(start->gpu_uuid, options->gpu_uuid, sizeof(start->gpu_uuid));
 	snprintf(start->uuid, sizeof(start->uuid), "%s", options->uuid);
 	snprintf(start->name, sizeof(start->name), "%s", options->name);
+	if (options->vtest_path)
+		return 0;
 	r = add_memory(slots, VGPU_SLOT_STATE, "vgpu-state", 0, err);
 	if (r < 0)
 		return r;
@@ -205,6 +213,60 @@ static int run_loop(sd_event *event)
 	return r > 0 ? -ESHUTDOWN : r;
 }
 
+/* Fill in the slots and *start. *ret_fd is a socket of a VMM's, or of our own. */
+static int begin(const struct vgpu_options *options, struct vgpu_slots *slots,
+		 struct vgpu_control_start *start, bool *ret_listens,
+		 int *ret_fd, int *ret_remover, struct vgpu_err *err)
+{
+	const char *path = options->vtest_path ? options->vtest_path
+					       : options->socket_path;
+	int fd = options->fd;
+	int r;
+
+	*ret_listens = true;
+	if (options->control_fd >= 0) {
+		r = vgpu_link_begin(options->control_fd, slots, start, err);
+	} else {
+		r = path ? bind_at(path, &fd, ret_remover, err)
+			 : check_fd(fd, ret_listens, err);
+		if (r >= 0 && *ret_listens)
+			vgpu_slots_put(slots, VGPU_SLOT_LISTEN, fd);
+		if (r >= 0)
+			r = configure(options, slots, start, err);
+	}
+	if (r >= 0)
+		r = start->has_renderer ? find_launcher(slots, err) : 0;
+	if (r >= 0)
+		*ret_fd = fd;
+	return r;
+}
+
+/* @own: a socket of our own, which does not listen yet, or -1. */
+static int serve_container(const struct vgpu_options *options, sd_event *event,
+			   struct vgpu_slots *slots,
+			   struct vgpu_device_config *config, int own,
+			   struct vgpu_err *err)
+{
+	struct vgpu_container *container = NULL;
+	int r;
+
+	r = vgpu_container_create(event, slots, config, &container, err);
+	if (r >= 0)
+		r = shut_in(own, &config->sandbox, err);
+	if (r >= 0)
+		r = vgpu_container_serve(container, options->control_fd,
+					 &config->sandbox, err);
+	if (r >= 0)
+		r = vgpu_seccomp_enter(VGPU_SANDBOX_DEVICE, -1, err);
+	if (r < 0) {
+		vgpu_container_destroy(container);
+		return r;
+	}
+	r = run_loop(event);
+	vgpu_container_destroy(container);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
+}
+
 static int serve(const struct vgpu_options *options, sd_event *event,
 		 struct vgpu_slots *slots, int *ret_remover, struct vgpu_err *err)
 {
@@ -212,26 +274,17 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 		.capset = &vgpu_venus_capset,
 	};
 	struct vgpu_device *device = NULL;
-	bool listens = true;
-	int fd = options->fd;
+	bool listens;
+	int fd = -1, own;
 	int r;
 
-	if (options->control_fd >= 0) {
-		r = vgpu_link_begin(options->control_fd, slots, &config.start,
-				    err);
-	} else {
-		r = options->socket_path
-			    ? bind_at(options->socket_path, &fd, ret_remover, err)
-			    : check_fd(fd, &listens, err);
-		if (r >= 0 && listens)
-			vgpu_slots_put(slots, VGPU_SLOT_LISTEN, fd);
-		if (r >= 0)
-			r = configure(options, slots, &config.start, err);
-	}
-	if (r >= 0)
-		r = config.start.has_renderer ? find_launcher(slots, err) : 0;
-	if (r >= 0)
-		r = shut_in(options->socket_path ? fd : -1, &config.sandbox, err);
+	r = begin(options, slots, &config.start, &listens, &fd, ret_remover, err);
+	if (r < 0)
+		return r;
+	own = options->socket_path || options->vtest_path ? fd : -1;
+	if (config.start.is_for_container)
+		return serve_container(options, event, slots, &config, own, err);
+	r = shut_in(own, &config.sandbox, err);
 	if (r >= 0)
 		r = vgpu_device_create(event, slots, &config,
 				       options->control_fd, &device, err);
@@ -244,43 +297,6 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	if (r >= 0)
 		r = run_loop(event);
 	vgpu_device_destroy(device);
-	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
-}
-
-static int serve_vtest(const struct vgpu_options *options, sd_event *event,
-		       int *ret_remover, struct vgpu_err *err)
-{
-	struct vgpu_vtest_config config = {
-		.name = options->name,
-		.framebuffer_bytes = options->framebuffer_bytes,
-		.host_memory_bytes = options->host_memory_bytes,
-		.capset = &vgpu_venus_capset,
-		.capset_bytes = sizeof(vgpu_venus_capset),
-	};
-	struct vgpu_sandbox_report report = {};
-	vgpu_autoclose int fd = -1, launcher = -1;
-	struct vgpu_vtest *vtest = NULL;
-	int r;
-
-	memcpy(config.gpu_uuid, options->gpu_uuid, sizeof(config.gpu_uuid));
-	r = bind_at(options->vtest_path, &fd, ret_remover, err);
-	if (r >= 0)
-		r = vgpu_launch_spawn(&launcher, err);
-	if (r < 0)
-		return r;
-	config.launcher_fd = launcher;
-	r = vgpu_vtest_create(event, fd, &config, &vtest, err);
-	if (r < 0)
-		return r;
-	r = shut_in(fd, &report, err);
-	if (r >= 0)
-		r = vgpu_seccomp_enter(VGPU_SANDBOX_DEVICE, -1, err);
-	if (r < 0) {
-		vgpu_vtest_destroy(vtest);
-		return r;
-	}
-	r = run_loop(event);
-	vgpu_vtest_destroy(vtest);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "%s", strerror(-r)) : 0;
 }
 
@@ -303,8 +319,6 @@ int main(int argc, char **argv)
 		r = vgpu_slots_create(&slots);
 	if (r < 0)
 		vgpu_err_set(&err, r, NULL, "cannot begin: %s", strerror(-r));
-	else if (options.vtest_path)
-		r = serve_vtest(&options, event, &remover, &err);
 	else
 		r = serve(&options, event, slots, &remover, &err);
 	if (r < 0)

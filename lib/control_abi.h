@@ -38,7 +38,7 @@
  * mode proves nothing, for other devices run as the same user.
  */
 
-#define VGPU_CONTROL_VERSION 4
+#define VGPU_CONTROL_VERSION 5
 
 enum vgpu_control_type {
 	VGPU_CONTROL_FD = 1,  /* both ways; slot; one fd attached */
@@ -61,7 +61,7 @@ enum vgpu_control_type {
 /* Which fd this is: one number for one purpose, the later one replaces. */
 enum vgpu_control_slot {
 	VGPU_SLOT_STATE = 1,	   /* the shared state block, a memfd */
-	VGPU_SLOT_LISTEN = 2,	   /* vhost-user listening socket */
+	VGPU_SLOT_LISTEN = 2,	   /* vhost-user or vtest listening socket */
 	VGPU_SLOT_CONTROL = 3,	   /* control listening socket, if any */
 	VGPU_SLOT_FRONTEND = 4,	   /* vhost-user connection */
 	VGPU_SLOT_BACKEND_REQ = 5, /* vhost-user back-end channel */
@@ -102,11 +102,14 @@ struct vgpu_control_start {
 	uint32_t is_framebuffer_new; /* no process has had it: it is all zero */
 	uint64_t host_memory_bytes;  /* for contexts, beyond the framebuffer */
 	uint8_t key[VGPU_CONTROL_KEY_BYTES];
+	uint32_t is_for_container; /* it serves vtest clients, and no VMM */
+	uint32_t pad;
 };
 
 enum vgpu_control_link {
 	VGPU_LINK_LISTENING = 0,
-	VGPU_LINK_ATTACHED = 1, /* a VMM is connected */
+	VGPU_LINK_ATTACHED =
+		1, /* a VMM is connected, or a program has a context */
 };
 
 struct vgpu_control_head {
@@ -118,7 +121,7 @@ struct vgpu_control_head {
 
 struct vgpu_control_status {
 	uint32_t link;	  /* enum vgpu_control_link */
-	int32_t peer_pid; /* the VMM's, 0 if unknown */
+	int32_t peer_pid; /* the VMM's or a program's, 0 if unknown */
 	uint32_t heads;
 	uint32_t generation; /* device processes before this one */
 	uint64_t commands; /* control commands handled since the VM attached */

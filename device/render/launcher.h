@@ -50,6 +50,9 @@ struct vgpu_launcher_sync {
 };
 
 #define VGPU_LAUNCH_CALL_MAX 40
+/* What is told of it. */
+#define VGPU_LAUNCH_FORBIDDEN                                                  \
+	"the sandbox ended a render process for a forbidden system call: %s"
 /* The name of system call number @call. */
 void vgpu_launch_name_call(int call, char ret_name[VGPU_LAUNCH_CALL_MAX]);
 

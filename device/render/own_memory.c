@@ -25,6 +25,7 @@ struct vgpu_own_memory {
 	void *opaque;
 	uint64_t quota_bytes;
 	uint64_t used_bytes;
+	struct vgpu_reserve *reserve; /* may be NULL */
 	struct allocation *slot;
 	uint32_t n_slots;
 	uint32_t first_free; /* or NONE */
@@ -69,8 +70,9 @@ void vgpu_lent_memfd_revoke(int fd)
 	close(fd);
 }
 
-int vgpu_own_memory_create(uint64_t quota_bytes, vgpu_own_memory_fds *find_fds,
-			   void *opaque, struct vgpu_own_memory **ret_memory)
+int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
+			   vgpu_own_memory_fds *find_fds, void *opaque,
+			   struct vgpu_own_memory **ret_memory)
 {
 	struct vgpu_own_memory *memory = malloc(sizeof(*memory));
 
@@ -80,6 +82,7 @@ int vgpu_own_memory_create(uint64_t quota_bytes, vgpu_own_memory_fds *find_fds,
 		.find_fds = find_fds,
 		.opaque = opaque,
 		.quota_bytes = quota_bytes,
+		.reserve = reserve,
 		.first_free = NONE,
 	};
 	*ret_memory = memory;
@@ -94,6 +97,7 @@ static void drop(struct vgpu_own_memory *memory, uint32_t index)
 	if (slot->fd >= 0)
 		vgpu_fd_share_give(slot->fds, 1);
 	memory->used_bytes -= slot->bytes;
+	vgpu_reserve_lend(memory->reserve, memory->used_bytes);
 	slot->owner = NULL;
 	slot->next = memory->first_free;
 	memory->first_free = index;
@@ -109,6 +113,11 @@ void vgpu_own_memory_destroy(struct vgpu_own_memory *memory)
 			vgpu_lent_memfd_revoke(memory->slot[i].fd);
 	free(memory->slot);
 	free(memory);
+}
+
+uint64_t vgpu_own_memory_used(const struct vgpu_own_memory *memory)
+{
+	return memory->used_bytes;
 }
 
 static bool grow(struct vgpu_own_memory *memory)
@@ -180,10 +189,13 @@ static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 	if (bytes > memory->quota_bytes - memory->used_bytes ||
 	    (memory->first_free == NONE && !grow(memory)))
 		return -ENOMEM;
+	vgpu_reserve_lend(memory->reserve, memory->used_bytes + bytes);
 	if (!is_charge) {
 		fds = memory->find_fds(memory->opaque, context);
-		if (make_file(fds, bytes, &fd, &copy) < 0)
+		if (make_file(fds, bytes, &fd, &copy) < 0) {
+			vgpu_reserve_lend(memory->reserve, memory->used_bytes);
 			return -ENOMEM;
+		}
 	}
 	slot = &memory->slot[memory->first_free];
 	*slot = (struct allocation){

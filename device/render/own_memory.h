@@ -5,6 +5,7 @@
 
 #include "device/render/fd_share.h"
 #include "device/render/render.h"
+#include "device/render/reserve.h"
 
 /*
  * Allocations of one vGPU, each a file and so an fd of ours; Vulkan lets a
@@ -18,11 +19,17 @@ struct vgpu_own_memory;
 typedef struct vgpu_fd_share *
 vgpu_own_memory_fds(void *opaque, const struct vgpu_render *context);
 
-/* All contexts together get @quota_bytes. */
-int vgpu_own_memory_create(uint64_t quota_bytes, vgpu_own_memory_fds *find_fds,
-			   void *opaque, struct vgpu_own_memory **ret_memory);
+/*
+ * All contexts together get @quota_bytes, in exchange for pages of @reserve,
+ * which outlives it; NULL: whatever the machine has.
+ */
+int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
+			   vgpu_own_memory_fds *find_fds, void *opaque,
+			   struct vgpu_own_memory **ret_memory);
 /* No context may be left. NULL is fine. */
 void vgpu_own_memory_destroy(struct vgpu_own_memory *memory);
+
+uint64_t vgpu_own_memory_used(const struct vgpu_own_memory *memory);
 
 /* Its opaque is a struct vgpu_own_memory. */
 extern const struct vgpu_render_memory_ops vgpu_own_memory_ops;

@@ -40,6 +40,7 @@ int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	c->vtest->errors++;
 	vgpu_vtest_log(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
 		       (int)c->pid, text);
 	enter(c, c->phase == SERVED ? LOST : OVER);
@@ -243,6 +244,8 @@ static bool step(struct connection *c)
 			vgpu_command_refuse(c);
 		return true;
 	}
+	c->vtest->commands++;
+	vgpu_vtest_changed(c->vtest);
 	if (vgpu_command_handle(c) < 0)
 		return false;
 	if (c->body_capacity > BODY_BYTES_KEPT)

@@ -108,6 +108,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 		return r;
 	vtest->n_contexts++;
 	c->phase = STARTED;
+	vgpu_vtest_changed(vtest);
 	return 0;
 }
 
@@ -118,6 +119,7 @@ void vgpu_context_finish(struct connection *c)
 	vgpu_render_destroy(c->render);
 	c->render = NULL;
 	c->vtest->n_contexts--;
+	vgpu_vtest_changed(c->vtest);
 }
 
 /* @n items of @item_words words at @offset, in a body of @n_words. */

@@ -150,9 +150,13 @@ struct vgpu_vtest {
 	uint64_t lines_since; /* begin of this period */
 	unsigned int lines;
 	unsigned int lines_left_out;
+	uint64_t commands; /* handled, and clients that broke a rule */
+	uint64_t errors;
 };
 
 /* vtest.c */
+/* vgpu_vtest_status() has something else to say. */
+void vgpu_vtest_changed(struct vgpu_vtest *vtest);
 /* Log, but not as often as a client can make us. */
 __attribute__((format(printf, 2, 3))) void
 vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...);

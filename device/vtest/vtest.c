@@ -63,18 +63,53 @@ void vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...)
 	else
 		fprintf(stderr, "vgpu-device %s: %s\n", vtest->config.name,
 			line.text);
+	if (vtest->config.ops)
+		vtest->config.ops->fault(vtest->config.opaque, line.text,
+					 vtest->lines_left_out);
 	vtest->lines_left_out = 0;
+}
+
+void vgpu_vtest_changed(struct vgpu_vtest *vtest)
+{
+	if (vtest->config.ops)
+		vtest->config.ops->changed(vtest->config.opaque);
+}
+
+void vgpu_vtest_status(const struct vgpu_vtest *vtest,
+		       struct vgpu_control_status *status)
+{
+	const struct connection *c = TAILQ_FIRST(&vtest->connections);
+
+	while (c && !c->render)
+		c = TAILQ_NEXT(c, link);
+	status->link = c ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
+	status->peer_pid = c ? c->pid : 0;
+	status->commands = vtest->commands;
+	status->errors = vtest->errors;
+	status->framebuffer_used_bytes = vgpu_own_memory_used(vtest->memory);
+}
+
+static void on_launcher_frozen(void *opaque)
+{
+	struct vgpu_vtest *vtest = opaque;
+
+	if (vtest->config.ops)
+		vtest->config.ops->launcher_frozen(vtest->config.opaque);
 }
 
 static void on_forbidden_call(void *opaque, const char *name)
 {
-	vgpu_vtest_log(opaque,
-		       "the sandbox ended a render process for a forbidden"
-		       " system call: %s",
-		       name);
+	struct vgpu_vtest *vtest = opaque;
+	char text[VGPU_ERR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), VGPU_LAUNCH_FORBIDDEN, name);
+	vgpu_vtest_log(vtest, "%s", text);
+	if (vtest->config.ops)
+		vtest->config.ops->forbidden_call(vtest->config.opaque, text);
 }
 
 static const struct vgpu_launcher_ops launcher_ops = {
+	.frozen = on_launcher_frozen,
 	.forbidden = on_forbidden_call,
 };
 
@@ -219,9 +254,13 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	if (r >= 0)
 		r = vgpu_launcher_create(event, config->launcher_fd,
 					 &launcher_ops, vtest, &vtest->launcher);
+	/* Contexts of a predecessor. */
 	if (r >= 0)
-		r = vgpu_own_memory_create(config->framebuffer_bytes, find_fds,
-					   vtest, &vtest->memory);
+		vgpu_launcher_end_others(vtest->launcher);
+	if (r >= 0)
+		r = vgpu_own_memory_create(config->framebuffer_bytes,
+					   config->reserve, find_fds, vtest,
+					   &vtest->memory);
 	if (r >= 0)
 		r = vgpu_host_memory_create(
 			event, config->host_memory_bytes,

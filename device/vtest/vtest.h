@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "device/render/reserve.h"
+#include "lib/control_abi.h"
 #include "lib/err.h"
 
 /*
@@ -19,13 +21,27 @@
 
 struct vgpu_vtest;
 
+/* What it tells its owner. All are required. */
+struct vgpu_vtest_ops {
+	/* A client broke a rule, or lost its context; @left_out such before. */
+	void (*fault)(void *opaque, const char *text, uint32_t left_out);
+	/* vgpu_vtest_status() has something else to say. */
+	void (*changed)(void *opaque);
+	/* As of struct vgpu_launcher_ops. */
+	void (*launcher_frozen)(void *opaque);
+	void (*forbidden_call)(void *opaque, const char *text);
+};
+
 struct vgpu_vtest_config {
 	const char *name; /* of the vGPU, for the log */
 	uint8_t gpu_uuid[16];
 	uint64_t framebuffer_bytes;
-	uint64_t host_memory_bytes; /* of contexts, beyond that */
-	int launcher_fd;	    /* of a vgpu-launch; stays the caller's */
-	const void *capset;	    /* what GET_CAPSET answers for venus */
+	uint64_t host_memory_bytes;   /* of contexts, beyond that */
+	int launcher_fd;	      /* of a vgpu-launch; stays the caller's */
+	struct vgpu_reserve *reserve; /* of vgpu_own_memory_create() */
+	const struct vgpu_vtest_ops *ops; /* NULL: nobody wants to know */
+	void *opaque;
+	const void *capset; /* what GET_CAPSET answers for venus */
 	size_t capset_bytes;
 };
 
@@ -37,5 +53,12 @@ int vgpu_vtest_create(sd_event *event, int socket,
 		      const struct vgpu_vtest_config *config,
 		      struct vgpu_vtest **ret_vtest, struct vgpu_err *err);
 void vgpu_vtest_destroy(struct vgpu_vtest *vtest); /* NULL is fine */
+
+/*
+ * Fill in what is known here: whether some program has a context, and which;
+ * commands and errors are those since the beginning.
+ */
+void vgpu_vtest_status(const struct vgpu_vtest *vtest,
+		       struct vgpu_control_status *status);
 
 #endif

@@ -16,8 +16,9 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(
 	State,
 	ABOUT("It is known and not started, or its framebuffer is not ready yet"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(defined),
-	ABOUT("Its framebuffer is held and its device waits for a virtual machine"),
-	SD_VARLINK_DEFINE_ENUM_VALUE(active), ABOUT("A virtual machine has it"),
+	ABOUT("Its framebuffer is held and its device waits for a virtual machine, or programs"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(active),
+	ABOUT("A virtual machine has it, or a program of a container"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(attached),
 	ABOUT("It cannot be used; the field failure says why"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(failed));
@@ -104,9 +105,11 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(provider, SD_VARLINK_STRING, 0), FIELD_BY_TYPE(state, State, 0),
 	ABOUT("Whether the manager starts it when it starts itself; not of foreign ones"),
 	FIELD(autostart, SD_VARLINK_BOOL, NULLABLE),
+	ABOUT("Whether it is for programs in containers, or without any, and not for a virtual machine: it has no heads"),
+	FIELD(container, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("Why it failed; only with state failed"),
 	FIELD(failure, SD_VARLINK_STRING, NULLABLE),
-	ABOUT("The vhost-user socket that a virtual machine connects to"),
+	ABOUT("The vhost-user socket that a virtual machine connects to, or the vtest socket that programs do"),
 	FIELD(socket, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Its framebuffer, in MiB, and where that is, unless it is stopped"),
 	FIELD(framebufferMib, SD_VARLINK_INT, 0),
@@ -118,6 +121,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Process of its device, and of the virtual machine that has it"),
 	FIELD(devicePid, SD_VARLINK_INT, NULLABLE),
 	FIELD(vmPid, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Of one for containers: a process that has a Vulkan device on it, where it can be seen"),
+	FIELD(clientPid, SD_VARLINK_INT, NULLABLE),
 	ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it, 0 for none"),
 	FIELD(ownerUid, SD_VARLINK_INT, 0), FIELD(ownerGid, SD_VARLINK_INT, 0),
 	ABOUT("Device processes that were replaced since it was created"),
@@ -218,6 +223,8 @@ static SD_VARLINK_DEFINE_METHOD(GetVgpu,
 		INPUT(frameRateLimit, SD_VARLINK_INT, NULLABLE),                                                                                                                                       \
 		ABOUT(autostart_about),                                                                                                                                                                \
 		INPUT(autostart, SD_VARLINK_BOOL, NULLABLE),                                                                                                                                           \
+		ABOUT("For programs in containers, or without any, and not for a virtual machine; unset: no"),                                                                                         \
+		INPUT(container, SD_VARLINK_BOOL, NULLABLE),                                                                                                                                           \
 		ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it, 0 for none; both unset: the caller, and of root's the group vgpu-vm"), \
 		INPUT(ownerUid, SD_VARLINK_INT, NULLABLE),                                                                                                                                             \
 		INPUT(ownerGid, SD_VARLINK_INT, NULLABLE),                                                                                                                                             \

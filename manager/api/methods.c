@@ -270,6 +270,12 @@ static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
 	if (instance->gpu && instance->gpu->ops &&
 	    instance->gpu->ops->qemu_arguments)
 		return reply_provider_arguments(link, instance);
+	if (instance->definition.is_for_container) {
+		vgpu_err_set(
+			&err, -EINVAL, "BadState",
+			"the vGPU is for containers: `vgpuctl cdi` says how they are given it");
+		return vgpu_reply_error(link, &err);
+	}
 	if (!vgpu_instance_is_serving(instance)) {
 		vgpu_err_set(&err, -ENOTCONN, "NotActive",
 			     "the vGPU is %s: it has no device to connect to",

@@ -47,7 +47,7 @@ static int change_type(struct vgpu_instance *instance, const char *name,
 			err, -ENOENT, "NoSuchType",
 			"%s has no type '%s': `vgpuctl types` lists all there are",
 			next->gpu, vgpu_text_quote(quoted, name));
-	next->type = *type;
+	vgpu_definition_set_type(next, type);
 	next->place =
 		(struct vgpu_extent){.size = type->framebuffer_mib * VGPU_MIB};
 	vgpu_heads_fit(next);

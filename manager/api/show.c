@@ -177,8 +177,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 	char socket[VGPU_SOCKET_PATH_SIZE];
 	int r;
 
-	vgpu_paths_instance(&instance->manager->paths, d->uuid, "vhost.sock",
-			    socket);
+	vgpu_paths_instance(&instance->manager->paths, d->uuid,
+			    vgpu_definition_socket(d), socket);
 	r = show_heads(instance, &heads);
 	if (r < 0)
 		return r;
@@ -194,6 +194,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 				? instance->gpu->ops->name
 				: (d->vf.number ? "sriov" : "mediated")),
 		SD_JSON_BUILD_PAIR_STRING("state", vgpu_instance_state(instance)),
+		SD_JSON_BUILD_PAIR_CONDITION(d->is_for_container, "container",
+					     SD_JSON_BUILD_BOOLEAN(true)),
 		SD_JSON_BUILD_PAIR_CONDITION(!instance->is_foreign, "autostart",
 					     SD_JSON_BUILD_BOOLEAN(!d->is_manual)),
 		SD_JSON_BUILD_PAIR_CONDITION(
@@ -215,7 +217,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 		SD_JSON_BUILD_PAIR_CONDITION(pid > 0, "devicePid",
 					     SD_JSON_BUILD_INTEGER(pid)),
 		SD_JSON_BUILD_PAIR_CONDITION(
-			is_attached && status->peer_pid > 0, "vmPid",
+			is_attached && status->peer_pid > 0,
+			d->is_for_container ? "clientPid" : "vmPid",
 			SD_JSON_BUILD_INTEGER(status->peer_pid)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("ownerUid", d->owner.uid),
 		SD_JSON_BUILD_PAIR_UNSIGNED("ownerGid", d->owner.gid),

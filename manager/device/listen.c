@@ -57,15 +57,16 @@ static int add_state_block(struct vgpu_fd_store *store)
 }
 
 int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
-			struct vgpu_fd_store *store, struct vgpu_err *err)
+			const char *name, struct vgpu_fd_store *store,
+			struct vgpu_err *err)
 {
 	int r;
 
 	r = vgpu_paths_make_instance(paths, uuid);
 	/* Who may use the vGPU is let in later: vgpu_access_open_vgpu(). */
 	if (r >= 0)
-		r = add_socket(paths, uuid, "vhost.sock", SOCK_STREAM, 0600,
-			       store, VGPU_SLOT_LISTEN);
+		r = add_socket(paths, uuid, name, SOCK_STREAM, 0600, store,
+			       VGPU_SLOT_LISTEN);
 	/* With a deposit the next vgpud has its connection to the device. */
 	if (r >= 0 && !store->deposit)
 		r = add_socket(paths, uuid, "control.sock", SOCK_SEQPACKET,

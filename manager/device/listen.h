@@ -17,10 +17,12 @@ int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
 		   int *ret_fd);
 
 /*
- * Make the vGPU's folder, its two listening sockets and an empty state block,
+ * Make the vGPU's folder, its two listening sockets, of which users find the one
+ * at @name, and an empty state block,
  * and put their fds into @store. Old sockets are replaced.
  */
 int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
-			struct vgpu_fd_store *store, struct vgpu_err *err);
+			const char *name, struct vgpu_fd_store *store,
+			struct vgpu_err *err);
 
 #endif

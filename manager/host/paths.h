@@ -20,6 +20,7 @@
  * STATE/types.ini              copy of the last good types file
  * RUNTIME/io.openvgpu.Manager  the varlink socket
  * RUNTIME/UUID/vhost.sock      where a VMM connects
+ * RUNTIME/UUID/vtest.sock      ... or programs, of one for containers
  * RUNTIME/UUID/control.sock    where the next vgpud connects, without a deposit
  * RUNTIME/UUID/control.key     what it has to say there; vgpud's own
  * RUNTIME/UUID/device.pid      which process the device is

@@ -114,7 +114,7 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 			 VGPU_ARRAY_SIZE(entries));
 	if (r >= 0) {
 		vgpu_paths_instance(&manager->paths, definition->uuid,
-				    "vhost.sock", path);
+				    vgpu_definition_socket(definition), path);
 		r = vgpu_acl_set(path, USE, USE, entries, 2);
 	}
 	if (r < 0)

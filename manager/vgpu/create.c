@@ -97,7 +97,7 @@ static int try_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			"%s has no type '%s': `vgpuctl types --gpu %s` lists them",
 			gpu->id, vgpu_text_quote(quoted, type_name), gpu->id);
 	if (type)
-		definition->type = *type;
+		vgpu_definition_set_type(definition, type);
 	return vgpu_capacity_place(manager, gpu, definition, err);
 }
 
@@ -113,7 +113,8 @@ static int choose_gpu(struct vgpu_manager *manager, const char *type,
 		/* The embedded one is the first in the list. */
 		struct vgpu_gpu *gpu = &inventory->gpus[i % inventory->count];
 
-		if (!vgpu_capacity_find_type(manager, gpu, type))
+		if (!vgpu_capacity_find_type(manager, gpu, type) ||
+		    (definition->is_for_container && !gpu->memory))
 			continue;
 		/* Without room anywhere the first one's answer is given. */
 		if (try_gpu(manager, gpu, type, definition,
@@ -207,6 +208,13 @@ static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 
 	assert(gpu);
 	VGPU_TEXT_SET(definition->gpu, gpu->id);
+	if (definition->is_for_container && (!gpu->memory || !gpu->device_uuid[0]))
+		return vgpu_err_set(
+			err, -EOPNOTSUPP, "GpuUnusable",
+			"a container cannot be given a vGPU of %s: %s", gpu->id,
+			gpu->memory
+				? "no Vulkan driver was found for it"
+				: "its vGPUs are PCI devices for virtual machines");
 	if (!gpu->memory &&
 	    (request->weight >= 0 || request->frame_rate_limit >= 0))
 		return vgpu_err_set(
@@ -264,6 +272,7 @@ int vgpu_create(struct vgpu_manager *manager,
 		struct vgpu_err *err)
 {
 	struct vgpu_definition definition = {
+		.is_for_container = request->is_for_container > 0,
 		.is_manual = request->autostart == 0,
 	};
 	struct vgpu_instance *instance;
@@ -327,7 +336,7 @@ static int choose_gpu_to_define(struct vgpu_manager *manager,
 			err, -EINVAL, "BadPlacement",
 			"on %s a vGPU's place in the framebuffer cannot be chosen",
 			gpu->id);
-	definition->type = *type;
+	vgpu_definition_set_type(definition, type);
 	definition->place =
 		(struct vgpu_extent){.size = type->framebuffer_mib * VGPU_MIB};
 	/* Which one is chosen when it starts. */
@@ -340,6 +349,7 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  int64_t uid, struct vgpu_err *err)
 {
 	struct vgpu_definition definition = {
+		.is_for_container = request->is_for_container > 0,
 		.is_manual = request->autostart <= 0,
 		.is_stopped = true,
 	};
@@ -366,7 +376,9 @@ int vgpu_check_definition(struct vgpu_manager *manager,
 			  const struct vgpu_create_request *request,
 			  struct vgpu_err *err)
 {
-	struct vgpu_definition definition = {};
+	struct vgpu_definition definition = {
+		.is_for_container = request->is_for_container > 0,
+	};
 	struct vgpu_gpu *gpu = NULL;
 	int r;
 
@@ -474,8 +486,13 @@ static int release(struct vgpu_instance *instance, bool force,
 	if (vgpu_instance_is_attached(instance) && !force)
 		return vgpu_err_set(
 			err, -EBUSY, "InUse",
-			"the virtual machine of process %d has it: shut that down first, or use force, which may end it",
-			instance->status.peer_pid);
+			"%s %d has it: %s first, or use force, which may end it",
+			instance->definition.is_for_container
+				? "the program"
+				: "the virtual machine of process",
+			instance->status.peer_pid,
+			instance->definition.is_for_container ? "end that"
+							      : "shut that down");
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct vgpu_create_request {
 	int64_t weight;	    /* -1: unset, here and below */
 	int64_t frame_rate_limit;
 	int autostart;
+	int is_for_container;
 	sd_json_variant *heads; /* see heads.h; NULL: unset */
 	int64_t owner_uid;
 	int64_t owner_gid;

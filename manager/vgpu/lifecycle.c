@@ -54,6 +54,7 @@ static void fill_start(const struct vgpu_instance *instance,
 		/* If a Vulkan driver was found for it. */
 		.has_renderer = instance->gpu->device_uuid[0] != '\0',
 		.is_framebuffer_new = instance->is_framebuffer_new,
+		.is_for_container = d->is_for_container,
 	};
 
 	if (start.has_renderer)
@@ -116,7 +117,8 @@ static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
 		open_sockets(instance);
 		return 0;
 	}
-	r = vgpu_listen_prepare(&manager->paths, d->uuid, &instance->fds, err);
+	r = vgpu_listen_prepare(&manager->paths, d->uuid,
+				vgpu_definition_socket(d), &instance->fds, err);
 	if (r >= 0)
 		r = vgpu_access_open_vgpu(manager, d, err);
 	/* Nobody uses it yet: the next try is to fail, too. */
@@ -549,18 +551,19 @@ static void report_heads(struct vgpu_instance *instance,
 static void report_link(struct vgpu_instance *instance,
 			const struct vgpu_control_status *status)
 {
+	const char *who = instance->definition.is_for_container
+				  ? "the program"
+				  : "the virtual machine of process";
+
 	if (instance->status.link == status->link ||
 	    !take_event_token(instance, &instance->budget))
 		return;
 	if (status->link == VGPU_LINK_ATTACHED)
-		vgpu_instance_event(instance, "attached",
-				    "the virtual machine of process %d has it",
+		vgpu_instance_event(instance, "attached", "%s %d has it", who,
 				    status->peer_pid);
 	else
-		vgpu_instance_event(
-			instance, "detached",
-			"the virtual machine of process %d let go of it",
-			instance->status.peer_pid);
+		vgpu_instance_event(instance, "detached", "%s %d let go of it",
+				    who, instance->status.peer_pid);
 }
 
 /* Modes that were set and that a fresh device does not know. */

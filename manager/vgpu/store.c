@@ -27,6 +27,14 @@ bool vgpu_owner_is_sound(const struct vgpu_owner *owner)
 	return !is_nobody(owner->uid) && !is_nobody(owner->gid);
 }
 
+void vgpu_definition_set_type(struct vgpu_definition *definition,
+			      const struct vgpu_type *type)
+{
+	definition->type = *type;
+	if (definition->is_for_container)
+		definition->type.heads = 0;
+}
+
 static char *path_of(const struct vgpu_paths *paths, const char *uuid)
 {
 	char *path;
@@ -88,7 +96,10 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 		return r;
 	r = sd_json_buildo(
 		&json,
-		SD_JSON_BUILD_PAIR_UNSIGNED("version", VGPU_DEFINITION_VERSION),
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"version", d->is_for_container
+					   ? VGPU_DEFINITION_VERSION
+					   : VGPU_DEFINITION_VERSION_OF_OTHERS),
 		SD_JSON_BUILD_PAIR_STRING("uuid", d->uuid),
 		SD_JSON_BUILD_PAIR_CONDITION(d->name[0], "name",
 					     SD_JSON_BUILD_STRING(d->name)),
@@ -108,6 +119,8 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_STRING("gpu", d->gpu),
 		SD_JSON_BUILD_PAIR_UNSIGNED("offset", d->place.offset),
 		SD_JSON_BUILD_PAIR_UNSIGNED("size", d->place.size),
+		SD_JSON_BUILD_PAIR_CONDITION(d->is_for_container, "container",
+					     SD_JSON_BUILD_BOOLEAN(true)),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_manual, "autostart",
 					     SD_JSON_BUILD_BOOLEAN(false)),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_stopped, "stopped",
@@ -173,6 +186,7 @@ struct raw {
 	sd_json_variant *heads;
 	bool autostart;
 	bool is_stopped;
+	bool is_for_container;
 };
 
 struct raw_head {
@@ -279,6 +293,8 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, autostart), 0},
 		{"stopped", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
 		 offsetof(struct raw, is_stopped), 0},
+		{"container", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw, is_for_container), 0},
 		{"vf", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
 		 offsetof(struct raw, vf.number), 0},
 		{"typeId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
@@ -302,8 +318,10 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 
 	if (sd_json_dispatch(json, fields, 0, &raw) < 0 ||
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
-	    raw.vf.number > VGPU_VF_MAX || !vgpu_owner_is_sound(&raw.owner) ||
-	    take_type(d, &raw) < 0 || !VGPU_TEXT_SET(d->gpu, raw.gpu))
+	    raw.vf.number > VGPU_VF_MAX ||
+	    (raw.is_for_container && (raw.vf.number || raw.limits.heads)) ||
+	    !vgpu_owner_is_sound(&raw.owner) || take_type(d, &raw) < 0 ||
+	    !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;
 	for (size_t i = 0; i < sd_json_variant_elements(raw.heads); i++)
 		if (take_head(d, sd_json_variant_by_index(raw.heads, i)) < 0)
@@ -312,6 +330,7 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 	d->vf = raw.vf;
 	d->is_manual = !raw.autostart;
 	d->is_stopped = raw.is_stopped;
+	d->is_for_container = raw.is_for_container;
 	d->owner = raw.owner;
 	d->lacks_owner = !sd_json_variant_by_key(json, "ownerUid");
 	return 0;

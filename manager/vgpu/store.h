@@ -12,8 +12,12 @@
 #include "lib/type.h"
 #include "manager/host/paths.h"
 
-/* Of the file. A file of a later version is left alone and not used. */
-#define VGPU_DEFINITION_VERSION 4
+/*
+ * Of the file. A file of a later version is left alone and not used. One that
+ * has nothing of the last is written as of the version before.
+ */
+#define VGPU_DEFINITION_VERSION		  5
+#define VGPU_DEFINITION_VERSION_OF_OTHERS 4
 
 #define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
 #define VGPU_GPU_ID_SIZE      32
@@ -54,9 +58,21 @@ struct vgpu_definition {
 	struct vgpu_owner owner;
 	bool lacks_owner; /* read from a file that is older than owners */
 	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
-	bool is_manual;	 /* no vgpud starts it by itself */
+	bool is_for_container; /* vtest clients use it, and no VM; no heads */
+	bool is_manual;	       /* no vgpud starts it by itself */
 	bool is_stopped; /* place and VF are those it had, not what it has */
 };
+
+/* Its socket for those who use it, in its folder. */
+static inline const char *
+vgpu_definition_socket(const struct vgpu_definition *definition)
+{
+	return definition->is_for_container ? "vtest.sock" : "vhost.sock";
+}
+
+/* Make @type its type. */
+void vgpu_definition_set_type(struct vgpu_definition *definition,
+			      const struct vgpu_type *type);
 
 /* Whether it is of a user and a group who are somebody in particular. */
 bool vgpu_owner_is_sound(const struct vgpu_owner *owner);

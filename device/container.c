@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One device for programs without a VM, in containers say. */
+#include "container.h"
+
+#include <string.h>
+
+#include "device/control.h"
+#include "device/gpu/abi.h"
+#include "device/vtest/vtest.h"
+#include "lib/util.h"
+
+struct vgpu_container {
+	sd_event *event;
+	struct vgpu_slots *slots;
+	struct vgpu_control_start start;
+	int *segment; /* fds of the slots, for the reserve */
+	struct vgpu_reserve *reserve;
+	struct vgpu_vtest *vtest;
+	struct vgpu_link *link; /* NULL if there is no manager */
+};
+
+static void on_fault(void *opaque, const char *text, uint32_t left_out)
+{
+	struct vgpu_container *container = opaque;
+
+	vgpu_link_event(container->link, VGPU_EVENT_GUEST_FAULT, left_out, text);
+}
+
+static void on_changed(void *opaque)
+{
+	struct vgpu_container *container = opaque;
+
+	vgpu_link_status_soon(container->link);
+}
+
+/* vgpud started it, and kills it. */
+static void on_launcher_frozen(void *opaque)
+{
+	struct vgpu_container *container = opaque;
+
+	vgpu_link_event(container->link, VGPU_EVENT_FROZEN, 0,
+			"the launcher of render processes does not answer");
+}
+
+static void on_forbidden_call(void *opaque, const char *text)
+{
+	struct vgpu_container *container = opaque;
+
+	vgpu_link_event(container->link, VGPU_EVENT_FORBIDDEN_CALL, 0, text);
+}
+
+static const struct vgpu_vtest_ops vtest_ops = {
+	.fault = on_fault,
+	.changed = on_changed,
+	.launcher_frozen = on_launcher_frozen,
+	.forbidden_call = on_forbidden_call,
+};
+
+static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
+{
+	struct vgpu_container *container = opaque;
+
+	vgpu_vtest_status(container->vtest, ret_status);
+}
+
+/* All but the frame rate is about heads, which it has none of. */
+static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
+		       struct vgpu_control_reply *ret_reply, int *ret_fd)
+{
+	vgpu_close(fd);
+	if (msg->type == VGPU_CONTROL_SET_FRAME_RATE)
+		return;
+	ret_reply->status = -ENOENT;
+	snprintf(ret_reply->text, sizeof(ret_reply->text),
+		 "a vGPU for containers has no heads");
+}
+
+static const struct vgpu_link_ops link_ops = {
+	.status = fill_status,
+	.request = on_request,
+};
+
+static int reserve_framebuffer(struct vgpu_container *container,
+			       struct vgpu_err *err)
+{
+	const struct vgpu_control_start *start = &container->start;
+	int r;
+
+	if (start->segments > VGPU_SLOT_MAX - VGPU_SLOT_SEGMENT)
+		return vgpu_err_set(err, -EINVAL, NULL, "%u segments",
+				    start->segments);
+	container->segment =
+		calloc(start->segments, sizeof(container->segment[0]));
+	if (!container->segment)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	for (uint32_t i = 0; i < start->segments; i++)
+		container->segment[i] =
+			vgpu_slots_get(container->slots, VGPU_SLOT_SEGMENT + i);
+	r = vgpu_reserve_create(container->segment, start->segments,
+				start->segment_bytes, start->framebuffer_bytes,
+				&container->reserve);
+	return r < 0 ? vgpu_err_set(err, r, NULL,
+				    "its framebuffer cannot be filled: %s",
+				    strerror(-r))
+		     : 0;
+}
+
+int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
+			  const struct vgpu_device_config *config,
+			  struct vgpu_container **ret_container,
+			  struct vgpu_err *err)
+{
+	struct vgpu_container *container = calloc(1, sizeof(*container));
+	struct vgpu_vtest_config vtest = {
+		.framebuffer_bytes = config->start.framebuffer_bytes,
+		.host_memory_bytes = config->start.host_memory_bytes,
+		.launcher_fd = vgpu_slots_get(slots, VGPU_SLOT_LAUNCHER),
+		.capset = config->capset,
+		.capset_bytes = VGPU_GPU_CAPSET_BYTES,
+		.ops = &vtest_ops,
+		.opaque = container,
+	};
+	int r = 0;
+
+	if (!container)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	container->event = event;
+	container->slots = slots;
+	container->start = config->start;
+	vtest.name = container->start.name;
+	memcpy(vtest.gpu_uuid, config->start.gpu_uuid, sizeof(vtest.gpu_uuid));
+	if (config->start.segments)
+		r = reserve_framebuffer(container, err);
+	vtest.reserve = container->reserve;
+	if (r >= 0)
+		r = vgpu_vtest_create(event,
+				      vgpu_slots_get(slots, VGPU_SLOT_LISTEN),
+				      &vtest, &container->vtest, err);
+	if (r < 0) {
+		vgpu_container_destroy(container);
+		return r;
+	}
+	*ret_container = container;
+	return 0;
+}
+
+void vgpu_container_destroy(struct vgpu_container *container)
+{
+	if (!container)
+		return;
+	vgpu_link_destroy(container->link);
+	container->link = NULL; /* the rest changes something still as it ends */
+	vgpu_vtest_destroy(container->vtest);
+	vgpu_reserve_destroy(container->reserve);
+	free(container->segment);
+	free(container);
+}
+
+int vgpu_container_serve(struct vgpu_container *container, int control,
+			 const struct vgpu_sandbox_report *sandbox,
+			 struct vgpu_err *err)
+{
+	char lacks[VGPU_CONTROL_TEXT_MAX], text[VGPU_CONTROL_TEXT_MAX];
+	int r;
+
+	if (control < 0)
+		return 0;
+	r = vgpu_link_create(container->event, container->slots, control,
+			     container->start.key, &link_ops, container,
+			     &container->link);
+	if (r < 0)
+		return vgpu_err_set(err, r, NULL, "control socket: %s",
+				    strerror(-r));
+	vgpu_link_status_now(container->link);
+	if (vgpu_sandbox_report_text(sandbox, lacks, sizeof(lacks))) {
+		snprintf(text, sizeof(text),
+			 "the device process is shut in less: %.150s", lacks);
+		fprintf(stderr, "vgpu-device %s: %s\n", container->start.name,
+			text);
+		vgpu_link_event(container->link, VGPU_EVENT_SANDBOX, 0, text);
+	}
+	return 0;
+}
