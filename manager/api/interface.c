@@ -125,7 +125,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(clientPid, SD_VARLINK_INT, NULLABLE),
 	ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it, 0 for none"),
 	FIELD(ownerUid, SD_VARLINK_INT, 0), FIELD(ownerGid, SD_VARLINK_INT, 0),
-	ABOUT("Device processes that were replaced since it was created"),
+	ABOUT("Device processes that were replaced since it was started"),
 	FIELD(restarts, SD_VARLINK_INT, 0),
 	ABOUT("Control commands of the guest since it was attached, and those refused"),
 	FIELD(commands, SD_VARLINK_INT, 0), FIELD(errors, SD_VARLINK_INT, 0),

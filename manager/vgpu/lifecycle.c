@@ -648,6 +648,8 @@ static void on_status(void *owner, const struct vgpu_control_status *status)
 		begin_serving(instance, last_phase);
 	report_link(instance, status);
 	report_heads(instance, status);
+	/* The device also counts those that an earlier vgpud replaced. */
+	instance->restarts = VGPU_MAX(instance->restarts, status->generation);
 	instance->status = *status;
 	instance->status.link =
 		is_attached ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
