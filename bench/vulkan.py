@@ -74,7 +74,8 @@ class Turns:
         self.ways = {"native": native, "ours": ours, "peer": peer}
 
     def measure(self, run, turns=TURNS):
-        """By way: figures, medians of all turns, or a text of what failed."""
+        """For each way of running: the medians of all turns, or why it failed.
+        """
         results = {way: [] for way, env in self.ways.items() if env}
         failed = {}
         for _ in range(turns):
@@ -94,7 +95,8 @@ class Turns:
 
 
 def ratio_rows(what, medians, failed, key, unit, want, bigger_is_better=True):
-    """What a program measures, as ratios to native and to the peer."""
+    """Rows with the figures of a program as ratios to native and to the peer.
+    """
     if "native" in failed or "ours" in failed:
         for way, why in failed.items():
             yield (f"{what}, {way}", why, "", False if way == "ours" else None)

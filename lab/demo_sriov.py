@@ -25,7 +25,7 @@ start = time.monotonic()
 
 
 class DemoError(Exception):
-    """The host did not do what it was to do."""
+    """A step of the demo failed."""
 
 
 def say(text):

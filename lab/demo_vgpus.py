@@ -42,8 +42,8 @@ class Vgpus:
             raise VgpuError(f"'{line}' ended with {status}:\n{said.strip()}")
 
     def ctl(self, words, keep=None):
-        """Run a vgpuctl command and show it; of what it prints, the lines that
-        KEEP says, if it does."""
+        """Run a vgpuctl command and print it, with the lines of its output
+        that match KEEP."""
         lines = self.manager.ctl(words)
         shown = [line for line in lines if keep(line)] if keep else lines
         if len(shown) < len(lines):
@@ -52,7 +52,8 @@ class Vgpus:
         return lines
 
     def room(self):
-        """What there is and what of it is free; VFs stay enabled."""
+        """The framebuffer of the GPU, and how much is free. VFs stay enabled.
+        """
         gpu = self.manager.gpu()
         gpu.pop("vfsEnabled")
         return gpu, self.manager.types()
@@ -96,7 +97,8 @@ class Vgpus:
                       [self.manager.refused(f"destroy {name}")])
 
     def use(self, start):
-        """The other one, meanwhile; what the guest says of its vGPU."""
+        """Use the other vGPU meanwhile; print what the guest reports of its
+        own."""
         name, _, bar1 = DIRECT
         vgpu = self.manager.show(name)
         for check in CHECKS:

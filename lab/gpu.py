@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a machine's guest makes of its vGPU: Vulkan, and something to see."""
+"""Use of a vGPU in a guest: check Vulkan, and draw something."""
 
 import collections
 import time

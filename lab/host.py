@@ -78,8 +78,8 @@ def delays(pid):
 
 
 class Host:
-    """Does what it is told line by line, see tests/kernel/init; its console and
-    the model's log are kept in a folder."""
+    """A host VM that executes commands line by line, see tests/kernel/init.
+    Its console and the log of the model are kept in a folder."""
 
     # QEMU 10.0 (system/physmem.c, iotlb_to_section()) may lead what a processor
     # reads or writes of a device to another device while one in another thread
@@ -156,7 +156,8 @@ class Host:
                 return answer['return']
 
     def monitor(self, line):
-        """What a line to the monitor, where properties are words, came to."""
+        """Run a command of QEMU's monitor (for properties, in words); return
+        its output."""
         return self.ask('human-monitor-command', **{'command-line': line})
 
     def fault(self, fault):
@@ -189,8 +190,8 @@ class Host:
             return file.read()
 
     def complaint(self, start=None, pattern=COMPLAINTS):
-        """What the kernel complained of since the log was at start, or since it was
-        ready; None if of nothing."""
+        """What the kernel complained of since the log was at start, or since
+        the host was ready; None if it did not."""
         said = self.log()
         if start is None:
             start = said.index('test: ready')
@@ -217,7 +218,8 @@ class Host:
             return file.read()
 
     def wait(self, pattern, start, seconds=COMMAND_SECONDS, log=None):
-        """Until the kernel, or who else writes a log, has said it since start."""
+        """Wait until the kernel, or another writer of a log, has printed it
+        since start."""
         log = log or self.log
         end = time.monotonic() + seconds * self.patience
         while True:
@@ -267,14 +269,15 @@ class Host:
         return '\n'.join(said)
 
     def do(self, line, seconds=COMMAND_SECONDS):
-        """Run one line; its exit status and what the kernel said meanwhile."""
+        """Run one line; return its exit status and what the kernel logged
+        meanwhile."""
         start = len(self.log())
         self.lines.sendall(line.encode() + b'\n')
         done = self.wait(r'test: done (\d+)\n', start, seconds)
         return int(done.group(1)), self.log()[start:]
 
     def state(self):
-        """What the GPU's folder in sysfs says, file by file."""
+        """The contents of the files in the GPU's sysfs folder."""
         return dict(re.findall(r'test: state (\w+) (.*?)\r?\n',
                                self.do('state')[1]))
 

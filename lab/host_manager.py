@@ -10,7 +10,7 @@ class ManagerError(Exception):
 
 
 class HostManager:
-    """What is asked of tests/vfio/manager."""
+    """Commands for tests/vfio/manager, which runs vgpud in the host VM."""
 
     def __init__(self, host):
         self.host = host
@@ -35,7 +35,7 @@ class HostManager:
         self.must('stop')
 
     def kill(self):
-        """kill -9"""
+        """Kill vgpud with SIGKILL."""
         self.must('kill')
 
     def ctl(self, words):
@@ -43,7 +43,7 @@ class HostManager:
         return self.must(f'ctl {words}')
 
     def refused(self, words):
-        """What a vgpuctl command says that must be refused."""
+        """Run a vgpuctl command that must be refused; return its message."""
         status, _, err = self.do(f'ctl {words}')
         if status != 1:
             raise ManagerError(f"'{words}' ended with {status}, not with 1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A private vgpud for the demo and the tests, and what they ask it."""
+"""A private vgpud for the demo and the tests, and calls to it."""
 
 import array
 import collections
@@ -25,7 +25,7 @@ class ManagerError(Exception):
 
 
 class Frame:
-    """What a head showed at one moment: rows of x8r8g8b8 pixels."""
+    """What a head shows at one moment: rows of x8r8g8b8 pixels."""
 
     def __init__(self, width, height, stride, fd):
         self.width = width
@@ -113,7 +113,7 @@ class Manager:
         self.process.wait()
 
     def stop(self):
-        """End every vGPU and vgpud; what is left of them is killed."""
+        """Destroy all vGPUs and end vgpud; kill processes that remain."""
         if not self.process:
             return
         devices = []
@@ -228,7 +228,7 @@ class Manager:
             check=False)
 
     def ctl(self, *words, timeout=CALL_SECONDS):
-        """What a vgpuctl command prints; it must succeed."""
+        """Run a vgpuctl command, which must succeed; return its output."""
         done = self.run(*words, timeout=timeout)
         if done.returncode:
             raise ManagerError(f"vgpuctl {' '.join(words)} ended with "

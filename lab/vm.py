@@ -25,7 +25,7 @@ PROBE_SECONDS = 5.0
 
 
 class VmError(Exception):
-    """A machine did not do what it was waited for."""
+    """A machine did not do what was expected in time."""
 
 
 def spawn(args, output):
@@ -185,7 +185,7 @@ class Vm:
         self._has_agent = False
 
     def reset(self):
-        """Press its reset button; what it said before is not waited for."""
+        """Reset the machine. wait_for() ignores output from before."""
         self.qmp("system_reset")
         self._begins_to_boot(len(self.console()))
 
@@ -194,7 +194,7 @@ class Vm:
         self.process.kill()
 
     def kill(self):
-        """End the machine at once; fine on one that has ended."""
+        """Kill the machine. Does nothing if it has ended."""
         for line in (self._agent, self._qmp):
             if line:
                 line.close()
@@ -229,7 +229,7 @@ class Vm:
             return ""
 
     def wait_for(self, pattern, timeout):
-        """Wait for @pattern in what the console says from the last match on."""
+        """Wait for @pattern in the console, from the last match on."""
         end = time.monotonic() + timeout
         expression = re.compile(pattern)
         while True:
@@ -262,7 +262,7 @@ class Vm:
                 time.sleep(0.05)
 
     def qmp(self, command, timeout=COMMAND_SECONDS, **arguments):
-        """Run a QMP command and return what it returns."""
+        """Run a QMP command; return its result."""
         end = time.monotonic() + timeout
         if not self._qmp:
             self._qmp = self._connect("qmp.sock")

@@ -16,7 +16,7 @@ NATIVE = f"{ICD}/lvp_icd.json"
 
 
 class VtestError(Exception):
-    """The server did not do what it was waited for."""
+    """The server did not do what was expected in time."""
 
 
 def native_env(driver=NATIVE):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The shares of busy vGPUs, in a VM whose clock is what its processor has run."""
+"""Shares of busy vGPUs, in a VM whose clock counts the time that its processor
+ran, so that load on the host does not matter."""
 
 import os
 import sys

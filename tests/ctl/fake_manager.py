@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A manager that says what a test tells it to, over real varlink."""
+"""A manager that gives the replies that a test chose, over real varlink."""
 
 import array
 import json

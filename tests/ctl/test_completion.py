@@ -29,7 +29,8 @@ class Completion(CtlTest):
                      ListGpus=fake.gpus())
 
     def patience(self):
-        """A folder with a timeout(1) that is not a person's, who sees a hang."""
+        """A folder with a timeout(1) that waits longer, so that a slow machine
+        is not taken for a hang."""
         folder = os.path.join(self.folder, 'patience')
         os.mkdir(folder)
         path = os.path.join(folder, 'timeout')

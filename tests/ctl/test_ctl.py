@@ -116,7 +116,7 @@ QEMU_XML = '{http://libvirt.org/schemas/domain/qemu/1.0}'
 
 class QemuArguments(CtlTest):
     def domain(self, *arguments):
-        """What is printed for libvirt, within the <domain> of a user."""
+        """The XML printed for libvirt, inside a <domain>."""
         code, out, _ = self.ctl('qemu-args', 'cad', '--libvirt', *arguments)
         self.assertEqual(code, 0)
         return ElementTree.fromstring(f'<domain>{out}</domain>')
@@ -259,7 +259,8 @@ class Output(CtlTest):
                 follower.kill()
 
     def test_follow_goes_on_with_the_next_manager(self):
-        """Nothing is printed twice, and what was missed is counted."""
+        """After a reconnection no event is printed twice, and missed ones are
+        counted."""
         manager = self.manager(Subscribe=Several({}, *events(), is_open=True))
         last = events()[2]['event']
         # The same manager, which had cut us off, and then another one.

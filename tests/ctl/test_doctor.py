@@ -37,7 +37,7 @@ class Doctor(CtlTest):
                      f"echo '{devices}'")
 
     def doctor(self):
-        """Its exit status, and what it found: {check: finding}."""
+        """Run doctor; return its exit status and {check: finding}."""
         code, out, err = self.ctl('doctor', '--json=short')
         self.assertEqual(err, '')
         found = json.loads(out)

@@ -613,7 +613,7 @@ class Manager:
         return True
 
     def pump(self):
-        """Take in what is there."""
+        """Handle the messages that have arrived."""
         while self.socket and wait_readable(self.socket, 0):
             if not self.receive_one():
                 return False

@@ -200,7 +200,8 @@ class Vnc(unittest.TestCase):
         return server, device
 
     def device(self, server):
-        """One that has shown something: before that nobody is let in."""
+        """A device that has shown a picture: before that vgpu-vnc accepts no
+        viewer."""
         device = Device(server)
         self.addCleanup(device.close)
         self.show(device)

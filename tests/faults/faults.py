@@ -112,7 +112,7 @@ class FaultTest(harness.ManagerTest):
         return m
 
     def destroy_all(self, m):
-        """What there is can be destroyed, whatever happened to it."""
+        """Every vGPU can be destroyed, whatever happened to it."""
         def is_gone():
             for vgpu in m.call('ListVgpus')['vgpus']:
                 try:
@@ -124,7 +124,7 @@ class FaultTest(harness.ManagerTest):
         wait_for(is_gone, 'the end of every vGPU')
 
     def rest(self, m):
-        """What a vgpud has when it has no vGPU."""
+        """The resources of a vgpud that has no vGPU."""
         self.destroy_all(m)
         files, fds = harness.wait_for_rest(m)
         wait_for(lambda: not m.devices(), 'the end of every device process')

@@ -132,7 +132,7 @@ class Vnc(faults.FaultTest):
 
 
 class Slow(faults.FaultTest):
-    """Who says or reads next to nothing holds nobody else up."""
+    """A peer that sends or reads almost nothing does not block others."""
 
     def test_callers(self):
         m = self.faulty()

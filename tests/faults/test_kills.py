@@ -75,7 +75,8 @@ class AtPoints(faults.FaultTest):
         print(f'{kills} kills of vgpud at named points', file=sys.stderr)
 
     def settle(self, m, neighbour, before, what):
-        """What was being made is there or is not, and can be destroyed."""
+        """A vGPU that was being created exists or does not, and can be
+        destroyed."""
         wait_for(lambda: all(v['state'] in ('active', 'attached')
                              for v in m.call('ListVgpus')['vgpus']), what)
         self.assertEqual(m.show('neighbour')['devicePid'], neighbour, what)
@@ -89,7 +90,8 @@ class AtPoints(faults.FaultTest):
 
 
 class Load:
-    """A client that makes, asks and destroys all the time, whoever dies."""
+    """A client that creates, asks and destroys all the time, whatever is
+    killed."""
 
     def __init__(self, m):
         self.m = m

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A device that dies before and after each message of a context's: its successor
-does what is left of it, and nothing twice."""
+"""The device dies before and after each message of a context: its successor
+does the rest, and nothing twice."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Calls of vgpud and vgpu-device that fail: an operation is done or is refused,
-and what it took is given back."""
+"""Calls of vgpud and vgpu-device fail: each operation succeeds or is refused,
+and its resources are released."""
 
 import errno
 import os
@@ -55,7 +55,7 @@ def create(m):
 
 
 def use(m):
-    """What is asked of a vGPU while it is there."""
+    """The calls made for a vGPU while it exists."""
     m.call('SetMode', vgpu='kept', width=640, height=480)
     m.call('ListVgpus')
     client = m.client()

@@ -52,7 +52,7 @@ class Module(unittest.TestCase):
         return said
 
     def test_a_line_is_read_whole(self):
-        """Whoever ends meanwhile."""
+        """Log lines stay whole when their writer ends."""
         self.assertEqual(self.machine.do('write /orphan busybox sleep 1 &')[0], 0)
         self.assertEqual(self.machine.do('run busybox sh /orphan')[0], 0)
         start = len(self.machine.log())
@@ -212,7 +212,8 @@ class Module(unittest.TestCase):
         self.assertRegex(said, r'MSI-?X.*vgpu_core')
 
     def blocks(self, what, *blocks):
-        """Each of them (size, which, byte) is filled, or holds what it should."""
+        """Fill each block (size, which, byte), or check that it has its
+        contents."""
         for size, which, byte in blocks:
             self.assertEqual(self.machine.do(f'{what} {size} {which} {byte}')[0],
                              0, (what, size, which, byte))

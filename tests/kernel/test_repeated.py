@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is done again and again leaves nothing behind: VGPU_REPEATS times, on the
-kernel that VGPU_KERNEL names. In the model's lab (lab/run --model)."""
+"""Operations that are repeated VGPU_REPEATS times leak nothing, on the kernel
+that VGPU_KERNEL names. In the model's lab (lab/run --model)."""
 
 import os
 import re

@@ -83,9 +83,8 @@ def frame(width, height, stride, status=0, text=b''):
 
 
 def slow_to_close(seconds):
-    """
-    A connection with data under way that nobody takes: whoever closes it last
-    waits that long. Returns it and what must stay open meanwhile.
+    """A connection with unsent data that the peer does not read: its last
+    close blocks for that long. Returns it, and what must stay open meanwhile.
     """
     server = socket.create_server(('127.0.0.1', 0))
     slow = socket.create_connection(server.getsockname())

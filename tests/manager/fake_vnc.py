@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A vgpu-vnc that does as its address says, and writes down what it gets."""
+"""A vgpu-vnc whose address tells it how to behave; it records what it gets."""
 
 import argparse
 import array

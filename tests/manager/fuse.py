@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Folders whose files a test answers for, as sysfs' are: FUSE, spoken here.
-
-A file system of regular files cannot refuse a write with an errno, act on it
-before it returns, or wake who polls. This one does all three.
-"""
+"""Folders whose files are implemented by a test, like sysfs, by speaking FUSE.
+Regular files cannot refuse a write with an errno, act on it before it returns,
+or wake a process that polls; these files do all three."""
 
 import ctypes
 import errno
@@ -27,7 +25,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Attribute:
-    """A file: what it holds now, and what writing to it does."""
+    """A file: its contents, and the effect of a write."""
 
     def __init__(self, read=None, write=None):
         self.read = read
@@ -114,7 +112,7 @@ class Files:
                     del self.nodes[p]
 
     def notify(self, path):
-        """Tell who polls that PATH is another."""
+        """Wake processes that poll the file PATH."""
         with self.lock:
             node = self.nodes.get(path)
             if node is None:

@@ -269,7 +269,7 @@ def wait_for(condition, what):
 
 
 def wait_for_rest(manager):
-    """The files and fds of a manager whose pool is full and who is idle."""
+    """The files and fds of an idle manager with a full pool."""
     wait_for(lambda: manager.gpu()['readyMib'] == manager.gpu()['freeMib'],
              'the pool')
     pids = [manager.process.pid] + [

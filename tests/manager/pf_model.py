@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""PFs and their VFs in sysfs, as ABI documents say that drivers show them.
-
-What they do is what those texts say, and no driver runs: whether a driver does
-the same only the driver's tests can tell.
-"""
+"""PFs and their VFs in sysfs, as the ABI documents describe them. No driver
+runs: whether a driver does the same, only its own tests can tell."""
 
 import errno
 import functools
@@ -33,7 +30,8 @@ TYPES = {
 
 
 def at_once(change):
-    """Who reads sysfs sees all of a change that a test makes, or nothing."""
+    """A reader of sysfs sees all of a change that a test makes, or nothing of
+    it."""
     @functools.wraps(change)
     def changed(pf, *arguments):
         with pf.files.lock:
@@ -54,7 +52,7 @@ class Vf:
 
 
 class Pf:
-    """A PF, and what the PCI core and a driver of VFs do."""
+    """A PF, with the behaviour of the PCI core and of a driver of VFs."""
 
     vf_driver = DRIVER
 

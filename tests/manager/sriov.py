@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A vgpud on a sysfs of the tests' own: see pf_model.py for what answers there."""
+"""A vgpud on a sysfs made by the tests, see pf_model.py."""
 
 import os
 import subprocess

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vGPUs' control groups, where vgpud is started in one that it may divide: as by
-`systemd-run -p Delegate=yes --pipe --wait`. tests/cgroup has a machine for it."""
+"""Control groups of vGPUs, with a vgpud that was started in a delegated group,
+as by `systemd-run -p Delegate=yes --pipe --wait`. tests/cgroup has a machine
+for it."""
 
 import os
 import re
@@ -125,7 +126,8 @@ class Cgroup(CgroupTest):
         self.assertEqual(self.groups(), [])
 
     def test_device_outside_is_taken_in(self):
-        """One that an earlier vgpud started, which made no groups."""
+        """A device process that an earlier vgpud without groups started is
+        moved into a group."""
         uuid = self.m.create(type='128MB')
         pid = self.m.show(uuid)['devicePid']
         self.m.kill()
@@ -214,15 +216,13 @@ class Measured(CgroupTest):
         wait_for(lambda: self.used(uuid) > 100000, 'it to run')
 
     def used(self, uuid):
-        """In microseconds."""
+        """Processor time used, in microseconds."""
         return int(re.search(r'usage_usec (\d+)',
                              self.read(uuid, 'cpu.stat'))[1])
 
     def measure(self, what, uuids, wanted):
-        """
-        The part of all processors that each gets; how far its part of what all
-        of these get (the rest is the host's own) is off the wanted at most.
-        """
+        """Each group's share of all processors, and the largest error of the
+        shares relative to each other."""
         begin, before = time.monotonic(), [self.used(u) for u in uuids]
         time.sleep(SECONDS)
         after, passed = [self.used(u) for u in uuids], time.monotonic() - begin

@@ -240,7 +240,7 @@ class Access(ManagerTest):
         self.assertEqual(mode(m.definition(uuid)), '0o600')
 
     def test_stranger_at_the_control_socket(self):
-        """A process of vgpud's user asks a device for what it has."""
+        """Another process of vgpud's user asks a device for its fds."""
         m = self.manager()
         first, second = m.create(type='128MB'), m.create(type='128MB')
 

@@ -413,7 +413,8 @@ class Apply(DeclaredTest):
         self.assertEqual(self.ctl(m, 'list', '--json'), before)
 
     def test_no_room(self):
-        """What was done before is said, and the rest is done later."""
+        """If a step fails, earlier steps are reported, and a second run does
+        the rest."""
         m = self.manager(mib=256)
         path = self.file(m, [{'type': '128MB', 'name': 'a'},
                              {'type': '256MQ', 'name': 'b'}])

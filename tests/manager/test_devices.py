@@ -106,7 +106,7 @@ class Deaths(ManagerTest):
 
 
 class Misfits(ManagerTest):
-    """Doubles of vgpu-device."""
+    """Fake device processes that misbehave."""
 
     def test_creation_fails(self):
         for script, part in (
@@ -193,7 +193,8 @@ class Misfits(ManagerTest):
         self.assert_clean(m)
 
     def test_frozen(self):
-        """One that runs and does nothing, and one that is stopped."""
+        """A device that runs and does nothing, and one that is stopped, are
+        replaced."""
         m = self.manager(helpers={'vgpu-device': fake('frozen')})
         m.create(type='128MB', name='a')
         m.helper('vgpu-device')
@@ -275,7 +276,7 @@ class Misfits(ManagerTest):
         self.assert_clean(m)
 
     def test_slow_to_close(self):
-        """Fds whose last close takes longer than any call hold nobody up."""
+        """Fds whose last close blocks for long delay nobody."""
         m = self.manager(helpers={'vgpu-device': fake('slow-closes')})
         m.create(type='128MB', name='a')
         wait_for(lambda: any(e['text'] == 'dropped' for e in m.events()),

@@ -49,7 +49,7 @@ class FdStoreTest(ManagerTest):
         return front
 
     def ask(self, front, kind, body=b'', size=408):
-        """What the device answers a command with."""
+        """The device's answer to a command."""
         queue = front.queues[0]
         queue.submit(struct.pack('<IIQII', kind, 0, 0, 0, 0) + body, size)
         return struct.unpack_from('<I', queue.wait()[1])[0]
@@ -81,7 +81,8 @@ class FdStoreTest(ManagerTest):
 
 class Vgpud(FdStoreTest):
     def test_next_vgpud(self):
-        """It has the connections to devices, and nobody can ask for them."""
+        """The next vgpud gets the connections to devices from the fd store; no
+        control socket exists."""
         for number in signal.SIGKILL, signal.SIGTERM:
             m = self.service()
             m.create(type='128MB', name='a', uuid=UUID)
@@ -156,7 +157,7 @@ class Vgpud(FdStoreTest):
         wait_for(lambda: not harness.is_alive(pid), 'the end of the device')
 
     def test_odd_store(self):
-        """What is not in the table, or not as it was, is let go."""
+        """Fds that are not in the table, or do not match it, are closed."""
         m = self.service()
         m.create(type='128MB', name='a')
         front = self.attach(m, 'a')
@@ -352,7 +353,7 @@ class Both(FdStoreTest):
             self.assert_works(front)
 
     def test_last_words(self):
-        """What a device said that died unheard is heard by the next vgpud."""
+        """Messages of a device that died unread are read by the next vgpud."""
         m = self.service()
         m.create(type='128MB', name='a')
         pid = m.show('a')['devicePid']
@@ -372,11 +373,11 @@ class Both(FdStoreTest):
 
 
 class Guests(FdStoreTest):
-    """What a guest or its VMM begins anew, again and again."""
+    """Operations that a guest or its VMM repeats many times."""
 
     @staticmethod
     def descendants(pid):
-        """How many processes come of PID, dead ones that nobody reaped too."""
+        """Number of descendants of PID, zombies included."""
         parents = {}
         for name in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):

@@ -21,7 +21,7 @@ HELD_S = 12
 
 
 def launcher_of(m):
-    """The one that a manager has started for its only vGPU."""
+    """The launcher of the manager's only vGPU."""
     names = frontend.children_of(m.process.pid)
     found = [pid for pid, name in names if name == 'vgpu-launch']
     assert len(found) == 1, found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the log says, and the journal; who asked for what."""
+"""The log and the journal: messages, fields, and who asked for what."""
 
 import os
 import socket

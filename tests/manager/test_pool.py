@@ -29,7 +29,7 @@ class Pool(ManagerTest):
         return {os.stat(path).st_ino for path in self.paths(pid)}
 
     def test_is_real(self):
-        """What is ready is populated memory, and held while a vGPU has it."""
+        """Ready segments are populated memory; a vGPU holds them."""
         m = self.manager()
         wait_for(lambda: m.gpu()['readyMib'] == 1024, 'the pool')
         for path in self.paths(m.process.pid):

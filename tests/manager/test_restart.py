@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vgpud ends, dies and comes back; what is on disk is broken."""
+"""vgpud ends, dies and returns; files on disk are damaged."""
 
 import contextlib
 import json
@@ -314,7 +314,7 @@ class Definitions(ManagerTest):
         self.assertIn('is damaged', vgpu['failure'])
 
     def test_another_type(self):
-        """One that was given by hand has not what its name says."""
+        """A fd that was passed by hand does not match its name."""
         for fields in ({'type': '2Q'}, {'framebufferMib': 128},
                        {'series': 'B'}, {'type': '256MX'}, {'type': ''}):
             with self.subTest(fields=fields):
@@ -635,7 +635,7 @@ class Service(ManagerTest):
             m.process = m.notify = None
 
     def test_ready_when_vgpus_serve(self):
-        """Who is started after the service finds each vGPU's socket."""
+        """Services that start after vgpud find each vGPU's socket."""
         m = self.manager()
         pid = m.show(m.create(type='128MB', name='a'))['devicePid']
         m.kill()

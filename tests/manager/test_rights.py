@@ -189,7 +189,8 @@ class Rights(ManagerTest):
                          {'root', 'service', 'manager'})
 
     def test_vnc(self):
-        """Who may look: the owner and managers, and no machine's user."""
+        """The owner and managers can connect to a VNC socket; the owner's
+        group cannot."""
         own = os.path.join(self.m.folder_of(self.uuid), 'a.vnc')
         common = os.path.join(self.m.runtime, 'a.vnc')
         alice, manager = self.client(ALICE), self.client(CAROL, SERVICE)
@@ -275,7 +276,8 @@ class Rights(ManagerTest):
                          {'root', 'service', 'user'})
 
     def test_private_manager(self):
-        """Without the group it is its user's alone, whoever is in his group."""
+        """Without a managers group only its own user can use it, not members
+        of the group."""
         m = Service(mib=128)
         self.addCleanup(m.finish)
         m.write(m.config, '[embedded]\nframebuffer_mib = 128\n')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Schedulers of GPUs and weights of vGPUs: what is set, kept and refused."""
+"""Schedulers of GPUs and weights of vGPUs: setting, saving, refusing."""
 
 import json
 import os

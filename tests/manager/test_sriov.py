@@ -433,7 +433,8 @@ class Following(SriovTest):
         self.assertEqual(model.driver_of(1), DRIVER)
 
     def test_driver_goes_after_vfs(self):
-        """As who unloads modules does it: then VFs are enabled again."""
+        """VFs are disabled before the driver is unloaded, and enabled again
+        later."""
         model = self.model()
         m = self.on(model)
         m.create(type='8Q', name='a')

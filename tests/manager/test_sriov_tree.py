@@ -14,7 +14,7 @@ from sriov import SriovManager
 
 
 class RecordedTree(ManagerTest):
-    """Regular files: they tell what is read, and nothing of what is done."""
+    """Regular files: they test what is read, not what is written."""
 
     def tree(self, files):
         folder = tempfile.mkdtemp(prefix='recorded.')

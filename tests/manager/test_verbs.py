@@ -233,7 +233,8 @@ class Lives(VerbsTest):
         m.call('Start', vgpu='a')
 
     def test_one_that_failed(self):
-        """It is started again, or stopped, and what it held is free."""
+        """A failed vGPU can be started again, or stopped; what it held is free
+        then."""
         m = self.manager()
         for verb in 'Start', 'Stop', 'Undefine':
             with self.subTest(verb=verb):
@@ -320,7 +321,8 @@ class Changes(VerbsTest):
             self.assertIs(m.show('a')['autostart'], True)
 
     def test_settings_of_a_stopped_one(self):
-        """Modes and VNC servers are what it starts with."""
+        """Modes and VNC servers set while it is stopped apply when it starts.
+        """
         m = self.manager()
         m.call('Define', type='128MB', name='a', heads=[
             {'head': 0, 'preferredWidth': 800, 'preferredHeight': 600}])
@@ -349,7 +351,8 @@ class Changes(VerbsTest):
         self.assertEqual(heads()[0], (800, 600, None))
 
     def test_heads_of_one_never_started(self):
-        """As they are once it is: what is shown can be defined again."""
+        """Heads are shown as they will be after the start; what is shown can
+        be defined again."""
         m = self.manager()
         m.call('Define', type='128MB', name='a')
 
@@ -407,7 +410,8 @@ class Autostart(VerbsTest):
         vmm.close()
 
     def test_place_of_a_stopped_one(self):
-        """What another has by now stays the other's, after a restart too."""
+        """A place that another vGPU has taken stays that one's, after a
+        restart too."""
         m = self.manager(mib=512)
         first = m.create(type='256MQ', name='first', uuid=UUID)
         m.call('Stop', vgpu=first)
@@ -422,7 +426,7 @@ class Autostart(VerbsTest):
                          ('active', 0, 256))
 
     def test_room_of_one_that_is_not_started(self):
-        """It is not in the way of one that is."""
+        """A vGPU that is not started holds no framebuffer."""
         m = self.manager(mib=256)
         m.create(type='256MQ', name='off', autostart=False, uuid=UUID)
         m.call('Define', type='256MQ', name='on', autostart=True)

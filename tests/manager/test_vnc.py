@@ -178,7 +178,7 @@ class Vnc(ManagerTest):
 
 
 class Real(ManagerTest):
-    """The real vgpu-vnc."""
+    """Tests with the real vgpu-vnc."""
 
     def setUp(self):
         self.m = self.manager()
@@ -222,7 +222,8 @@ class Real(ManagerTest):
         return data
 
     def look(self, viewer):
-        """Begin to look, as one that knows of one size only: that size."""
+        """Connect as a viewer that does not support resizing; return the size.
+        """
         self.assertEqual(self.read(viewer, 12), b'RFB 003.008\n')
         viewer.sendall(b'RFB 003.008\n')
         self.read(viewer, self.read(viewer, 1)[0])
@@ -287,7 +288,7 @@ class Real(ManagerTest):
             self.assertFalse(os.path.exists(self.path))
 
     def test_before_the_first_picture(self):
-        """A device that is slow: nobody is shown something else meanwhile."""
+        """With a slow device, no viewer is shown another picture first."""
         device = self.m.show('a')['devicePid']
         client = self.m.client()
         self.addCleanup(client.close)
@@ -330,7 +331,7 @@ class Real(ManagerTest):
         self.assertFalse(os.path.exists(self.path))
 
     def edit(self, address):
-        """Change what is saved."""
+        """Change the saved definition."""
         path = self.m.definition(self.uuid)
         with open(path, encoding='utf-8') as f:
             definition = json.load(f)
@@ -338,7 +339,7 @@ class Real(ManagerTest):
         self.m.write(path, json.dumps(definition))
 
     def test_saved_elsewhere(self):
-        """vgpud's user is not lent to whoever edits a definition."""
+        """Editing a definition does not give the rights of vgpud's user."""
         elsewhere = os.path.join(self.m.folder, 'b.vnc')
         self.m.kill()
         self.edit('unix:' + elsewhere)

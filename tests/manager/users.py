@@ -47,7 +47,7 @@ class Service(Manager):
 
 
 class ClientOf(Client):
-    """A connection that somebody else made."""
+    """A connection made by another user."""
 
     def __init__(self, connection):  # pylint: disable=super-init-not-called
         self.socket = connection

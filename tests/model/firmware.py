@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a driver prepares for the GSP's firmware and says to it: WPR metadata,
+"""What a driver prepares for the GSP's firmware and sends to it: WPR metadata,
 arguments, message queues, calls."""
 
 import struct
@@ -75,7 +75,8 @@ class Firmware:
         self.expected = 0
 
     def prepare(self, args=None, **queue):
-        """Arguments and queues; what is in queue overrides the head's fields."""
+        """Prepare arguments and queues; members of queue override fields of
+        its header."""
         gpu = self.gpu
         shared_pages = queue.get("pages", 1 + 2 * QUEUE // PAGE)
         if args is None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A QEMU with the model and a processor that sleeps: what a driver does, one
-access at a time, over QEMU's qtest protocol. Runs in the model's lab
+"""QEMU with the model and a halted processor: a test does what a driver does,
+one access at a time, over QEMU's qtest protocol. Runs in the model's lab
 (lab/run --model)."""
 
 import json

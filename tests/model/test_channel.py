@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Channels and copy engines: what a driver's pushbuffers do, and their faults."""
+"""Channels and copy engines: pushbuffers and faults."""
 
 import os
 import struct

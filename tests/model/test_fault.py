@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Faults on demand: what a driver's tests will meet, met here."""
+"""Faults on demand: those that the driver's tests use."""
 
 import os
 import struct

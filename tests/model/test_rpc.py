@@ -64,7 +64,7 @@ class Queues(Case):
             self.alive()
 
     def test_long_call(self):
-        """A call of several records, and one that is broken off."""
+        """A call of several records, and one that is cut off."""
         params = bytes(range(256)) * 600
         head = struct.pack("<6I", CLIENT, CLIENT, 0x12345678, 0, len(params), 0)
         call = head + params

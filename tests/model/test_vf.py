@@ -89,7 +89,8 @@ class Function(vgpu.Case):
 
 
     def test_firmware_crash(self):
-        """No task serves any more; what the hardware does by itself goes on."""
+        """After a crash no task answers; what the hardware does alone still
+        works."""
         vf = Vf(self.gpu, 1)
         self.ready(1)
         vf.fb_write(0, b"here")
@@ -160,7 +161,8 @@ class Framebuffer(vgpu.Case):
         self.assertEqual(self.vram(SEGMENT * 7) & 0xFFFF, int.from_bytes(b"th", "little"))
 
     def test_closed(self):
-        """Shut down or crashed it shows nothing, and what comes is the next one's."""
+        """A task that was shut down or crashed shows nothing; the next one
+        starts fresh."""
         one = Vf(self.gpu, 1)
         self.ready(1)
         one.fb_write(0, b"gone")
@@ -282,7 +284,8 @@ class Interrupts(vgpu.Case):
         self.assertEqual(self.dma(1, 0, 4), 2)
 
     def test_reset(self):
-        """FLR takes what the VF has, not its task nor what is in its framebuffer."""
+        """FLR resets the VF's registers, not its task or the framebuffer's
+        contents."""
         self.ready(1)
         self.vf.fb_write(0, b"kept")
         self.vf.wr(SCRATCH, 7)
@@ -325,7 +328,7 @@ class Interrupts(vgpu.Case):
         self.assertEqual(self.event(), (1, 4))
 
     def test_load(self):
-        """Samples of what works, which name the vGPUs in turn."""
+        """Samples of the engines name the vGPUs in turn."""
         self.ready(1)
         self.ready(2)
         other = Vf(self.gpu, 2)
@@ -346,7 +349,7 @@ class Interrupts(vgpu.Case):
         other.wr(LOAD, 0)
 
     def test_flood(self):
-        """A guest that makes events while nobody takes them: some are lost."""
+        """A guest causes events that nobody reads: some are lost."""
         self.ready(1)
         for i in range(700):
             self.vf.wr(DRIVER, i % 2 ^ 1)

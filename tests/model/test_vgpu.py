@@ -115,7 +115,8 @@ class Many(vgpu.Case):
     FB = 8192 * fw.MIB
 
     def test_32(self):
-        """As many as there can be, each with what is its own, and all of them gone."""
+        """32 vGPUs at once, each with resources of its own, and all destroyed.
+        """
         gfids = range(1, 33)
         for gfid in gfids:
             self.ready(gfid)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vGPU types, what the firmware tells of vGPUs, and how they share the engines."""
+"""vGPU types, what the firmware reports of vGPUs, and the scheduler."""
 
 import os
 import struct

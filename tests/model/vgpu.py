@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A host of vGPUs: what a driver of the PF does for each of them."""
+"""A host of vGPUs: what the driver of the PF does for each."""
 
 import struct
 import unittest
@@ -103,7 +103,8 @@ class Case(unittest.TestCase):
         return struct.unpack("<26I", data)
 
     def add_types(self, *types, discard=1, count=None):
-        """Tell of types, each a dictionary of what is other than usual."""
+        """Send types, each a dictionary of the fields that differ from the
+        default."""
         p = bytearray(334344)
         struct.pack_into("<BxxxI", p, 0, discard, len(types) if count is None else count)
         for i, changes in enumerate(types):

@@ -88,7 +88,7 @@ class Install(unittest.TestCase):
             self.assertRegex(text, r'\d+\.\d+')
 
     def test_paths_in_files(self):
-        """Who names one of our programs names it where it is installed."""
+        """Installed files name our programs by their installed paths."""
         named = re.findall(r'^Exec\w+=(\S+)',
                            self.read('lib/systemd/system/vgpud.service'), re.M)
         self.assertEqual(len(named), 2)
@@ -158,7 +158,8 @@ class Install(unittest.TestCase):
 
 
 class WithoutEmbedded(unittest.TestCase):
-    """-Dembedded=false: what is installed names nothing that is not."""
+    """-Dembedded=false: installed files name no program that is not installed.
+    """
 
     def test_nothing_dangles(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -32,7 +32,7 @@ def section(page, title):
 
 
 def options_described(page):
-    """Those that head an entry of the section OPTIONS."""
+    """The options that head an entry of the section OPTIONS."""
     return {option for line in section(page, 'OPTIONS').splitlines()
             if line.startswith('*-') for option in OPTION.findall(line)}
 

@@ -82,7 +82,8 @@ class Attempts(unittest.TestCase):
             shutil.copy(os.path.join(place, name), self.folder)
 
     def attempt(self, name, layers):
-        """Whether it did harm, and what the device said, with @layers alone."""
+        """With @layers only: whether the attempt did harm, and what the device
+        logged."""
         without = [layer for layer in NAMESPACES + LANDLOCK + SECCOMP
                    if layer not in layers]
         victim = Victim(self.folder)
@@ -126,7 +127,7 @@ class Attempts(unittest.TestCase):
                 self.assertFalse(harmed, said)
 
     def test_without_any(self):
-        """What is tried is harm indeed where nothing is in its way."""
+        """Without any layer each attempt does harm."""
         for name in ALL:
             with self.subTest(attempt=name):
                 harmed, said = self.attempt(name, ())

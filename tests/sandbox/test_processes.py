@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who the processes of vGPUs are, as root's and as an ordinary user's."""
+"""User, groups and capabilities of the processes of vGPUs, started by root and
+by an ordinary user."""
 
 import os
 import shutil

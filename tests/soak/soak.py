@@ -76,7 +76,7 @@ class Worker(threading.Thread):
 
 
 class Machine(Worker):
-    """A front end whose guest asks for its displays, whoever dies."""
+    """A front end whose guest asks for its displays, whatever is killed."""
 
     def __init__(self, manager, name):
         super().__init__(name)

@@ -50,7 +50,7 @@ def why_not():
 
 
 class Failed(Exception):
-    """A command did."""
+    """A command failed."""
 
 
 class ControlGroup:

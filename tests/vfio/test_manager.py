@@ -103,7 +103,7 @@ class Managed(unittest.TestCase):
         return start
 
     def where(self, *names):
-        """What is to be the same after all that may happen."""
+        """The properties that must not change."""
         vgpus = [self.m.show(name) for name in names]
         return [{k: v[k] for k in ('uuid', 'name', 'type', 'vf', 'state',
                                    'placement', 'pciAddress')}
@@ -288,7 +288,8 @@ class Restarts(Managed):
         self.do(f'run vf test framebuffer 1 {BAR1["8Q"]} 0')
 
     def test_the_modules_are_loaded_again(self):
-        """Below a vgpud that runs, in an order that suits nobody."""
+        """Modules are unloaded and loaded below a running vgpud, in the worst
+        order."""
         before = self.two()
         self.unload()
         self.assertIn('not bound', self.m.show('a')['failure'])
@@ -306,7 +307,7 @@ class Restarts(Managed):
         self.assertEqual(self.where('a', 'b'), before)
 
     def test_vfs_are_disabled(self):
-        """Who disables them wants that: they are not enabled again."""
+        """VFs that an administrator disabled are not enabled again."""
         before = self.two()
         self.do('vfs 0')
         self.assertIn('not enabled', self.m.show('b')['failure'])
@@ -314,7 +315,7 @@ class Restarts(Managed):
         self.assertEqual(self.where('a', 'b'), before)
 
     def killed(self, moment, words):
-        """Whether what was asked for was answered."""
+        """Kill vgpud during a call; return whether the call was answered."""
         status, out, _ = self.m.do(f'killed {moment} {words}')
         self.m.start()
         return status == 0, out

@@ -41,7 +41,7 @@ class Unplug(VfioCase):
         self.host.wait('MiB, 32 VFs', start)
 
     def plug(self):
-        """Another is as one that was there from the start."""
+        """Plug in another GPU; it must work like the first."""
         self.put_in()
         self.do(f'vfs {VFS}')
         self.do('run vf bind 1 2')

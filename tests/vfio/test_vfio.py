@@ -202,7 +202,7 @@ class Vfio(VfioCase):
         self.assertEqual({self.state(vf) for vf in every}, {'defined'})
 
     def load_types(self, file):
-        """Have the driver find another file of types; what it says of that."""
+        """Let the driver load another types file; return what it logs."""
         self.do('vfs 0')
         self.do('run vf unload')
         self.do('unload')
@@ -285,7 +285,7 @@ class Guests(VfioCase):
                '-device', 'usb-tablet,bus=usb.0')
 
     def guest(self, *devices):
-        """A guest that has them, and what it said."""
+        """Run a guest that has these VFs; return its output."""
         start = len(self.host.log())
         self.do('run vf guest ' + ' '.join(map(str, devices)))
         ended = self.host.wait(r'test: the guest ended with (\d+)', start,

@@ -33,7 +33,7 @@ def vkmark(scene, seconds=1):
 
 
 class Applications(VulkanTest):
-    """Two machines."""
+    """Applications in two machines."""
 
     MACHINES = {"left": "204060", "right": "602040"}
     LAYERS = "VK_LAYER_KHRONOS_validation"

@@ -17,7 +17,7 @@ DEVICE_KILLS = 3
 
 
 class Vulkan(VulkanTest):
-    """One machine."""
+    """Vulkan in one machine."""
 
     MACHINES = {"one": "204060"}
 

@@ -169,7 +169,8 @@ class VulkanTest(unittest.TestCase):
             return file.read()
 
     def renderers(self, name):
-        """The render processes of a vGPU by what they call themselves."""
+        """The render processes of a vGPU, by the names that they give
+        themselves."""
         launchers = peers(self.manager.vgpu(name)["devicePid"])
         pids = {CONTEXT: [], SPARE: []}
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -183,10 +184,10 @@ class VulkanTest(unittest.TestCase):
         return pids
 
     def wait_contexts(self, name, count):
-        """Wait until so many contexts have a render process, and there is the
-        spare one besides: it is named as theirs until it has read what it is.
-        Who was given it before knows that late, so have a context do something
-        first. Their processes."""
+        """Wait until so many contexts have a render process, and a spare one
+        exists. A process that has just been given to a context may still have
+        the name of a spare one, so let each context execute something first.
+        Returns the processes."""
         pids = {}
 
         def has_come_to_rest():
@@ -223,7 +224,7 @@ class VulkanTest(unittest.TestCase):
                 for y in range(top, bottom)]
 
     def assert_cube_turns(self, name, timeout=SLOW):
-        """vkcube is on the picture, and what is in its window changes."""
+        """vkcube is in the picture, and its window changes."""
         areas = []
 
         def turned():

@@ -103,7 +103,7 @@ class Vmm(threading.Thread):
 
 
 class Guest(unittest.TestCase):
-    """With render processes that do what they are told (fake_render.py)."""
+    """A guest with fake render processes (fake_render.py)."""
 
     render = FAKE
     environment = {}  # of devices
@@ -181,7 +181,8 @@ class Guest(unittest.TestCase):
                                   struct.pack("<II", resource, 0)), OK)
 
     def report(self, resource=SHARED, context=1):
-        """What its process has heard, from the memory that it shares."""
+        """What the fake render process received, from the memory that it
+        shares."""
         self.assertEqual(self.ask(submit(["report", resource],
                                          context=context, ring=0)), OK)
         with mmap.mmap(self.map(resource), 0) as memory:
@@ -431,7 +432,8 @@ class Strange(Guest):
             self.manager.wait_status()
 
     def rest(self):
-        """Wait for the end of all processes; what the launcher has open."""
+        """Wait until all processes have ended; return the fds that the
+        launcher has open."""
         end = time.monotonic() + fe.TIMEOUT
         while list(fe.children_of(self.manager.launcher.pid)):
             self.assertLess(time.monotonic(), end, "a process does not end")

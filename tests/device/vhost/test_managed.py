@@ -320,7 +320,8 @@ class Managed(unittest.TestCase):
         self.echo(queue)
 
     def test_killed_while_requests_wait(self):
-        """Those that wait are not to blame, however often it happens."""
+        """Requests that only wait are not blamed for the death of the device,
+        however often it dies."""
         queue = self.bring_up()[0]
         for i in range(4):
             queue.submit(command(fe.KEEP, i))

@@ -349,8 +349,8 @@ class Protocol(unittest.TestCase):
                 self.front = self.device.connect()
 
     def test_machine_that_shares_no_memory(self):
-        """QEMU aborts where a device does not start: it gets one that never
-        answers, and what to do about it is said."""
+        """QEMU aborts if the device refuses to start without shared memory.
+        The device starts, never answers, and an event says what to do."""
         # What one device has to complain of is told with moderation.
         with fe.Device() as device, device.connect() as front:
             front.negotiate()

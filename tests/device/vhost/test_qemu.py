@@ -76,8 +76,8 @@ class Qemu(unittest.TestCase):
             time.sleep(0.02)
 
     def dmesg(self, machine):
-        """What the guest's kernel says, but for what a busy host makes it
-        say of its clocks and of processors that stood still."""
+        """The guest's kernel log, without lines about clocks and stalls that a
+        busy host causes."""
         return [line for line in machine.check("dmesg").splitlines()
                 if not any(word in line for word in BUSY)]
 

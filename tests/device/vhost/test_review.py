@@ -273,7 +273,8 @@ class Managed(unittest.TestCase):
                 gone.close()
 
     def test_only_kinds_that_messages_carry(self):
-        """A TCP socket can hold up whoever closes it last: it is refused."""
+        """Fds of other kinds are refused: the last close of a TCP socket can
+        block."""
         with fe.Manager(fe.DEVICE) as manager:
             manager.start()
             front = manager.connect()

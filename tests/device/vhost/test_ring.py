@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Split rings: what a driver does, and what a hostile one tries."""
+"""Split rings, used by a correct driver and by a hostile one."""
 
 import os
 import random
@@ -138,7 +138,7 @@ class Ring(unittest.TestCase):
         self.assertTrue(fe.wait_readable(queue.call_fd))
 
     def test_stop_and_go_on(self):
-        """What a VMM does when its machine is paused."""
+        """Rings are stopped and started again, as when a machine is paused."""
         queue = self.bring_up()[0]
         for i in range(1, 20, 2):
             self.echo(queue, i)

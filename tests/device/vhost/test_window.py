@@ -246,7 +246,8 @@ class Window(unittest.TestCase):
         self.assertTrue(self.channel.is_quiet())
 
     def test_stop_with_requests_that_wait_for_a_map(self):
-        """What a map's end wakes asks for no more of a front end that stops."""
+        """While the front end stops the rings, requests that a finished map
+        unblocks send it nothing more."""
         self.assertEqual(self.ask(create_shared(5, 8192)), OK)
         self.send(map_blob(5, 0))
         self.send(only(UNMAP_BLOB, 5))
@@ -269,8 +270,8 @@ class Window(unittest.TestCase):
         self.assertEqual(self.map(5, 4096), OK_MAP_INFO)
 
     def test_nothing_is_sent_while_the_rings_stand(self):
-        """Stock QEMU dies of whatever reaches it before the guest's driver is
-        up, or after it has gone."""
+        """No back-end message is sent before the guest's driver runs or after
+        it stopped: stock QEMU crashes on one."""
         self.front.close()
         self.front = self.manager.connect()
         self.front.negotiate()

@@ -251,7 +251,7 @@ class Device:
         return [child for child, name in self.processes() if name == SPARE]
 
     def processes(self):
-        """Those that the device's launcher has started."""
+        """The processes that the device's launcher has started."""
         for launcher, name in children_of(self.process.pid):
             if name == "vgpu-launch":
                 yield from children_of(launcher)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -I
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A render process (render/abi.h) that does what its commands, JSON, tell it."""
+"""A render process (render/abi.h) that executes commands given as JSON."""
 
 import array
 import ctypes

@@ -245,7 +245,8 @@ class Clients(vt.Test):
 
 
 class Renders(vt.Test):
-    """What a render process says is as hostile as the guest it serves."""
+    """Messages of a render process are as hostile as the guest that it serves.
+    """
 
     def loses(self, why, *lines, before=()):
         with self.begin() as other, self.begin() as client:

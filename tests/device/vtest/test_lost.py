@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is left of a client's context that is lost, and for how long."""
+"""What a client keeps of a context that was lost, and for how long."""
 
 import mmap
 import os
@@ -213,7 +213,7 @@ class Lost(vt.Test):
         self.assertEqual((data, fds), (b"\0", []))
 
     def test_last_command_is_answered(self):
-        """The one that is too much, too."""
+        """The command that exceeds the limit is answered, too."""
         with self.begin() as client:
             client.send(vt.blob((1 << 30) + 1))
             self.refused(client)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""T10: what a guest takes of the host's memory, whatever it asks a driver for."""
+"""T10: limits of host memory hold, whatever a guest asks a driver for."""
 
 import contextlib
 import mmap
@@ -30,7 +30,7 @@ def status(pid, *names):
 
 
 def unmapped(pid):
-    """What is in the driver's memfd."""
+    """Bytes in the driver's memfd."""
     total = 0
     try:
         for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -130,8 +130,8 @@ class HostMemory(venus.Careless):
         self.assertLessEqual(self.watch.most, LIMIT_MIB * MIB)
 
     def last_process(self):
-        """The newest context's, once it has done something: one that waits
-        for the next context may not have its name yet, and is not ready."""
+        """The process of the newest context, once it has executed something:
+        before, it may not have its name yet, or still be the spare one."""
         ready = [pid for pid in self.device.children() if is_shut_in(pid)]
         self.assertGreaterEqual(len(ready), 2)  # with the neighbour's
         return ready[-1]
@@ -169,7 +169,7 @@ class HostMemory(venus.Careless):
         self.assertTrue(guest.is_gone())
 
     def test_descriptor_sets_that_are_freed(self):
-        """What a driver keeps of them in a file counts on."""
+        """Memory that a driver keeps for them in a file still counts."""
         guest = self.begin(venus.UP_TO_COMMANDS, create_set_layout(8192),
                            create_set_pool())
         pid = self.last_process()

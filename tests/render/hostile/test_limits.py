@@ -80,7 +80,7 @@ class Limits(venus.Test):
 
 
 class Work(Limits):
-    """What a context does itself."""
+    """Work on a context's own threads."""
 
     UP_TO_PIPELINE = (venus.UP_TO_COMMANDS, venus.create_pipeline())
 
@@ -151,7 +151,8 @@ class Work(Limits):
         self.is_done(fd)
 
     def test_stopped_while_it_waits(self):
-        """Not even then does it count what it has slept through."""
+        """Time in which the process was stopped does not count, not even
+        during a wait."""
         guest, pid = self.begin_with_process(venus.UP_TO_QUEUE,
                                              venus.create_fence())
         ring = Ring(guest).begin()
@@ -238,7 +239,7 @@ class Never(Limits):
 
 
 class Destroyed(Limits):
-    """A ring that is destroyed ends what it waits for, long before a limit."""
+    """Destroying a ring ends its waits, long before a limit."""
 
     environment = {"VGPU_WORK_SECONDS_MAX": "86399"}
 

@@ -115,7 +115,8 @@ class Memory(venus.Test):
             self.until(lambda: len(self.device.children()) == 1, "it is gone")
 
     def test_export(self):
-        """Of nothing, of too little, of what is not memory."""
+        """Export of no object, of too much, and of an object that is not
+        memory."""
         for number, size in ((999, 4096), (0xffffffffffffffff, 4096),
                              (venus.DEVICE, 4096), (MEMORY, 8192),
                              (MEMORY, 1 << 62)):
@@ -129,7 +130,8 @@ class Memory(venus.Test):
 
 class Careless(venus.Careless):
     def test_freed_in_use(self):
-        """What is bound to memory, submitted, and lost its memory."""
+        """Memory is freed while an object bound to it is in use by a submit.
+        """
         for wait in (True, False):
             guest = self.begin(
                 venus.UP_TO_COMMANDS, venus.create_buffer(size=8 * MIB),

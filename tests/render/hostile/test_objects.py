@@ -151,7 +151,8 @@ class Devices(venus.Test):
                       venus.destroy_device())
 
     def test_of_another_device(self):
-        """Freed by the wrong one: it goes with the one that made it."""
+        """An object freed with the wrong device is destroyed with the one that
+        made it."""
         guest = self.begin(venus.UP_TO_DEVICE, venus.create_device(50),
                            venus.allocate(51, device=50))
         guest.run(venus.free(51), venus.destroy_device(50),
@@ -174,7 +175,8 @@ class Devices(venus.Test):
 
 class Careless(venus.Careless):
     def test_used_by_another_ring(self):
-        """A device dies while another ring makes and uses what is in it."""
+        """A device is destroyed while another ring creates and uses its
+        objects."""
         choose = random.Random(3)
         for _ in range(8):
             guest = self.begin(venus.create_instance(), venus.enumerate_gpus())

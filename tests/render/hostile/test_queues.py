@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Work that never ends: only who sent it is given up."""
+"""Work that never ends costs only the context that submitted it."""
 
 import os
 import time
@@ -29,7 +29,8 @@ class Endless(venus.Test):
         self.is_over(guest, LOST)
 
     def test_soon_after_another(self):
-        """The first submit is watched; so is one that comes after it."""
+        """The first submit is watched, and so is one that follows it at once.
+        """
         guest = self.begin_endless()
         guest.run(venus.submit(90))
         guest.send(venus.submit(COMMANDS))

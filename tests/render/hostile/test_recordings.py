@@ -32,7 +32,7 @@ def submit_seqno(seqno, ring=1):
 
 
 def create_ring(number=1):
-    """It lies in shared memory RING, which nobody has to see."""
+    """Create a ring in the shared memory RING, which no guest has to see."""
     guest = types.SimpleNamespace(share=lambda size: (RING, bytearray(size)))
     return venus.Ring(guest, number).create
 
@@ -119,7 +119,7 @@ class Recordings(unittest.TestCase):
         self.ends(5)
 
     def test_ring_ends(self):
-        """What it has left is carried out first."""
+        """Commands left in a ring are executed before it is destroyed."""
         self.tape.submit(venus.destroy_ring(1), create_fence())
         self.tape.batch(UP_TO_DEVICE, n=3).batch(create_fence(100))
         self.tape.submit(create_fence(101))

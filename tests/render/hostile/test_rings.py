@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rings, streams and replies that are not what they should be."""
+"""Malformed rings, streams and replies."""
 
 import os
 import random
@@ -138,7 +138,7 @@ class Layouts(venus.Test):
 
 
 class Commands(venus.Test):
-    """T7, T9: what a ring's thread reads and when."""
+    """T7, T9: what a ring's thread reads, and when."""
 
     def ring(self, *commands, **how):
         guest = self.begin(*commands)
@@ -399,7 +399,7 @@ class Streams(venus.Test):
         guest.run(venus.wait_ring(1, ring.at))
 
     def test_large_streams_at_once(self):
-        """T10: what is copied for all rings together has an end."""
+        """T10: the bytes copied for all rings together are limited."""
         guest = self.begin(venus.seek_reply(0))
         number, memory = guest.share(80 * MIB)
         never = venus.command(252, u64(1 << 60))

@@ -266,7 +266,8 @@ UP_TO_COMMANDS = UP_TO_QUEUE + create_pool() + allocate_commands()
 
 
 class Ring:
-    """One page of control, then the buffer, then what is extra."""
+    """A ring: one page of control words, then the buffer, then the extra
+    region."""
 
     NAMES = ("resource", "offset", "size", "idle", "head", "tail", "status",
              "buffer", "buffer_bytes", "extra", "extra_bytes")
@@ -373,7 +374,7 @@ class Guest:
         return self.reply[1][:]
 
     def result(self, asked):
-        """A VkResult."""
+        """Read a VkResult."""
         return struct.unpack_from("<Ii", self.ask(asked))[1]
 
 
@@ -400,7 +401,7 @@ class Test(vt.Test):
             os.environ[name] = value
 
     def settle_in(self):
-        """A neighbour, who does as he should."""
+        """Start a neighbour that behaves correctly."""
         self.n_over = 0
         self.other = Guest(self.device)
         self.other.run(UP_TO_QUEUE)

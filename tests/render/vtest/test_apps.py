@@ -22,7 +22,7 @@ TIMEOUT = 300
 
 
 class Apps(unittest.TestCase):
-    """The device's log holds what the validation layer says."""
+    """Applications; the device's log has messages of the validation layer."""
 
     @classmethod
     def setUpClass(cls):

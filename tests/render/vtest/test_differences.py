@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest sees of the host's GPU: all of it, less what is named here."""
+"""A guest sees all of the host's GPU, except for what is listed here."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A context that is lost tells its program so, or ends it. It never says that
-work is done which is not, and never changes what the program maps."""
+"""A lost context reports the loss to its program, or ends it. It never reports
+unfinished work as done, and never changes memory that the program maps."""
 
 import contextlib
 import json

@@ -41,7 +41,7 @@ class Test(unittest.TestCase):
                           f"the device ended: {self.server.log()}")
 
     def finish(self, program):
-        """What a program that must succeed has printed."""
+        """Wait for a program, which must succeed; return its output."""
         try:
             out, err = program.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -71,8 +71,8 @@ class Programs(Test):
         self.assertLessEqual(pieces * 16, QUOTA_MIB)
 
     def test_quota_while_the_guest_does_not_ask(self):
-        """As Mesa does it by default: nobody waits for the answer of an
-        allocation. The program may fail; what it took is there again."""
+        """Mesa's default: it does not wait for the result of an allocation.
+        The program may fail; its memory is free again."""
         greedy = start({**self.server.env(), "VN_PERF": ""}, "quota",
                        str(QUOTA_MIB))
         greedy.communicate(timeout=TIMEOUT)
@@ -96,7 +96,8 @@ class Programs(Test):
 
 
 class Slow(Test):
-    """What is more than three seconds of work is lost. This is none."""
+    """More than three seconds of work loses the context; these programs do
+    less."""
 
     environment = {"VGPU_WORK_SECONDS_MAX": "3"}
 

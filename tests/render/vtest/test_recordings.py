@@ -81,7 +81,8 @@ class Recordings(unittest.TestCase):
         self.assertIn(text, said)
 
     def is_harmless(self, records):
-        """What was changed may still be something that a guest could do."""
+        """Whether the changed recording is still something that a guest could
+        send."""
         done = replay(self.write(recording.pack(records)))
         said = done.stdout + done.stderr
         self.assertIn(done.returncode, (0, 1), said)
@@ -106,7 +107,7 @@ class Recordings(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(mode), 0o600)
 
     def test_framebuffer_of_segments(self):
-        """As in a VM: what is allocated lies in the framebuffer."""
+        """As in a VM, allocations lie in the framebuffer."""
         start, *rest = self.records["compute"]
         head = list(MESSAGE.unpack_from(start.data))
         head[7] = 2  # segments
