@@ -6,19 +6,7 @@
 
 static enum ctl_exit run(struct ctl *ctl)
 {
-	ctl_autojson sd_json_variant *parameters = NULL;
-	enum ctl_exit e;
-	int r;
-
-	e = ctl_vgpu_parameters(ctl, &parameters);
-	if (e != CTL_DONE)
-		return e;
-	if (ctl->force) {
-		r = sd_json_variant_set_field_boolean(&parameters, "force", true);
-		if (r < 0)
-			return ctl_parameters_failed(r);
-	}
-	return ctl_call(ctl, "Destroy", parameters, /* ret_reply= */ NULL);
+	return ctl_call_vgpu(ctl, "Destroy");
 }
 
 const struct ctl_command ctl_command_destroy = {

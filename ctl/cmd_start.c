@@ -6,13 +6,7 @@
 
 static enum ctl_exit run(struct ctl *ctl)
 {
-	ctl_autojson sd_json_variant *parameters = NULL;
-	enum ctl_exit e;
-
-	e = ctl_vgpu_parameters(ctl, &parameters);
-	if (e != CTL_DONE)
-		return e;
-	return ctl_call(ctl, "Start", parameters, /* ret_reply= */ NULL);
+	return ctl_call_vgpu(ctl, "Start");
 }
 
 const struct ctl_command ctl_command_start = {

@@ -7,28 +7,6 @@
 #include "manager.h"
 #include "message.h"
 
-static int set_force(struct ctl *ctl, sd_json_variant **parameters)
-{
-	if (!ctl->force)
-		return 0;
-	return sd_json_variant_set_field_boolean(parameters, "force", true);
-}
-
-static enum ctl_exit stop(struct ctl *ctl)
-{
-	ctl_autojson sd_json_variant *parameters = NULL;
-	enum ctl_exit e;
-	int r;
-
-	e = ctl_vgpu_parameters(ctl, &parameters);
-	if (e != CTL_DONE)
-		return e;
-	r = set_force(ctl, &parameters);
-	if (r < 0)
-		return ctl_parameters_failed(r);
-	return ctl_call(ctl, "Stop", parameters, /* ret_reply= */ NULL);
-}
-
 /*
  * Whether it runs and belongs to the manager. A failed one may still hold
  * framebuffer.
@@ -54,7 +32,7 @@ static bool stop_one(struct ctl *ctl, sd_json_variant *vgpu)
 		return ctl_complain("the manager lists a vGPU without a uuid");
 	r = sd_json_variant_set_field_string(&parameters, "vgpu", uuid);
 	if (r >= 0)
-		r = set_force(ctl, &parameters);
+		r = ctl_set_force(ctl, &parameters);
 	if (r < 0)
 		return ctl_complain("out of memory");
 	if (ctl_manager_call(ctl, "Stop", parameters, &reply, &err) < 0)
@@ -85,7 +63,7 @@ static enum ctl_exit run(struct ctl *ctl)
 		ctl_complain("stop which vGPU? name one, or say --all");
 		return CTL_USAGE;
 	}
-	return ctl->all ? stop_all(ctl) : stop(ctl);
+	return ctl->all ? stop_all(ctl) : ctl_call_vgpu(ctl, "Stop");
 }
 
 const struct ctl_command ctl_command_stop = {

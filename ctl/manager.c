@@ -252,6 +252,28 @@ enum ctl_exit ctl_vgpu_parameters(struct ctl *ctl, sd_json_variant **ret)
 	return r < 0 ? ctl_parameters_failed(r) : CTL_DONE;
 }
 
+int ctl_set_force(const struct ctl *ctl, sd_json_variant **parameters)
+{
+	if (!ctl->force)
+		return 0;
+	return sd_json_variant_set_field_boolean(parameters, "force", true);
+}
+
+enum ctl_exit ctl_call_vgpu(struct ctl *ctl, const char *method)
+{
+	ctl_autojson sd_json_variant *parameters = NULL;
+	enum ctl_exit e;
+	int r;
+
+	e = ctl_vgpu_parameters(ctl, &parameters);
+	if (e != CTL_DONE)
+		return e;
+	r = ctl_set_force(ctl, &parameters);
+	if (r < 0)
+		return ctl_parameters_failed(r);
+	return ctl_call(ctl, method, parameters, /* ret_reply= */ NULL);
+}
+
 enum ctl_exit ctl_head_parameters(struct ctl *ctl, sd_json_variant **ret)
 {
 	enum ctl_exit e = ctl_vgpu_parameters(ctl, ret);

@@ -53,6 +53,10 @@ enum ctl_exit ctl_call_array(struct ctl *ctl, const char *method,
 enum ctl_exit ctl_vgpu_parameters(struct ctl *ctl, sd_json_variant **ret);
 /* The same with --head, where it was given. */
 enum ctl_exit ctl_head_parameters(struct ctl *ctl, sd_json_variant **ret);
+/* The same with --force, where it was given, and call @method with that. */
+enum ctl_exit ctl_call_vgpu(struct ctl *ctl, const char *method);
+/* Add --force to @parameters, where it was given. Returns 0 or -errno. */
+int ctl_set_force(const struct ctl *ctl, sd_json_variant **parameters);
 /* Print why sd_json_variant_set_field_*() failed with @r. */
 enum ctl_exit ctl_parameters_failed(int r);
 
