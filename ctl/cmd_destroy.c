@@ -14,8 +14,8 @@ const struct ctl_command ctl_command_destroy = {
 	.words = "V [--force]",
 	.summary = "End a vGPU and forget it",
 	.help = "  --force   take it away from a virtual machine that has it: what it showed\n"
-		"            last stays, its programs lose the GPU, and while its firmware or\n"
-		"            boot loader runs, QEMU itself aborts\n"
+		"            last stays, its programs lose the GPU, and when it starts again\n"
+		"            it finds one that does nothing\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl destroy cad\n"

@@ -375,6 +375,7 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 							start->host_visible_bytes,
 						.is_framebuffer_new =
 							start->is_framebuffer_new,
+						.is_retired = start->is_retired,
 					},
 				.framebuffer_bytes = start->framebuffer_bytes,
 			},
@@ -476,6 +477,13 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_host_memory_destroy(device->render.host_memory);
 	free(device->segment);
 	free(device);
+}
+
+void vgpu_device_end_with_front_end(struct vgpu_device *device)
+{
+	device->ends_with_front_end = true;
+	if (!vgpu_vhost_is_attached(device->vhost))
+		sd_event_exit(device->event, 0);
 }
 
 int vgpu_device_serve_one(struct vgpu_device *device, int fd)

@@ -28,6 +28,8 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 		       struct vgpu_device **ret_device, struct vgpu_err *err);
 void vgpu_device_destroy(struct vgpu_device *device); /* NULL is fine */
 
+/* End when the front end that it has lets go, or now if it has none. */
+void vgpu_device_end_with_front_end(struct vgpu_device *device);
 /* Serve @fd, a connected front end that is taken over, and then end. */
 int vgpu_device_serve_one(struct vgpu_device *device, int fd);
 

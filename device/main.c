@@ -275,6 +275,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	};
 	struct vgpu_device *device = NULL;
 	bool listens;
+	int control = options->control_fd;
 	int fd = -1, own;
 	int r;
 
@@ -284,12 +285,16 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	own = options->socket_path || options->vtest_path ? fd : -1;
 	if (config.start.is_for_container)
 		return serve_container(options, event, slots, &config, own, err);
+	if (config.start.is_retired)
+		control = vgpu_close(control);
 	r = shut_in(own, &config.sandbox, err);
 	if (r >= 0)
-		r = vgpu_device_create(event, slots, &config,
-				       options->control_fd, &device, err);
+		r = vgpu_device_create(event, slots, &config, control, &device,
+				       err);
 	if (r < 0)
 		return r;
+	if (config.start.is_retired)
+		vgpu_device_end_with_front_end(device);
 	if (!listens)
 		r = vgpu_device_serve_one(device, fd);
 	if (r >= 0)

@@ -103,7 +103,12 @@ struct vgpu_control_start {
 	uint64_t host_memory_bytes;  /* for contexts, beyond the framebuffer */
 	uint8_t key[VGPU_CONTROL_KEY_BYTES];
 	uint32_t is_for_container; /* it serves vtest clients, and no VMM */
-	uint32_t pad;
+	/*
+	 * Its vGPU is gone, and a VMM still has it that would abort without
+	 * one. It answers that with nothing behind it, has no manager from now
+	 * on, and ends when the VMM lets go.
+	 */
+	uint32_t is_retired;
 };
 
 enum vgpu_control_link {

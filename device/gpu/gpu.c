@@ -171,16 +171,22 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 	free(gpu);
 }
 
-uint64_t vgpu_gpu_features(const struct vgpu_gpu *gpu)
+/* What is done for a guest that has accepted it. */
+static uint64_t served_features(const struct vgpu_gpu *gpu)
 {
 	uint64_t features = F_EDID | F_UUID | F_BLOB;
 
 	return gpu->config.render ? features | F_3D : features;
 }
 
+uint64_t vgpu_gpu_features(const struct vgpu_gpu *gpu)
+{
+	return served_features(gpu) | (gpu->config.is_retired ? F_3D : 0);
+}
+
 void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features)
 {
-	gpu->state->features = features & vgpu_gpu_features(gpu);
+	gpu->state->features = features & served_features(gpu);
 }
 
 static const char *answer_name(uint32_t answer)

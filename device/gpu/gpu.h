@@ -34,6 +34,7 @@ struct vgpu_gpu_config {
 	 */
 	const struct vgpu_render_config *render;
 	const void *capset;
+	bool is_retired; /* offers what its guest knew, and does nothing of it */
 	uint64_t window_bytes;
 	/* Nobody has written to the framebuffer yet: it is all zero. */
 	bool is_framebuffer_new;

@@ -13,55 +13,7 @@
 #include "lib/util.h"
 #include "manager/host/log.h"
 #include "manager/host/process.h"
-
-static int on_end(sd_event_source *source, int fd, uint32_t revents,
-		  void *userdata)
-{
-	struct vgpu_process *process = userdata;
-	char how[VGPU_PROCESS_REASON_SIZE];
-	pid_t pid = process->pid;
-
-	/*
-	 * Before its fd is closed, of which a process that was just started may
-	 * have a duplicate for a moment.
-	 */
-	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	/* The device process notices too, ends, and its successor gets another. */
-	vgpu_process_reap(process, how);
-	if (strcmp(how, "ended with status 0") != 0)
-		vgpu_log("the launcher process %d %s", pid, how);
-	sd_event_source_disable_unref(source);
-	return 0;
-}
-
-static void finish(void *userdata)
-{
-	struct vgpu_process *process = userdata;
-
-	vgpu_process_finish(process);
-	free(process);
-}
-
-/* Reap it when it ends; @process is taken. */
-static int watch(sd_event *event, const struct vgpu_process *process)
-{
-	struct vgpu_process *copy = malloc(sizeof(*copy));
-	sd_event_source *source = NULL;
-	int r;
-
-	if (!copy)
-		return -ENOMEM;
-	*copy = *process;
-	r = sd_event_add_io(event, &source, copy->pidfd, EPOLLIN, on_end, copy);
-	if (r < 0) {
-		free(copy);
-		return r;
-	}
-	sd_event_source_set_destroy_callback(source, finish);
-	sd_event_source_set_floating(source, true);
-	sd_event_source_unref(source);
-	return 0;
-}
+#include "manager/host/reaper.h"
 
 static bool is_alive(int socket)
 {
@@ -115,7 +67,7 @@ int vgpu_launcher_have(sd_event *event, struct vgpu_fd_store *store, int group,
 		return r;
 	r = keep_pidfd(store, &process);
 	if (r >= 0)
-		r = watch(event, &process);
+		r = vgpu_reaper_watch(event, "launcher", &process);
 	if (r < 0)
 		vgpu_process_finish(&process);
 	if (r >= 0)

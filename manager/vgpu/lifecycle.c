@@ -10,6 +10,7 @@
 #include "manager/host/closer.h"
 #include "manager/device/key.h"
 #include "manager/device/launcher.h"
+#include "manager/device/retire.h"
 #include "lib/util.h"
 #include "manager/device/listen.h"
 #include "manager/host/log.h"
@@ -159,6 +160,23 @@ static void start_device(struct vgpu_instance *instance)
 		lose_device(instance, err.text);
 }
 
+/* It is taken away from a virtual machine that has it, if one does. */
+static void retire(struct vgpu_instance *instance)
+{
+	struct vgpu_control_start start;
+	struct vgpu_err err = {};
+
+	if (!instance->gpu || instance->definition.is_for_container)
+		return;
+	fill_start(instance, &start);
+	if (vgpu_retire(instance->manager->event, &instance->fds, &start, &err) <
+	    0)
+		vgpu_instance_log(
+			instance,
+			"its virtual machine is left without a device: %s",
+			err.text);
+}
+
 /* Forget every process there was; what is held of the framebuffer stays. */
 static void make_fresh(struct vgpu_instance *instance)
 {
@@ -280,6 +298,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 		return;
 	VGPU_TEXT_SET(instance->failure, text);
 	vgpu_vnc_finish(instance);
+	retire(instance);
 	make_fresh(instance);
 	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	vgpu_instance_event(instance, "failed", "%s", text);
@@ -479,6 +498,7 @@ static void lose_device(struct vgpu_instance *instance, const char *reason)
 	instance->device = NULL;
 	vgpu_device_forget_kept(&instance->fds);
 	if (instance->phase == VGPU_PHASE_STOPPING) {
+		retire(instance);
 		finish_stop(instance);
 		return;
 	}
