@@ -141,6 +141,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		return vgpu_err_set(err, -ENOMEM, "Internal",
 				    "no memory for a gpu");
 	}
+	vgpu_gpu_replug_resume(gpu);
 	*ret_gpu = gpu;
 	return 0;
 }
@@ -168,6 +169,7 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 	vgpu_gpu_extents_finish(&gpu->entries);
 	vgpu_gpu_extents_finish(&gpu->window);
 	sd_event_source_disable_unref(gpu->pace);
+	vgpu_gpu_replug_finish(gpu);
 	free(gpu);
 }
 
@@ -399,6 +401,8 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 
 	for (uint32_t head = 0; head < gpu->config.heads; head++) {
 		vgpu_gpu_scanout_off(gpu, head);
+		/* The next driver finds it plugged in. */
+		vgpu_gpu_commit(&state->head[head].is_away, 0u);
 		state->head[head].cursor_in_use = 0;
 		state->head[head].cursor_position = 0;
 	}

@@ -73,6 +73,8 @@ uint32_t vgpu_gpu_get_display_info(struct vgpu_gpu *gpu,
 		struct vgpu_gpu_rect *rect = &info->modes[head].rect;
 
 		vgpu_gpu_head_mode(gpu, head, &rect->width, &rect->height);
+		if (gpu->state->head[head].is_away)
+			*rect = (struct vgpu_gpu_rect){};
 		if (rect->width == 0)
 			continue;
 		rect->x = x;
@@ -129,6 +131,7 @@ int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 	state->events_read |= VGPU_GPU_EVENT_DISPLAY;
 	if (!vgpu_gpu_view_of(gpu, head))
 		vgpu_gpu_picture_changed(gpu, head);
+	vgpu_gpu_replug_mode_set(gpu, head);
 	gpu->ops->config_changed(gpu->opaque);
 	gpu->ops->status_changed(gpu->opaque);
 	return 0;

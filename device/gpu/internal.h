@@ -65,6 +65,10 @@ struct vgpu_gpu {
 	uint32_t free_allocation;  /* + 1 */
 	uint64_t last_ended;	   /* the last process of which that is known */
 	struct vgpu_viewer *viewer[VGPU_GPU_SCANOUTS_MAX];
+	struct vgpu_gpu_replug {
+		struct vgpu_gpu *gpu;
+		sd_event_source *timer; /* NULL: it was never set */
+	} replug[VGPU_GPU_SCANOUTS_MAX];
 	/* pace.c: when a head may show its next frame, and who waits for that. */
 	uint64_t next_frame_usec[VGPU_GPU_SCANOUTS_MAX]; /* CLOCK_MONOTONIC */
 	sd_event_source *pace;
@@ -344,6 +348,14 @@ const struct vgpu_gpu_state_view *vgpu_gpu_view_of(const struct vgpu_gpu *gpu,
 void vgpu_gpu_scanout_off(struct vgpu_gpu *gpu, uint32_t head);
 /* No head shows the resource any more. */
 void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id);
+
+/* replug.c */
+/* The mode that @head prefers is another one, and the guest is told that. */
+void vgpu_gpu_replug_mode_set(struct vgpu_gpu *gpu, uint32_t head);
+/* @head shows nothing any more. */
+void vgpu_gpu_replug_off(struct vgpu_gpu *gpu, uint32_t head);
+void vgpu_gpu_replug_resume(struct vgpu_gpu *gpu);
+void vgpu_gpu_replug_finish(struct vgpu_gpu *gpu);
 
 /* pace.c */
 /* A frame is new on @heads, a bit each: OK_NODATA, or LATER. */

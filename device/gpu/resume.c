@@ -22,6 +22,7 @@ static void begin(struct vgpu_gpu *gpu)
 
 		at->view_in_use = 0;
 		at->cursor_in_use = 0;
+		at->is_away = 0;
 		at->cursor_position = 0;
 		at->preferred = head < gpu->config.heads
 					? vgpu_gpu_head_first_mode(gpu, head)

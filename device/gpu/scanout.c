@@ -67,6 +67,7 @@ void vgpu_gpu_scanout_off(struct vgpu_gpu *gpu, uint32_t head)
 		return;
 	vgpu_gpu_commit(&at->view_in_use, 0u);
 	vgpu_gpu_picture_changed(gpu, head);
+	vgpu_gpu_replug_off(gpu, head);
 }
 
 void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id)

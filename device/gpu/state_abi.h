@@ -71,7 +71,7 @@ struct vgpu_gpu_state_head {
 	uint32_t preferred;   /* commit; width << 16 | height; 0 if unplugged */
 	uint32_t view_in_use; /* commit; 0 nothing, else view[n - 1] */
 	uint32_t cursor_in_use; /* commit; 0 hidden, else cursor[n - 1] */
-	uint32_t pad;
+	uint32_t is_away; /* commit; the guest is told that it is unplugged */
 	uint64_t cursor_position; /* commit; x << 32 | y, both signed */
 	struct vgpu_gpu_state_view view[2];
 	struct {

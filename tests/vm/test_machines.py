@@ -236,13 +236,22 @@ class Machines(unittest.TestCase):
         self.wait_guest(
             lambda: self.guest_modes("left", 1)[:1] == ["1920x1080"],
             "the guest does not see the mode")
+        # Weston keeps its mode as long as the monitor stays.
+        self.wait_shown("left", 1920, 1080)
+        self.assert_desktop_lives("left")
         done = self.manager.run("mode", "left", "2561x1600")
         self.assertEqual(done.returncode, 1)
         self.manager.ctl("mode", "left", "2560x1600")
         self.wait_guest(
             lambda: self.guest_modes("left", 1)[:1] == ["2560x1600"],
             "the guest does not see the mode")
+        self.wait_shown("left", 2560, 1600)
         self.assert_desktop_lives("left")
+
+    def wait_shown(self, name, width, height):
+        self.manager.wait_vgpu(
+            name, lambda v: (v["heads"][0]["width"],
+                             v["heads"][0]["height"]) == (width, height))
 
     def test_09_second_head_is_plugged_in(self):
         vm = self.vms["left"]
