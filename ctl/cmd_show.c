@@ -165,6 +165,47 @@ static void print_shares(sd_json_variant *vgpu)
 	print_string("Priority:", vgpu, "schedulingPriority");
 }
 
+/*
+ * What the virtual machine of process @pid is called, as QEMU's command line
+ * says: the manager may be shut in so that it does not see that.
+ */
+static char *find_vm_name(uint64_t pid)
+{
+	vgpu_autofclose FILE *f = NULL;
+	vgpu_autofree char *word = NULL;
+	bool is_name = false;
+	char path[64];
+	size_t size = 0;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/cmdline", pid);
+	f = fopen(path, "re");
+	while (f && getdelim(&word, &size, '\0', f) > 0) {
+		if (is_name) {
+			/* "NAME,more" or "guest=NAME,more" */
+			const char *name = strncmp(word, "guest=", 6) == 0
+						   ? word + 6
+						   : word;
+
+			return strndup(name, strcspn(name, ","));
+		}
+		is_name = strcmp(word, "-name") == 0;
+	}
+	return NULL;
+}
+
+static void print_vm(sd_json_variant *vgpu)
+{
+	vgpu_autofree char *name = NULL, *escaped = NULL;
+	uint64_t pid;
+
+	if (!ctl_json_unsigned(vgpu, "vmPid", &pid))
+		return;
+	name = find_vm_name(pid);
+	escaped = name ? ctl_text_escape(name) : NULL;
+	printf("%-13s%" PRIu64 "%s%s%s\n", "VM PID:", pid, escaped ? " (" : "",
+	       escaped ? escaped : "", escaped ? ")" : "");
+}
+
 static void print_vgpu(sd_json_variant *vgpu)
 {
 	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
@@ -197,7 +238,7 @@ static void print_vgpu(sd_json_variant *vgpu)
 	print_string("Socket:", vgpu, "socket");
 	print_string("CDI device:", vgpu, "cdiDevice");
 	print_number("Device PID:", vgpu, "devicePid");
-	print_number("VM PID:", vgpu, "vmPid");
+	print_vm(vgpu);
 	print_number("Client PID:", vgpu, "clientPid");
 	/* Of a device process; a virtual function has none. */
 	if (!is_vf) {

@@ -175,6 +175,26 @@ static bool has_peer_gone(const struct vgpu_vhost *vhost)
 	return poll_front_end(vhost, POLLRDHUP);
 }
 
+static pid_t find_peer(int connection)
+{
+	struct ucred peer = {};
+	socklen_t len = sizeof(peer);
+
+	getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	return peer.pid;
+}
+
+static void refuse_second(struct vgpu_vhost *vhost, int connection)
+{
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	snprintf(text, sizeof(text),
+		 "vhost-user: a second virtual machine, of process %d, is sent away: that of process %d has the vGPU",
+		 find_peer(connection), vgpu_vhost_peer_pid(vhost));
+	vgpu_close(connection);
+	vhost->ops->fault(vhost->opaque, text);
+}
+
 static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 		      void *opaque)
 {
@@ -189,9 +209,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 		vhost->ops->link_changed(vhost->opaque);
 	}
 	if (vgpu_vhost_is_attached(vhost)) {
-		vgpu_close(connection);
-		vhost->ops->fault(vhost->opaque,
-				  "vhost-user: a second front end is refused");
+		refuse_second(vhost, connection);
 	} else if (vgpu_vhost_attach(vhost, connection) < 0) {
 		vhost->ops->fault(vhost->opaque,
 				  "vhost-user: a front end cannot be polled");
@@ -550,14 +568,9 @@ bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost)
 
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (!vgpu_vhost_is_attached(vhost) ||
-	    getsockopt(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND),
-		       SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+	if (!vgpu_vhost_is_attached(vhost))
 		return 0;
-	return peer.pid;
+	return find_peer(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
 }
 
 struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost)
