@@ -223,6 +223,19 @@ int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 	return ask(instance, link, &msg, on_captured);
 }
 
+static void report_mode(struct vgpu_instance *instance, sd_varlink *link,
+			const struct vgpu_control_mode *mode)
+{
+	if (mode->width)
+		vgpu_instance_event_by(instance, vgpu_rights_uid(link),
+				       "modified", "head %u prefers %u x %u",
+				       mode->head, mode->width, mode->height);
+	else
+		vgpu_instance_event_by(instance, vgpu_rights_uid(link),
+				       "modified", "head %u is unplugged",
+				       mode->head);
+}
+
 static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
 			int fd, const struct vgpu_err *err)
 {
@@ -249,6 +262,8 @@ static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
 		else
 			instance->definition = d;
 	}
+	if (!err)
+		report_mode(instance, pending->link, mode);
 	if (err)
 		vgpu_reply_error(pending->link, err);
 	else
@@ -269,6 +284,8 @@ static int keep_setting(struct vgpu_instance *instance,
 	if (vgpu_store_save(&instance->manager->paths, &d, &err) < 0)
 		return vgpu_reply_error(link, &err);
 	instance->definition = d;
+	vgpu_instance_event_by(instance, vgpu_rights_uid(link), "modified",
+			       "what is set of head %u", head);
 	return sd_varlink_reply(link, NULL);
 }
 

@@ -4,6 +4,7 @@
 
 #include "lib/util.h"
 #include "methods.h"
+#include "rights.h"
 #include "reply.h"
 #include "manager/vgpu/scheduler.h"
 #include "manager/vgpu/share.h"
@@ -98,7 +99,8 @@ int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
 	}
 	if (p.slice > 0)
 		scheduling.time_slice_ms = (uint32_t)p.slice;
-	r = vgpu_scheduler_set(manager, gpu, &scheduling, &err);
+	r = vgpu_scheduler_set(manager, gpu, &scheduling, vgpu_rights_uid(link),
+			       &err);
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);
 }

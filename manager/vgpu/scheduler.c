@@ -2,6 +2,7 @@
 /* How the time of a GPU with device processes is shared between its vGPUs. */
 #include "scheduler.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "manager/host/file.h"
@@ -138,8 +139,19 @@ int vgpu_scheduler_check(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		gpu->id, (unsigned long long)(sum * 100 / VGPU_SHARE_WHOLE));
 }
 
+__attribute__((format(printf, 3, 4))) static void
+report_by(struct vgpu_manager *manager, int64_t uid, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vgpu_events_addv(&manager->events, /* owner= */ 0, uid, "manager",
+			 /* uuid= */ NULL, /* name= */ NULL, fmt, args);
+	va_end(args);
+}
+
 int vgpu_scheduler_set(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
-		       const struct vgpu_scheduling *scheduling,
+		       const struct vgpu_scheduling *scheduling, int64_t uid,
 		       struct vgpu_err *err)
 {
 	struct vgpu_scheduling next = *scheduling;
@@ -157,10 +169,9 @@ int vgpu_scheduler_set(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 				    "the scheduler cannot be written below %s: %s",
 				    manager->paths.state, strerror(-r));
 	gpu->scheduling = next;
-	vgpu_events_add(&manager->events, "manager", NULL, NULL,
-			"%s is shared by %s from now on, in slices of %u ms",
-			gpu->id, vgpu_scheduler_name(next.scheduler),
-			next.time_slice_ms);
+	report_by(manager, uid,
+		  "%s is shared by %s from now on, in slices of %u ms", gpu->id,
+		  vgpu_scheduler_name(next.scheduler), next.time_slice_ms);
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	if (instance->gpu == gpu)
 		vgpu_share_update(instance);

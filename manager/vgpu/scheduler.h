@@ -8,9 +8,12 @@
 /* What was set for each GPU, by an earlier vgpud or in the configuration. */
 void vgpu_scheduler_load(struct vgpu_manager *manager);
 
-/* Change it for a GPU, for good and at once. @time_slice_ms 0: as it is. */
+/*
+ * Change it for a GPU, for good and at once, as user @uid asks. @time_slice_ms
+ * 0: as it is.
+ */
 int vgpu_scheduler_set(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
-		       const struct vgpu_scheduling *scheduling,
+		       const struct vgpu_scheduling *scheduling, int64_t uid,
 		       struct vgpu_err *err);
 /*
  * Whether @definition may have its weight on @gpu, besides the others there:

@@ -134,17 +134,23 @@ static void stop(struct vgpu_vnc *vnc)
 	kill_later(vnc);
 }
 
+/* For user @uid, or VGPU_EVENT_BY_NOBODY. */
 static int save_address(struct vgpu_instance *instance, uint32_t head,
-			const char *address, struct vgpu_err *err)
+			const char *address, int64_t uid, struct vgpu_err *err)
 {
 	struct vgpu_definition definition = instance->definition;
 	int r;
 
 	VGPU_TEXT_SET(definition.heads[head].vnc, address);
 	r = vgpu_store_save(&instance->manager->paths, &definition, err);
-	if (r == 0)
-		instance->definition = definition;
-	return r;
+	if (r < 0)
+		return r;
+	instance->definition = definition;
+	vgpu_instance_event_by(instance, uid, "modified",
+			       "head %u has %s VNC server%s%s", head,
+			       address[0] ? "a" : "no",
+			       address[0] ? " at " : "", address);
+	return 0;
 }
 
 static int send_viewer(int control, int viewer)
@@ -265,7 +271,8 @@ static void on_listening(struct vgpu_vnc *vnc)
 			"nobody notices if the VNC server of head %u freezes",
 			vnc->head);
 	if (strcmp(saved, vnc->address) != 0 &&
-	    save_address(instance, vnc->head, vnc->address, &err) < 0) {
+	    save_address(instance, vnc->head, vnc->address,
+			 vgpu_caller_uid(&vnc->caller), &err) < 0) {
 		vnc->address[0] = '\0';
 		vgpu_caller_fail(&vnc->caller, &err);
 		stop(vnc);
@@ -331,7 +338,8 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
 			     "the VNC server of head %u %s", vnc->head, why);
 		if (instance->definition.heads[vnc->head].vnc[0])
-			save_address(instance, vnc->head, "", NULL);
+			save_address(instance, vnc->head, "",
+				     VGPU_EVENT_BY_NOBODY, NULL);
 		vgpu_caller_fail(&vnc->caller, &err);
 		destroy(vnc);
 		return;
@@ -511,7 +519,8 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 		return 0;
 	}
 	if (!address && instance->definition.heads[head].vnc[0]) {
-		r = save_address(instance, head, "", err);
+		r = save_address(instance, head, "", vgpu_caller_uid(caller),
+				 err);
 		if (r < 0)
 			return r;
 	}

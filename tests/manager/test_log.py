@@ -122,6 +122,24 @@ class Log(ManagerTest):
             'created': me, 'modified': me, 'stopped': me, 'started': me,
             'destroyed': me, 'active': None, 'restarted': None})
 
+    def test_events_say_whose_setting_it_is(self):
+        m = self.manager()
+        m.create(type='128MB', name='a', uuid=UUID)
+        m.call('SetMode', vgpu='a', width=800, height=600)
+        path = f'unix:{m.folder_of(UUID)}/a.vnc'
+        m.call('SetVnc', vgpu='a', address=path)
+        m.call('SetVnc', vgpu='a')
+        m.call('Stop', vgpu='a')
+        m.call('SetMode', vgpu='a', head=1, width=640, height=480)
+        m.call('SetScheduler', scheduler='equal-share')
+        said = [(e.get('uid'), e['text']) for e in m.events()
+                if e['event'] == 'modified' or 'equal-share' in e['text']]
+        me = os.getuid()
+        self.assertEqual(said, [
+            (me, 'head 0 prefers 800 x 600'), (me, f'head 0 has a VNC server at {path}'),
+            (me, 'head 0 has no VNC server'), (me, 'what is set of head 1'),
+            (me, 'embedded is shared by equal-share from now on, in slices of 5 ms')])
+
 
 if __name__ == '__main__':
     harness.main()
