@@ -168,6 +168,14 @@ class Installed(unittest.TestCase):
         for path in socket, '/run/vgpu/io.openvgpu.Manager':
             status, output = self.system.run(f"python3 -c '{connect}' {path}", user='nobody')
             self.assertIn('PermissionError', output)
+        # Whoever runs virtual machines may connect them, and nothing else.
+        self.system.check('useradd --groups vgpu-vm runner')
+        self.system.check(f"python3 -c '{connect}' {socket}", user='runner')
+        status, output = self.system.run('vgpuctl list', user='runner')
+        self.assertEqual(status, 1, output)
+        status, output = self.system.run(
+            f"python3 -c '{connect}' /run/vgpu/io.openvgpu.Manager", user='runner')
+        self.assertIn('PermissionError', output)
         self.system.check('useradd --groups vgpu member')
         self.assertIn('kept', self.system.check('vgpuctl list', user='member'))
 
@@ -234,23 +242,34 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(IS_LONG, 'it takes long')
     def test_8_podman(self):
-        """README's line: a container has a GPU, and no device node of one."""
+        """docs/containers.md: a container has a GPU, and no device node of one."""
         self.system.check(f'{APT} vulkan-tools')
-        self.system.check(
-            'systemd-run --quiet --unit=vtest /usr/libexec/openvgpu/vgpu-device '
-            '--vtest /run/vgpu/c1.sock --framebuffer-mib 256')
-        self.system.wait_for(lambda: self.system.run('[ -S /run/vgpu/c1.sock ]')[0] == 0,
-                             'a socket for containers')
+        # With one id in a container of its, for which no other program is needed.
+        self.system.check('useradd --create-home porter && '
+                          'sed -i /porter/d /etc/subuid /etc/subgid && '
+                          'install -d -o porter /run/porter')
+        for name, owner in ('c1', 'root'), ('c2', 'porter'):
+            self.system.check(
+                f'vgpuctl create --type 128MQ --name {name} --container --owner {owner}')
+        self.system.check('mkdir -p /etc/cdi && vgpuctl cdi >/etc/cdi/openvgpu.json')
         # Its image: this system, without what is mounted on it.
         self.system.check('mkdir /srv/image && mount --bind / /srv/image')
-        said = self.system.check(
-            'podman run --rm --network none --cgroups=disabled --read-only '
-            '-v /run/vgpu/c1.sock:/run/vgpu.sock '
-            '-e VN_DEBUG=vtest -e VTEST_SOCKET_NAME=/run/vgpu.sock '
-            '-e VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json '
-            '--rootfs /srv/image vulkaninfo --summary')
+        # This system's own root is an overlay, and holds files of ids that are not
+        # in a container without root.
+        run = ('podman --storage-driver vfs run --rm --network none --cgroups=disabled '
+               '--read-only --read-only-tmpfs=false --tmpfs /run:notmpcopyup '
+               '--tmpfs /tmp:notmpcopyup '
+               '--device openvgpu.org/vgpu={} --rootfs /srv/image vulkaninfo --summary')
+        alone = 'export HOME=/home/porter XDG_RUNTIME_DIR=/run/porter; cd && '
+        said = self.system.check(run.format('c1'))
         self.assertRegex(said, 'deviceName += Virtio-GPU Venus')
-        self.system.check('umount /srv/image && rmdir /srv/image && systemctl stop vtest')
+        # Without root, and not with a vGPU that is not that user's.
+        said = self.system.check(alone + run.format('c2'), user='porter')
+        self.assertRegex(said, 'deviceName += Virtio-GPU Venus')
+        status, said = self.system.run(alone + run.format('c1'), user='porter')
+        self.assertNotEqual(status, 0, said)
+        self.system.check('umount /srv/image && rmdir /srv/image && rm -r /etc/cdi && '
+                          'vgpuctl destroy c1 && vgpuctl destroy c2 && userdel porter')
 
     def test_9_purge(self):
         """Processes, files, users and memory go, also those of vGPUs in use."""
