@@ -15,6 +15,7 @@
 #include "device/harden.h"
 #include "device/launch/spawn.h"
 #include "device/options.h"
+#include "lib/mark.h"
 #include "lib/util.h"
 #include "sandbox/remover.h"
 #include "sandbox/sandbox.h"
@@ -107,6 +108,7 @@ static int add_memory(struct vgpu_slots *slots, uint32_t slot, const char *name,
 		return vgpu_err_set(err, -errno, NULL, "no memory: %s",
 				    strerror(errno));
 	vgpu_slots_put(slots, slot, fd);
+	vgpu_mark_file(fd);
 	if (ftruncate(fd, (off_t)bytes) < 0)
 		return vgpu_err_set(err, -errno, NULL, "no memory: %s",
 				    strerror(errno));

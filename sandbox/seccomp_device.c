@@ -41,6 +41,8 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(memfd_create),
 	ALLOW(ftruncate),
 	ALLOW(fallocate),
+	ALLOW_IF(fcntl, IS(1, F_GET_RW_HINT)),
+	ALLOW_IF(fcntl, IS(1, F_SET_RW_HINT)),
 	ALLOW_IF(fcntl, IS(1, F_GET_SEALS)),
 	ALLOW_IF(fcntl, IS(1, F_ADD_SEALS)),
 	ALLOW_IF(madvise, IS(2, MADV_DONTDUMP)),

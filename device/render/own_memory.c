@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "lib/mark.h"
 #include "lib/util.h"
 
 #define GROWTH 64U
@@ -48,7 +49,11 @@ static int create_memfd(const char *name, uint64_t bytes, bool is_reserved,
 
 int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved)
 {
-	return create_memfd(name, bytes, is_reserved, F_SEAL_SHRINK);
+	int fd = create_memfd(name, bytes, is_reserved, F_SEAL_SHRINK);
+
+	if (fd >= 0)
+		vgpu_mark_file(fd);
+	return fd;
 }
 
 int vgpu_lent_memfd(const char *name, uint64_t bytes, bool is_reserved)

@@ -19,7 +19,7 @@
 	 1ULL << VHOST_USER_PROTOCOL_F_SHMEM)
 
 /* What QEMU 11.1.3 can handle. */
-#define MEM_SLOTS_WITH_WINDOW 512
+#define MEM_SLOTS 512
 
 typedef int handler(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message);
 
@@ -377,10 +377,11 @@ static int reset_device(struct vgpu_vhost *vhost,
 static int get_max_mem_slots(struct vgpu_vhost *vhost,
 			     struct vgpu_vhost_message *message)
 {
-	/* Each mapping of the window takes one, of which we keep none. */
-	return reply_u64(message, vhost->host_visible_bytes
-					  ? MEM_SLOTS_WITH_WINDOW
-					  : VGPU_SLOT_MEMORY_MAX);
+	/*
+	 * Each mapping in a window, ours or another vGPU's, takes one, of which
+	 * we keep none.
+	 */
+	return reply_u64(message, MEM_SLOTS);
 }
 
 static int get_shmem_config(struct vgpu_vhost *vhost,

@@ -5,6 +5,7 @@
 
 #include "device/state.h"
 #include "device/vhost/internal.h"
+#include "lib/mark.h"
 #include "lib/util.h"
 
 static void forget_region(struct vgpu_vhost *vhost, uint32_t index)
@@ -136,14 +137,18 @@ static bool is_same(const struct vgpu_state_region *region,
 }
 
 /*
- * QEMU 11.1.3 tells us of what is in the window as if it were the guest's
- * memory. There may be hundreds of it, and no request has to do with it.
+ * QEMU 11.1.3 tells us of what is in windows, ours and other vGPUs', as if it
+ * were the guest's memory. There may be hundreds of it, and no request has to
+ * do with it.
  */
 static bool is_in_window(struct vgpu_vhost *vhost)
 {
 	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_MESSAGE);
 	struct stat st;
 
+	if (vgpu_is_marked(fd))
+		return true;
+	/* Of ours, what an earlier vgpud has made is not marked. */
 	if (!vgpu_vhost_has_window(vhost) || fstat(fd, &st) < 0)
 		return false;
 	return vgpu_window_is_segment(vhost->window, fd) ||
@@ -156,7 +161,7 @@ static bool is_in_window(struct vgpu_vhost *vhost)
  * It only remarks that we do not take it; but to start a device, as when a
  * machine goes on after a pause, all must be taken.
  */
-static int refuse_window(const struct vgpu_vhost *vhost)
+static int leave_out(const struct vgpu_vhost *vhost)
 {
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
 		if (vhost->state->queue[i].is_started)
@@ -172,7 +177,7 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 	int r;
 
 	if (is_in_window(vhost))
-		return refuse_window(vhost);
+		return leave_out(vhost);
 
 	for (int i = VGPU_SLOT_MEMORY_MAX - 1; i >= 0; i--) {
 		/* A predecessor may have added it. */
@@ -181,9 +186,13 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 		if (!vhost->state->region[i].is_used)
 			free = i;
 	}
-	if (free < 0)
-		return vgpu_vhost_violation(vhost, "more than %u memory regions",
-					    VGPU_SLOT_MEMORY_MAX);
+	/* Some other device's window, most likely: the guest must not suffer. */
+	if (free < 0) {
+		vhost->ops->fault(
+			vhost->opaque,
+			"the VM has more memory regions than a vGPU takes: what is in the others is not seen");
+		return leave_out(vhost);
+	}
 	r = add_region(vhost, (uint32_t)free, 0, wire);
 	if (r < 0)
 		return r;

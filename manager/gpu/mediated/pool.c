@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "lib/mark.h"
 #include "lib/util.h"
 #include "manager/host/memory.h"
 
@@ -94,6 +95,7 @@ static int make_segment(int *ret_fd)
 				  MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
+	vgpu_mark_file(fd);
 	r = take_pages(fd);
 	if (r < 0)
 		return r;

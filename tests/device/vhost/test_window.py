@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The host-visible window: what the device asks of the front end, and when."""
 
+import fcntl
 import os
 import socket
 import struct
@@ -10,6 +11,7 @@ import unittest
 import frontend as fe
 
 SHMEM_MAP, SHMEM_UNMAP = 9, 10
+F_GET_RW_HINT, F_SET_RW_HINT = 1035, 1036
 WINDOW = 64 << 20
 SEGMENT = 1 << 20
 
@@ -396,6 +398,44 @@ class Window(unittest.TestCase):
                                  base if index else 3)
         os.close(shared)
         self.assertEqual(self.kept(), before)
+
+    def test_windows_of_others(self):
+        """What other vGPUs of the machine show there takes no slot of ours,
+        and what is still too much is left out: the connection stays."""
+        neighbour = fe.Manager(program=fe.DEVICE, window=WINDOW, segments=2,
+                               segment_bytes=SEGMENT)
+        self.addCleanup(neighbour.close)
+        neighbour.start()
+        front = neighbour.connect()
+        self.addCleanup(front.close)
+        queue = front.bring_up(size=32 << 20)[0]
+        queue.submit(header(CTX_CREATE, 1) + struct.pack("<II64s", 0, 4, b""),
+                     64)
+        queue.wait()
+        queue.submit(create_shared(5, 8192), 64)
+        queue.wait()
+        queue.submit(map_blob(5, 0), 64)
+        shared = Channel(front).take()[2][0]
+        self.addCleanup(os.close, shared)
+        plain = os.memfd_create("guest")
+        self.addCleanup(os.close, plain)
+        os.ftruncate(plain, 1 << 20)
+        mark = fcntl.fcntl(shared, F_GET_RW_HINT, bytes(8))
+        for slot in range(fe.SLOT_SEGMENT, fe.SLOT_SEGMENT + 2):
+            # As vgpud does.
+            fcntl.fcntl(neighbour.slots[slot], F_SET_RW_HINT, mark)
+        before = self.kept()
+        for i, fd in enumerate([shared, neighbour.slots[fe.SLOT_SEGMENT]] * 50):
+            region = struct.pack("<QQQQQ", 0, (1 << 40) + (i << 20), 8192,
+                                 (1 << 45) + (i << 20), 0)
+            self.assertNotEqual(self.front.tell(fe.ADD_MEM_REG, region, [fd]), 0)
+        self.assertEqual(self.kept(), before)
+        for i in range(100):
+            region = struct.pack("<QQQQQ", 0, (1 << 41) + (i << 20), 8192,
+                                 (1 << 46) + (i << 20), 0)
+            self.front.tell(fe.ADD_MEM_REG, region, [plain])
+        self.assertLessEqual(len(self.kept()), len(before) + 32)
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
 
 
 if __name__ == "__main__":
