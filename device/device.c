@@ -373,6 +373,8 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 						.event = device->event,
 						.window_bytes =
 							start->host_visible_bytes,
+						.segment_bytes =
+							start->segment_bytes,
 						.is_framebuffer_new =
 							start->is_framebuffer_new,
 						.is_retired = start->is_retired,

@@ -48,6 +48,12 @@
 /* Timelines of a context: 0 is the CPU's, the others are queues'. */
 #define VGPU_RENDER_TIMELINES 64
 #define VGPU_RENDER_RINGS_MAX 64
+/*
+ * Device memory at offsets beyond the framebuffer, and below so many times its
+ * size, is scattered over it: its pieces come along, in order.
+ */
+#define VGPU_RENDER_SPAN       17
+#define VGPU_RENDER_PIECES_MAX 1024
 
 /* In a ring's status (VkRingStatusFlagBitsMESA): nobody serves it any more. */
 #define VGPU_RENDER_RING_STATUS_FATAL 2u
@@ -73,7 +79,7 @@ enum vgpu_render_type {
 	/*
 	 * @resource_id can be named from now on: @bytes, with fd: shared
 	 * memory for rings, streams and replies; without: device memory at
-	 * @offset in the framebuffer.
+	 * @offset in the framebuffer, or of the @n pieces that follow.
 	 */
 	VGPU_RENDER_RESOURCE_ADD,
 	VGPU_RENDER_RESOURCE_REMOVE, /* @resource_id */
@@ -119,7 +125,8 @@ enum vgpu_render_type {
 	/*
 	 * @bytes, a multiple of 4096, charged to the vGPU's framebuffer.
 	 * Answer: @status (ENOMEM past the quota), @offset. With segments,
-	 * @offset is where it lies in the framebuffer; without, @offset is
+	 * @offset is where it lies in the framebuffer, or the name of the @n
+	 * pieces that follow; without, @offset is
 	 * just its name and an fd of @bytes comes along. @flags says whether
 	 * it is known to be zero. CHARGE: no memory, only the charge.
 	 */
@@ -148,5 +155,11 @@ struct vgpu_render_message {
 };
 
 static_assert(sizeof(struct vgpu_render_message) == 56, "message size");
+
+/* Of scattered memory: where in the framebuffer; in one segment, whole pages. */
+struct vgpu_render_piece {
+	uint64_t offset;
+	uint64_t bytes;
+};
 
 #endif

@@ -20,7 +20,7 @@ static void read_2d(struct vgpu_gpu *gpu, const struct vgpu_gpu_state_view *view
 	const uint32_t *from;
 
 	order = vgpu_gpu_format_order(resource->format);
-	from = (const uint32_t *)(gpu->framebuffer + resource->offset) +
+	from = (const uint32_t *)vgpu_gpu_storage_address(gpu, resource->offset) +
 	       (uint64_t)(view->rect.y + part->y) * resource->width +
 	       view->rect.x + part->x;
 	for (uint32_t row = 0; row < part->height; row++)
@@ -64,7 +64,7 @@ static void read_memory(struct vgpu_gpu *gpu,
 	const uint8_t *from;
 
 	order = vgpu_gpu_format_order(view->format);
-	from = gpu->framebuffer + resource->offset + view->offset +
+	from = vgpu_gpu_storage_address(gpu, resource->offset) + view->offset +
 	       (uint64_t)(view->rect.y + part->y) * view->stride_bytes +
 	       (uint64_t)(view->rect.x + part->x) * 4;
 	for (uint32_t row = 0; row < part->height; row++) {

@@ -49,17 +49,19 @@ static uint32_t take_picture(struct vgpu_gpu *gpu, uint32_t slot, uint32_t *to)
 		if (resource->width != VGPU_GPU_CURSOR_SIDE ||
 		    resource->height != VGPU_GPU_CURSOR_SIDE)
 			return VGPU_GPU_ERR_INVALID_PARAMETER;
-		vgpu_pixels_to_argb(
-			to, (uint32_t *)(gpu->framebuffer + resource->offset),
-			VGPU_GPU_CURSOR_PIXELS,
-			vgpu_gpu_format_order(resource->format));
+		vgpu_pixels_to_argb(to,
+				    (uint32_t *)vgpu_gpu_storage_address(
+					    gpu, resource->offset),
+				    VGPU_GPU_CURSOR_PIXELS,
+				    vgpu_gpu_format_order(resource->format));
 		return VGPU_GPU_OK_NODATA;
 	}
 	/* A blob has no format; cursors are B8G8R8A8, rows without a gap. */
 	if (resource->bytes < bytes || resource->kind == VGPU_GPU_KIND_SHARED)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	if (resource->kind == VGPU_GPU_KIND_MEMORY) {
-		memcpy(to, gpu->framebuffer + resource->offset, bytes);
+		memcpy(to, vgpu_gpu_storage_address(gpu, resource->offset),
+		       bytes);
 		return VGPU_GPU_OK_NODATA;
 	}
 	vgpu_gpu_walk_init(&walk, gpu, slot);

@@ -415,6 +415,7 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 	for (uint32_t i = 0; i < state->allocations_used; i++)
 		vgpu_gpu_commit(&state->allocation[i].owner, 0u);
 	vgpu_gpu_commit(&state->allocations_used, 0u);
+	vgpu_gpu_commit(&state->pieces_used, 0u);
 	gpu->ops->window_forget(gpu->opaque);
 	state->features = 0;
 	state->events_read = 0;

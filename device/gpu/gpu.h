@@ -17,7 +17,8 @@
 #include "lib/err.h"
 
 struct vgpu_gpu;
-struct vgpu_gpu_state; /* device/gpu/state_abi.h: lives in the state block */
+struct vgpu_gpu_state;	  /* device/gpu/state_abi.h: lives in the state block */
+struct vgpu_render_piece; /* render/abi.h */
 struct vgpu_render_config; /* device/render/render.h */
 
 struct vgpu_gpu_config {
@@ -36,6 +37,7 @@ struct vgpu_gpu_config {
 	const void *capset;
 	bool is_retired; /* offers what its guest knew, and does nothing of it */
 	uint64_t window_bytes;
+	uint64_t segment_bytes; /* the framebuffer's files; 0: it is one */
 	/* Nobody has written to the framebuffer yet: it is all zero. */
 	bool is_framebuffer_new;
 };
@@ -47,6 +49,9 @@ struct vgpu_gpu_mapping {
 	bool is_framebuffer; /* else shared memory: */
 	int fd;		     /* to map it; an unmap may have none */
 	uint64_t offset;     /* in the framebuffer or the fd */
+	/* Not 0: the framebuffer's, in pieces, which are there for the call. */
+	uint32_t n_pieces;
+	const struct vgpu_render_piece *piece;
 };
 
 /*

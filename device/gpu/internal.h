@@ -47,6 +47,8 @@ struct vgpu_gpu {
 
 	uint32_t n_scanouts;		 /* at least 1, even with no heads */
 	struct vgpu_gpu_extents storage; /* of the framebuffer, in bytes */
+	struct vgpu_gpu_extents arena;	 /* ranges of scattered memory */
+	uint8_t *arena_map; /* where we see it: what follows the framebuffer */
 	struct vgpu_gpu_extents charges; /* to it, for memory elsewhere */
 	struct vgpu_gpu_extents entries; /* of state->entry */
 	struct vgpu_gpu_extents window;	 /* what is mapped in it */
@@ -237,6 +239,33 @@ int vgpu_gpu_storage_resume(struct vgpu_gpu *gpu);
 void vgpu_gpu_storage_abandon(struct vgpu_gpu *gpu, uint32_t index);
 /* A resource names it no more. */
 void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t offset);
+
+/* Where we see the memory at @offset. */
+static inline uint8_t *vgpu_gpu_storage_address(const struct vgpu_gpu *gpu,
+						uint64_t offset)
+{
+	return offset < gpu->storage.total
+		       ? gpu->framebuffer + offset
+		       : gpu->arena_map + (offset - gpu->storage.total);
+}
+
+/* arena.c: memory that is scattered over the framebuffer */
+int vgpu_gpu_arena_init(struct vgpu_gpu *gpu);
+void vgpu_gpu_arena_finish(struct vgpu_gpu *gpu);
+void vgpu_gpu_arena_clear(struct vgpu_gpu *gpu);
+/* Scattered memory, nobody's yet. Returns 0 or -ENOMEM. */
+int vgpu_gpu_arena_alloc(struct vgpu_gpu *gpu, uint64_t bytes,
+			 uint64_t *ret_offset);
+/* What a predecessor had there. Returns whether that can be. */
+bool vgpu_gpu_arena_claim(struct vgpu_gpu *gpu, uint64_t offset, uint64_t bytes);
+/* Give back the pieces of the range, which is still in use itself. */
+void vgpu_gpu_arena_release(struct vgpu_gpu *gpu, uint64_t offset,
+			    uint64_t bytes);
+/* As in struct vgpu_render_memory_ops, of a struct vgpu_gpu. */
+uint32_t vgpu_gpu_arena_pieces(void *opaque, uint64_t offset, uint64_t bytes,
+			       struct vgpu_render_piece *ret_piece);
+/* Nobody claims anything more: forget the rest. */
+void vgpu_gpu_arena_settle(struct vgpu_gpu *gpu);
 
 /* iov.c */
 void vgpu_gpu_reader_init(struct vgpu_gpu_reader *reader,

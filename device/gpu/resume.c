@@ -15,6 +15,7 @@ static void begin(struct vgpu_gpu *gpu)
 	state->storage_mark =
 		gpu->config.is_framebuffer_new ? 0 : gpu->storage.total;
 	state->allocations_used = 0;
+	state->pieces_used = 0;
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
 		state->context[i].id = 0;
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++) {
@@ -165,6 +166,7 @@ int vgpu_gpu_resume(struct vgpu_gpu *gpu)
 	state->slots_used = VGPU_MIN(state->slots_used, VGPU_GPU_RESOURCES_MAX);
 	state->allocations_used =
 		VGPU_MIN(state->allocations_used, VGPU_GPU_ALLOCATIONS_TABLE);
+	state->pieces_used = VGPU_MIN(state->pieces_used, VGPU_GPU_PIECES_MAX);
 	vgpu_gpu_contexts_resume(gpu);
 	if (vgpu_gpu_storage_resume(gpu) < 0)
 		return -ENOMEM;
@@ -175,6 +177,7 @@ int vgpu_gpu_resume(struct vgpu_gpu *gpu)
 		vgpu_gpu_commit(&state->resource[slot].id, 0u);
 		vgpu_gpu_slot_abandon(gpu, slot);
 	}
+	vgpu_gpu_arena_settle(gpu);
 	vgpu_gpu_shared_resume(gpu);
 	vgpu_gpu_contexts_resume_resources(gpu);
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)

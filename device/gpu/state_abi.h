@@ -20,7 +20,7 @@
  *     lookup of ids, the extents in use).
  *   - No pointers: indices and offsets, all checked when a process begins.
  */
-#define VGPU_GPU_STATE_MAGIC   0x33555047u /* "GPU3" */
+#define VGPU_GPU_STATE_MAGIC   0x34555047u /* "GPU4" */
 #define VGPU_GPU_RESOURCES_MAX 4096u
 #define VGPU_GPU_ENTRIES_MAX   (1u << 20) /* 4 GiB in scattered pages */
 #define VGPU_GPU_CONTEXTS_MAX  64u	  /* each is a process of the host */
@@ -28,6 +28,7 @@
 #define VGPU_GPU_ALLOCATIONS_MAX (1u << 16)
 /* Framebuffer, and charges to it: as many of both. */
 #define VGPU_GPU_ALLOCATIONS_TABLE (1u << 17)
+#define VGPU_GPU_PIECES_MAX	   (1u << 14) /* of scattered memory */
 #define VGPU_GPU_CURSOR_PIXELS	   (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
 
 enum vgpu_gpu_kind {
@@ -100,6 +101,18 @@ struct vgpu_gpu_state_allocation {
 	uint32_t pad;
 };
 
+/*
+ * Of memory that is scattered over the framebuffer. Those of one range follow
+ * each other in the table as they do in the range.
+ */
+struct vgpu_gpu_state_piece {
+	uint64_t at;	 /* beyond the framebuffer: part of the range's name */
+	uint64_t offset; /* in the framebuffer */
+	uint64_t bytes;
+	uint32_t is_used; /* commit */
+	uint32_t pad;
+};
+
 struct vgpu_gpu_state {
 	uint32_t magic; /* commit of a first start */
 	uint32_t events_read;
@@ -110,8 +123,9 @@ struct vgpu_gpu_state {
 	uint32_t allocations_used; /* the same */
 	/* commit; what is beyond in the framebuffer was never handed out */
 	uint64_t storage_mark;
-	uint64_t frames; /* that a head showed */
-	uint64_t pad2;
+	uint64_t frames;      /* that a head showed */
+	uint32_t pieces_used; /* as slots_used */
+	uint32_t pad2;
 	struct vgpu_gpu_state_head head[VGPU_GPU_SCANOUTS_MAX];
 	/* Sparse from here on: what is not used takes no memory. */
 	struct vgpu_gpu_state_resource resource[VGPU_GPU_RESOURCES_MAX]
@@ -126,6 +140,7 @@ struct vgpu_gpu_state {
 	uint32_t cursor[VGPU_GPU_SCANOUTS_MAX][2][VGPU_GPU_CURSOR_PIXELS]
 		__attribute__((aligned(4096)));
 	struct vgpu_gpu_entry entry[VGPU_GPU_ENTRIES_MAX];
+	struct vgpu_gpu_state_piece piece[VGPU_GPU_PIECES_MAX];
 };
 
 static_assert(sizeof(struct vgpu_gpu_state_resource) == 80, "resource size");
@@ -136,6 +151,7 @@ static_assert(offsetof(struct vgpu_gpu_state, resource) == 4096, "state layout")
 static_assert(sizeof(struct vgpu_gpu_state_context) == 8 + 1088 + 512,
 	      "context size");
 static_assert(sizeof(struct vgpu_gpu_state_allocation) == 32, "allocation size");
+static_assert(sizeof(struct vgpu_gpu_state_piece) == 32, "piece size");
 static_assert(offsetof(struct vgpu_gpu_state, context) == 4096 + 4096 * 80,
 	      "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, allocation) ==

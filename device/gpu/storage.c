@@ -23,11 +23,12 @@ static const char nobody;
 
 int vgpu_gpu_storage_init(struct vgpu_gpu *gpu, uint64_t framebuffer_bytes)
 {
-	size_t n_max = VGPU_GPU_RESOURCES_MAX;
+	size_t n_max = VGPU_GPU_RESOURCES_MAX + VGPU_GPU_PIECES_MAX;
 
 	if (gpu->config.render)
 		n_max += VGPU_GPU_ALLOCATIONS_MAX;
-	if (vgpu_gpu_extents_init(&gpu->storage, framebuffer_bytes, n_max) < 0)
+	if (vgpu_gpu_extents_init(&gpu->storage, framebuffer_bytes, n_max) < 0 ||
+	    vgpu_gpu_arena_init(gpu) < 0)
 		return -ENOMEM;
 	if (gpu->config.render) {
 		gpu->next_allocation = calloc(VGPU_GPU_ALLOCATIONS_TABLE,
@@ -41,6 +42,7 @@ int vgpu_gpu_storage_init(struct vgpu_gpu *gpu, uint64_t framebuffer_bytes)
 
 void vgpu_gpu_storage_finish(struct vgpu_gpu *gpu)
 {
+	vgpu_gpu_arena_finish(gpu);
 	vgpu_gpu_extents_finish(&gpu->storage);
 	vgpu_gpu_extents_finish(&gpu->charges);
 	free(gpu->next_allocation);
@@ -49,13 +51,36 @@ void vgpu_gpu_storage_finish(struct vgpu_gpu *gpu)
 void vgpu_gpu_storage_clear(struct vgpu_gpu *gpu)
 {
 	vgpu_gpu_extents_clear(&gpu->storage);
+	vgpu_gpu_arena_clear(gpu);
 	vgpu_gpu_extents_clear(&gpu->charges);
 	gpu->free_allocation = 0;
 }
 
 static struct vgpu_gpu_extents *extents_of(struct vgpu_gpu *gpu, uint64_t offset)
 {
-	return offset & CHARGE ? &gpu->charges : &gpu->storage;
+	if (offset & CHARGE)
+		return &gpu->charges;
+	return offset < gpu->storage.total ? &gpu->storage : &gpu->arena;
+}
+
+/* A range of the memory itself; NULL if there is none. */
+static struct vgpu_gpu_extent *find_range(struct vgpu_gpu *gpu, uint64_t offset)
+{
+	if (offset & CHARGE)
+		return NULL;
+	return vgpu_gpu_extents_find(extents_of(gpu, offset), offset);
+}
+
+/* The range that is known as @offset is nobody's any more. */
+static void drop(struct vgpu_gpu *gpu, uint64_t offset)
+{
+	struct vgpu_gpu_extents *extents = extents_of(gpu, offset);
+	const struct vgpu_gpu_extent *extent;
+
+	extent = vgpu_gpu_extents_find(extents, offset & ~CHARGE);
+	if (extents == &gpu->arena)
+		vgpu_gpu_arena_release(gpu, offset, extent->size);
+	vgpu_gpu_extents_free(extents, offset & ~CHARGE);
 }
 
 static void free_allocation(struct vgpu_gpu *gpu, uint32_t number)
@@ -125,9 +150,12 @@ static int take(struct vgpu_gpu *gpu, uint64_t bytes, uint64_t *ret_offset,
 	uint64_t *mark = &gpu->state->storage_mark;
 	uint64_t offset;
 
-	if (!has_quota(gpu, bytes) ||
-	    vgpu_gpu_extents_alloc(&gpu->storage, bytes, &offset) < 0)
+	if (!has_quota(gpu, bytes))
 		return -ENOMEM;
+	if (vgpu_gpu_extents_alloc(&gpu->storage, bytes, &offset) < 0) {
+		*ret_is_zero = false;
+		return vgpu_gpu_arena_alloc(gpu, bytes, ret_offset);
+	}
 	*ret_is_zero = offset >= *mark;
 	if (offset + bytes > *mark)
 		vgpu_gpu_commit(mark, offset + bytes);
@@ -143,10 +171,10 @@ int vgpu_gpu_storage_take(struct vgpu_gpu *gpu, uint64_t bytes,
 
 	if (r < 0)
 		return r;
-	vgpu_gpu_extents_find(&gpu->storage, *ret_offset)->users = 1;
+	find_range(gpu, *ret_offset)->users = 1;
 	/* The picture of a resource before it must not show. */
 	if (!is_zero)
-		memset(gpu->framebuffer + *ret_offset, 0, bytes);
+		memset(vgpu_gpu_storage_address(gpu, *ret_offset), 0, bytes);
 	return 0;
 }
 
@@ -155,11 +183,26 @@ uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
 {
 	struct vgpu_gpu_extent *extent;
 
-	extent = vgpu_gpu_extents_find(&gpu->storage, offset);
+	extent = find_range(gpu, offset);
 	if (!extent || extent->owner != owner)
 		return 0;
 	extent->users++;
 	return extent->size;
+}
+
+/* Take exactly this range, as a predecessor had it. */
+static bool claim_range(struct vgpu_gpu *gpu, uint64_t offset, uint64_t bytes)
+{
+	struct vgpu_gpu_extents *extents = extents_of(gpu, offset);
+
+	if (extents == &gpu->arena)
+		return vgpu_gpu_arena_claim(gpu, offset, bytes);
+	if (vgpu_gpu_extents_claim(extents, offset & ~CHARGE, bytes) < 0)
+		return false;
+	if (extents == &gpu->storage)
+		gpu->state->storage_mark =
+			VGPU_MAX(gpu->state->storage_mark, offset + bytes);
+	return true;
 }
 
 bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t offset,
@@ -167,31 +210,29 @@ bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t offset,
 {
 	struct vgpu_gpu_extent *extent;
 
-	extent = vgpu_gpu_extents_find(&gpu->storage, offset);
+	extent = find_range(gpu, offset);
 	if (extent && (!is_shared || extent->size != bytes))
 		return false;
 	if (!extent) {
-		if (vgpu_gpu_extents_claim(&gpu->storage, offset, bytes) < 0)
+		if ((offset & CHARGE) || !claim_range(gpu, offset, bytes))
 			return false;
-		extent = vgpu_gpu_extents_find(&gpu->storage, offset);
+		extent = find_range(gpu, offset);
 	}
 	extent->users++;
-	gpu->state->storage_mark =
-		VGPU_MAX(gpu->state->storage_mark, offset + bytes);
 	return true;
 }
 
 static void free_unused(struct vgpu_gpu *gpu, const struct vgpu_gpu_extent *extent)
 {
 	if (!extent->owner && !extent->users)
-		vgpu_gpu_extents_free(&gpu->storage, extent->offset);
+		drop(gpu, extent->offset);
 }
 
 void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t offset)
 {
 	struct vgpu_gpu_extent *extent;
 
-	extent = vgpu_gpu_extents_find(&gpu->storage, offset);
+	extent = find_range(gpu, offset);
 	assert(extent && extent->users);
 	extent->users--;
 	free_unused(gpu, extent);
@@ -229,7 +270,7 @@ static int memory_alloc(void *opaque, struct vgpu_render *owner, uint64_t bytes,
 	r = own(gpu, vgpu_gpu_extents_find(extents, offset & ~CHARGE), owner,
 		offset, question);
 	if (r < 0) {
-		vgpu_gpu_extents_free(extents, offset & ~CHARGE);
+		drop(gpu, offset);
 		return r;
 	}
 	*ret_offset = offset;
@@ -270,7 +311,7 @@ static int64_t memory_free(void *opaque, struct vgpu_render *owner,
 		return -EINVAL;
 	disown(gpu, extent);
 	if (extents == &gpu->charges)
-		vgpu_gpu_extents_free(extents, extent->offset);
+		drop(gpu, offset);
 	else
 		free_unused(gpu, extent);
 	gpu->ops->status_changed(gpu->opaque);
@@ -281,19 +322,16 @@ static int64_t memory_free(void *opaque, struct vgpu_render *owner,
 static void disown_all(struct vgpu_gpu *gpu, struct vgpu_gpu_extents *extents,
 		       const struct vgpu_render *owner)
 {
-	size_t kept = 0;
-
 	for (size_t i = 0; i < extents->n; i++) {
 		struct vgpu_gpu_extent *extent = &extents->extent[i];
 
-		if (extent->owner == owner)
-			disown(gpu, extent);
-		if (extent->owner || extent->users)
-			extents->extent[kept++] = *extent;
-		else
-			extents->used -= extent->size;
+		if (extent->owner != owner)
+			continue;
+		disown(gpu, extent);
+		if (extents == &gpu->arena && !extent->users)
+			vgpu_gpu_arena_release(gpu, extent->offset, extent->size);
 	}
-	extents->n = kept;
+	vgpu_gpu_extents_sweep(extents);
 }
 
 static void memory_free_all(void *opaque, struct vgpu_render *owner)
@@ -301,6 +339,7 @@ static void memory_free_all(void *opaque, struct vgpu_render *owner)
 	struct vgpu_gpu *gpu = opaque;
 
 	disown_all(gpu, &gpu->storage, owner);
+	disown_all(gpu, &gpu->arena, owner);
 	disown_all(gpu, &gpu->charges, owner);
 	gpu->ops->status_changed(gpu->opaque);
 }
@@ -343,14 +382,11 @@ static bool claim(struct vgpu_gpu *gpu, uint32_t number, const void *owner)
 	if (offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
 	    allocation->bytes % VGPU_GPU_STORAGE_ALIGN != 0 ||
 	    !has_quota(gpu, allocation->bytes) ||
-	    vgpu_gpu_extents_claim(extents, offset, allocation->bytes) < 0)
+	    !claim_range(gpu, allocation->offset, allocation->bytes))
 		return false;
 	extent = vgpu_gpu_extents_find(extents, offset);
 	extent->owner = owner;
 	extent->number = number;
-	if (extents == &gpu->storage)
-		gpu->state->storage_mark = VGPU_MAX(gpu->state->storage_mark,
-						    offset + extent->size);
 	return true;
 }
 
@@ -415,4 +451,5 @@ const struct vgpu_render_memory_ops vgpu_gpu_memory_ops = {
 	.find = memory_find,
 	.free = memory_free,
 	.free_all = memory_free_all,
+	.pieces = vgpu_gpu_arena_pieces,
 };

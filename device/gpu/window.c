@@ -38,8 +38,13 @@ static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 					const struct vgpu_gpu_mapping *mapping))
 {
 	struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
+	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
 	struct vgpu_gpu_pending *pending;
 
+	if (mapping.is_framebuffer)
+		mapping.n_pieces = vgpu_gpu_arena_pieces(gpu, mapping.offset,
+							 mapping.bytes, piece);
+	mapping.piece = piece;
 	pending = vgpu_gpu_park_running(gpu, call);
 	if (!pending)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;

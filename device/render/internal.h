@@ -127,6 +127,10 @@ bool vgpu_render_note_ring(struct vgpu_render *render,
 void vgpu_render_fail_rings(struct vgpu_render *render);
 
 /* memory.c */
+/* As in struct vgpu_render_memory_ops. */
+uint32_t vgpu_render_find_pieces(const struct vgpu_render *render,
+				 uint64_t offset, uint64_t bytes,
+				 struct vgpu_render_piece *ret_piece);
 /* Answer one question. Returns as vgpu_render_receive(), 1 if there was one. */
 int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err);
 /* Send the answer that was held, if any. Returns as above, 1 if there is none. */

@@ -9,6 +9,18 @@
 
 #define PAGE_BYTES 4096U
 
+uint32_t vgpu_render_find_pieces(const struct vgpu_render *render,
+				 uint64_t offset, uint64_t bytes,
+				 struct vgpu_render_piece *ret_piece)
+{
+	const struct vgpu_render_config *config = &render->config;
+
+	return config->memory->pieces
+		       ? config->memory->pieces(config->memory_opaque, offset,
+						bytes, ret_piece)
+		       : 0;
+}
+
 /* What a predecessor had given for it, if that is the question it died on. */
 static bool find(struct vgpu_render *render, uint64_t question,
 		 uint64_t *ret_offset)
@@ -89,14 +101,18 @@ static bool find_answer(struct vgpu_render *render,
 }
 
 static int send_answer(int socket, const struct vgpu_render_message *answer,
-		       int fd)
+		       const struct vgpu_render_piece *piece, int fd)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = {(void *)answer, sizeof(*answer)};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct iovec iov[] = {
+		{(void *)answer, sizeof(*answer)},
+		{(void *)piece, answer->n * sizeof(*piece)},
+	};
+	struct msghdr header = {.msg_iov = iov,
+				.msg_iovlen = VGPU_ARRAY_SIZE(iov)};
 	ssize_t sent;
 
 	if (fd >= 0) {
@@ -124,10 +140,16 @@ static bool is_question(const struct vgpu_render_message *m)
 
 /* Returns as vgpu_render_answer(). */
 static int finish_answer(struct vgpu_render *render,
-			 const struct vgpu_render_message *answer, int fd,
+			 struct vgpu_render_message *answer, int fd,
 			 struct vgpu_err *err)
 {
-	int r = send_answer(render->memory, answer, fd);
+	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
+	int r;
+
+	if (answer->type == VGPU_RENDER_ALLOC && !answer->status)
+		answer->n = vgpu_render_find_pieces(render, answer->offset,
+						    answer->bytes, piece);
+	r = send_answer(render->memory, answer, piece, fd);
 
 	if (r == -EAGAIN)
 		return vgpu_err_set(err, -EPROTO, NULL,

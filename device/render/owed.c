@@ -172,7 +172,7 @@ static bool is_plausible(const struct vgpu_render *render,
 	    !vgpu_checked_add(message->offset, message->bytes, &end))
 		return false;
 	return !render->config.n_segments ||
-	       end <= render->config.framebuffer_bytes;
+	       end <= VGPU_RENDER_SPAN * render->config.framebuffer_bytes;
 }
 
 bool vgpu_render_settle_export(struct vgpu_render *render,

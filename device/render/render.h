@@ -11,6 +11,7 @@
 #include "lib/err.h"
 
 struct vgpu_render;
+struct vgpu_render_piece; /* render/abi.h */
 struct vgpu_render_state; /* device/render/state_abi.h */
 
 /* On a timeline, with a number of its owner's. */
@@ -46,6 +47,13 @@ struct vgpu_render_memory_ops {
 	 */
 	int64_t (*free)(void *opaque, struct vgpu_render *context,
 			uint64_t offset);
+	/*
+	 * The pieces of the first @bytes (0: of all) at @offset,
+	 * VGPU_RENDER_PIECES_MAX at most; returns how many, 0 for what lies in
+	 * one. May be NULL where all does.
+	 */
+	uint32_t (*pieces)(void *opaque, uint64_t offset, uint64_t bytes,
+			   struct vgpu_render_piece *ret_piece);
 	/* @context is destroyed: all that it had is free. */
 	void (*free_all)(void *opaque, struct vgpu_render *context);
 };

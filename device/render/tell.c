@@ -141,8 +141,16 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 		.n_fds = fd >= 0,
 		.own_fd = -1,
 	};
+	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
 	int r = vgpu_render_may_tell(render);
 
+	if (fd < 0)
+		parcel.message.n =
+			vgpu_render_find_pieces(render, offset, 0, piece);
+	if (parcel.message.n) {
+		parcel.body = piece;
+		parcel.body_bytes = parcel.message.n * sizeof(piece[0]);
+	}
 	if (r == 0 && fd >= 0)
 		r = share(render, resource_id, bytes);
 	if (r < 0)

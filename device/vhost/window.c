@@ -3,10 +3,12 @@
 #include "window.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 
 #include "device/vhost/abi.h"
+#include "render/abi.h"
 #include "lib/util.h"
 
 /*
@@ -32,8 +34,10 @@ struct operation {
 	uint64_t cookie; /* 0: nobody waits for it */
 	bool is_map;
 	bool has_failed;
-	bool is_sent;			 /* all of it */
-	struct vgpu_gpu_mapping mapping; /* a map's fd is its own */
+	bool is_sent; /* all of it */
+	/* A map's fd is its own, and what it is made of. */
+	struct vgpu_gpu_mapping mapping;
+	struct vgpu_render_piece *piece;
 	uint64_t sent_bytes;
 	uint32_t unanswered;
 	uint64_t deadline;
@@ -59,6 +63,8 @@ static uint32_t count_pieces(const struct vgpu_window *window,
 
 	if (!mapping->is_framebuffer)
 		return 1;
+	if (mapping->n_pieces) /* none is in two segments */
+		return mapping->n_pieces;
 	return (uint32_t)(last / window->segment_bytes -
 			  mapping->offset / window->segment_bytes + 1);
 }
@@ -75,6 +81,14 @@ static uint64_t piece_at(const struct vgpu_window *window,
 		*ret_fd = mapping->fd;
 		*ret_fd_offset = offset;
 		return left;
+	}
+	for (uint32_t i = 0; i < mapping->n_pieces; i++) {
+		if (skip < mapping->piece[i].bytes) {
+			offset = mapping->piece[i].offset + skip;
+			left = mapping->piece[i].bytes - skip;
+			break;
+		}
+		skip -= mapping->piece[i].bytes;
 	}
 	*ret_fd = vgpu_slots_get(
 		window->slots,
@@ -101,23 +115,32 @@ static void on_answer(void *opaque, int status)
 static struct operation *add(struct vgpu_window *window, uint64_t cookie,
 			     bool is_map, const struct vgpu_gpu_mapping *mapping)
 {
-	struct operation *operation = malloc(sizeof(*operation));
+	vgpu_autofree struct operation *operation = malloc(sizeof(*operation));
+	struct vgpu_render_piece *piece = NULL;
 	uint64_t now = 0;
 
 	if (!operation)
 		return NULL;
+	if (mapping->n_pieces) {
+		piece = reallocarray(NULL, mapping->n_pieces, sizeof(*piece));
+		if (!piece)
+			return NULL;
+		memcpy(piece, mapping->piece, mapping->n_pieces * sizeof(*piece));
+	}
 	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
 	*operation = (struct operation){
 		.window = window,
 		.cookie = cookie,
 		.is_map = is_map,
 		.mapping = *mapping,
+		.piece = piece,
 		.deadline = now + ANSWER_US,
 	};
 	operation->mapping.fd = -1;
+	operation->mapping.piece = piece;
 	TAILQ_INSERT_TAIL(&window->operations, operation, entry);
 	pump_soon(window);
-	return operation;
+	return vgpu_steal(&operation);
 }
 
 /* Let nothing be left of a map that nobody wants any more. */
@@ -151,6 +174,7 @@ static void drop(struct vgpu_window *window, struct operation *operation)
 {
 	TAILQ_REMOVE(&window->operations, operation, entry);
 	vgpu_close(operation->mapping.fd);
+	free(operation->piece);
 	free(operation);
 }
 

@@ -144,11 +144,15 @@ static void on_resume(struct vgpu_context *ctx,
 }
 
 static void on_resource_add(struct vgpu_context *ctx,
-			    const struct vgpu_render_message *message, int fd)
+			    const struct vgpu_render_message *message,
+			    const void *data, size_t bytes, int fd)
 {
-	int r = vgpu_resource_add(ctx, message->resource_id, fd,
-				  message->offset, message->bytes);
+	int r;
 
+	if (message->n > VGPU_RENDER_PIECES_MAX ||
+	    bytes != message->n * sizeof(struct vgpu_render_piece))
+		vgpu_context_fatal(ctx, "a resource in pieces is cut short");
+	r = vgpu_resource_add(ctx, message, data, fd);
 	if (r < 0)
 		vgpu_context_fatal(ctx, "resource %u: %s", message->resource_id,
 				   strerror(-r));
@@ -165,7 +169,7 @@ static void handle(struct vgpu_context *ctx,
 			on_fence(ctx, message);
 		break;
 	case VGPU_RENDER_RESOURCE_ADD:
-		on_resource_add(ctx, message, fd);
+		on_resource_add(ctx, message, data, bytes, fd);
 		break;
 	case VGPU_RENDER_RESOURCE_REMOVE:
 		vgpu_resource_remove(ctx, message->resource_id);
@@ -215,11 +219,14 @@ static void receive_segments(struct vgpu_context *ctx, uint32_t n)
 	struct vgpu_render_message message;
 	int fds[VGPU_RENDER_FDS_MAX];
 	unsigned int n_fds = 0;
-	uint64_t done = 0;
-	void *room;
+	uint64_t done = 0, span;
+	void *room = MAP_FAILED;
 
-	room = mmap(NULL, ctx->framebuffer_bytes, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* What follows it is for memory in pieces: see scatter.c. */
+	if (vgpu_checked_mul(ctx->framebuffer_bytes, (uint64_t)VGPU_RENDER_SPAN,
+			     &span))
+		room = mmap(NULL, span, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room == MAP_FAILED)
 		vgpu_context_fatal(ctx, "no address space for a framebuffer");
 	ctx->framebuffer = room;
@@ -368,6 +375,7 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	vgpu_channel_init(&ctx->channel);
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_init(&ctx->memory_lock, NULL);
+	pthread_mutex_init(&ctx->scatter_lock, NULL);
 	pthread_cond_init(&ctx->ring_moved, NULL);
 	pthread_cond_init(&ctx->timeline_left, NULL);
 	pthread_condattr_init(&attr);

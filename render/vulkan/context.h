@@ -60,11 +60,22 @@ void vgpu_channel_send_files(struct vgpu_context *ctx,
 			     const struct vgpu_render_message *message,
 			     const int *fd, unsigned int n_fds);
 /*
- * Ask about memory; @message becomes the answer. *ret_fd is -1 if none came.
- * Not in a replay.
+ * Ask about memory; @message becomes the answer. *ret_fd is -1 if none came,
+ * and *ret_piece, which the caller frees, has as many as it says. Not in a
+ * replay.
  */
 void vgpu_channel_ask(struct vgpu_context *ctx,
-		      struct vgpu_render_message *message, int *ret_fd);
+		      struct vgpu_render_message *message, int *ret_fd,
+		      struct vgpu_render_piece **ret_piece);
+
+/* scatter.c: device memory in pieces, mapped at its offset */
+struct vgpu_scatter;
+/* With a reference; NULL if it cannot be, or is not @bytes at least. */
+struct vgpu_scatter *vgpu_scatter_get(struct vgpu_context *ctx, uint64_t offset,
+				      uint64_t bytes,
+				      const struct vgpu_render_piece *piece,
+				      uint32_t n);
+void vgpu_scatter_put(struct vgpu_scatter *scatter); /* NULL is fine */
 
 /* resource.c: what the guest's resource ids mean here */
 struct vgpu_resource {
@@ -74,10 +85,12 @@ struct vgpu_resource {
 	bool is_memory;		/* device memory, else shared memory */
 	uint8_t *map;
 	uint64_t bytes;
-	uint64_t offset; /* of device memory, in the framebuffer */
+	uint64_t offset;	      /* of device memory, in the framebuffer */
+	struct vgpu_scatter *scatter; /* or in pieces */
 };
-int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
-		      uint64_t offset, uint64_t bytes);
+int vgpu_resource_add(struct vgpu_context *ctx,
+		      const struct vgpu_render_message *message,
+		      const struct vgpu_render_piece *piece, int fd);
 bool vgpu_resource_remove(struct vgpu_context *ctx, uint32_t id);
 /* With a reference, or NULL. */
 struct vgpu_resource *vgpu_resource_get(struct vgpu_context *ctx, uint32_t id);
@@ -319,6 +332,8 @@ struct vgpu_context {
 	struct vgpu_objects *objects;
 	uint64_t framebuffer_bytes;
 	uint8_t *framebuffer; /* all of it; NULL if memory comes as fds */
+	pthread_mutex_t scatter_lock; /* protects what is at its offsets: */
+	struct vgpu_scatter *scatters;
 	struct vgpu_stream stream;
 	struct vgpu_sandbox_report sandbox;
 	struct {

@@ -17,9 +17,10 @@ struct vgpu_memory {
 	uint64_t offset; /* its name between us and the device */
 	uint64_t bytes;
 	uint8_t *map;
-	bool is_charge;	 /* the bytes are the driver's */
-	bool is_mapped;	 /* by us, to be unmapped */
-	bool is_foreign; /* of a resource, not ours to free */
+	bool is_charge;		      /* the bytes are the driver's */
+	bool is_mapped;		      /* by us, to be unmapped */
+	bool is_foreign;	      /* of a resource, not ours to free */
+	struct vgpu_scatter *scatter; /* in pieces, if not NULL */
 	struct vgpu_resource *resource;
 };
 
@@ -29,23 +30,25 @@ static void memory_free(struct vgpu_context *ctx, struct vgpu_memory *memory)
 		return;
 	if (memory->is_mapped)
 		munmap(memory->map, memory->bytes);
+	vgpu_scatter_put(memory->scatter);
 	vgpu_resource_put(memory->resource);
 	if (!memory->is_foreign && !ctx->replay) {
 		struct vgpu_render_message message = {
 			.type = VGPU_RENDER_FREE,
 			.offset = memory->offset,
 		};
+		vgpu_autofree struct vgpu_render_piece *piece = NULL;
 		int fd;
 
-		vgpu_channel_ask(ctx, &message, &fd);
+		vgpu_channel_ask(ctx, &message, &fd, &piece);
 		vgpu_close(fd);
 	}
 	free(memory);
 }
 
-/* Map what the device gave: its own memfd, or a part of the framebuffer. */
+/* Map what the device gave: its own memfd, or parts of the framebuffer. */
 static bool memory_map(struct vgpu_context *ctx, struct vgpu_memory *memory,
-		       int fd)
+		       const struct vgpu_render_piece *piece, uint32_t n, int fd)
 {
 	uint64_t end;
 
@@ -59,6 +62,14 @@ static bool memory_map(struct vgpu_context *ctx, struct vgpu_memory *memory,
 		memory->is_mapped = true;
 		return true;
 	}
+	if (n) {
+		memory->scatter = vgpu_scatter_get(ctx, memory->offset,
+						   memory->bytes, piece, n);
+		if (!memory->scatter)
+			return false;
+		memory->map = ctx->framebuffer + memory->offset;
+		return true;
+	}
 	if (!ctx->framebuffer ||
 	    !vgpu_checked_add(memory->offset, memory->bytes, &end) ||
 	    end > ctx->framebuffer_bytes)
@@ -68,14 +79,14 @@ static bool memory_map(struct vgpu_context *ctx, struct vgpu_memory *memory,
 }
 
 static void ask(struct vgpu_stream *stream, struct vgpu_render_message *message,
-		int *ret_fd)
+		int *ret_fd, struct vgpu_render_piece **ret_piece)
 {
 	if (stream->ctx->replay) {
-		vgpu_replay_ask(stream, message, ret_fd);
+		vgpu_replay_ask(stream, message, ret_fd, ret_piece);
 		return;
 	}
-	vgpu_channel_ask(stream->ctx, message, ret_fd);
-	vgpu_record_answer(stream, message, *ret_fd);
+	vgpu_channel_ask(stream->ctx, message, ret_fd, ret_piece);
+	vgpu_record_answer(stream, message, *ret_piece, *ret_fd);
 }
 
 /* NULL past the quota. */
@@ -88,13 +99,14 @@ static struct vgpu_memory *memory_alloc(struct vgpu_stream *stream,
 		.bytes = bytes,
 		.flags = is_charge ? VGPU_RENDER_FLAG_CHARGE : 0,
 	};
+	vgpu_autofree struct vgpu_render_piece *piece = NULL;
 	vgpu_autoclose int fd = -1;
 	struct vgpu_memory *memory;
 
 	memory = calloc(1, sizeof(*memory));
 	if (!memory)
 		return NULL;
-	ask(stream, &message, &fd);
+	ask(stream, &message, &fd, &piece);
 	if (message.status) {
 		free(memory);
 		return NULL;
@@ -104,7 +116,7 @@ static struct vgpu_memory *memory_alloc(struct vgpu_stream *stream,
 	memory->is_charge = is_charge;
 	if (is_charge)
 		return memory;
-	if (!memory_map(ctx, memory, fd)) {
+	if (!memory_map(ctx, memory, piece, message.n, fd)) {
 		memory_free(ctx, memory);
 		return NULL;
 	}

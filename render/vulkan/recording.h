@@ -26,7 +26,7 @@ enum vgpu_record_type {
 	VGPU_RECORD_BATCH,
 	/* Commands that a command or a message of this stream points to. */
 	VGPU_RECORD_COPY,
-	/* The answer to an ALLOC of this stream: struct vgpu_render_message. */
+	/* The answer to an ALLOC of this stream, as it came. */
 	VGPU_RECORD_ANSWER,
 };
 
@@ -55,7 +55,8 @@ void vgpu_record_message(struct vgpu_context *ctx,
 void vgpu_record_commands(struct vgpu_stream *stream, enum vgpu_record_type type,
 			  const void *commands, size_t bytes);
 void vgpu_record_answer(struct vgpu_stream *stream,
-			const struct vgpu_render_message *answer, int fd);
+			const struct vgpu_render_message *answer,
+			const struct vgpu_render_piece *piece, int fd);
 
 /*
  * replay.c: the recording takes the device's place and the rings' threads', so
@@ -67,9 +68,10 @@ struct vgpu_replay *vgpu_replay_create(const char *path);
 int vgpu_replay_receive(struct vgpu_context *ctx,
 			struct vgpu_render_message *ret_message, void *data,
 			size_t data_max, int *ret_fds, unsigned int *ret_n_fds);
-/* What the device answered to an ALLOC. */
+/* What the device answered to an ALLOC; see vgpu_channel_ask(). */
 void vgpu_replay_ask(struct vgpu_stream *stream,
-		     struct vgpu_render_message *message, int *ret_fd);
+		     struct vgpu_render_message *message, int *ret_fd,
+		     struct vgpu_render_piece **ret_piece);
 /* What the stream copied here. */
 void vgpu_replay_copy(struct vgpu_stream *stream, void *commands, size_t bytes);
 /* Another stream has to go on before this one can: let it. */

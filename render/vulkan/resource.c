@@ -19,16 +19,26 @@ static struct vgpu_resource **find(struct vgpu_context *ctx, uint32_t id)
 	return p;
 }
 
-int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
-		      uint64_t offset, uint64_t bytes)
+static void finish(struct vgpu_resource *resource)
 {
+	vgpu_scatter_put(resource->scatter);
+	if (resource->map && !resource->is_memory)
+		munmap(resource->map, resource->bytes);
+}
+
+int vgpu_resource_add(struct vgpu_context *ctx,
+		      const struct vgpu_render_message *message,
+		      const struct vgpu_render_piece *piece, int fd)
+{
+	const uint32_t id = message->resource_id;
+	const uint64_t offset = message->offset, bytes = message->bytes;
 	vgpu_autofree struct vgpu_resource *resource = NULL;
 	struct vgpu_resource **place;
 	uint64_t end;
 
 	if (bytes == 0)
 		return -EINVAL;
-	if (fd < 0 &&
+	if (fd < 0 && !message->n &&
 	    (!ctx->framebuffer || !vgpu_checked_add(offset, bytes, &end) ||
 	     end > ctx->framebuffer_bytes))
 		return -EINVAL;
@@ -48,6 +58,12 @@ int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
 	} else {
 		resource->is_memory = true;
 		resource->offset = offset;
+		if (message->n) {
+			resource->scatter = vgpu_scatter_get(ctx, offset, bytes,
+							     piece, message->n);
+			if (!resource->scatter)
+				return -ENOMEM;
+		}
 		resource->map = ctx->framebuffer + offset;
 	}
 
@@ -55,8 +71,7 @@ int vgpu_resource_add(struct vgpu_context *ctx, uint32_t id, int fd,
 	place = find(ctx, id);
 	if (*place) {
 		pthread_mutex_unlock(&ctx->lock);
-		if (!resource->is_memory)
-			munmap(resource->map, bytes);
+		finish(resource);
 		return -EEXIST;
 	}
 	*place = vgpu_steal(&resource);
@@ -97,8 +112,7 @@ void vgpu_resource_put(struct vgpu_resource *resource)
 	if (!resource || atomic_fetch_sub_explicit(&resource->references, 1,
 						   memory_order_acq_rel) > 1)
 		return;
-	if (!resource->is_memory)
-		munmap(resource->map, resource->bytes);
+	finish(resource);
 	free(resource);
 }
 

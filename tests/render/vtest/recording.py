@@ -9,7 +9,7 @@ MESSAGE = struct.Struct("<IIIIQQQIIQ")  # struct vgpu_render_message
 MAGIC, VERSION = b"vgpu-rec", 2
 KIND_MESSAGE, KIND_BATCH, KIND_COPY, KIND_ANSWER = range(1, 5)
 # Of render/abi.h.
-START, SEGMENTS, SUBMIT, RESOURCE_ADD = range(1, 5)
+START, SEGMENTS, SUBMIT, RESOURCE_ADD, RESOURCE_REMOVE = range(1, 6)
 
 
 class Record:
