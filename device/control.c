@@ -261,6 +261,7 @@ static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
 	case VGPU_CONTROL_VIEW:
 	case VGPU_CONTROL_SET_MODE:
 	case VGPU_CONTROL_SET_FRAME_RATE:
+	case VGPU_CONTROL_SET_VGPUS:
 		link->reply = (struct vgpu_control_msg){
 			.type = VGPU_CONTROL_REPLY,
 			.serial = msg->serial,

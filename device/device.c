@@ -276,6 +276,11 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		vgpu_gpu_set_frame_rate_limit(gpu, msg->frame_rate);
 		r = 0;
 		break;
+	case VGPU_CONTROL_SET_VGPUS:
+		vgpu_close(fd);
+		vgpu_vhost_set_vgpus(device->vhost, msg->vgpus);
+		r = 0;
+		break;
 	default:
 		vgpu_close(fd);
 		r = vgpu_gpu_set_mode(gpu, msg->mode.head, msg->mode.width,

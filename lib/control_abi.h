@@ -55,6 +55,7 @@ enum vgpu_control_type {
 	VGPU_CONTROL_ADOPT, /* to the device; key */
 	VGPU_CONTROL_PING,  /* to the device, once a second; REPLY */
 	VGPU_CONTROL_SET_FRAME_RATE, /* to the device; frame_rate. REPLY */
+	VGPU_CONTROL_SET_VGPUS,	     /* to the device; vgpus. REPLY */
 	VGPU_CONTROL_MAX
 };
 
@@ -180,6 +181,7 @@ struct vgpu_control_msg {
 		uint32_t slot;
 		uint32_t head;
 		uint32_t frame_rate; /* the limit; 0 for none */
+		uint32_t vgpus;	     /* that its VM has, itself included */
 		struct vgpu_control_start start;
 		struct vgpu_control_status status;
 		struct vgpu_control_event event;

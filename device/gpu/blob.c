@@ -71,6 +71,8 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		return answer;
 	}
 	gpu->slot[slot].shared_plus_1 = fd + 1;
+	gpu->state->resource[slot].program =
+		vgpu_gpu_context_program(gpu, call->header.ctx_id);
 	gpu->shared_bytes += create->bytes;
 	if (fstat(fd, &st) == 0)
 		gpu->state->resource[slot].offset = st.st_ino;
@@ -204,6 +206,7 @@ static uint32_t take_export(struct vgpu_gpu *gpu,
 	}
 	resource = &gpu->state->resource[slot];
 	resource->offset = offset;
+	resource->program = vgpu_gpu_context_index(gpu, render) + 1;
 	resource->storage_bytes = storage_bytes;
 	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
 	return VGPU_GPU_OK_NODATA;

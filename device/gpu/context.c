@@ -345,6 +345,13 @@ uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
 	return VGPU_GPU_NO_SLOT;
 }
 
+uint32_t vgpu_gpu_context_program(struct vgpu_gpu *gpu, uint32_t id)
+{
+	const struct vgpu_gpu_context *context = find(gpu, id);
+
+	return context ? context->index + 1 : 0;
+}
+
 uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	find(gpu, call->header.ctx_id)->is_full = true;

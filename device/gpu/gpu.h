@@ -42,10 +42,14 @@ struct vgpu_gpu_config {
 	bool is_framebuffer_new;
 };
 
+/* What mappings count for: a context each, and 0 for none of them. */
+#define VGPU_GPU_PROGRAMS 65
+
 /* A range of the host-visible window and what the guest finds there. */
 struct vgpu_gpu_mapping {
 	uint64_t window_offset;
 	uint64_t bytes;
+	uint32_t program;    /* whose it is: below VGPU_GPU_PROGRAMS */
 	bool is_framebuffer; /* else shared memory: */
 	int fd;		     /* to map it; an unmap may have none */
 	uint64_t offset;     /* in the framebuffer or the fd */
@@ -106,6 +110,12 @@ struct vgpu_gpu_transport_ops {
 			  const struct vgpu_gpu_mapping *mapping);
 	int (*window_unmap)(void *opaque, uint64_t cookie,
 			    const struct vgpu_gpu_mapping *mapping);
+	/*
+	 * A predecessor had it mapped, or was about to. While the gpu is
+	 * created: there are no others then.
+	 */
+	void (*window_resume)(void *opaque,
+			      const struct vgpu_gpu_mapping *mapping);
 	/* A reset: the VMM has emptied the window, no cookie counts any more. */
 	void (*window_forget)(void *opaque);
 };

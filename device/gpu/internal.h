@@ -16,6 +16,7 @@
 #include "lib/util.h"
 #include "render/abi.h"
 
+static_assert(VGPU_GPU_PROGRAMS == VGPU_GPU_CONTEXTS_MAX + 1, "programs");
 static_assert(VGPU_HEADS_MAX == VGPU_GPU_SCANOUTS_MAX, "a head is a scanout");
 
 /* Pixels of one 2D resource a side: what the largest wall of heads can show. */
@@ -208,6 +209,8 @@ void vgpu_gpu_context_refuse(struct vgpu_gpu *gpu, uint32_t index,
 void vgpu_gpu_contexts_resume_resources(struct vgpu_gpu *gpu);
 /* @call was handed to its context by a predecessor: wait for what comes of it. */
 bool vgpu_gpu_context_retake(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
+/* The place of the context with that id + 1; 0: there is none. */
+uint32_t vgpu_gpu_context_program(struct vgpu_gpu *gpu, uint32_t id);
 /* The process of the context in place @index of the state; NULL: none. */
 const struct vgpu_render *vgpu_gpu_context_owner(const struct vgpu_gpu *gpu,
 						 uint32_t index);

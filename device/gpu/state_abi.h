@@ -44,8 +44,12 @@ enum vgpu_gpu_kind {
 struct vgpu_gpu_state_resource {
 	uint32_t id; /* commit; 0 for a free slot */
 	uint32_t kind;
-	uint32_t format;   /* 2D */
-	uint32_t width;	   /* 2D */
+	uint32_t format; /* 2D */
+	union {
+		uint32_t width; /* 2D */
+		/* Shared, memory: index of the context that made it, + 1 */
+		uint32_t program;
+	};
 	uint32_t height;   /* 2D */
 	uint32_t has_uuid; /* commit of uuid */
 	uint64_t bytes;	   /* of a blob; of a 2D resource's pixels */

@@ -15,6 +15,8 @@ static struct vgpu_gpu_mapping mapping_of(const struct vgpu_gpu *gpu,
 	return (struct vgpu_gpu_mapping){
 		.window_offset = resource->window & ~VGPU_GPU_WINDOW_MAPPED,
 		.bytes = resource->bytes,
+		/* A stranger may have written it. */
+		.program = resource->program % VGPU_GPU_PROGRAMS,
 		.is_framebuffer = !is_shared,
 		.fd = gpu->slot[slot].shared_plus_1 - 1,
 		.offset = is_shared ? 0 : resource->offset,
@@ -32,19 +34,28 @@ static void forget(struct vgpu_gpu *gpu, uint32_t slot)
 	vgpu_gpu_extents_free(&gpu->window, offset);
 }
 
+static struct vgpu_gpu_mapping
+mapping_with_pieces(struct vgpu_gpu *gpu, uint32_t slot,
+		    struct vgpu_render_piece *ret_piece)
+{
+	struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
+
+	if (mapping.is_framebuffer)
+		mapping.n_pieces = vgpu_gpu_arena_pieces(
+			gpu, mapping.offset, mapping.bytes, ret_piece);
+	mapping.piece = ret_piece;
+	return mapping;
+}
+
 static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		       uint32_t slot,
 		       int (*operation)(void *opaque, uint64_t cookie,
 					const struct vgpu_gpu_mapping *mapping))
 {
-	struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
 	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
+	struct vgpu_gpu_mapping mapping = mapping_with_pieces(gpu, slot, piece);
 	struct vgpu_gpu_pending *pending;
 
-	if (mapping.is_framebuffer)
-		mapping.n_pieces = vgpu_gpu_arena_pieces(gpu, mapping.offset,
-							 mapping.bytes, piece);
-	mapping.piece = piece;
 	pending = vgpu_gpu_park_running(gpu, call);
 	if (!pending)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
@@ -173,11 +184,19 @@ void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
 bool vgpu_gpu_window_resume(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	const struct vgpu_gpu_state_resource *resource;
+	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
+	struct vgpu_gpu_mapping mapping;
 	uint64_t offset;
 
 	resource = &gpu->state->resource[slot];
 	offset = resource->window & ~VGPU_GPU_WINDOW_MAPPED;
-	return (resource->window & VGPU_GPU_WINDOW_MAPPED) &&
-	       offset % VGPU_GPU_STORAGE_ALIGN == 0 &&
-	       vgpu_gpu_extents_claim(&gpu->window, offset, resource->bytes) == 0;
+	if (!(resource->window & VGPU_GPU_WINDOW_MAPPED) ||
+	    offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
+	    (resource->kind != VGPU_GPU_KIND_SHARED &&
+	     resource->kind != VGPU_GPU_KIND_MEMORY) ||
+	    vgpu_gpu_extents_claim(&gpu->window, offset, resource->bytes) < 0)
+		return false;
+	mapping = mapping_with_pieces(gpu, slot, piece);
+	gpu->ops->window_resume(gpu->opaque, &mapping);
+	return true;
 }

@@ -362,6 +362,14 @@ static int virtio_window_unmap(void *opaque, uint64_t cookie,
 	return vgpu_window_unmap(vhost->window, cookie, mapping);
 }
 
+static void virtio_window_resume(void *opaque,
+				 const struct vgpu_gpu_mapping *mapping)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	vgpu_window_count(vhost->window, mapping);
+}
+
 static void virtio_window_forget(void *opaque)
 {
 	struct vgpu_vhost *vhost = opaque;
@@ -406,6 +414,7 @@ static const struct vgpu_virtio_ops virtio_ops = {
 	.drained = virtio_drained,
 	.window_map = virtio_window_map,
 	.window_unmap = virtio_window_unmap,
+	.window_resume = virtio_window_resume,
 	.window_forget = virtio_window_forget,
 };
 
@@ -564,6 +573,11 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
 bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost)
 {
 	return vhost->state->is_connected;
+}
+
+void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus)
+{
+	vgpu_window_set_vgpus(vhost->window, vgpus);
 }
 
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)

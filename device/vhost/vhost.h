@@ -46,6 +46,8 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost); /* NULL is fine */
 int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd);
 bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost);
 /* Process id of the front end, 0 if unknown. */
+/* So many vGPUs has the VM, this one included. */
+void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus);
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost);
 
 struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost);

@@ -27,6 +27,14 @@
  * device's and asserts that there are 512 at most, the guest's own among them.
  */
 #define PIECES_MAX 448
+/*
+ * Of these, or of a vGPU's part of them where its machine has several, an
+ * eighth is for programs that have no more than they need to begin, and
+ * another for those that are not the largest one.
+ */
+#define PIECES_TO_BEGIN 8U
+#define RESERVE_FACTOR	8U
+#define VGPUS_MAX	(PIECES_MAX / 32U)
 
 struct operation {
 	TAILQ_ENTRY(operation) entry;
@@ -52,6 +60,8 @@ struct vgpu_window {
 	struct vgpu_channel *channel;
 	TAILQ_HEAD(, operation) operations;
 	uint32_t pieces; /* mapped, or about to be */
+	uint32_t pieces_of[VGPU_GPU_PROGRAMS];
+	uint32_t vgpus; /* of the machine */
 	sd_event_source *pump;
 	sd_event_source *timer; /* to try again, and for deadlines */
 };
@@ -67,6 +77,39 @@ static uint32_t count_pieces(const struct vgpu_window *window,
 		return mapping->n_pieces;
 	return (uint32_t)(last / window->segment_bytes -
 			  mapping->offset / window->segment_bytes + 1);
+}
+
+/* Whether @n more may be @program's, and others still find room. */
+static bool has_room(const struct vgpu_window *window, uint32_t program,
+		     uint32_t n)
+{
+	const uint32_t all = PIECES_MAX / window->vgpus;
+	const uint32_t reserve = all / RESERVE_FACTOR;
+	const uint32_t its = window->pieces_of[program] + n;
+
+	if (n > all || window->pieces > all - n)
+		return false;
+	return its <= PIECES_TO_BEGIN ||
+	       (window->pieces + n <= all - reserve && its <= all - 2 * reserve);
+}
+
+static void count(struct vgpu_window *window,
+		  const struct vgpu_gpu_mapping *mapping)
+{
+	uint32_t n = count_pieces(window, mapping);
+
+	window->pieces += n;
+	window->pieces_of[mapping->program] += n;
+}
+
+static void uncount(struct vgpu_window *window,
+		    const struct vgpu_gpu_mapping *mapping)
+{
+	uint32_t *its = &window->pieces_of[mapping->program];
+	uint32_t n = count_pieces(window, mapping);
+
+	window->pieces -= VGPU_MIN(n, window->pieces);
+	*its -= VGPU_MIN(n, *its);
 }
 
 /* The piece of @mapping that begins after @skip bytes. Returns its size. */
@@ -148,7 +191,7 @@ static void undo(struct vgpu_window *window, struct operation *map)
 {
 	struct vgpu_gpu_mapping mapping = map->mapping;
 
-	window->pieces -= count_pieces(window, &map->mapping);
+	uncount(window, &map->mapping);
 	mapping.bytes = map->sent_bytes;
 	/* Pieces after this are not sent. */
 	map->is_sent = true;
@@ -311,6 +354,7 @@ int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
 	window->segment_bytes = segment_bytes;
 	window->ops = ops;
 	window->opaque = opaque;
+	window->vgpus = 1;
 	TAILQ_INIT(&window->operations);
 	r = sd_event_add_defer(event, &window->pump, on_pump, window);
 	if (r >= 0)
@@ -359,7 +403,6 @@ void vgpu_window_set_channel(struct vgpu_window *window,
 int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 		    const struct vgpu_gpu_mapping *mapping)
 {
-	uint32_t n = count_pieces(window, mapping);
 	vgpu_autoclose int fd = -1;
 	struct operation *operation;
 
@@ -367,7 +410,7 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 		return -ENOTCONN;
 	if (!is_running(window))
 		return -ESHUTDOWN;
-	if (n > PIECES_MAX - window->pieces)
+	if (!has_room(window, mapping->program, count_pieces(window, mapping)))
 		return -ENOSPC;
 	if (!mapping->is_framebuffer) {
 		fd = fcntl(mapping->fd, F_DUPFD_CLOEXEC, 3);
@@ -378,22 +421,31 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 	if (!operation)
 		return -ENOMEM;
 	operation->mapping.fd = vgpu_steal_fd(&fd);
-	window->pieces += n;
+	count(window, mapping);
 	return 0;
 }
 
 int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
 		      const struct vgpu_gpu_mapping *mapping)
 {
-	uint32_t n = count_pieces(window, mapping);
-
 	if (!window->channel)
 		return -ENOTCONN;
 	if (!add(window, cookie, /* is_map= */ false, mapping))
 		return -ENOMEM;
-	/* A predecessor's were not counted. */
-	window->pieces -= VGPU_MIN(n, window->pieces);
+	/* One whose map was refused has been uncounted. */
+	uncount(window, mapping);
 	return 0;
+}
+
+void vgpu_window_count(struct vgpu_window *window,
+		       const struct vgpu_gpu_mapping *mapping)
+{
+	count(window, mapping);
+}
+
+void vgpu_window_set_vgpus(struct vgpu_window *window, uint32_t vgpus)
+{
+	window->vgpus = VGPU_MIN(VGPU_MAX(vgpus, 1U), VGPUS_MAX);
 }
 
 void vgpu_window_forget(struct vgpu_window *window)
@@ -413,6 +465,7 @@ void vgpu_window_forget(struct vgpu_window *window)
 			drop(window, operation);
 	}
 	window->pieces = 0;
+	memset(window->pieces_of, 0, sizeof(window->pieces_of));
 }
 
 void vgpu_window_resume(struct vgpu_window *window)

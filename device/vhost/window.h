@@ -44,6 +44,11 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 		    const struct vgpu_gpu_mapping *mapping);
 int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
 		      const struct vgpu_gpu_mapping *mapping);
+/* A predecessor had it mapped. */
+void vgpu_window_count(struct vgpu_window *window,
+		       const struct vgpu_gpu_mapping *mapping);
+/* The VMM has so many vGPUs, which share what it can bear. */
+void vgpu_window_set_vgpus(struct vgpu_window *window, uint32_t vgpus);
 /* The front end has emptied the window, or is about to. */
 void vgpu_window_forget(struct vgpu_window *window);
 

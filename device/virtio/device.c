@@ -432,6 +432,13 @@ static int gpu_window_unmap(void *opaque, uint64_t cookie,
 	return virtio->ops->window_unmap(virtio->opaque, cookie, mapping);
 }
 
+static void gpu_window_resume(void *opaque, const struct vgpu_gpu_mapping *mapping)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	virtio->ops->window_resume(virtio->opaque, mapping);
+}
+
 static void gpu_window_forget(void *opaque)
 {
 	struct vgpu_virtio *virtio = opaque;
@@ -447,6 +454,7 @@ static const struct vgpu_gpu_transport_ops gpu_ops = {
 	.status_changed = gpu_status_changed,
 	.window_map = gpu_window_map,
 	.window_unmap = gpu_window_unmap,
+	.window_resume = gpu_window_resume,
 	.window_forget = gpu_window_forget,
 };
 

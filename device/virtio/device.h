@@ -28,6 +28,8 @@ struct vgpu_virtio_ops {
 			  const struct vgpu_gpu_mapping *mapping);
 	int (*window_unmap)(void *opaque, uint64_t cookie,
 			    const struct vgpu_gpu_mapping *mapping);
+	void (*window_resume)(void *opaque,
+			      const struct vgpu_gpu_mapping *mapping);
 	void (*window_forget)(void *opaque);
 };
 

@@ -71,6 +71,7 @@ struct vgpu_instance {
 	sd_event_source *timer;	    /* bounds both */
 
 	struct vgpu_vnc *vnc[VGPU_HEADS_MAX];
+	uint32_t machine_vgpus; /* machine.c: what its device was told; or 0 */
 
 	/* share.c */
 	int group; /* its control group's folder; -1: it has none now */

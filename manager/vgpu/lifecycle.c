@@ -15,6 +15,7 @@
 #include "manager/device/listen.h"
 #include "manager/host/log.h"
 #include "manager/host/text.h"
+#include "machine.h"
 #include "scheduler.h"
 #include "share.h"
 #include "vnc.h"
@@ -618,6 +619,7 @@ static void begin_serving(struct vgpu_instance *instance,
 
 	instance->serving_since = now_usec(instance);
 	instance->has_served = true;
+	instance->machine_vgpus = 0;
 	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	if (is_fresh)
 		restore_modes(instance);
@@ -673,6 +675,8 @@ static void on_status(void *owner, const struct vgpu_control_status *status)
 	instance->status = *status;
 	instance->status.link =
 		is_attached ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
+	if (next != last_phase)
+		vgpu_machine_tell(instance->manager);
 	if (last_phase == VGPU_PHASE_ADOPTING)
 		instance->manager->hooks->adopted(instance->manager);
 	else if (next != last_phase)

@@ -80,6 +80,10 @@ static int window_change(void *opaque, uint64_t cookie,
 	return -ENOTCONN;
 }
 
+static void window_resume(void *opaque, const struct vgpu_gpu_mapping *mapping)
+{
+}
+
 static void window_forget(void *opaque)
 {
 }
@@ -92,6 +96,7 @@ static const struct vgpu_gpu_transport_ops ops = {
 	.status_changed = status_changed,
 	.window_map = window_change,
 	.window_unmap = window_change,
+	.window_resume = window_resume,
 	.window_forget = window_forget,
 };
 

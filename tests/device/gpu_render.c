@@ -295,6 +295,14 @@ static int window_unmap(void *opaque, uint64_t cookie,
 	return 0;
 }
 
+static void window_resume(void *opaque, const struct vgpu_gpu_mapping *mapping)
+{
+	struct machine *machine = opaque;
+
+	machine->n_resumed++;
+	machine->mapping = *mapping;
+}
+
 static void window_forget(void *opaque)
 {
 	struct machine *machine = opaque;
@@ -310,6 +318,7 @@ static const struct vgpu_gpu_transport_ops transport_ops = {
 	.status_changed = nothing,
 	.window_map = window_map,
 	.window_unmap = window_unmap,
+	.window_resume = window_resume,
 	.window_forget = window_forget,
 };
 

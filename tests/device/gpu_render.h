@@ -97,6 +97,7 @@ struct machine {
 	unsigned int n_maps;
 	unsigned int n_unmaps;
 	unsigned int n_forgets;
+	unsigned int n_resumed;
 	uint64_t cookie; /* of the last */
 	struct vgpu_gpu_mapping mapping;
 };
