@@ -31,8 +31,11 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_VGPU_BOOT_ERROR] = "vgpu-boot-error",
 	[FAULT_VGPU_CRASH_AT] = "vgpu-crash-at",
 	[FAULT_VGPU_NO_ANSWER] = "vgpu-no-answer",
+	[FAULT_VGPU_LATE_ANSWER] = "vgpu-late-answer",
 	[FAULT_VGPU_LATE_SHUTDOWN] = "vgpu-late-shutdown",
 	[FAULT_VGPU_LATE_CLEANUP] = "vgpu-late-cleanup",
+	[FAULT_VGPU_REFUSED_SHUTDOWN] = "vgpu-refused-shutdown",
+	[FAULT_VGPU_REFUSED_CLEANUP] = "vgpu-refused-cleanup",
 	[FAULT_CRASH_NOW] = "crash-now",
 	[FAULT_COPY] = "copy",
 	[FAULT_COPY_HANG] = "copy-hang",
@@ -147,7 +150,9 @@ bool model_fault_strikes_vgpu(GpuModel *m, enum fault_kind kind, uint32_t gfid,
 			      uint32_t number, uint32_t *ret_told)
 {
 	struct fault *f = &m->fault;
-	bool counts = kind == FAULT_VGPU_CRASH_AT || kind == FAULT_VGPU_NO_ANSWER;
+	bool counts = kind == FAULT_VGPU_CRASH_AT ||
+		      kind == FAULT_VGPU_NO_ANSWER ||
+		      kind == FAULT_VGPU_LATE_ANSWER;
 
 	if (f->kind != kind || (f->function && f->function != gfid) ||
 	    (counts && f->count != number))

@@ -26,6 +26,7 @@ enum {
 
 #define BOOT_NS	  (5 * SCALE_MS)
 #define ANSWER_NS (50 * SCALE_US)
+#define LATE_NS	  (8ll * NANOSECONDS_PER_SECOND)
 
 static void work(void *opaque);
 
@@ -93,13 +94,14 @@ uint32_t model_vgpu_bootload(GpuModel *m, const struct rm_ref *who,
 	g_autofree struct vgpu *v = g_new0(struct vgpu, 1);
 	const char *why = model_vgpu_take(m, v, gfid, params);
 	struct vgpu *slot = model_vgpu_of(m, gfid);
+	uint32_t status;
 
 	if (why) {
 		model_refuse(m, "vgpu", "bootload of gfid %u: %s", gfid, why);
 		return NV_ERR_INVALID_ARGUMENT;
 	}
-	if (model_fault_strikes_vgpu(m, FAULT_VGPU_BOOT_ERROR, gfid, 0, NULL))
-		return NV_ERR_GENERIC;
+	if (model_fault_strikes_vgpu(m, FAULT_VGPU_BOOT_ERROR, gfid, 0, &status))
+		return status > 1 ? status : NV_ERR_GENERIC;
 	*slot = *v;
 	slot->state = VGPU_BOOTING;
 	slot->encoder = VGPU_ENCODER_WHOLE;
@@ -142,6 +144,8 @@ uint32_t model_vgpu_shutdown(GpuModel *m, const struct rm_ref *who,
 
 	if (!v || v->state == VGPU_NONE)
 		return NV_ERR_OBJECT_NOT_FOUND;
+	if (model_fault_strikes(m, FAULT_VGPU_REFUSED_SHUTDOWN, gfid))
+		return NV_ERR_INVALID_STATE;
 	be_late(m, FAULT_VGPU_LATE_SHUTDOWN, gfid);
 	if (v->state != VGPU_DOWN)
 		end(m, gfid, NOTIFY_UNLOADED);
@@ -154,7 +158,8 @@ uint32_t model_vgpu_cleanup(GpuModel *m, const struct rm_ref *who, uint8_t *para
 
 	if (!v || v->state == VGPU_NONE)
 		return NV_ERR_OBJECT_NOT_FOUND;
-	if (v->state != VGPU_DOWN)
+	if (v->state != VGPU_DOWN ||
+	    model_fault_strikes(m, FAULT_VGPU_REFUSED_CLEANUP, get32(params)))
 		return NV_ERR_INVALID_STATE;
 	be_late(m, FAULT_VGPU_LATE_CLEANUP, get32(params));
 	memset(v, 0, sizeof(*v));
@@ -175,13 +180,18 @@ static void step(GpuModel *m, uint32_t gfid)
 		model_vgpu_write_magic(m, v);
 		model_vf_show(m, gfid);
 		notify(m, gfid, NOTIFY_BOOTLOADED);
-	} else if (v->state == VGPU_UP && v->rung) {
+	} else if (v->state == VGPU_UP && (v->rung || v->is_late)) {
+		if (v->is_late)
+			model_vgpu_answer_late(m, gfid);
+		if (v->rung)
+			model_vgpu_answer(m, gfid);
 		v->rung = false;
-		model_vgpu_answer(m, gfid);
 	}
 	/* Of the ring's offsets no doorbell tells. */
 	again = v->state == VGPU_UP ? model_vgpu_pump(m, gfid) : 0;
-	if (again)
+	if (v->is_late)
+		schedule(m, v, LATE_NS);
+	else if (again)
 		schedule(m, v, again);
 }
 
@@ -214,7 +224,8 @@ void model_vgpu_doorbell(GpuModel *m, uint32_t value)
 		return;
 	}
 	v->rung = true;
-	schedule(m, v, ANSWER_NS);
+	if (!v->is_late)
+		schedule(m, v, ANSWER_NS);
 }
 
 bool model_vgpu_any(GpuModel *m)

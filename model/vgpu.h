@@ -55,9 +55,13 @@ struct vgpu {
 	uint64_t fb_start[VGPU_SEGMENTS_MAX], fb_bytes[VGPU_SEGMENTS_MAX];
 	uint64_t fb_total;
 	uint64_t heap, heap_bytes, ctrl;
-	uint64_t response; /* where in the heap the last message had it */
+	uint64_t response, message; /* where in the heap the last message had them */
 	uint32_t sequence, messages;
 	bool rung, negotiated, configured, bus_master;
+	/* What it has done and not answered yet: it looks at nothing else. */
+	bool is_late;
+	uint32_t late_result;
+	uint8_t late_data[VGPU_PAGE];
 	uint32_t resets; /* of its VF */
 	struct vgpu_guest guest;
 	uint32_t instance, encoder;
@@ -148,6 +152,7 @@ int64_t model_vgpu_pump(GpuModel *m, uint32_t gfid);
 #define VGPU_BOOTLOADED 0x4e654a6f
 void model_vgpu_write_magic(GpuModel *m, struct vgpu *v);
 void model_vgpu_answer(GpuModel *m, uint32_t gfid);
+void model_vgpu_answer_late(GpuModel *m, uint32_t gfid);
 /* What it says of the guest has changed. */
 void model_vgpu_show_guest(GpuModel *m, struct vgpu *v);
 /* It may work, or master the bus, again: what was held back goes out. */

@@ -155,6 +155,30 @@ void model_vgpu_show_guest(GpuModel *m, struct vgpu *v)
 			 v->guest.os);
 }
 
+static void put_answer(GpuModel *m, struct vgpu *v, uint32_t result)
+{
+	uint8_t *out = m->fb + v->heap + v->response;
+
+	stl_le_p(out + RESP_RESULT, result);
+	stl_le_p(out + RESP_PROCESSED, v->sequence);
+}
+
+/* Over what the host may have written there since: its next message. */
+void model_vgpu_answer_late(GpuModel *m, uint32_t gfid)
+{
+	struct vgpu *v = model_vgpu_of(m, gfid);
+	const uint8_t *ctrl = m->fb + v->heap + v->ctrl;
+	uint32_t sequence = get32(ctrl + CTRL_SEQUENCE);
+
+	v->is_late = false;
+	if (sequence != v->sequence)
+		model_refuse(m, "vgpu",
+			     "gfid %u: message %u before the answer to %u", gfid,
+			     sequence, v->sequence);
+	memcpy(m->fb + v->heap + v->message, v->late_data, VGPU_PAGE);
+	put_answer(m, v, v->late_result);
+}
+
 static bool pages_meet(uint64_t a, uint64_t b)
 {
 	return a < b + VGPU_PAGE && b < a + VGPU_PAGE;
@@ -188,8 +212,8 @@ void model_vgpu_answer(GpuModel *m, uint32_t gfid)
 	}
 	v->sequence = sequence;
 	v->response = response;
-	out = m->fb + v->heap + response;
-	stl_le_p(out + RESP_RECEIVED, sequence);
+	v->message = data;
+	stl_le_p(m->fb + v->heap + response + RESP_RECEIVED, sequence);
 	v->messages++;
 	if (model_fault_strikes_vgpu(m, FAULT_VGPU_CRASH_AT, gfid, v->messages,
 				     NULL)) {
@@ -199,10 +223,16 @@ void model_vgpu_answer(GpuModel *m, uint32_t gfid)
 	if (model_fault_strikes_vgpu(m, FAULT_VGPU_NO_ANSWER, gfid, v->messages,
 				     NULL))
 		return;
-	result = message(m, gfid, type, m->fb + v->heap + data);
+	v->is_late = model_fault_strikes_vgpu(m, FAULT_VGPU_LATE_ANSWER, gfid,
+					      v->messages, NULL);
+	out = m->fb + v->heap + data;
+	if (v->is_late)
+		out = memcpy(v->late_data, out, VGPU_PAGE);
+	result = message(m, gfid, type, out);
 	if (result)
 		model_refuse(m, "vgpu", "gfid %u: message of type %u: %x", gfid,
 			     type, result);
-	stl_le_p(out + RESP_RESULT, result);
-	stl_le_p(out + RESP_PROCESSED, sequence);
+	v->late_result = result;
+	if (!v->is_late)
+		put_answer(m, v, result);
 }

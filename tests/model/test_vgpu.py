@@ -178,6 +178,36 @@ class Faults(vgpu.Case):
         self.assertNotEqual(self.vram(self.heap(2) + 0x1004), 100)
         self.assertEqual(self.send(1, 1, 0, 0), 0)
 
+    def test_a_late_answer(self):
+        """It comes over what was written since."""
+        self.fault("vgpu-late-answer:1:1")
+        self.up(1)
+        heap = self.heap(1)
+        for sequence, data in ((99, 0x10), (100, 0x12)):
+            self.vram(heap + MESSAGE, data, 0)
+            self.vram(heap, 1, 1, sequence, 0, RESPONSE, 0, MESSAGE, 0, RING, 0)
+            self.gpu.wr(0xB82200, 32 + 17)
+            self.gpu.wait(lambda: self.vram(heap + RESPONSE) == 99)
+        self.assertNotEqual(self.vram(heap + RESPONSE + 4), 99)
+        self.gpu.wait(lambda: self.vram(heap + RESPONSE + 4) == 100, 30)
+        self.assertEqual(self.vram(heap + MESSAGE + 4), 0x10)
+        self.assertTrue(any("message 100 before the answer to 99" in line
+                            for line in self.gpu.refusals()))
+
+    def test_refused(self):
+        self.up(1)
+        gfid = struct.pack("<I", 1)
+        self.fault("vgpu-refused-shutdown:1:2")
+        for _ in range(2):
+            self.assertEqual(self.control(0x20804002, gfid), STATE)
+        self.assertEqual(self.control_with_event(0x20804002, gfid), (0, (1, 1)))
+        self.fault("vgpu-refused-cleanup:1")
+        self.assertEqual(self.control(0x20804008, gfid), STATE)
+        self.assertEqual(self.control(0x20804008, gfid), 0)
+        self.fault("vgpu-boot-error:1:0x1f")
+        self.assertEqual(self.bootload(1), WRONG)
+        self.up(1)
+
     def test_late(self):
         """The reply comes later; others' calls are served meanwhile."""
         self.up(1)
