@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "kernel/core/abi/abi.h"
+#include "kernel/core/pure/attempts.h"
 #include "kernel/core/pure/chip.h"
 #include "kernel/core/rm/events.h"
 #include "kernel/core/hw/falcon.h"
@@ -67,7 +68,8 @@ struct vgpu_core {
 	struct vgpu_scrubber *scrubber;
 
 	struct delayed_work recovery;
-	u32 recoveries;
+	struct vgpu_attempts recoveries; /* recovery's own; the next too */
+	u32 failed_boots;		 /* one after the other */
 
 	struct vgpu_mgr *mgr; /* of the vGPUs; NULL where there are none */
 	struct vgpu_dir *dir; /* in sysfs */
@@ -128,6 +130,13 @@ extern const struct pci_error_handlers vgpu_recovery_handlers;
 void vgpu_recovery_init(struct vgpu_core *core);
 void vgpu_recovery_schedule(struct vgpu_core *core);
 void vgpu_recovery_cancel(struct vgpu_core *core);
+/* The GPU is to be reset for a reason that its firmware knows nothing of. */
+void vgpu_recovery_wedge(struct vgpu_core *core, const char *why);
+/*
+ * Boot a firmware that knows nothing of what the last one was told. Where it
+ * does not boot the GPU is wedged, @why saying so, and is reset again.
+ */
+void vgpu_recovery_boot(struct vgpu_core *core, const char *why);
 
 /* debug.c: files in debugfs. */
 void vgpu_debug_init(struct vgpu_core *core);

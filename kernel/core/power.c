@@ -53,17 +53,8 @@ static int vgpu_core_suspend(struct device *dev)
 /* With a firmware that knows nothing of what the other one was told. */
 static void boot_anew(struct vgpu_core *core)
 {
-	int rc;
-
 	vgpu_mgr_stop(core, "the machine slept");
-	rc = vgpu_core_boot(core);
-	if (rc == 0) {
-		vgpu_mgr_start(core);
-		return;
-	}
-	pci_err(core->pdev, "the GPU did not boot after its sleep: %d\n", rc);
-	WRITE_ONCE(core->why_wedged, "it did not boot after its sleep");
-	vgpu_recovery_schedule(core);
+	vgpu_recovery_boot(core, "it did not boot after its sleep");
 }
 
 static int vgpu_core_wake(struct vgpu_core *core)

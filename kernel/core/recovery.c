@@ -1,55 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A GPU whose GSP is wedged is reset and booted again, with the module loaded.
- * The same is done around a reset that is asked for by sysfs.
+ * The same is done around a reset that is asked for by sysfs. One that does not
+ * boot, or is wedged again and again, is reset VGPU_ATTEMPTS_MAX times an hour.
  */
 #include <linux/pci.h>
+#include <linux/timekeeping.h>
 
 #include "core.h"
+#include "gsp.h"
 #include "kernel/mgr/manager.h"
 
-#define DELAY_MS       500
-#define RECOVERIES_MAX 8 /* one that crashes again and again is left alone */
+#define DELAY_MS 500
+/* After so many failed boots the delay is not doubled any more. */
+#define DOUBLINGS_MAX 7
 
-static void recover(struct work_struct *work)
+static void recovery_reset(struct vgpu_core *core)
 {
-	struct vgpu_core *core =
-		container_of(work, struct vgpu_core, recovery.work);
 	struct pci_dev *pdev = core->pdev;
+	u64 now = ktime_get_boottime_seconds();
+	u64 wait = vgpu_attempts_wait(&core->recoveries, now);
 	int rc;
 
-	/* vGPUs are being taken down: soon there is none. */
-	if (vgpu_core_is_used(core)) {
-		vgpu_recovery_schedule(core);
-		return;
-	}
-	if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX) {
-		pci_err(pdev, "it is not reset: the GPU does not answer\n");
-		return;
-	}
-	if (core->recoveries == RECOVERIES_MAX) {
-		pci_err(pdev, "it is not reset: it was %u times before\n",
-			core->recoveries);
+	if (wait) {
+		pci_err(pdev,
+			"it is not reset for %llu s: it was %u times in an hour\n",
+			wait, VGPU_ATTEMPTS_MAX);
+		schedule_delayed_work(&core->recovery,
+				      msecs_to_jiffies((u32)wait * MSEC_PER_SEC));
 		return;
 	}
 	/* Whoever holds the device may be removing it, and wait for this work. */
 	rc = pci_try_reset_function(pdev);
-	if (rc == -EAGAIN)
-		vgpu_recovery_schedule(core);
-	else if (rc)
+	if (rc != -EAGAIN)
+		vgpu_attempts_add(&core->recoveries, now);
+	if (rc && rc != -EAGAIN)
 		pci_err(pdev, "the GPU was not reset: %d\n", rc);
+	/* One that was reset, but did not boot, has scheduled it by itself. */
+	if (rc && rc != -ENOTTY)
+		vgpu_recovery_schedule(core);
+}
+
+static void recovery_work(struct work_struct *work)
+{
+	struct vgpu_core *core =
+		container_of(work, struct vgpu_core, recovery.work);
+
+	/* Somebody else has reset it meanwhile. */
+	if (!READ_ONCE(core->why_wedged))
+		return;
+	/* vGPUs are being taken down: soon there is none. */
+	if (vgpu_core_is_used(core))
+		vgpu_recovery_schedule(core);
+	else if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+		pci_err(core->pdev, "it is not reset: the GPU does not answer\n");
 	else
-		core->recoveries++;
+		recovery_reset(core);
 }
 
 void vgpu_recovery_init(struct vgpu_core *core)
 {
-	INIT_DELAYED_WORK(&core->recovery, recover);
+	INIT_DELAYED_WORK(&core->recovery, recovery_work);
 }
 
 void vgpu_recovery_schedule(struct vgpu_core *core)
 {
-	schedule_delayed_work(&core->recovery, msecs_to_jiffies(DELAY_MS));
+	u32 doublings = min_t(u32, READ_ONCE(core->failed_boots), DOUBLINGS_MAX);
+
+	schedule_delayed_work(&core->recovery,
+			      msecs_to_jiffies(DELAY_MS << doublings));
 }
 
 void vgpu_recovery_cancel(struct vgpu_core *core)
@@ -57,7 +76,30 @@ void vgpu_recovery_cancel(struct vgpu_core *core)
 	cancel_delayed_work_sync(&core->recovery);
 }
 
-static void reset_prepare(struct pci_dev *pdev)
+void vgpu_recovery_wedge(struct vgpu_core *core, const char *why)
+{
+	down_read(&core->gsp_lock);
+	if (core->gsp)
+		vgpu_gsp_wedge(core->gsp, why);
+	up_read(&core->gsp_lock);
+}
+
+void vgpu_recovery_boot(struct vgpu_core *core, const char *why)
+{
+	int rc = vgpu_core_boot(core);
+
+	if (rc == 0) {
+		WRITE_ONCE(core->failed_boots, 0);
+		vgpu_mgr_start(core);
+		return;
+	}
+	pci_err(core->pdev, "%s: %d\n", why, rc);
+	WRITE_ONCE(core->why_wedged, why);
+	WRITE_ONCE(core->failed_boots, core->failed_boots + 1);
+	vgpu_recovery_schedule(core);
+}
+
+static void recovery_reset_prepare(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
@@ -66,21 +108,16 @@ static void reset_prepare(struct pci_dev *pdev)
 	vgpu_gsp_stop(core);
 }
 
-static void reset_done(struct pci_dev *pdev)
+static void recovery_reset_done(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = pci_get_drvdata(pdev);
-	int rc;
 
 	/* It was ended where the firmware's memory could not be taken down. */
 	pci_set_master(pdev);
-	rc = vgpu_core_boot(core);
-	if (rc)
-		pci_err(pdev, "the GPU did not boot again: %d\n", rc);
-	else
-		vgpu_mgr_start(core);
+	vgpu_recovery_boot(core, "it did not boot again");
 }
 
 const struct pci_error_handlers vgpu_recovery_handlers = {
-	.reset_prepare = reset_prepare,
-	.reset_done = reset_done,
+	.reset_prepare = recovery_reset_prepare,
+	.reset_done = recovery_reset_done,
 };

@@ -14,6 +14,9 @@ sys.path.insert(0, os.path.join(TOP, 'lab'))
 
 from host import KERNEL, Host, build  # noqa: E402
 
+RECOVERIES_MAX = 8  # as in kernel/core/attempts.h
+BOOTLOADER = '/lib/firmware/nvidia/ad102/gsp/bootloader-570.144.bin'
+
 
 class Module(unittest.TestCase):
     @classmethod
@@ -399,6 +402,9 @@ class Module(unittest.TestCase):
         self.assertEqual(self.machine.do('ecc')[0], 0)
         self.unload()
 
+    def move(self, old, new):
+        self.assertEqual(self.machine.do(f'run busybox mv {old} {new}')[0], 0)
+
     def test_is_reset_under_vfs(self):
         self.load()
         self.assertEqual(self.machine.do('vfs 2')[0], 0)
@@ -408,6 +414,38 @@ class Module(unittest.TestCase):
         self.machine.wait(r'MiB, 32 VFs', start)
         self.assertEqual(self.machine.do('count 2')[0], 0)
         self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
+    def test_does_not_boot_again(self):
+        """It says so, and is reset once more until it does."""
+        self.load()
+        self.move(BOOTLOADER, '/bootloader')
+        start = len(self.machine.log())
+        self.machine.do('reset')
+        self.machine.wait('it did not boot again: -2', start)
+        self.assertEqual(self.machine.state()['state'],
+                         'wedged: it did not boot again')
+        self.move('/bootloader', BOOTLOADER)
+        self.machine.wait(r'MiB, 32 VFs', start)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.assertEqual(self.machine.state()['state'], 'ready')
+        self.unload()
+
+    def test_is_wedged_again_and_again(self):
+        """It is left alone for the rest of the hour, but for whoever asks."""
+        self.load()
+        for _ in range(RECOVERIES_MAX):
+            start = len(self.machine.log())
+            self.machine.fault('crash-now')
+            self.machine.wait(r'MiB, 32 VFs', start)
+        start = len(self.machine.log())
+        self.machine.fault('crash-now')
+        self.machine.wait(r'it is not reset for 3[0-9]{3} s: it was '
+                          f'{RECOVERIES_MAX} times in an hour', start)
+        self.assertEqual(self.machine.state()['state'],
+                         'wedged: its firmware crashed')
+        self.assertEqual(self.machine.do('reset')[0], 0)
+        self.assertEqual(self.machine.state()['state'], 'ready')
         self.unload()
 
     def test_is_not_reset_under_a_vgpu(self):

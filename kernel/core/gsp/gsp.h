@@ -128,6 +128,9 @@ int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes);
 int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
 		      u32 bytes, u32 ms);
 
+/* Whoever calls the firmware has found it out of order; @why: a text for good. */
+void vgpu_gsp_wedge(struct vgpu_gsp *gsp, const char *why);
+
 /* Wait for the firmware to say that it is up. */
 int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp);
 

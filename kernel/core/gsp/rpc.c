@@ -37,6 +37,13 @@ static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 	return rc;
 }
 
+void vgpu_gsp_wedge(struct vgpu_gsp *gsp, const char *why)
+{
+	mutex_lock(&gsp->lock);
+	wedge(gsp, -EIO, why);
+	mutex_unlock(&gsp->lock);
+}
+
 int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp)
 {
 	u8 *command, *status;
