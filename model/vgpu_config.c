@@ -37,6 +37,7 @@ const char *model_vgpu_configure(GpuModel *m, struct vgpu *v, const uint8_t *dat
 					    CONFIG_EVENTS};
 	uint32_t arch = get32(data + CONFIG_CPU_ARCH);
 	uint32_t type = get32(data + CONFIG_TYPE), was = v->type;
+	g_autoptr(GString) text = NULL;
 	const char *why;
 	uint64_t page = ldq_le_p(data + CONFIG_PAGE_SIZE);
 	unsigned int i;
@@ -74,5 +75,10 @@ const char *model_vgpu_configure(GpuModel *m, struct vgpu *v, const uint8_t *dat
 	}
 	v->instance = get32(data + CONFIG_INSTANCE);
 	v->migratable = data[CONFIG_MIGRATION];
+	text = g_string_new(NULL);
+	for (i = 0; i < UUID_BYTES; i++)
+		g_string_append_printf(text, "%02x", data[CONFIG_UUID + i]);
+	model_log(m, "vgpu", "configured: dbdf %x, instance %x, uuid %s",
+		  v->dbdf, v->instance, text->str);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/threads.h>
+#include <linux/uuid.h>
 #include <linux/workqueue.h>
 
 #include "kernel/core/core.h"
@@ -46,6 +47,8 @@ struct vgpu_vf {
 	const struct vgpu_type *type; /* NULL: none. This and what follows: lock */
 	struct vgpu_place place;
 	u32 wanted_place; /* or VGPU_PLACE_AUTO */
+	/* As the guest sees it; under mgr->lock, too. Null: none is chosen yet. */
+	uuid_t uuid;
 	bool is_open;
 	bool is_lost;
 	bool has_use;		/* of the GPU's */
@@ -145,6 +148,7 @@ int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place);
 /* Callers hold nothing. */
 int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id);
 int vgpu_vf_set_place(struct vgpu_vf *vf, u32 id);
+int vgpu_vf_set_uuid(struct vgpu_vf *vf, const uuid_t *uuid);
 int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id);
 int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode);
 /* To how many VFs more the type could be given. */

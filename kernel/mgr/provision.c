@@ -82,6 +82,8 @@ static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
 	if (rc)
 		return rc;
 	mgr->provisioned++;
+	if (uuid_is_null(&vf->uuid))
+		uuid_gen(&vf->uuid);
 	WRITE_ONCE(vf->type, type);
 	return 0;
 }
@@ -95,8 +97,13 @@ static void unprovision(struct vgpu_vf *vf)
 	unlock_resources(mgr);
 	/* Each has a piece of the heaps, of which there are not more. */
 	if (vf->is_dirty)
-		mgr->dirty[mgr->dirty_count++] = vf->place;
+		mgr->dirty[mgr->dirty_count++] = (struct vgpu_dirty){
+			.place = vf->place,
+			.is_orphan = vf->is_orphan,
+		};
 	vf->is_dirty = false;
+	WRITE_ONCE(vf->is_orphan, false);
+	vf->uuid = uuid_null;
 	mgr->provisioned--;
 	WRITE_ONCE(vf->type, NULL);
 	vf->wanted_place = VGPU_PLACE_AUTO;
@@ -139,6 +146,7 @@ int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
 {
 	struct {
 		u32 type, place;
+		uuid_t uuid;
 	} had[VGPU_INSTANCES_MAX];
 	int rc = 0;
 	u32 i;
@@ -149,6 +157,7 @@ int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
 
 		had[i].type = type ? type->id : 0;
 		had[i].place = type ? vf->place.id : READ_ONCE(vf->wanted_place);
+		had[i].uuid = vf->uuid;
 		rc = vgpu_vf_set_type(vf, id);
 		if (rc)
 			break;
@@ -158,6 +167,7 @@ int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
 			continue;
 		vgpu_vf_set_type(&mgr->vfs[i], 0);
 		vgpu_vf_set_place(&mgr->vfs[i], had[i].place);
+		vgpu_vf_set_uuid(&mgr->vfs[i], &had[i].uuid);
 		if (had[i].type)
 			vgpu_vf_set_type(&mgr->vfs[i], had[i].type);
 	}
@@ -174,6 +184,23 @@ int vgpu_vf_set_place(struct vgpu_vf *vf, u32 id)
 		WRITE_ONCE(vf->wanted_place, id);
 		rc = 0;
 	}
+	mutex_unlock(&vf->lock);
+	return rc;
+}
+
+int vgpu_vf_set_uuid(struct vgpu_vf *vf, const uuid_t *uuid)
+{
+	int rc = 0;
+
+	if (!mutex_trylock(&vf->lock))
+		return -EBUSY;
+	mutex_lock(&vf->mgr->lock);
+	/* One that has a type has one, too. */
+	if (vf->is_open || (vf->type && uuid_is_null(uuid)))
+		rc = -EBUSY;
+	else
+		vf->uuid = *uuid;
+	mutex_unlock(&vf->mgr->lock);
 	mutex_unlock(&vf->lock);
 	return rc;
 }

@@ -55,6 +55,38 @@ static ssize_t placement_store(struct kobject *kobj, struct kobj_attribute *attr
 }
 static struct kobj_attribute placement_file = __ATTR_RW(placement);
 
+static ssize_t uuid_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	uuid_t uuid;
+
+	mutex_lock(&vf->mgr->lock);
+	uuid = vf->uuid;
+	mutex_unlock(&vf->mgr->lock);
+	if (uuid_is_null(&uuid))
+		return sysfs_emit(buf, "none\n");
+	return sysfs_emit(buf, "%pU\n", &uuid);
+}
+
+static ssize_t uuid_store(struct kobject *kobj, struct kobj_attribute *attr,
+			  const char *buf, size_t count)
+{
+	size_t length = count && buf[count - 1] == '\n' ? count - 1 : count;
+	uuid_t uuid = uuid_null;
+	int rc = 0;
+
+	if (!sysfs_streq(buf, "none") &&
+	    (length != UUID_STRING_LEN || uuid_parse(buf, &uuid) ||
+	     uuid_is_null(&uuid)))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = vgpu_vf_set_uuid(vgpu_dir_owner(kobj), &uuid);
+	return rc ? rc : (ssize_t)count;
+}
+static struct kobj_attribute uuid_file = __ATTR_RW(uuid);
+
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
 {
@@ -119,11 +151,17 @@ static ssize_t decoder_ns_show(struct kobject *kobj,
 static struct kobj_attribute decoder_ns_file = __ATTR_RO(decoder_ns);
 
 static struct attribute *attributes[] = {
-	&type_file.attr,	 &placement_file.attr,
-	&state_file.attr,	 &framebuffer_used_file.attr,
-	&guest_driver_file.attr, &opener_pid_file.attr,
-	&graphics_ns_file.attr,	 &encoder_ns_file.attr,
-	&decoder_ns_file.attr,	 NULL,
+	&type_file.attr,
+	&placement_file.attr,
+	&uuid_file.attr,
+	&state_file.attr,
+	&framebuffer_used_file.attr,
+	&guest_driver_file.attr,
+	&opener_pid_file.attr,
+	&graphics_ns_file.attr,
+	&encoder_ns_file.attr,
+	&decoder_ns_file.attr,
+	NULL,
 };
 static const struct attribute_group group = {.attrs = attributes};
 static const struct attribute_group *groups[] = {&group, NULL};

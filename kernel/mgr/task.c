@@ -184,7 +184,7 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 	struct vgpu_task_version version = {.offered = VERSION_CPU};
 	struct vgpu_task_config config = {
 		.dbdf = vf->dbdf,
-		.instance = vf->gfid,
+		.instance = vf->dbdf,
 		.type = vf->type->id,
 		.opener = vgpu_vf_process(vf),
 		.chids = vf->place.chids,
@@ -200,8 +200,7 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 	params = kzalloc(abi->config_bytes, GFP_KERNEL);
 	if (!params)
 		return -ENOMEM;
-	/* One that nothing but the firmware's own messages show. */
-	memcpy(config.uuid, &config.dbdf, sizeof(config.dbdf));
+	export_uuid(config.uuid, &vf->uuid);
 	abi->put_config(params, &config);
 	rc = call(vf, VGPU_TASK_SET_CONFIG, params, abi->config_bytes);
 	kfree(params);

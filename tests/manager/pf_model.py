@@ -43,6 +43,7 @@ class Vf:
     def __init__(self):
         self.type = 0
         self.wanted = None  # a placement
+        self.uuid = None
         self.placement = None
         self.state = None  # None: what its type says
         self.pid = 0
@@ -258,6 +259,8 @@ class Gpu(Pf):
         self.writable(f'{folder}/placement', lambda: (
             'auto' if vf.placement is None else vf.placement),
             lambda value: self.set_placement(n, value))
+        self.writable(f'{folder}/uuid', lambda: vf.uuid or 'none',
+                      lambda value: self.set_uuid(n, value))
         for name, read in (
                 ('state', lambda: vf.state or
                  ('defined' if vf.type else 'none')),
@@ -279,6 +282,12 @@ class Gpu(Pf):
         if self.vf(n).type:
             raise OSError(errno.EBUSY, value)
         self.vf(n).wanted = None if value == 'auto' else int(value)
+
+    @at_once
+    def set_uuid(self, n, value):
+        if self.vf(n).pid:
+            raise OSError(errno.EBUSY, value)
+        self.vf(n).uuid = None if value == 'none' else value
 
     def places(self, number):
         """Free places that a vGPU of the type could have."""
@@ -302,7 +311,7 @@ class Gpu(Pf):
         if vf.pid or (number and vf.type):
             raise OSError(errno.EBUSY, value)
         if number == 0:
-            vf.type, vf.placement, vf.wanted = 0, None, None
+            vf.type, vf.placement, vf.wanted, vf.uuid = 0, None, None, None
         else:
             places = self.places(number) if number in TYPES else None
             if places is None or (vf.wanted is not None and

@@ -53,11 +53,13 @@ class Life(SriovTest):
         # The VF has its type before its driver may have it.
         self.assertEqual([w for w, _ in model.writes],
                          ['sriov_drivers_autoprobe', 'sriov_numvfs',
-                          'sriov_drivers_autoprobe', 'vf1/placement',
-                          'vf1/type', 'driver_override', 'drivers_probe'])
+                          'sriov_drivers_autoprobe', 'vf1/uuid',
+                          'vf1/placement', 'vf1/type', 'driver_override',
+                          'drivers_probe'])
         self.assertEqual((model.vf(1).type, model.driver_of(1)),
                          (1152, DRIVER))
         vgpu = m.show('a')
+        self.assertEqual(model.vf(1).uuid, vgpu['uuid'])
         self.assertEqual(
             {k: vgpu[k] for k in ('type', 'typeId', 'gpu', 'provider', 'vf',
                                   'pciAddress', 'state', 'placement',
@@ -211,6 +213,8 @@ class Refusals(SriovTest):
         model = self.model()
         m = self.on(model)
         cases = [
+            ('vf1/uuid', errno.EBUSY, 'InUse', 'another type'),
+            ('vf1/uuid', errno.EROFS, 'Internal', 'vgpud(8)'),
             ('vf1/type', errno.EBUSY, 'InUse', 'another type'),
             ('vf1/type', errno.EINVAL, 'NoRoom', 'does not go with'),
             ('vf1/type', errno.ENOSPC, 'NoRoom', 'has no room'),
@@ -232,6 +236,7 @@ class Refusals(SriovTest):
                 # VFs are off again where they were enabled for it alone.
                 self.assert_as_new(model, enabled=0)
                 self.assert_clean(m)
+        self.assertIsNone(model.vf(1).uuid)
         # A placement that was not asked for is worth a try only.
         model.errors = {'vf1/placement': errno.EINVAL}
         m.create(type='8Q', name='a')
@@ -581,8 +586,8 @@ class Restarts(SriovTest):
         self.assert_clean(m)
 
     def test_killed_in_create(self):
-        self.crash('Create', ['sriov_numvfs', 'vf1/placement', 'vf1/type',
-                              'driver_override', 'drivers_probe'])
+        self.crash('Create', ['sriov_numvfs', 'vf1/uuid', 'vf1/placement',
+                              'vf1/type', 'driver_override', 'drivers_probe'])
 
     def test_killed_in_destroy(self):
         self.crash('Destroy', ['vf1/type', 'vf1/placement', 'unbind',

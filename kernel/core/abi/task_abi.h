@@ -59,7 +59,7 @@ struct vgpu_task_boot {
 struct vgpu_task_config {
 	u8 uuid[16];
 	u32 dbdf;
-	u32 instance; /* of the vGPUs of its VM */
+	u32 instance; /* of no other vGPU of its VM, whichever GPU it is of */
 	u32 type;
 	u32 opener;
 	u32 chids;

@@ -242,6 +242,16 @@ static int write_placement(struct vgpu_sriov *sriov, struct vgpu_vf *vf,
 				VF "/placement", sriov->gpu->id, vf->number);
 }
 
+/* What the guest's driver shows; an older vgpu_core has no such file. */
+static int write_uuid(struct vgpu_sriov *sriov, struct vgpu_vf *vf,
+		      const char *uuid)
+{
+	int r = vgpu_sysfs_write(sriov->manager->sysfs, uuid, VF "/uuid",
+				 sriov->gpu->id, vf->number);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 static int write_type(struct vgpu_sriov *sriov, struct vgpu_vf *vf, uint32_t id)
 {
 	char text[16];
@@ -309,6 +319,9 @@ static int vgpu_set(struct vgpu_sriov *sriov, struct vgpu_vf *vf,
 
 	if (d->vf.is_mixed && !sriov->is_mixed)
 		make_mixed(sriov);
+	r = write_uuid(sriov, vf, d->uuid);
+	if (r < 0)
+		return explain_type(sriov, vf, d, r, err);
 	r = write_placement(sriov, vf, d->vf.placement);
 	if (r == 0 || !d->vf.is_pinned)
 		r = write_type(sriov, vf, d->type.id);
@@ -318,7 +331,10 @@ static int vgpu_set(struct vgpu_sriov *sriov, struct vgpu_vf *vf,
 		if (!d->vf.is_pinned)
 			r = write_type(sriov, vf, d->type.id);
 	}
-	return r < 0 ? explain_type(sriov, vf, d, r, err) : 0;
+	if (r == 0)
+		return 0;
+	write_uuid(sriov, vf, "none");
+	return explain_type(sriov, vf, d, r, err);
 }
 
 static int vgpu_clear(struct vgpu_sriov *sriov, struct vgpu_vf *vf,
