@@ -71,20 +71,44 @@ static int do_step(struct vgpu_vf *vf, enum step step)
 	}
 }
 
-/* Take everything back; twice is no harm. */
+/*
+ * Nobody gets what its task has until the GPU is reset, which is due at once: a
+ * firmware that does not end a task may do anything with it.
+ */
+static void lifecycle_orphan(struct vgpu_vf *vf, int rc)
+{
+	struct vgpu_mgr *mgr = vf->mgr;
+
+	mutex_lock(&mgr->lock);
+	WRITE_ONCE(vf->is_orphan, true);
+	mutex_unlock(&mgr->lock);
+	vf->is_dirty = true;
+	if (READ_ONCE(mgr->core->why_wedged))
+		return;
+	pci_err(mgr->pdev,
+		"VF %u: its task was not ended: %d: place %u and channels from %u stay its own\n",
+		vf->gfid, rc, vf->place.id, vf->place.first_chid);
+	vgpu_recovery_wedge(mgr->core, "a vGPU's task does not end");
+}
+
+/* Undo all completed steps. Idempotent. */
 static void take_down(struct vgpu_vf *vf)
 {
 	int rc;
 
-	vgpu_task_end(vf);
+	rc = vgpu_task_end(vf);
+	if (rc)
+		lifecycle_orphan(vf, rc);
 	if (!vf->has_use)
 		return;
-	rc = scrub(vf);
-	vf->is_dirty = rc != 0;
-	if (rc)
-		pci_err(vf->mgr->pdev,
-			"VF %u: its framebuffer could not be scrubbed: %d\n",
-			vf->gfid, rc);
+	if (!vf->is_orphan) {
+		rc = scrub(vf);
+		vf->is_dirty = rc != 0;
+		if (rc)
+			pci_err(vf->mgr->pdev,
+				"VF %u: its framebuffer could not be scrubbed: %d\n",
+				vf->gfid, rc);
+	}
 	vgpu_core_put_use(vf->mgr->core);
 	vf->has_use = false;
 }
@@ -211,7 +235,8 @@ void vgpu_vf_close(struct vgpu_vf *vf)
 	if (!vf->is_lost) {
 		vf->task.waited_us = 0;
 		take_down(vf);
-		log_time(vf, "destroyed", began);
+		if (!vf->is_orphan)
+			log_time(vf, "destroyed", began);
 	}
 	vf->why_failed = NULL;
 	vf->is_open = false;
@@ -251,21 +276,48 @@ int vgpu_vf_set_bus_master(struct vgpu_vf *vf, bool is_on)
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_set_bus_master);
 
-static void tell_user(struct vgpu_vf *vf)
+/* Why its vGPU cannot go on: a text for good; NULL: it can. */
+static const char *lifecycle_find_loss(const struct vgpu_vf *vf)
+{
+	/* Of the task: cleared when it is ended, before the next one has a user. */
+	if (test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
+		return "its task crashed";
+	if (READ_ONCE(vf->task.is_dead))
+		return "its task does not answer";
+	if (READ_ONCE(vf->mgr->core->why_wedged))
+		return "the GPU's firmware is wedged";
+	return NULL;
+}
+
+/* The one of now: it may have been closed, and opened by another, meanwhile. */
+static void lifecycle_tell_user(struct vgpu_vf *vf, const char *why)
 {
 	mutex_lock(&vf->user_lock);
-	if (vf->user)
+	if (vf->user && (why || lifecycle_find_loss(vf))) {
 		vf->user->lost(vf->user);
-	vf->user = NULL;
+		vf->user = NULL;
+	}
 	mutex_unlock(&vf->user_lock);
 }
 
 void vgpu_vf_lose(struct vgpu_vf *vf, const char *why)
 {
+	bool is_lost = false;
+
+	/* One that is all right may hold its lock for long. */
+	if (!why && !lifecycle_find_loss(vf))
+		return;
 	/* First the guest is kept out, then its vGPU is taken down. */
-	tell_user(vf);
+	lifecycle_tell_user(vf, why);
 	mutex_lock(&vf->lock);
 	if (vf->is_open && !vf->is_lost) {
+		if (!why)
+			why = lifecycle_find_loss(vf);
+		is_lost = why;
+	}
+	if (is_lost) {
+		/* It may have been opened in between. */
+		lifecycle_tell_user(vf, why);
 		pci_err(vf->mgr->pdev, "VF %u: its vGPU is lost: %s\n",
 			vf->gfid, why);
 		vf->is_lost = true;
@@ -273,10 +325,8 @@ void vgpu_vf_lose(struct vgpu_vf *vf, const char *why)
 		take_down(vf);
 	}
 	mutex_unlock(&vf->lock);
-	/* It may have been opened in between. */
-	if (READ_ONCE(vf->is_lost))
-		tell_user(vf);
-	vgpu_vf_state_changed(vf);
+	if (is_lost)
+		vgpu_vf_state_changed(vf);
 }
 
 /* Readers do not wait for one that is being opened. */
@@ -284,6 +334,8 @@ int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf)
 {
 	const char *why = READ_ONCE(vf->why_failed);
 
+	if (READ_ONCE(vf->is_orphan))
+		why = "its task did not end: the GPU is to be reset";
 	if (why)
 		return sysfs_emit(buf, "failed: %s\n", why);
 	if (READ_ONCE(vf->is_open))

@@ -62,14 +62,18 @@ int vgpu_mgr_control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes,
 		     u32 ms)
 {
 	struct vgpu_core *core = mgr->core;
+	bool is_refused = false;
 	int rc = -ENODEV;
 
 	down_read(&core->gsp_lock);
 	if (core->gsp)
 		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
-						  bytes, ms);
+						  bytes, ms, &is_refused);
 	up_read(&core->gsp_lock);
-	return rc;
+	if (is_refused)
+		return -EREMOTEIO;
+	/* The call failed, not what was asked for by it. */
+	return rc == -EREMOTEIO ? -EIO : rc;
 }
 
 /* An event of a task's: it is looked at where the GSP may be called. */
@@ -87,17 +91,13 @@ static void take_task_event(struct vgpu_event_subscriber *subscriber,
 	schedule_work(&mgr->work);
 }
 
-static void look_at_events(struct vgpu_mgr *mgr, struct vgpu_vf *vf)
+static void manager_look_at_events(struct vgpu_vf *vf)
 {
 	if (test_and_clear_bit(VGPU_TASK_DRIVER_UNLOADED, &vf->events))
 		WRITE_ONCE(vf->is_driver_loaded, false);
 	if (test_and_clear_bit(VGPU_TASK_DRIVER_LOADED, &vf->events))
 		WRITE_ONCE(vf->is_driver_loaded, true);
-	/* Cleared when its next task boots: who waits for this one looks too. */
-	if (test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
-		vgpu_vf_lose(vf, "its task crashed");
-	if (READ_ONCE(mgr->core->why_wedged))
-		vgpu_vf_lose(vf, "the GPU's firmware is wedged");
+	vgpu_vf_lose(vf, /* why= */ NULL);
 }
 
 static void work(struct work_struct *work)
@@ -106,7 +106,7 @@ static void work(struct work_struct *work)
 	u32 i;
 
 	for (i = 0; i < mgr->vf_count; i++)
-		look_at_events(mgr, &mgr->vfs[i]);
+		manager_look_at_events(&mgr->vfs[i]);
 }
 
 static void take_wedge(struct vgpu_event_subscriber *subscriber,
@@ -194,6 +194,7 @@ int vgpu_mgr_start(struct vgpu_core *core)
 
 	if (!mgr || !mgr->types.count)
 		return 0;
+	vgpu_mgr_forget_orphans(mgr);
 	if (!mgr->place.fb)
 		rc = make_place(mgr);
 	/* The GPU's clock may have begun anew. */

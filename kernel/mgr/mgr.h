@@ -40,8 +40,7 @@ struct vgpu_vf {
 
 	/*
 	 * Held by who opens, closes or resets it, or sets its type: for long,
-	 * as the firmware may take its time. Before mgr->lock, not within
-	 * user_lock.
+	 * as the firmware may take its time. Before mgr->lock and user_lock.
 	 */
 	struct mutex lock;
 	const struct vgpu_type *type; /* NULL: none. This and what follows: lock */
@@ -51,8 +50,13 @@ struct vgpu_vf {
 	uuid_t uuid;
 	bool is_open;
 	bool is_lost;
-	bool has_use;		/* of the GPU's */
-	bool is_dirty;		/* its framebuffer could not be scrubbed */
+	bool has_use;  /* of the GPU's */
+	bool is_dirty; /* its framebuffer could not be scrubbed */
+	/*
+	 * Its last task may still run, with all that the VF has of the GPU, until
+	 * that is reset: is_dirty goes with it. Written under mgr->lock, too.
+	 */
+	bool is_orphan;
 	const char *why_failed; /* a text for good, or NULL */
 	struct vgpu_task task;
 	u32 opener; /* pid */
@@ -76,6 +80,12 @@ static inline u32 vgpu_vf_process(const struct vgpu_vf *vf)
 {
 	return vf->gfid << 24 | vf->opener;
 }
+
+/* What a VF had that could not be scrubbed, or is an orphan's: quarantined. */
+struct vgpu_dirty {
+	struct vgpu_place place;
+	bool is_orphan;
+};
 
 /* What a type's folder is of. */
 struct vgpu_type_files {
@@ -114,7 +124,7 @@ struct vgpu_mgr {
 	bool is_disabling; /* VFs are going away */
 	u32 provisioned;   /* VFs that have a type */
 	u32 open;	   /* VFs that are open, or being opened */
-	struct vgpu_place dirty[VGPU_INSTANCES_MAX]; /* quarantined */
+	struct vgpu_dirty dirty[VGPU_INSTANCES_MAX];
 	u32 dirty_count;
 	u32 policy;	  /* enum vgpu_task_policy */
 	u32 timeslice_us; /* 0: the firmware's choice */
@@ -138,13 +148,17 @@ void vgpu_mgr_put(struct vgpu_mgr *mgr);
 struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev);
 /*
  * An internal control of the firmware's, where it is up: the answer replaces
- * @params. @ms: how long it may take, 0: as any other.
+ * @params. @ms: how long it may take, 0: as any other. -EREMOTEIO: the firmware
+ * refused, and has done nothing; -ENODEV: it is not up; -ENOMEM. After any
+ * other error it may have done it.
  */
 int vgpu_mgr_control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes,
 		     u32 ms);
 
 /* provision.c: nobody reads what was in a place. */
 int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place);
+/* A firmware that has just booted has no task of before. */
+void vgpu_mgr_forget_orphans(struct vgpu_mgr *mgr);
 /* Callers hold nothing. */
 int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id);
 int vgpu_vf_set_place(struct vgpu_vf *vf, u32 id);
@@ -154,7 +168,10 @@ int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode);
 /* To how many VFs more the type could be given. */
 u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type);
 
-/* lifecycle.c: it is lost, unless it is not open. */
+/*
+ * lifecycle.c: it is lost, unless it is not open. @why NULL: only where its
+ * task or the firmware is of no use any more.
+ */
 void vgpu_vf_lose(struct vgpu_vf *vf, const char *why);
 /* A text for sysfs, of at most a page. */
 int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf);

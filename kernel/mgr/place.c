@@ -180,14 +180,22 @@ int vgpu_place_take(struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,
 void vgpu_place_free(struct vgpu_place_gpu *gpu, const struct vgpu_place *place,
 		     bool is_scrubbed)
 {
-	vgpu_chids_free(gpu->chids, place->first_chid);
 	if (is_scrubbed) {
+		vgpu_chids_free(gpu->chids, place->first_chid);
 		vgpu_fb_free(gpu->heaps, place->heap_start);
 		vgpu_fb_free(gpu->fb, place->fb_start);
 	} else {
 		vgpu_fb_quarantine(gpu->heaps, place->heap_start);
 		vgpu_fb_quarantine(gpu->fb, place->fb_start);
 	}
+}
+
+void vgpu_place_scrubbed(struct vgpu_place_gpu *gpu,
+			 const struct vgpu_place *place)
+{
+	vgpu_chids_free(gpu->chids, place->first_chid);
+	vgpu_fb_scrubbed(gpu->heaps, place->heap_start);
+	vgpu_fb_scrubbed(gpu->fb, place->fb_start);
 }
 
 u32 vgpu_place_available(struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,

@@ -70,11 +70,14 @@ int vgpu_place_take(struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,
 		    struct vgpu_place *ret_place);
 
 /*
- * Give back what was taken. Memory that may hold a guest's data is quarantined
- * instead.
+ * Give back what was taken. Where the memory may hold a guest's data, or a task
+ * may still use it, memory and channels are quarantined instead.
  */
 void vgpu_place_free(struct vgpu_place_gpu *gpu, const struct vgpu_place *place,
 		     bool is_scrubbed);
+/* Give back what was quarantined. */
+void vgpu_place_scrubbed(struct vgpu_place_gpu *gpu,
+			 const struct vgpu_place *place);
 
 /* How often VGPU_PLACE_AUTO would succeed in a row. */
 u32 vgpu_place_available(struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,

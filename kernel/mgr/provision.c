@@ -29,17 +29,16 @@ static void scrub_again(struct vgpu_mgr *mgr)
 	u32 i = 0;
 
 	while (i < mgr->dirty_count) {
-		struct vgpu_place *place = &mgr->dirty[i];
+		struct vgpu_dirty *dirty = &mgr->dirty[i];
 
-		if (vgpu_mgr_scrub(mgr, place)) {
+		if (dirty->is_orphan || vgpu_mgr_scrub(mgr, &dirty->place)) {
 			i++;
 			continue;
 		}
 		lock_resources(mgr);
-		vgpu_fb_scrubbed(mgr->place.fb, place->fb_start);
-		vgpu_fb_scrubbed(mgr->place.heaps, place->heap_start);
+		vgpu_place_scrubbed(&mgr->place, &dirty->place);
 		unlock_resources(mgr);
-		*place = mgr->dirty[--mgr->dirty_count];
+		*dirty = mgr->dirty[--mgr->dirty_count];
 	}
 }
 
@@ -108,6 +107,20 @@ static void unprovision(struct vgpu_vf *vf)
 	WRITE_ONCE(vf->type, NULL);
 	vf->wanted_place = VGPU_PLACE_AUTO;
 	WRITE_ONCE(vf->why_failed, NULL);
+}
+
+void vgpu_mgr_forget_orphans(struct vgpu_mgr *mgr)
+{
+	u32 i;
+
+	mutex_lock(&mgr->lock);
+	for (i = 0; i < mgr->vf_count; i++)
+		WRITE_ONCE(mgr->vfs[i].is_orphan, false);
+	for (i = 0; i < mgr->dirty_count; i++)
+		mgr->dirty[i].is_orphan = false;
+	mutex_unlock(&mgr->lock);
+	for (i = 0; i < mgr->vf_count; i++)
+		vgpu_vf_state_changed(&mgr->vfs[i]);
 }
 
 static int set_type(struct vgpu_vf *vf, u32 id)

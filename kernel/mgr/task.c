@@ -11,8 +11,10 @@
 #include "mgr.h"
 
 #define BOOT_MS	    10000
-#define ANSWER_MS   120000
+#define CONFIG_MS   120000
+#define ANSWER_MS   5000
 #define END_MS	    30000 /* a client of a guest's may have much to be freed */
+#define AGAIN_MS    100	  /* before it is asked to end once more */
 #define POLL_US	    100
 #define VERSION_CPU 0x0001
 
@@ -41,7 +43,7 @@ int vgpu_task_check(struct vgpu_vf *vf)
 	struct vgpu_mgr *mgr = vf->mgr;
 
 	if (READ_ONCE(mgr->is_gone) || READ_ONCE(mgr->core->why_wedged) ||
-	    test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
+	    vf->task.is_dead || test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
 		return -EIO;
 	return 0;
 }
@@ -90,11 +92,14 @@ static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
 	void __iomem *ctrl = vgpu_task_area(vf, &layout->control);
 	void __iomem *response = vgpu_task_area(vf, &layout->response);
 	void __iomem *message = vgpu_task_area(vf, &layout->message);
-	u32 result;
+	u32 result, ms = type == VGPU_TASK_SET_CONFIG ? CONFIG_MS : ANSWER_MS;
 	int rc;
 
 	if (!vf->task.is_booted)
 		return -ENODEV;
+	rc = vgpu_task_check(vf);
+	if (rc)
+		return rc;
 	memcpy_toio(message, data, bytes);
 	iowrite32(type, ctrl + VGPU_TASK_TYPE);
 	/* The number is what tells of the rest. */
@@ -102,16 +107,20 @@ static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
 	iowrite32(++vf->task.sequence, ctrl + VGPU_TASK_SEQUENCE);
 	ring(vf);
 	rc = wait_word(vf, response + layout->processed_at, vf->task.sequence,
-		       ANSWER_MS);
+		       ms);
 	if (rc) {
 		pci_err(vf->mgr->pdev, "VF %u: no answer to message %u: %d\n",
 			vf->gfid, type, rc);
+		WRITE_ONCE(vf->task.is_dead, true);
+		/* Where vf->lock is not held, its vGPU is lost. */
+		schedule_work(&vf->mgr->work);
 		return rc;
 	}
 	result = ioread32(response + layout->result_at);
 	if (result) {
-		pci_err(vf->mgr->pdev, "VF %u: message %u refused: %#x\n",
-			vf->gfid, type, result);
+		dev_err_ratelimited(&vf->mgr->pdev->dev,
+				    "VF %u: message %u refused: %#x\n",
+				    vf->gfid, type, result);
 		return -EREMOTEIO;
 	}
 	memcpy_fromio(data, message, bytes);
@@ -143,6 +152,8 @@ static int bootload(struct vgpu_vf *vf)
 	abi->put_boot(params, &abi->layout, &boot);
 	rc = control(vf, VGPU_TASK_BOOTLOAD, params, abi->boot_bytes, 0);
 	kvfree(params);
+	/* Where it may be booted, its end tells whether it is. */
+	vf->task.is_booted = rc != -EREMOTEIO && rc != -ENODEV && rc != -ENOMEM;
 	return rc;
 }
 
@@ -158,13 +169,14 @@ int vgpu_task_boot(struct vgpu_vf *vf)
 			      &vf->task.window);
 	if (rc)
 		return rc;
-	rc = bootload(vf);
-	if (rc)
-		return rc;
-	vf->task.is_booted = true;
 	vf->task.sequence = 0;
 	vf->task.stream = VGPU_TASK_NO_STREAM;
 	vf->task.has_been_restored = false;
+	vf->task.is_shut_down = false;
+	WRITE_ONCE(vf->task.is_dead, false);
+	rc = bootload(vf);
+	if (rc)
+		return rc;
 	ctrl = vgpu_task_area(vf, &layout->control);
 	rc = wait_word(vf, ctrl + VGPU_TASK_SEQUENCE, VGPU_TASK_BOOTLOADED,
 		       BOOT_MS);
@@ -207,19 +219,40 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 	return rc;
 }
 
-void vgpu_task_end(struct vgpu_vf *vf)
+/* From where it got to the last time. */
+static int task_ask_to_end(struct vgpu_vf *vf)
 {
 	struct vgpu_task_gfid gfid = {.gfid = vf->gfid};
+	int rc = 0;
 
-	if (vf->task.is_booted && !READ_ONCE(vf->mgr->core->why_wedged)) {
-		control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid), END_MS);
-		gfid.gfid = vf->gfid;
-		control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid), END_MS);
+	if (READ_ONCE(vf->mgr->core->why_wedged))
+		return -EIO;
+	if (!vf->task.is_shut_down)
+		rc = control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid), END_MS);
+	if (rc)
+		return rc;
+	vf->task.is_shut_down = true;
+	gfid.gfid = vf->gfid;
+	return control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid), END_MS);
+}
+
+int vgpu_task_end(struct vgpu_vf *vf)
+{
+	int rc = 0;
+
+	if (vf->task.is_booted)
+		rc = task_ask_to_end(vf);
+	if (rc && !READ_ONCE(vf->mgr->core->why_wedged)) {
+		msleep(AGAIN_MS);
+		rc = task_ask_to_end(vf);
 	}
 	vf->task.is_booted = false;
+	WRITE_ONCE(vf->task.is_dead, false);
+	clear_bit(VGPU_TASK_HAS_CRASHED, &vf->events);
 	if (vf->task.window.memory)
 		vgpu_core_unmap_fb(vf->mgr->core, &vf->task.window);
 	vf->task.window = (struct vgpu_fb_window){};
+	return rc;
 }
 
 int vgpu_task_tell(struct vgpu_vf *vf, enum vgpu_task_message type)

@@ -17,7 +17,13 @@ enum vgpu_task_stream {
 struct vgpu_task {
 	struct vgpu_fb_window window; /* to its heap's areas */
 	u32 sequence;
-	bool is_booted; /* to be shut down */
+	bool is_booted;	   /* or may be: to be ended */
+	bool is_shut_down; /* to be cleaned up after */
+	/*
+	 * It missed an answer: it is not spoken to again, as it may still read,
+	 * or write over, what it was told last. Its vGPU is lost.
+	 */
+	bool is_dead;
 	enum vgpu_task_stream stream;
 	u32 stream_offset;	/* ours, in its ring */
 	bool has_been_restored; /* since it was stopped */
@@ -28,8 +34,11 @@ struct vgpu_task {
 int vgpu_task_boot(struct vgpu_vf *vf);
 /* Agree on a version, and tell it what it is. */
 int vgpu_task_configure(struct vgpu_vf *vf);
-/* Shut it down and clean up after it; nothing is asked of a wedged GSP. */
-void vgpu_task_end(struct vgpu_vf *vf);
+/*
+ * Shut it down and clean up after it; nothing is asked of a wedged GSP. An
+ * error: it may still run, and use all that it was booted with.
+ */
+int vgpu_task_end(struct vgpu_vf *vf);
 
 /* -EREMOTEIO: it refused; others of waiting: -ETIMEDOUT, -EIO, -EINTR. */
 int vgpu_task_reset(struct vgpu_vf *vf);

@@ -6,10 +6,10 @@
 #include <linux/pci.h>
 
 /*
- * A VF is given a type before anybody opens it (docs/dev/abi/sysfs-vgpu-manager).
- * Opening it makes its vGPU in the firmware, with framebuffer and channels that
- * only it uses; closing takes all of that back. Nothing of the firmware's and
- * nothing of the PF's is seen through here.
+ * A VF is given a type before anybody opens it
+ * (docs/dev/abi/sysfs-vgpu-manager). Opening it makes its vGPU in the firmware,
+ * with framebuffer and channels that only it uses; closing takes all of that
+ * back. Nothing of the firmware's and nothing of the PF's is seen through here.
  */
 struct vgpu_vf;
 
@@ -38,14 +38,18 @@ struct vgpu_vf_user {
  * An ERR_PTR(): -ENODEV: vgpu_core does not have the PF (any more), or the GPU
  * is wedged; -ENOENT: it has no type; -EBUSY: it is open; -ENOSPC: something of
  * the GPU's has run out; -ETIMEDOUT: the firmware does not answer;
- * -EREMOTEIO: the firmware refused; -ENOMEM. Nothing is left of what failed.
+ * -EREMOTEIO: the firmware refused; -EIO: its call failed, or it crashed; -EINTR:
+ * the caller is killed; -ENOMEM. Nothing is left of what failed.
  */
 struct vgpu_vf *vgpu_vf_open(struct pci_dev *pdev, struct vgpu_vf_user *user,
 			     struct vgpu_vf_config *ret_config);
 
 /*
- * Destroy the vGPU. Always succeeds for the caller; @user is not called any more
- * when it returns. Framebuffer that could not be scrubbed stays out of use.
+ * Destroy the vGPU. Always succeeds for the caller; @user is not called any
+ * more when it returns. Its task is not asked for anything: one that does not
+ * answer is not waited for. Framebuffer that could not be scrubbed stays out of
+ * use, and so does all that a task has that the firmware does not end, until
+ * the GPU is reset, which comes next.
  */
 void vgpu_vf_close(struct vgpu_vf *vgpu);
 
@@ -55,7 +59,11 @@ void vgpu_vf_close(struct vgpu_vf *vgpu);
  */
 int vgpu_vf_reset(struct vgpu_vf *vgpu);
 
-/* Tell the firmware whether the VF may master the bus. */
+/*
+ * Tell the firmware whether the VF may master the bus. This, a reset and what
+ * migrates wait 5 s for an answer. A task that does not give it is not spoken
+ * to again (-EIO), and its vGPU is lost.
+ */
 int vgpu_vf_set_bus_master(struct vgpu_vf *vgpu, bool is_on);
 
 /*

@@ -127,8 +127,7 @@ void vgpu_vfio_stop(struct vgpu_vfio *v)
 	mutex_lock(&v->lock);
 	vgpu_vfio_end_migration(v);
 	pci_clear_master(v->core.pdev);
-	if (v->is_master && !vgpu_vfio_is_lost(v))
-		vgpu_vf_set_bus_master(v->vgpu, false);
+	/* Its task is not told: it is ended next, and may not answer. */
 	vgpu = v->vgpu;
 	v->vgpu = NULL;
 	mutex_unlock(&v->lock);
@@ -183,10 +182,9 @@ static void reset_prepare(struct pci_dev *pdev)
 	struct vgpu_vfio *v = of_pdev(pdev);
 
 	mutex_lock(&v->lock);
-	if (v->vgpu && !vgpu_vfio_is_lost(v)) {
+	/* Its task is told by the reset. */
+	if (v->vgpu && !vgpu_vfio_is_lost(v))
 		pci_clear_master(pdev);
-		tell_master(v, false); /* the reset tells it all the same */
-	}
 	mutex_unlock(&v->lock);
 }
 

@@ -19,6 +19,7 @@ SLAB_KIB = 1024
 VGPU_KIB = 1024
 GUEST_SECONDS = 600  # more than a minute on a busy machine
 HANG_SECONDS = 5
+ANSWER_SECONDS = 5  # the driver's own
 GPU = '/sys/bus/pci/devices/0000:01:00.0'
 TYPES = '/lib/firmware/openvgpu/10de-26b9-570.144.bin'
 
@@ -125,6 +126,95 @@ class Vfio(VfioCase):
         self.reset_is_given_up(start)
         self.host.fault('none')
         self.do('reset')
+        self.opens()
+
+    def test_a_task_is_not_ended(self):
+        """Nobody gets what it has before the GPU is reset."""
+        self.allowed = 'rm: control 2080400[28]'
+        for control in ('shutdown', 'cleanup'):
+            start = self.hold()
+            self.do('use 1')  # which holds the reset back
+            self.host.fault(f'vgpu-no-{control}:1:99')
+            self.do('run vf kill')
+            self.host.fault('none')
+            said = self.host.log()[start:]
+            self.assertIn('VF 1: its task was not ended', said)
+            self.assertNotIn('destroyed', said)
+            self.assertRegex(self.state(), 'failed: its task did not end')
+            self.opens(1, errno.ENODEV)
+            self.do('run vf type 1 0')
+            self.do('use 0')
+            self.host.wait('MiB, 32 VFs', start)
+            self.do('run vf bind 3')
+            self.do(f'run vf type 3 {TYPE}')
+            self.do(f'run vf test framebuffer 3 {TYPE_BAR1} {TYPE}')
+            self.do('run vf type 3 0')
+            self.do('run vf unbind 3')
+            self.do(f'run vf type 1 {TYPE}')
+            self.opens()
+
+    def test_a_task_is_ended_at_the_second_try(self):
+        self.allowed = 'rm: control 2080400[28]'
+        for control in ('shutdown', 'cleanup'):
+            start = self.hold()
+            self.host.fault(f'vgpu-no-{control}:1:1')
+            self.do('run vf kill')
+            self.assertIn('destroyed', self.host.log()[start:])
+            self.assertNotIn('wedged', self.host.log()[start:])
+            self.opens()
+
+    def test_a_task_may_have_booted(self):
+        """Its bootload is done, but said to have failed."""
+        self.opens()
+        self.host.fault('error-status:76')
+        self.opens(1, errno.EIO)
+        self.opens()
+        self.assertEqual(self.state(), 'defined')
+
+    def test_a_task_is_refused(self):
+        """Whatever the firmware's reason is, the user is told the same."""
+        self.allowed = 'rm: control 20804001'
+        for status in (0x1f, 0x40, 0x57):
+            self.host.fault(f'vgpu-boot-error:1:{status}')
+            self.opens(1, errno.EREMOTEIO)
+        self.opens()
+
+    def test_a_silent_task_is_closed(self):
+        """And not asked again, nor is anybody else kept waiting."""
+        start = self.hold()
+        self.host.fault('vgpu-late-answer:1:4')
+        seconds = self.host.stopwatch()
+        self.do('run vf kill')
+        self.opens(2)
+        self.assertLess(seconds(), HANG_SECONDS)
+        self.assertNotIn('no answer', self.host.log()[start:])
+        self.host.fault('none')
+        self.opens()
+
+    def test_a_silent_task_is_reset(self):
+        """Once it has missed an answer it is lost, and not spoken to."""
+        start = self.hold()
+        self.host.fault('vgpu-late-answer:1:4')
+        seconds = self.host.stopwatch()
+        self.host.do('run vf reset 1')
+        self.assertLess(seconds(), ANSWER_SECONDS + HANG_SECONDS)
+        self.host.wait('test: let go of', start)
+        said = self.host.log()[start:]
+        self.assertEqual(len(re.findall('VF 1: no answer to message', said)), 1)
+        self.host.wait('its vGPU is lost: its task does not answer', start)
+        self.do('run vf kill')
+        self.opens()
+        self.check('framebuffer')
+
+    def test_nobody_waits_for_another(self):
+        """Who opens, while the task of another does not come up."""
+        start = len(self.host.log())
+        self.host.fault('vgpu-no-boot:1')
+        self.do(f'run vf hold 1 {TYPE_BAR1}')
+        self.host.wait('vgpu-no-boot strikes', 0, log=self.host.model_log)
+        self.opens(2)
+        self.assertNotIn('VF 1: no vGPU', self.host.log()[start:])
+        self.do('run vf kill')
         self.opens()
 
     def test_a_crashed_one_is_reset(self):

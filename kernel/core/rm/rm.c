@@ -70,8 +70,8 @@ int vgpu_rm_free(struct vgpu_gsp *gsp, u32 object)
 	return check_status(gsp, "freeing object", object, status);
 }
 
-static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
-		   void *params, u32 bytes, u32 ms)
+static int rm_control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
+		      void *params, u32 bytes, u32 ms, bool *ret_is_refused)
 {
 	struct vgpu_rm_control *call;
 	size_t size = struct_size(call, params, bytes);
@@ -86,8 +86,10 @@ static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 	call->params_bytes = bytes;
 	memcpy(call->params, params, bytes);
 	rc = vgpu_gsp_call_for(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size, ms);
-	if (rc == 0)
+	if (rc == 0) {
+		*ret_is_refused = call->status != VGPU_RM_OK;
 		rc = check_status(gsp, "control", command, call->status);
+	}
 	if (rc == 0)
 		memcpy(params, call->params, bytes);
 	kvfree(call);
@@ -96,29 +98,35 @@ static int control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 
 int vgpu_rm_control(struct vgpu_gsp *gsp, u32 command, void *params, u32 bytes)
 {
-	return control(gsp, VGPU_RM_CLIENT, VGPU_RM_SUBDEVICE, command, params,
-		       bytes, 0);
+	return vgpu_rm_control_object(gsp, VGPU_RM_SUBDEVICE, command, params,
+				      bytes);
 }
 
 int vgpu_rm_control_object(struct vgpu_gsp *gsp, u32 object, u32 command,
 			   void *params, u32 bytes)
 {
-	return control(gsp, VGPU_RM_CLIENT, object, command, params, bytes, 0);
+	bool is_refused;
+
+	return rm_control(gsp, VGPU_RM_CLIENT, object, command, params, bytes,
+			  0, &is_refused);
 }
 
-int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command,
-				 void *params, u32 bytes, u32 ms)
+int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command, void *params,
+				 u32 bytes, u32 ms, bool *ret_is_refused)
 {
 	const struct vgpu_static_info *info = &gsp->core->info;
 
-	return control(gsp, info->client, info->subdevice, command, params,
-		       bytes, ms);
+	return rm_control(gsp, info->client, info->subdevice, command, params,
+			  bytes, ms, ret_is_refused);
 }
 
 int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 			     u32 bytes)
 {
-	return vgpu_rm_control_internal_for(gsp, command, params, bytes, 0);
+	bool is_refused;
+
+	return vgpu_rm_control_internal_for(gsp, command, params, bytes, 0,
+					    &is_refused);
 }
 
 /* The client is freed as a whole; what is under it goes with it. */
