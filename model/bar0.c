@@ -231,9 +231,7 @@ static void bar0_write(void *opaque, hwaddr addr, uint64_t value,
 		m->rom_ctrl = value;
 		return;
 	case XVE_BASE + XVE_MSI_REARM:
-		/* A message that was due while the last was served goes out now. */
-		m->intr.level = false;
-		model_intr_update(m);
+		model_intr_rearm(m);
 		return;
 	}
 	model_unmodelled(m, 0, true, reg, value);

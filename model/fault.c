@@ -3,9 +3,9 @@
  * Faults on demand, by the property "fault" of the device, at its creation or
  * at any time by qom-set: KIND[:FUNCTION[:COUNT]], FUNCTION being the number of
  * the call (or event) whose message goes wrong, 0 any. At once come
- * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID", "crash-now" and
- * "pulled". Of vGPUs' tasks it is KIND[:GFID[:NUMBER]], of VRAM
- * "copy:MIB[:COUNT]" and "copy-hang:MIB[:COUNT]".
+ * "rc-error:GFID:CHID", "xid:NUMBER", "vgpu-crash:GFID", "crash-now",
+ * "needless-msi" and "pulled". Of vGPUs' tasks it is KIND[:GFID[:NUMBER]], of
+ * VRAM "copy:MIB[:COUNT]" and "copy-hang:MIB[:COUNT]".
  */
 #include "model/model.h"
 #include "model/rpc.h"
@@ -34,9 +34,10 @@ static const char *const kind_name[FAULT_MAX] = {
 	[FAULT_VGPU_LATE_ANSWER] = "vgpu-late-answer",
 	[FAULT_VGPU_LATE_SHUTDOWN] = "vgpu-late-shutdown",
 	[FAULT_VGPU_LATE_CLEANUP] = "vgpu-late-cleanup",
-	[FAULT_VGPU_REFUSED_SHUTDOWN] = "vgpu-refused-shutdown",
-	[FAULT_VGPU_REFUSED_CLEANUP] = "vgpu-refused-cleanup",
+	[FAULT_VGPU_REFUSED_SHUTDOWN] = "vgpu-no-shutdown",
+	[FAULT_VGPU_REFUSED_CLEANUP] = "vgpu-no-cleanup",
 	[FAULT_CRASH_NOW] = "crash-now",
+	[FAULT_NEEDLESS_MSI] = "needless-msi",
 	[FAULT_COPY] = "copy",
 	[FAULT_COPY_HANG] = "copy-hang",
 };
@@ -118,6 +119,11 @@ static void set_fault(Object *obj, const char *text, Error **errp)
 			send_rc_error(m, number[0], number[1]);
 		else if (!model_vgpu_crash(m, number[0]))
 			error_setg(errp, "that VF has no task");
+		return;
+	}
+	if (fault.kind == FAULT_NEEDLESS_MSI) {
+		if (!model_intr_disturb(m))
+			error_setg(errp, "it has no MSI");
 		return;
 	}
 	if (fault.kind == FAULT_PULLED) {

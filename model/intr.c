@@ -36,11 +36,28 @@ void model_intr_update(GpuModel *m)
 		if (rises)
 			msix_notify(&m->pci, 0);
 	} else if (msi_enabled(&m->pci)) {
-		if (rises)
-			msi_notify(&m->pci, 0);
+		if (rises && !m->intr.is_held)
+			model_intr_disturb(m);
 	} else {
 		pci_set_irq(&m->pci, m->intr.level);
 	}
+}
+
+bool model_intr_disturb(GpuModel *m)
+{
+	if (!msi_enabled(&m->pci))
+		return false;
+	m->intr.is_held = true;
+	msi_notify(&m->pci, 0);
+	return true;
+}
+
+void model_intr_rearm(GpuModel *m)
+{
+	/* One that was due while the last was served goes out now. */
+	m->intr.is_held = false;
+	m->intr.level = false;
+	model_intr_update(m);
 }
 
 static bool set_leaf(struct intr_tree *t, uint32_t vector)

@@ -90,6 +90,7 @@ struct intr_tree {
 	uint32_t leaf[VF_INTR_LEAF_COUNT], leaf_en[VF_INTR_LEAF_COUNT];
 	uint32_t top_en;
 	bool level;
+	bool is_held; /* by MSI: a message went out, and there was no rearm since */
 };
 
 struct rm_client;
@@ -202,6 +203,10 @@ bool model_intr_tree_write(struct intr_tree *t, uint32_t offset, uint32_t value)
 bool model_intr_tree_rises(struct intr_tree *t);
 void model_intr_trigger(GpuModel *m, uint32_t vector);
 void model_intr_update(GpuModel *m);
+/* The driver is ready for the next message by MSI. */
+void model_intr_rearm(GpuModel *m);
+/* A message that nothing is behind; false: there are no messages by MSI. */
+bool model_intr_disturb(GpuModel *m);
 
 /* vbios.c */
 #define VBIOS_FWSEC_UCODE_ID 9

@@ -55,7 +55,8 @@ struct vgpu {
 	uint64_t fb_start[VGPU_SEGMENTS_MAX], fb_bytes[VGPU_SEGMENTS_MAX];
 	uint64_t fb_total;
 	uint64_t heap, heap_bytes, ctrl;
-	uint64_t response, message; /* where in the heap the last message had them */
+	uint64_t response,
+		message; /* where in the heap the last message had them */
 	uint32_t sequence, messages;
 	bool rung, negotiated, configured, bus_master;
 	/* What it has done and not answered yet: it looks at nothing else. */

@@ -173,8 +173,8 @@ void model_vgpu_answer_late(GpuModel *m, uint32_t gfid)
 	v->is_late = false;
 	if (sequence != v->sequence)
 		model_refuse(m, "vgpu",
-			     "gfid %u: message %u before the answer to %u", gfid,
-			     sequence, v->sequence);
+			     "gfid %u: message %u before the answer to %u",
+			     gfid, sequence, v->sequence);
 	memcpy(m->fb + v->heap + v->message, v->late_data, VGPU_PAGE);
 	put_answer(m, v, v->late_result);
 }

@@ -28,30 +28,50 @@ static int ecc_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(ecc);
 
-static ssize_t read_log(struct file *file, char __user *buffer, size_t bytes,
-			loff_t *at)
+/* The log as it is now, which the caller frees; or an ERR_PTR(). */
+static void *debug_copy_log(struct vgpu_log_file *log)
 {
-	struct vgpu_log_file *log = file->private_data;
 	struct vgpu_core *core = log->core;
 	const void *memory = NULL;
-	ssize_t n = -ENODATA;
+	void *copy = kvmalloc(VGPU_GSP_LOG_BYTES, GFP_KERNEL);
 
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
 	down_read(&core->gsp_lock);
 	if (log->is_kept)
 		memory = core->kept_logs[log->index];
 	else if (core->gsp)
 		memory = core->gsp->logs[log->index].memory;
 	if (memory)
-		n = simple_read_from_buffer(buffer, bytes, at, memory,
-					    VGPU_GSP_LOG_BYTES);
+		memcpy(copy, memory, VGPU_GSP_LOG_BYTES);
 	up_read(&core->gsp_lock);
+	if (memory)
+		return copy;
+	kvfree(copy);
+	return ERR_PTR(-ENODATA);
+}
+
+/*
+ * The user's memory is not touched under gsp_lock: a fault may need the lock of
+ * a VF that is being reset, and waits for the firmware.
+ */
+static ssize_t debug_read_log(struct file *file, char __user *buffer,
+			      size_t bytes, loff_t *at)
+{
+	void *copy = debug_copy_log(file->private_data);
+	ssize_t n;
+
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
+	n = simple_read_from_buffer(buffer, bytes, at, copy, VGPU_GSP_LOG_BYTES);
+	kvfree(copy);
 	return n;
 }
 
 static const struct file_operations log_operations = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
-	.read = read_log,
+	.read = debug_read_log,
 	.llseek = default_llseek,
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* vgpu_core: finds the GPUs that it can drive, and boots their firmware. */
+#include <linux/aperture.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
@@ -65,6 +66,28 @@ int vgpu_core_boot(struct vgpu_core *core)
 	return rc ? rc : vgpu_gsp_start(core);
 }
 
+/*
+ * A kernel that was left without a shutdown, by kexec or a crash, has left its
+ * firmware. Probing holds the device's lock, and nobody has its state yet.
+ */
+static int main_end_others_firmware(struct vgpu_core *core)
+{
+	struct pci_dev *pdev = core->pdev;
+	int rc;
+
+	if (!vgpu_gsp_wpr2_start(core))
+		return 0;
+	pci_info(pdev, "another driver's firmware is still there: it is reset\n");
+	pci_save_state(pdev);
+	rc = __pci_reset_function_locked(pdev);
+	pci_restore_state(pdev);
+	if (rc) {
+		pci_err(pdev, "the GPU was not reset: %d\n", rc);
+		return rc;
+	}
+	return vgpu_core_wait_gfw_boot(core);
+}
+
 static int bring_up(struct vgpu_core *core)
 {
 	int rc;
@@ -72,6 +95,8 @@ static int bring_up(struct vgpu_core *core)
 	rc = identify(core);
 	if (rc == 0)
 		rc = vgpu_core_wait_gfw_boot(core);
+	if (rc == 0)
+		rc = main_end_others_firmware(core);
 	if (rc == 0)
 		rc = vgpu_core_read_vbios(core);
 	if (rc)
@@ -127,6 +152,10 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (rc)
 		goto err_free;
 	rc = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(DMA_BITS));
+	if (rc)
+		goto err_disable;
+	/* A console that the firmware of the machine has left in BAR1. */
+	rc = aperture_remove_conflicting_pci_devices(pdev, KBUILD_MODNAME);
 	if (rc)
 		goto err_disable;
 	rc = pci_request_region(pdev, BAR_REGISTERS, KBUILD_MODNAME);
@@ -219,6 +248,17 @@ static void vgpu_core_remove(struct pci_dev *pdev)
 	kfree(core);
 }
 
+/* The next kernel finds the GPU as after its own boot. */
+static void vgpu_core_shutdown(struct pci_dev *pdev)
+{
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+
+	vgpu_core_shut_use(core);
+	vgpu_mgr_stop(core, "the machine is shut down");
+	vgpu_gsp_stop(core);
+	vgpu_recovery_cancel(core);
+}
+
 static const struct pci_device_id vgpu_core_ids[] = {
 	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b1)}, /* RTX 6000 Ada */
 	{PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x26b2)}, /* RTX 5000 Ada */
@@ -237,6 +277,7 @@ static struct pci_driver vgpu_core_driver = {
 	.id_table = vgpu_core_ids,
 	.probe = vgpu_core_probe,
 	.remove = vgpu_core_remove,
+	.shutdown = vgpu_core_shutdown,
 	.err_handler = &vgpu_recovery_handlers,
 	.driver.pm = pm_ptr(&vgpu_power_ops),
 	/* The PF stays in D0: probing took the runtime PM reference it has. */

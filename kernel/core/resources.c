@@ -240,11 +240,16 @@ bool vgpu_core_is_used(struct vgpu_core *core)
 	return is_used;
 }
 
-void vgpu_core_end_use(struct vgpu_core *core)
+void vgpu_core_shut_use(struct vgpu_core *core)
 {
 	mutex_lock(&core->resources.lock);
 	core->resources.is_closed = true;
 	mutex_unlock(&core->resources.lock);
+}
+
+void vgpu_core_end_use(struct vgpu_core *core)
+{
+	vgpu_core_shut_use(core);
 	vgpu_debug_put_use(core);
 	WARN_ON(core->resources.users);
 }

@@ -58,6 +58,9 @@ bool vgpu_core_is_used(struct vgpu_core *core);
 /* The GPU is let go: no more are opened, and none is open. */
 void vgpu_core_end_use(struct vgpu_core *core);
 
+/* No more are opened, whether some are or not. */
+void vgpu_core_shut_use(struct vgpu_core *core);
+
 /* No more are opened. -EBUSY: some are open. */
 int vgpu_core_close_use(struct vgpu_core *core);
 void vgpu_core_reopen_use(struct vgpu_core *core);

@@ -23,22 +23,48 @@ int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place)
 	return rc;
 }
 
-/* What could not be scrubbed may be so now. */
-static void scrub_again(struct vgpu_mgr *mgr)
+/* Remove the first one that is no orphan's, so that nobody else scrubs it. */
+static bool provision_pop_dirty(struct vgpu_mgr *mgr, struct vgpu_dirty *ret_dirty)
 {
-	u32 i = 0;
+	bool is_found = false;
+	u32 i;
 
-	while (i < mgr->dirty_count) {
-		struct vgpu_dirty *dirty = &mgr->dirty[i];
+	mutex_lock(&mgr->lock);
+	for (i = 0; i < mgr->dirty_count && mgr->dirty[i].is_orphan; i++)
+		;
+	if (i < mgr->dirty_count) {
+		*ret_dirty = mgr->dirty[i];
+		/* In their order: each is tried once. */
+		mgr->dirty_count--;
+		memmove(&mgr->dirty[i], &mgr->dirty[i + 1],
+			(mgr->dirty_count - i) * sizeof(mgr->dirty[0]));
+		is_found = true;
+	}
+	mutex_unlock(&mgr->lock);
+	return is_found;
+}
 
-		if (dirty->is_orphan || vgpu_mgr_scrub(mgr, &dirty->place)) {
-			i++;
-			continue;
+/*
+ * What could not be scrubbed may be so now. This takes seconds: mgr->lock is not
+ * held. While one is scrubbed it is still quarantined, and has its room here.
+ */
+static void provision_scrub_again(struct vgpu_mgr *mgr)
+{
+	u32 tries = READ_ONCE(mgr->dirty_count);
+	struct vgpu_dirty dirty;
+
+	while (tries-- && provision_pop_dirty(mgr, &dirty)) {
+		int rc = vgpu_mgr_scrub(mgr, &dirty.place);
+
+		mutex_lock(&mgr->lock);
+		if (rc) {
+			mgr->dirty[mgr->dirty_count++] = dirty;
+		} else {
+			lock_resources(mgr);
+			vgpu_place_scrubbed(&mgr->place, &dirty.place);
+			unlock_resources(mgr);
 		}
-		lock_resources(mgr);
-		vgpu_place_scrubbed(&mgr->place, &dirty->place);
-		unlock_resources(mgr);
-		*dirty = mgr->dirty[--mgr->dirty_count];
+		mutex_unlock(&mgr->lock);
 	}
 }
 
@@ -73,7 +99,6 @@ static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
 		return -ENODEV;
 	if (!is_offered(mgr, type))
 		return -EINVAL;
-	scrub_again(mgr);
 	lock_resources(mgr);
 	rc = vgpu_place_take(&mgr->place, mgr->mode, type, vf->wanted_place,
 			     &vf->place);
@@ -144,6 +169,8 @@ int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id)
 {
 	int rc;
 
+	if (id)
+		provision_scrub_again(vf->mgr);
 	/* One that is being opened is in use. */
 	if (!mutex_trylock(&vf->lock))
 		return -EBUSY;
@@ -155,35 +182,71 @@ int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id)
 	return rc;
 }
 
-int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
+/* Whether anything is against giving all VFs this type, but for the room. */
+static int provision_check_all(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 {
-	struct {
-		u32 type, place;
-		uuid_t uuid;
-	} had[VGPU_INSTANCES_MAX];
-	int rc = 0;
 	u32 i;
 
 	for (i = 0; i < mgr->vf_count; i++) {
-		struct vgpu_vf *vf = &mgr->vfs[i];
-		const struct vgpu_type *type = READ_ONCE(vf->type);
+		const struct vgpu_vf *vf = &mgr->vfs[i];
 
-		had[i].type = type ? type->id : 0;
-		had[i].place = type ? vf->place.id : READ_ONCE(vf->wanted_place);
-		had[i].uuid = vf->uuid;
-		rc = vgpu_vf_set_type(vf, id);
-		if (rc)
-			break;
+		if (vf->is_open || (type && vf->type && vf->type != type))
+			return -EBUSY;
 	}
-	while (rc && i-- > 0) {
-		if (had[i].type == id)
+	return 0;
+}
+
+/* All of them or none; callers hold every lock. */
+static int provision_all(struct vgpu_mgr *mgr, u32 id)
+{
+	const struct vgpu_type *type = vgpu_types_find(&mgr->types, id);
+	struct {
+		bool is_given;
+		u32 wanted_place;
+		uuid_t uuid;
+	} before[VGPU_INSTANCES_MAX];
+	int rc = id && !type ? -EINVAL : provision_check_all(mgr, type);
+	u32 i;
+
+	for (i = 0; rc == 0 && i < mgr->vf_count; i++) {
+		struct vgpu_vf *vf = &mgr->vfs[i];
+
+		before[i].is_given = type && !vf->type;
+		before[i].wanted_place = vf->wanted_place;
+		before[i].uuid = vf->uuid;
+		rc = set_type(vf, id);
+	}
+	/* The last one that was tried has got nothing. */
+	while (rc && i > 1) {
+		struct vgpu_vf *vf = &mgr->vfs[--i - 1];
+
+		if (!before[i - 1].is_given)
 			continue;
-		vgpu_vf_set_type(&mgr->vfs[i], 0);
-		vgpu_vf_set_place(&mgr->vfs[i], had[i].place);
-		vgpu_vf_set_uuid(&mgr->vfs[i], &had[i].uuid);
-		if (had[i].type)
-			vgpu_vf_set_type(&mgr->vfs[i], had[i].type);
+		unprovision(vf);
+		vf->wanted_place = before[i - 1].wanted_place;
+		vf->uuid = before[i - 1].uuid;
 	}
+	return rc;
+}
+
+int vgpu_mgr_set_all_types(struct vgpu_mgr *mgr, u32 id)
+{
+	u32 locked = 0, i;
+	int rc = -EBUSY;
+
+	if (id)
+		provision_scrub_again(mgr);
+	while (locked < mgr->vf_count && mutex_trylock(&mgr->vfs[locked].lock))
+		locked++;
+	if (locked == mgr->vf_count) {
+		mutex_lock(&mgr->lock);
+		rc = provision_all(mgr, id);
+		mutex_unlock(&mgr->lock);
+	}
+	for (i = 0; i < locked; i++)
+		mutex_unlock(&mgr->vfs[i].lock);
+	for (i = 0; i < mgr->vf_count; i++)
+		vgpu_vf_state_changed(&mgr->vfs[i]);
 	return rc;
 }
 

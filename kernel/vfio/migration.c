@@ -129,7 +129,7 @@ static int step(struct vgpu_vfio *v, enum vfio_device_mig_state to)
 			v->state = to;
 		return rc;
 	}
-	pci_err(v->core.pdev, "no way from migration state %d to %d\n",
+	pci_dbg(v->core.pdev, "no way from migration state %d to %d\n",
 		v->state, to);
 	return -EINVAL;
 }

@@ -86,15 +86,18 @@ int vgpu_vfio_check_stream(struct vgpu_vfio_stream *s)
 	return rc;
 }
 
+static DEFINE_RATELIMIT_STATE(stream_lines, 10 * HZ, 50);
+
 static int fail_locked(struct vgpu_vfio_stream *s, int rc, const char *why)
 {
 	if (!s->v)
 		return -ENODEV;
 	if (!s->rc) {
 		s->rc = rc;
-		/* There is no other line before the VF was reset. */
-		pci_err(s->v->core.pdev, "the vGPU is not %s: %s\n",
-			s->is_saving ? "saved" : "restored", why);
+		/* Once for each stream, of which a user may open many. */
+		if (__ratelimit(&stream_lines))
+			pci_err(s->v->core.pdev, "the vGPU is not %s: %s\n",
+				s->is_saving ? "saved" : "restored", why);
 	}
 	return s->rc;
 }

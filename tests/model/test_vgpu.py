@@ -197,11 +197,11 @@ class Faults(vgpu.Case):
     def test_refused(self):
         self.up(1)
         gfid = struct.pack("<I", 1)
-        self.fault("vgpu-refused-shutdown:1:2")
+        self.fault("vgpu-no-shutdown:1:2")
         for _ in range(2):
             self.assertEqual(self.control(0x20804002, gfid), STATE)
         self.assertEqual(self.control_with_event(0x20804002, gfid), (0, (1, 1)))
-        self.fault("vgpu-refused-cleanup:1")
+        self.fault("vgpu-no-cleanup:1")
         self.assertEqual(self.control(0x20804008, gfid), STATE)
         self.assertEqual(self.control(0x20804008, gfid), 0)
         self.fault("vgpu-boot-error:1:0x1f")

@@ -10,14 +10,25 @@
 #include "gsp.h"
 #include "kernel/core/hw/regs.h"
 
+static void interrupt_rearm(struct vgpu_core *core)
+{
+	if (core->pdev->msi_enabled)
+		vgpu_core_write(core, REG_MSI_REARM, 0);
+}
+
 static irqreturn_t look(int irq, void *data)
 {
 	struct vgpu_gsp *gsp = data;
 	u32 top = vgpu_core_read(gsp->core, REG_INTR_TOP);
 
 	/* A line may be another device's; one that is gone says all. */
-	if (top == U32_MAX || !(top & REG_INTR_TOP_BIT(gsp->vector)))
+	if (top == U32_MAX)
 		return IRQ_NONE;
+	if (!(top & REG_INTR_TOP_BIT(gsp->vector))) {
+		/* Or no message comes any more. */
+		interrupt_rearm(gsp->core);
+		return IRQ_NONE;
+	}
 	vgpu_core_write(gsp->core, REG_INTR_TOP_EN_CLEAR,
 			REG_INTR_TOP_BIT(gsp->vector));
 	return IRQ_WAKE_THREAD;
@@ -49,8 +60,7 @@ static irqreturn_t handle(int irq, void *data)
 		vgpu_core_write(core, leaf, REG_INTR_LEAF_BIT(gsp->vector));
 		handle_falcon(gsp);
 	}
-	if (core->pdev->msi_enabled)
-		vgpu_core_write(core, REG_MSI_REARM, 0);
+	interrupt_rearm(core);
 	vgpu_core_write(core, REG_INTR_TOP_EN_SET, REG_INTR_TOP_BIT(gsp->vector));
 	return IRQ_HANDLED;
 }

@@ -12,9 +12,10 @@
 #define ROOM_MS	     1000
 #define REPLY_MS     6000
 #define INIT_DONE_MS 10000
-#define RETRIES_MAX  3 /* of a message whose memory may be late */
-#define POLL_US	     50
-#define AT_ONCE_MAX  1024 /* messages for one interrupt */
+/* Of a message whose memory may be late, or in place of which an old one comes. */
+#define RETRIES_MAX 3
+#define POLL_US	    50
+#define AT_ONCE_MAX 1024 /* messages for one interrupt */
 
 static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
 
@@ -160,10 +161,11 @@ static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
 		return wedge(gsp, rc, "its status queue is not one");
 	for (retry = 0;; retry++) {
 		rc = vgpu_msgq_receive(&gsp->receiver, gsp->message, ret_rpc);
-		if (rc == -ESTALE)
-			pci_warn(gsp->core->pdev, "GSP: an old message\n");
-		else if (rc == 0 || rc == -EAGAIN || retry == RETRIES_MAX)
+		if (rc == 0 || rc == -EAGAIN || retry == RETRIES_MAX)
 			break;
+		if (rc == -ESTALE)
+			dev_warn_ratelimited(&gsp->core->pdev->dev,
+					     "GSP: an old message\n");
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
 	if (rc && rc != -EAGAIN)
