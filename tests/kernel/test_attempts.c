@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* How often something may be tried in an hour. */
-#include "kernel/core/attempts.h"
+#include "kernel/core/pure/attempts.h"
 
 #include "test.h"
 
