@@ -318,8 +318,7 @@ void vgpu_vf_lose(struct vgpu_vf *vf, const char *why)
 	if (is_lost) {
 		/* It may have been opened in between. */
 		lifecycle_tell_user(vf, why);
-		pci_err(vf->mgr->pdev, "VF %u: its vGPU is lost: %s\n",
-			vf->gfid, why);
+		vgpu_vf_tell_loss(vf, why);
 		vf->is_lost = true;
 		vf->why_failed = why;
 		take_down(vf);

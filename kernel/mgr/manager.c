@@ -83,11 +83,15 @@ static void take_task_event(struct vgpu_event_subscriber *subscriber,
 	struct vgpu_mgr *mgr =
 		container_of(subscriber, struct vgpu_mgr, task_events);
 	const struct vgpu_rm_plugin_triggered *event = (const void *)payload;
+	struct vgpu_vf *vf;
 
 	if (bytes < sizeof(*event) || event->gfid < 1 ||
 	    event->gfid > mgr->vf_count || event->notify_index >= BITS_PER_LONG)
 		return;
-	set_bit(event->notify_index, &mgr->vfs[event->gfid - 1].events);
+	vf = &mgr->vfs[event->gfid - 1];
+	if (event->notify_index == VGPU_TASK_ERROR_MESSAGE)
+		WRITE_ONCE(vf->messages, vf->messages + 1);
+	set_bit(event->notify_index, &vf->events);
 	schedule_work(&mgr->work);
 }
 
@@ -336,6 +340,7 @@ int vgpu_mgr_create(struct vgpu_core *core)
 	mgr->wedge.handle = take_wedge;
 	vgpu_events_subscribe(core, &mgr->wedge);
 	vgpu_mgr_watch_usage(mgr);
+	vgpu_mgr_watch_errors(mgr);
 	/* A GPU of which no vGPUs can be had is of use all the same. */
 	if (mgr->types.count)
 		vgpu_mgr_read_scheduler(mgr);
@@ -362,6 +367,7 @@ bool vgpu_mgr_destroy(struct vgpu_core *core)
 	remove_device_files(mgr);
 	vgpu_mgr_remove_files(mgr);
 	vgpu_mgr_stop(core, "the GPU's driver is unbound");
+	vgpu_mgr_unwatch_errors(mgr);
 	vgpu_mgr_unwatch_usage(mgr);
 	vgpu_events_unsubscribe(core, &mgr->wedge);
 	vgpu_events_unsubscribe(core, &mgr->task_events);

@@ -7,6 +7,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/threads.h>
 #include <linux/uuid.h>
 #include <linux/workqueue.h>
@@ -68,6 +69,10 @@ struct vgpu_vf {
 
 	unsigned long events; /* bits: vgpu_task_event, to be looked at */
 	bool is_driver_loaded;
+	/* Since the driver was bound; each has one writer at a time. */
+	u32 losses;
+	u32 channel_errors;
+	u32 messages; /* errors that its task wants printed */
 	u64 engine_ns[VGPU_USE_ENGINES]; /* since it was opened */
 };
 
@@ -134,6 +139,8 @@ struct vgpu_mgr {
 	struct vgpu_event_subscriber task_events;
 	struct vgpu_event_subscriber wedge;
 	struct vgpu_event_subscriber samples;
+	struct vgpu_event_subscriber rc_errors;
+	struct ratelimit_state dumps; /* of lost vGPUs' tasks */
 	u64 sampled_ns; /* by the GPU's clock; of samples' thread alone */
 	struct work_struct work;
 
@@ -176,6 +183,12 @@ void vgpu_vf_lose(struct vgpu_vf *vf, const char *why);
 /* A text for sysfs, of at most a page. */
 int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf);
 void vgpu_vf_state_changed(struct vgpu_vf *vf);
+
+/* loss.c: tell of a vGPU that is lost, before it is taken down. */
+void vgpu_vf_tell_loss(struct vgpu_vf *vf, const char *why);
+/* Errors of guests are counted. */
+void vgpu_mgr_watch_errors(struct vgpu_mgr *mgr);
+void vgpu_mgr_unwatch_errors(struct vgpu_mgr *mgr);
 
 /* usage.c: what vGPUs use, as the firmware says. */
 void vgpu_mgr_watch_usage(struct vgpu_mgr *mgr);

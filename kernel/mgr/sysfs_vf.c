@@ -120,6 +120,33 @@ static ssize_t opener_pid_show(struct kobject *kobj,
 }
 static struct kobj_attribute opener_pid_file = __ATTR_RO(opener_pid);
 
+static ssize_t losses_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vf->losses));
+}
+static struct kobj_attribute losses_file = __ATTR_RO(losses);
+
+static ssize_t channel_errors_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vf->channel_errors));
+}
+static struct kobj_attribute channel_errors_file = __ATTR_RO(channel_errors);
+
+static ssize_t error_messages_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vf->messages));
+}
+static struct kobj_attribute error_messages_file = __ATTR_RO(error_messages);
+
 static ssize_t print_use(struct kobject *kobj, enum vgpu_use use, char *buf)
 {
 	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
@@ -158,6 +185,9 @@ static struct attribute *attributes[] = {
 	&framebuffer_used_file.attr,
 	&guest_driver_file.attr,
 	&opener_pid_file.attr,
+	&losses_file.attr,
+	&channel_errors_file.attr,
+	&error_messages_file.attr,
 	&graphics_ns_file.attr,
 	&encoder_ns_file.attr,
 	&decoder_ns_file.attr,

@@ -78,6 +78,53 @@ class Vfio(VfioCase):
         self.opens()
         self.check('framebuffer')
 
+    def test_a_loss_is_told(self):
+        """What the task has written stays, and so does how often it was."""
+        dump = '/sys/class/devcoredump/devcd*/data'
+        self.host.do(f'run busybox cp /proc/version {dump}')  # another's
+        uuid = '1b2a3c4d-0000-4000-8000-00000000abcd'
+        self.do(f'write vgpu/vf1/uuid {uuid}')
+        start = self.hold()
+        self.host.fault('rc-error:1:17')
+        self.host.wait('VF 1: error 31 of channel 17', start)
+        self.host.fault('vgpu-crash:1')
+        self.host.wait('test: let go of', start)
+        said = self.do(f'run busybox head -n 7 {dump}')
+        for line in ('vgpu_core task dump 1', 'vf: 1', f'type: {TYPE}',
+                     f'uuid: {uuid}', 'reason: its task crashed',
+                     'firmware: 570.144', 'error: 4096 bytes at 512'):
+            self.assertIn(line, said)
+        for name in ('losses', 'channel_errors'):
+            self.assertIn(f'{name} is 1', self.do(f'run vf show 1 {name}'))
+        self.assertIn('error_messages is 0',
+                      self.do('run vf show 1 error_messages'))
+
+    def test_what_the_guest_is_told(self):
+        """The UUID that was written, and an instance that no other VF is."""
+        uuid = '1b2a3c4d-0000-4000-8000-00000000abcd'
+        random = self.state_of('uuid')
+        self.assertRegex(random, '^[0-9a-f-]{36}$')
+        self.do(f'write vgpu/vf1/uuid {uuid}')
+        self.assertEqual(self.state_of('uuid'), uuid)
+        for wrong in ('none', uuid[:-1], uuid + '0', uuid.replace('b', 'x')):
+            self.assertNotEqual(self.host.do(f'write vgpu/vf1/uuid {wrong}')[0], 0)
+        self.hold()
+        self.assertNotEqual(self.host.do(f'write vgpu/vf1/uuid {uuid}')[0], 0)
+        told = re.findall(r'configured: dbdf (\w+), instance (\w+), uuid (\w+)',
+                          self.host.model_log())[-1]
+        self.assertEqual(told[1:], (told[0], uuid.replace('-', '')))
+        self.do('run vf kill')
+        # It goes with the type.
+        self.do('run vf type 1 0')
+        self.assertEqual(self.state_of('uuid'), 'none')
+        self.do(f'write vgpu/vf1/uuid {uuid}')
+        self.do(f'run vf type 1 {TYPE}')
+        self.assertEqual(self.state_of('uuid'), uuid)
+
+    def state_of(self, name, vf=1):
+        return re.search(rf'test: {name} is (.*?)\r?\n',
+                         self.do(f'run vf show {vf} {name}')).group(1)
+
     def test_the_firmware_crashes(self):
         start = self.hold()
         self.host.fault('crash-now')

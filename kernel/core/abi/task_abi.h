@@ -190,6 +190,7 @@ enum vgpu_task_event {
 	VGPU_TASK_HAS_CRASHED = 2,
 	VGPU_TASK_DRIVER_LOADED = 3,
 	VGPU_TASK_DRIVER_UNLOADED = 4,
+	VGPU_TASK_ERROR_MESSAGE = 5,
 };
 
 /* Controls: OGK src/common/sdk/nvidia/inc/ctrl/ctrl2080/ */
