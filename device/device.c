@@ -170,7 +170,7 @@ static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
 {
 	struct vgpu_device *device = opaque;
 
-	ret_status->link = vgpu_vhost_is_attached(device->vhost)
+	ret_status->link = vgpu_vhost_is_held(device->vhost)
 				   ? VGPU_LINK_ATTACHED
 				   : VGPU_LINK_LISTENING;
 	ret_status->peer_pid = vgpu_vhost_peer_pid(device->vhost);

@@ -27,6 +27,8 @@ struct vgpu_vhost {
 	bool is_waiting; /* the message being handled waits for a queue */
 	bool is_blocked; /* the answer waits for room in the socket */
 	bool has_hung_up;
+	sd_event_source *holder; /* holder.c: the end of who was cut off */
+	int32_t holder_pid;
 	char fault[VGPU_CONTROL_TEXT_MAX]; /* why a handler said -EPROTO */
 };
 
@@ -53,6 +55,12 @@ struct vgpu_vhost_message {
 		};
 	} reply;
 };
+
+/* holder.c */
+/* The front end is cut off, and its process still has the vGPU's memory. */
+void vgpu_vhost_hold(struct vgpu_vhost *vhost);
+/* Whether another process has it still than that of @connection. */
+bool vgpu_vhost_is_held_from(struct vgpu_vhost *vhost, int connection);
 
 /*
  * Carry @message out; what it does may have been done before, by a

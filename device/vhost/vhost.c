@@ -61,6 +61,7 @@ static void give_up(struct vgpu_vhost *vhost, int r)
 		snprintf(text, sizeof(text), "vhost-user: %.180s",
 			 r == -EPROTO ? vhost->fault : strerror(-r));
 		vhost->ops->fault(vhost->opaque, text);
+		vgpu_vhost_hold(vhost);
 	}
 	detach(vhost);
 	vhost->ops->link_changed(vhost->opaque);
@@ -210,6 +211,11 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 	}
 	if (vgpu_vhost_is_attached(vhost)) {
 		refuse_second(vhost, connection);
+	} else if (vgpu_vhost_is_held_from(vhost, connection)) {
+		vgpu_close(connection);
+		vhost->ops->fault(
+			vhost->opaque,
+			"vhost-user: refused, for the VM that was cut off still has the vGPU's memory: shut it down");
 	} else if (vgpu_vhost_attach(vhost, connection) < 0) {
 		vhost->ops->fault(vhost->opaque,
 				  "vhost-user: a front end cannot be polled");
@@ -564,6 +570,7 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
 	sd_event_source_disable_unref(vhost->step);
 	sd_event_source_disable_unref(vhost->deadline);
 	sd_event_source_disable_unref(vhost->config_retry);
+	sd_event_source_disable_unref(vhost->holder);
 	vgpu_channel_destroy(vhost->channel);
 	vgpu_virtio_destroy(vhost->virtio);
 	vgpu_window_destroy(vhost->window);
@@ -575,6 +582,11 @@ bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost)
 	return vhost->state->is_connected;
 }
 
+bool vgpu_vhost_is_held(const struct vgpu_vhost *vhost)
+{
+	return vgpu_vhost_is_attached(vhost) || vhost->holder;
+}
+
 void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus)
 {
 	vgpu_window_set_vgpus(vhost->window, vgpus);
@@ -583,7 +595,7 @@ void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus)
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
 {
 	if (!vgpu_vhost_is_attached(vhost))
-		return 0;
+		return vhost->holder_pid;
 	return find_peer(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
 }
 

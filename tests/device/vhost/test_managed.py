@@ -60,6 +60,49 @@ class Managed(unittest.TestCase):
         self.succeed()
         self.assertEqual(self.manager.statuses[-1][:4], (0, 0, 1, 1))
 
+    def test_cut_off_and_alive(self):
+        """A VM that was cut off has the framebuffer in its window until it
+        ends: nobody else gets it before."""
+        self.manager.start()
+        told, tell = os.pipe()
+        vmm = os.fork()
+        if vmm == 0:
+            try:
+                front = self.manager.connect()
+                front.send(99, b"")
+                front.is_gone()
+                os.write(tell, b"x")
+                time.sleep(fe.TIMEOUT)
+            finally:
+                os._exit(1)
+        os.close(tell)
+        while not fe.wait_readable(told, 0.02):
+            self.manager.pump()
+        self.assertEqual(os.read(told, 1), b"x")
+        os.close(told)
+        try:
+            while self.manager.statuses[-1][:2] != (1, vmm):
+                self.manager.wait_status()
+            for _ in range(3):
+                with self.manager.connect() as other:
+                    self.assertTrue(other.is_gone())
+            self.manager.pump()
+            self.assertEqual(self.manager.statuses[-1][:2], (1, vmm))
+        finally:
+            os.kill(vmm, 9)
+            os.waitpid(vmm, 0)
+        while self.manager.statuses[-1][0]:
+            self.manager.wait_status()
+        self.front = self.manager.connect()
+        self.assertTrue(self.front.ask_u64(fe.GET_FEATURES))
+        # One that comes again is let in.
+        self.front.send(99, b"")
+        self.manager.wait_event(fe.EVENT_GUEST_FAULT)
+        self.manager.pump()
+        self.front.close()
+        self.front = self.manager.connect()
+        self.assertTrue(self.front.ask_u64(fe.GET_FEATURES))
+
     def test_fds_come_and_go(self):
         self.manager.start()
         before = set(self.manager.slots)
