@@ -8,7 +8,7 @@
 #include <linux/timekeeping.h>
 
 #include "core.h"
-#include "gsp.h"
+#include "kernel/core/gsp/gsp.h"
 #include "kernel/mgr/manager.h"
 
 #define DELAY_MS 500

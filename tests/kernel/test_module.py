@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(TOP, 'lab'))
 
 from host import KERNEL, Host, build  # noqa: E402
 
-RECOVERIES_MAX = 8  # as in kernel/core/attempts.h
+RECOVERIES_MAX = 8  # as in kernel/core/pure/attempts.h
 BOOTLOADER = '/lib/firmware/nvidia/ad102/gsp/bootloader-570.144.bin'
 
 
