@@ -14,13 +14,13 @@ from pages import read
 # name of the version: (file that defines it, files of the layout, version, digest)
 LAYOUTS = {
     'VGPU_CONTROL_VERSION': (
-        'lib/control_abi.h', ['lib/control_abi.h'], 4, '78f7e5e43a3fe8c6'),
+        'lib/control_abi.h', ['lib/control_abi.h'], 5, 'ba799441b4a6a5fc'),
     'VGPU_STATE_VERSION': (
         'device/state_abi.h',
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h'],
-        3, '30ddb5ca57f243f2'),
+        3, 'f476412ceb61f89e'),
     'VGPU_DEFINITION_VERSION': (
-        'manager/vgpu/store.h', ['manager/vgpu/store.c'], 4, '0c9d282f978dbef6'),
+        'manager/vgpu/store.h', ['manager/vgpu/store.c'], 5, '27b8a52b1d95102b'),
     'VGPU_RECORDING_VERSION': (
         'render/vulkan/recording.h', ['render/vulkan/recording.h'], 2, '273050aed0834caa'),
 }
