@@ -25,10 +25,9 @@ struct vgpu_recorder;
 struct vgpu_replay;
 
 /*
- * Threads: the context's own (main), which reads the COMMAND socket; one a
- * ring; one a queue, which waits for its fences; one that looks after them
- * (monitor.c). Lock order: ring->lock inside ctx->lock; queue locks, the memory
- * lock and the channel's locks are innermost and hold nothing else.
+ * Threads: the context's own (main), which reads the COMMAND socket; one for
+ * each ring; one for each queue, which waits for its fences; the monitor
+ * (monitor.c). Locks and their order: docs/dev/locking.md.
  */
 
 /* channel.c: the two sockets */
