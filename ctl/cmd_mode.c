@@ -36,9 +36,9 @@ const struct ctl_command ctl_command_mode = {
 	.summary = "Change the mode that a head prefers, while the guest runs",
 	.help = "  --head N   the head, counted from 0; else 0\n"
 		"\n"
-		"The guest's kernel is told at once. A desktop that still shows another mode after\n"
-		"4 s, as Weston does, sees the head unplugged for a moment and plugged in with this\n"
-		"one. 0x0 unplugs the head.\n"
+		"The guest's kernel is told at once. A desktop that still shows another mode\n"
+		"after 4 s, as Weston does, sees the head unplugged for a moment and plugged in\n"
+		"with this one. 0x0 unplugs the head.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl mode cad 2560x1440\n"

@@ -110,6 +110,8 @@ class Process(vt.Test):
         self.assertTrue(fds["3"].startswith("socket:"))
         self.assertTrue(fds["4"].startswith("socket:"))
         self.assertEqual(fds.pop("5", "/"), "/")  # nothing is in there
+        # For the listener of its seccomp filter, which this one does not have.
+        self.assertTrue(fds.pop("7", "socket:").startswith("socket:"))
         # What it opened itself is the one resource that it was given.
         others = [fds[fd] for fd in fds if int(fd) > 4]
         self.assertEqual([fd for fd in others if "vgpu-shm" not in fd], [])
