@@ -11,8 +11,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gpu import BAR0, BAR1, BAR3, VF_BAR0, VF_BAR1, VF_BAR3, Gpu, Vf  # noqa: E402
 import firmware as fw  # noqa: E402
 import vgpu  # noqa: E402
-from vgpu import (CLIENT, HEAP_BYTES, MAGIC, MESSAGE, MISSING, ONES, SEGMENT,  # noqa: E402
-                  STATE, SUBDEVICE, WRONG)
+from vgpu import (CLIENT, HEAP_BYTES, MAGIC, MESSAGE, MISSING, ONES, RESPONSE,  # noqa: E402
+                  RING, SEGMENT, STATE, SUBDEVICE, WRONG)
 
 class Vgpu(vgpu.Case):
     def test_life(self):
