@@ -241,7 +241,10 @@ struct vgpu_queue {
 	pthread_mutex_t submit_lock; /* Vulkan wants one caller at a time */
 	VkQueue handle;		     /* NULL: the device has gone */
 	uint64_t probed_ns;	     /* when we last put a fence of ours in */
-	uint32_t n_unfenced;	     /* submits since then */
+	uint32_t n_unfenced; /* submits since then that may not be done */
+	/* The last of the guest's since then, NULL for none, and those up to it. */
+	VkFence guest_fence;
+	uint32_t n_guest_fenced;
 	pthread_t thread;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t wake;
@@ -260,6 +263,8 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 				     const struct vgpu_vk *vk,
 				     const VkDeviceQueueInfo2 *info);
 void vgpu_queue_destroy(struct vgpu_queue *queue);
+/* The guest's @fence is signalled: what was submitted up to it is done. */
+void vgpu_queue_note_signalled(struct vgpu_queue *first, VkFence fence);
 /* Signal @semaphore behind all that was submitted; false if that failed. */
 bool vgpu_queue_signal(struct vgpu_queue *queue, VkSemaphore semaphore);
 /*

@@ -11,7 +11,8 @@
 #define PROBE_NS 1000000000ULL
 /*
  * Number of submits that one of our fences may cover. Each submit has the limit
- * of work, and only the sum of those before a fence is known.
+ * of work, and only the sum of those before a fence is known. Those before a
+ * fence of the guest's that it has waited for are done, and do not count.
  */
 #define UNFENCED_MAX 4
 #define NO_FENCE     UINT64_MAX /* a fence of our own */
@@ -211,6 +212,7 @@ static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 	fence->n_submits = VGPU_MAX(queue->n_unfenced, 1U);
 	fence->next = NULL;
 	queue->n_unfenced = 0;
+	queue->guest_fence = VK_NULL_HANDLE;
 	if (queue->vk->QueueSubmit(queue->handle, 0, NULL, fence->handle) !=
 	    VK_SUCCESS)
 		vgpu_context_fatal(queue->ctx, "the driver lost the device");
@@ -300,6 +302,7 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 	queue->ring_idx = 0;
 	queue->probed_ns = 0;
 	queue->n_unfenced = 0;
+	queue->guest_fence = VK_NULL_HANDLE;
 	queue->is_stopping = false;
 	queue->is_unwatched = false;
 	queue->fences_end = &queue->fences;
@@ -384,14 +387,19 @@ bool vgpu_queue_signal(struct vgpu_queue *queue, VkSemaphore semaphore)
 	return is_done;
 }
 
-/* Called with the submit lock held, after a submit of the guest. */
-static void watch(struct vgpu_queue *queue)
+/* Called with the submit lock held, after a submit of the guest with @fence. */
+static void watch(struct vgpu_queue *queue, VkFence fence)
 {
 	uint64_t now = vgpu_now_ns();
 
 	if (queue->ctx->replay && vgpu_replay_finish_submit(queue))
 		return;
-	if (++queue->n_unfenced < UNFENCED_MAX &&
+	queue->n_unfenced++;
+	if (fence) {
+		queue->guest_fence = fence;
+		queue->n_guest_fenced = queue->n_unfenced;
+	}
+	if (queue->n_unfenced < UNFENCED_MAX &&
 	    now - queue->probed_ns < PROBE_NS) {
 		pthread_mutex_lock(&queue->lock);
 		if (!queue->is_unwatched) {
@@ -407,6 +415,20 @@ static void watch(struct vgpu_queue *queue)
 	put_fence(queue, 0, NO_FENCE);
 }
 
+void vgpu_queue_note_signalled(struct vgpu_queue *first, VkFence fence)
+{
+	for (struct vgpu_queue *queue = first; queue; queue = queue->next) {
+		/* Whoever holds it submits: it will be watched as ever. */
+		if (pthread_mutex_trylock(&queue->submit_lock))
+			continue;
+		if (fence && queue->guest_fence == fence) {
+			queue->n_unfenced -= queue->n_guest_fenced;
+			queue->guest_fence = VK_NULL_HANDLE;
+		}
+		pthread_mutex_unlock(&queue->submit_lock);
+	}
+}
+
 void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 			     struct vgpu_args_QueueSubmit *args)
 {
@@ -416,7 +438,7 @@ void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 		return;
 	args->ret = queue->vk->QueueSubmit(queue->handle, args->submitCount,
 					   args->pSubmits, args->fence);
-	watch(queue);
+	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }
 
@@ -434,7 +456,7 @@ void vgpu_handle_QueueSubmit2(struct vgpu_decoder *d,
 		return;
 	args->ret = queue->vk->QueueSubmit2(queue->handle, args->submitCount,
 					    args->pSubmits, args->fence);
-	watch(queue);
+	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }
 
@@ -447,7 +469,7 @@ void vgpu_handle_QueueBindSparse(struct vgpu_decoder *d,
 		return;
 	args->ret = queue->vk->QueueBindSparse(queue->handle, args->bindInfoCount,
 					       args->pBindInfo, args->fence);
-	watch(queue);
+	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }
 

@@ -114,6 +114,15 @@ static bool is_given_up(struct vgpu_decoder *d)
 	return stream->is_cut;
 }
 
+/* A program that waits for each of its submits needs no fence of ours. */
+static void note_signalled(const struct vgpu_args_WaitForFences *args)
+{
+	const struct vgpu_vk_device *device = args->o_device->priv;
+
+	for (uint32_t i = 0; device && i < args->fenceCount; i++)
+		vgpu_queue_note_signalled(device->queues, args->pFences[i]);
+}
+
 void vgpu_handle_WaitForFences(struct vgpu_decoder *d,
 			       struct vgpu_args_WaitForFences *args)
 {
@@ -124,6 +133,8 @@ void vgpu_handle_WaitForFences(struct vgpu_decoder *d,
 		has_more = next_slice(end, &args->timeout);
 		vgpu_default_WaitForFences(d, args);
 	} while (args->ret == VK_TIMEOUT && has_more && !is_given_up(d));
+	if (args->ret == VK_SUCCESS && (args->waitAll || args->fenceCount == 1))
+		note_signalled(args);
 }
 
 void vgpu_handle_WaitSemaphores(struct vgpu_decoder *d,
