@@ -17,14 +17,12 @@
  * and there it is free at once.
  */
 
-static int32_t pid_of(int connection)
+int32_t vgpu_vhost_find_peer(int connection)
 {
-	struct ucred peer;
+	struct ucred peer = {};
 	socklen_t len = sizeof(peer);
 
-	if (connection < 0 ||
-	    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return 0;
+	getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	return peer.pid;
 }
 
@@ -46,7 +44,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t revents, void *opaqu
 void vgpu_vhost_hold(struct vgpu_vhost *vhost)
 {
 	int connection = vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND);
-	int32_t pid = pid_of(connection);
+	int32_t pid = vgpu_vhost_find_peer(connection);
 	vgpu_autoclose int fd = -1;
 	socklen_t len = sizeof(fd);
 
@@ -66,7 +64,7 @@ bool vgpu_vhost_is_held_from(struct vgpu_vhost *vhost, int connection)
 {
 	if (!vhost->holder)
 		return false;
-	if (pid_of(connection) != vhost->holder_pid)
+	if (vgpu_vhost_find_peer(connection) != vhost->holder_pid)
 		return true;
 	/* It is the same that comes again. */
 	let_go(vhost);

@@ -176,22 +176,13 @@ static bool has_peer_gone(const struct vgpu_vhost *vhost)
 	return poll_front_end(vhost, POLLRDHUP);
 }
 
-static pid_t find_peer(int connection)
-{
-	struct ucred peer = {};
-	socklen_t len = sizeof(peer);
-
-	getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-	return peer.pid;
-}
-
 static void refuse_second(struct vgpu_vhost *vhost, int connection)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
 
 	snprintf(text, sizeof(text),
 		 "vhost-user: a second virtual machine, of process %d, is sent away: that of process %d has the vGPU",
-		 find_peer(connection), vgpu_vhost_peer_pid(vhost));
+		 vgpu_vhost_find_peer(connection), vgpu_vhost_peer_pid(vhost));
 	vgpu_close(connection);
 	vhost->ops->fault(vhost->opaque, text);
 }
@@ -596,7 +587,8 @@ int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
 {
 	if (!vgpu_vhost_is_attached(vhost))
 		return vhost->holder_pid;
-	return find_peer(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
+	return vgpu_vhost_find_peer(
+		vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
 }
 
 struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost)

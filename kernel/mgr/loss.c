@@ -57,7 +57,7 @@ void vgpu_vf_tell_loss(struct vgpu_vf *vf, const char *why)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 	char number[24], reason[96], uuid[48];
-	char *environment[] = {number, uuid, reason, NULL};
+	char *environment[4] = {number, uuid, reason, NULL};
 
 	WRITE_ONCE(vf->losses, vf->losses + 1);
 	pci_err(mgr->pdev, "VF %u: its vGPU is lost: %s\n", vf->gfid, why);
