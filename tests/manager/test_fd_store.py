@@ -212,7 +212,7 @@ class Both(FdStoreTest):
             # What the guest had it still has.
             self.assertEqual(self.create_resource(front, 7), BAD_RESOURCE)
             wait_for(lambda: m.show('a')['state'] == 'attached', 'attach')
-            self.assertEqual(m.show('a')['restarts'], 1, i)
+            self.assertEqual(m.show('a')['restarts'], i + 1)
             self.assertEqual(m.gpu()['freeMib'], 1024 - 128)
             fds = harness.wait_for_rest(m)[1]
             now = len(m.store.names()), fds
