@@ -723,6 +723,7 @@ static void begin(void)
 /* Destroy every vGPU, whatever happened to it. */
 static void destroy_all(void)
 {
+	const struct vgpu_caller nobody = {};
 	struct vgpu_instance *instance, *next;
 	struct vgpu_err err = {};
 
@@ -734,7 +735,7 @@ static void destroy_all(void)
 		     instance = next) {
 			next = TAILQ_NEXT(instance, entry);
 			vgpu_destroy(&manager, instance->definition.uuid, true,
-				     NULL, &err);
+				     &nobody, &err);
 		}
 		run_events();
 	}
