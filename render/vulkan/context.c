@@ -278,7 +278,7 @@ static void shut_calls(struct vgpu_context *ctx)
 	struct vgpu_err err = {};
 	struct stat st;
 
-	if (fstat(whom, &st) < 0 || !S_ISSOCK(st.st_mode))
+	if (whom >= 0 && (fstat(whom, &st) < 0 || !S_ISSOCK(st.st_mode)))
 		whom = -1;
 	if (!vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP) &&
 	    vgpu_seccomp_enter(role, whom, &err) < 0)
