@@ -167,7 +167,9 @@ static void retire(struct vgpu_instance *instance)
 	struct vgpu_control_start start;
 	struct vgpu_err err = {};
 
-	if (!instance->gpu || instance->definition.is_for_container)
+	/* A virtual function has no device process. */
+	if (!instance->gpu || !instance->gpu->memory ||
+	    instance->definition.is_for_container)
 		return;
 	fill_start(instance, &start);
 	if (vgpu_retire(instance->manager->event, &instance->fds, &start, &err) <
