@@ -199,8 +199,8 @@ class Escape(Scene):
                     intruder.take_over([(39,), call])
                     # The first shows that it is indeed taken over.
                     self.assertEqual(intruder.results(2), [1, None])
-                self.assertIn('for a forbidden system call: ' + name.split()[0] +
-                              '\n', self.device.said())
+                told = f'for a forbidden system call: {name.split()[0]}\n'
+                harness.wait_for(lambda: told in self.device.said(), told)
         self.finish()
 
     def test_refused(self):
