@@ -20,6 +20,7 @@
 #include "device/launch/abi.h"
 #include "device/launch/calls.h"
 #include "device/launch/kept.h"
+#include "device/launch/output.h"
 #include "device/launch/start.h"
 #include "lib/fds.h"
 #include "lib/util.h"
@@ -41,6 +42,7 @@ struct launcher {
 	int lease;
 	int64_t alone_ms;  /* how long anything lives then */
 	int64_t alone_end; /* when that is over; 0: there is a device */
+	struct vgpu_output output;
 };
 
 static int64_t now_ms(void)
@@ -118,8 +120,8 @@ static int make_pair(int ret_pair[2])
 	return 0;
 }
 
-static int start(struct vgpu_kept_process *place, uint64_t id,
-		 struct vgpu_err *err)
+static int start(const struct launcher *launcher, struct vgpu_kept_process *place,
+		 uint64_t id, struct vgpu_err *err)
 {
 	int command[2] = {-1, -1}, memory[2] = {-1, -1}, calls[2] = {-1, -1};
 	pid_t pid = 0;
@@ -132,9 +134,10 @@ static int start(struct vgpu_kept_process *place, uint64_t id,
 	if (r < 0)
 		vgpu_err_set(err, r, NULL, "no socket: %s", strerror(-r));
 	else
-		r = vgpu_start(&(struct vgpu_start_fds){command[1], memory[1],
-							calls[1]},
-			       &pid, err);
+		r = vgpu_start(
+			&(struct vgpu_start_fds){command[1], memory[1], calls[1],
+						 launcher->output.pipe[1]},
+			&pid, err);
 	vgpu_close(command[1]);
 	vgpu_close(memory[1]);
 	vgpu_close(calls[1]);
@@ -168,7 +171,7 @@ static void start_process(struct launcher *launcher, uint64_t id)
 		launcher->refused = vgpu_start_probe();
 	launcher->is_probed = true;
 	answer.status =
-		place ? start(place, id, &err)
+		place ? start(launcher, place, id, &err)
 		      : vgpu_err_set(&err, -EAGAIN, NULL, "too many processes");
 	if (answer.status == 0 && place) {
 		reply_started(launcher, place);
@@ -382,20 +385,23 @@ static void run(struct launcher *launcher, int signals)
 	struct signalfd_siginfo number;
 
 	for (;;) {
-		struct pollfd fds[3 + POLLED_MAX] = {
+		struct pollfd fds[4 + POLLED_MAX] = {
 			{.fd = FD, .events = POLLIN},
 			{.fd = signals, .events = POLLIN},
 			{.fd = launcher->lease, .events = POLLIN},
+			{.fd = launcher->output.pipe[0], .events = POLLIN},
 		};
 
-		fill_calls(launcher, fds + 3);
+		fill_calls(launcher, fds + 4);
 		if (poll(fds, VGPU_ARRAY_SIZE(fds), get_timeout(launcher)) < 0) {
 			if (errno != EINTR)
 				return;
 			continue;
 		}
 		/* Before their end is told, and before others are in their place. */
-		handle_calls(launcher, fds + 3);
+		handle_calls(launcher, fds + 4);
+		if (fds[3].revents)
+			vgpu_output_read(&launcher->output);
 		while (read(signals, &number, sizeof(number)) > 0)
 			;
 		reap(launcher);
@@ -482,6 +488,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	r = prepare(&err);
+	if (r >= 0 && vgpu_output_open(&launcher.output) < 0)
+		r = vgpu_err_set(&err, -errno, NULL, "no pipe: %s",
+				 strerror(errno));
 	if (r >= 0) {
 		signals = open_signals();
 		r = signals < 0 ? vgpu_err_set(&err, -errno, NULL,
@@ -494,5 +503,6 @@ int main(int argc, char **argv)
 	}
 	launcher.alone_ms = read_alone_ms();
 	run(&launcher, signals);
+	vgpu_output_finish(&launcher.output);
 	_exit(EXIT_SUCCESS);
 }

@@ -194,13 +194,16 @@ __attribute__((noreturn)) static void become(struct vgpu_start_fds fds, int reco
 	fds.command = fcntl(fds.command, F_DUPFD, FD_ASIDE_MIN);
 	fds.memory = fcntl(fds.memory, F_DUPFD, FD_ASIDE_MIN);
 	fds.calls = fcntl(fds.calls, F_DUPFD, FD_ASIDE_MIN);
+	fds.output = fcntl(fds.output, F_DUPFD, FD_ASIDE_MIN);
 	program = fcntl(start.program, F_DUPFD_CLOEXEC, FD_ASIDE_MIN);
 	if (record >= 0)
 		record = fcntl(record, F_DUPFD, FD_ASIDE_MIN);
 	if (null < 0 || fds.command < 0 || fds.memory < 0 || fds.calls < 0 ||
-	    program < 0)
+	    fds.output < 0 || program < 0)
 		_exit(EXIT_FAILURE);
 	place(null, STDIN_FILENO);
+	place(fds.output, STDOUT_FILENO);
+	place(fds.output, STDERR_FILENO);
 	place(fds.command, VGPU_RENDER_FD_COMMAND);
 	place(fds.memory, VGPU_RENDER_FD_MEMORY);
 	place(root, VGPU_RENDER_FD_ROOT);

@@ -22,9 +22,12 @@ const char *vgpu_start_record_folder(void);
  */
 unsigned int vgpu_start_probe(void);
 
-/* Its ends of what it is reached by (render/abi.h). */
+/*
+ * Its ends of what it is reached by (render/abi.h), and what it prints to;
+ * these are different fds, none of them -1.
+ */
 struct vgpu_start_fds {
-	int command, memory, calls;
+	int command, memory, calls, output;
 };
 
 /*

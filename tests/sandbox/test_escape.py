@@ -21,6 +21,7 @@ PROGRAMS = ('vgpu-device', 'vgpu-launch', 'vgpu-render')
 TRIES = 4
 ALL_LAYERS = NAMESPACES + LANDLOCK + SECCOMP
 MIB = 1 << 20
+LINES_MAX = 100  # at once, of what render processes print (device/launch/output.c)
 THREADS_MAX = 512  # of a process (device/launch/start.c)
 KILL, STOP = 9, 19
 COMMAND, MEMORY = 3, 4  # its sockets (render/abi.h)
@@ -227,6 +228,30 @@ class Escape(Scene):
                 header = packet(intruder, body, control)
                 intruder.take_over([(46, where, header, 0x4000)] * 3)
                 intruder.results(3)
+        self.finish()
+
+    def test_output(self):
+        """What it prints reaches the log as a bounded number of the launcher's
+        lines, and no other process waits for it."""
+        line = b'vgpud: \x1b[2Jforged\n'
+        with self.intruder() as intruder:
+            text = intruder.put(line * 1000)
+            calls = [(1, fd, text, 1000 * len(line)) for fd in (1, 2) * 20]
+            intruder.take_over(calls)
+            results = intruder.results(len(calls))
+            self.assertGreater(results[0], 0)
+            self.assertTrue(all(r == AGAIN or r > 0 for r in results), results)
+        self.assertEqual(self.device.end(), 0)
+        harness.wait_for(lambda: 'left out' in self.device.said(),
+                         'the launcher to end')
+        log = self.device.said()
+        forged = [each for each in log.splitlines() if 'forged' in each]
+        self.assertGreater(len(forged), 50)
+        self.assertLess(len(forged), LINES_MAX + 30)
+        for each in forged:
+            self.assertEqual(each, 'vgpu-launch: a render process says: '
+                                   'vgpud: ?[2Jforged')
+        self.assertRegex(log, r'vgpu-launch: \d+ lines of render processes left out')
         self.finish()
 
     def test_memory(self):
