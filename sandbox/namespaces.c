@@ -84,6 +84,33 @@ unsigned long vgpu_namespaces_probe(struct vgpu_sandbox_report *report)
 	return flags;
 }
 
+/* Returns whether it is in one now. */
+static bool enter_namespace(struct vgpu_sandbox_report *report,
+			    unsigned long flag, enum vgpu_sandbox_layer layer)
+{
+	int r = unshare((int)flag) < 0 ? -errno : 0;
+
+	/* Of a mount namespace only the empty root directory counts. */
+	if (r < 0 || layer != VGPU_LAYER_ROOT)
+		vgpu_sandbox_report_layer(report, layer, r);
+	return r == 0;
+}
+
+unsigned long vgpu_namespaces_enter(struct vgpu_sandbox_report *report)
+{
+	unsigned long all = choose_all() & ~(unsigned long)CLONE_NEWPID;
+	unsigned long flags = CLONE_NEWUSER;
+
+	if (!all || !enter_namespace(report, CLONE_NEWUSER, VGPU_LAYER_USER))
+		return 0;
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(namespaces); i++)
+		if (all & namespaces[i].flags &&
+		    enter_namespace(report, namespaces[i].flags,
+				    namespaces[i].layer))
+			flags |= namespaces[i].flags;
+	return flags;
+}
+
 int vgpu_empty_root_open(void)
 {
 	vgpu_autoclose int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);

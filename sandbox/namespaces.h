@@ -12,6 +12,14 @@
 unsigned long vgpu_namespaces_probe(struct vgpu_sandbox_report *report);
 
 /*
+ * Move this process, which has one thread, into a user namespace of its own and
+ * then into each other kind but a process namespace: into that only a child can
+ * be born. It has all capabilities there. Adds to @report what is on and what
+ * the kernel refused. Returns flags of clone(2), 0 if it can have none.
+ */
+unsigned long vgpu_namespaces_enter(struct vgpu_sandbox_report *report);
+
+/*
  * Called in a new user and mount namespace: open an empty directory for
  * vgpu_empty_root_enter(). Returns an fd or -errno.
  */

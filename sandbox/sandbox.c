@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -152,15 +153,54 @@ static int finish_root(int root, struct vgpu_sandbox_report *report)
 		       : vgpu_sandbox_drop_capabilities(0);
 }
 
+/*
+ * In a user namespace of its own a process has all capabilities there. It keeps
+ * two until it has changed its root; nothing that it executes gets any.
+ */
+static int drop_gained(void)
+{
+	const uint64_t kept = 1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETPCAP;
+	int r;
+
+	if (vgpu_sandbox_is_without(VGPU_LAYER_CAPABILITIES))
+		return 0;
+	r = vgpu_sandbox_lock_bits();
+	if (r == 0)
+		r = vgpu_sandbox_drop_capabilities(kept);
+	return r < 0 ? r : vgpu_sandbox_shrink_bounds(0);
+}
+
+/*
+ * Others are born in theirs. *ret_root: an empty root directory, if the kernel
+ * gives one and the process can do with that.
+ */
+static int separate(enum vgpu_sandbox_role role, bool needs_files,
+		    int *ret_root, struct vgpu_sandbox_report *report)
+{
+	unsigned long flags;
+
+	if (role != VGPU_SANDBOX_DEVICE && role != VGPU_SANDBOX_VNC)
+		return 0;
+	flags = vgpu_namespaces_enter(report);
+	if (flags & CLONE_NEWNS && !needs_files) {
+		*ret_root = vgpu_empty_root_open();
+		if (*ret_root < 0)
+			vgpu_sandbox_report_layer(report, VGPU_LAYER_ROOT,
+						  *ret_root);
+	}
+	return flags ? drop_gained() : 0;
+}
+
 int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 			struct vgpu_sandbox_report *report, struct vgpu_err *err)
 {
 	/* LeakSanitizer reads /proc when the process exits. */
 	bool needs_files = IS_DUMPABLE && role != VGPU_SANDBOX_RENDER;
+	int gained = separate(role, needs_files, &root, report);
 	vgpu_autoclose int ruleset =
 		vgpu_landlock_prepare(needs_files ? VGPU_LANDLOCK_DRIVER_FILES
 						  : VGPU_LANDLOCK_NO_FILES);
-	int r = ruleset < 0 && !is_lack(ruleset) ? ruleset : 0;
+	int r = ruleset < 0 && !is_lack(ruleset) ? ruleset : gained;
 
 	if (r == 0)
 		r = vgpu_each_thread(finish_thread, &ruleset);

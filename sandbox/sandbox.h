@@ -18,7 +18,9 @@
  * needs.
  *
  * finish: when all is open. From then on it opens nothing. @root is -1, or what
- * vgpu_empty_root_open() returned, and is taken.
+ * vgpu_empty_root_open() returned, and is taken. A device and a VNC server,
+ * which have one thread then, move into namespaces of their own; sockets that
+ * they have stay in the network namespace in which they were made.
  *
  * Both add to @report what is on and what the kernel refused, which is no
  * failure; they fail, with @err, where going on would be wrong.

@@ -76,6 +76,15 @@ class Processes(unittest.TestCase):
             self.assertEqual(limit['Max locked memory'], ['0', '0'])
         return limit
 
+    def check_namespaces(self, pid):
+        """Of a device or VNC server: its own, but for that of processes."""
+        for name in NAMESPACES:
+            check = self.assertEqual if name == 'pid' else self.assertNotEqual
+            check(os.readlink(f'/proc/{pid}/ns/{name}'),
+                  os.readlink(f'/proc/self/ns/{name}'), name)
+        if os.environ['VGPU_SANITIZED'] == 'none':
+            self.assertEqual(os.listdir(f'/proc/{pid}/root/'), [])
+
     def test_managed(self):
         if self.user is not None and os.getuid() != 0:
             self.skipTest('only root runs programs as another user')
@@ -96,6 +105,7 @@ class Processes(unittest.TestCase):
             self.assertFalse(is_dumpable(manager.process.pid))
         manager.create(type='128MB', name='one')
         self.check(manager.show('one')['devicePid'])
+        self.check_namespaces(manager.show('one')['devicePid'])
         manager.call('SetVnc', vgpu='one', head=0, address='unix:' + vnc)
         with socket.socket(socket.AF_UNIX) as viewer:
             viewer.connect(vnc)
@@ -103,6 +113,7 @@ class Processes(unittest.TestCase):
             pid, = [child for child, name in
                     vt.children_of(manager.process.pid) if name == 'vgpu-vnc']
             self.check(pid)
+            self.check_namespaces(pid)
         manager.call('SetVnc', vgpu='one', head=0)
         self.assertFalse(os.path.exists(vnc))
 
@@ -128,8 +139,11 @@ class Processes(unittest.TestCase):
                 self.assertEqual(int(status(f'{pid}/task/{thread}')['CapPrm'],
                                      16), 0)
             self.check(device.process.pid)
+            self.check_namespaces(device.process.pid)
             (launcher, _), = vt.children_of(device.process.pid)
             self.check(launcher)
+            if os.environ['VGPU_SANITIZED'] == 'none':
+                self.assertEqual(status(launcher)['Seccomp_filters'], '1')
         self.assertEqual(device.end(), 0, device.said())
         self.assertFalse(os.path.exists(device.path))
 
