@@ -33,6 +33,7 @@ const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role
 		[VGPU_SANDBOX_RENDER] = &vgpu_seccomp_render,
 		[VGPU_SANDBOX_DEVICE] = &vgpu_seccomp_device,
 		[VGPU_SANDBOX_VNC] = &vgpu_seccomp_vnc,
+		[VGPU_SANDBOX_LAUNCHER] = &vgpu_seccomp_launcher,
 		[VGPU_SANDBOX_REPLAY] = &vgpu_seccomp_replay,
 	};
 
@@ -81,7 +82,21 @@ bool vgpu_seccomp_matches(const struct vgpu_seccomp_rule *rule,
 	return true;
 }
 
-static int add_rule(scmp_filter_ctx filter, const struct vgpu_seccomp_rule *rule)
+/*
+ * Of several filters' actions the kernel takes the strictest, and an error is
+ * stricter than a question to a listener. Being traced is not, and without a
+ * tracer, which there cannot be, the call fails with ENOSYS.
+ */
+static uint32_t choose_action(const struct vgpu_seccomp_list *list,
+			      const struct vgpu_seccomp_rule *rule)
+{
+	if (list->denies)
+		return SCMP_ACT_TRACE(0);
+	return rule->error ? SCMP_ACT_ERRNO(rule->error) : SCMP_ACT_ALLOW;
+}
+
+static int add_rule(scmp_filter_ctx filter, const struct vgpu_seccomp_list *list,
+		    const struct vgpu_seccomp_rule *rule)
 {
 	struct scmp_arg_cmp args[VGPU_SECCOMP_ARGS_MAX];
 
@@ -96,9 +111,7 @@ static int add_rule(scmp_filter_ctx filter, const struct vgpu_seccomp_rule *rule
 						   : arg->value,
 		};
 	}
-	return seccomp_rule_add_array(filter,
-				      rule->error ? SCMP_ACT_ERRNO(rule->error)
-						  : SCMP_ACT_ALLOW,
+	return seccomp_rule_add_array(filter, choose_action(list, rule),
 				      rule->call, rule->n_args, args);
 }
 
@@ -142,7 +155,7 @@ static int add_list(scmp_filter_ctx filter,
 	for (size_t i = 0; i < list->n && r == 0; i++)
 		if (vgpu_seccomp_counts(&list->rule[i], is_hardware) &&
 		    !is_sanitizers(list->rule[i].call))
-			r = add_rule(filter, &list->rule[i]);
+			r = add_rule(filter, list, &list->rule[i]);
 	return r;
 }
 
@@ -177,8 +190,11 @@ scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role,
  * What a hardware driver calls after set-up no list of ours has been made
  * from: there, what is on none fails, and does not end the process.
  */
-static uint32_t choose_otherwise(bool is_hardware, int socket)
+static uint32_t choose_otherwise(enum vgpu_sandbox_role role, bool is_hardware,
+				 int socket)
 {
+	if (vgpu_seccomp_list_of(role)->denies)
+		return SCMP_ACT_ALLOW;
 	if (is_hardware)
 		return SCMP_ACT_ERRNO(EPERM);
 	return socket < 0 ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_NOTIFY;
@@ -198,7 +214,7 @@ int vgpu_seccomp_enter(enum vgpu_sandbox_role role, int socket,
 		       struct vgpu_err *err)
 {
 	bool is_hardware = role == VGPU_SANDBOX_RENDER && has_hardware();
-	uint32_t otherwise = choose_otherwise(is_hardware, socket);
+	uint32_t otherwise = choose_otherwise(role, is_hardware, socket);
 	scmp_filter_ctx filter;
 	int r;
 

@@ -12,6 +12,9 @@
  * the fds that are open say whether the driver is one of hardware, and the
  * process's own id, which some rules name, must not change afterwards.
  *
+ * The launcher's list is one of calls that fail with ENOSYS, also for all that
+ * it starts; any other call is carried out.
+ *
  * If @socket is not -1, whoever has its other end gets a listener
  * (seccomp_unotify(2)), and is to end the process instead: it learns the call.
  */

@@ -43,11 +43,17 @@ struct vgpu_seccomp_list {
 	const struct vgpu_seccomp_rule *rule;
 	size_t n;
 	const struct vgpu_seccomp_list *base; /* all of which counts, too */
+	/*
+	 * All calls but these are carried out, and a child's own list comes
+	 * first: what the child is to be ended for does not fail instead.
+	 */
+	bool denies;
 };
 
 /* One for each role, and what all have in common. */
 extern const struct vgpu_seccomp_list vgpu_seccomp_render, vgpu_seccomp_replay,
-	vgpu_seccomp_device, vgpu_seccomp_vnc, vgpu_seccomp_common;
+	vgpu_seccomp_device, vgpu_seccomp_vnc, vgpu_seccomp_launcher,
+	vgpu_seccomp_common;
 const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role);
 
 /* Whether the rule counts here, with a GPU's node open or none. */
@@ -91,6 +97,9 @@ scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role,
 		.n_args = ARG_COUNT(__VA_ARGS__),                              \
 		.arg = { __VA_ARGS__ }                                         \
 	}
+
+/* Of a list that denies; as if the kernel did not know it. */
+#define DENY(name) REFUSE(name, ENOSYS)
 
 #define IS(at, number)                                                         \
 	{.index = (at), .mask = VGPU_SECCOMP_INT, .value = (number)}

@@ -25,6 +25,7 @@
 #include "lib/fds.h"
 #include "lib/util.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/seccomp.h"
 
 /*
  * A device process may neither fork nor execute, and one may follow another
@@ -436,6 +437,8 @@ static int shut_in(struct vgpu_err *err)
 	int r;
 
 	r = vgpu_sandbox_begin(VGPU_SANDBOX_LAUNCHER, kept, &report, err);
+	if (r >= 0)
+		r = vgpu_seccomp_enter(VGPU_SANDBOX_LAUNCHER, -1, err);
 	if (r < 0)
 		return r;
 	if (vgpu_sandbox_report_text(&report, text, sizeof(text)))

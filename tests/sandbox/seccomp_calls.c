@@ -427,6 +427,50 @@ static void test_all_threads(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
+/* Nothing that is denied is carried out, and what starts a driver is. */
+static void deny_in_child(void)
+{
+	const struct vgpu_seccomp_list *list = &vgpu_seccomp_launcher;
+	struct seccomp_data call;
+
+	for (size_t i = 0; i < list->n; i++) {
+		call = (struct seccomp_data){.nr = list->rule[i].call};
+		memset(call.args, 0xff, sizeof(call.args));
+		errno = 0;
+		if (call.nr >= 0 && (make_call(&call) != -1 || errno != ENOSYS))
+			_exit(1 + (int)i);
+	}
+	/* As by a child that one filter more will be of. */
+	if (open("/", O_RDONLY) < 0 || fork() < 0 || memfd_create("x", 0) < 0)
+		_exit(100);
+}
+
+static void test_launcher(void **state)
+{
+	int status = end_of(VGPU_SANDBOX_LAUNCHER, deny_in_child);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* What its child is to be ended for does not fail instead. */
+static void call_as_its_child(void)
+{
+	struct vgpu_err err = {};
+
+	if (vgpu_seccomp_enter(VGPU_SANDBOX_DEVICE, -1, &err) < 0)
+		_exit(125);
+	syscall(SYS_ptrace, 16, 1, 0, 0);
+}
+
+static void test_child_of_launcher(void **state)
+{
+	int status = end_of(VGPU_SANDBOX_LAUNCHER, call_as_its_child);
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +479,8 @@ int main(void)
 		cmocka_unit_test(test_i386),
 		cmocka_unit_test(test_attacks),
 		cmocka_unit_test(test_all_threads),
+		cmocka_unit_test(test_launcher),
+		cmocka_unit_test(test_child_of_launcher),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
