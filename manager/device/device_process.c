@@ -339,6 +339,15 @@ static void drain(struct vgpu_device *device)
 		;
 }
 
+/* It cannot say so itself. The kernel's audit log, if any, names the call. */
+static void report_forbidden_call(struct vgpu_device *device, const char *reason)
+{
+	struct vgpu_control_event event = {.kind = VGPU_EVENT_FORBIDDEN_CALL};
+
+	snprintf(event.text, sizeof(event.text), "%.190s", reason);
+	device->ops->event(device->owner, &event);
+}
+
 static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 			  void *userdata)
 {
@@ -347,6 +356,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	char reason[320];
 	pid_t pid = device->process.pid;
 	char number[16] = "";
+	bool is_forbidden;
 
 	/* Of one that died before this vgpud began the number is not known. */
 	if (pid > 0)
@@ -356,10 +366,12 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	device->is_serving = false;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
-	vgpu_process_reap(&device->process, how);
+	is_forbidden = vgpu_process_reap(&device->process, how);
 	snprintf(reason, sizeof(reason), "the device process%s %s%s", number,
 		 device->why, how);
 	fail_requests(device);
+	if (is_forbidden)
+		report_forbidden_call(device, reason);
 	device->ops->ended(device->owner, reason);
 	return 0;
 }

@@ -210,10 +210,11 @@ void vgpu_process_signal(const struct vgpu_process *process, int signal)
 		pidfd_send_signal(process->pidfd, signal, NULL, 0);
 }
 
-void vgpu_process_reap(struct vgpu_process *process,
+bool vgpu_process_reap(struct vgpu_process *process,
 		       char ret_reason[VGPU_PROCESS_REASON_SIZE])
 {
 	siginfo_t info = {};
+	bool is_forbidden = false;
 	const char *name;
 
 	if (process->pidfd < 0 ||
@@ -224,12 +225,17 @@ void vgpu_process_reap(struct vgpu_process *process,
 	} else if (info.si_code == CLD_EXITED) {
 		snprintf(ret_reason, VGPU_PROCESS_REASON_SIZE,
 			 "ended with status %d", info.si_status);
+	} else if (info.si_status == SIGSYS) {
+		is_forbidden = true;
+		snprintf(ret_reason, VGPU_PROCESS_REASON_SIZE,
+			 "was ended for a forbidden system call (SIGSYS)");
 	} else {
 		name = sigabbrev_np(info.si_status);
 		snprintf(ret_reason, VGPU_PROCESS_REASON_SIZE,
 			 "was killed by SIG%s", name ? name : "?");
 	}
 	vgpu_process_finish(process);
+	return is_forbidden;
 }
 
 void vgpu_process_finish(struct vgpu_process *process)

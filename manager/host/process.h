@@ -3,6 +3,7 @@
 #ifndef VGPU_MANAGER_HOST_PROCESS_H
 #define VGPU_MANAGER_HOST_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -38,9 +39,11 @@ void vgpu_process_signal(const struct vgpu_process *process, int signal);
 #define VGPU_PROCESS_REASON_SIZE 96
 /*
  * Reap the process, whose pidfd is readable, and close the pidfd. @ret_reason
- * is how it ended: "was killed by SIGKILL".
+ * is how it ended: "was killed by SIGKILL". Returns whether it was ended for a
+ * system call that the sandbox forbids. Of a process that an earlier vgpud
+ * started neither is known.
  */
-void vgpu_process_reap(struct vgpu_process *process,
+bool vgpu_process_reap(struct vgpu_process *process,
 		       char ret_reason[VGPU_PROCESS_REASON_SIZE]);
 /* Let go of it, running or not. */
 void vgpu_process_finish(struct vgpu_process *process);

@@ -367,7 +367,10 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 		on_control(vnc->control_source, vnc->control, EPOLLIN, vnc);
 	/* Before its fd is closed, of which others may have a duplicate. */
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	vgpu_process_reap(&vnc->process, how);
+	if (vgpu_process_reap(&vnc->process, how) && vnc->instance)
+		vgpu_instance_event(vnc->instance, "forbidden-call",
+				    "the VNC server of head %u %s", vnc->head,
+				    how);
 	close_process(vnc);
 	remove_socket(vnc);
 	if (!vnc->instance) {

@@ -94,6 +94,20 @@ class Deaths(ManagerTest):
                      'its end')
         wait_for(lambda: m.show('a')['state'] == 'active', 'active')
 
+    def test_forbidden_call(self):
+        """What its list of calls ends it by has an event of its own."""
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        first = m.show('a')['devicePid']
+        os.kill(first, signal.SIGSYS)
+        wait_for(lambda: m.show('a').get('devicePid', first) != first,
+                 'a successor')
+        text = (f'the device process {first} was ended for a forbidden system'
+                ' call (SIGSYS)')
+        for event in 'forbidden-call', 'restarted':
+            self.assertIn((event, text), [(e['event'], e['text'])
+                                          for e in m.events()])
+
     def test_killed_while_destroyed(self):
         m = self.manager()
         for _ in range(5):

@@ -81,14 +81,21 @@ class Vnc(ManagerTest):
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: self.pid() != pid and len(self.frames()) == 2,
                  'another server')
+        # Its list of calls ends it.
+        os.kill(self.pid(), signal.SIGSYS)
+        wait_for(lambda: ('forbidden-call', 'the VNC server of head 0 was ended'
+                          ' for a forbidden system call (SIGSYS)') in
+                 [(e['event'], e['text']) for e in self.m.events()],
+                 'the event')
+        wait_for(lambda: len(self.frames()) == 3, 'another server')
         # The device dies.
         os.kill(self.m.show('a')['devicePid'], signal.SIGKILL)
-        wait_for(lambda: len(self.frames()) == 3, 'another viewer')
+        wait_for(lambda: len(self.frames()) == 4, 'another viewer')
         # vgpud dies, and the server with it.
         pid = self.pid()
         self.m.restart()
         wait_for(lambda: not harness.is_alive(pid), 'its end')
-        wait_for(lambda: len(self.frames()) == 4, 'another server')
+        wait_for(lambda: len(self.frames()) == 5, 'another server')
         self.assertEqual(self.vnc(), self.address)
 
     def test_destroy_ends_it(self):
