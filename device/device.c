@@ -23,11 +23,14 @@
 #define FAULTS_MAX	 10
 #define FAULTS_PERIOD_US (10 * 1000 * 1000ULL)
 
-/* How often something was told of lately. */
+/* Of one kind of event: how often it was told of lately. */
 struct tellings {
+	uint32_t kind;	/* VGPU_EVENT_... */
 	uint64_t since; /* begin of this period */
 	unsigned int n;
-	uint32_t suppressed; /* since the last */
+	uint32_t suppressed;		  /* since the last */
+	char last[VGPU_CONTROL_TEXT_MAX]; /* of these */
+	sd_event_source *timer; /* at the end of the period they are told of */
 };
 
 struct viewer {
@@ -64,8 +67,9 @@ static void log_line(const struct vgpu_device *device, const char *text,
 			device->config.start.name, text);
 }
 
-static bool may_tell(const struct vgpu_device *device,
-		     struct tellings *tellings, uint32_t *ret_suppressed)
+/* Returns for how long nothing may be told, in microseconds. */
+static uint64_t count_telling(const struct vgpu_device *device,
+			      struct tellings *tellings)
 {
 	uint64_t now = 0;
 
@@ -74,25 +78,68 @@ static bool may_tell(const struct vgpu_device *device,
 		tellings->since = now;
 		tellings->n = 0;
 	}
-	if (tellings->n == FAULTS_MAX) {
-		tellings->suppressed++;
-		return false;
-	}
+	if (tellings->n == FAULTS_MAX)
+		return tellings->since + FAULTS_PERIOD_US + 1 - now;
 	tellings->n++;
-	*ret_suppressed = tellings->suppressed;
+	return 0;
+}
+
+static void tell(struct vgpu_device *device, struct tellings *tellings,
+		 const char *text);
+
+/* No other came that would have told of those left out. */
+static int on_period_over(sd_event_source *source, uint64_t usec, void *opaque)
+{
+	struct vgpu_device *device = opaque;
+	struct tellings *tellings = source == device->faults.timer
+					    ? &device->faults
+					    : &device->forbidden;
+	char text[VGPU_CONTROL_TEXT_MAX];
+
+	if (!tellings->suppressed)
+		return 0;
+	tellings->suppressed--;
+	memcpy(text, tellings->last, sizeof(text));
+	tell(device, tellings, text);
+	return 0;
+}
+
+/* Without a timer the next that comes tells of it. */
+static void tell_later(struct vgpu_device *device, struct tellings *tellings,
+		       uint64_t usec)
+{
+	if (!tellings->timer) {
+		sd_event_add_time_relative(device->event, &tellings->timer,
+					   CLOCK_MONOTONIC, usec, 0,
+					   on_period_over, device);
+		return;
+	}
+	sd_event_source_set_time_relative(tellings->timer, usec);
+	sd_event_source_set_enabled(tellings->timer, SD_EVENT_ONESHOT);
+}
+
+static void tell(struct vgpu_device *device, struct tellings *tellings,
+		 const char *text)
+{
+	uint64_t wait = count_telling(device, tellings);
+	uint32_t suppressed = tellings->suppressed;
+
+	if (wait) {
+		tellings->suppressed++;
+		snprintf(tellings->last, sizeof(tellings->last), "%s", text);
+		tell_later(device, tellings, wait);
+		return;
+	}
 	tellings->suppressed = 0;
-	return true;
+	log_line(device, text, suppressed);
+	vgpu_link_event(device->link, tellings->kind, suppressed, text);
 }
 
 static void on_fault(void *opaque, const char *text)
 {
 	struct vgpu_device *device = opaque;
-	uint32_t suppressed = 0;
 
-	if (!may_tell(device, &device->faults, &suppressed))
-		return;
-	log_line(device, text, suppressed);
-	vgpu_link_event(device->link, VGPU_EVENT_GUEST_FAULT, suppressed, text);
+	tell(device, &device->faults, text);
 }
 
 /* Of what a kernel lacks: once for each process that lacks it. */
@@ -126,14 +173,9 @@ static void on_forbidden_call(void *opaque, const char *name)
 {
 	struct vgpu_device *device = opaque;
 	char text[VGPU_CONTROL_TEXT_MAX];
-	uint32_t suppressed = 0;
 
-	if (!may_tell(device, &device->forbidden, &suppressed))
-		return;
 	snprintf(text, sizeof(text), VGPU_LAUNCH_FORBIDDEN, name);
-	log_line(device, text, suppressed);
-	vgpu_link_event(device->link, VGPU_EVENT_FORBIDDEN_CALL, suppressed,
-			text);
+	tell(device, &device->forbidden, text);
 }
 
 static const struct vgpu_launcher_ops launcher_ops = {
@@ -436,6 +478,8 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 	device->event = event;
 	device->slots = slots;
 	device->config = *config;
+	device->faults.kind = VGPU_EVENT_GUEST_FAULT;
+	device->forbidden.kind = VGPU_EVENT_FORBIDDEN_CALL;
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
 		device->viewer[i] = (struct viewer){device, i, -1, NULL};
 
@@ -474,6 +518,8 @@ void vgpu_device_destroy(struct vgpu_device *device)
 		return;
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
 		drop_viewer(&device->viewer[i]);
+	sd_event_source_disable_unref(device->faults.timer);
+	sd_event_source_disable_unref(device->forbidden.timer);
 	vgpu_link_destroy(device->link);
 	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vhost_destroy(device->vhost);

@@ -184,7 +184,7 @@ void vgpu_process_signal(const struct vgpu_process *process, int signal)
 		die(helper_of(process));
 }
 
-void vgpu_process_reap(struct vgpu_process *process,
+bool vgpu_process_reap(struct vgpu_process *process,
 		       char ret_reason[VGPU_PROCESS_REASON_SIZE])
 {
 	const struct helper *h = helper_of(process);
@@ -193,6 +193,7 @@ void vgpu_process_reap(struct vgpu_process *process,
 		 h && h->is_probe ? "ended with status 0"
 				  : "was killed by SIGKILL");
 	vgpu_process_finish(process);
+	return false;
 }
 
 void vgpu_process_finish(struct vgpu_process *process)

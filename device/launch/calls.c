@@ -2,6 +2,7 @@
 /* Ends a render process that makes a forbidden system call, and learns which. */
 #include "device/launch/calls.h"
 
+#include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -46,6 +47,19 @@ static void receive_call(struct vgpu_kept_process *process)
 	/* Before the call returns, which it does when the listener is closed. */
 	kill(process->pid, SIGKILL);
 	process->calls = vgpu_close(process->calls);
+}
+
+void vgpu_calls_look(struct vgpu_kept_process *process)
+{
+	struct pollfd poll_fd = {.fd = process->calls, .events = POLLIN};
+
+	/* First the listener, if that has not come yet, and then the call. */
+	for (int i = 0; i < 2; i++) {
+		if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLIN))
+			return;
+		vgpu_calls_handle(process);
+		poll_fd.fd = process->calls;
+	}
 }
 
 void vgpu_calls_handle(struct vgpu_kept_process *process)

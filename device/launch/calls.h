@@ -10,9 +10,15 @@
  * process, before it reads anything of a guest's, sends the listener of its
  * filter (seccomp_unotify(2)); then that listener. When the process makes a
  * call that is on no list, the kernel holds it there and tells us: the process
- * is killed and its @call set. Nobody else has a listener, and none is ever
- * told to let a call through; if we die, the process does, too.
+ * is killed and its @call set. What it did in its last moment, when others of
+ * its threads end it, may stay unknown. Nobody else has a listener, and none is
+ * ever told to let a call through; if we die, the process does, too.
  */
 void vgpu_calls_handle(struct vgpu_kept_process *process);
+/*
+ * Learn of a call that it waits in, if it does: before it is killed for another
+ * reason, by which the call would be forgotten.
+ */
+void vgpu_calls_look(struct vgpu_kept_process *process);
 
 #endif

@@ -246,6 +246,7 @@ static void handle_process(struct vgpu_kept_process *process,
 {
 	switch (request->type) {
 	case VGPU_LAUNCH_KILL:
+		vgpu_calls_look(process);
 		kill(process->pid, SIGKILL);
 		break;
 	case VGPU_LAUNCH_LIMIT:
