@@ -35,7 +35,6 @@ struct vgpu_log_file {
 struct vgpu_properties {
 	u64 vmmu_segment_bytes;
 	bool is_ecc_on;
-	u32 gsp_features;
 	struct vgpu_engine_set engines; /* bits: engine types of the RM's */
 };
 

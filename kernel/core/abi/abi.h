@@ -56,13 +56,8 @@ struct vgpu_static_info {
 	u32 device;
 	u32 subdevice;
 	u64 bar1_page_directory;
-	u64 bar2_page_directory;
 	u32 vf_total;
-	u32 max_gfid;
-	u64 vf_bar_bytes[VGPU_VF_BARS];
-	bool is_sriov_enabled;
 	bool needs_power_of_2_channels;
-	bool has_page_retirement;
 	char name[VGPU_GPU_NAME_BYTES];
 };
 
@@ -126,9 +121,6 @@ struct vgpu_abi {
 
 	u32 system_info_bytes;
 	u32 static_info_bytes;
-	u32 rm_args_bytes;
-	u32 wpr_meta_bytes;
-	u32 event_lockdown_notice;
 	u32 root_params_bytes; /* of objects, and of controls, from here on */
 	u32 device_params_bytes;
 	u32 ecc_status_bytes;
@@ -156,8 +148,6 @@ struct vgpu_abi {
 	int (*get_ecc_state)(const u8 *payload, u32 bytes, bool *ret_is_on);
 	int (*get_engines)(const u8 *payload, u32 bytes,
 			   struct vgpu_engine_set *ret_engines);
-	/* Of a bit of the set: "copy" and 2; NULL where it has no name here. */
-	const char *(*name_engine)(u32 type, u32 *ret_index);
 	/* The memory that the firmware saves its own in, and the metadata's. */
 	void (*put_save)(void *out, u32 client, u32 memory, u64 meta_address);
 	/*

@@ -145,7 +145,6 @@ static int get_static_info(const u8 *payload, u32 bytes,
 {
 	const struct r570_static_info *raw = (const void *)payload;
 	struct vgpu_static_info info = {};
-	u32 i;
 	int rc;
 
 	if (bytes < sizeof(*raw))
@@ -158,14 +157,8 @@ static int get_static_info(const u8 *payload, u32 bytes,
 	info.device = raw->device;
 	info.subdevice = raw->subdevice;
 	info.bar1_page_directory = raw->bar1_page_directory;
-	info.bar2_page_directory = raw->bar2_page_directory;
 	info.vf_total = raw->sriov.total;
-	info.max_gfid = raw->max_gfid;
-	info.is_sriov_enabled = raw->sriov.is_enabled;
 	info.needs_power_of_2_channels = !raw->sriov.allows_any_channel_count;
-	info.has_page_retirement = raw->has_page_retirement;
-	for (i = 0; i < VGPU_VF_BARS; i++)
-		info.vf_bar_bytes[i] = raw->sriov.bar_bytes[i];
 	/* The firmware may not have ended it. */
 	memcpy(info.name, raw->name, VGPU_GPU_NAME_BYTES - 1);
 	*ret_info = info;
@@ -220,32 +213,6 @@ static int get_engines(const u8 *payload, u32 bytes,
 	}
 	*ret_engines = engines;
 	return 0;
-}
-
-static const char *name_engine(u32 type, u32 *ret_index)
-{
-	/* NV2080_ENGINE_TYPE_*: the first of each row, and which one it is. */
-	static const struct {
-		u32 type;
-		u32 count;
-		u32 index;
-		const char *name;
-	} rows[] = {
-		{0x01, 8, 0, "graphics"}, {0x09, 10, 0, "copy"},
-		{0x13, 8, 0, "decoder"},  {0x1b, 3, 0, "encoder"},
-		{0x26, 1, 0, "sec"},	  {0x2b, 8, 0, "jpeg"},
-		{0x33, 1, 0, "flow"},	  {0x34, 10, 10, "copy"},
-		{0x3e, 1, 1, "flow"},	  {0x3f, 1, 3, "encoder"},
-	};
-	u32 i;
-
-	for (i = 0; i < VGPU_COUNT_OF(rows); i++) {
-		if (type < rows[i].type || type - rows[i].type >= rows[i].count)
-			continue;
-		*ret_index = rows[i].index + type - rows[i].type;
-		return rows[i].name;
-	}
-	return NULL;
 }
 
 static void put_save(void *out, u32 client, u32 memory, u64 meta_address)
@@ -315,9 +282,6 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.task = &vgpu_task_abi_r570_144,
 	.system_info_bytes = sizeof(struct r570_system_info),
 	.static_info_bytes = sizeof(struct r570_static_info),
-	.rm_args_bytes = sizeof(struct r570_rm_args),
-	.wpr_meta_bytes = sizeof(struct r570_wpr_meta),
-	.event_lockdown_notice = 0x101c,
 	.root_params_bytes = sizeof(struct r570_root_params),
 	.device_params_bytes = sizeof(struct r570_device_params),
 	.ecc_status_bytes = sizeof(struct r570_ecc_status),
@@ -334,7 +298,6 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.get_rc_error = get_rc_error,
 	.get_ecc_state = get_ecc_state,
 	.get_engines = get_engines,
-	.name_engine = name_engine,
 	.put_save = put_save,
 	.put_host_engines = put_host_engines,
 	.add_host_engines = add_host_engines,

@@ -62,23 +62,6 @@ static_assert(sizeof(struct vgpu_rm_unloading) == 8,
 static_assert(offsetof(struct vgpu_rm_unloading, level) == 4,
 	      "rpc_unloading_guest_driver_v1F_07.newLevel");
 
-struct vgpu_rm_post_event {
-	u32 client;
-	u32 event;
-	u32 notify_index;
-	u32 data;
-	u16 info;
-	u16 padding;
-	u32 status;
-	u32 event_data_bytes;
-	u8 is_list;
-	u8 event_data[];
-};
-static_assert(offsetof(struct vgpu_rm_post_event, status) == 20,
-	      "rpc_post_event_v17_00.status");
-static_assert(offsetof(struct vgpu_rm_post_event, event_data) == 29,
-	      "rpc_post_event_v17_00.eventData");
-
 struct vgpu_rm_plugin_triggered {
 	u32 gfid;
 	u32 notify_index;

@@ -46,25 +46,6 @@ static u32 count_free(const struct vgpu_chids *chids, u32 first, u32 count)
 	return n;
 }
 
-/* The next range of @count free ids at @at or behind it. */
-static bool find(const struct vgpu_chids *chids, u32 at, u32 count, u32 *ret_first)
-{
-	u32 mask = chids->is_power_of_2 ? count - 1 : 0;
-	u32 n;
-
-	for (;;) {
-		at = (at + mask) & ~mask;
-		if (at > chids->total - count)
-			return false;
-		n = count_free(chids, at, count);
-		if (n == count)
-			break;
-		at += n + 1; /* behind the used one */
-	}
-	*ret_first = at;
-	return true;
-}
-
 static void take(struct vgpu_chids *chids, u32 first, u32 count)
 {
 	u32 i;
@@ -72,19 +53,6 @@ static void take(struct vgpu_chids *chids, u32 first, u32 count)
 	for (i = 0; i < count; i++)
 		set(chids->used, first + i);
 	set(chids->first, first);
-}
-
-u32 vgpu_chids_count_fitting(const struct vgpu_chids *chids, u32 count)
-{
-	u32 at = chids->own, n = 0;
-
-	if (!is_range(chids, count))
-		return 0;
-	while (find(chids, at, count, &at)) {
-		at += count;
-		n++;
-	}
-	return n;
 }
 
 u32 vgpu_chids_share(const struct vgpu_chids *chids, u32 vgpus)
@@ -109,20 +77,6 @@ u32 vgpu_chids_share(const struct vgpu_chids *chids, u32 vgpus)
 			break;
 	}
 	return power;
-}
-
-int vgpu_chids_alloc(struct vgpu_chids *chids, u32 count, u32 *ret_first)
-{
-	u32 first;
-
-	if (!is_range(chids, count))
-		return -EINVAL;
-	if (!find(chids, chids->own, count, &first))
-		return -ENOSPC;
-	take(chids, first, count);
-	chids->used_by_vgpus += count;
-	*ret_first = first;
-	return 0;
 }
 
 int vgpu_chids_alloc_at(struct vgpu_chids *chids, u32 first, u32 count)

@@ -32,8 +32,10 @@ int vgpu_chids_init(struct vgpu_chids *chids, u32 total, u32 own,
  */
 u32 vgpu_chids_share(const struct vgpu_chids *chids, u32 vgpus);
 
-/* -EINVAL: the hardware has no range of @count ids; -ENOSPC: none is free. */
-int vgpu_chids_alloc(struct vgpu_chids *chids, u32 count, u32 *ret_first);
+/*
+ * Allocate the ids @first to @first + @count - 1. -EINVAL: the hardware has no
+ * such range, or it is not all of vGPUs; -EBUSY: some are in use.
+ */
 int vgpu_chids_alloc_at(struct vgpu_chids *chids, u32 first, u32 count);
 
 /* One id of the core driver's. */
@@ -41,8 +43,5 @@ int vgpu_chids_alloc_own(struct vgpu_chids *chids, u32 *ret_id);
 
 /* Free what begins at @first; -ENOENT: nothing does. */
 int vgpu_chids_free(struct vgpu_chids *chids, u32 first);
-
-/* How many ranges of @count ids there are now. */
-u32 vgpu_chids_count_fitting(const struct vgpu_chids *chids, u32 count);
 
 #endif

@@ -94,30 +94,21 @@ int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
 	return at < end ? vgpu_fb_reserve(fb, at, end - at) : 0;
 }
 
-static int find(const struct vgpu_fb *fb, u64 size, bool is_from_top,
-		struct vgpu_range_search *ret_search, u64 *ret_start)
+int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
+		  u64 unit_bytes, struct vgpu_range *array, u32 capacity)
 {
 	struct vgpu_range_search search = {
 		.end = fb->ranges.size,
 		.alignment = fb->unit_bytes,
-		.is_from_top = is_from_top,
+		.is_from_top = true,
 	};
-
-	if (!vgpu_align_up(size, fb->unit_bytes, &search.size))
-		return -ENOSPC;
-	*ret_search = search;
-	return vgpu_ranges_find(&fb->ranges, &search, ret_start);
-}
-
-int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
-		  u64 unit_bytes, struct vgpu_range *array, u32 capacity)
-{
-	struct vgpu_range_search search;
 	struct vgpu_fb carved;
 	u64 start;
 	int rc;
 
-	rc = find(fb, size, true, &search, &start);
+	if (!vgpu_align_up(size, fb->unit_bytes, &search.size))
+		return -ENOSPC;
+	rc = vgpu_ranges_find(&fb->ranges, &search, &start);
 	if (rc == 0)
 		rc = vgpu_fb_init(&carved, fb->base + start, search.size,
 				  unit_bytes, array, capacity);
@@ -125,20 +116,6 @@ int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
 		rc = insert(fb, VGPU_FB_RESERVED, start, search.size);
 	if (rc == 0)
 		*area = carved;
-	return rc;
-}
-
-int vgpu_fb_alloc(struct vgpu_fb *fb, u64 size, u64 *ret_offset)
-{
-	struct vgpu_range_search search;
-	u64 start;
-	int rc;
-
-	rc = find(fb, size, false, &search, &start);
-	if (rc == 0)
-		rc = insert(fb, VGPU_FB_USED, start, search.size);
-	if (rc == 0)
-		*ret_offset = fb->base + start;
 	return rc;
 }
 
@@ -217,21 +194,6 @@ void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end
 		if (!is_last)
 			free_from = next->start + next->size;
 	}
-}
-
-u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size)
-{
-	struct vgpu_range_search search = {
-		.end = fb->ranges.size,
-		.alignment = fb->unit_bytes,
-	};
-	u32 slots = fb->ranges.capacity - fb->ranges.count;
-	u64 count;
-
-	if (!vgpu_align_up(size, fb->unit_bytes, &search.size))
-		return 0;
-	count = vgpu_ranges_count_fitting(&fb->ranges, &search);
-	return count < slots ? count : slots;
 }
 
 u64 vgpu_fb_free_bytes(const struct vgpu_fb *fb)

@@ -60,10 +60,10 @@ int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
 int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
 		  u64 unit_bytes, struct vgpu_range *array, u32 capacity);
 
-/* In the smallest gap that is large enough; @size is rounded up to units. */
-int vgpu_fb_alloc(struct vgpu_fb *fb, u64 size, u64 *ret_offset);
-
-/* -EBUSY: not free there; -EINVAL: @offset is not of whole units. */
+/*
+ * Allocate @size bytes, rounded up to whole units, at @offset. -EBUSY: not free
+ * there; -EINVAL: @offset is not of whole units.
+ */
 int vgpu_fb_alloc_at(struct vgpu_fb *fb, u64 offset, u64 size);
 
 /* -ENOENT: nothing that is used begins there. */
@@ -76,9 +76,6 @@ int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset);
 
 /* The largest free piece, in whole units: [*ret_start, *ret_end). */
 void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end);
-
-/* How many allocations of @size would succeed now, one after another. */
-u64 vgpu_fb_count_fitting(const struct vgpu_fb *fb, u64 size);
 
 u64 vgpu_fb_free_bytes(const struct vgpu_fb *fb);
 

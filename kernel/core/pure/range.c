@@ -132,20 +132,3 @@ int vgpu_ranges_find(const struct vgpu_ranges *ranges,
 			     : best.start;
 	return 0;
 }
-
-u64 vgpu_ranges_count_fitting(const struct vgpu_ranges *ranges,
-			      const struct vgpu_range_search *search)
-{
-	struct gap gap;
-	u64 step, count = 0;
-	u32 i;
-
-	/* Each one begins at an aligned place behind the last one. */
-	if (!is_sound(search) ||
-	    !vgpu_align_up(search->size, search->alignment, &step))
-		return 0;
-	for (i = 0; i <= ranges->count; i++)
-		if (usable_gap(ranges, search, i, &gap))
-			count += (gap.end - gap.start - search->size) / step + 1;
-	return count;
-}

@@ -46,8 +46,4 @@ void vgpu_ranges_remove(struct vgpu_ranges *ranges, struct vgpu_range *range);
 int vgpu_ranges_find(const struct vgpu_ranges *ranges,
 		     const struct vgpu_range_search *search, u64 *ret_start);
 
-/* How often @search would succeed in a row, each result taken. */
-u64 vgpu_ranges_count_fitting(const struct vgpu_ranges *ranges,
-			      const struct vgpu_range_search *search);
-
 #endif

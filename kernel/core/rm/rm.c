@@ -179,7 +179,7 @@ static int read_vmmu_segment(struct vgpu_gsp *gsp)
 	return 0;
 }
 
-static int read_features(struct vgpu_gsp *gsp)
+static int check_version(struct vgpu_gsp *gsp)
 {
 	struct vgpu_rm_gsp_features features = {};
 	struct vgpu_core *core = gsp->core;
@@ -198,7 +198,6 @@ static int read_features(struct vgpu_gsp *gsp)
 			core->abi->version);
 		return -EBADMSG;
 	}
-	core->properties.gsp_features = features.is_valid ? features.features : 0;
 	return 0;
 }
 
@@ -319,7 +318,7 @@ int vgpu_rm_start(struct vgpu_gsp *gsp)
 	if (rc == 0)
 		rc = vgpu_rm_read_ecc(gsp, &properties->is_ecc_on);
 	if (rc == 0)
-		rc = read_features(gsp);
+		rc = check_version(gsp);
 	if (rc == 0)
 		rc = read_engines(gsp);
 	if (rc) {
