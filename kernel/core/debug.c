@@ -9,8 +9,6 @@
 #include <linux/slab.h>
 
 #include "core.h"
-#include "kernel/core/gsp/gsp.h"
-#include "kernel/core/rm/rm.h"
 
 static int ecc_show(struct seq_file *file, void *unused)
 {
@@ -39,7 +37,7 @@ static void *debug_copy_log(struct vgpu_log_file *log)
 		return ERR_PTR(-ENOMEM);
 	down_read(&core->gsp_lock);
 	if (log->is_kept)
-		memory = core->kept_logs[log->index];
+		memory = core->debug.kept_logs[log->index];
 	else if (core->gsp)
 		memory = core->gsp->logs[log->index].memory;
 	if (memory)
@@ -75,20 +73,19 @@ static const struct file_operations log_operations = {
 	.llseek = default_llseek,
 };
 
-void vgpu_debug_keep_logs(struct vgpu_gsp *gsp)
+void vgpu_debug_keep_logs(struct vgpu_core *core, struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
 	int i;
 
 	/* The first word says where it writes next: 0, it has not begun. */
 	if (!gsp->logs[0].memory || !*(const u64 *)gsp->logs[0].memory)
 		return;
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
-		if (!core->kept_logs[i])
-			core->kept_logs[i] =
+		if (!core->debug.kept_logs[i])
+			core->debug.kept_logs[i] =
 				kvmalloc(VGPU_GSP_LOG_BYTES, GFP_KERNEL);
-		if (core->kept_logs[i])
-			memcpy(core->kept_logs[i], gsp->logs[i].memory,
+		if (core->debug.kept_logs[i])
+			memcpy(core->debug.kept_logs[i], gsp->logs[i].memory,
 			       VGPU_GSP_LOG_BYTES);
 	}
 }
@@ -135,8 +132,8 @@ static void free_kept_logs(struct vgpu_core *core)
 	int i;
 
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
-		kvfree(core->kept_logs[i]);
-		core->kept_logs[i] = NULL;
+		kvfree(core->debug.kept_logs[i]);
+		core->debug.kept_logs[i] = NULL;
 	}
 }
 
@@ -146,44 +143,42 @@ void vgpu_debug_keep_failed(struct vgpu_core *core)
 	char name[48];
 	int i;
 
-	vgpu_debug_drop_failed(core->pdev);
-	if (!core->kept_logs[0])
+	vgpu_debug_drop_failed(core->hw.pdev);
+	if (!core->debug.kept_logs[0])
 		return;
 	boot = kzalloc(sizeof(*boot), GFP_KERNEL);
 	if (!boot) {
 		free_kept_logs(core);
 		return;
 	}
-	strscpy(boot->name, pci_name(core->pdev), sizeof(boot->name));
+	strscpy(boot->name, pci_name(core->hw.pdev), sizeof(boot->name));
 	snprintf(name, sizeof(name), "vgpu-%s.failed", boot->name);
 	boot->folder = debugfs_create_dir(name, NULL);
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
-		boot->logs[i].data = core->kept_logs[i];
-		boot->logs[i].size = core->kept_logs[i] ? VGPU_GSP_LOG_BYTES : 0;
-		core->kept_logs[i] = NULL;
+		boot->logs[i].data = core->debug.kept_logs[i];
+		boot->logs[i].size =
+			core->debug.kept_logs[i] ? VGPU_GSP_LOG_BYTES : 0;
+		core->debug.kept_logs[i] = NULL;
 		debugfs_create_blob(vgpu_gsp_log_names[i], 0400, boot->folder,
 				    &boot->logs[i]);
 	}
 	mutex_lock(&failed_lock);
 	list_add(&boot->link, &failed_boots);
 	mutex_unlock(&failed_lock);
-	pci_info(core->pdev, "its firmware's logs are in debugfs, in %s\n", name);
+	pci_info(core->hw.pdev, "its firmware's logs are in debugfs, in %s\n",
+		 name);
 }
 
 void vgpu_debug_init(struct vgpu_core *core)
 {
-	struct vgpu_log_file *log = core->log_files;
+	struct vgpu_log_file *log = core->debug.log_files;
 	char name[32];
 	int i;
 
-	snprintf(name, sizeof(name), "vgpu-%s", pci_name(core->pdev));
-	core->debugfs = debugfs_create_dir(name, NULL);
-	debugfs_create_file("ecc", 0400, core->debugfs, core, &ecc_fops);
+	snprintf(name, sizeof(name), "vgpu-%s", pci_name(core->hw.pdev));
+	core->debug.dir = debugfs_create_dir(name, NULL);
+	debugfs_create_file("ecc", 0400, core->debug.dir, core, &ecc_fops);
 	vgpu_debug_fb_init(core);
-	debugfs_create_u32("vgpu_fail_step", 0600, core->debugfs,
-			   &core->fail_step);
-	debugfs_create_u32("vgpu_slow_step", 0600, core->debugfs,
-			   &core->slow_step);
 	for (i = 0; i < 2 * VGPU_GSP_LOGS; i++, log++) {
 		*log = (struct vgpu_log_file){
 			.core = core,
@@ -193,13 +188,14 @@ void vgpu_debug_init(struct vgpu_core *core)
 		snprintf(name, sizeof(name), "%s%s",
 			 vgpu_gsp_log_names[log->index],
 			 log->is_kept ? ".wedged" : "");
-		debugfs_create_file(name, 0400, core->debugfs, log,
+		debugfs_create_file(name, 0400, core->debug.dir, log,
 				    &log_operations);
 	}
 }
 
 void vgpu_debug_finish(struct vgpu_core *core)
 {
-	debugfs_remove(core->debugfs);
+	debugfs_remove(core->debug.dir);
+	core->debug.dir = NULL;
 	free_kept_logs(core);
 }

@@ -67,7 +67,7 @@ static int access(struct vgpu_core *core, u64 offset, void *buffer,
 	rc = get_free(core, offset, bytes, &start);
 	if (rc)
 		return rc;
-	rc = vgpu_core_map_fb(core, base, size, &window);
+	rc = vgpu_bar1_map_open(&core->resources.bar1, base, size, &window);
 	if (rc == 0) {
 		if (is_write)
 			memcpy_toio(window.memory + (offset - base), buffer,
@@ -75,7 +75,7 @@ static int access(struct vgpu_core *core, u64 offset, void *buffer,
 		else
 			memcpy_fromio(buffer, window.memory + (offset - base),
 				      bytes);
-		vgpu_core_unmap_fb(core, &window);
+		vgpu_bar1_map_close(&core->resources.bar1, &window);
 	}
 	put_free(core, start);
 	return rc;
@@ -181,19 +181,19 @@ static ssize_t write_use(struct file *file, const char __user *user,
 		vgpu_debug_put_use(core);
 		return bytes;
 	}
-	rc = vgpu_core_get_use(core);
+	rc = vgpu_use_get(core);
 	if (rc)
 		return rc;
 	/* Once is all. */
-	if (xchg(&core->is_used_by_debug, 1))
-		vgpu_core_put_use(core);
+	if (xchg(&core->debug.has_use, 1))
+		vgpu_use_put(core);
 	return bytes;
 }
 
 void vgpu_debug_put_use(struct vgpu_core *core)
 {
-	if (xchg(&core->is_used_by_debug, 0))
-		vgpu_core_put_use(core);
+	if (xchg(&core->debug.has_use, 0))
+		vgpu_use_put(core);
 }
 
 static const struct file_operations use_operations = {
@@ -205,9 +205,9 @@ static const struct file_operations use_operations = {
 
 void vgpu_debug_fb_init(struct vgpu_core *core)
 {
-	debugfs_create_file("use", 0200, core->debugfs, core, &use_operations);
-	debugfs_create_file("scrub", 0200, core->debugfs, core,
+	debugfs_create_file("use", 0200, core->debug.dir, core, &use_operations);
+	debugfs_create_file("scrub", 0200, core->debug.dir, core,
 			    &scrub_operations);
-	debugfs_create_file("framebuffer", 0600, core->debugfs, core,
+	debugfs_create_file("framebuffer", 0600, core->debug.dir, core,
 			    &fb_operations);
 }

@@ -1,70 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* vgpu_core: finds the GPUs that it can drive, and boots their firmware. */
-#include <linux/aperture.h>
-#include <linux/delay.h>
-#include <linux/dma-mapping.h>
-#include <linux/iopoll.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "core.h"
-#include "kernel/core/gsp/gsp.h"
+#include "kernel/mgr/dir.h"
 #include "kernel/mgr/manager.h"
-#include "kernel/core/hw/regs.h"
-#include "kernel/core/rm/scrub.h"
-
-#define BAR_REGISTERS	    0
-#define REGISTERS_BYTES_MIN 0x1000000 /* what all Ada GPUs have */
-#define DMA_BITS	    47
-#define FIRMWARE_VERSION    "570.144"
-#define GFW_BOOT_POLL_US    1000
-#define GFW_BOOT_US	    4000000
-
-static int identify(struct vgpu_core *core)
-{
-	u32 boot_0 = vgpu_core_read(core, VGPU_BOOT_0);
-
-	core->chip = vgpu_chip_find(boot_0);
-	if (!core->chip) {
-		pci_err(core->pdev, "%s (register 0 reads %#010x)\n",
-			boot_0 == U32_MAX ? "the GPU does not answer"
-					  : "not a GPU that is known",
-			boot_0);
-		return boot_0 == U32_MAX ? -EIO : -ENODEV;
-	}
-	pci_info(core->pdev, "%s revision %02x, %d VFs\n", core->chip->name,
-		 vgpu_chip_revision(boot_0), pci_sriov_get_totalvfs(core->pdev));
-	return 0;
-}
-
-static bool is_gfw_boot_done(struct vgpu_core *core)
-{
-	if (!(vgpu_core_read(core, REG_GFW_BOOT_MASK) & REG_GFW_BOOT_MASK_READ))
-		return false;
-	return (vgpu_core_read(core, REG_GFW_BOOT) & REG_GFW_BOOT_PROGRESS) ==
-	       REG_GFW_BOOT_DONE;
-}
-
-/* The GPU boots itself from its ROM, before anybody may touch much of it. */
-int vgpu_core_wait_gfw_boot(struct vgpu_core *core)
-{
-	bool is_done;
-	int rc;
-
-	rc = read_poll_timeout(is_gfw_boot_done, is_done, is_done,
-			       GFW_BOOT_POLL_US, GFW_BOOT_US, false, core);
-	if (rc)
-		pci_err(core->pdev, "the GPU has not booted itself: %#x\n",
-			vgpu_core_read(core, REG_GFW_BOOT));
-	return rc;
-}
-
-int vgpu_core_boot(struct vgpu_core *core)
-{
-	int rc = vgpu_core_wait_gfw_boot(core);
-
-	return rc ? rc : vgpu_gsp_start(core);
-}
 
 /*
  * A kernel that was left without a shutdown, by kexec or a crash, has left its
@@ -72,10 +13,10 @@ int vgpu_core_boot(struct vgpu_core *core)
  */
 static int main_end_others_firmware(struct vgpu_core *core)
 {
-	struct pci_dev *pdev = core->pdev;
+	struct pci_dev *pdev = core->hw.pdev;
 	int rc;
 
-	if (!vgpu_gsp_wpr2_start(core))
+	if (!vgpu_gsp_wpr2_start(&core->hw))
 		return 0;
 	pci_info(pdev, "another driver's firmware is still there: it is reset\n");
 	pci_save_state(pdev);
@@ -85,25 +26,27 @@ static int main_end_others_firmware(struct vgpu_core *core)
 		pci_err(pdev, "the GPU was not reset: %d\n", rc);
 		return rc;
 	}
-	return vgpu_core_wait_gfw_boot(core);
+	return vgpu_hw_wait_gfw_boot(&core->hw);
 }
 
-static int bring_up(struct vgpu_core *core)
+static int main_bring_up(struct vgpu_core *core)
 {
 	int rc;
 
-	rc = identify(core);
+	rc = vgpu_hw_identify(&core->hw);
 	if (rc == 0)
-		rc = vgpu_core_wait_gfw_boot(core);
+		rc = vgpu_hw_wait_gfw_boot(&core->hw);
 	if (rc == 0)
 		rc = main_end_others_firmware(core);
 	if (rc == 0)
-		rc = vgpu_core_read_vbios(core);
+		rc = vgpu_hw_read_vbios(&core->hw);
 	if (rc)
 		return rc;
-	rc = vgpu_gsp_start(core);
+	rc = vgpu_core_boot(core);
 	if (rc)
-		vgpu_core_drop_vbios(core);
+		vgpu_debug_keep_failed(core);
+	else
+		vgpu_debug_drop_failed(core->hw.pdev);
 	return rc;
 }
 
@@ -113,23 +56,70 @@ static struct vgpu_core *core_create(struct pci_dev *pdev)
 
 	if (!core)
 		return NULL;
-	core->pdev = pdev;
+	core->abi = vgpu_abi_find(VGPU_ABI_VERSION);
+	if (WARN_ON(!core->abi)) {
+		kfree(core);
+		return NULL;
+	}
 	init_rwsem(&core->gsp_lock);
-	vgpu_events_init(core);
+	mutex_init(&core->use.lock);
+	vgpu_hw_init(&core->hw, pdev);
 	vgpu_recovery_init(core);
-	vgpu_resources_init(core);
-	core->abi = vgpu_abi_find(FIRMWARE_VERSION);
-	core->gsp_falcon = (struct vgpu_falcon){
-		.core = core,
-		.base = REG_GSP_FALCON,
-		.fuses = REG_GSP_FUSES,
-	};
-	core->sec2_falcon = (struct vgpu_falcon){
-		.core = core,
-		.base = REG_SEC2_FALCON,
-		.fuses = REG_SEC2_FUSES,
+	vgpu_events_init(&core->events, &pdev->dev, core->abi);
+	vgpu_resources_init(&core->resources, &core->hw);
+	vgpu_scrubber_init(&core->scrubber, core->abi, &core->resources,
+			   &core->events);
+	core->pf = (struct vgpu_pf){
+		.ops = &vgpu_core_pf_ops,
+		.pdev = pdev,
+		.abi = core->abi,
+		.allocators_lock = &core->resources.lock,
+		.fb = &core->resources.fb,
+		.chids = &core->resources.chids,
 	};
 	return core;
+}
+
+/*
+ * Undo all that was done, of a core that is up or that failed to come up at any
+ * step. What the device itself needs (vgpu_hw_open()) is undone after this, by
+ * devm.
+ */
+static void core_destroy(struct vgpu_core *core)
+{
+	struct pci_dev *pdev = core->hw.pdev;
+
+	/*
+	 * Disabling VFs waits for whoever has one open, who may have no reason
+	 * to close it: then they stay, with no vGPUs behind them.
+	 */
+	if (vgpu_mgr_destroy(&core->pf))
+		pci_warn(pdev, "VFs are in use: they stay, without vGPUs\n");
+	else if (core->is_up)
+		pci_disable_sriov(pdev);
+	vgpu_core_remove_files(core);
+	vgpu_use_close(core);
+	vgpu_debug_put_use(core);
+	WARN_ON(vgpu_use_count(core));
+	vgpu_core_unload(core);
+	/* It was unbound while the machine slept. */
+	vgpu_sleep_drop(core);
+	vgpu_recovery_cancel(core);
+	vgpu_debug_finish(core);
+	pci_set_drvdata(pdev, NULL);
+	vgpu_hw_drop_vbios(&core->hw);
+	pci_clear_master(pdev);
+	vgpu_scrubber_finish(&core->scrubber);
+	vgpu_resources_finish(&core->resources);
+	kfree(core);
+}
+
+/* What the manager is told of the GPU once it is up. */
+static int main_add_manager(struct vgpu_core *core)
+{
+	core->pf.dir = &core->dir->kobj;
+	core->pf.debugfs = core->debug.dir;
+	return vgpu_mgr_create(&core->pf);
 }
 
 static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -140,112 +130,38 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	/* The VFs have the same vendor and class, and belong to the VMs. */
 	if (pdev->is_virtfn)
 		return -ENODEV;
-	if (pci_resource_len(pdev, BAR_REGISTERS) < REGISTERS_BYTES_MIN) {
-		pci_err(pdev, "BAR0 is too small, or has no address\n");
-		return -ENODEV;
-	}
 	core = core_create(pdev);
 	if (!core)
 		return -ENOMEM;
-
-	rc = pci_enable_device_mem(pdev);
+	rc = vgpu_hw_open(&core->hw);
 	if (rc)
-		goto err_free;
-	rc = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(DMA_BITS));
-	if (rc)
-		goto err_disable;
-	/* A console that the firmware of the machine has left in BAR1. */
-	rc = aperture_remove_conflicting_pci_devices(pdev, KBUILD_MODNAME);
-	if (rc)
-		goto err_disable;
-	rc = pci_request_region(pdev, BAR_REGISTERS, KBUILD_MODNAME);
-	if (rc)
-		goto err_disable;
-	rc = pci_request_region(pdev, VGPU_BAR1, KBUILD_MODNAME);
-	if (rc)
-		goto err_release;
-	core->registers = pci_iomap(pdev, BAR_REGISTERS, 0);
-	if (!core->registers) {
-		rc = -ENOMEM;
-		goto err_release_bar1;
-	}
-	rc = vgpu_scrubber_create(core);
-	if (rc)
-		goto err_unmap;
+		goto err;
 	pci_set_master(pdev);
-	rc = bring_up(core);
-	if (rc) {
-		vgpu_debug_keep_failed(core);
-		goto err_clear;
-	}
-	vgpu_debug_drop_failed(pdev);
+	rc = main_bring_up(core);
+	if (rc)
+		goto err;
 	/* Another driver left them; they are as good as ones of this driver's. */
 	if (pci_num_vf(pdev))
 		pci_info(pdev, "%d VFs were there before\n", pci_num_vf(pdev));
 	pci_set_drvdata(pdev, core);
 	rc = vgpu_core_add_files(core);
 	if (rc)
-		goto err_stop;
-	rc = vgpu_mgr_create(core);
-	if (rc)
-		goto err_files;
+		goto err;
 	vgpu_debug_init(core);
+	rc = main_add_manager(core);
+	if (rc)
+		goto err;
+	core->is_up = true;
 	return 0;
 
-err_files:
-	vgpu_core_remove_files(core);
-err_stop:
-	vgpu_gsp_stop(core);
-	vgpu_recovery_cancel(core);
-	pci_set_drvdata(pdev, NULL);
-	vgpu_core_drop_vbios(core);
-err_clear:
-	pci_clear_master(pdev);
-	vgpu_scrubber_destroy(core);
-err_unmap:
-	pci_iounmap(pdev, core->registers);
-	vgpu_resources_finish(core);
-err_release_bar1:
-	pci_release_region(pdev, VGPU_BAR1);
-err_release:
-	pci_release_region(pdev, BAR_REGISTERS);
-err_disable:
-	pci_disable_device(pdev);
-err_free:
-	kfree(core);
+err:
+	core_destroy(core);
 	return rc;
 }
 
 static void vgpu_core_remove(struct pci_dev *pdev)
 {
-	struct vgpu_core *core = pci_get_drvdata(pdev);
-
-	/*
-	 * Disabling VFs waits for whoever has one open, who may have no reason
-	 * to close it: then they stay, with no vGPUs behind them.
-	 */
-	if (vgpu_mgr_destroy(core))
-		pci_warn(pdev, "VFs are in use: they stay, without vGPUs\n");
-	else
-		pci_disable_sriov(pdev);
-	vgpu_core_remove_files(core);
-	vgpu_core_end_use(core);
-	vgpu_gsp_stop(core);
-	/* It was taken away in its sleep. */
-	if (core->sleeper)
-		vgpu_gsp_destroy(core->sleeper);
-	vgpu_recovery_cancel(core);
-	vgpu_debug_finish(core);
-	pci_set_drvdata(pdev, NULL);
-	vgpu_core_drop_vbios(core);
-	pci_clear_master(pdev);
-	vgpu_scrubber_destroy(core);
-	pci_iounmap(pdev, core->registers);
-	vgpu_resources_finish(core);
-	pci_release_region(pdev, VGPU_BAR1);
-	pci_release_region(pdev, BAR_REGISTERS);
-	pci_disable_device(pdev);
-	kfree(core);
+	core_destroy(pci_get_drvdata(pdev));
 }
 
 /* The next kernel finds the GPU as after its own boot. */
@@ -253,9 +169,9 @@ static void vgpu_core_shutdown(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
-	vgpu_core_shut_use(core);
-	vgpu_mgr_stop(core, "the machine is shut down");
-	vgpu_gsp_stop(core);
+	vgpu_use_close(core);
+	vgpu_mgr_stop(&core->pf, "the machine is shut down");
+	vgpu_core_unload(core);
 	vgpu_recovery_cancel(core);
 }
 

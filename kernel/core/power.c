@@ -7,30 +7,16 @@
 #include <linux/pm.h>
 
 #include "core.h"
-#include "kernel/core/gsp/gsp.h"
 #include "kernel/mgr/manager.h"
 
 static int refuse_open(struct vgpu_core *core)
 {
-	int rc = vgpu_core_close_use(core);
+	int rc = vgpu_use_close_if_unused(core);
 
 	if (rc)
-		pci_err(core->pdev, "it does not sleep: %u vGPUs are open\n",
-			core->resources.users);
+		pci_err(core->hw.pdev, "it does not sleep: %u vGPUs are open\n",
+			vgpu_use_count(core));
 	return rc;
-}
-
-/* Where it cannot sleep, it is unloaded, or is to be. */
-static void put_to_sleep(struct vgpu_gsp *gsp)
-{
-	struct vgpu_core *core = gsp->core;
-
-	if (gsp->is_wedged)
-		return;
-	if (vgpu_gsp_sleep(gsp) == 0)
-		core->sleeper = gsp;
-	else if (core->gsp != gsp)
-		vgpu_gsp_destroy(gsp);
 }
 
 static int vgpu_core_suspend(struct device *dev)
@@ -41,10 +27,11 @@ static int vgpu_core_suspend(struct device *dev)
 	if (rc)
 		return rc;
 	down_write(&core->gsp_lock);
-	if (core->gsp)
-		put_to_sleep(core->gsp);
+	/* Where it cannot sleep, it is unloaded. */
+	if (core->gsp && !core->gsp->is_wedged)
+		vgpu_sleep_save(core);
 	up_write(&core->gsp_lock);
-	vgpu_gsp_stop(core);
+	vgpu_core_unload(core);
 	/* Nothing schedules it any more. */
 	vgpu_recovery_cancel(core);
 	return 0;
@@ -53,24 +40,21 @@ static int vgpu_core_suspend(struct device *dev)
 /* With a firmware that knows nothing of what the other one was told. */
 static void boot_anew(struct vgpu_core *core)
 {
-	vgpu_mgr_stop(core, "the machine slept");
+	vgpu_mgr_stop(&core->pf, "the machine slept");
 	vgpu_recovery_boot(core, "it did not boot after its sleep");
 }
 
-static int vgpu_core_wake(struct vgpu_core *core)
+static int power_wake(struct vgpu_core *core)
 {
-	struct vgpu_gsp *gsp = core->sleeper;
 	int rc;
 
-	core->sleeper = NULL;
-	if (!gsp)
+	if (!core->sleep.gsp)
 		return -ENOENT;
-	rc = vgpu_core_wait_gfw_boot(core);
+	rc = vgpu_hw_wait_gfw_boot(&core->hw);
 	down_write(&core->gsp_lock);
 	if (rc == 0)
-		rc = vgpu_gsp_wake(gsp);
-	if (rc)
-		vgpu_gsp_destroy(gsp);
+		rc = vgpu_sleep_wake(core);
+	vgpu_sleep_drop(core);
 	up_write(&core->gsp_lock);
 	return rc;
 }
@@ -79,10 +63,10 @@ static int vgpu_core_resume(struct device *dev)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
 
-	pci_set_master(core->pdev);
-	if (vgpu_core_wake(core))
+	pci_set_master(core->hw.pdev);
+	if (power_wake(core))
 		boot_anew(core);
-	vgpu_core_reopen_use(core);
+	vgpu_use_reopen(core);
 	return 0;
 }
 
@@ -93,7 +77,7 @@ static int vgpu_core_freeze(struct device *dev)
 
 	if (rc)
 		return rc;
-	vgpu_gsp_stop(core);
+	vgpu_core_unload(core);
 	vgpu_recovery_cancel(core);
 	return 0;
 }

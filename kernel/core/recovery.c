@@ -8,7 +8,6 @@
 #include <linux/timekeeping.h>
 
 #include "core.h"
-#include "kernel/core/gsp/gsp.h"
 #include "kernel/mgr/manager.h"
 
 #define DELAY_MS 500
@@ -17,23 +16,23 @@
 
 static void recovery_reset(struct vgpu_core *core)
 {
-	struct pci_dev *pdev = core->pdev;
+	struct pci_dev *pdev = core->hw.pdev;
 	u64 now = ktime_get_boottime_seconds();
-	u64 wait = vgpu_attempts_wait(&core->recoveries, now);
+	u64 wait = vgpu_attempts_wait(&core->recovery.attempts, now);
 	int rc;
 
 	if (wait) {
 		pci_err(pdev,
 			"it is not reset for %llu s: it was %u times in an hour\n",
 			wait, VGPU_ATTEMPTS_MAX);
-		schedule_delayed_work(&core->recovery,
+		schedule_delayed_work(&core->recovery.work,
 				      msecs_to_jiffies((u32)wait * MSEC_PER_SEC));
 		return;
 	}
 	/* Whoever holds the device may be removing it, and wait for this work. */
 	rc = pci_try_reset_function(pdev);
 	if (rc != -EAGAIN)
-		vgpu_attempts_add(&core->recoveries, now);
+		vgpu_attempts_add(&core->recovery.attempts, now);
 	if (rc && rc != -EAGAIN)
 		pci_err(pdev, "the GPU was not reset: %d\n", rc);
 	/* One that was reset, but did not boot, has scheduled it by itself. */
@@ -44,44 +43,38 @@ static void recovery_reset(struct vgpu_core *core)
 static void recovery_work(struct work_struct *work)
 {
 	struct vgpu_core *core =
-		container_of(work, struct vgpu_core, recovery.work);
+		container_of(work, struct vgpu_core, recovery.work.work);
 
 	/* Somebody else has reset it meanwhile. */
-	if (!READ_ONCE(core->why_wedged))
+	if (!READ_ONCE(core->recovery.why_wedged))
 		return;
 	/* vGPUs are being taken down: soon there is none. */
-	if (vgpu_core_is_used(core))
+	if (vgpu_use_count(core))
 		vgpu_recovery_schedule(core);
-	else if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
-		pci_err(core->pdev, "it is not reset: the GPU does not answer\n");
+	else if (!vgpu_hw_is_present(&core->hw))
+		pci_err(core->hw.pdev,
+			"it is not reset: the GPU does not answer\n");
 	else
 		recovery_reset(core);
 }
 
 void vgpu_recovery_init(struct vgpu_core *core)
 {
-	INIT_DELAYED_WORK(&core->recovery, recovery_work);
+	INIT_DELAYED_WORK(&core->recovery.work, recovery_work);
 }
 
 void vgpu_recovery_schedule(struct vgpu_core *core)
 {
-	u32 doublings = min_t(u32, READ_ONCE(core->failed_boots), DOUBLINGS_MAX);
+	u32 doublings = min_t(u32, READ_ONCE(core->recovery.failed_boots),
+			      DOUBLINGS_MAX);
 
-	schedule_delayed_work(&core->recovery,
+	schedule_delayed_work(&core->recovery.work,
 			      msecs_to_jiffies(DELAY_MS << doublings));
 }
 
 void vgpu_recovery_cancel(struct vgpu_core *core)
 {
-	cancel_delayed_work_sync(&core->recovery);
-}
-
-void vgpu_recovery_wedge(struct vgpu_core *core, const char *why)
-{
-	down_read(&core->gsp_lock);
-	if (core->gsp)
-		vgpu_gsp_wedge(core->gsp, why);
-	up_read(&core->gsp_lock);
+	cancel_delayed_work_sync(&core->recovery.work);
 }
 
 void vgpu_recovery_boot(struct vgpu_core *core, const char *why)
@@ -89,13 +82,13 @@ void vgpu_recovery_boot(struct vgpu_core *core, const char *why)
 	int rc = vgpu_core_boot(core);
 
 	if (rc == 0) {
-		WRITE_ONCE(core->failed_boots, 0);
-		vgpu_mgr_start(core);
+		WRITE_ONCE(core->recovery.failed_boots, 0);
+		vgpu_mgr_start(&core->pf);
 		return;
 	}
-	pci_err(core->pdev, "%s: %d\n", why, rc);
-	WRITE_ONCE(core->why_wedged, why);
-	WRITE_ONCE(core->failed_boots, core->failed_boots + 1);
+	pci_err(core->hw.pdev, "%s: %d\n", why, rc);
+	WRITE_ONCE(core->recovery.why_wedged, why);
+	WRITE_ONCE(core->recovery.failed_boots, core->recovery.failed_boots + 1);
 	vgpu_recovery_schedule(core);
 }
 
@@ -104,8 +97,8 @@ static void recovery_reset_prepare(struct pci_dev *pdev)
 	struct vgpu_core *core = pci_get_drvdata(pdev);
 
 	pci_info(pdev, "the GPU is reset\n");
-	vgpu_mgr_stop(core, "the GPU is reset");
-	vgpu_gsp_stop(core);
+	vgpu_mgr_stop(&core->pf, "the GPU is reset");
+	vgpu_core_unload(core);
 }
 
 static void recovery_reset_done(struct pci_dev *pdev)

@@ -12,11 +12,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "core.h"
 #include "kernel/core/abi/queue_abi.h"
 #include "kernel/core/abi/rm_abi.h"
-#include "kernel/core/gsp/gsp.h"
-#include "kernel/core/rm/rm.h"
-#include "kernel/core/rm/scrub.h"
 
 /* Of the firmware's own client, while it is told. */
 #define MEMORY_LIST 0xc0de0100
@@ -41,7 +39,7 @@ static u64 usable_end(const struct vgpu_static_info *info)
 static u64 own_bytes(const struct vgpu_gsp *gsp)
 {
 	const struct vgpu_wpr_layout *layout = &gsp->layout;
-	u64 end = usable_end(&gsp->core->info);
+	u64 end = usable_end(&gsp->info);
 
 	if (end > layout->wpr_start)
 		return 0;
@@ -49,9 +47,8 @@ static u64 own_bytes(const struct vgpu_gsp *gsp)
 	       layout->vga_workspace_offset;
 }
 
-static int make_room(struct vgpu_gsp *gsp)
+static int make_room(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
 	u64 wpr_bytes = gsp->layout.frts_offset + VGPU_FRTS_BYTES -
 			gsp->layout.wpr_start;
 	u64 bytes = own_bytes(gsp);
@@ -63,36 +60,37 @@ static int make_room(struct vgpu_gsp *gsp)
 	/* Other devices go to sleep at the same time, and need some too. */
 	if (wpr_bytes + bytes > available - available / 4)
 		return -ENOMEM;
-	rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->sleep_meta);
+	rc = vgpu_dma_create(gsp->hw, VGPU_PAGE_BYTES, &sleep->meta);
 	if (rc == 0)
-		rc = vgpu_radix3_create(core, wpr_bytes, DMA_BIDIRECTIONAL,
-					NULL, &gsp->sleep_wpr);
+		rc = vgpu_radix3_create(gsp->hw, wpr_bytes, DMA_BIDIRECTIONAL,
+					NULL, &sleep->wpr);
 	if (rc == 0)
-		rc = vgpu_pages_create(core, bytes, DMA_BIDIRECTIONAL, NULL,
-				       &gsp->sleep_vram);
+		rc = vgpu_pages_create(gsp->hw, bytes, DMA_BIDIRECTIONAL, NULL,
+				       &sleep->vram);
 	if (rc)
 		return rc;
-	*(struct vgpu_rm_sleep_meta *)gsp->sleep_meta.memory =
+	*(struct vgpu_rm_sleep_meta *)sleep->meta.memory =
 		(struct vgpu_rm_sleep_meta){
 			.magic = VGPU_RM_SLEEP_META_MAGIC,
 			.revision = VGPU_RM_SLEEP_META_REVISION,
-			.radix3_address = gsp->sleep_wpr.levels[0].address,
+			.radix3_address = sleep->wpr.levels[0].address,
 			.bytes = wpr_bytes,
 		};
 	return 0;
 }
 
-void vgpu_gsp_drop_sleep(struct vgpu_gsp *gsp)
+static void free_room(struct vgpu_core *core)
 {
-	vgpu_pages_destroy(gsp->core, &gsp->sleep_vram);
-	vgpu_radix3_destroy(gsp->core, &gsp->sleep_wpr);
-	vgpu_dma_destroy(gsp->core, &gsp->sleep_meta);
+	struct vgpu_sleep *sleep = &core->sleep;
+
+	vgpu_pages_destroy(&core->hw, &sleep->vram);
+	vgpu_radix3_destroy(&core->hw, &sleep->wpr);
+	vgpu_dma_destroy(&core->hw, &sleep->meta);
 }
 
-static int list_memory(struct vgpu_gsp *gsp)
+static int list_memory(struct vgpu_gsp *gsp, const struct vgpu_pages *pages)
 {
-	const struct vgpu_static_info *info = &gsp->core->info;
-	const struct vgpu_pages *pages = &gsp->sleep_vram;
+	const struct vgpu_static_info *info = &gsp->info;
 	struct vgpu_rm_alloc_memory *call;
 	size_t size = struct_size(call, pages, pages->count);
 	u64 i;
@@ -119,23 +117,22 @@ static int list_memory(struct vgpu_gsp *gsp)
 static int free_list(struct vgpu_gsp *gsp)
 {
 	struct vgpu_rm_free call = {
-		.client = gsp->core->info.client,
+		.client = gsp->info.client,
 		.object = MEMORY_LIST,
 	};
 
 	return vgpu_gsp_call(gsp, VGPU_RPC_FREE, &call, sizeof(call));
 }
 
-static int tell_of_list(struct vgpu_gsp *gsp)
+static int tell_of_list(struct vgpu_gsp *gsp, u64 meta_address)
 {
-	const struct vgpu_abi *abi = gsp->core->abi;
+	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->save_bytes, GFP_KERNEL);
 	int rc;
 
 	if (!params)
 		return -ENOMEM;
-	abi->put_save(params, gsp->core->info.client, MEMORY_LIST,
-		      gsp->sleep_meta.address);
+	abi->put_save(params, gsp->info.client, MEMORY_LIST, meta_address);
 	rc = vgpu_rm_control_internal(gsp, VGPU_RM_SAVE_VRAM, params,
 				      abi->save_bytes);
 	kfree(params);
@@ -151,55 +148,77 @@ static int stop_channels(struct vgpu_gsp *gsp, bool is_stop)
 					sizeof(params));
 }
 
-int vgpu_gsp_sleep(struct vgpu_gsp *gsp)
+/* As far as the firmware does it while it runs. */
+static int save_own(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
 	int rc;
 
-	rc = make_room(gsp);
-	if (rc) {
-		pci_info(core->pdev, "no memory for a sleep: %d\n", rc);
-		vgpu_gsp_drop_sleep(gsp);
-		return rc;
-	}
-	vgpu_gsp_close(gsp);
 	rc = stop_channels(gsp, true);
 	if (rc == 0)
-		rc = list_memory(gsp);
+		rc = list_memory(gsp, &sleep->vram);
 	if (rc == 0)
-		rc = tell_of_list(gsp);
+		rc = tell_of_list(gsp, sleep->meta.address);
 	if (rc == 0)
 		rc = free_list(gsp);
+	return rc;
+}
+
+int vgpu_sleep_save(struct vgpu_core *core)
+{
+	struct vgpu_sleep *sleep = &core->sleep;
+	struct vgpu_gsp *gsp = core->gsp;
+	int rc;
+
+	rc = make_room(sleep, gsp);
+	if (rc) {
+		pci_info(core->hw.pdev, "no memory for a sleep: %d\n", rc);
+		free_room(core);
+		return rc;
+	}
+	vgpu_core_close_gsp(core);
+	sleep->gsp = gsp;
+	rc = save_own(sleep, gsp);
 	if (rc)
 		vgpu_gsp_unload(gsp, false);
 	else
 		rc = vgpu_gsp_unload(gsp, true);
-	vgpu_gsp_take_down(gsp, rc ? VGPU_GSP_NO_META : gsp->sleep_meta.address);
-	vgpu_scrubber_finish(core);
-	if (rc)
-		pci_warn(core->pdev, "the firmware cannot sleep: %d\n", rc);
+	vgpu_gsp_take_down(gsp, rc ? VGPU_GSP_NO_META : sleep->meta.address);
+	vgpu_scrubber_release(&core->scrubber);
+	if (rc) {
+		pci_warn(core->hw.pdev, "the firmware cannot sleep: %d\n", rc);
+		vgpu_sleep_drop(core);
+	}
 	return rc;
 }
 
-int vgpu_gsp_wake(struct vgpu_gsp *gsp)
+int vgpu_sleep_wake(struct vgpu_core *core)
 {
-	struct vgpu_core *core = gsp->core;
+	u64 meta_address = core->sleep.meta.address;
+	struct vgpu_gsp *gsp = core->sleep.gsp;
 	int rc;
 
 	vgpu_gsp_put_rm_args(gsp, true);
-	rc = vgpu_gsp_start_riscv(gsp, gsp->sleep_meta.address);
+	rc = vgpu_gsp_start_riscv(gsp, meta_address);
 	if (rc == 0)
 		rc = vgpu_gsp_wait_init_done(gsp);
 	if (rc == 0)
 		rc = stop_channels(gsp, false);
 	if (rc == 0)
-		rc = vgpu_gsp_open(gsp);
+		rc = vgpu_core_open_gsp(core, gsp);
 	if (rc) {
-		pci_warn(core->pdev, "the firmware did not wake: %d\n", rc);
-		if (vgpu_gsp_wpr2_start(core))
+		pci_warn(core->hw.pdev, "the firmware did not wake: %d\n", rc);
+		if (vgpu_gsp_wpr2_start(&core->hw))
 			vgpu_gsp_take_down(gsp, VGPU_GSP_NO_META);
 		return rc;
 	}
-	vgpu_gsp_drop_sleep(gsp);
+	core->sleep.gsp = NULL;
 	return 0;
+}
+
+void vgpu_sleep_drop(struct vgpu_core *core)
+{
+	free_room(core);
+	if (core->sleep.gsp)
+		vgpu_gsp_destroy(core->sleep.gsp);
+	core->sleep.gsp = NULL;
 }

@@ -4,7 +4,7 @@
 #include <linux/sysfs.h>
 
 #include "core.h"
-#include "dir.h"
+#include "kernel/mgr/dir.h"
 
 /*
  * The files come when the GPU is up and are gone, with their last reader,
@@ -16,7 +16,7 @@ static ssize_t chip_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
-	return sysfs_emit(buf, "%s\n", core->chip->name);
+	return sysfs_emit(buf, "%s\n", core->hw.chip->name);
 }
 static struct kobj_attribute chip_file = __ATTR_RO(chip);
 
@@ -80,7 +80,7 @@ static ssize_t framebuffer_host_show(struct kobject *kobj,
 {
 	struct vgpu_core *core = vgpu_dir_owner(kobj);
 
-	return sysfs_emit(buf, "%llu\n", core->host_bytes);
+	return sysfs_emit(buf, "%llu\n", core->resources.host_bytes);
 }
 static struct kobj_attribute framebuffer_host_file = __ATTR_RO(framebuffer_host);
 
@@ -106,7 +106,7 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
 {
 	struct vgpu_core *core = vgpu_dir_owner(kobj);
-	const char *why = READ_ONCE(core->why_wedged);
+	const char *why = READ_ONCE(core->recovery.why_wedged);
 
 	if (why)
 		return sysfs_emit(buf, "wedged: %s\n", why);
@@ -156,7 +156,7 @@ int vgpu_core_add_files(struct vgpu_core *core)
 {
 	struct vgpu_dir *dir;
 
-	dir = vgpu_dir_create(&core->pdev->dev.kobj, "vgpu", core, groups);
+	dir = vgpu_dir_create(&core->hw.pdev->dev.kobj, "vgpu", core, groups);
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
 	core->dir = dir;

@@ -17,11 +17,12 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 	int capability, at, i;
 
 	*ret_vfs = vfs;
-	capability = pci_find_ext_capability(core->pdev, PCI_EXT_CAP_ID_SRIOV);
+	capability = pci_find_ext_capability(core->hw.pdev, PCI_EXT_CAP_ID_SRIOV);
 	if (!capability || !is_vgpu_wanted)
 		return;
-	pci_read_config_word(core->pdev, capability + PCI_SRIOV_TOTAL_VF, &total);
-	pci_read_config_word(core->pdev, capability + PCI_SRIOV_VF_OFFSET,
+	pci_read_config_word(core->hw.pdev, capability + PCI_SRIOV_TOTAL_VF,
+			     &total);
+	pci_read_config_word(core->hw.pdev, capability + PCI_SRIOV_VF_OFFSET,
 			     &offset);
 	vfs.total = total;
 	vfs.first_offset = offset;
@@ -29,9 +30,9 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 	for (i = 0; i < VGPU_VF_BARS; i++) {
 		u32 low = 0, high = 0;
 
-		pci_read_config_dword(core->pdev, at, &low);
+		pci_read_config_dword(core->hw.pdev, at, &low);
 		if (low & PCI_BASE_ADDRESS_MEM_TYPE_64)
-			pci_read_config_dword(core->pdev, at + 4, &high);
+			pci_read_config_dword(core->hw.pdev, at + 4, &high);
 		vfs.is_bar_64bit[i] = low & PCI_BASE_ADDRESS_MEM_TYPE_64;
 		vfs.bar_address[i] = (u64)high << 32 | (low & ~0xfU);
 		at += vfs.is_bar_64bit[i] ? 8 : 4;
@@ -49,12 +50,12 @@ int vgpu_core_set_vfs(struct pci_dev *pdev, int count)
 		pci_err(pdev, "no VFs: the module was loaded with vgpu=0\n");
 		return -EOPNOTSUPP;
 	}
-	rc = vgpu_mgr_prepare_vfs(core);
+	rc = vgpu_mgr_prepare_vfs(&core->pf);
 	if (rc) {
 		pci_err(pdev, "the VFs stay as they are: one is in use\n");
 		return rc;
 	}
 	rc = pci_sriov_configure_simple(pdev, count);
-	vgpu_mgr_vfs_changed(core);
+	vgpu_mgr_vfs_changed(&core->pf);
 	return rc;
 }

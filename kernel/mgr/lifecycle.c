@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A vGPU is made when its VF is opened, and destroyed when it is closed. */
 #include <linux/cleanup.h>
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "mgr.h"
-
-#define SLOW_STEP_MS 3000 /* of what is tried out by debugfs */
 
 enum step {
 	STEP_USE = 1,
@@ -28,15 +25,6 @@ static int scrub(struct vgpu_vf *vf)
 	return rc;
 }
 
-/* For tests: make a step fail, or take long enough to be killed in. */
-static int try_out(struct vgpu_vf *vf, enum step step)
-{
-	if (READ_ONCE(vf->mgr->core->slow_step) == step &&
-	    msleep_interruptible(SLOW_STEP_MS) && fatal_signal_pending(current))
-		return -EINTR;
-	return READ_ONCE(vf->mgr->core->fail_step) == step ? -EIO : 0;
-}
-
 static const char *name_step(enum step step)
 {
 	switch (step) {
@@ -53,13 +41,13 @@ static const char *name_step(enum step step)
 
 static int do_step(struct vgpu_vf *vf, enum step step)
 {
-	int rc = try_out(vf, step);
+	int rc = vgpu_test_hooks_run(&vf->mgr->hooks, step);
 
 	if (rc)
 		return rc;
 	switch (step) {
 	case STEP_USE:
-		rc = vgpu_core_get_use(vf->mgr->core);
+		rc = vf->mgr->pf->ops->get_use(vf->mgr->pf);
 		vf->has_use = rc == 0;
 		return rc;
 	case STEP_SCRUB:
@@ -83,12 +71,12 @@ static void lifecycle_orphan(struct vgpu_vf *vf, int rc)
 	WRITE_ONCE(vf->is_orphan, true);
 	mutex_unlock(&mgr->lock);
 	vf->is_dirty = true;
-	if (READ_ONCE(mgr->core->why_wedged))
+	if (mgr->pf->ops->is_wedged(mgr->pf))
 		return;
 	pci_err(mgr->pdev,
 		"VF %u: its task was not ended: %d: place %u and channels from %u stay its own\n",
 		vf->gfid, rc, vf->place.id, vf->place.first_chid);
-	vgpu_recovery_wedge(mgr->core, "a vGPU's task does not end");
+	mgr->pf->ops->wedge(mgr->pf, "a vGPU's task does not end");
 }
 
 /* Undo all completed steps. Idempotent. */
@@ -109,7 +97,7 @@ static void take_down(struct vgpu_vf *vf)
 				"VF %u: its framebuffer could not be scrubbed: %d\n",
 				vf->gfid, rc);
 	}
-	vgpu_core_put_use(vf->mgr->core);
+	vf->mgr->pf->ops->put_use(vf->mgr->pf);
 	vf->has_use = false;
 }
 
@@ -259,8 +247,7 @@ int vgpu_vf_reset(struct vgpu_vf *vf)
 		rc = vgpu_task_reset(vf);
 	/* Of the guest's memory only; the task goes on using its heap. */
 	if (rc == 0)
-		rc = vgpu_core_scrub(vf->mgr->core, vf->place.fb_start,
-				     vf->place.fb_bytes);
+		rc = vgpu_mgr_scrub_fb(vf->mgr, &vf->place);
 	vf->is_driver_loaded = false;
 	mutex_unlock(&vf->lock);
 	if (rc)
@@ -284,7 +271,7 @@ static const char *lifecycle_find_loss(const struct vgpu_vf *vf)
 		return "its task crashed";
 	if (READ_ONCE(vf->task.is_dead))
 		return "its task does not answer";
-	if (READ_ONCE(vf->mgr->core->why_wedged))
+	if (vf->mgr->pf->ops->is_wedged(vf->mgr->pf))
 		return "the GPU's firmware is wedged";
 	return NULL;
 }

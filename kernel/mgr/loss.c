@@ -20,7 +20,7 @@ struct loss_area {
 
 static void loss_dump(struct vgpu_vf *vf, const char *why)
 {
-	const struct vgpu_task_layout *layout = &vf->mgr->core->abi->task->layout;
+	const struct vgpu_task_layout *layout = &vf->mgr->pf->abi->task->layout;
 	const struct loss_area areas[] = {
 		{"error", &layout->error},
 		{"init_log", &layout->init_log},
@@ -40,7 +40,7 @@ static void loss_dump(struct vgpu_vf *vf, const char *why)
 			   "vgpu_core task dump 1\nvf: %u\ntype: %u\nuuid: %pU\n"
 			   "reason: %s\nfirmware: %s\n",
 			   vf->gfid, vf->type->id, &vf->uuid, why,
-			   vf->mgr->core->abi->version);
+			   vf->mgr->pf->abi->version);
 	for (i = 0; i < ARRAY_SIZE(areas); i++) {
 		const struct vgpu_task_area *area = areas[i].area;
 
@@ -67,8 +67,7 @@ void vgpu_vf_tell_loss(struct vgpu_vf *vf, const char *why)
 	kobject_uevent_env(&mgr->pdev->dev.kobj, KOBJ_CHANGE, environment);
 	/* A GPU that is gone, or let go on purpose, has nothing to say. */
 	if (vf->task.window.memory && !READ_ONCE(mgr->is_gone) &&
-	    vgpu_core_read(mgr->core, VGPU_BOOT_0) != U32_MAX &&
-	    __ratelimit(&mgr->dumps))
+	    mgr->pf->ops->is_present(mgr->pf) && __ratelimit(&mgr->dumps))
 		loss_dump(vf, why);
 }
 
@@ -81,7 +80,7 @@ static void loss_count_rc_error(struct vgpu_event_subscriber *subscriber,
 	struct vgpu_rc_error error;
 	struct vgpu_vf *vf;
 
-	if (mgr->core->abi->get_rc_error(payload, bytes, &error) ||
+	if (mgr->pf->abi->get_rc_error(payload, bytes, &error) ||
 	    !error.has_gfid || error.gfid < 1 || error.gfid > mgr->vf_count)
 		return;
 	vf = &mgr->vfs[error.gfid - 1];
@@ -94,10 +93,10 @@ void vgpu_mgr_watch_errors(struct vgpu_mgr *mgr)
 	ratelimit_set_flags(&mgr->dumps, RATELIMIT_MSG_ON_RELEASE);
 	mgr->rc_errors.event = VGPU_RPC_EVENT_RC_TRIGGERED;
 	mgr->rc_errors.handle = loss_count_rc_error;
-	vgpu_events_subscribe(mgr->core, &mgr->rc_errors);
+	mgr->pf->ops->subscribe(mgr->pf, &mgr->rc_errors);
 }
 
 void vgpu_mgr_unwatch_errors(struct vgpu_mgr *mgr)
 {
-	vgpu_events_unsubscribe(mgr->core, &mgr->rc_errors);
+	mgr->pf->ops->unsubscribe(mgr->pf, &mgr->rc_errors);
 }

@@ -6,7 +6,6 @@
 
 #include "kernel/core/abi/rm_abi.h"
 #include "kernel/core/abi/queue_abi.h"
-#include "kernel/core/rm/rm.h"
 #include "mgr.h"
 
 /* All managers, for those who only know a VF. */
@@ -56,24 +55,6 @@ struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev)
 		return NULL;
 	}
 	return &mgr->vfs[number];
-}
-
-int vgpu_mgr_control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes,
-		     u32 ms)
-{
-	struct vgpu_core *core = mgr->core;
-	bool is_refused = false;
-	int rc = -ENODEV;
-
-	down_read(&core->gsp_lock);
-	if (core->gsp)
-		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
-						  bytes, ms, &is_refused);
-	up_read(&core->gsp_lock);
-	if (is_refused)
-		return -EREMOTEIO;
-	/* The call failed, not what was asked for by it. */
-	return rc == -EREMOTEIO ? -EIO : rc;
 }
 
 /* An event of a task's: it is looked at where the GSP may be called. */
@@ -128,15 +109,15 @@ static void load_types(struct vgpu_mgr *mgr)
 	int rc;
 
 	snprintf(name, sizeof(name), "openvgpu/%04x-%04x-%s.bin", pdev->vendor,
-		 pdev->device, mgr->core->abi->version);
+		 pdev->device, mgr->pf->abi->version);
 	rc = firmware_request_nowarn(&mgr->file, name, &pdev->dev);
 	if (rc == 0)
 		rc = vgpu_types_read(mgr->file->data, mgr->file->size,
-				     mgr->core->abi->version,
+				     mgr->pf->abi->version,
 				     (u32)pdev->device << 16 | pdev->vendor,
 				     &mgr->types, &why);
 	if (rc == 0 &&
-	    mgr->types.payload_bytes != mgr->core->abi->task->types_bytes) {
+	    mgr->types.payload_bytes != mgr->pf->abi->task->types_bytes) {
 		rc = -EBADMSG;
 		why = "it is of another firmware's size";
 		mgr->types.count = 0;
@@ -157,7 +138,8 @@ static int tell_types(struct vgpu_mgr *mgr)
 		return -ENOMEM;
 	/* Linux 6.1 has no kvmemdup(). */
 	memcpy(params, mgr->types.payload, bytes);
-	rc = vgpu_mgr_control(mgr, VGPU_TASK_ADD_TYPES, params, bytes, 0);
+	rc = mgr->pf->ops->control_internal(mgr->pf, VGPU_TASK_ADD_TYPES,
+					    params, bytes, 0);
 	kvfree(params);
 	return rc;
 }
@@ -165,21 +147,21 @@ static int tell_types(struct vgpu_mgr *mgr)
 /* Room for tasks' heaps at the top, and the largest free piece for vGPUs. */
 static int make_place(struct vgpu_mgr *mgr)
 {
-	struct vgpu_resources *r = &mgr->core->resources;
+	struct vgpu_pf *pf = mgr->pf;
 	int rc;
 
-	mutex_lock(&r->lock);
-	rc = vgpu_fb_carve(&r->fb, VGPU_HEAPS_BYTES, &mgr->heaps, VGPU_HEAP_UNIT,
+	mutex_lock(pf->allocators_lock);
+	rc = vgpu_fb_carve(pf->fb, VGPU_HEAPS_BYTES, &mgr->heaps, VGPU_HEAP_UNIT,
 			   mgr->heap_ranges, ARRAY_SIZE(mgr->heap_ranges));
 	if (rc == 0) {
-		mgr->place.fb = &r->fb;
+		mgr->place.fb = pf->fb;
 		mgr->place.heaps = &mgr->heaps;
-		mgr->place.chids = &r->chids;
+		mgr->place.chids = pf->chids;
 		mgr->place.gib = mgr->types.gib;
-		vgpu_fb_find_largest(&r->fb, &mgr->place.fb_start,
+		vgpu_fb_find_largest(pf->fb, &mgr->place.fb_start,
 				     &mgr->place.fb_end);
 	}
-	mutex_unlock(&r->lock);
+	mutex_unlock(pf->allocators_lock);
 	return rc;
 }
 
@@ -187,13 +169,14 @@ static int tell_mode(struct vgpu_mgr *mgr)
 {
 	u8 is_heterogeneous = mgr->mode == VGPU_PLACE_HETEROGENEOUS;
 
-	return vgpu_mgr_control(mgr, VGPU_TASK_SET_HETEROGENEOUS,
-				&is_heterogeneous, sizeof(is_heterogeneous), 0);
+	return mgr->pf->ops->control_internal(
+		mgr->pf, VGPU_TASK_SET_HETEROGENEOUS, &is_heterogeneous,
+		sizeof(is_heterogeneous), 0);
 }
 
-int vgpu_mgr_start(struct vgpu_core *core)
+int vgpu_mgr_start(struct vgpu_pf *pf)
 {
-	struct vgpu_mgr *mgr = core->mgr;
+	struct vgpu_mgr *mgr = pf->mgr;
 	int rc = 0;
 
 	if (!mgr || !mgr->types.count)
@@ -210,16 +193,16 @@ int vgpu_mgr_start(struct vgpu_core *core)
 	if (rc == 0)
 		rc = vgpu_mgr_tell_scheduler(mgr);
 	if (rc)
-		pci_err(core->pdev, "no vGPUs: %d\n", rc);
+		pci_err(pf->pdev, "no vGPUs: %d\n", rc);
 	mutex_lock(&mgr->lock);
 	mgr->is_ready = rc == 0;
 	mutex_unlock(&mgr->lock);
 	return rc;
 }
 
-void vgpu_mgr_stop(struct vgpu_core *core, const char *why)
+void vgpu_mgr_stop(struct vgpu_pf *pf, const char *why)
 {
-	struct vgpu_mgr *mgr = core->mgr;
+	struct vgpu_mgr *mgr = pf->mgr;
 	u32 i;
 
 	if (!mgr)
@@ -267,17 +250,17 @@ static void init_vf(struct vgpu_mgr *mgr, u32 number)
 	mutex_init(&vf->user_lock);
 }
 
-static struct vgpu_mgr *make(struct vgpu_core *core)
+static struct vgpu_mgr *make(struct vgpu_pf *pf)
 {
-	u32 count = min_t(u32, core->info.vf_total, VGPU_INSTANCES_MAX), i;
+	u32 count = min_t(u32, pf->vf_total, VGPU_INSTANCES_MAX), i;
 	struct vgpu_mgr *mgr;
 
 	mgr = kvzalloc(struct_size(mgr, vfs, count), GFP_KERNEL);
 	if (!mgr)
 		return NULL;
 	kref_init(&mgr->ref);
-	mgr->core = core;
-	mgr->pdev = core->pdev;
+	mgr->pf = pf;
+	mgr->pdev = pf->pdev;
 	mgr->vf_count = count;
 	mgr->policy = VGPU_TASK_BEST_EFFORT;
 	mutex_init(&mgr->lock);
@@ -320,62 +303,64 @@ static void remove_device_files(struct vgpu_mgr *mgr)
 	}
 }
 
-int vgpu_mgr_create(struct vgpu_core *core)
+int vgpu_mgr_create(struct vgpu_pf *pf)
 {
 	struct vgpu_mgr *mgr;
 	int rc;
 
 	/* With vgpu=0 there are no VFs, as the firmware knows it. */
-	if (!core->info.vf_total)
+	if (!pf->vf_total)
 		return 0;
-	mgr = make(core);
+	mgr = make(pf);
 	if (!mgr)
 		return -ENOMEM;
 	load_types(mgr);
-	core->mgr = mgr;
+	vgpu_test_hooks_init(&mgr->hooks, pf->debugfs);
+	pf->mgr = mgr;
 	mgr->task_events.event = VGPU_RPC_EVENT_VGPU_GSP_PLUGIN_TRIGGERED;
 	mgr->task_events.handle = take_task_event;
-	vgpu_events_subscribe(core, &mgr->task_events);
+	pf->ops->subscribe(pf, &mgr->task_events);
 	mgr->wedge.event = VGPU_EVENT_WEDGED;
 	mgr->wedge.handle = take_wedge;
-	vgpu_events_subscribe(core, &mgr->wedge);
+	pf->ops->subscribe(pf, &mgr->wedge);
 	vgpu_mgr_watch_usage(mgr);
 	vgpu_mgr_watch_errors(mgr);
 	/* A GPU of which no vGPUs can be had is of use all the same. */
 	if (mgr->types.count)
 		vgpu_mgr_read_scheduler(mgr);
-	vgpu_mgr_start(core);
+	vgpu_mgr_start(pf);
 	rc = vgpu_mgr_add_files(mgr);
 	mutex_lock(&managers_lock);
 	list_add(&mgr->link, &managers);
 	mutex_unlock(&managers_lock);
 	if (rc)
-		vgpu_mgr_destroy(core);
+		vgpu_mgr_destroy(pf);
 	else
-		vgpu_mgr_vfs_changed(core);
+		vgpu_mgr_vfs_changed(pf);
 	return rc;
 }
 
-bool vgpu_mgr_destroy(struct vgpu_core *core)
+bool vgpu_mgr_destroy(struct vgpu_pf *pf)
 {
-	struct vgpu_mgr *mgr = core->mgr;
+	struct vgpu_mgr *mgr = pf->mgr;
 	bool is_held;
 
 	if (!mgr)
 		return false;
 	WRITE_ONCE(mgr->is_gone, true);
+	vgpu_test_hooks_finish(&mgr->hooks);
 	remove_device_files(mgr);
 	vgpu_mgr_remove_files(mgr);
-	vgpu_mgr_stop(core, "the GPU's driver is unbound");
+	vgpu_mgr_stop(pf, "the GPU's driver is unbound");
 	vgpu_mgr_unwatch_errors(mgr);
 	vgpu_mgr_unwatch_usage(mgr);
-	vgpu_events_unsubscribe(core, &mgr->wedge);
-	vgpu_events_unsubscribe(core, &mgr->task_events);
+	pf->ops->unsubscribe(pf, &mgr->wedge);
+	pf->ops->unsubscribe(pf, &mgr->task_events);
 	mutex_lock(&managers_lock);
 	list_del(&mgr->link);
 	mutex_unlock(&managers_lock);
-	/* Nobody who has a VF open gets at the core any more. */
-	core->mgr = NULL;
+	/* Nobody who has a VF open gets at the driver any more. */
+	pf->mgr = NULL;
 	cancel_work_sync(&mgr->work);
 	mutex_lock(&mgr->lock);
 	is_held = mgr->open > 0;
@@ -384,9 +369,9 @@ bool vgpu_mgr_destroy(struct vgpu_core *core)
 	return is_held;
 }
 
-int vgpu_mgr_prepare_vfs(struct vgpu_core *core)
+int vgpu_mgr_prepare_vfs(struct vgpu_pf *pf)
 {
-	struct vgpu_mgr *mgr = core->mgr;
+	struct vgpu_mgr *mgr = pf->mgr;
 	int rc = 0;
 
 	if (!mgr)
@@ -402,9 +387,9 @@ int vgpu_mgr_prepare_vfs(struct vgpu_core *core)
 	return rc;
 }
 
-void vgpu_mgr_vfs_changed(struct vgpu_core *core)
+void vgpu_mgr_vfs_changed(struct vgpu_pf *pf)
 {
-	struct vgpu_mgr *mgr = core->mgr;
+	struct vgpu_mgr *mgr = pf->mgr;
 	struct pci_dev *pdev;
 	u32 i;
 

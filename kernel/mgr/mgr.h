@@ -7,16 +7,17 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/ratelimit.h>
 #include <linux/threads.h>
 #include <linux/uuid.h>
 #include <linux/workqueue.h>
 
-#include "kernel/core/core.h"
-#include "kernel/core/dir.h"
-#include "kernel/core/resources.h"
+#include "dir.h"
+#include "kernel/core/core_ops.h"
 #include "place.h"
 #include "task.h"
+#include "test_hooks.h"
 #include "types.h"
 #include "vf_api.h"
 
@@ -103,7 +104,7 @@ struct vgpu_mgr {
 	struct kref ref;
 	struct list_head link; /* of all managers */
 	struct pci_dev *pdev;  /* to be compared, not used, once it is gone */
-	struct vgpu_core *core;
+	struct vgpu_pf *pf; /* its driver's: not to be used once that is gone */
 	/* Its driver is going: nothing new is begun, and no wait goes on. */
 	bool is_gone;
 
@@ -112,6 +113,8 @@ struct vgpu_mgr {
 	struct vgpu_dir *scheduler_dir;
 	struct vgpu_dir *bulk_dir;
 	bool has_files;
+	struct kobj_attribute placement_file;
+	struct vgpu_test_hooks hooks;
 
 	const struct firmware *file;
 	struct vgpu_type_file types; /* none where there was no file */
@@ -153,16 +156,9 @@ struct vgpu_mgr *vgpu_mgr_get(struct pci_dev *pf);
 void vgpu_mgr_put(struct vgpu_mgr *mgr);
 /* The VF that @pdev is, of the manager of its PF, with a reference to that. */
 struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev);
-/*
- * An internal control of the firmware's, where it is up: the answer replaces
- * @params. @ms: how long it may take, 0: as any other. -EREMOTEIO: the firmware
- * refused, and has done nothing; -ENODEV: it is not up; -ENOMEM. After any
- * other error it may have done it.
- */
-int vgpu_mgr_control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes,
-		     u32 ms);
 
-/* provision.c: nobody reads what was in a place. */
+/* provision.c: zero the framebuffer of a place, or that and its task's heap. */
+int vgpu_mgr_scrub_fb(struct vgpu_mgr *mgr, const struct vgpu_place *place);
 int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place);
 /* A firmware that has just booted has no task of before. */
 void vgpu_mgr_forget_orphans(struct vgpu_mgr *mgr);

@@ -13,7 +13,7 @@
 
 static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
 {
-	return &vf->mgr->core->abi->task->layout;
+	return &vf->mgr->pf->abi->task->layout;
 }
 
 void vgpu_task_end_stream(struct vgpu_vf *vf)
@@ -167,7 +167,7 @@ int vgpu_vf_get_identity(struct vgpu_vf *vf, struct vgpu_vf_identity *ret_identi
 		.channels = vf->place.chids,
 		.fb_bytes = vf->place.fb_bytes,
 	};
-	strscpy(ret_identity->firmware, mgr->core->abi->version,
+	strscpy(ret_identity->firmware, mgr->pf->abi->version,
 		sizeof(ret_identity->firmware));
 	return 0;
 }
@@ -214,8 +214,7 @@ int vgpu_vf_begin_restoring(struct vgpu_vf *vf)
 	if (vf->is_lost)
 		return -ENODEV;
 	/* A task may leave out what is zero. */
-	rc = vgpu_core_scrub(vf->mgr->core, vf->place.fb_start,
-			     vf->place.fb_bytes);
+	rc = vgpu_mgr_scrub_fb(vf->mgr, &vf->place);
 	return rc ? rc : begin_stream(vf, VGPU_TASK_RESTORES);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_begin_restoring);

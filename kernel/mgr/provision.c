@@ -5,21 +5,26 @@
 /* Callers hold mgr->lock. */
 static void lock_resources(struct vgpu_mgr *mgr)
 {
-	mutex_lock(&mgr->core->resources.lock);
+	mutex_lock(mgr->pf->allocators_lock);
 }
 
 static void unlock_resources(struct vgpu_mgr *mgr)
 {
-	mutex_unlock(&mgr->core->resources.lock);
+	mutex_unlock(mgr->pf->allocators_lock);
+}
+
+int vgpu_mgr_scrub_fb(struct vgpu_mgr *mgr, const struct vgpu_place *place)
+{
+	return mgr->pf->ops->scrub(mgr->pf, place->fb_start, place->fb_bytes);
 }
 
 int vgpu_mgr_scrub(struct vgpu_mgr *mgr, const struct vgpu_place *place)
 {
-	int rc = vgpu_core_scrub(mgr->core, place->fb_start, place->fb_bytes);
+	int rc = vgpu_mgr_scrub_fb(mgr, place);
 
 	if (rc == 0)
-		rc = vgpu_core_scrub(mgr->core, place->heap_start,
-				     place->heap_bytes);
+		rc = mgr->pf->ops->scrub(mgr->pf, place->heap_start,
+					 place->heap_bytes);
 	return rc;
 }
 
@@ -87,7 +92,7 @@ static bool goes_with_others(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 static bool is_offered(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 {
 	return goes_with_others(mgr, type) &&
-	       (!mgr->core->properties.is_ecc_on || type->flags & VGPU_TYPE_ECC);
+	       (!mgr->pf->is_ecc_on || type->flags & VGPU_TYPE_ECC);
 }
 
 static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
@@ -95,7 +100,7 @@ static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
 	struct vgpu_mgr *mgr = vf->mgr;
 	int rc;
 
-	if (!mgr->is_ready || mgr->is_gone || READ_ONCE(mgr->core->why_wedged))
+	if (!mgr->is_ready || mgr->is_gone || mgr->pf->ops->is_wedged(mgr->pf))
 		return -ENODEV;
 	if (!is_offered(mgr, type))
 		return -EINVAL;
@@ -286,7 +291,7 @@ u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 	u32 count = 0;
 
 	mutex_lock(&mgr->lock);
-	if (mgr->is_ready && !READ_ONCE(mgr->core->why_wedged) &&
+	if (mgr->is_ready && !mgr->pf->ops->is_wedged(mgr->pf) &&
 	    is_offered(mgr, type)) {
 		lock_resources(mgr);
 		count = vgpu_place_available(&mgr->place, mgr->mode, type);

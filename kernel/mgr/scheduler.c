@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* How vGPUs share the engines' time: policy and time slice. */
-#include "kernel/core/rm/rm.h"
 #include "mgr.h"
 
 #define ENGINE_GRAPHICS 1 /* NV2080_ENGINE_TYPE_GR0 */
@@ -8,14 +7,7 @@
 
 static int control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes)
 {
-	struct vgpu_core *core = mgr->core;
-	int rc = -ENODEV;
-
-	down_read(&core->gsp_lock);
-	if (core->gsp)
-		rc = vgpu_rm_control(core->gsp, command, params, bytes);
-	up_read(&core->gsp_lock);
-	return rc;
+	return mgr->pf->ops->control(mgr->pf, command, params, bytes);
 }
 
 int vgpu_mgr_read_scheduler(struct vgpu_mgr *mgr)

@@ -58,28 +58,29 @@ static ssize_t print_choice(char *buf, const char *const *names, u32 count,
 /* In the order of enum vgpu_place_mode. */
 static const char *const modes[] = {"homogeneous", "heterogeneous"};
 
+/* Its folder is the driver's, so the manager is found by the file. */
 static ssize_t placement_show(struct kobject *kobj, struct kobj_attribute *attr,
 			      char *buf)
 {
-	struct vgpu_core *core = vgpu_dir_owner(kobj);
+	struct vgpu_mgr *mgr =
+		container_of(attr, struct vgpu_mgr, placement_file);
 
-	return print_choice(buf, modes, ARRAY_SIZE(modes),
-			    READ_ONCE(core->mgr->mode));
+	return print_choice(buf, modes, ARRAY_SIZE(modes), READ_ONCE(mgr->mode));
 }
 
 static ssize_t placement_store(struct kobject *kobj, struct kobj_attribute *attr,
 			       const char *buf, size_t count)
 {
-	struct vgpu_core *core = vgpu_dir_owner(kobj);
+	struct vgpu_mgr *mgr =
+		container_of(attr, struct vgpu_mgr, placement_file);
 	int mode = __sysfs_match_string(modes, ARRAY_SIZE(modes), buf);
 	int rc;
 
 	if (mode < 0)
 		return mode;
-	rc = vgpu_mgr_set_mode(core->mgr, (enum vgpu_place_mode)mode);
+	rc = vgpu_mgr_set_mode(mgr, (enum vgpu_place_mode)mode);
 	return rc ? rc : (ssize_t)count;
 }
-static struct kobj_attribute placement_file = __ATTR_RW(placement);
 
 /* In the order of enum vgpu_task_policy, from VGPU_TASK_BEST_EFFORT on. */
 static const char *const policies[] = {"best_effort", "equal_share",
@@ -216,11 +217,13 @@ static int add_types(struct vgpu_mgr *mgr)
 
 int vgpu_mgr_add_files(struct vgpu_mgr *mgr)
 {
-	struct kobject *parent = &mgr->core->dir->kobj;
+	struct kobject *parent = mgr->pf->dir;
 	int rc;
 	u32 i;
 
-	rc = sysfs_create_file(parent, &placement_file.attr);
+	mgr->placement_file = (struct kobj_attribute)__ATTR_RW(placement);
+	sysfs_attr_init(&mgr->placement_file.attr);
+	rc = sysfs_create_file(parent, &mgr->placement_file.attr);
 	mgr->has_files = rc == 0;
 	rc = add_dir(parent, "types", mgr, NULL, rc, &mgr->types_dir);
 	rc = add_dir(parent, "scheduler", mgr, scheduler_groups, rc,
@@ -245,6 +248,6 @@ void vgpu_mgr_remove_files(struct vgpu_mgr *mgr)
 	vgpu_dir_remove(mgr->scheduler_dir);
 	vgpu_dir_remove(mgr->types_dir);
 	if (mgr->has_files)
-		sysfs_remove_file(&mgr->core->dir->kobj, &placement_file.attr);
+		sysfs_remove_file(mgr->pf->dir, &mgr->placement_file.attr);
 	mgr->has_files = false;
 }

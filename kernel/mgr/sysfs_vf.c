@@ -213,7 +213,7 @@ int vgpu_vf_add_files(struct vgpu_vf *vf)
 	char name[8];
 
 	snprintf(name, sizeof(name), "vf%u", vf->gfid);
-	dir = vgpu_dir_create(&vf->mgr->core->dir->kobj, name, vf, groups);
+	dir = vgpu_dir_create(vf->mgr->pf->dir, name, vf, groups);
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
 	vf->dir = dir;

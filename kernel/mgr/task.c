@@ -8,6 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "kernel/core/pure/bar1.h"
 #include "mgr.h"
 
 #define BOOT_MS	    10000
@@ -20,7 +21,7 @@
 
 static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
 {
-	return &vf->mgr->core->abi->task->layout;
+	return &vf->mgr->pf->abi->task->layout;
 }
 
 void __iomem *vgpu_task_area(struct vgpu_vf *vf, const struct vgpu_task_area *area)
@@ -32,7 +33,8 @@ static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
 		   u32 ms)
 {
 	ktime_t began = ktime_get();
-	int rc = vgpu_mgr_control(vf->mgr, command, params, bytes, ms);
+	int rc = vf->mgr->pf->ops->control_internal(vf->mgr->pf, command,
+						    params, bytes, ms);
 
 	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
@@ -42,7 +44,7 @@ int vgpu_task_check(struct vgpu_vf *vf)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 
-	if (READ_ONCE(mgr->is_gone) || READ_ONCE(mgr->core->why_wedged) ||
+	if (READ_ONCE(mgr->is_gone) || mgr->pf->ops->is_wedged(mgr->pf) ||
 	    vf->task.is_dead || test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
 		return -EIO;
 	return 0;
@@ -75,13 +77,12 @@ static int wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
 
 static void ring(struct vgpu_vf *vf)
 {
-	struct vgpu_core *core = vf->mgr->core;
+	struct vgpu_pf *pf = vf->mgr->pf;
 	u32 value = vf->gfid * VGPU_TASK_DOORBELL_BITS + VGPU_TASK_DOORBELL_TASK;
 
 	/* All that was written is there before it rings. */
 	wmb();
-	vgpu_core_write(core, VGPU_TASK_DOORBELL, value);
-	vgpu_core_read(core, VGPU_TASK_DOORBELL);
+	pf->ops->ring_doorbell(pf, value);
 }
 
 /* Send @data and wait; the answer takes its place. */
@@ -129,8 +130,8 @@ static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
 
 static int bootload(struct vgpu_vf *vf)
 {
-	struct vgpu_core *core = vf->mgr->core;
-	const struct vgpu_task_abi *abi = core->abi->task;
+	struct vgpu_pf *pf = vf->mgr->pf;
+	const struct vgpu_task_abi *abi = pf->abi->task;
 	struct vgpu_task_boot boot = {
 		.dbdf = vf->dbdf,
 		.gfid = vf->gfid,
@@ -138,7 +139,7 @@ static int bootload(struct vgpu_vf *vf)
 		.opener = vgpu_vf_process(vf),
 		.chids = vf->place.chids,
 		.first_chid = vf->place.first_chid,
-		.engines = &core->properties.engines,
+		.engines = &pf->engines,
 		.fb_start = vf->place.fb_start,
 		.fb_bytes = vf->place.fb_bytes,
 		.heap_start = vf->place.heap_start,
@@ -160,13 +161,14 @@ static int bootload(struct vgpu_vf *vf)
 int vgpu_task_boot(struct vgpu_vf *vf)
 {
 	const struct vgpu_task_layout *layout = layout_of(vf);
+	struct vgpu_pf *pf = vf->mgr->pf;
 	void __iomem *ctrl;
 	int rc;
 
 	clear_bit(VGPU_TASK_HAS_CRASHED, &vf->events);
-	rc = vgpu_core_map_fb(vf->mgr->core, vf->place.heap_start,
-			      round_up(layout->bytes, VGPU_BAR1_PAGE_BYTES),
-			      &vf->task.window);
+	rc = pf->ops->map_fb(pf, vf->place.heap_start,
+			     round_up(layout->bytes, VGPU_BAR1_PAGE_BYTES),
+			     &vf->task.window);
 	if (rc)
 		return rc;
 	vf->task.sequence = 0;
@@ -192,7 +194,7 @@ int vgpu_task_boot(struct vgpu_vf *vf)
 
 int vgpu_task_configure(struct vgpu_vf *vf)
 {
-	const struct vgpu_task_abi *abi = vf->mgr->core->abi->task;
+	const struct vgpu_task_abi *abi = vf->mgr->pf->abi->task;
 	struct vgpu_task_version version = {.offered = VERSION_CPU};
 	struct vgpu_task_config config = {
 		.dbdf = vf->dbdf,
@@ -223,9 +225,10 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 static int task_ask_to_end(struct vgpu_vf *vf)
 {
 	struct vgpu_task_gfid gfid = {.gfid = vf->gfid};
+	struct vgpu_pf *pf = vf->mgr->pf;
 	int rc = 0;
 
-	if (READ_ONCE(vf->mgr->core->why_wedged))
+	if (pf->ops->is_wedged(pf))
 		return -EIO;
 	if (!vf->task.is_shut_down)
 		rc = control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid), END_MS);
@@ -238,11 +241,12 @@ static int task_ask_to_end(struct vgpu_vf *vf)
 
 int vgpu_task_end(struct vgpu_vf *vf)
 {
+	struct vgpu_pf *pf = vf->mgr->pf;
 	int rc = 0;
 
 	if (vf->task.is_booted)
 		rc = task_ask_to_end(vf);
-	if (rc && !READ_ONCE(vf->mgr->core->why_wedged)) {
+	if (rc && !pf->ops->is_wedged(pf)) {
 		msleep(AGAIN_MS);
 		rc = task_ask_to_end(vf);
 	}
@@ -250,7 +254,7 @@ int vgpu_task_end(struct vgpu_vf *vf)
 	WRITE_ONCE(vf->task.is_dead, false);
 	clear_bit(VGPU_TASK_HAS_CRASHED, &vf->events);
 	if (vf->task.window.memory)
-		vgpu_core_unmap_fb(vf->mgr->core, &vf->task.window);
+		pf->ops->unmap_fb(pf, &vf->task.window);
 	vf->task.window = (struct vgpu_fb_window){};
 	return rc;
 }

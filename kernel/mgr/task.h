@@ -4,7 +4,7 @@
 #define VGPU_KERNEL_MGR_TASK_H
 
 #include "kernel/core/abi/task_abi.h"
-#include "kernel/core/resources.h"
+#include "kernel/core/core_ops.h"
 
 struct vgpu_vf;
 

@@ -37,7 +37,7 @@ static void take_samples(struct vgpu_event_subscriber *subscriber,
 			 const u8 *payload, u32 bytes)
 {
 	struct vgpu_mgr *mgr = container_of(subscriber, struct vgpu_mgr, samples);
-	const struct vgpu_task_abi *abi = mgr->core->abi->task;
+	const struct vgpu_task_abi *abi = mgr->pf->abi->task;
 	struct vgpu_use_sample sample;
 	u32 i;
 	u64 ns;
@@ -56,25 +56,26 @@ void vgpu_mgr_watch_usage(struct vgpu_mgr *mgr)
 {
 	mgr->samples.event = VGPU_RPC_EVENT_GPUACCT_PERFMON_UTIL_SAMPLES;
 	mgr->samples.handle = take_samples;
-	vgpu_events_subscribe(mgr->core, &mgr->samples);
+	mgr->pf->ops->subscribe(mgr->pf, &mgr->samples);
 }
 
 void vgpu_mgr_unwatch_usage(struct vgpu_mgr *mgr)
 {
-	vgpu_events_unsubscribe(mgr->core, &mgr->samples);
+	mgr->pf->ops->unsubscribe(mgr->pf, &mgr->samples);
 }
 
 u64 vgpu_vf_fb_used(struct vgpu_vf *vf)
 {
-	const struct vgpu_task_abi *abi = vf->mgr->core->abi->task;
+	struct vgpu_pf *pf = vf->mgr->pf;
+	const struct vgpu_task_abi *abi = pf->abi->task;
 	void *params;
 	u64 used = 0;
 
 	if (!READ_ONCE(vf->is_open))
 		return 0;
 	params = kzalloc(abi->usage_bytes, GFP_KERNEL);
-	if (params && vgpu_mgr_control(vf->mgr, VGPU_TASK_GET_FB_USAGE, params,
-				       abi->usage_bytes, 0) == 0)
+	if (params && pf->ops->control_internal(pf, VGPU_TASK_GET_FB_USAGE,
+						params, abi->usage_bytes, 0) == 0)
 		used = abi->get_fb_usage(params, vf->gfid);
 	kfree(params);
 	return used;

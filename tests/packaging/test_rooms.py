@@ -23,18 +23,22 @@ FLOORS = {
         ['manager/manager'],
         ['manager/main'],
     ],
-    'kernel/core': [
+    'kernel': [
         [('kernel/core/pure', 'kernel/core/abi')],
-        ['kernel/core/hw'],
+        ['kernel/core/core_ops', 'kernel/mgr/vf_api'],
+        ['kernel/core/hw', 'kernel/vfio'],
         ['kernel/core/gsp'],
-        ['kernel/core/rm'],
+        ['kernel/core/rm', 'kernel/mgr'],
         ['kernel/core'],
     ],
 }
-# What the GPU's own struct is made of: every room works on it, and it holds some
-# of the structs of theirs.
-SHARED = {'kernel/core/core.h', 'kernel/core/hw/falcon.h',
-          'kernel/core/resources.h', 'kernel/core/rm/events.h'}
+# Rooms that may not use all that is below them. Another driver of the PF can have
+# the vGPU manager, and another driver of VFs can use it.
+ONLY = {
+    'kernel/mgr': [('kernel/core/pure', 'kernel/core/abi'),
+                   'kernel/core/core_ops', 'kernel/mgr/vf_api'],
+    'kernel/vfio': ['kernel/mgr/vf_api'],
+}
 # The most files of one folder that are not headers: more are different concerns.
 SOURCES_MAX = 15
 
@@ -79,12 +83,31 @@ class Rooms(unittest.TestCase):
             for path in files_of(top):
                 floor, room = room_of(path, floors)
                 for name in included(path):
-                    if not name.startswith(top + '/') or name in SHARED:
+                    if not name.startswith(top + '/'):
                         continue
                     to_floor, to_room = room_of(name, floors)
                     with self.subTest(path=path, includes=name):
                         self.assertTrue(to_floor < floor or to_room == room,
                                         f'{room} is no room above {to_room}')
+                        if room in ONLY and to_room != room:
+                            self.assertIn(to_room, ONLY[room])
+
+    def test_no_include_climbs(self):
+        """By its path from the top: "../" would hide which room it is of."""
+        for top in FLOORS:
+            for path in files_of(top):
+                with open(os.path.join(SOURCE, path), encoding='utf-8') as file:
+                    self.assertNotIn('#include "../', file.read(), path)
+
+    def test_one_folder_knows_the_firmware_version(self):
+        """In code: comments may cite a version's headers."""
+        for path in files_of('kernel'):
+            if path.startswith('kernel/core/abi/'):
+                continue
+            with open(os.path.join(SOURCE, path), encoding='utf-8') as file:
+                code = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
+            with self.subTest(path=path):
+                self.assertIsNone(re.search(r'570.144', code))
 
     def test_no_room_is_crowded(self):
         for top in FLOORS:

@@ -169,6 +169,12 @@ struct vgpu_abi {
 const struct vgpu_host_engine *
 vgpu_host_engines_pick_copy(const struct vgpu_host_engines *list);
 
+/*
+ * The firmware version that the driver boots, and whose files it asks for. Only
+ * this folder, and the lists of sources in Kbuild and meson.build, name it.
+ */
+#define VGPU_ABI_VERSION "570.144"
+
 /* The table for @version, or NULL. */
 const struct vgpu_abi *vgpu_abi_find(const char *version);
 

@@ -18,18 +18,18 @@ const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS] = {
 
 int vgpu_gsp_make_layout(struct vgpu_gsp *gsp, bool is_vgpu)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	struct vgpu_wpr_request request = {
-		.fb_bytes = (u64)vgpu_core_read(core, REG_USABLE_FB_MIB) << 20,
+		.fb_bytes = (u64)vgpu_hw_read(hw, REG_USABLE_FB_MIB) << 20,
 		.bootloader_bytes = gsp->images.bootloader_bytes,
 		.gsp_bytes = gsp->images.gsp_bytes,
 	};
 	u32 vga;
 	int rc;
 
-	request.heap_bytes = core->abi->wpr_heap_bytes(request.fb_bytes, is_vgpu);
-	if (!(vgpu_core_read(core, REG_DISPLAY_FUSE) & REG_DISPLAY_FUSE_DISABLED)) {
-		vga = vgpu_core_read(core, REG_VGA_WORKSPACE);
+	request.heap_bytes = gsp->abi->wpr_heap_bytes(request.fb_bytes, is_vgpu);
+	if (!(vgpu_hw_read(hw, REG_DISPLAY_FUSE) & REG_DISPLAY_FUSE_DISABLED)) {
+		vga = vgpu_hw_read(hw, REG_VGA_WORKSPACE);
 		if (vga & REG_VGA_WORKSPACE_VALID)
 			request.vga_workspace =
 				(u64)(vga & REG_VGA_WORKSPACE_ADDRESS)
@@ -37,7 +37,7 @@ int vgpu_gsp_make_layout(struct vgpu_gsp *gsp, bool is_vgpu)
 	}
 	rc = vgpu_wpr_layout_init(&gsp->layout, &request);
 	if (rc)
-		pci_err(core->pdev, "%llu MiB are too few for the firmware\n",
+		pci_err(hw->pdev, "%llu MiB are too few for the firmware\n",
 			request.fb_bytes >> 20);
 	return rc;
 }
@@ -48,8 +48,7 @@ static int make_logs(struct vgpu_gsp *gsp)
 	int i, rc;
 
 	for (i = 0; i < VGPU_GSP_LOGS; i++) {
-		rc = vgpu_dma_create(gsp->core, VGPU_GSP_LOG_BYTES,
-				     &gsp->logs[i]);
+		rc = vgpu_dma_create(gsp->hw, VGPU_GSP_LOG_BYTES, &gsp->logs[i]);
 		if (rc)
 			return rc;
 		vgpu_dma_list_pages(&gsp->logs[i],
@@ -70,25 +69,25 @@ void vgpu_gsp_put_rm_args(struct vgpu_gsp *gsp, bool is_resume)
 		.is_resume = is_resume,
 	};
 
-	gsp->core->abi->put_rm_args(gsp->rm_args.memory, &args);
+	gsp->abi->put_rm_args(gsp->rm_args.memory, &args);
 }
 
 int vgpu_gsp_make_arguments(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	int rc;
 
-	rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->libos);
+	rc = vgpu_dma_create(hw, VGPU_PAGE_BYTES, &gsp->libos);
 	if (rc == 0)
-		rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->rm_args);
+		rc = vgpu_dma_create(hw, VGPU_PAGE_BYTES, &gsp->rm_args);
 	if (rc == 0)
-		rc = vgpu_dma_create(core, VGPU_PAGE_BYTES, &gsp->wpr_meta);
+		rc = vgpu_dma_create(hw, VGPU_PAGE_BYTES, &gsp->wpr_meta);
 	if (rc == 0)
 		rc = make_logs(gsp);
 	if (rc)
 		return rc;
 	vgpu_gsp_put_rm_args(gsp, false);
-	core->abi->put_wpr_meta(gsp->wpr_meta.memory, &gsp->layout, &gsp->images);
+	gsp->abi->put_wpr_meta(gsp->wpr_meta.memory, &gsp->layout, &gsp->images);
 	vgpu_libos_put(gsp->libos.memory, VGPU_GSP_LOGS, "RMARGS",
 		       gsp->rm_args.address, VGPU_PAGE_BYTES);
 	return 0;
@@ -97,8 +96,8 @@ int vgpu_gsp_make_arguments(struct vgpu_gsp *gsp)
 /* What the firmware reads first of its command queue. */
 int vgpu_gsp_post_system_info(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 {
-	struct vgpu_core *core = gsp->core;
-	struct pci_dev *pdev = core->pdev;
+	struct vgpu_hw *hw = gsp->hw;
+	struct pci_dev *pdev = hw->pdev;
 	struct vgpu_system_info info = {
 		.registers_address = pci_resource_start(pdev, 0),
 		.framebuffer_address = pci_resource_start(pdev, 1),
@@ -117,7 +116,7 @@ int vgpu_gsp_post_system_info(struct vgpu_gsp *gsp, const struct vgpu_vf_info *v
 		.vfs = *vfs,
 	};
 	struct vgpu_registry_value sriov = {"RMSetSriovMode", 1};
-	u32 bytes = core->abi->system_info_bytes;
+	u32 bytes = gsp->abi->system_info_bytes;
 	void *buffer;
 	int rc;
 
@@ -126,7 +125,7 @@ int vgpu_gsp_post_system_info(struct vgpu_gsp *gsp, const struct vgpu_vf_info *v
 	buffer = kzalloc(SYSTEM_INFO_MAX, GFP_KERNEL);
 	if (!buffer)
 		return -ENOMEM;
-	core->abi->put_system_info(buffer, &info);
+	gsp->abi->put_system_info(buffer, &info);
 	rc = vgpu_gsp_post(gsp, VGPU_RPC_GSP_SET_SYSTEM_INFO, buffer, bytes);
 	if (rc == 0)
 		rc = vgpu_registry_build(&sriov, vfs->total ? 1 : 0, buffer,

@@ -9,21 +9,21 @@
 static int request(struct vgpu_gsp *gsp, const char *part,
 		   const struct firmware **ret_file)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	char name[80];
 	int rc;
 
 	snprintf(name, sizeof(name), "nvidia/%s/gsp/%s-%s.bin",
-		 core->chip->firmware, part, core->abi->version);
-	rc = request_firmware(ret_file, name, &core->pdev->dev);
+		 hw->chip->firmware, part, gsp->abi->version);
+	rc = request_firmware(ret_file, name, &hw->pdev->dev);
 	if (rc)
-		pci_err(core->pdev, "no firmware file %s: %d\n", name, rc);
+		pci_err(hw->pdev, "no firmware file %s: %d\n", name, rc);
 	return rc;
 }
 
 static int is_broken(struct vgpu_gsp *gsp, const char *part)
 {
-	pci_err(gsp->core->pdev, "the firmware file of %s is broken\n", part);
+	pci_err(gsp->hw->pdev, "the firmware file of %s is broken\n", part);
 	return -EINVAL;
 }
 
@@ -31,7 +31,7 @@ static int is_broken(struct vgpu_gsp *gsp, const char *part)
 static int load_booter(struct vgpu_gsp *gsp, const char *part,
 		       struct vgpu_booter *booter, struct vgpu_dma *copy)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	const struct firmware *file;
 	const u8 *signature;
 	u32 version;
@@ -45,18 +45,18 @@ static int load_booter(struct vgpu_gsp *gsp, const char *part,
 		rc = is_broken(gsp, part);
 		goto out;
 	}
-	rc = vgpu_falcon_fuse_version(&core->sec2_falcon,
-				      booter->falcon.ucode_id, &version);
+	rc = vgpu_falcon_fuse_version(&hw->sec2_falcon, booter->falcon.ucode_id,
+				      &version);
 	if (rc)
 		goto out;
 	signature = vgpu_booter_signature(booter, version);
 	if (!signature) {
-		pci_err(core->pdev, "%s has no signature for fuse version %u\n",
+		pci_err(hw->pdev, "%s has no signature for fuse version %u\n",
 			part, version);
 		rc = -ENOENT;
 		goto out;
 	}
-	rc = vgpu_dma_create_copy(core, booter->falcon.image,
+	rc = vgpu_dma_create_copy(hw, booter->falcon.image,
 				  booter->falcon.image_bytes, copy);
 	if (rc == 0)
 		vgpu_falcon_image_sign(&booter->falcon, copy->memory, signature);
@@ -82,7 +82,7 @@ static int load_bootloader(struct vgpu_gsp *gsp)
 		rc = is_broken(gsp, "bootloader");
 		goto out;
 	}
-	rc = vgpu_dma_create_copy(gsp->core, bootloader.image,
+	rc = vgpu_dma_create_copy(gsp->hw, bootloader.image,
 				  bootloader.image_bytes, &gsp->bootloader);
 	if (rc)
 		goto out;
@@ -112,10 +112,10 @@ static int load_gsp(struct vgpu_gsp *gsp)
 		rc = is_broken(gsp, "gsp");
 		goto out;
 	}
-	rc = vgpu_radix3_create(gsp->core, image.image_bytes, DMA_TO_DEVICE,
+	rc = vgpu_radix3_create(gsp->hw, image.image_bytes, DMA_TO_DEVICE,
 				image.image, &gsp->firmware);
 	if (rc == 0)
-		rc = vgpu_dma_create_copy(gsp->core, image.signature,
+		rc = vgpu_dma_create_copy(gsp->hw, image.signature,
 					  image.signature_bytes, &gsp->signature);
 	if (rc)
 		goto out;
@@ -148,12 +148,12 @@ int vgpu_gsp_load_files(struct vgpu_gsp *gsp)
 
 void vgpu_gsp_drop_files(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 
-	vgpu_radix3_destroy(core, &gsp->firmware);
-	vgpu_dma_destroy(core, &gsp->signature);
-	vgpu_dma_destroy(core, &gsp->bootloader);
-	vgpu_dma_destroy(core, &gsp->scrubber);
-	vgpu_dma_destroy(core, &gsp->booter_unload);
-	vgpu_dma_destroy(core, &gsp->booter_load);
+	vgpu_radix3_destroy(hw, &gsp->firmware);
+	vgpu_dma_destroy(hw, &gsp->signature);
+	vgpu_dma_destroy(hw, &gsp->bootloader);
+	vgpu_dma_destroy(hw, &gsp->scrubber);
+	vgpu_dma_destroy(hw, &gsp->booter_unload);
+	vgpu_dma_destroy(hw, &gsp->booter_load);
 }

@@ -15,11 +15,12 @@
 #define SUSPENDED_US  2000000
 #define POLL_US	      100
 #define SLEEP_LEVEL   3 /* of power, for the RM */
+
 /* Where WPR2 begins, 0 where there is none. */
-u64 vgpu_gsp_wpr2_start(struct vgpu_core *core)
+u64 vgpu_gsp_wpr2_start(struct vgpu_hw *hw)
 {
-	u32 high = vgpu_core_read(core, REG_WPR2_HIGH) >> REG_WPR2_SHIFT;
-	u32 low = vgpu_core_read(core, REG_WPR2_LOW) >> REG_WPR2_SHIFT;
+	u32 high = vgpu_hw_read(hw, REG_WPR2_HIGH) >> REG_WPR2_SHIFT;
+	u32 low = vgpu_hw_read(hw, REG_WPR2_LOW) >> REG_WPR2_SHIFT;
 
 	return high ? (u64)low << REG_WPR2_UNIT_SHIFT : 0;
 }
@@ -27,24 +28,23 @@ u64 vgpu_gsp_wpr2_start(struct vgpu_core *core)
 /* A fresh copy of FWSEC, signed, without a command yet. */
 static int copy_fwsec(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
-	const struct vgpu_falcon_image *image = &core->fwsec.falcon;
+	struct vgpu_hw *hw = gsp->hw;
+	const struct vgpu_falcon_image *image = &hw->fwsec.falcon;
 	const u8 *signature;
 	u32 version;
 	int rc;
 
-	rc = vgpu_falcon_fuse_version(&core->gsp_falcon, image->ucode_id,
-				      &version);
+	rc = vgpu_falcon_fuse_version(&hw->gsp_falcon, image->ucode_id, &version);
 	if (rc)
 		return rc;
-	signature = vgpu_fwsec_signature(&core->fwsec, version);
+	signature = vgpu_fwsec_signature(&hw->fwsec, version);
 	if (!signature) {
-		pci_err(core->pdev,
+		pci_err(hw->pdev,
 			"FWSEC has no signature for fuse version %u\n", version);
 		return -ENOENT;
 	}
 	if (!gsp->fwsec.memory) {
-		rc = vgpu_dma_create(core, image->image_bytes, &gsp->fwsec);
+		rc = vgpu_dma_create(hw, image->image_bytes, &gsp->fwsec);
 		if (rc)
 			return rc;
 	}
@@ -55,77 +55,76 @@ static int copy_fwsec(struct vgpu_gsp *gsp)
 
 static int run_frts(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	u32 mailbox[2] = {}, error;
 	int rc;
 
 	rc = copy_fwsec(gsp);
 	if (rc == 0)
-		rc = vgpu_fwsec_command_frts(&core->fwsec, gsp->fwsec.memory,
+		rc = vgpu_fwsec_command_frts(&hw->fwsec, gsp->fwsec.memory,
 					     gsp->layout.frts_offset,
 					     VGPU_FRTS_BYTES);
 	if (rc == 0)
-		rc = vgpu_falcon_run(&core->gsp_falcon, &core->fwsec.falcon,
+		rc = vgpu_falcon_run(&hw->gsp_falcon, &hw->fwsec.falcon,
 				     gsp->fwsec.address, mailbox);
 	if (rc) {
-		pci_err(core->pdev, "FWSEC did not run: %d\n", rc);
+		pci_err(hw->pdev, "FWSEC did not run: %d\n", rc);
 		return rc;
 	}
-	error = vgpu_core_read(core, REG_FRTS_ERROR) >> REG_FRTS_ERROR_SHIFT;
-	if (error || vgpu_gsp_wpr2_start(core) != gsp->layout.frts_offset) {
-		pci_err(core->pdev,
-			"FWSEC: error %#x, WPR2 at %#llx, not %#llx\n", error,
-			vgpu_gsp_wpr2_start(core), gsp->layout.frts_offset);
+	error = vgpu_hw_read(hw, REG_FRTS_ERROR) >> REG_FRTS_ERROR_SHIFT;
+	if (error || vgpu_gsp_wpr2_start(hw) != gsp->layout.frts_offset) {
+		pci_err(hw->pdev, "FWSEC: error %#x, WPR2 at %#llx, not %#llx\n",
+			error, vgpu_gsp_wpr2_start(hw), gsp->layout.frts_offset);
 		return -EIO;
 	}
 	return 0;
 }
 
 /* Both halves of an address, as microcode is given it. */
-static int run_booter(struct vgpu_core *core, const char *name,
+static int run_booter(struct vgpu_hw *hw, const char *name,
 		      const struct vgpu_booter *booter,
 		      const struct vgpu_dma *copy, u64 argument)
 {
 	u32 mailbox[2] = {lower_32_bits(argument), upper_32_bits(argument)};
 	int rc;
 
-	rc = vgpu_falcon_run(&core->sec2_falcon, &booter->falcon, copy->address,
+	rc = vgpu_falcon_run(&hw->sec2_falcon, &booter->falcon, copy->address,
 			     mailbox);
 	if (rc == 0 && mailbox[0])
 		rc = -EIO;
 	if (rc)
-		pci_err(core->pdev, "%s failed: %d, it says %#x\n", name, rc,
+		pci_err(hw->pdev, "%s failed: %d, it says %#x\n", name, rc,
 			mailbox[0]);
 	return rc;
 }
 
-static u32 scrubber_handoff(struct vgpu_core *core)
+static u32 scrubber_handoff(struct vgpu_hw *hw)
 {
-	return vgpu_core_read(core, REG_SCRUBBER_HANDOFF) >>
+	return vgpu_hw_read(hw, REG_SCRUBBER_HANDOFF) >>
 	       REG_SCRUBBER_HANDOFF_SHIFT;
 }
 
 /* The GPU's own boot scrubs some of the framebuffer; a large heap needs more. */
 static int scrub(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	u32 mailbox[2] = {};
 	int rc;
 
-	if (scrubber_handoff(core) >= REG_SCRUBBER_HANDOFF_DONE)
+	if (scrubber_handoff(hw) >= REG_SCRUBBER_HANDOFF_DONE)
 		return 0;
-	rc = vgpu_falcon_run(&core->sec2_falcon, &gsp->scrubber_image.falcon,
+	rc = vgpu_falcon_run(&hw->sec2_falcon, &gsp->scrubber_image.falcon,
 			     gsp->scrubber.address, mailbox);
-	if (rc == 0 && scrubber_handoff(core) < REG_SCRUBBER_HANDOFF_DONE)
+	if (rc == 0 && scrubber_handoff(hw) < REG_SCRUBBER_HANDOFF_DONE)
 		rc = -EIO;
 	if (rc)
-		pci_err(core->pdev, "the scrubber failed: %d\n", rc);
+		pci_err(hw->pdev, "the scrubber failed: %d\n", rc);
 	return rc;
 }
 
 int vgpu_gsp_reset_core(struct vgpu_gsp *gsp)
 {
-	struct vgpu_falcon *falcon = &gsp->core->gsp_falcon;
+	struct vgpu_falcon *falcon = &gsp->hw->gsp_falcon;
 	int rc = vgpu_falcon_reset_into_riscv(falcon);
 
 	if (rc)
@@ -139,24 +138,23 @@ int vgpu_gsp_reset_core(struct vgpu_gsp *gsp)
 
 int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	int rc;
 
-	rc = run_booter(core, "Booter", &gsp->load_image, &gsp->booter_load,
+	rc = run_booter(hw, "Booter", &gsp->load_image, &gsp->booter_load,
 			meta_address);
 	if (rc)
 		return rc;
-	vgpu_falcon_write(&core->gsp_falcon, FALCON_OS, gsp->app_version);
-	rc = vgpu_falcon_wait_riscv_active(&core->gsp_falcon);
+	vgpu_falcon_write(&hw->gsp_falcon, FALCON_OS, gsp->app_version);
+	rc = vgpu_falcon_wait_riscv_active(&hw->gsp_falcon);
 	if (rc)
-		pci_err(core->pdev, "the GSP does not run\n");
+		pci_err(hw->pdev, "the GSP does not run\n");
 	return rc;
 }
 
 static int read_static_info(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
-	u32 bytes = core->abi->static_info_bytes;
+	u32 bytes = gsp->abi->static_info_bytes;
 	void *buffer = kzalloc(bytes, GFP_KERNEL);
 	int rc;
 
@@ -164,36 +162,36 @@ static int read_static_info(struct vgpu_gsp *gsp)
 		return -ENOMEM;
 	rc = vgpu_gsp_call(gsp, VGPU_RPC_GET_GSP_STATIC_INFO, buffer, bytes);
 	if (rc == 0)
-		rc = core->abi->get_static_info(buffer, bytes, &core->info);
+		rc = gsp->abi->get_static_info(buffer, bytes, &gsp->info);
 	kfree(buffer);
 	return rc;
 }
 
 void vgpu_gsp_take_down(struct vgpu_gsp *gsp, u64 meta_address)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	u32 mailbox[2] = {}, error;
 	int rc;
 
-	rc = vgpu_falcon_reset(&core->gsp_falcon);
+	rc = vgpu_falcon_reset(&hw->gsp_falcon);
 	if (rc == 0)
 		rc = copy_fwsec(gsp);
 	if (rc == 0)
-		rc = vgpu_fwsec_command_sb(&core->fwsec, gsp->fwsec.memory);
+		rc = vgpu_fwsec_command_sb(&hw->fwsec, gsp->fwsec.memory);
 	if (rc == 0)
-		rc = vgpu_falcon_run(&core->gsp_falcon, &core->fwsec.falcon,
+		rc = vgpu_falcon_run(&hw->gsp_falcon, &hw->fwsec.falcon,
 				     gsp->fwsec.address, mailbox);
-	error = vgpu_core_read(core, REG_SB_ERROR) & REG_SB_ERROR_MASK;
+	error = vgpu_hw_read(hw, REG_SB_ERROR) & REG_SB_ERROR_MASK;
 	if (rc || error)
-		pci_err(core->pdev, "FWSEC did not end: %d, error %#x\n", rc,
+		pci_err(hw->pdev, "FWSEC did not end: %d, error %#x\n", rc,
 			error);
-	if (vgpu_gsp_wpr2_start(core))
-		run_booter(core, "Booter's unload", &gsp->unload_image,
+	if (vgpu_gsp_wpr2_start(hw))
+		run_booter(hw, "Booter's unload", &gsp->unload_image,
 			   &gsp->booter_unload, meta_address);
-	if (vgpu_gsp_wpr2_start(core)) {
-		pci_err(core->pdev, "WPR2 is still up: reset the GPU\n");
+	if (vgpu_gsp_wpr2_start(hw)) {
+		pci_err(hw->pdev, "WPR2 is still up: reset the GPU\n");
 		/* What may still run there must not write what is freed next. */
-		pci_clear_master(core->pdev);
+		pci_clear_master(hw->pdev);
 	}
 }
 
@@ -215,26 +213,24 @@ int vgpu_gsp_unload(struct vgpu_gsp *gsp, bool is_sleep)
 		rc = read_poll_timeout(vgpu_falcon_read, mailbox,
 				       mailbox & SUSPENDED_BIT, POLL_US,
 				       SUSPENDED_US, false,
-				       &gsp->core->gsp_falcon, FALCON_MAILBOX_0);
+				       &gsp->hw->gsp_falcon, FALCON_MAILBOX_0);
 	if (rc)
-		pci_warn(gsp->core->pdev, "the firmware did not unload: %d\n",
-			 rc);
+		pci_warn(gsp->hw->pdev, "the firmware did not unload: %d\n", rc);
 	return rc;
 }
 
 void vgpu_gsp_destroy(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	int i;
 
-	vgpu_gsp_drop_sleep(gsp);
 	vgpu_gsp_rpc_finish(gsp);
 	for (i = 0; i < VGPU_GSP_LOGS; i++)
-		vgpu_dma_destroy(core, &gsp->logs[i]);
-	vgpu_dma_destroy(core, &gsp->rm_args);
-	vgpu_dma_destroy(core, &gsp->libos);
-	vgpu_dma_destroy(core, &gsp->wpr_meta);
-	vgpu_dma_destroy(core, &gsp->fwsec);
+		vgpu_dma_destroy(hw, &gsp->logs[i]);
+	vgpu_dma_destroy(hw, &gsp->rm_args);
+	vgpu_dma_destroy(hw, &gsp->libos);
+	vgpu_dma_destroy(hw, &gsp->wpr_meta);
+	vgpu_dma_destroy(hw, &gsp->fwsec);
 	vgpu_gsp_drop_files(gsp);
 	kfree(gsp);
 }
@@ -261,7 +257,6 @@ static int prepare(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 int vgpu_gsp_boot(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 {
 	ktime_t began = ktime_get(), started;
-	struct vgpu_core *core = gsp->core;
 	int rc;
 
 	rc = prepare(gsp, vfs);
@@ -279,11 +274,10 @@ int vgpu_gsp_boot(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 		rc = vgpu_gsp_wait_init_done(gsp);
 	if (rc)
 		return rc;
-	core->boot_driver_ms = (u32)ktime_ms_delta(started, began);
-	core->boot_firmware_ms = (u32)ktime_ms_delta(ktime_get(), started);
-	pci_info(core->pdev, "GSP %s is up: %u ms of ours, %u ms of its own\n",
-		 core->abi->version, core->boot_driver_ms,
-		 core->boot_firmware_ms);
+	gsp->boot_driver_ms = (u32)ktime_ms_delta(started, began);
+	gsp->boot_firmware_ms = (u32)ktime_ms_delta(ktime_get(), started);
+	pci_info(gsp->hw->pdev, "GSP %s is up: %u ms of ours, %u ms of its own\n",
+		 gsp->abi->version, gsp->boot_driver_ms, gsp->boot_firmware_ms);
 	rc = read_static_info(gsp);
 	if (rc)
 		vgpu_gsp_unload(gsp, false);

@@ -5,16 +5,37 @@
 
 #include <linux/mutex.h>
 
-#include "kernel/core/pure/fwfile.h"
+#include "kernel/core/abi/abi.h"
 #include "kernel/core/hw/memory.h"
+#include "kernel/core/pure/fwfile.h"
 #include "kernel/core/pure/msgq.h"
 #include "kernel/core/pure/wpr.h"
 
+#define VGPU_GSP_LOGS	     3
 #define VGPU_GSP_QUEUE_BYTES 0x40000
 #define VGPU_GSP_LOG_BYTES   0x10000
 
+struct vgpu_gsp;
+
+/*
+ * What the GSP tells whoever booted it. All are required; the first two are
+ * called with gsp->lock held, and may sleep.
+ */
+struct vgpu_gsp_ops {
+	/* Nothing more is sent. Called once; @why is a static text. */
+	void (*on_wedged)(struct vgpu_gsp *gsp, const char *why);
+	/* An event of the firmware's. False: nobody has subscribed to it. */
+	bool (*on_event)(struct vgpu_gsp *gsp, u32 event, const u8 *payload,
+			 u32 bytes);
+	/* Whether someone is about to reset or unload it: end long waits. */
+	bool (*is_to_stop)(struct vgpu_gsp *gsp);
+};
+
 struct vgpu_gsp {
-	struct vgpu_core *core;
+	struct vgpu_hw *hw;
+	const struct vgpu_abi *abi;
+	const struct vgpu_gsp_ops *ops;
+	void *owner; /* of @ops */
 
 	struct vgpu_radix3 firmware;
 	struct vgpu_dma signature;
@@ -35,10 +56,9 @@ struct vgpu_gsp {
 	struct vgpu_dma logs[VGPU_GSP_LOGS];
 	struct vgpu_dma rm_args;
 	struct vgpu_dma queues;
-	struct vgpu_dma sleep_meta; /* sleep.c, from here on */
-	struct vgpu_radix3 sleep_wpr;
-	struct vgpu_pages sleep_vram;
-	bool has_client;     /* rm.c: its objects are there */
+	struct vgpu_static_info info; /* once it has booted; so are the next two */
+	u32 boot_driver_ms;
+	u32 boot_firmware_ms;
 	bool has_interrupts; /* interrupt.c: they are enabled */
 	u32 vector;	     /* of the GPU's tree of interrupts */
 
@@ -47,7 +67,7 @@ struct vgpu_gsp {
 	struct vgpu_msgq_sender sender;
 	struct vgpu_msgq_receiver receiver;
 	bool is_linked;
-	bool is_up;	/* to be reset once it is wedged */
+	bool is_up;	/* everybody may call it */
 	bool is_wedged; /* nothing more is sent; never false again */
 	u32 sequence;
 	u8 *record;
@@ -67,7 +87,7 @@ int vgpu_gsp_post_system_info(struct vgpu_gsp *gsp,
 			      const struct vgpu_vf_info *vfs);
 
 /* gsp.c: where WPR2 begins, 0 where there is none. */
-u64 vgpu_gsp_wpr2_start(struct vgpu_core *core);
+u64 vgpu_gsp_wpr2_start(struct vgpu_hw *hw);
 
 /* gsp.c: have Booter make WPR2 of what the metadata say, and start the GSP. */
 int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address);
@@ -77,10 +97,6 @@ int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address);
  * fails with may leave WPR2 standing; vgpu_gsp_destroy() is the caller's.
  */
 int vgpu_gsp_boot(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs);
-
-/* boot.c: it is up: events are taken, and everybody may call it. */
-int vgpu_gsp_open(struct vgpu_gsp *gsp);
-void vgpu_gsp_close(struct vgpu_gsp *gsp);
 
 /* gsp.c: have the firmware end by itself. */
 int vgpu_gsp_unload(struct vgpu_gsp *gsp, bool is_sleep);
@@ -93,16 +109,6 @@ int vgpu_gsp_unload(struct vgpu_gsp *gsp, bool is_sleep);
 void vgpu_gsp_take_down(struct vgpu_gsp *gsp, u64 meta_address);
 
 void vgpu_gsp_destroy(struct vgpu_gsp *gsp);
-
-/*
- * sleep.c: under gsp_lock, taken for writing. Where a sleep fails the
- * firmware is unloaded, or, with no memory for it, as it was; where it does not
- * wake it is unloaded.
- */
-int vgpu_gsp_sleep(struct vgpu_gsp *gsp);
-int vgpu_gsp_wake(struct vgpu_gsp *gsp);
-/* Drop what was saved. */
-void vgpu_gsp_drop_sleep(struct vgpu_gsp *gsp);
 
 /* sequencer.c: run what an event of the firmware asks for. */
 int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes);

@@ -10,40 +10,40 @@
 #include "gsp.h"
 #include "kernel/core/hw/regs.h"
 
-static void interrupt_rearm(struct vgpu_core *core)
+static void interrupt_rearm(struct vgpu_hw *hw)
 {
-	if (core->pdev->msi_enabled)
-		vgpu_core_write(core, REG_MSI_REARM, 0);
+	if (hw->pdev->msi_enabled)
+		vgpu_hw_write(hw, REG_MSI_REARM, 0);
 }
 
 static irqreturn_t look(int irq, void *data)
 {
 	struct vgpu_gsp *gsp = data;
-	u32 top = vgpu_core_read(gsp->core, REG_INTR_TOP);
+	u32 top = vgpu_hw_read(gsp->hw, REG_INTR_TOP);
 
 	/* A line may be another device's; one that is gone says all. */
 	if (top == U32_MAX)
 		return IRQ_NONE;
 	if (!(top & REG_INTR_TOP_BIT(gsp->vector))) {
 		/* Or no message comes any more. */
-		interrupt_rearm(gsp->core);
+		interrupt_rearm(gsp->hw);
 		return IRQ_NONE;
 	}
-	vgpu_core_write(gsp->core, REG_INTR_TOP_EN_CLEAR,
-			REG_INTR_TOP_BIT(gsp->vector));
+	vgpu_hw_write(gsp->hw, REG_INTR_TOP_EN_CLEAR,
+		      REG_INTR_TOP_BIT(gsp->vector));
 	return IRQ_WAKE_THREAD;
 }
 
 static void handle_falcon(struct vgpu_gsp *gsp)
 {
-	struct vgpu_falcon *falcon = &gsp->core->gsp_falcon;
+	struct vgpu_falcon *falcon = &gsp->hw->gsp_falcon;
 	u32 causes;
 
 	causes = vgpu_falcon_read(falcon, FALCON_IRQ_STATUS) &
 		 vgpu_falcon_read(falcon, RISCV_IRQ_MASK);
 	vgpu_falcon_write(falcon, FALCON_IRQ_CLEAR, causes);
 	if (causes & ~(FALCON_IRQ_MESSAGE | FALCON_IRQ_HALT))
-		dev_warn_ratelimited(&gsp->core->pdev->dev,
+		dev_warn_ratelimited(&gsp->hw->pdev->dev,
 				     "GSP: unknown interrupts %#x\n", causes);
 	/* What it said last comes before that it halted. */
 	vgpu_gsp_take_events(gsp);
@@ -53,22 +53,22 @@ static void handle_falcon(struct vgpu_gsp *gsp)
 static irqreturn_t handle(int irq, void *data)
 {
 	struct vgpu_gsp *gsp = data;
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	u32 leaf = REG_INTR_LEAF(gsp->vector);
 
-	if (vgpu_core_read(core, leaf) & REG_INTR_LEAF_BIT(gsp->vector)) {
-		vgpu_core_write(core, leaf, REG_INTR_LEAF_BIT(gsp->vector));
+	if (vgpu_hw_read(hw, leaf) & REG_INTR_LEAF_BIT(gsp->vector)) {
+		vgpu_hw_write(hw, leaf, REG_INTR_LEAF_BIT(gsp->vector));
 		handle_falcon(gsp);
 	}
-	interrupt_rearm(core);
-	vgpu_core_write(core, REG_INTR_TOP_EN_SET, REG_INTR_TOP_BIT(gsp->vector));
+	interrupt_rearm(hw);
+	vgpu_hw_write(hw, REG_INTR_TOP_EN_SET, REG_INTR_TOP_BIT(gsp->vector));
 	return IRQ_HANDLED;
 }
 
 int vgpu_gsp_enable_interrupts(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
-	struct pci_dev *pdev = core->pdev;
+	struct vgpu_hw *hw = gsp->hw;
+	struct pci_dev *pdev = hw->pdev;
 	int rc;
 
 	if (gsp->vector >= REG_INTR_VECTORS) {
@@ -85,26 +85,24 @@ int vgpu_gsp_enable_interrupts(struct vgpu_gsp *gsp)
 		return rc;
 	}
 	gsp->has_interrupts = true;
-	vgpu_core_write(core, REG_INTR_LEAF_EN_SET(gsp->vector),
-			REG_INTR_LEAF_BIT(gsp->vector));
-	vgpu_core_write(core, REG_INTR_TOP_EN_SET, REG_INTR_TOP_BIT(gsp->vector));
+	vgpu_hw_write(hw, REG_INTR_LEAF_EN_SET(gsp->vector),
+		      REG_INTR_LEAF_BIT(gsp->vector));
+	vgpu_hw_write(hw, REG_INTR_TOP_EN_SET, REG_INTR_TOP_BIT(gsp->vector));
 	return 0;
 }
 
 void vgpu_gsp_disable_interrupts(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 
 	if (!gsp->has_interrupts)
 		return;
 	gsp->has_interrupts = false;
-	vgpu_core_write(core, REG_INTR_LEAF_EN_CLEAR(gsp->vector),
-			REG_INTR_LEAF_BIT(gsp->vector));
-	vgpu_core_write(core, REG_INTR_TOP_EN_CLEAR,
-			REG_INTR_TOP_BIT(gsp->vector));
-	free_irq(pci_irq_vector(core->pdev, 0), gsp);
+	vgpu_hw_write(hw, REG_INTR_LEAF_EN_CLEAR(gsp->vector),
+		      REG_INTR_LEAF_BIT(gsp->vector));
+	vgpu_hw_write(hw, REG_INTR_TOP_EN_CLEAR, REG_INTR_TOP_BIT(gsp->vector));
+	free_irq(pci_irq_vector(hw->pdev, 0), gsp);
 	/* Its thread may have enabled it once more. */
-	vgpu_core_write(core, REG_INTR_TOP_EN_CLEAR,
-			REG_INTR_TOP_BIT(gsp->vector));
-	pci_free_irq_vectors(core->pdev);
+	vgpu_hw_write(hw, REG_INTR_TOP_EN_CLEAR, REG_INTR_TOP_BIT(gsp->vector));
+	pci_free_irq_vectors(hw->pdev);
 }

@@ -29,12 +29,9 @@ static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 {
 	if (gsp->is_wedged)
 		return rc;
-	pci_err(gsp->core->pdev, "GSP is wedged: %s: %d\n", why, rc);
-	WRITE_ONCE(gsp->core->why_wedged, why);
-	gsp->is_wedged = true;
-	if (gsp->is_up)
-		vgpu_recovery_schedule(gsp->core);
-	vgpu_events_dispatch(gsp->core, VGPU_EVENT_WEDGED, NULL, 0);
+	pci_err(gsp->hw->pdev, "GSP is wedged: %s: %d\n", why, rc);
+	WRITE_ONCE(gsp->is_wedged, true);
+	gsp->ops->on_wedged(gsp, why);
 	return rc;
 }
 
@@ -57,7 +54,7 @@ int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp)
 	if (!gsp->record || !gsp->message)
 		return -ENOMEM;
 	/* A page with the addresses of all, itself included; two queues. */
-	rc = vgpu_dma_create(gsp->core, (size_t)pages * VGPU_PAGE_BYTES,
+	rc = vgpu_dma_create(gsp->hw, (size_t)pages * VGPU_PAGE_BYTES,
 			     &gsp->queues);
 	if (rc)
 		return rc;
@@ -70,7 +67,7 @@ int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp)
 
 void vgpu_gsp_rpc_finish(struct vgpu_gsp *gsp)
 {
-	vgpu_dma_destroy(gsp->core, &gsp->queues);
+	vgpu_dma_destroy(gsp->hw, &gsp->queues);
 	kvfree(gsp->message);
 	kvfree(gsp->record);
 	gsp->message = NULL;
@@ -107,7 +104,7 @@ static int send_record(struct vgpu_gsp *gsp, u32 bytes)
 	}
 	if (rc)
 		return wedge(gsp, rc, "its command queue is broken");
-	vgpu_core_write(gsp->core, REG_GSP_DOORBELL, 0);
+	vgpu_hw_write(gsp->hw, REG_GSP_DOORBELL, 0);
 	return 0;
 }
 
@@ -134,7 +131,6 @@ static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
 
 static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
 {
-	struct vgpu_core *core = gsp->core;
 	int rc;
 
 	if (rpc->function == VGPU_RPC_EVENT_GSP_RUN_CPU_SEQUENCER) {
@@ -142,10 +138,9 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 					    vgpu_rpc_payload_bytes(rpc));
 		if (rc)
 			wedge(gsp, rc, "its register program cannot be run");
-	} else if (!vgpu_events_dispatch(core, rpc->function,
-					 vgpu_rpc_payload(rpc),
-					 vgpu_rpc_payload_bytes(rpc))) {
-		pci_dbg(core->pdev, "GSP event %#x\n", rpc->function);
+	} else if (!gsp->ops->on_event(gsp, rpc->function, vgpu_rpc_payload(rpc),
+				       vgpu_rpc_payload_bytes(rpc))) {
+		pci_dbg(gsp->hw->pdev, "GSP event %#x\n", rpc->function);
 	}
 }
 
@@ -164,7 +159,7 @@ static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
 		if (rc == 0 || rc == -EAGAIN || retry == RETRIES_MAX)
 			break;
 		if (rc == -ESTALE)
-			dev_warn_ratelimited(&gsp->core->pdev->dev,
+			dev_warn_ratelimited(&gsp->hw->pdev->dev,
 					     "GSP: an old message\n");
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
@@ -181,7 +176,7 @@ static void handle_message(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *r
 	if (vgpu_rpc_is_event(rpc))
 		handle_event(gsp, rpc);
 	else
-		pci_warn(gsp->core->pdev, "GSP: reply %u, not asked for\n",
+		pci_warn(gsp->hw->pdev, "GSP: reply %u, not asked for\n",
 			 rpc->function);
 }
 
@@ -189,7 +184,7 @@ static void handle_message(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *r
 static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
 			const struct vgpu_rpc_header **ret_rpc)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	bool is_halted = false;
 	int rc;
 
@@ -200,8 +195,8 @@ static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
 		/* It may have said something last, after we looked. */
 		if (is_halted)
 			return wedge(gsp, -EIO, "its firmware crashed");
-		is_halted = vgpu_falcon_is_riscv_halted(&core->gsp_falcon);
-		if (vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+		is_halted = vgpu_falcon_is_riscv_halted(&hw->gsp_falcon);
+		if (vgpu_hw_read(hw, VGPU_BOOT_0) == U32_MAX)
 			return wedge(gsp, -EIO, "the GPU does not answer");
 		if (time_after(jiffies, deadline))
 			return wedge(gsp, -ETIMEDOUT, "it does not answer");
@@ -264,7 +259,7 @@ int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
 	if (rc == 0)
 		rc = wait_reply(gsp, &reply, ms);
 	if (rc == 0 && reply.result) {
-		pci_err(gsp->core->pdev, "GSP: call %u failed: %#x\n", function,
+		pci_err(gsp->hw->pdev, "GSP: call %u failed: %#x\n", function,
 			reply.result);
 		rc = -EREMOTEIO;
 	}
@@ -304,13 +299,13 @@ static int take_one(struct vgpu_gsp *gsp)
 
 	if (gsp->is_wedged)
 		return -EIO;
-	is_halted = vgpu_falcon_is_riscv_halted(&gsp->core->gsp_falcon);
+	is_halted = vgpu_falcon_is_riscv_halted(&gsp->hw->gsp_falcon);
 	rc = take(gsp, &rpc);
 	if (rc == 0)
 		handle_message(gsp, rpc);
 	if (rc != -EAGAIN)
 		return rc;
-	if (vgpu_core_read(gsp->core, VGPU_BOOT_0) == U32_MAX)
+	if (vgpu_hw_read(gsp->hw, VGPU_BOOT_0) == U32_MAX)
 		return wedge(gsp, -EIO, "the GPU does not answer");
 	if (is_halted)
 		return wedge(gsp, -EIO, "its firmware crashed");

@@ -13,70 +13,70 @@
 #define ACTIVE_US 100000
 #define RELOAD_US 4000000
 
-static int poll_register(struct vgpu_core *core,
+static int poll_register(struct vgpu_hw *hw,
 			 const struct vgpu_sequencer_step *step)
 {
 	u32 seen;
 
-	return read_poll_timeout(vgpu_core_read, seen,
+	return read_poll_timeout(vgpu_hw_read, seen,
 				 (seen & step->mask) == step->value, POLL_US,
-				 step->us, false, core, step->address);
+				 step->us, false, hw, step->address);
 }
 
 /* The firmware stopped its core; SEC2 was left ready to start it again. */
 static int resume_core(struct vgpu_gsp *gsp)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	u32 seen, said;
 	int rc;
 
 	rc = vgpu_gsp_reset_core(gsp);
 	if (rc)
 		return rc;
-	vgpu_falcon_start(&core->sec2_falcon);
-	rc = read_poll_timeout(vgpu_core_read, seen,
+	vgpu_falcon_start(&hw->sec2_falcon);
+	rc = read_poll_timeout(vgpu_hw_read, seen,
 			       seen & REG_RELOAD_HANDOFF_DONE, POLL_US,
-			       RELOAD_US, false, core, REG_RELOAD_HANDOFF);
-	said = vgpu_falcon_read(&core->sec2_falcon, FALCON_MAILBOX_0);
+			       RELOAD_US, false, hw, REG_RELOAD_HANDOFF);
+	said = vgpu_falcon_read(&hw->sec2_falcon, FALCON_MAILBOX_0);
 	if (rc || said) {
-		pci_err(core->pdev,
+		pci_err(hw->pdev,
 			"SEC2 did not resume the GSP: %d, it says %#x\n", rc,
 			said);
 		return rc ? rc : -EIO;
 	}
-	vgpu_falcon_write(&core->gsp_falcon, FALCON_OS, gsp->app_version);
-	return vgpu_falcon_wait_riscv_active(&core->gsp_falcon);
+	vgpu_falcon_write(&hw->gsp_falcon, FALCON_OS, gsp->app_version);
+	return vgpu_falcon_wait_riscv_active(&hw->gsp_falcon);
 }
 
 static int run_step(struct vgpu_gsp *gsp, const struct vgpu_sequencer_step *step)
 {
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	u32 value;
 
 	switch (step->op) {
 	case VGPU_SEQUENCER_WRITE:
-		vgpu_core_write(core, step->address, step->value);
+		vgpu_hw_write(hw, step->address, step->value);
 		return 0;
 	case VGPU_SEQUENCER_MODIFY:
-		value = vgpu_core_read(core, step->address) & ~step->mask;
-		vgpu_core_write(core, step->address, value | step->value);
+		value = vgpu_hw_read(hw, step->address) & ~step->mask;
+		vgpu_hw_write(hw, step->address, value | step->value);
 		return 0;
 	case VGPU_SEQUENCER_POLL:
-		return poll_register(core, step);
+		return poll_register(hw, step);
 	case VGPU_SEQUENCER_DELAY:
 		fsleep(step->us);
 		return 0;
 	case VGPU_SEQUENCER_STORE:
 		/* It is stored for later steps; there are none that read it. */
-		vgpu_core_read(core, step->address);
+		vgpu_hw_read(hw, step->address);
 		return 0;
 	case VGPU_SEQUENCER_CORE_RESET:
-		return vgpu_falcon_reset_for_dma(&core->gsp_falcon);
+		return vgpu_falcon_reset_for_dma(&hw->gsp_falcon);
 	case VGPU_SEQUENCER_CORE_START:
-		vgpu_falcon_start(&core->gsp_falcon);
+		vgpu_falcon_start(&hw->gsp_falcon);
 		return 0;
 	case VGPU_SEQUENCER_CORE_WAIT_HALT:
-		return vgpu_falcon_wait_halted(&core->gsp_falcon);
+		return vgpu_falcon_wait_halted(&hw->gsp_falcon);
 	case VGPU_SEQUENCER_CORE_RESUME:
 		return resume_core(gsp);
 	default:
@@ -87,14 +87,14 @@ static int run_step(struct vgpu_gsp *gsp, const struct vgpu_sequencer_step *step
 int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(RUN_MS);
-	struct vgpu_core *core = gsp->core;
+	struct vgpu_hw *hw = gsp->hw;
 	struct vgpu_sequencer sequencer;
 	struct vgpu_sequencer_step step;
 	u32 steps = 0;
 	int rc;
 
 	rc = vgpu_sequencer_init(&sequencer, payload, bytes,
-				 pci_resource_len(core->pdev, 0));
+				 pci_resource_len(hw->pdev, 0));
 	while (rc == 0) {
 		rc = vgpu_sequencer_next(&sequencer, &step);
 		if (rc == 0)
@@ -105,7 +105,7 @@ int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes)
 	}
 	if (rc == -ENOENT)
 		return 0;
-	pci_err(core->pdev, "step %u of a register program failed: %d\n", steps,
+	pci_err(hw->pdev, "step %u of a register program failed: %d\n", steps,
 		rc);
 	return rc;
 }

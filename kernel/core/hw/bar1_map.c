@@ -8,11 +8,14 @@
  * Each has its place from the start, so that nothing is allocated when a window
  * opens; a table is cleared when it is linked into its directory.
  */
+#include "bar1_map.h"
+
 #include <linux/bitmap.h>
 #include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "kernel/core/core.h"
 #include "page_table.h"
 #include "vram.h"
 
@@ -20,59 +23,103 @@
 #define DIRECTORY_1   VGPU_PD_BYTES
 #define DIRECTORIES_0 (2 * VGPU_PD_BYTES)
 
-static u64 directory_at(const struct vgpu_resources *r, u64 slot)
+#define DIRECTORY_SPAN SZ_512M /* what a directory 0 maps */
+#define WINDOWS	       128     /* two for each of 32 vGPUs, and some more */
+
+/*
+ * BAR1 can exceed the framebuffer, and its page tables take 1/8192 of what they
+ * map: use no more of it than this.
+ */
+#define BAR1_BYTES_MAX SZ_16G
+
+void vgpu_bar1_map_init(struct vgpu_bar1_map *map, struct vgpu_hw *hw)
 {
-	return r->own_offset + DIRECTORIES_0 +
+	map->hw = hw;
+	mutex_init(&map->lock);
+}
+
+int vgpu_bar1_map_create(struct vgpu_bar1_map *map, u64 host_bytes, u64 fb_bytes)
+{
+	u64 all = pci_resource_len(map->hw->pdev, VGPU_BAR1);
+	u64 host = min_t(u64, host_bytes, all / 2);
+	u64 bytes = min_t(u64, all, host + BAR1_BYTES_MAX);
+	struct vgpu_range *array;
+	int rc;
+
+	map->directories = (u32)DIV_ROUND_UP_ULL(bytes, DIRECTORY_SPAN);
+	map->linked = bitmap_zalloc(map->directories * (1 + VGPU_PD0_ENTRIES),
+				    GFP_KERNEL);
+	array = kvcalloc(WINDOWS, sizeof(*array), GFP_KERNEL);
+	if (!array || !map->linked) {
+		kvfree(array);
+		return -ENOMEM;
+	}
+	rc = vgpu_bar1_init(&map->bar1, bytes, host, fb_bytes, array, WINDOWS);
+	if (rc)
+		kvfree(array);
+	return rc;
+}
+
+void vgpu_bar1_map_destroy(struct vgpu_bar1_map *map)
+{
+	kvfree(map->bar1.windows.array);
+	bitmap_free(map->linked);
+	map->bar1 = (struct vgpu_bar1){};
+	map->linked = NULL;
+}
+
+static u64 directory_at(const struct vgpu_bar1_map *map, u64 slot)
+{
+	return map->tables_offset + DIRECTORIES_0 +
 	       slot / VGPU_PD0_ENTRIES * VGPU_PD_BYTES;
 }
 
 /* A slot is what an entry of directory 0 stands for: 2 MiB. */
-static u64 entry_at(const struct vgpu_resources *r, u64 slot)
+static u64 entry_at(const struct vgpu_bar1_map *map, u64 slot)
 {
-	return directory_at(r, slot) +
+	return directory_at(map, slot) +
 	       slot % VGPU_PD0_ENTRIES * VGPU_PD0_ENTRY_BYTES;
 }
 
-static u64 table_at(const struct vgpu_resources *r, u64 slot)
+static u64 table_at(const struct vgpu_bar1_map *map, u64 slot)
 {
-	return r->own_offset + DIRECTORIES_0 +
-	       (u64)r->directories * VGPU_PD_BYTES + slot * VGPU_BIG_PT_BYTES;
+	return map->tables_offset + DIRECTORIES_0 +
+	       (u64)map->directories * VGPU_PD_BYTES + slot * VGPU_BIG_PT_BYTES;
 }
 
-u64 vgpu_bar1_tables_bytes(u32 directories)
+u64 vgpu_bar1_map_tables_bytes(const struct vgpu_bar1_map *map)
 {
-	return DIRECTORIES_0 + (u64)directories * VGPU_PD_BYTES +
-	       (u64)directories * VGPU_PD0_ENTRIES * VGPU_BIG_PT_BYTES;
+	return DIRECTORIES_0 + (u64)map->directories * VGPU_PD_BYTES +
+	       (u64)map->directories * VGPU_PD0_ENTRIES * VGPU_BIG_PT_BYTES;
 }
 
 /* Bits of linked: the directories, then the tables of all slots. */
-static u32 table_bit(const struct vgpu_resources *r, u64 slot)
+static u32 table_bit(const struct vgpu_bar1_map *map, u64 slot)
 {
-	return r->directories + (u32)slot;
+	return map->directories + (u32)slot;
 }
 
-static void link_directory(struct vgpu_core *core, u64 slot)
+static void link_directory(struct vgpu_bar1_map *map, u64 slot)
 {
-	struct vgpu_resources *r = &core->resources;
 	u32 index = (u32)(slot / VGPU_PD0_ENTRIES);
 
-	if (__test_and_set_bit(index, r->linked))
+	if (__test_and_set_bit(index, map->linked))
 		return;
-	vgpu_vram_zero(core, directory_at(r, slot), VGPU_PD_BYTES);
-	vgpu_vram_write_entry(
-		core, r->own_offset + DIRECTORY_1 + index * VGPU_ENTRY_BYTES,
-		vgpu_pde(directory_at(r, slot)));
+	vgpu_vram_zero(map->hw, directory_at(map, slot), VGPU_PD_BYTES);
+	vgpu_vram_write_entry(map->hw,
+			      map->tables_offset + DIRECTORY_1 +
+				      index * VGPU_ENTRY_BYTES,
+			      vgpu_pde(directory_at(map, slot)));
 }
 
-static void link_table(struct vgpu_core *core, u64 slot)
+static void link_table(struct vgpu_bar1_map *map, u64 slot)
 {
-	struct vgpu_resources *r = &core->resources;
 
-	if (__test_and_set_bit(table_bit(r, slot), r->linked))
+	if (__test_and_set_bit(table_bit(map, slot), map->linked))
 		return;
-	vgpu_vram_zero(core, table_at(r, slot), VGPU_BIG_PT_BYTES);
-	vgpu_vram_write_entry(core, entry_at(r, slot),
-			      vgpu_pde(table_at(r, slot)));
+	vgpu_vram_zero(map->hw, table_at(map, slot), VGPU_BIG_PT_BYTES);
+	vgpu_vram_write_entry(map->hw, entry_at(map, slot),
+			      vgpu_pde(table_at(map, slot)));
 }
 
 static bool is_huge(const struct vgpu_range *window)
@@ -81,150 +128,163 @@ static bool is_huge(const struct vgpu_range *window)
 			       VGPU_BAR1_HUGE_PAGE_BYTES);
 }
 
-static void write_huge(struct vgpu_core *core, const struct vgpu_range *window,
-		       bool is_open)
+static void write_huge(struct vgpu_bar1_map *map,
+		       const struct vgpu_range *window, bool is_open)
 {
-	struct vgpu_resources *r = &core->resources;
 	u64 at, slot;
 
 	for (at = 0; at < window->size; at += VGPU_BAR1_HUGE_PAGE_BYTES) {
 		slot = (window->start + at) >> VGPU_PD0_SHIFT;
-		link_directory(core, slot);
+		link_directory(map, slot);
 		/* A table that was there is none any more. */
-		__clear_bit(table_bit(r, slot), r->linked);
+		__clear_bit(table_bit(map, slot), map->linked);
 		vgpu_vram_write_entry(
-			core, entry_at(r, slot),
+			map->hw, entry_at(map, slot),
 			is_open ? vgpu_pte_vram(window->target + at) : 0);
 	}
 }
 
-static void write_big(struct vgpu_core *core, const struct vgpu_range *window,
-		      bool is_open)
+static void write_big(struct vgpu_bar1_map *map,
+		      const struct vgpu_range *window, bool is_open)
 {
-	struct vgpu_resources *r = &core->resources;
 	u64 at, slot, page;
 
 	for (at = 0; at < window->size; at += VGPU_BAR1_PAGE_BYTES) {
 		slot = (window->start + at) >> VGPU_PD0_SHIFT;
 		page = (window->start + at) >> VGPU_BIG_PAGE_SHIFT;
-		link_directory(core, slot);
-		link_table(core, slot);
+		link_directory(map, slot);
+		link_table(map, slot);
 		vgpu_vram_write_entry(
-			core,
-			table_at(r, slot) +
+			map->hw,
+			table_at(map, slot) +
 				page % VGPU_BIG_PT_ENTRIES * VGPU_ENTRY_BYTES,
 			is_open ? vgpu_pte_vram(window->target + at) : 0);
 	}
 }
 
-static int write_window(struct vgpu_core *core, const struct vgpu_range *window,
-			bool is_open)
+static int write_window(struct vgpu_bar1_map *map,
+			const struct vgpu_range *window, bool is_open)
 {
 	if (is_huge(window))
-		write_huge(core, window, is_open);
+		write_huge(map, window, is_open);
 	else
-		write_big(core, window, is_open);
-	vgpu_vram_flush(core, core->resources.own_offset);
-	return vgpu_vram_invalidate(core, core->info.bar1_page_directory, true);
+		write_big(map, window, is_open);
+	vgpu_vram_flush(map->hw, map->tables_offset);
+	return vgpu_vram_invalidate(map->hw, map->page_directory, true);
 }
 
-int vgpu_bar1_start(struct vgpu_core *core)
+static int bar1_map_write_tables(struct vgpu_bar1_map *map)
 {
-	struct vgpu_resources *r = &core->resources;
-	u64 directory = core->info.bar1_page_directory;
+	u64 directory = map->page_directory;
 	const struct vgpu_range *window;
 	u32 i;
 	int rc;
 
-	if (!directory || !vgpu_is_aligned(directory, VGPU_PD_BYTES)) {
-		pci_err(core->pdev, "BAR1's page directory at %#llx?\n",
-			directory);
-		return -EBADMSG;
-	}
-	bitmap_zero(r->linked, r->directories * (1 + VGPU_PD0_ENTRIES));
-	vgpu_vram_zero(core, r->own_offset, DIRECTORIES_0);
-	vgpu_vram_write_entry(core, r->own_offset + DIRECTORY_2,
-			      vgpu_pde(r->own_offset + DIRECTORY_1));
-	vgpu_vram_flush(core, r->own_offset);
-	vgpu_vram_write_entry(core, directory,
-			      vgpu_pde(r->own_offset + DIRECTORY_2));
-	vgpu_vram_flush(core, directory);
-	rc = vgpu_vram_invalidate(core, directory, true);
-	/* Those of before a reset or a sleep. */
-	for (i = 0; rc == 0 && i < r->bar1.windows.count; i++) {
-		window = &r->bar1.windows.array[i];
+	bitmap_zero(map->linked, map->directories * (1 + VGPU_PD0_ENTRIES));
+	vgpu_vram_zero(map->hw, map->tables_offset, DIRECTORIES_0);
+	vgpu_vram_write_entry(map->hw, map->tables_offset + DIRECTORY_2,
+			      vgpu_pde(map->tables_offset + DIRECTORY_1));
+	vgpu_vram_flush(map->hw, map->tables_offset);
+	vgpu_vram_write_entry(map->hw, directory,
+			      vgpu_pde(map->tables_offset + DIRECTORY_2));
+	vgpu_vram_flush(map->hw, directory);
+	rc = vgpu_vram_invalidate(map->hw, directory, true);
+	/* Windows that were open before a reset or a sleep. */
+	for (i = 0; rc == 0 && i < map->bar1.windows.count; i++) {
+		window = &map->bar1.windows.array[i];
 		if (vgpu_bar1_is_open(window))
-			rc = write_window(core, window, true);
+			rc = write_window(map, window, true);
 	}
-	r->has_tables = rc == 0;
 	return rc;
 }
 
-static int open_window(struct vgpu_core *core, u64 fb_offset, u64 bytes,
+int vgpu_bar1_map_start(struct vgpu_bar1_map *map, u64 page_directory)
+{
+	int rc;
+
+	if (!page_directory || !vgpu_is_aligned(page_directory, VGPU_PD_BYTES)) {
+		pci_err(map->hw->pdev, "BAR1's page directory at %#llx?\n",
+			page_directory);
+		return -EBADMSG;
+	}
+	mutex_lock(&map->lock);
+	map->page_directory = page_directory;
+	rc = bar1_map_write_tables(map);
+	map->has_tables = rc == 0;
+	mutex_unlock(&map->lock);
+	return rc;
+}
+
+void vgpu_bar1_map_stop(struct vgpu_bar1_map *map)
+{
+	mutex_lock(&map->lock);
+	map->has_tables = false;
+	mutex_unlock(&map->lock);
+}
+
+static int open_window(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
 		       u64 *ret_start)
 {
-	struct vgpu_resources *r = &core->resources;
 	u64 page = vgpu_is_aligned(fb_offset | bytes, VGPU_BAR1_HUGE_PAGE_BYTES)
 			   ? VGPU_BAR1_HUGE_PAGE_BYTES
 			   : VGPU_BAR1_PAGE_BYTES;
 	u64 start;
 	int rc;
 
-	if (!r->has_tables)
+	if (!map->has_tables)
 		return -ENODEV;
-	rc = vgpu_bar1_open(&r->bar1, fb_offset, bytes, page, &start);
+	rc = vgpu_bar1_open(&map->bar1, fb_offset, bytes, page, &start);
 	if (rc)
 		return rc;
-	rc = write_window(core, vgpu_ranges_get(&r->bar1.windows, start), true);
+	rc = write_window(map, vgpu_ranges_get(&map->bar1.windows, start), true);
 	if (rc)
-		vgpu_bar1_close(&r->bar1, start);
+		vgpu_bar1_close(&map->bar1, start);
 	else
 		*ret_start = start;
 	return rc;
 }
 
-static void close_window(struct vgpu_core *core, u64 start)
+static void close_window(struct vgpu_bar1_map *map, u64 start)
 {
-	struct vgpu_resources *r = &core->resources;
 
 	/* Where the GPU is not there its tables are made anew, without it. */
-	if (r->has_tables)
-		write_window(core, vgpu_ranges_get(&r->bar1.windows, start),
+	if (map->has_tables)
+		write_window(map, vgpu_ranges_get(&map->bar1.windows, start),
 			     false);
-	vgpu_bar1_close(&r->bar1, start);
+	vgpu_bar1_close(&map->bar1, start);
 }
 
-int vgpu_core_map_fb(struct vgpu_core *core, u64 fb_offset, u64 bytes,
-		     struct vgpu_fb_window *ret_window)
+int vgpu_bar1_map_open(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
+		       struct vgpu_fb_window *ret_window)
 {
 	struct vgpu_fb_window window = {.bytes = bytes};
 	int rc;
 
-	mutex_lock(&core->resources.lock);
-	rc = open_window(core, fb_offset, bytes, &window.bar1_offset);
-	mutex_unlock(&core->resources.lock);
+	mutex_lock(&map->lock);
+	rc = open_window(map, fb_offset, bytes, &window.bar1_offset);
+	mutex_unlock(&map->lock);
 	if (rc)
 		return rc;
-	window.memory = ioremap(pci_resource_start(core->pdev, VGPU_BAR1) +
+	window.memory = ioremap(pci_resource_start(map->hw->pdev, VGPU_BAR1) +
 					window.bar1_offset,
 				bytes);
 	if (!window.memory) {
-		mutex_lock(&core->resources.lock);
-		close_window(core, window.bar1_offset);
-		mutex_unlock(&core->resources.lock);
+		mutex_lock(&map->lock);
+		close_window(map, window.bar1_offset);
+		mutex_unlock(&map->lock);
 		return -ENOMEM;
 	}
 	*ret_window = window;
 	return 0;
 }
 
-void vgpu_core_unmap_fb(struct vgpu_core *core, struct vgpu_fb_window *window)
+void vgpu_bar1_map_close(struct vgpu_bar1_map *map, struct vgpu_fb_window *window)
 {
 	if (!window->memory)
 		return;
 	iounmap(window->memory);
-	mutex_lock(&core->resources.lock);
-	close_window(core, window->bar1_offset);
-	mutex_unlock(&core->resources.lock);
+	mutex_lock(&map->lock);
+	close_window(map, window->bar1_offset);
+	mutex_unlock(&map->lock);
 	*window = (struct vgpu_fb_window){};
 }

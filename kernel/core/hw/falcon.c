@@ -6,7 +6,7 @@
 #include <linux/delay.h>
 #include <linux/iopoll.h>
 
-#include "kernel/core/core.h"
+#include "hw.h"
 #include "regs.h"
 
 #define POLL_US	       20
@@ -22,12 +22,12 @@
 
 u32 vgpu_falcon_read(struct vgpu_falcon *falcon, u32 offset)
 {
-	return vgpu_core_read(falcon->core, falcon->base + offset);
+	return vgpu_hw_read(falcon->hw, falcon->base + offset);
 }
 
 void vgpu_falcon_write(struct vgpu_falcon *falcon, u32 offset, u32 value)
 {
-	vgpu_core_write(falcon->core, falcon->base + offset, value);
+	vgpu_hw_write(falcon->hw, falcon->base + offset, value);
 }
 
 static void change(struct vgpu_falcon *falcon, u32 offset, u32 mask, u32 value)
@@ -53,8 +53,8 @@ int vgpu_falcon_fuse_version(struct vgpu_falcon *falcon, u32 ucode_id,
 	if (ucode_id == 0 || ucode_id > REG_FUSE_COUNT)
 		return -EINVAL;
 	/* One more bit is blown for each version. */
-	*ret_version = fls(vgpu_core_read(falcon->core,
-					  falcon->fuses + 4 * (ucode_id - 1)));
+	*ret_version =
+		fls(vgpu_hw_read(falcon->hw, falcon->fuses + 4 * (ucode_id - 1)));
 	return 0;
 }
 
@@ -83,7 +83,7 @@ int vgpu_falcon_reset(struct vgpu_falcon *falcon)
 			return rc;
 	}
 	vgpu_falcon_write(falcon, FALCON_RM,
-			  vgpu_core_read(falcon->core, VGPU_BOOT_0));
+			  vgpu_hw_read(falcon->hw, VGPU_BOOT_0));
 	return 0;
 }
 

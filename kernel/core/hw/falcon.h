@@ -5,10 +5,10 @@
 
 #include "kernel/core/pure/falcon_image.h"
 
-struct vgpu_core;
+struct vgpu_hw;
 
 struct vgpu_falcon {
-	struct vgpu_core *core;
+	struct vgpu_hw *hw;
 	u32 base;
 	u32 fuses;
 };

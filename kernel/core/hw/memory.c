@@ -10,11 +10,11 @@
 
 static_assert(PAGE_SIZE == VGPU_PAGE_BYTES, "pages are mapped one by one");
 
-int vgpu_dma_create(struct vgpu_core *core, size_t bytes, struct vgpu_dma *ret_dma)
+int vgpu_dma_create(struct vgpu_hw *hw, size_t bytes, struct vgpu_dma *ret_dma)
 {
 	struct vgpu_dma dma = {.bytes = bytes};
 
-	dma.memory = dma_alloc_coherent(&core->pdev->dev, bytes, &dma.address,
+	dma.memory = dma_alloc_coherent(&hw->pdev->dev, bytes, &dma.address,
 					GFP_KERNEL | __GFP_NOWARN);
 	if (!dma.memory)
 		return -ENOMEM;
@@ -22,20 +22,20 @@ int vgpu_dma_create(struct vgpu_core *core, size_t bytes, struct vgpu_dma *ret_d
 	return 0;
 }
 
-int vgpu_dma_create_copy(struct vgpu_core *core, const void *data, size_t bytes,
+int vgpu_dma_create_copy(struct vgpu_hw *hw, const void *data, size_t bytes,
 			 struct vgpu_dma *ret_dma)
 {
-	int rc = vgpu_dma_create(core, bytes, ret_dma);
+	int rc = vgpu_dma_create(hw, bytes, ret_dma);
 
 	if (rc == 0)
 		memcpy(ret_dma->memory, data, bytes);
 	return rc;
 }
 
-void vgpu_dma_destroy(struct vgpu_core *core, struct vgpu_dma *dma)
+void vgpu_dma_destroy(struct vgpu_hw *hw, struct vgpu_dma *dma)
 {
 	if (dma->memory)
-		dma_free_coherent(&core->pdev->dev, dma->bytes, dma->memory,
+		dma_free_coherent(&hw->pdev->dev, dma->bytes, dma->memory,
 				  dma->address);
 	*dma = (struct vgpu_dma){};
 }
@@ -48,9 +48,9 @@ void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table)
 		table[i] = dma->address + i * VGPU_PAGE_BYTES;
 }
 
-static int map_pages(struct vgpu_core *core, struct vgpu_pages *pages)
+static int map_pages(struct vgpu_hw *hw, struct vgpu_pages *pages)
 {
-	struct device *dev = &core->pdev->dev;
+	struct device *dev = &hw->pdev->dev;
 	dma_addr_t address;
 	u64 i;
 
@@ -70,7 +70,7 @@ static int map_pages(struct vgpu_core *core, struct vgpu_pages *pages)
 	return 0;
 }
 
-int vgpu_pages_create(struct vgpu_core *core, u64 bytes,
+int vgpu_pages_create(struct vgpu_hw *hw, u64 bytes,
 		      enum dma_data_direction direction, const void *data,
 		      struct vgpu_pages *ret_pages)
 {
@@ -92,22 +92,22 @@ int vgpu_pages_create(struct vgpu_core *core, u64 bytes,
 	}
 	if (data)
 		memcpy(pages.memory, data, bytes);
-	rc = map_pages(core, &pages);
+	rc = map_pages(hw, &pages);
 	if (rc)
 		goto err;
 	*ret_pages = pages;
 	return 0;
 err:
-	vgpu_pages_destroy(core, &pages);
+	vgpu_pages_destroy(hw, &pages);
 	return rc;
 }
 
-void vgpu_pages_destroy(struct vgpu_core *core, struct vgpu_pages *pages)
+void vgpu_pages_destroy(struct vgpu_hw *hw, struct vgpu_pages *pages)
 {
 	u64 i;
 
 	for (i = 0; i < pages->count; i++)
-		dma_unmap_page(&core->pdev->dev, pages->addresses[i],
+		dma_unmap_page(&hw->pdev->dev, pages->addresses[i],
 			       VGPU_PAGE_BYTES, pages->direction);
 	kvfree(pages->addresses);
 	vfree(pages->memory);
@@ -115,7 +115,7 @@ void vgpu_pages_destroy(struct vgpu_core *core, struct vgpu_pages *pages)
 }
 
 /* Each level holds the addresses of the next one's pages, the last the image's. */
-static int make_levels(struct vgpu_core *core, struct vgpu_radix3 *radix3)
+static int make_levels(struct vgpu_hw *hw, struct vgpu_radix3 *radix3)
 {
 	u64 entries = radix3->pages.count, i;
 	int level, rc;
@@ -123,7 +123,7 @@ static int make_levels(struct vgpu_core *core, struct vgpu_radix3 *radix3)
 	for (level = 2; level >= 0; level--) {
 		u64 pages = DIV_ROUND_UP(entries, ENTRIES_PER_PAGE);
 
-		rc = vgpu_dma_create(core, pages * VGPU_PAGE_BYTES,
+		rc = vgpu_dma_create(hw, pages * VGPU_PAGE_BYTES,
 				     &radix3->levels[level]);
 		if (rc)
 			return rc;
@@ -138,28 +138,28 @@ static int make_levels(struct vgpu_core *core, struct vgpu_radix3 *radix3)
 	return 0;
 }
 
-int vgpu_radix3_create(struct vgpu_core *core, u64 bytes,
+int vgpu_radix3_create(struct vgpu_hw *hw, u64 bytes,
 		       enum dma_data_direction direction, const void *data,
 		       struct vgpu_radix3 *ret_radix3)
 {
 	struct vgpu_radix3 radix3 = {};
 	int rc;
 
-	rc = vgpu_pages_create(core, bytes, direction, data, &radix3.pages);
+	rc = vgpu_pages_create(hw, bytes, direction, data, &radix3.pages);
 	if (rc == 0)
-		rc = make_levels(core, &radix3);
+		rc = make_levels(hw, &radix3);
 	if (rc)
-		vgpu_radix3_destroy(core, &radix3);
+		vgpu_radix3_destroy(hw, &radix3);
 	else
 		*ret_radix3 = radix3;
 	return rc;
 }
 
-void vgpu_radix3_destroy(struct vgpu_core *core, struct vgpu_radix3 *radix3)
+void vgpu_radix3_destroy(struct vgpu_hw *hw, struct vgpu_radix3 *radix3)
 {
 	int level;
 
 	for (level = 0; level < 3; level++)
-		vgpu_dma_destroy(core, &radix3->levels[level]);
-	vgpu_pages_destroy(core, &radix3->pages);
+		vgpu_dma_destroy(hw, &radix3->levels[level]);
+	vgpu_pages_destroy(hw, &radix3->pages);
 }

@@ -5,7 +5,7 @@
 
 #include <linux/dma-direction.h>
 
-#include "kernel/core/core.h"
+#include "hw.h"
 
 #define VGPU_PAGE_BYTES 4096 /* the GSP's, whatever the kernel's is */
 
@@ -16,11 +16,10 @@ struct vgpu_dma {
 	size_t bytes;
 };
 
-int vgpu_dma_create(struct vgpu_core *core, size_t bytes,
-		    struct vgpu_dma *ret_dma);
-int vgpu_dma_create_copy(struct vgpu_core *core, const void *data, size_t bytes,
+int vgpu_dma_create(struct vgpu_hw *hw, size_t bytes, struct vgpu_dma *ret_dma);
+int vgpu_dma_create_copy(struct vgpu_hw *hw, const void *data, size_t bytes,
 			 struct vgpu_dma *ret_dma);
-void vgpu_dma_destroy(struct vgpu_core *core, struct vgpu_dma *dma);
+void vgpu_dma_destroy(struct vgpu_hw *hw, struct vgpu_dma *dma);
 
 /* Put the addresses of all pages of @dma into @table. */
 void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table);
@@ -33,10 +32,10 @@ struct vgpu_pages {
 	enum dma_data_direction direction;
 };
 
-int vgpu_pages_create(struct vgpu_core *core, u64 bytes,
+int vgpu_pages_create(struct vgpu_hw *hw, u64 bytes,
 		      enum dma_data_direction direction, const void *data,
 		      struct vgpu_pages *ret_pages);
-void vgpu_pages_destroy(struct vgpu_core *core, struct vgpu_pages *pages);
+void vgpu_pages_destroy(struct vgpu_hw *hw, struct vgpu_pages *pages);
 
 /*
  * The same with three levels of tables with 512 addresses a page that lead to
@@ -47,9 +46,9 @@ struct vgpu_radix3 {
 	struct vgpu_dma levels[3];
 };
 
-int vgpu_radix3_create(struct vgpu_core *core, u64 bytes,
+int vgpu_radix3_create(struct vgpu_hw *hw, u64 bytes,
 		       enum dma_data_direction direction, const void *data,
 		       struct vgpu_radix3 *ret_radix3);
-void vgpu_radix3_destroy(struct vgpu_core *core, struct vgpu_radix3 *radix3);
+void vgpu_radix3_destroy(struct vgpu_hw *hw, struct vgpu_radix3 *radix3);
 
 #endif

@@ -2,7 +2,7 @@
 /* Reads the VBIOS out of the board's ROM. */
 #include <linux/mm.h>
 
-#include "kernel/core/core.h"
+#include "hw.h"
 #include "regs.h"
 
 /* The ROM is slow: no more is read than its images take. */
@@ -10,15 +10,15 @@
 
 static_assert(REG_PROM_BYTES == VGPU_VBIOS_BYTES_MAX, "the ROM's window");
 
-static void read_rom(struct vgpu_core *core, u8 *rom, u32 from, u32 to)
+static void read_rom(struct vgpu_hw *hw, u8 *rom, u32 from, u32 to)
 {
 	u32 at;
 
 	for (at = from; at < to; at += sizeof(u32))
-		vgpu_put_le32(rom + at, vgpu_core_read(core, REG_PROM + at));
+		vgpu_put_le32(rom + at, vgpu_hw_read(hw, REG_PROM + at));
 }
 
-int vgpu_core_read_vbios(struct vgpu_core *core)
+int vgpu_hw_read_vbios(struct vgpu_hw *hw)
 {
 	u8 *rom = kvmalloc(REG_PROM_BYTES, GFP_KERNEL);
 	u32 bytes = 0, next = FIRST_BYTES;
@@ -27,27 +27,27 @@ int vgpu_core_read_vbios(struct vgpu_core *core)
 	if (!rom)
 		return -ENOMEM;
 	do {
-		read_rom(core, rom, bytes, next);
+		read_rom(hw, rom, bytes, next);
 		bytes = next;
 		next *= 2;
-		rc = vgpu_vbios_parse(&core->vbios, rom, bytes);
+		rc = vgpu_vbios_parse(&hw->vbios, rom, bytes);
 	} while (rc && bytes < REG_PROM_BYTES);
 	if (rc == 0)
-		rc = vgpu_vbios_find_fwsec(&core->vbios, &core->fwsec);
+		rc = vgpu_vbios_find_fwsec(&hw->vbios, &hw->fwsec);
 	if (rc) {
-		pci_err(core->pdev, "the VBIOS has %s: %d\n",
+		pci_err(hw->pdev, "the VBIOS has %s: %d\n",
 			rc == -ENOENT ? "no FWSEC that can be run"
 				      : "no sound images",
 			rc);
 		kvfree(rom);
 		return rc;
 	}
-	core->rom = rom;
+	hw->rom = rom;
 	return 0;
 }
 
-void vgpu_core_drop_vbios(struct vgpu_core *core)
+void vgpu_hw_drop_vbios(struct vgpu_hw *hw)
 {
-	kvfree(core->rom);
-	core->rom = NULL;
+	kvfree(hw->rom);
+	hw->rom = NULL;
 }

@@ -11,55 +11,54 @@
 #define INVALIDATE_POLL_US 10
 
 /* Where @address is in BAR0; the window stays there under the lock. */
-static u32 move_window(struct vgpu_core *core, u64 address)
+static u32 move_window(struct vgpu_hw *hw, u64 address)
 {
 	u64 base = address & ~(u64)(REG_PRAMIN_BYTES - 1);
 
-	lockdep_assert_held(&core->vram_lock);
-	vgpu_core_write(core, REG_BAR0_WINDOW,
-			(u32)(base >> REG_BAR0_WINDOW_SHIFT));
+	lockdep_assert_held(&hw->vram_lock);
+	vgpu_hw_write(hw, REG_BAR0_WINDOW, (u32)(base >> REG_BAR0_WINDOW_SHIFT));
 	return REG_PRAMIN + (u32)(address - base);
 }
 
-void vgpu_vram_write32(struct vgpu_core *core, u64 address, u32 value)
+void vgpu_vram_write32(struct vgpu_hw *hw, u64 address, u32 value)
 {
-	mutex_lock(&core->vram_lock);
-	vgpu_core_write(core, move_window(core, address), value);
-	mutex_unlock(&core->vram_lock);
+	mutex_lock(&hw->vram_lock);
+	vgpu_hw_write(hw, move_window(hw, address), value);
+	mutex_unlock(&hw->vram_lock);
 }
 
-void vgpu_vram_write_entry(struct vgpu_core *core, u64 address, u64 entry)
+void vgpu_vram_write_entry(struct vgpu_hw *hw, u64 address, u64 entry)
 {
 	u32 at;
 
-	mutex_lock(&core->vram_lock);
-	at = move_window(core, address);
+	mutex_lock(&hw->vram_lock);
+	at = move_window(hw, address);
 	if (!entry)
-		vgpu_core_write(core, at, 0);
-	vgpu_core_write(core, at + 4, upper_32_bits(entry));
+		vgpu_hw_write(hw, at, 0);
+	vgpu_hw_write(hw, at + 4, upper_32_bits(entry));
 	if (entry)
-		vgpu_core_write(core, at, lower_32_bits(entry));
-	mutex_unlock(&core->vram_lock);
+		vgpu_hw_write(hw, at, lower_32_bits(entry));
+	mutex_unlock(&hw->vram_lock);
 }
 
-void vgpu_vram_zero(struct vgpu_core *core, u64 address, u64 bytes)
+void vgpu_vram_zero(struct vgpu_hw *hw, u64 address, u64 bytes)
 {
 	u64 done;
 
-	mutex_lock(&core->vram_lock);
+	mutex_lock(&hw->vram_lock);
 	for (done = 0; done < bytes; done += 4)
-		vgpu_core_write(core, move_window(core, address + done), 0);
-	mutex_unlock(&core->vram_lock);
+		vgpu_hw_write(hw, move_window(hw, address + done), 0);
+	mutex_unlock(&hw->vram_lock);
 }
 
-void vgpu_vram_flush(struct vgpu_core *core, u64 address)
+void vgpu_vram_flush(struct vgpu_hw *hw, u64 address)
 {
-	mutex_lock(&core->vram_lock);
-	vgpu_core_read(core, move_window(core, address));
-	mutex_unlock(&core->vram_lock);
+	mutex_lock(&hw->vram_lock);
+	vgpu_hw_read(hw, move_window(hw, address));
+	mutex_unlock(&hw->vram_lock);
 }
 
-int vgpu_vram_invalidate(struct vgpu_core *core, u64 directory, bool is_hub_only)
+int vgpu_vram_invalidate(struct vgpu_hw *hw, u64 directory, bool is_hub_only)
 {
 	u32 command = REG_MMU_INVALIDATE_ALL_VA | REG_MMU_INVALIDATE_TRIGGER;
 	u32 value;
@@ -67,19 +66,18 @@ int vgpu_vram_invalidate(struct vgpu_core *core, u64 directory, bool is_hub_only
 
 	if (is_hub_only)
 		command |= REG_MMU_INVALIDATE_HUB_ONLY;
-	mutex_lock(&core->vram_lock);
-	vgpu_core_write(core, REG_MMU_INVALIDATE_PDB,
-			(u32)(directory >> REG_MMU_INVALIDATE_PDB_SHIFT));
-	vgpu_core_write(core, REG_MMU_INVALIDATE_UPPER_PDB,
-			(u32)(directory >> REG_MMU_INVALIDATE_UPPER_PDB_SHIFT));
-	vgpu_core_write(core, REG_MMU_INVALIDATE, command);
-	rc = read_poll_timeout(vgpu_core_read, value,
+	mutex_lock(&hw->vram_lock);
+	vgpu_hw_write(hw, REG_MMU_INVALIDATE_PDB,
+		      (u32)(directory >> REG_MMU_INVALIDATE_PDB_SHIFT));
+	vgpu_hw_write(hw, REG_MMU_INVALIDATE_UPPER_PDB,
+		      (u32)(directory >> REG_MMU_INVALIDATE_UPPER_PDB_SHIFT));
+	vgpu_hw_write(hw, REG_MMU_INVALIDATE, command);
+	rc = read_poll_timeout(vgpu_hw_read, value,
 			       !(value & REG_MMU_INVALIDATE_TRIGGER),
-			       INVALIDATE_POLL_US, INVALIDATE_US, false, core,
+			       INVALIDATE_POLL_US, INVALIDATE_US, false, hw,
 			       REG_MMU_INVALIDATE);
-	mutex_unlock(&core->vram_lock);
+	mutex_unlock(&hw->vram_lock);
 	if (rc)
-		pci_err(core->pdev, "the MMU's TLBs are not invalidated: %d\n",
-			rc);
+		pci_err(hw->pdev, "the MMU's TLBs are not invalidated: %d\n", rc);
 	return rc;
 }

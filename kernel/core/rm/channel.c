@@ -58,61 +58,61 @@ static_assert(VGPU_CHANNEL_PUSH_WORDS * 4 <= SEMAPHORE - METHODS, "a page");
 #define METHOD_BUFFER_MAX   0x100000 /* far more than is said */
 #define COPY_PARAMS_VERSION 1
 
-static u64 vram_at(struct vgpu_core *core, u32 offset)
+static u64 vram_at(const struct vgpu_channel *channel, u32 offset)
 {
-	return core->resources.channel_offset + offset;
+	return channel->resources->channel_offset + offset;
 }
 
-static void write_instance(struct vgpu_core *core)
+static void write_instance(const struct vgpu_channel *channel)
 {
-	u64 directory = vram_at(core, DIRECTORY_3) | DIRECTORY_IS_OF_PASCAL |
+	u64 directory = vram_at(channel, DIRECTORY_3) | DIRECTORY_IS_OF_PASCAL |
 			DIRECTORY_HAS_64K_PAGES;
-	u64 at = vram_at(core, INSTANCE), entry;
+	u64 at = vram_at(channel, INSTANCE), entry;
 	u32 i;
 
-	vgpu_vram_write_entry(core, at + INSTANCE_DIRECTORY, directory);
-	vgpu_vram_write_entry(core, at + INSTANCE_LIMIT, VA_LIMIT);
-	vgpu_vram_write_entry(core, at + INSTANCE_SUBCONTEXTS_USED, 1);
+	vgpu_vram_write_entry(channel->hw, at + INSTANCE_DIRECTORY, directory);
+	vgpu_vram_write_entry(channel->hw, at + INSTANCE_LIMIT, VA_LIMIT);
+	vgpu_vram_write_entry(channel->hw, at + INSTANCE_SUBCONTEXTS_USED, 1);
 	for (i = 0; i < INSTANCE_SUBCONTEXTS; i++) {
 		entry = i ? (u64)DIRECTORY_NONE << 32 | DIRECTORY_NONE
 			  : directory;
-		vgpu_vram_write_entry(core,
+		vgpu_vram_write_entry(channel->hw,
 				      at + INSTANCE_SUBCONTEXT +
 					      i * INSTANCE_SUBCONTEXT_BYTES,
 				      entry);
 	}
 }
 
-static int write_tables(struct vgpu_core *core, const struct vgpu_channel *channel)
+static int write_tables(const struct vgpu_channel *channel)
 {
 	u64 slot = MEMORY_VA >> VGPU_PD0_SHIFT, at;
 
-	vgpu_vram_zero(core, vram_at(core, 0), VGPU_CHANNEL_VRAM_BYTES);
-	vgpu_vram_write_entry(core, vram_at(core, DIRECTORY_3),
-			      vgpu_pde(vram_at(core, DIRECTORY_2)));
-	vgpu_vram_write_entry(core, vram_at(core, DIRECTORY_2),
-			      vgpu_pde(vram_at(core, DIRECTORY_1)));
-	vgpu_vram_write_entry(core, vram_at(core, DIRECTORY_1),
-			      vgpu_pde(vram_at(core, DIRECTORY_0)));
-	vgpu_vram_write_entry(core,
-			      vram_at(core, DIRECTORY_0) +
+	vgpu_vram_zero(channel->hw, vram_at(channel, 0), VGPU_CHANNEL_VRAM_BYTES);
+	vgpu_vram_write_entry(channel->hw, vram_at(channel, DIRECTORY_3),
+			      vgpu_pde(vram_at(channel, DIRECTORY_2)));
+	vgpu_vram_write_entry(channel->hw, vram_at(channel, DIRECTORY_2),
+			      vgpu_pde(vram_at(channel, DIRECTORY_1)));
+	vgpu_vram_write_entry(channel->hw, vram_at(channel, DIRECTORY_1),
+			      vgpu_pde(vram_at(channel, DIRECTORY_0)));
+	vgpu_vram_write_entry(channel->hw,
+			      vram_at(channel, DIRECTORY_0) +
 				      slot * VGPU_PD0_ENTRY_BYTES + VGPU_PD0_SMALL,
-			      vgpu_pde(vram_at(core, TABLE)));
+			      vgpu_pde(vram_at(channel, TABLE)));
 	for (at = 0; at < MEMORY_BYTES; at += VGPU_PAGE_BYTES)
 		vgpu_vram_write_entry(
-			core,
-			vram_at(core, TABLE) + (at >> VGPU_SMALL_PAGE_SHIFT) *
-						       VGPU_ENTRY_BYTES,
+			channel->hw,
+			vram_at(channel, TABLE) +
+				(at >> VGPU_SMALL_PAGE_SHIFT) * VGPU_ENTRY_BYTES,
 			vgpu_pte_sysmem(channel->memory.address + at));
-	write_instance(core);
-	vgpu_vram_flush(core, vram_at(core, 0));
-	return vgpu_vram_invalidate(core, vram_at(core, DIRECTORY_3), false);
+	write_instance(channel);
+	vgpu_vram_flush(channel->hw, vram_at(channel, 0));
+	return vgpu_vram_invalidate(channel->hw, vram_at(channel, DIRECTORY_3),
+				    false);
 }
 
 /* The firmware has entries of its own in each address space. */
 static int make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 {
-	struct vgpu_core *core = gsp->core;
 	struct vgpu_rm_vaspace_params params = {};
 	struct vgpu_rm_directories_params directories = {
 		.page_bytes = FIRMWARES_BYTES,
@@ -121,17 +121,17 @@ static int make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 		.count = 3,
 		.levels =
 			{
-				{vram_at(core, DIRECTORY_3),
+				{vram_at(channel, DIRECTORY_3),
 				 ROOT_BYTES,
 				 VGPU_RM_APERTURE_VRAM,
 				 VGPU_PD3_SHIFT,
 				 {}},
-				{vram_at(core, DIRECTORY_2),
+				{vram_at(channel, DIRECTORY_2),
 				 VGPU_PD_BYTES,
 				 VGPU_RM_APERTURE_VRAM,
 				 VGPU_PD2_SHIFT,
 				 {}},
-				{vram_at(core, DIRECTORY_1),
+				{vram_at(channel, DIRECTORY_1),
 				 VGPU_PD_BYTES,
 				 VGPU_RM_APERTURE_VRAM,
 				 VGPU_PD1_SHIFT,
@@ -153,7 +153,6 @@ static int make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
 		       u32 engine)
 {
-	struct vgpu_core *core = gsp->core;
 	struct vgpu_rm_channel_params params = {
 		.ring_address = MEMORY_VA + RING,
 		.ring_entries = RING_ENTRIES,
@@ -164,11 +163,11 @@ static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
 				 << VGPU_RM_CHANNEL_PAGE_SHIFT,
 		.vaspace = VGPU_RM_VASPACE,
 		.engine = engine,
-		.instance = {vram_at(core, INSTANCE), VGPU_PD_BYTES,
+		.instance = {vram_at(channel, INSTANCE), VGPU_PD_BYTES,
 			     VGPU_RM_SPACE_VRAM, VGPU_RM_CACHE_YES},
-		.userd = {vram_at(core, USERD), USERD_BYTES, VGPU_RM_SPACE_VRAM,
-			  VGPU_RM_CACHE_YES},
-		.ramfc = {vram_at(core, INSTANCE), RAMFC_BYTES,
+		.userd = {vram_at(channel, USERD), USERD_BYTES,
+			  VGPU_RM_SPACE_VRAM, VGPU_RM_CACHE_YES},
+		.ramfc = {vram_at(channel, INSTANCE), RAMFC_BYTES,
 			  VGPU_RM_SPACE_VRAM, VGPU_RM_CACHE_YES},
 		.method_buffer = {channel->method_buffer.address,
 				  channel->method_buffer.bytes,
@@ -183,7 +182,7 @@ static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
 
 	rc = vgpu_rm_alloc(gsp, VGPU_RM_DEVICE, VGPU_RM_CHANNEL,
 			   VGPU_RM_CLASS_CHANNEL, &params,
-			   core->abi->channel_params_bytes);
+			   gsp->abi->channel_params_bytes);
 	if (rc)
 		return rc;
 	channel->has_object = true;
@@ -199,14 +198,15 @@ static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
 	return rc;
 }
 
-static int get_id(struct vgpu_core *core, struct vgpu_channel *channel)
+static int get_id(struct vgpu_channel *channel)
 {
+	struct vgpu_resources *r = channel->resources;
 	int rc;
 
-	mutex_lock(&core->resources.lock);
-	rc = vgpu_chids_alloc_own(&core->resources.chids, &channel->id);
+	mutex_lock(&r->lock);
+	rc = vgpu_chids_alloc_own(&r->chids, &channel->id);
 	channel->has_id = rc == 0;
-	mutex_unlock(&core->resources.lock);
+	mutex_unlock(&r->lock);
 	return rc;
 }
 
@@ -220,25 +220,29 @@ static int make_memory(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 		return rc;
 	if (bytes == 0 || bytes > METHOD_BUFFER_MAX)
 		return -EBADMSG;
-	rc = vgpu_dma_create(gsp->core, bytes, &channel->method_buffer);
+	rc = vgpu_dma_create(gsp->hw, bytes, &channel->method_buffer);
 	if (rc == 0)
-		rc = vgpu_dma_create(gsp->core, MEMORY_BYTES, &channel->memory);
+		rc = vgpu_dma_create(gsp->hw, MEMORY_BYTES, &channel->memory);
 	return rc;
 }
 
-int vgpu_channel_create(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
+int vgpu_channel_create(struct vgpu_gsp *gsp, struct vgpu_resources *resources,
+			struct vgpu_channel *channel)
 {
 	struct vgpu_host_engine engine;
 	int rc;
 
-	*channel = (struct vgpu_channel){};
+	*channel = (struct vgpu_channel){
+		.hw = gsp->hw,
+		.resources = resources,
+	};
 	rc = vgpu_rm_read_copy_engine(gsp, &engine);
 	if (rc == 0)
-		rc = get_id(gsp->core, channel);
+		rc = get_id(channel);
 	if (rc == 0)
 		rc = make_memory(gsp, channel);
 	if (rc == 0)
-		rc = write_tables(gsp->core, channel);
+		rc = write_tables(channel);
 	if (rc == 0)
 		rc = make_vaspace(gsp, channel);
 	if (rc == 0)
@@ -261,17 +265,17 @@ void vgpu_channel_stop(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 	channel->has_vaspace = false;
 	/* One that the firmware did not free is not another's. */
 	if (channel->has_id && rc == 0) {
-		mutex_lock(&gsp->core->resources.lock);
-		vgpu_chids_free(&gsp->core->resources.chids, channel->id);
-		mutex_unlock(&gsp->core->resources.lock);
+		mutex_lock(&channel->resources->lock);
+		vgpu_chids_free(&channel->resources->chids, channel->id);
+		mutex_unlock(&channel->resources->lock);
 	}
 	channel->has_id = false;
 }
 
-void vgpu_channel_finish(struct vgpu_core *core, struct vgpu_channel *channel)
+void vgpu_channel_finish(struct vgpu_channel *channel)
 {
-	vgpu_dma_destroy(core, &channel->memory);
-	vgpu_dma_destroy(core, &channel->method_buffer);
+	vgpu_dma_destroy(channel->hw, &channel->memory);
+	vgpu_dma_destroy(channel->hw, &channel->method_buffer);
 }
 
 u32 *vgpu_channel_methods(struct vgpu_channel *channel)
@@ -279,8 +283,7 @@ u32 *vgpu_channel_methods(struct vgpu_channel *channel)
 	return (u32 *)((u8 *)channel->memory.memory + METHODS);
 }
 
-void vgpu_channel_submit(struct vgpu_core *core, struct vgpu_channel *channel,
-			 u32 words)
+void vgpu_channel_submit(struct vgpu_channel *channel, u32 words)
 {
 	u64 *ring = (u64 *)((u8 *)channel->memory.memory + RING);
 
@@ -289,10 +292,10 @@ void vgpu_channel_submit(struct vgpu_core *core, struct vgpu_channel *channel,
 	channel->put = (channel->put + 1) % RING_ENTRIES;
 	/* The ring is written before what says so, and that before the bell. */
 	vgpu_dma_wmb();
-	vgpu_vram_write32(core, vram_at(core, USERD) + USERD_GP_PUT,
+	vgpu_vram_write32(channel->hw, vram_at(channel, USERD) + USERD_GP_PUT,
 			  channel->put);
-	vgpu_vram_flush(core, vram_at(core, USERD));
-	vgpu_core_write(core, REG_CHANNEL_DOORBELL, channel->token);
+	vgpu_vram_flush(channel->hw, vram_at(channel, USERD));
+	vgpu_hw_write(channel->hw, REG_CHANNEL_DOORBELL, channel->token);
 }
 
 u64 vgpu_channel_semaphore_address(void)

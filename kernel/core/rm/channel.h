@@ -4,6 +4,7 @@
 #define VGPU_KERNEL_CORE_RM_CHANNEL_H
 
 #include "kernel/core/gsp/gsp.h"
+#include "resources.h"
 
 /* What it has of the core driver's piece of the framebuffer. */
 #define VGPU_CHANNEL_VRAM_BYTES 0x7000
@@ -11,6 +12,8 @@
 #define VGPU_CHANNEL_PUSH_WORDS 1024
 
 struct vgpu_channel {
+	struct vgpu_hw *hw;
+	struct vgpu_resources *resources;
 	bool is_made; /* all of it; otherwise there may be parts */
 	bool has_vaspace;
 	bool has_object;
@@ -24,19 +27,19 @@ struct vgpu_channel {
 };
 
 /* What is there of it after a failure is destroyed like all of it. */
-int vgpu_channel_create(struct vgpu_gsp *gsp, struct vgpu_channel *channel);
+int vgpu_channel_create(struct vgpu_gsp *gsp, struct vgpu_resources *resources,
+			struct vgpu_channel *channel);
 
 /*
  * Its objects are freed, and it runs no more, unless the GSP is wedged: then
  * its memory must not be freed before the GPU stopped.
  */
 void vgpu_channel_stop(struct vgpu_gsp *gsp, struct vgpu_channel *channel);
-void vgpu_channel_finish(struct vgpu_core *core, struct vgpu_channel *channel);
+void vgpu_channel_finish(struct vgpu_channel *channel);
 
 /* Where the methods of the next submission are put, while none is under way. */
 u32 *vgpu_channel_methods(struct vgpu_channel *channel);
-void vgpu_channel_submit(struct vgpu_core *core, struct vgpu_channel *channel,
-			 u32 words);
+void vgpu_channel_submit(struct vgpu_channel *channel, u32 words);
 
 /* A word that it can write, by its own addresses; and as it stands. */
 u64 vgpu_channel_semaphore_address(void);

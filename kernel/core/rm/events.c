@@ -2,18 +2,19 @@
 /* Who is told of the firmware's events, by their number. */
 #include "events.h"
 
+#include <linux/device.h>
+
 #include "kernel/core/abi/queue_abi.h"
 #include "kernel/core/abi/rm_abi.h"
-#include "kernel/core/core.h"
 
 /* A guest can cause these: the log must not be filled by one. */
 static void log_error(struct vgpu_event_subscriber *subscriber,
 		      const u8 *payload, u32 bytes)
 {
-	struct vgpu_core *core =
-		container_of(subscriber, struct vgpu_core, events.error_log);
+	struct vgpu_events *events =
+		container_of(subscriber, struct vgpu_events, error_log);
 	const struct vgpu_rm_error_log *error = (const void *)payload;
-	struct device *dev = &core->pdev->dev;
+	struct device *dev = events->dev;
 	int length;
 
 	if (bytes < sizeof(*error) - sizeof(error->previous_type)) {
@@ -33,12 +34,12 @@ static void log_error(struct vgpu_event_subscriber *subscriber,
 static void log_rc_error(struct vgpu_event_subscriber *subscriber,
 			 const u8 *payload, u32 bytes)
 {
-	struct vgpu_core *core =
-		container_of(subscriber, struct vgpu_core, events.rc_error);
-	struct device *dev = &core->pdev->dev;
+	struct vgpu_events *events =
+		container_of(subscriber, struct vgpu_events, rc_error);
+	struct device *dev = events->dev;
 	struct vgpu_rc_error error;
 
-	if (core->abi->get_rc_error(payload, bytes, &error))
+	if (events->abi->get_rc_error(payload, bytes, &error))
 		dev_err_ratelimited(dev, "GSP: a channel error of %u bytes\n",
 				    bytes);
 	else if (!error.has_gfid)
@@ -52,49 +53,50 @@ static void log_rc_error(struct vgpu_event_subscriber *subscriber,
 				    error.gfid, error.type, error.channel);
 }
 
-void vgpu_events_init(struct vgpu_core *core)
+void vgpu_events_init(struct vgpu_events *events, struct device *dev,
+		      const struct vgpu_abi *abi)
 {
-	struct vgpu_events *events = &core->events;
-
+	events->dev = dev;
+	events->abi = abi;
 	mutex_init(&events->lock);
 	INIT_LIST_HEAD(&events->subscribers);
 	events->error_log.event = VGPU_RPC_EVENT_OS_ERROR_LOG;
 	events->error_log.handle = log_error;
-	vgpu_events_subscribe(core, &events->error_log);
+	vgpu_events_subscribe(events, &events->error_log);
 	events->rc_error.event = VGPU_RPC_EVENT_RC_TRIGGERED;
 	events->rc_error.handle = log_rc_error;
-	vgpu_events_subscribe(core, &events->rc_error);
+	vgpu_events_subscribe(events, &events->rc_error);
 }
 
-void vgpu_events_subscribe(struct vgpu_core *core,
+void vgpu_events_subscribe(struct vgpu_events *events,
 			   struct vgpu_event_subscriber *subscriber)
 {
-	mutex_lock(&core->events.lock);
-	list_add_tail(&subscriber->link, &core->events.subscribers);
-	mutex_unlock(&core->events.lock);
+	mutex_lock(&events->lock);
+	list_add_tail(&subscriber->link, &events->subscribers);
+	mutex_unlock(&events->lock);
 }
 
-void vgpu_events_unsubscribe(struct vgpu_core *core,
+void vgpu_events_unsubscribe(struct vgpu_events *events,
 			     struct vgpu_event_subscriber *subscriber)
 {
-	mutex_lock(&core->events.lock);
+	mutex_lock(&events->lock);
 	list_del(&subscriber->link);
-	mutex_unlock(&core->events.lock);
+	mutex_unlock(&events->lock);
 }
 
-bool vgpu_events_dispatch(struct vgpu_core *core, u32 event, const u8 *payload,
-			  u32 bytes)
+bool vgpu_events_dispatch(struct vgpu_events *events, u32 event,
+			  const u8 *payload, u32 bytes)
 {
 	struct vgpu_event_subscriber *subscriber;
 	bool is_taken = false;
 
-	mutex_lock(&core->events.lock);
-	list_for_each_entry(subscriber, &core->events.subscribers, link) {
+	mutex_lock(&events->lock);
+	list_for_each_entry(subscriber, &events->subscribers, link) {
 		if (subscriber->event != event)
 			continue;
 		subscriber->handle(subscriber, payload, bytes);
 		is_taken = true;
 	}
-	mutex_unlock(&core->events.lock);
+	mutex_unlock(&events->lock);
 	return is_taken;
 }

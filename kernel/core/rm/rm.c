@@ -15,8 +15,8 @@ static int check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
 			u32 status)
 {
 	if (status != VGPU_RM_OK)
-		pci_err(gsp->core->pdev, "GSP: %s %#x failed: status %#x\n",
-			what, number, status);
+		pci_err(gsp->hw->pdev, "GSP: %s %#x failed: status %#x\n", what,
+			number, status);
 	return vgpu_rm_status_errno(status);
 }
 
@@ -114,7 +114,7 @@ int vgpu_rm_control_object(struct vgpu_gsp *gsp, u32 object, u32 command,
 int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command, void *params,
 				 u32 bytes, u32 ms, bool *ret_is_refused)
 {
-	const struct vgpu_static_info *info = &gsp->core->info;
+	const struct vgpu_static_info *info = &gsp->info;
 
 	return rm_control(gsp, info->client, info->subdevice, command, params,
 			  bytes, ms, ret_is_refused);
@@ -130,9 +130,9 @@ int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 }
 
 /* The client is freed as a whole; what is under it goes with it. */
-static int make_objects(struct vgpu_gsp *gsp)
+static int make_objects(struct vgpu_gsp *gsp, bool *ret_has_client)
 {
-	const struct vgpu_abi *abi = gsp->core->abi;
+	const struct vgpu_abi *abi = gsp->abi;
 	struct vgpu_rm_subdevice_params subdevice = {};
 	u32 bytes = max(abi->root_params_bytes, abi->device_params_bytes);
 	u32 *params = kzalloc(bytes, GFP_KERNEL);
@@ -144,8 +144,8 @@ static int make_objects(struct vgpu_gsp *gsp)
 		VGPU_RM_CLIENT; /* a client's first field, in every version */
 	rc = vgpu_rm_alloc(gsp, VGPU_RM_CLIENT, VGPU_RM_CLIENT,
 			   VGPU_RM_CLASS_ROOT, params, abi->root_params_bytes);
+	*ret_has_client = rc == 0;
 	if (rc == 0) {
-		gsp->has_client = true;
 		params[0] = 0; /* the number of the device, then ... */
 		params[1] =
 			VGPU_RM_CLIENT; /* ... with whom it shares its memory */
@@ -161,7 +161,7 @@ static int make_objects(struct vgpu_gsp *gsp)
 	return rc;
 }
 
-static int read_vmmu_segment(struct vgpu_gsp *gsp)
+static int read_vmmu_segment(struct vgpu_gsp *gsp, u64 *ret_bytes)
 {
 	u64 bytes = 0;
 	int rc;
@@ -172,18 +172,18 @@ static int read_vmmu_segment(struct vgpu_gsp *gsp)
 		return rc;
 	if (!is_power_of_2(bytes) || bytes < VMMU_SEGMENT_MIN ||
 	    bytes > VMMU_SEGMENT_MAX) {
-		pci_err(gsp->core->pdev, "VMMU segments of %#llx bytes\n", bytes);
+		pci_err(gsp->hw->pdev, "VMMU segments of %#llx bytes\n", bytes);
 		return -EBADMSG;
 	}
-	gsp->core->properties.vmmu_segment_bytes = bytes;
+	*ret_bytes = bytes;
 	return 0;
 }
 
 static int check_version(struct vgpu_gsp *gsp)
 {
 	struct vgpu_rm_gsp_features features = {};
-	struct vgpu_core *core = gsp->core;
-	size_t length = strlen(core->abi->version);
+	const char *version = gsp->abi->version;
+	size_t length = strlen(version);
 	int rc;
 
 	rc = vgpu_rm_control(gsp, VGPU_RM_GET_GSP_FEATURES, &features,
@@ -191,11 +191,9 @@ static int check_version(struct vgpu_gsp *gsp)
 	if (rc)
 		return rc;
 	/* With another firmware nothing else that it says can be read. */
-	if (features.is_valid &&
-	    strncmp(features.version, core->abi->version, length + 1)) {
-		pci_err(core->pdev, "the firmware says it is %.*s, not %s\n",
-			(int)sizeof(features.version), features.version,
-			core->abi->version);
+	if (features.is_valid && strncmp(features.version, version, length + 1)) {
+		pci_err(gsp->hw->pdev, "the firmware says it is %.*s, not %s\n",
+			(int)sizeof(features.version), features.version, version);
 		return -EBADMSG;
 	}
 	return 0;
@@ -203,7 +201,7 @@ static int check_version(struct vgpu_gsp *gsp)
 
 int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on)
 {
-	const struct vgpu_abi *abi = gsp->core->abi;
+	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->ecc_status_bytes, GFP_KERNEL);
 	int rc;
 
@@ -217,9 +215,9 @@ int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on)
 	return rc;
 }
 
-static int read_engines(struct vgpu_gsp *gsp)
+static int read_engines(struct vgpu_gsp *gsp, struct vgpu_engine_set *ret_engines)
 {
-	const struct vgpu_abi *abi = gsp->core->abi;
+	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->engine_list_bytes, GFP_KERNEL);
 	int rc;
 
@@ -229,7 +227,7 @@ static int read_engines(struct vgpu_gsp *gsp)
 			     abi->engine_list_bytes);
 	if (rc == 0)
 		rc = abi->get_engines(params, abi->engine_list_bytes,
-				      &gsp->core->properties.engines);
+				      ret_engines);
 	kfree(params);
 	return rc;
 }
@@ -237,7 +235,7 @@ static int read_engines(struct vgpu_gsp *gsp)
 static int read_host_engines(struct vgpu_gsp *gsp,
 			     struct vgpu_host_engines *engines)
 {
-	const struct vgpu_abi *abi = gsp->core->abi;
+	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->host_engines_bytes, GFP_KERNEL);
 	bool has_more = true;
 	int rc = 0;
@@ -292,7 +290,7 @@ int vgpu_rm_read_method_buffer_bytes(struct vgpu_gsp *gsp, u32 *ret_bytes)
 
 int vgpu_rm_read_gsp_vector(struct vgpu_gsp *gsp, u32 *ret_vector)
 {
-	const struct vgpu_abi *abi = gsp->core->abi;
+	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->interrupt_table_bytes, GFP_KERNEL);
 	int rc;
 
@@ -307,35 +305,35 @@ int vgpu_rm_read_gsp_vector(struct vgpu_gsp *gsp, u32 *ret_vector)
 	return rc;
 }
 
-int vgpu_rm_start(struct vgpu_gsp *gsp)
+int vgpu_rm_start(struct vgpu_gsp *gsp, struct vgpu_properties *ret_properties)
 {
-	struct vgpu_properties *properties = &gsp->core->properties;
+	struct vgpu_properties properties = {};
+	bool has_client = false;
 	int rc;
 
-	rc = make_objects(gsp);
+	rc = make_objects(gsp, &has_client);
 	if (rc == 0)
-		rc = read_vmmu_segment(gsp);
+		rc = read_vmmu_segment(gsp, &properties.vmmu_segment_bytes);
 	if (rc == 0)
-		rc = vgpu_rm_read_ecc(gsp, &properties->is_ecc_on);
+		rc = vgpu_rm_read_ecc(gsp, &properties.is_ecc_on);
 	if (rc == 0)
 		rc = check_version(gsp);
 	if (rc == 0)
-		rc = read_engines(gsp);
+		rc = read_engines(gsp, &properties.engines);
 	if (rc) {
-		vgpu_rm_stop(gsp);
+		if (has_client)
+			vgpu_rm_stop(gsp);
 		return rc;
 	}
-	pci_info(gsp->core->pdev, "VMMU segments of %llu MiB, ECC %s\n",
-		 properties->vmmu_segment_bytes >> 20,
-		 properties->is_ecc_on ? "on" : "off");
+	pci_info(gsp->hw->pdev, "VMMU segments of %llu MiB, ECC %s\n",
+		 properties.vmmu_segment_bytes >> 20,
+		 properties.is_ecc_on ? "on" : "off");
+	*ret_properties = properties;
 	return 0;
 }
 
 void vgpu_rm_stop(struct vgpu_gsp *gsp)
 {
-	if (!gsp->has_client)
-		return;
-	gsp->has_client = false;
 	if (!gsp->is_wedged)
 		vgpu_rm_free(gsp, VGPU_RM_CLIENT);
 }

@@ -18,9 +18,16 @@ enum vgpu_rm_handle {
 	VGPU_RM_COPY,
 };
 
+/* What vGPUs need to know of the GPU, as its firmware says. */
+struct vgpu_properties {
+	u64 vmmu_segment_bytes;
+	bool is_ecc_on;
+	struct vgpu_engine_set engines; /* bits: engine types of the RM's */
+};
+
 /* Make a client, a device and a subdevice, and ask what vGPUs will need. */
-int vgpu_rm_start(struct vgpu_gsp *gsp);
-/* Free them all; of a wedged GSP nothing is asked. */
+int vgpu_rm_start(struct vgpu_gsp *gsp, struct vgpu_properties *ret_properties);
+/* Free what was made; of a wedged GSP nothing is asked. */
 void vgpu_rm_stop(struct vgpu_gsp *gsp);
 
 /*

@@ -5,7 +5,6 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include "kernel/core/abi/queue_abi.h"
 #include "kernel/core/abi/rm_abi.h"
@@ -62,9 +61,9 @@ static void put_method(struct methods *m, u32 method, u32 count, ...)
 	va_end(values);
 }
 
-static void submit(struct vgpu_core *core, u64 offset, u32 bytes, u32 sequence)
+static void submit(struct vgpu_channel *channel, u64 offset, u32 bytes,
+		   u32 sequence)
 {
-	struct vgpu_channel *channel = &core->scrubber->channel;
 	struct methods m = {.words = vgpu_channel_methods(channel)};
 	u64 semaphore = vgpu_channel_semaphore_address();
 
@@ -82,12 +81,12 @@ static void submit(struct vgpu_core *core, u64 offset, u32 bytes, u32 sequence)
 		   LAUNCH_NON_PIPELINED | LAUNCH_FLUSH | LAUNCH_SEMAPHORE |
 			   LAUNCH_SRC_PITCH | LAUNCH_DST_PITCH | LAUNCH_REMAP |
 			   LAUNCH_DST_PHYSICAL | LAUNCH_NO_PLC);
-	vgpu_channel_submit(core, channel, m.count);
+	vgpu_channel_submit(channel, m.count);
 }
 
-static int wait_done(struct vgpu_core *core, u32 sequence, unsigned long deadline)
+static int wait_done(struct vgpu_gsp *gsp, const struct vgpu_channel *channel,
+		     u32 sequence, unsigned long deadline)
 {
-	const struct vgpu_channel *channel = &core->scrubber->channel;
 	bool is_late;
 
 	for (;;) {
@@ -97,9 +96,8 @@ static int wait_done(struct vgpu_core *core, u32 sequence, unsigned long deadlin
 		if (READ_ONCE(channel->is_dead))
 			return -EIO;
 		/* The GPU is about to be reset or let go: that does not wait. */
-		if (READ_ONCE(core->why_wedged) ||
-		    rwsem_is_contended(&core->gsp_lock) ||
-		    vgpu_core_read(core, VGPU_BOOT_0) == U32_MAX)
+		if (READ_ONCE(gsp->is_wedged) || gsp->ops->is_to_stop(gsp) ||
+		    !vgpu_hw_is_present(gsp->hw))
 			return -ENODEV;
 		if (is_late)
 			return -ETIMEDOUT;
@@ -107,9 +105,9 @@ static int wait_done(struct vgpu_core *core, u32 sequence, unsigned long deadlin
 	}
 }
 
-static int fill(struct vgpu_core *core, u64 offset, u64 bytes)
+static int fill(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
+		u64 offset, u64 bytes)
 {
-	struct vgpu_scrubber *scrubber = core->scrubber;
 	u64 gibs = DIV_ROUND_UP_ULL(bytes, SZ_1G), part;
 	unsigned long deadline =
 		jiffies + msecs_to_jiffies(START_MS + (u32)gibs * PER_GIB_MS);
@@ -120,8 +118,9 @@ static int fill(struct vgpu_core *core, u64 offset, u64 bytes)
 		/* 0 is what the semaphore is from the start. */
 		if (++scrubber->sequence == 0)
 			scrubber->sequence++;
-		submit(core, offset, (u32)part, scrubber->sequence);
-		rc = wait_done(core, scrubber->sequence, deadline);
+		submit(&scrubber->channel, offset, (u32)part, scrubber->sequence);
+		rc = wait_done(gsp, &scrubber->channel, scrubber->sequence,
+			       deadline);
 		offset += part;
 		bytes -= part;
 	}
@@ -132,9 +131,9 @@ static int fill(struct vgpu_core *core, u64 offset, u64 bytes)
 }
 
 /* One that was at fault gives way to a new one. */
-static int get_channel(struct vgpu_gsp *gsp)
+static int get_channel(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp)
 {
-	struct vgpu_channel *channel = &gsp->core->scrubber->channel;
+	struct vgpu_channel *channel = &scrubber->channel;
 	int rc;
 
 	if (channel->is_made && !READ_ONCE(channel->is_dead))
@@ -142,41 +141,30 @@ static int get_channel(struct vgpu_gsp *gsp)
 	vgpu_channel_stop(gsp, channel);
 	if (gsp->is_wedged)
 		return -ENODEV;
-	vgpu_channel_finish(gsp->core, channel);
-	rc = vgpu_channel_create(gsp, channel);
+	vgpu_channel_finish(channel);
+	rc = vgpu_channel_create(gsp, scrubber->resources, channel);
 	if (rc) {
-		pci_err(gsp->core->pdev, "no channel for a copy engine: %d\n",
-			rc);
+		pci_err(gsp->hw->pdev, "no channel for a copy engine: %d\n", rc);
 		vgpu_channel_stop(gsp, channel);
 		if (!gsp->is_wedged)
-			vgpu_channel_finish(gsp->core, channel);
+			vgpu_channel_finish(channel);
 	}
 	return rc;
 }
 
-int vgpu_core_scrub(struct vgpu_core *core, u64 fb_offset, u64 bytes)
+int vgpu_scrubber_scrub(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
+			u64 fb_offset, u64 bytes)
 {
-	struct vgpu_scrubber *scrubber = core->scrubber;
-	int rc = -ENODEV;
+	int rc;
 
-	down_read(&core->gsp_lock);
-	mutex_lock(&scrubber->lock);
-	if (!core->gsp)
-		goto out;
-	rc = -EINVAL;
 	if (!vgpu_is_aligned(fb_offset | bytes, VGPU_PAGE_BYTES) ||
-	    !vgpu_is_inside(fb_offset, bytes, core->info.fb_bytes))
-		goto out;
-	rc = get_channel(core->gsp);
+	    !vgpu_is_inside(fb_offset, bytes, gsp->info.fb_bytes))
+		return -EINVAL;
+	mutex_lock(&scrubber->lock);
+	rc = get_channel(scrubber, gsp);
 	if (rc == 0)
-		rc = fill(core, fb_offset, bytes);
-out:
+		rc = fill(scrubber, gsp, fb_offset, bytes);
 	mutex_unlock(&scrubber->lock);
-	up_read(&core->gsp_lock);
-	if (rc)
-		pci_err(core->pdev,
-			"framebuffer %#llx to %#llx was not scrubbed: %d\n",
-			fb_offset, fb_offset + bytes, rc);
 	return rc;
 }
 
@@ -189,49 +177,42 @@ static void take_rc_error(struct vgpu_event_subscriber *subscriber,
 	struct vgpu_channel *channel = &scrubber->channel;
 	struct vgpu_rc_error error;
 
-	if (scrubber->core->abi->get_rc_error(payload, bytes, &error) ||
+	if (scrubber->abi->get_rc_error(payload, bytes, &error) ||
 	    (error.has_gfid && error.gfid) ||
 	    error.channel != READ_ONCE(channel->id))
 		return;
 	WRITE_ONCE(channel->is_dead, true);
 }
 
-int vgpu_scrubber_create(struct vgpu_core *core)
+void vgpu_scrubber_init(struct vgpu_scrubber *scrubber,
+			const struct vgpu_abi *abi,
+			struct vgpu_resources *resources,
+			struct vgpu_events *events)
 {
-	struct vgpu_scrubber *scrubber = kzalloc(sizeof(*scrubber), GFP_KERNEL);
-
-	if (!scrubber)
-		return -ENOMEM;
-	scrubber->core = core;
+	scrubber->abi = abi;
+	scrubber->resources = resources;
+	scrubber->events = events;
 	mutex_init(&scrubber->lock);
 	scrubber->rc_error.event = VGPU_RPC_EVENT_RC_TRIGGERED;
 	scrubber->rc_error.handle = take_rc_error;
-	vgpu_events_subscribe(core, &scrubber->rc_error);
-	core->scrubber = scrubber;
-	return 0;
+	vgpu_events_subscribe(events, &scrubber->rc_error);
 }
 
-void vgpu_scrubber_destroy(struct vgpu_core *core)
+void vgpu_scrubber_finish(struct vgpu_scrubber *scrubber)
 {
-	if (!core->scrubber)
-		return;
-	vgpu_events_unsubscribe(core, &core->scrubber->rc_error);
-	kfree(core->scrubber);
-	core->scrubber = NULL;
+	vgpu_events_unsubscribe(scrubber->events, &scrubber->rc_error);
 }
 
-void vgpu_scrubber_stop(struct vgpu_gsp *gsp)
+void vgpu_scrubber_stop(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp)
 {
-	struct vgpu_scrubber *scrubber = gsp->core->scrubber;
-
 	mutex_lock(&scrubber->lock);
 	vgpu_channel_stop(gsp, &scrubber->channel);
 	mutex_unlock(&scrubber->lock);
 }
 
-void vgpu_scrubber_finish(struct vgpu_core *core)
+void vgpu_scrubber_release(struct vgpu_scrubber *scrubber)
 {
-	mutex_lock(&core->scrubber->lock);
-	vgpu_channel_finish(core, &core->scrubber->channel);
-	mutex_unlock(&core->scrubber->lock);
+	mutex_lock(&scrubber->lock);
+	vgpu_channel_finish(&scrubber->channel);
+	mutex_unlock(&scrubber->lock);
 }

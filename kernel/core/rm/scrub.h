@@ -7,19 +7,27 @@
 #include "events.h"
 
 struct vgpu_scrubber {
-	struct vgpu_core *core;
-	/* Protects the channel: one scrub at a time. After gsp_lock. */
-	struct mutex lock;
+	const struct vgpu_abi *abi;
+	struct vgpu_resources *resources;
+	struct vgpu_events *events;
+	struct mutex lock; /* protects the channel: one scrub at a time */
 	struct vgpu_channel channel; /* made when it is first needed */
 	u32 sequence;		     /* of the semaphore's values */
 	struct vgpu_event_subscriber rc_error;
 };
 
-int vgpu_scrubber_create(struct vgpu_core *core);
-void vgpu_scrubber_destroy(struct vgpu_core *core);
+void vgpu_scrubber_init(struct vgpu_scrubber *scrubber,
+			const struct vgpu_abi *abi,
+			struct vgpu_resources *resources,
+			struct vgpu_events *events);
+void vgpu_scrubber_finish(struct vgpu_scrubber *scrubber);
 
-/* Before the firmware is unloaded, and when the GPU has stopped. */
-void vgpu_scrubber_stop(struct vgpu_gsp *gsp);
-void vgpu_scrubber_finish(struct vgpu_core *core);
+/* Before the firmware is unloaded; and, when the GPU has stopped, free memory. */
+void vgpu_scrubber_stop(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp);
+void vgpu_scrubber_release(struct vgpu_scrubber *scrubber);
+
+/* As scrub() of struct vgpu_core_ops, while nobody can unload the GSP. */
+int vgpu_scrubber_scrub(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
+			u64 fb_offset, u64 bytes);
 
 #endif

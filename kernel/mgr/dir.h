@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Folders in sysfs below a device, each of somebody's. */
-#ifndef VGPU_KERNEL_CORE_DIR_H
-#define VGPU_KERNEL_CORE_DIR_H
+#ifndef VGPU_KERNEL_MGR_DIR_H
+#define VGPU_KERNEL_MGR_DIR_H
 
 #include <linux/kobject.h>
 #include <linux/sysfs.h>
