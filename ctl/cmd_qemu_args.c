@@ -189,6 +189,13 @@ static enum ctl_exit run(struct ctl *ctl)
 	e = ctl_vgpu_parameters(ctl, &parameters);
 	if (e != CTL_DONE)
 		return e;
+	if (ctl->display) {
+		int r = sd_json_variant_set_field_boolean(&parameters,
+							  "display", true);
+
+		if (r < 0)
+			return ctl_parameters_failed(r);
+	}
 	e = ctl_call(ctl, METHOD, parameters, &reply);
 	if (e != CTL_DONE)
 		return e;
@@ -226,11 +233,13 @@ static enum ctl_exit run(struct ctl *ctl)
 
 const struct ctl_command ctl_command_qemu_args = {
 	.name = "qemu-args",
-	.words = "V [--memory SIZE | --libvirt] [--json=pretty|short]",
+	.words = "V [--memory SIZE | --libvirt] [--display] [--json=pretty|short]",
 	.summary = "Print the QEMU arguments that attach a vGPU",
 	.help = "  --memory SIZE   also those that give the machine SIZE of memory, as 4G, shared\n"
 		"                  as the vGPU needs it, and no other VGA\n"
 		"  --libvirt       what belongs into the XML of a libvirt domain instead\n"
+		"  --display       for QEMU's own window or SPICE to show the heads; the guest\n"
+		"                  gets no Vulkan\n"
 		"\n"
 		"Prints one line for a shell. Without --memory, what else the virtual machine\n"
 		"needs is said on stderr.\n"
@@ -239,7 +248,8 @@ const struct ctl_command ctl_command_qemu_args = {
 		"  qemu-system-x86_64 -M q35 $(vgpuctl qemu-args cad --memory 4G) disk.img\n"
 		"  vgpuctl qemu-args cad --libvirt\n"
 		"  vgpuctl qemu-args cad --json=short | jq -r '.arguments[]'\n",
-	.options = CTL_OPTION_JSON | CTL_OPTION_MEMORY | CTL_OPTION_LIBVIRT,
+	.options = CTL_OPTION_JSON | CTL_OPTION_MEMORY | CTL_OPTION_LIBVIRT |
+		   CTL_OPTION_DISPLAY,
 	.min_words = 1,
 	.max_words = 1,
 	.values = {CTL_VALUE_VGPU},

@@ -47,8 +47,9 @@ enum ctl_option {
 	CTL_OPTION_DRY_RUN = 1 << 20,
 	CTL_OPTION_OWNER = 1 << 21,
 	CTL_OPTION_CONTAINER = 1 << 22,
+	CTL_OPTION_DISPLAY = 1 << 23,
 };
-#define CTL_OPTION_END (CTL_OPTION_CONTAINER << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_DISPLAY << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -114,6 +115,7 @@ struct ctl {
 	bool force;
 	bool follow;
 	bool libvirt;
+	bool display;
 	bool autostart;
 	bool all;
 	bool new_ids;

@@ -38,6 +38,7 @@ static const struct option long_options[] = {
 	 OPTION_COMMAND + CTL_OPTION_TIME_SLICE},
 	{"memory", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MEMORY},
 	{"libvirt", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_LIBVIRT},
+	{"display", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DISPLAY},
 	{"autostart", required_argument, NULL,
 	 OPTION_COMMAND + CTL_OPTION_AUTOSTART},
 	{"mode", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MODE},
@@ -173,6 +174,9 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 			       value);
 	case CTL_OPTION_LIBVIRT:
 		ctl->libvirt = true;
+		return true;
+	case CTL_OPTION_DISPLAY:
+		ctl->display = true;
 		return true;
 	case CTL_OPTION_AUTOSTART:
 		ctl->has_autostart = true;

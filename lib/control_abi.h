@@ -69,6 +69,7 @@ enum vgpu_control_slot {
 	VGPU_SLOT_PIPE_READ = 6,   /* what leaves and enters the connection */
 	VGPU_SLOT_PIPE_WRITE = 7,
 	VGPU_SLOT_LAUNCHER = 8,	  /* socket to vgpu-launch; if has_renderer */
+	VGPU_SLOT_DISPLAY = 9,	  /* socket to the VMM's own display, if any */
 	VGPU_SLOT_MEMORY = 16,	  /* + region, VGPU_SLOT_MEMORY_MAX of them */
 	VGPU_SLOT_KICK = 64,	  /* + queue */
 	VGPU_SLOT_CALL = 80,	  /* + queue */

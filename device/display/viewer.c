@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "device/display/damage.h"
 #include "device/display/frame.h"
 #include "device/display/viewer_abi.h"
 #include "lib/fds.h"
@@ -36,14 +37,11 @@ struct vgpu_viewer {
 	enum state state;
 
 	struct vgpu_frame frame; /* what the viewer sees */
-	/* Not sent yet: the damage is [left, right) x [top, bottom). */
+	/* Not sent yet. */
 	bool is_picture_new;
 	bool is_cursor_new;
 	bool is_cursor_moved;
-	uint32_t left;
-	uint32_t top;
-	uint32_t right;
-	uint32_t bottom;
+	struct vgpu_damage damage;
 };
 
 static bool send_msg(struct vgpu_viewer *viewer,
@@ -55,20 +53,13 @@ static bool send_msg(struct vgpu_viewer *viewer,
 	       sizeof(*msg);
 }
 
-static bool has_damage(const struct vgpu_viewer *viewer)
-{
-	return viewer->left < viewer->right && viewer->top < viewer->bottom;
-}
-
 static bool send_frame(struct vgpu_viewer *viewer)
 {
 	struct vgpu_frame frame = VGPU_FRAME_NONE;
 	uint32_t width, height;
 
 	viewer->source->size(viewer->opaque, viewer->head, &width, &height);
-	viewer->left = viewer->top = 0;
-	viewer->right = width;
-	viewer->bottom = height;
+	viewer->damage = (struct vgpu_damage){0, 0, width, height};
 	if (viewer->frame.width == width && viewer->frame.height == height)
 		return true;
 
@@ -130,20 +121,20 @@ static bool send_cursor(struct vgpu_viewer *viewer)
 static bool send_damage(struct vgpu_viewer *viewer)
 {
 	struct vgpu_viewer_msg msg = {.type = VGPU_VIEWER_DAMAGE};
+	struct vgpu_damage *damage = &viewer->damage;
 
 	/* The picture may have shrunk since; a new FRAME follows then. */
-	viewer->right = VGPU_MIN(viewer->right, viewer->frame.width);
-	viewer->bottom = VGPU_MIN(viewer->bottom, viewer->frame.height);
-	if (has_damage(viewer)) {
+	vgpu_damage_clip(damage, viewer->frame.width, viewer->frame.height);
+	if (!vgpu_damage_is_empty(damage)) {
 		struct vgpu_picture part = {
 			.pixels = viewer->frame.pixels +
-				  (size_t)viewer->top * viewer->frame.width +
-				  viewer->left,
+				  (size_t)damage->top * viewer->frame.width +
+				  damage->left,
 			.stride_bytes = viewer->frame.stride_bytes,
-			.x = viewer->left,
-			.y = viewer->top,
-			.width = viewer->right - viewer->left,
-			.height = viewer->bottom - viewer->top,
+			.x = damage->left,
+			.y = damage->top,
+			.width = damage->right - damage->left,
+			.height = damage->bottom - damage->top,
 		};
 
 		viewer->source->read(viewer->opaque, viewer->head, &part);
@@ -167,8 +158,7 @@ static bool send_batch(struct vgpu_viewer *viewer)
 	viewer->is_picture_new = false;
 	viewer->is_cursor_new = false;
 	viewer->is_cursor_moved = false;
-	viewer->left = viewer->top = UINT32_MAX;
-	viewer->right = viewer->bottom = 0;
+	viewer->damage = (struct vgpu_damage){};
 	return true;
 }
 
@@ -183,7 +173,7 @@ static void update(struct vgpu_viewer *viewer)
 	if (viewer->state != READY)
 		return;
 	if (!viewer->is_picture_new && !viewer->is_cursor_new &&
-	    !viewer->is_cursor_moved && !has_damage(viewer))
+	    !viewer->is_cursor_moved && vgpu_damage_is_empty(&viewer->damage))
 		return;
 	if (send_batch(viewer))
 		viewer->state = WAITING;
@@ -240,24 +230,9 @@ int vgpu_viewer_fd(const struct vgpu_viewer *viewer)
 void vgpu_viewer_damage(struct vgpu_viewer *viewer, uint32_t x, uint32_t y,
 			uint32_t width, uint32_t height)
 {
-	uint32_t right, bottom;
-
-	if (!viewer || width == 0 || height == 0)
+	if (!viewer)
 		return;
-	if (!vgpu_checked_add(x, width, &right) ||
-	    !vgpu_checked_add(y, height, &bottom))
-		return;
-	if (has_damage(viewer)) {
-		viewer->left = VGPU_MIN(viewer->left, x);
-		viewer->top = VGPU_MIN(viewer->top, y);
-		viewer->right = VGPU_MAX(viewer->right, right);
-		viewer->bottom = VGPU_MAX(viewer->bottom, bottom);
-	} else {
-		viewer->left = x;
-		viewer->top = y;
-		viewer->right = right;
-		viewer->bottom = bottom;
-	}
+	vgpu_damage_add(&viewer->damage, x, y, width, height);
 	update(viewer);
 }
 

@@ -20,6 +20,9 @@ struct vgpu_viewer_cursor {
 
 /* Where a viewer's pictures come from. All are required. */
 struct vgpu_viewer_source {
+	/* Whether the head shows what the guest drew. */
+	bool (*is_shown)(void *opaque, uint32_t head);
+	/* Of the picture; of a head that shows nothing, its mode's. */
 	void (*size)(void *opaque, uint32_t head, uint32_t *ret_width,
 		     uint32_t *ret_height);
 	/* Fill the part of the head's picture, without its cursor. */

@@ -2,6 +2,7 @@
 /* Pictures of heads: one for a screenshot, many for a viewer. */
 #include "device/gpu/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "device/display/frame.h"
@@ -120,7 +121,13 @@ static const uint32_t *cursor_of(void *opaque, uint32_t head,
 	return vgpu_gpu_cursor_of(gpu, head, ret_cursor);
 }
 
+static bool is_shown(void *opaque, uint32_t head)
+{
+	return vgpu_gpu_view_of(opaque, head);
+}
+
 static const struct vgpu_viewer_source viewer_source = {
+	.is_shown = is_shown,
 	.size = picture_size,
 	.read = read_part,
 	.cursor = cursor_of,
@@ -187,7 +194,29 @@ int vgpu_gpu_capture(struct vgpu_gpu *gpu, uint32_t head,
 void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head)
 {
 	vgpu_viewer_picture_changed(gpu->viewer[head]);
+	vgpu_console_picture_changed(gpu->console, head);
 	gpu->ops->status_changed(gpu->opaque);
+}
+
+void vgpu_gpu_damage(struct vgpu_gpu *gpu, uint32_t head,
+		     const struct vgpu_gpu_rect *rect)
+{
+	vgpu_viewer_damage(gpu->viewer[head], rect->x, rect->y, rect->width,
+			   rect->height);
+	vgpu_console_damage(gpu->console, head, rect->x, rect->y, rect->width,
+			    rect->height);
+}
+
+void vgpu_gpu_cursor_changed(struct vgpu_gpu *gpu, uint32_t head)
+{
+	vgpu_viewer_cursor_changed(gpu->viewer[head]);
+	vgpu_console_cursor_changed(gpu->console, head);
+}
+
+void vgpu_gpu_cursor_moved(struct vgpu_gpu *gpu, uint32_t head)
+{
+	vgpu_viewer_cursor_moved(gpu->viewer[head]);
+	vgpu_console_cursor_moved(gpu->console, head);
 }
 
 int vgpu_gpu_view(struct vgpu_gpu *gpu, uint32_t head, int socket,
@@ -224,4 +253,46 @@ void vgpu_gpu_viewer_readable(struct vgpu_gpu *gpu, uint32_t head)
 		return;
 	vgpu_viewer_destroy(gpu->viewer[head]);
 	gpu->viewer[head] = NULL;
+}
+
+static void on_console_modes(void *opaque, const struct vgpu_console_mode *mode)
+{
+	struct vgpu_gpu *gpu = opaque;
+
+	for (uint32_t head = 0; head < gpu->config.heads; head++)
+		vgpu_gpu_head_follow(gpu, head, mode[head].width,
+				     mode[head].height);
+	vgpu_gpu_modes_known(gpu);
+}
+
+static void on_console_over(void *opaque, const char *why)
+{
+	struct vgpu_gpu *gpu = opaque;
+	char text[128];
+
+	if (why) {
+		snprintf(text, sizeof(text), "the VMM's display is lost: %s",
+			 why);
+		gpu->ops->guest_fault(gpu->opaque, text);
+	}
+	vgpu_gpu_modes_known(gpu);
+	gpu->ops->console_over(gpu->opaque);
+}
+
+static const struct vgpu_console_ops console_ops = {
+	.modes = on_console_modes,
+	.over = on_console_over,
+};
+
+int vgpu_gpu_set_console(struct vgpu_gpu *gpu, int socket)
+{
+	vgpu_console_destroy(gpu->console);
+	gpu->console = NULL;
+	if (socket < 0) {
+		vgpu_gpu_modes_known(gpu);
+		return 0;
+	}
+	return vgpu_console_create(gpu->config.event, socket, gpu->config.heads,
+				   &viewer_source, &console_ops, gpu,
+				   &gpu->console);
 }

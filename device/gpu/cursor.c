@@ -34,7 +34,7 @@ uint32_t vgpu_gpu_move_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	if (call->cursor.scanout_id >= gpu->config.heads)
 		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
 	move(gpu, &call->cursor);
-	vgpu_viewer_cursor_moved(gpu->viewer[call->cursor.scanout_id]);
+	vgpu_gpu_cursor_moved(gpu, call->cursor.scanout_id);
 	return VGPU_GPU_OK_NODATA;
 }
 
@@ -81,7 +81,7 @@ uint32_t vgpu_gpu_update_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call
 	at = &gpu->state->head[head];
 	if (update->resource_id == 0) {
 		vgpu_gpu_commit(&at->cursor_in_use, 0u);
-		vgpu_viewer_cursor_changed(gpu->viewer[head]);
+		vgpu_gpu_cursor_changed(gpu, head);
 		return VGPU_GPU_OK_NODATA;
 	}
 	slot = vgpu_gpu_slot_find(gpu, update->resource_id);
@@ -99,6 +99,6 @@ uint32_t vgpu_gpu_update_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call
 		VGPU_MIN(update->hot_y, VGPU_GPU_CURSOR_SIDE - 1u);
 	move(gpu, update);
 	vgpu_gpu_commit(&at->cursor_in_use, next);
-	vgpu_viewer_cursor_changed(gpu->viewer[head]);
+	vgpu_gpu_cursor_changed(gpu, head);
 	return VGPU_GPU_OK_NODATA;
 }

@@ -163,6 +163,7 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 		return;
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
 		vgpu_viewer_destroy(gpu->viewer[head]);
+	vgpu_console_destroy(gpu->console);
 	forget_everything(gpu);
 	vgpu_render_spare_free(gpu->render.spare);
 	vgpu_gpu_storage_finish(gpu);

@@ -118,6 +118,8 @@ struct vgpu_gpu_transport_ops {
 			      const struct vgpu_gpu_mapping *mapping);
 	/* A reset: the VMM has emptied the window, no cookie counts any more. */
 	void (*window_forget)(void *opaque);
+	/* The VMM's display that vgpu_gpu_set_console() gave is used no more. */
+	void (*console_over)(void *opaque);
 };
 
 /* Bytes to set aside for struct vgpu_gpu_state in the state block. */
@@ -176,6 +178,14 @@ void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 /* Change a head's preferred mode and tell the guest; 0 x 0 unplugs the head. */
 int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 		      uint32_t height, struct vgpu_err *err);
+
+/*
+ * Show all heads on the VMM's own display, too: @socket speaks the protocol of
+ * device/display/console_abi.h, stays the caller's, and outlives the gpu or
+ * the next call of this; -1: no display. It says what modes the heads have.
+ * Returns 0 or -errno; then there is none.
+ */
+int vgpu_gpu_set_console(struct vgpu_gpu *gpu, int socket);
 
 /* From the next frame on. */
 void vgpu_gpu_set_frame_rate_limit(struct vgpu_gpu *gpu, uint32_t limit);

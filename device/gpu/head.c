@@ -62,8 +62,8 @@ void vgpu_gpu_picture_size(const struct vgpu_gpu *gpu, uint32_t head,
 	*ret_height = height;
 }
 
-uint32_t vgpu_gpu_get_display_info(struct vgpu_gpu *gpu,
-				   struct vgpu_gpu_call *call)
+static uint32_t answer_display_info(struct vgpu_gpu *gpu,
+				    struct vgpu_gpu_call *call)
 {
 	struct vgpu_gpu_answer_display_info *info = &call->answer.display_info;
 	uint32_t x = 0;
@@ -84,7 +84,26 @@ uint32_t vgpu_gpu_get_display_info(struct vgpu_gpu *gpu,
 	return VGPU_GPU_OK_DISPLAY_INFO;
 }
 
-uint32_t vgpu_gpu_get_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+void vgpu_gpu_head_follow(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
+			  uint32_t height)
+{
+	uint32_t mode = 0;
+
+	if (width && height)
+		mode = vgpu_gpu_pack_mode(
+			VGPU_MIN(VGPU_MAX(width, VGPU_TYPE_WIDTH_MIN),
+				 gpu->config.max_width),
+			VGPU_MIN(VGPU_MAX(height, VGPU_TYPE_HEIGHT_MIN),
+				 gpu->config.max_height));
+	if (gpu->state->head[head].preferred == mode)
+		return;
+	vgpu_gpu_commit(&gpu->state->head[head].preferred, mode);
+	if (!vgpu_gpu_view_of(gpu, head))
+		vgpu_gpu_picture_changed(gpu, head);
+	gpu->ops->status_changed(gpu->opaque);
+}
+
+static uint32_t answer_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t head = call->get_edid.scanout_id;
 	struct vgpu_edid_config config = {
@@ -103,6 +122,47 @@ uint32_t vgpu_gpu_get_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	static_assert(VGPU_EDID_BYTES_MAX <= VGPU_GPU_EDID_MAX, "EDID fits");
 	call->answer.edid.bytes = vgpu_edid_make(&config, call->answer.edid.edid);
 	return VGPU_GPU_OK_EDID;
+}
+
+/* Answer @call when the VMM's display has said what modes it wants. */
+static uint32_t wait_for_console(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	return vgpu_gpu_park_running(gpu, call) ? VGPU_GPU_LATER
+						: VGPU_GPU_ERR_OUT_OF_MEMORY;
+}
+
+uint32_t vgpu_gpu_get_display_info(struct vgpu_gpu *gpu,
+				   struct vgpu_gpu_call *call)
+{
+	if (vgpu_console_ask(gpu->console))
+		return wait_for_console(gpu, call);
+	return answer_display_info(gpu, call);
+}
+
+uint32_t vgpu_gpu_get_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+{
+	if (vgpu_console_is_asking(gpu->console))
+		return wait_for_console(gpu, call);
+	return answer_edid(gpu, call);
+}
+
+void vgpu_gpu_modes_known(struct vgpu_gpu *gpu)
+{
+	struct vgpu_gpu_pending *pending, *next;
+
+	for (pending = TAILQ_FIRST(&gpu->pendings); pending; pending = next) {
+		vgpu_gpu_handler *handle = pending->call.rule->handle;
+
+		next = TAILQ_NEXT(pending, entry);
+		if (!pending->is_running)
+			continue;
+		if (handle == vgpu_gpu_get_display_info)
+			vgpu_gpu_finish(gpu, &gpu->pendings, pending,
+					answer_display_info(gpu, &pending->call));
+		else if (handle == vgpu_gpu_get_edid)
+			vgpu_gpu_finish(gpu, &gpu->pendings, pending,
+					answer_edid(gpu, &pending->call));
+	}
 }
 
 int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
@@ -127,6 +187,10 @@ int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 	mode = vgpu_gpu_pack_mode(width, height);
 	if (state->head[head].preferred == mode)
 		return 0;
+	if (gpu->console)
+		return vgpu_err_set(
+			err, -EBUSY, "BadMode",
+			"the VM's own display (vhost-user-gpu) sets its modes: change the size there");
 	vgpu_gpu_commit(&state->head[head].preferred, mode);
 	state->events_read |= VGPU_GPU_EVENT_DISPLAY;
 	if (!vgpu_gpu_view_of(gpu, head))

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "device/display/console.h"
 #include "device/display/pixels.h"
 #include "device/display/viewer.h"
 #include "device/gpu/abi.h"
@@ -68,6 +69,7 @@ struct vgpu_gpu {
 	uint32_t free_allocation;  /* + 1 */
 	uint64_t last_ended;	   /* the last process of which that is known */
 	struct vgpu_viewer *viewer[VGPU_GPU_SCANOUTS_MAX];
+	struct vgpu_console *console; /* the VMM's own display, if it has one */
 	struct vgpu_gpu_replug {
 		struct vgpu_gpu *gpu;
 		sd_event_source *timer; /* NULL: it was never set */
@@ -410,6 +412,14 @@ void vgpu_gpu_head_mode(const struct vgpu_gpu *gpu, uint32_t head,
 bool vgpu_gpu_mode_is_valid(const struct vgpu_gpu *gpu, uint32_t width,
 			    uint32_t height);
 uint32_t vgpu_gpu_head_first_mode(const struct vgpu_gpu *gpu, uint32_t head);
+/*
+ * The VMM's display wants @head to be so large, 0 x 0 for unplugged; it has
+ * told the guest that something changed. What the head cannot be is cut.
+ */
+void vgpu_gpu_head_follow(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
+			  uint32_t height);
+/* Answer who asked for the modes, with what is known of them. */
+void vgpu_gpu_modes_known(struct vgpu_gpu *gpu);
 
 /* capture.c */
 /* What a picture of the head measures. */
@@ -417,6 +427,11 @@ void vgpu_gpu_picture_size(const struct vgpu_gpu *gpu, uint32_t head,
 			   uint32_t *ret_width, uint32_t *ret_height);
 /* The head's picture changed in its size or its source: all of it is new. */
 void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head);
+/* A part of it is new, where the head shows it. */
+void vgpu_gpu_damage(struct vgpu_gpu *gpu, uint32_t head,
+		     const struct vgpu_gpu_rect *rect);
+void vgpu_gpu_cursor_changed(struct vgpu_gpu *gpu, uint32_t head);
+void vgpu_gpu_cursor_moved(struct vgpu_gpu *gpu, uint32_t head);
 
 /* resume.c */
 /* Make what is private from the state, dropping what makes no sense in it. */

@@ -159,8 +159,13 @@ static void damage(struct vgpu_gpu *gpu, uint32_t head,
 				   (uint64_t)rect->y + rect->height);
 
 	if (left < right && top < bottom)
-		vgpu_viewer_damage(gpu->viewer[head], left - shown->x,
-				   top - shown->y, right - left, bottom - top);
+		vgpu_gpu_damage(gpu, head,
+				&(struct vgpu_gpu_rect){
+					.x = (uint32_t)(left - shown->x),
+					.y = (uint32_t)(top - shown->y),
+					.width = (uint32_t)(right - left),
+					.height = (uint32_t)(bottom - top),
+				});
 }
 
 uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)

@@ -2,6 +2,7 @@
 /* What each vhost-user message does, and what it must look like. */
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <fcntl.h>
 
@@ -20,6 +21,13 @@
 
 /* What QEMU 11.1.3 can handle. */
 #define MEM_SLOTS 512
+
+/*
+ * QEMU's vhost-user-vga offers the guest this without asking its back end, and
+ * passes on what the guest accepts: VIRTIO_F_RING_RESET (virtio 1.3, 6), which
+ * is between the guest and QEMU.
+ */
+#define VMM_FEATURES (1ULL << 40)
 
 typedef int handler(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message);
 
@@ -72,20 +80,21 @@ static int set_features(struct vgpu_vhost *vhost,
 			struct vgpu_vhost_message *message)
 {
 	struct vgpu_state *state = vhost->state;
+	uint64_t accepted = message->u64 & ~VMM_FEATURES;
 
-	if (message->u64 & ~features(vhost))
+	if (accepted & ~features(vhost))
 		return vgpu_vhost_violation(
 			vhost, "features 0x%llx that were not offered",
-			(unsigned long long)(message->u64 & ~features(vhost)));
+			(unsigned long long)(accepted & ~features(vhost)));
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
-		if (state->queue[i].is_started && state->features != message->u64)
+		if (state->queue[i].is_started && state->features != accepted)
 			return vgpu_vhost_violation(
 				vhost, "other features while queue %u runs", i);
-		if (!(message->u64 & 1ULL << VHOST_USER_F_PROTOCOL_FEATURES))
+		if (!(accepted & 1ULL << VHOST_USER_F_PROTOCOL_FEATURES))
 			state->queue[i].is_enabled = 1;
 	}
-	state->features = message->u64;
-	vgpu_virtio_set_features(vhost->virtio, message->u64);
+	state->features = accepted;
+	vgpu_virtio_set_features(vhost->virtio, accepted);
 	return 0;
 }
 
@@ -326,6 +335,25 @@ static int set_backend_req_fd(struct vgpu_vhost *vhost,
 	return vgpu_vhost_open_channel(vhost, /* is_resumed= */ false);
 }
 
+/* Of the protocol in device/display/console_abi.h: QEMU's docs/interop. */
+static int gpu_set_socket(struct vgpu_vhost *vhost,
+			  struct vgpu_vhost_message *message)
+{
+	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_MESSAGE);
+	socklen_t length = sizeof(int);
+	int r, type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 ||
+	    type != SOCK_STREAM)
+		return vgpu_vhost_violation(
+			vhost, "a display that is no stream socket");
+	vgpu_vhost_close_console(vhost);
+	r = vgpu_slots_copy(vhost->slots, VGPU_SLOT_MESSAGE, VGPU_SLOT_DISPLAY);
+	if (r < 0)
+		return r;
+	return vgpu_vhost_open_console(vhost);
+}
+
 /* Config space beyond what the device has reads as zero. */
 static int get_config(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message)
 {
@@ -432,6 +460,7 @@ static const struct rule {
 	RULE(SET_CONFIG, VHOST_USER_CONFIG_HEADER,
 	     sizeof(struct vhost_user_config), VHOST_USER_PROTOCOL_F_CONFIG,
 	     set_config),
+	RULE(GPU_SET_SOCKET, 0, 0, NO_FEATURE, gpu_set_socket),
 	RULE(RESET_DEVICE, 0, 0, VHOST_USER_PROTOCOL_F_RESET_DEVICE, reset_device),
 	RULE(GET_MAX_MEM_SLOTS, 0, 0, VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS,
 	     get_max_mem_slots),
@@ -472,6 +501,7 @@ uint32_t vgpu_vhost_fds_of(const struct vgpu_vhost_message *message)
 {
 	switch (message->header.request) {
 	case VHOST_USER_SET_BACKEND_REQ_FD:
+	case VHOST_USER_GPU_SET_SOCKET:
 	case VHOST_USER_ADD_MEM_REG:
 		return 1;
 	case VHOST_USER_SET_VRING_KICK:

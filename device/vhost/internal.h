@@ -102,6 +102,12 @@ int vgpu_vhost_rem_mem_reg(struct vgpu_vhost *vhost,
  */
 int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed);
 void vgpu_vhost_close_channel(struct vgpu_vhost *vhost);
+/*
+ * Show the heads on the front end's own display, whose socket is in its slot,
+ * or no more. Open returns 0 or -errno. (vhost.c)
+ */
+int vgpu_vhost_open_console(struct vgpu_vhost *vhost);
+void vgpu_vhost_close_console(struct vgpu_vhost *vhost);
 /* True if the front end can map into the window for us. (vhost.c) */
 bool vgpu_vhost_has_window(const struct vgpu_vhost *vhost);
 /*

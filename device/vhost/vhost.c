@@ -32,6 +32,7 @@ static void detach(struct vgpu_vhost *vhost)
 	sd_event_source_set_enabled(vhost->deadline, SD_EVENT_OFF);
 	sd_event_source_set_enabled(vhost->config_retry, SD_EVENT_OFF);
 	vgpu_vhost_close_channel(vhost);
+	vgpu_vhost_close_console(vhost);
 
 	vgpu_virtio_reset(vhost->virtio);
 	vgpu_virtio_set_features(vhost->virtio, 0);
@@ -313,6 +314,9 @@ static void virtio_config_changed(void *opaque)
 	if (!(vhost->state->protocol_features &
 	      1ULL << VHOST_USER_PROTOCOL_F_CONFIG))
 		return;
+	/* A VMM with a display of its own tells the guest what changes there. */
+	if (vgpu_slots_get(vhost->slots, VGPU_SLOT_DISPLAY) >= 0)
+		return;
 	vgpu_state_commit(vhost->state->has_config_changed, 1U);
 	send_config_changed(vhost);
 }
@@ -374,6 +378,26 @@ static void virtio_window_forget(void *opaque)
 	vgpu_window_forget(vhost->window);
 }
 
+static void virtio_console_over(void *opaque)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	vgpu_slots_drop(vhost->slots, VGPU_SLOT_DISPLAY);
+}
+
+int vgpu_vhost_open_console(struct vgpu_vhost *vhost)
+{
+	return vgpu_gpu_set_console(
+		vgpu_virtio_gpu(vhost->virtio),
+		vgpu_slots_get(vhost->slots, VGPU_SLOT_DISPLAY));
+}
+
+void vgpu_vhost_close_console(struct vgpu_vhost *vhost)
+{
+	vgpu_gpu_set_console(vgpu_virtio_gpu(vhost->virtio), -1);
+	vgpu_slots_drop(vhost->slots, VGPU_SLOT_DISPLAY);
+}
+
 static void window_done(void *opaque, uint64_t cookie, int status)
 {
 	struct vgpu_vhost *vhost = opaque;
@@ -413,6 +437,7 @@ static const struct vgpu_virtio_ops virtio_ops = {
 	.window_unmap = virtio_window_unmap,
 	.window_resume = virtio_window_resume,
 	.window_forget = virtio_window_forget,
+	.console_over = virtio_console_over,
 };
 
 /* Go on with the front end of a predecessor. */
@@ -437,6 +462,8 @@ static int resume(struct vgpu_vhost *vhost)
 	r = attach(vhost);
 	if (r >= 0 && vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ) >= 0)
 		r = vgpu_vhost_open_channel(vhost, /* is_resumed= */ true);
+	if (r >= 0)
+		r = vgpu_vhost_open_console(vhost);
 	if (r < 0)
 		return r;
 	vgpu_virtio_resume(vhost->virtio);

@@ -446,6 +446,13 @@ static void gpu_window_forget(void *opaque)
 	virtio->ops->window_forget(virtio->opaque);
 }
 
+static void gpu_console_over(void *opaque)
+{
+	struct vgpu_virtio *virtio = opaque;
+
+	virtio->ops->console_over(virtio->opaque);
+}
+
 static const struct vgpu_gpu_transport_ops gpu_ops = {
 	.guest_range = gpu_guest_range,
 	.complete = gpu_complete,
@@ -456,6 +463,7 @@ static const struct vgpu_gpu_transport_ops gpu_ops = {
 	.window_unmap = gpu_window_unmap,
 	.window_resume = gpu_window_resume,
 	.window_forget = gpu_window_forget,
+	.console_over = gpu_console_over,
 };
 
 static int init_ring(struct vgpu_virtio *virtio, uint32_t index)

@@ -31,6 +31,7 @@ struct vgpu_virtio_ops {
 	void (*window_resume)(void *opaque,
 			      const struct vgpu_gpu_mapping *mapping);
 	void (*window_forget)(void *opaque);
+	void (*console_over)(void *opaque);
 };
 
 struct vgpu_virtio_config {

@@ -259,6 +259,8 @@ static SD_VARLINK_DEFINE_METHOD(
 
 static SD_VARLINK_DEFINE_METHOD(
 	GetQemuArguments, INPUT(vgpu, SD_VARLINK_STRING, 0),
+	ABOUT("Show the heads in QEMU's own display; the guest gets 2D only"),
+	INPUT(display, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("Arguments for qemu-system-x86_64, each a word"),
 	OUTPUT(arguments, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
 	ABOUT("Its -device alone, as the JSON that QEMU takes there too"),

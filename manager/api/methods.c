@@ -218,100 +218,6 @@ static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("vgpu", json));
 }
 
-static int reply_provider_arguments(sd_varlink *link,
-				    struct vgpu_instance *instance)
-{
-	vgpu_autojson sd_json_variant *arguments = NULL;
-	vgpu_autojson sd_json_variant *device = NULL;
-	struct vgpu_err err = {};
-	const char *note = "";
-
-	if (instance->gpu->ops->qemu_arguments(instance, &arguments, &device,
-					       &note, &err) < 0)
-		return vgpu_reply_error(link, &err);
-	return sd_varlink_replybo(
-		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
-		SD_JSON_BUILD_PAIR_VARIANT("device", device),
-		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", false),
-		SD_JSON_BUILD_PAIR_STRING("note", note));
-}
-
-/* What QEMU is told of the device, which is a virtio-gpu. */
-#define QEMU_VIRTIO_ID	  16U
-#define QEMU_QUEUES	  2U
-#define QEMU_CONFIG_BYTES 16U
-
-/* A chardev's option with @path, in which QEMU wants commas doubled. */
-static void set_chardev(const char *id, const char *path, char *chardev,
-			size_t size)
-{
-	int n = snprintf(chardev, size, "socket,id=%s,path=", id);
-
-	for (; *path && (size_t)n + 2 < size; path++) {
-		if (*path == ',')
-			chardev[n++] = ',';
-		chardev[n++] = *path;
-	}
-	chardev[n] = '\0';
-}
-
-static int get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
-			      sd_varlink_method_flags_t flags, void *userdata)
-{
-	struct vgpu_instance *instance;
-	struct vgpu_err err = {};
-	char socket[VGPU_SOCKET_PATH_SIZE];
-	char chardev[2 * VGPU_SOCKET_PATH_SIZE + 64], device[160], id[16];
-	int r;
-
-	r = take_vgpu(link, parameters, userdata, &instance);
-	if (r <= 0)
-		return r;
-	if (instance->gpu && instance->gpu->ops &&
-	    instance->gpu->ops->qemu_arguments)
-		return reply_provider_arguments(link, instance);
-	if (instance->definition.is_for_container) {
-		vgpu_err_set(
-			&err, -EINVAL, "BadState",
-			"the vGPU is for containers: `vgpuctl cdi` says how they are given it");
-		return vgpu_reply_error(link, &err);
-	}
-	if (!vgpu_instance_is_serving(instance)) {
-		vgpu_err_set(&err, -ENOTCONN, "NotActive",
-			     "the vGPU is %s: it has no device to connect to",
-			     vgpu_instance_state(instance));
-		return vgpu_reply_error(link, &err);
-	}
-	vgpu_paths_instance(&instance->manager->paths,
-			    instance->definition.uuid, "vhost.sock", socket);
-	/* Eight digits tell the vGPUs of one machine apart. */
-	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
-	set_chardev(id, socket, chardev, sizeof(chardev));
-	snprintf(device, sizeof(device),
-		 "vhost-user-test-device-pci,virtio-id=%u,num_vqs=%u,config_size=%u,chardev=%s",
-		 QEMU_VIRTIO_ID, QEMU_QUEUES, QEMU_CONFIG_BYTES, id);
-	return sd_varlink_replybo(
-		link,
-		SD_JSON_BUILD_PAIR_ARRAY("arguments",
-					 SD_JSON_BUILD_STRING("-chardev"),
-					 SD_JSON_BUILD_STRING(chardev),
-					 SD_JSON_BUILD_STRING("-device"),
-					 SD_JSON_BUILD_STRING(device)),
-		SD_JSON_BUILD_PAIR_OBJECT(
-			"device",
-			SD_JSON_BUILD_PAIR_STRING("driver",
-						  "vhost-user-test-device-pci"),
-			SD_JSON_BUILD_PAIR_UNSIGNED("virtio-id", QEMU_VIRTIO_ID),
-			SD_JSON_BUILD_PAIR_UNSIGNED("num_vqs", QEMU_QUEUES),
-			SD_JSON_BUILD_PAIR_UNSIGNED("config_size",
-						    QEMU_CONFIG_BYTES),
-			SD_JSON_BUILD_PAIR_STRING("chardev", id)),
-		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", true),
-		SD_JSON_BUILD_PAIR_STRING(
-			"note",
-			"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)"));
-}
-
 static int subscribe(sd_varlink *link, sd_json_variant *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -370,7 +276,7 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 	row(Start, vgpu_method_start, OWNER);                                  \
 	row(Stop, vgpu_method_stop, OWNER);                                    \
 	row(Undefine, vgpu_method_undefine, OWNER);                            \
-	row(GetQemuArguments, get_qemu_arguments, OWNER);                      \
+	row(GetQemuArguments, vgpu_method_get_qemu_arguments, OWNER);          \
 	row(Capture, vgpu_method_capture, OWNER);                              \
 	row(SetMode, vgpu_method_set_mode, OWNER);                             \
 	row(SetVnc, vgpu_method_set_vnc, OWNER);                               \

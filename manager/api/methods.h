@@ -44,6 +44,11 @@ int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
 int vgpu_method_dispatch_number(const char *name, sd_json_variant *variant,
 				sd_json_dispatch_flags_t flags, void *userdata);
 
+/* methods_qemu.c: the same. */
+int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
+				   sd_varlink_method_flags_t flags,
+				   void *userdata);
+
 /* methods_modify.c: the same. */
 int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata);

@@ -158,6 +158,14 @@ class QemuArguments(CtlTest):
         self.assertEqual(json.loads(words[3]), DEVICE)
         self.assertEqual(len(words), 4)
 
+    def test_display(self):
+        manager = self.manager(GetQemuArguments=MEDIATED)
+        self.ctl('qemu-args', 'cad')
+        self.assertEqual(self.ctl('qemu-args', 'cad', '--display')[0], 0)
+        self.assertEqual(manager.calls, [
+            ('GetQemuArguments', {'vgpu': 'cad'}),
+            ('GetQemuArguments', {'vgpu': 'cad', 'display': True})])
+
     def test_libvirt_with_a_virtual_function(self):
         self.manager(GetQemuArguments=VF)
         hostdev = self.domain().find('devices/hostdev')

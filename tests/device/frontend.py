@@ -502,6 +502,7 @@ class Manager:
         self.program = program
         self.window = window  # with one there is a renderer
         self.heads = heads
+        self.max_width = 1920
         self.frame_rate = frame_rate
         self.key = os.urandom(32)
         self.segments = segments
@@ -566,8 +567,8 @@ class Manager:
         for slot, fd in sorted(self.slots.items()):
             self.send(control_message(C_FD, 0, struct.pack("<I", slot)), fd)
         self.send(control_message(C_START, 0, struct.pack(
-            START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads, 1920,
-            1080, self.segments, self.frame_rate, self.segment_bytes,
+            START_FORMAT, b"", b"test", b"1Q", START_VERSION, self.heads,
+            self.max_width, 1080, self.segments, self.frame_rate, self.segment_bytes,
             self.segments * self.segment_bytes, self.window, b"",
             bool(self.window), 1, 512 << 20, self.key)))
         if wait:

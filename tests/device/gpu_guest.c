@@ -88,6 +88,10 @@ static void window_forget(void *opaque)
 {
 }
 
+static void console_over(void *opaque)
+{
+}
+
 static const struct vgpu_gpu_transport_ops ops = {
 	.guest_range = guest_range,
 	.complete = complete,
@@ -98,6 +102,7 @@ static const struct vgpu_gpu_transport_ops ops = {
 	.window_unmap = window_change,
 	.window_resume = window_resume,
 	.window_forget = window_forget,
+	.console_over = console_over,
 };
 
 static void *map(uint64_t bytes)

@@ -310,6 +310,10 @@ static void window_forget(void *opaque)
 	machine->n_forgets++;
 }
 
+static void console_over(void *opaque)
+{
+}
+
 static const struct vgpu_gpu_transport_ops transport_ops = {
 	.guest_range = guest_range,
 	.complete = complete,
@@ -320,6 +324,7 @@ static const struct vgpu_gpu_transport_ops transport_ops = {
 	.window_unmap = window_unmap,
 	.window_resume = window_resume,
 	.window_forget = window_forget,
+	.console_over = console_over,
 };
 
 static void *map(uint64_t bytes)

@@ -95,6 +95,27 @@ class Api(ManagerTest):
             {'driver': driver, **dict(p.split('=') for p in properties)},
             {key: str(value) for key, value in answer['device'].items()})
 
+    def test_qemu_arguments_of_a_display(self):
+        m = self.manager()
+        for name, type_, mode, head in (
+                ('a', '128MB', {}, 'max_outputs=2,xres=1920,yres=1080'),
+                ('b', '128MB', {'preferredWidth': 1024, 'preferredHeight': 768},
+                 'max_outputs=2,xres=1024,yres=768')):
+            heads = [{'head': 0, **mode}] if mode else []
+            m.create(type=type_, name=name, heads=heads)
+            answer = m.call('GetQemuArguments', vgpu=name, display=True)
+            text = answer['arguments'][3]
+            self.assertTrue(text.startswith('vhost-user-vga,chardev=vgpu-'))
+            self.assertTrue(text.endswith(head), text)
+            driver, *properties = text.split(',')
+            self.assertEqual(
+                {'driver': driver, **dict(p.split('=') for p in properties)},
+                {key: str(value) for key, value in answer['device'].items()})
+            m.call('Destroy', vgpu=name)
+        m.create(type='1C', name='c')
+        self.assert_refused('NoSuchHead', m.call, 'GetQemuArguments', vgpu='c',
+                            display=True)
+
     def test_qemu_arguments_double_commas(self):
         folder = tempfile.mkdtemp(prefix='vgpud,.')
         self.addCleanup(shutil.rmtree, folder)

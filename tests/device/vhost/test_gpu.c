@@ -97,6 +97,11 @@ uint64_t vgpu_gpu_features(const struct vgpu_gpu *gpu)
 	return 1 << 1;
 }
 
+int vgpu_gpu_set_console(struct vgpu_gpu *gpu, int socket)
+{
+	return 0;
+}
+
 void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features)
 {
 	gpu->state->features = features;

@@ -71,7 +71,7 @@ class Protocol(unittest.TestCase):
         self.assertEqual(self.front.ask_u64(fe.GET_MAX_MEM_SLOTS), 512)
 
     def test_feature_not_offered(self):
-        self.front.send(fe.SET_FEATURES, struct.pack("<Q", 1 << 40))
+        self.front.send(fe.SET_FEATURES, struct.pack("<Q", 1 << 34))
         self.assert_refused()
 
     def test_protocol_feature_not_offered(self):

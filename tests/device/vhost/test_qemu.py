@@ -26,6 +26,12 @@ def gpu_args(path):
             "config_size=16,chardev=gpu"]
 
 
+def display_args(path):
+    """QEMU's own GPU with a display of its own."""
+    return ["-chardev", f"socket,id=gpu,path={path}", "-device",
+            "vhost-user-vga,chardev=gpu,max_outputs=2,xres=1024,yres=768"]
+
+
 class Qemu(unittest.TestCase):
     def setUp(self, **options):
         self.folder = tempfile.TemporaryDirectory()
@@ -80,6 +86,60 @@ class Qemu(unittest.TestCase):
         busy host causes."""
         return [line for line in machine.check("dmesg").splitlines()
                 if not any(word in line for word in BUSY)]
+
+    def capture(self):
+        """(width, height, x8r8g8b8) of the first head, as the device has it."""
+        with self.lock:
+            self.manager.send(fe.control_message(fe.C_CAPTURE, 5))
+            _, status, (width, height, stride), _, fds = \
+                self.manager.wait_reply()
+        self.assertEqual(status, 0)
+        with open(fds[0], "rb") as file:
+            self.assertEqual(stride, 4 * width)
+            return width, height, os.pread(file.fileno(), stride * height, 0)
+
+    def screen(self, machine):
+        """The same, as QEMU shows it."""
+        path = os.path.join(self.folder.name, "screen.ppm")
+        machine.qmp("screendump", filename=path)
+        with open(path, "rb") as file:
+            self.assertEqual(file.readline(), b"P6\n")
+            width, height = map(int, file.readline().split())
+            file.readline()
+            rgb = file.read()
+        pixels = bytearray(4 * width * height)
+        for byte in range(3):
+            pixels[byte::4] = rgb[2 - byte::3]
+        return width, height, bytes(pixels)
+
+    def wait_same(self, machine):
+        """Until QEMU shows what the guest draws; its size."""
+        end = time.monotonic() + fe.TIMEOUT
+        while True:
+            ours, theirs = self.capture(), self.screen(machine)
+            if ours == theirs and len(set(ours[2])) > 4:
+                return ours[:2]
+            self.assertLess(time.monotonic(), end, (ours[:2], theirs[:2]))
+            time.sleep(0.5)
+
+    @unittest.skipUnless(os.path.exists(vm.GUEST), "no guest image")
+    def test_qemus_own_display(self):
+        """A stock desktop on QEMU's own display, and its size QEMU's."""
+        self.tearDown()
+        self.setUp(segments=4)
+        machine = vm.Vm("display", self.folder.name,
+                        display_args(self.manager.path))
+        with machine:
+            self.assertEqual(machine.wait_desktop(), 1)
+            self.assertEqual(self.wait_same(machine), (1024, 768))
+            before = self.dmesg(machine)
+            self.succeed()
+            self.wait_same(machine)
+            self.assertEqual(self.dmesg(machine), before)
+            machine.qmp("system_reset")
+            machine.wait_desktop()
+            self.assertEqual(self.wait_same(machine), (1024, 768))
+        self.assertEqual(self.faults(), [])
 
     def faults(self):
         with self.lock:

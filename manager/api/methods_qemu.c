@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GetQemuArguments: how QEMU is given a vGPU. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "lib/util.h"
+#include "manager/host/json.h"
+#include "manager/host/paths.h"
+#include "manager/vgpu/heads.h"
+#include "methods.h"
+#include "reply.h"
+
+/* What QEMU is told of a device that it does not know: a virtio-gpu. */
+#define QEMU_VIRTIO_ID	  16U
+#define QEMU_QUEUES	  2U
+#define QEMU_CONFIG_BYTES 16U
+
+#define ID_SIZE	    16
+#define DEVICE_SIZE 160
+/* In a chardev's option commas of the path are doubled. */
+#define CHARDEV_SIZE (2 * VGPU_SOCKET_PATH_SIZE + 64)
+
+static int reply_provider_arguments(sd_varlink *link,
+				    struct vgpu_instance *instance)
+{
+	vgpu_autojson sd_json_variant *arguments = NULL;
+	vgpu_autojson sd_json_variant *device = NULL;
+	struct vgpu_err err = {};
+	const char *note = "";
+
+	if (instance->gpu->ops->qemu_arguments(instance, &arguments, &device,
+					       &note, &err) < 0)
+		return vgpu_reply_error(link, &err);
+	return sd_varlink_replybo(
+		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
+		SD_JSON_BUILD_PAIR_VARIANT("device", device),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", false),
+		SD_JSON_BUILD_PAIR_STRING("note", note));
+}
+
+/* A chardev's option with @path. */
+static void set_chardev(const char *id, const char *path,
+			char chardev[CHARDEV_SIZE])
+{
+	int n = snprintf(chardev, CHARDEV_SIZE, "socket,id=%s,path=", id);
+
+	for (; *path && (size_t)n + 2 < CHARDEV_SIZE; path++) {
+		if (*path == ',')
+			chardev[n++] = ',';
+		chardev[n++] = *path;
+	}
+	chardev[n] = '\0';
+}
+
+/*
+ * A virtio-gpu that QEMU knows nothing of: with Vulkan, from QEMU 11.0 on. As
+ * the text of a -device, and as the same in JSON.
+ */
+static int describe_generic(const char *id, char text[DEVICE_SIZE],
+			    sd_json_variant **ret_json)
+{
+	snprintf(text, DEVICE_SIZE,
+		 "vhost-user-test-device-pci,virtio-id=%u,num_vqs=%u,config_size=%u,chardev=%s",
+		 QEMU_VIRTIO_ID, QEMU_QUEUES, QEMU_CONFIG_BYTES, id);
+	return sd_json_buildo(
+		ret_json,
+		SD_JSON_BUILD_PAIR_STRING("driver", "vhost-user-test-device-pci"),
+		SD_JSON_BUILD_PAIR_UNSIGNED("virtio-id", QEMU_VIRTIO_ID),
+		SD_JSON_BUILD_PAIR_UNSIGNED("num_vqs", QEMU_QUEUES),
+		SD_JSON_BUILD_PAIR_UNSIGNED("config_size", QEMU_CONFIG_BYTES),
+		SD_JSON_BUILD_PAIR_STRING("chardev", id));
+}
+
+/* QEMU's own GPU with a display, where the back end draws: 2D only. */
+static int describe_display(const struct vgpu_instance *instance, const char *id,
+			    char text[DEVICE_SIZE], sd_json_variant **ret_json)
+{
+	const struct vgpu_definition *definition = &instance->definition;
+	uint32_t heads = definition->type.heads;
+	uint32_t width, height;
+
+	vgpu_heads_first_mode(definition, 0, &width, &height);
+	snprintf(text, DEVICE_SIZE,
+		 "vhost-user-vga,chardev=%s,max_outputs=%u,xres=%u,yres=%u", id,
+		 heads, width, height);
+	return sd_json_buildo(
+		ret_json, SD_JSON_BUILD_PAIR_STRING("driver", "vhost-user-vga"),
+		SD_JSON_BUILD_PAIR_STRING("chardev", id),
+		SD_JSON_BUILD_PAIR_UNSIGNED("max_outputs", heads),
+		SD_JSON_BUILD_PAIR_UNSIGNED("xres", width),
+		SD_JSON_BUILD_PAIR_UNSIGNED("yres", height));
+}
+
+static int check(const struct vgpu_instance *instance, bool has_display,
+		 struct vgpu_err *err)
+{
+	if (instance->definition.is_for_container)
+		return vgpu_err_set(
+			err, -EINVAL, "BadState",
+			"the vGPU is for containers: `vgpuctl cdi` says how they are given it");
+	if (has_display && instance->definition.type.heads == 0)
+		return vgpu_err_set(
+			err, -EINVAL, "NoSuchHead",
+			"the vGPU has no head that QEMU's display could show");
+	if (!vgpu_instance_is_serving(instance))
+		return vgpu_err_set(
+			err, -ENOTCONN, "NotActive",
+			"the vGPU is %s: it has no device to connect to",
+			vgpu_instance_state(instance));
+	return 0;
+}
+
+static int reply_arguments(sd_varlink *link, struct vgpu_instance *instance,
+			   bool has_display)
+{
+	vgpu_autojson sd_json_variant *json = NULL;
+	char socket[VGPU_SOCKET_PATH_SIZE], chardev[CHARDEV_SIZE];
+	char device[DEVICE_SIZE], id[ID_SIZE];
+	int r;
+
+	vgpu_paths_instance(&instance->manager->paths,
+			    instance->definition.uuid, "vhost.sock", socket);
+	/* Eight digits tell the vGPUs of one machine apart. */
+	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
+	set_chardev(id, socket, chardev);
+	r = has_display ? describe_display(instance, id, device, &json)
+			: describe_generic(id, device, &json);
+	if (r < 0)
+		return r;
+	return sd_varlink_replybo(
+		link,
+		SD_JSON_BUILD_PAIR_ARRAY("arguments",
+					 SD_JSON_BUILD_STRING("-chardev"),
+					 SD_JSON_BUILD_STRING(chardev),
+					 SD_JSON_BUILD_STRING("-device"),
+					 SD_JSON_BUILD_STRING(device)),
+		SD_JSON_BUILD_PAIR_VARIANT("device", json),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", true),
+		SD_JSON_BUILD_PAIR_STRING(
+			"note",
+			"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)"));
+}
+
+int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
+				   sd_varlink_method_flags_t flags,
+				   void *userdata)
+{
+	struct parameters {
+		const char *vgpu;
+		bool has_display;
+	} p = {};
+	static const sd_json_dispatch_field fields[] = {
+		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
+		{"display", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct parameters, has_display), SD_JSON_NULLABLE},
+		{},
+	};
+	struct vgpu_manager *manager = userdata;
+	struct vgpu_instance *instance;
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, &p);
+	if (r != 0)
+		return VGPU_MIN(r, 0);
+	manager->hooks->refresh(manager);
+	instance = vgpu_instance_find(manager, p.vgpu, &err);
+	if (!instance)
+		return vgpu_reply_error(link, &err);
+	if (instance->gpu && instance->gpu->ops &&
+	    instance->gpu->ops->qemu_arguments) {
+		if (!p.has_display)
+			return reply_provider_arguments(link, instance);
+		vgpu_err_set(
+			&err, -EOPNOTSUPP, "NoSuchHead",
+			"QEMU's display cannot show a virtual function: its guest's driver has the heads");
+		return vgpu_reply_error(link, &err);
+	}
+	if (check(instance, p.has_display, &err) < 0)
+		return vgpu_reply_error(link, &err);
+	return reply_arguments(link, instance, p.has_display);
+}
