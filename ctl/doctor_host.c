@@ -166,9 +166,9 @@ void ctl_doctor_namespaces(struct ctl_findings *findings)
 	if (error)
 		ctl_find(findings, "namespaces", CTL_WARN,
 			 "allow them: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns",
-			 "no user namespace can be made (%s): render processes are shut in less tightly",
+			 "no user, process and network namespaces can be made (%s): processes of vGPUs are kept apart by fewer layers",
 			 strerror(error));
 	else
 		ctl_find(findings, "namespaces", CTL_OK, NULL,
-			 "render processes are shut in namespaces");
+			 "user, process and network namespaces can be made");
 }

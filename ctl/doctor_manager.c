@@ -110,6 +110,20 @@ static void check_shares(struct ctl_findings *findings, sd_json_variant *info)
 			 group);
 }
 
+/* What vGPUs found when they began says more than what this user could have. */
+static void check_sandbox(struct ctl_findings *findings, sd_json_variant *info)
+{
+	const char *problem = ctl_json_string(info, "sandboxProblem");
+
+	if (problem)
+		ctl_find(findings, "sandbox", CTL_WARN,
+			 "see \"Processes\" in the documentation's security.md: the kernel, its settings or the service's unit lack it",
+			 "%s", problem);
+	else
+		ctl_find(findings, "sandbox", CTL_OK, NULL,
+			 "no vGPU that has begun since the manager did lacks a layer");
+}
+
 static void check_gpus(struct ctl_findings *findings, sd_json_variant *gpus)
 {
 	size_t usable = 0;
@@ -214,6 +228,7 @@ void ctl_doctor_manager(struct ctl_findings *findings)
 			 version ? version : "of no version", ctl->socket, pid);
 	check_types(findings, info);
 	check_shares(findings, info);
+	check_sandbox(findings, info);
 
 	if (ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, &err) <
 	    0) {

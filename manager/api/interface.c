@@ -189,6 +189,8 @@ static SD_VARLINK_DEFINE_METHOD(
 	OUTPUT(cgroup, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Why vGPUs are not held by the kernel to all that their types promise, where that is so"),
 	OUTPUT(cgroupProblem, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("What a process of a vGPU lacks of its sandbox: the last that said so since the manager began"),
+	OUTPUT(sandboxProblem, SD_VARLINK_STRING, NULLABLE),
 	OUTPUT(pid, SD_VARLINK_INT, 0));
 
 static SD_VARLINK_DEFINE_METHOD(ListGpus,

@@ -46,6 +46,9 @@ static int get_info(sd_varlink *link, sd_json_variant *parameters,
 		SD_JSON_BUILD_PAIR_CONDITION(
 			cgroups->problem[0], "cgroupProblem",
 			SD_JSON_BUILD_STRING(cgroups->problem)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			manager->sandbox_problem[0], "sandboxProblem",
+			SD_JSON_BUILD_STRING(manager->sandbox_problem)),
 		SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()));
 }
 

@@ -16,6 +16,7 @@
 #include "manager/catalogue.h"
 #include "manager/config.h"
 #include "manager/gpu/inventory.h"
+#include "lib/control_abi.h"
 #include "manager/host/cgroup.h"
 #include "manager/host/paths.h"
 
@@ -55,6 +56,8 @@ struct vgpu_manager {
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;
 	struct vgpu_events events;
+	/* What a process of some vGPU lacked of its sandbox lately, or "". */
+	char sandbox_problem[VGPU_CONTROL_TEXT_MAX];
 	struct vgpu_subscribers *subscribers; /* clients that follow them */
 	struct vgpu_deposit *deposit;	      /* NULL where there is none */
 	bool is_deposit_full;

@@ -759,6 +759,10 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 
 	if (event->kind == VGPU_EVENT_FROZEN)
 		end_launcher(instance);
+	if (event->kind == VGPU_EVENT_SANDBOX) {
+		VGPU_TEXT_SET(instance->manager->sandbox_problem, event->text);
+		vgpu_text_make_printable(instance->manager->sandbox_problem);
+	}
 	if (!name || !take_event_token(instance, budget))
 		return;
 	if (more > 0)

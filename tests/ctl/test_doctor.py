@@ -102,6 +102,15 @@ class Doctor(CtlTest):
                                   'limits memory'), ListGpus=fake.gpus())
         self.assert_found('shares', 'warn', 'no controller that limits memory')
 
+    def test_sandbox(self):
+        self.manager(GetInfo=INFO, ListGpus=fake.gpus())
+        self.assert_found('sandbox', 'ok')
+
+    def test_sandbox_that_lacks_a_layer(self):
+        self.manager(GetInfo=dict(INFO, sandboxProblem='no IPC namespaces'),
+                     ListGpus=fake.gpus())
+        self.assert_found('sandbox', 'warn', 'no IPC namespaces')
+
     def test_no_usable_gpu(self):
         self.manager(GetInfo=INFO, ListGpus={'gpus': [fake.gpus()['gpus'][1]]})
         self.assert_found('gpu', 'fail')

@@ -131,6 +131,11 @@ def run(how, control):
         control.send(FD_DROP, struct.pack('<I', FRONTEND))
         control.send(EVENT, struct.pack('<II', 1, 0) + b'dropped')
         control.rest()
+    elif how == 'lacks':
+        control.begin()
+        control.status()
+        control.send(EVENT, struct.pack('<II', 4, 0) + b'it lacks\x1b layers')
+        control.rest()
     elif how == 'flood':
         control.begin()
         control.status()

@@ -278,6 +278,14 @@ class Misfits(ManagerTest):
             texts.append(refused.parameters['text'])
         self.assertEqual(sum('busy' in text for text in texts), 6)
 
+    def test_sandbox_problem(self):
+        """What a device lacks is said of the manager, too, for vgpuctl doctor."""
+        m = self.manager(helpers={'vgpu-device': fake('lacks')})
+        self.assertNotIn('sandboxProblem', m.call('GetInfo'))
+        m.create(type='128MB')
+        wait_for(lambda: m.call('GetInfo').get('sandboxProblem') ==
+                 'it lacks? layers', 'what it lacks')
+
     def test_flood(self):
         m = self.manager(helpers={'vgpu-device': fake('flood')})
         begin = time.monotonic()
