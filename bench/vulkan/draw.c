@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Frames of 100,000 small draws, each with constants of its own. */
+/* Frames of 100,000 (--frames N: 4,096) small draws, with constants of their own. */
 #include <stdbool.h>
 #include <string.h>
 
 #include "bench/vulkan/target.h"
 
-#define DRAWS		 100000u
 #define SECONDARIES	 10u
-#define FRAMES		 12u
+#define FRAMES_MAX	 100000u
 #define FRAMES_IN_FLIGHT 2u
 #define WAIT_NS		 60000000000ULL
 
@@ -21,8 +20,13 @@ struct frame {
 struct bench {
 	struct target target;
 	struct frame frames[FRAMES_IN_FLIGHT];
-	uint64_t record_ns; /* all frames together */
+	uint64_t record_ns;	    /* all frames together */
+	uint64_t times[FRAMES_MAX]; /* from one frame's begin to the next one's */
 };
+
+/* --frames: more of them, and smaller, for how long single ones take. */
+static uint32_t n_draws = 100000, n_frames = 12;
+#define SMALL_DRAWS 4096u /* one for each pixel */
 
 static void draw(const struct target *t, VkCommandBuffer c, uint32_t first,
 		 uint32_t n)
@@ -49,7 +53,7 @@ static void record_secondary(const struct target *t, VkCommandBuffer c,
 			 VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
 		.pInheritanceInfo = &inheritance,
 	};
-	const uint32_t n = DRAWS / SECONDARIES;
+	const uint32_t n = n_draws / SECONDARIES;
 
 	program_check(vkBeginCommandBuffer(c, &begin));
 	draw(t, c, part * n, n);
@@ -82,7 +86,7 @@ static void record(const struct target *t, struct frame *frame, bool secondary)
 	if (secondary)
 		vkCmdExecuteCommands(c, SECONDARIES, frame->secondary);
 	else
-		draw(t, c, 0, DRAWS);
+		draw(t, c, 0, n_draws);
 	vkCmdEndRenderPass(c);
 	program_check(vkEndCommandBuffer(c));
 }
@@ -101,6 +105,7 @@ static void wait_frame(const struct bench *b, struct frame *frame)
 static uint64_t run(struct bench *b, uint32_t n, bool secondary)
 {
 	const uint64_t start = program_now_ns();
+	uint64_t last = start;
 
 	b->record_ns = 0;
 	for (uint32_t i = 0; i < n; i++) {
@@ -114,6 +119,8 @@ static uint64_t run(struct bench *b, uint32_t n, bool secondary)
 
 		wait_frame(b, frame);
 		begin = program_now_ns();
+		b->times[i] = begin - last;
+		last = begin;
 		record(&b->target, frame, secondary);
 		b->record_ns += program_now_ns() - begin;
 		program_check(vkQueueSubmit(b->target.program.queue, 1, &submit,
@@ -134,7 +141,7 @@ static void check_picture(struct bench *b)
 	picture = target_read(&b->target, b->frames[0].primary,
 			      b->frames[0].fence);
 	for (uint32_t i = 0; i < pixels; i++) {
-		uint32_t last = i + (DRAWS - 1 - i) / pixels * pixels;
+		uint32_t last = i + (n_draws - 1 - i) / pixels * pixels;
 
 		if (picture[i] != (0xff000000u | last))
 			program_die("pixel %u is 0x%x, not of point %u", i,
@@ -146,8 +153,16 @@ int main(int argc, char **argv)
 {
 	bool secondary = argc > 1 && strcmp(argv[1], "--secondary") == 0;
 	const struct program *p;
-	struct bench b = {};
+	static struct bench b;
 	uint64_t ns;
+
+	if (argc > 2 && strcmp(argv[1], "--frames") == 0) {
+		n_draws = SMALL_DRAWS;
+		n_frames = (uint32_t)strtoul(argv[2], NULL, 10);
+		if (n_frames < FRAMES_IN_FLIGHT || n_frames > FRAMES_MAX)
+			program_die("--frames: %u to %u", FRAMES_IN_FLIGHT,
+				    FRAMES_MAX);
+	}
 
 	target_init(&b.target);
 	p = &b.target.program;
@@ -161,12 +176,15 @@ int main(int argc, char **argv)
 					SECONDARIES, frame->secondary);
 	}
 	run(&b, FRAMES_IN_FLIGHT, secondary);
-	ns = run(&b, FRAMES, secondary);
+	ns = run(&b, n_frames, secondary);
 	check_picture(&b);
 	printf("{\"program\": \"draw\", \"secondary\": %s, \"draws\": %u,"
-	       " \"frame_ms\": %.3f, \"record_ms\": %.3f}\n",
-	       secondary ? "true" : "false", DRAWS, (double)ns / FRAMES / 1e6,
-	       (double)b.record_ns / FRAMES / 1e6);
+	       " \"frame_ms\": %.3f, \"record_ms\": %.3f,"
+	       " \"frame_p50_ms\": %.3f, \"frame_p99_ms\": %.3f}\n",
+	       secondary ? "true" : "false", n_draws,
+	       (double)ns / n_frames / 1e6, (double)b.record_ns / n_frames / 1e6,
+	       (double)program_percentile(b.times, n_frames, 50) / 1e6,
+	       (double)program_percentile(b.times, n_frames, 99) / 1e6);
 	for (uint32_t i = 0; i < FRAMES_IN_FLIGHT; i++)
 		vkDestroyFence(p->device, b.frames[i].fence, NULL);
 	target_finish(&b.target);
