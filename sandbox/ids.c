@@ -153,6 +153,17 @@ int vgpu_sandbox_drop_capabilities(uint64_t kept)
 	return syscall(SYS_capset, &header, next) < 0 ? -errno : 0;
 }
 
+int vgpu_sandbox_try_drop(void)
+{
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_header_struct header;
+	int r = get_capabilities(&header, now);
+
+	if (r < 0)
+		return r;
+	return syscall(SYS_capset, &header, now) < 0 ? -errno : 0;
+}
+
 int vgpu_sandbox_raise_ambient(uint64_t kept)
 {
 	for (unsigned long i = 0; i < 64; i++)

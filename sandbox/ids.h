@@ -29,6 +29,11 @@ int vgpu_sandbox_lock_bits(void);
  */
 int vgpu_sandbox_drop_capabilities(uint64_t kept);
 /*
+ * Whether a capability could be dropped: the filter of a service may forbid it.
+ * Returns 0 or -errno.
+ */
+int vgpu_sandbox_try_drop(void);
+/*
  * Let executed programs inherit the capabilities in @kept. Returns 0 or -errno.
  */
 int vgpu_sandbox_raise_ambient(uint64_t kept);

@@ -178,9 +178,16 @@ static int separate(enum vgpu_sandbox_role role, bool needs_files,
 		    int *ret_root, struct vgpu_sandbox_report *report)
 {
 	unsigned long flags;
+	int r;
 
 	if (role != VGPU_SANDBOX_DEVICE && role != VGPU_SANDBOX_VNC)
 		return 0;
+	/* What it gains there it must be able to give up again. */
+	r = vgpu_sandbox_try_drop();
+	if (r < 0) {
+		vgpu_sandbox_report_layer(report, VGPU_LAYER_USER, r);
+		return 0;
+	}
 	flags = vgpu_namespaces_enter(report);
 	if (flags & CLONE_NEWNS && !needs_files) {
 		*ret_root = vgpu_empty_root_open();

@@ -26,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/seccomp_rules.h"
 
@@ -471,6 +472,41 @@ static void test_child_of_launcher(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
+/* As the filter of a service does: then there is no namespace, and no failure. */
+static void be_shut_in_without_capset(void)
+{
+	struct vgpu_sandbox_report report = {};
+	struct vgpu_err err = {};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (setresgid(65534, 65534, 65534) < 0 ||
+	    setresuid(65534, 65534, 65534) < 0 ||
+	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(capset),
+			     0) < 0 ||
+	    seccomp_load(filter) < 0)
+		_exit(125);
+	if (vgpu_sandbox_begin(VGPU_SANDBOX_DEVICE, 0, &report, &err) < 0 ||
+	    vgpu_sandbox_finish(VGPU_SANDBOX_DEVICE, -1, &report, &err) < 0)
+		_exit(1);
+	_exit(report.refused & 1U << VGPU_LAYER_USER ? 0 : 2);
+}
+
+static void test_service_without_capset(void **state)
+{
+	int status = 0;
+	pid_t child;
+
+	if (geteuid() != 0)
+		skip();
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		be_shut_in_without_capset();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_all_threads),
 		cmocka_unit_test(test_launcher),
 		cmocka_unit_test(test_child_of_launcher),
+		cmocka_unit_test(test_service_without_capset),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
