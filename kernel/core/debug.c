@@ -104,7 +104,7 @@ struct failed_boot {
 static LIST_HEAD(failed_boots);
 static DEFINE_MUTEX(failed_lock); /* protects the list */
 
-static void drop_failed(struct failed_boot *boot)
+static void debug_drop_failed(struct failed_boot *boot)
 {
 	int i;
 
@@ -122,12 +122,12 @@ void vgpu_debug_drop_failed(struct pci_dev *pdev)
 	mutex_lock(&failed_lock);
 	list_for_each_entry_safe(boot, next, &failed_boots, link) {
 		if (!pdev || !strcmp(boot->name, pci_name(pdev)))
-			drop_failed(boot);
+			debug_drop_failed(boot);
 	}
 	mutex_unlock(&failed_lock);
 }
 
-static void free_kept_logs(struct vgpu_core *core)
+static void debug_free_kept_logs(struct vgpu_core *core)
 {
 	int i;
 
@@ -148,7 +148,7 @@ void vgpu_debug_keep_failed(struct vgpu_core *core)
 		return;
 	boot = kzalloc(sizeof(*boot), GFP_KERNEL);
 	if (!boot) {
-		free_kept_logs(core);
+		debug_free_kept_logs(core);
 		return;
 	}
 	strscpy(boot->name, pci_name(core->hw.pdev), sizeof(boot->name));
@@ -197,5 +197,5 @@ void vgpu_debug_finish(struct vgpu_core *core)
 {
 	debugfs_remove(core->debug.dir);
 	core->debug.dir = NULL;
-	free_kept_logs(core);
+	debug_free_kept_logs(core);
 }

@@ -11,7 +11,8 @@
 #include "core.h"
 
 /* The segments around it, until put_free(). */
-static int get_free(struct vgpu_core *core, u64 offset, u64 bytes, u64 *ret_start)
+static int debug_fb_reserve_free(struct vgpu_core *core, u64 offset, u64 bytes,
+				 u64 *ret_start)
 {
 	struct vgpu_resources *r = &core->resources;
 	u64 start, end;
@@ -32,7 +33,7 @@ static int get_free(struct vgpu_core *core, u64 offset, u64 bytes, u64 *ret_star
 	return rc;
 }
 
-static void put_free(struct vgpu_core *core, u64 start)
+static void debug_fb_release(struct vgpu_core *core, u64 start)
 {
 	mutex_lock(&core->resources.lock);
 	vgpu_fb_free(&core->resources.fb, start);
@@ -40,7 +41,7 @@ static void put_free(struct vgpu_core *core, u64 start)
 }
 
 /* What one window shows: a huge page of BAR1 where all of it is asked for. */
-static u64 window_bytes(u64 offset, size_t bytes)
+static u64 debug_fb_window_bytes(u64 offset, size_t bytes)
 {
 	if (vgpu_is_aligned(offset, VGPU_BAR1_HUGE_PAGE_BYTES) &&
 	    bytes >= VGPU_BAR1_HUGE_PAGE_BYTES)
@@ -49,22 +50,22 @@ static u64 window_bytes(u64 offset, size_t bytes)
 }
 
 /* Not beyond the window. */
-static size_t cut(u64 offset, size_t bytes)
+static size_t debug_fb_limit_to_window(u64 offset, size_t bytes)
 {
-	u64 size = window_bytes(offset, bytes);
+	u64 size = debug_fb_window_bytes(offset, bytes);
 
 	return min_t(u64, bytes, vgpu_align_down(offset, size) + size - offset);
 }
 
-static int access(struct vgpu_core *core, u64 offset, void *buffer,
-		  size_t bytes, bool is_write)
+static int debug_fb_access(struct vgpu_core *core, u64 offset, void *buffer,
+			   size_t bytes, bool is_write)
 {
-	u64 size = window_bytes(offset, bytes), start;
+	u64 size = debug_fb_window_bytes(offset, bytes), start;
 	u64 base = vgpu_align_down(offset, size);
 	struct vgpu_fb_window window;
 	int rc;
 
-	rc = get_free(core, offset, bytes, &start);
+	rc = debug_fb_reserve_free(core, offset, bytes, &start);
 	if (rc)
 		return rc;
 	rc = vgpu_bar1_map_open(&core->resources.bar1, base, size, &window);
@@ -77,20 +78,20 @@ static int access(struct vgpu_core *core, u64 offset, void *buffer,
 				      bytes);
 		vgpu_bar1_map_close(&core->resources.bar1, &window);
 	}
-	put_free(core, start);
+	debug_fb_release(core, start);
 	return rc;
 }
 
-static ssize_t read_fb(struct file *file, char __user *user, size_t bytes,
-		       loff_t *at)
+static ssize_t debug_fb_read(struct file *file, char __user *user, size_t bytes,
+			     loff_t *at)
 {
 	void *buffer = kvmalloc(VGPU_BAR1_HUGE_PAGE_BYTES, GFP_KERNEL);
 	ssize_t rc;
 
 	if (!buffer)
 		return -ENOMEM;
-	bytes = cut(*at, bytes);
-	rc = access(file->private_data, *at, buffer, bytes, false);
+	bytes = debug_fb_limit_to_window(*at, bytes);
+	rc = debug_fb_access(file->private_data, *at, buffer, bytes, false);
 	if (rc == 0 && copy_to_user(user, buffer, bytes))
 		rc = -EFAULT;
 	kvfree(buffer);
@@ -100,17 +101,18 @@ static ssize_t read_fb(struct file *file, char __user *user, size_t bytes,
 	return bytes;
 }
 
-static ssize_t write_fb(struct file *file, const char __user *user,
-			size_t bytes, loff_t *at)
+static ssize_t debug_fb_write(struct file *file, const char __user *user,
+			      size_t bytes, loff_t *at)
 {
 	void *buffer = kvmalloc(VGPU_BAR1_HUGE_PAGE_BYTES, GFP_KERNEL);
 	ssize_t rc = -EFAULT;
 
 	if (!buffer)
 		return -ENOMEM;
-	bytes = cut(*at, bytes);
+	bytes = debug_fb_limit_to_window(*at, bytes);
 	if (!copy_from_user(buffer, user, bytes))
-		rc = access(file->private_data, *at, buffer, bytes, true);
+		rc = debug_fb_access(file->private_data, *at, buffer, bytes,
+				     true);
 	kvfree(buffer);
 	if (rc)
 		return rc;
@@ -118,7 +120,7 @@ static ssize_t write_fb(struct file *file, const char __user *user,
 	return bytes;
 }
 
-static loff_t seek_fb(struct file *file, loff_t offset, int whence)
+static loff_t debug_fb_seek(struct file *file, loff_t offset, int whence)
 {
 	return fixed_size_llseek(file, offset, whence, S64_MAX);
 }
@@ -126,14 +128,14 @@ static loff_t seek_fb(struct file *file, loff_t offset, int whence)
 static const struct file_operations fb_operations = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
-	.read = read_fb,
-	.write = write_fb,
-	.llseek = seek_fb,
+	.read = debug_fb_read,
+	.write = debug_fb_write,
+	.llseek = debug_fb_seek,
 };
 
 /* "OFFSET BYTES": it is scrubbed. What fails is as free, and as full, as before. */
-static ssize_t write_scrub(struct file *file, const char __user *user,
-			   size_t bytes, loff_t *at)
+static ssize_t debug_fb_write_scrub(struct file *file, const char __user *user,
+				    size_t bytes, loff_t *at)
 {
 	struct vgpu_core *core = file->private_data;
 	u64 offset, size, start;
@@ -151,24 +153,24 @@ static ssize_t write_scrub(struct file *file, const char __user *user,
 	*second++ = '\0';
 	if (kstrtou64(text, 0, &offset) || kstrtou64(second, 0, &size))
 		return -EINVAL;
-	rc = get_free(core, offset, size, &start);
+	rc = debug_fb_reserve_free(core, offset, size, &start);
 	if (rc)
 		return rc;
 	rc = vgpu_core_scrub(core, offset, size);
-	put_free(core, start);
+	debug_fb_release(core, start);
 	return rc ? rc : (ssize_t)bytes;
 }
 
 static const struct file_operations scrub_operations = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
-	.write = write_scrub,
+	.write = debug_fb_write_scrub,
 	.llseek = noop_llseek,
 };
 
 /* 1: as if a vGPU were open; 0: no more. */
-static ssize_t write_use(struct file *file, const char __user *user,
-			 size_t bytes, loff_t *at)
+static ssize_t debug_fb_write_use(struct file *file, const char __user *user,
+				  size_t bytes, loff_t *at)
 {
 	struct vgpu_core *core = file->private_data;
 	bool is_used;
@@ -199,7 +201,7 @@ void vgpu_debug_put_use(struct vgpu_core *core)
 static const struct file_operations use_operations = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
-	.write = write_use,
+	.write = debug_fb_write_use,
 	.llseek = noop_llseek,
 };
 

@@ -50,7 +50,7 @@ static int main_bring_up(struct vgpu_core *core)
 	return rc;
 }
 
-static struct vgpu_core *core_create(struct pci_dev *pdev)
+static struct vgpu_core *main_create_core(struct pci_dev *pdev)
 {
 	struct vgpu_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
 
@@ -130,7 +130,7 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	/* The VFs have the same vendor and class, and belong to the VMs. */
 	if (pdev->is_virtfn)
 		return -ENODEV;
-	core = core_create(pdev);
+	core = main_create_core(pdev);
 	if (!core)
 		return -ENOMEM;
 	rc = vgpu_hw_open(&core->hw);

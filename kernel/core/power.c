@@ -9,7 +9,7 @@
 #include "core.h"
 #include "kernel/mgr/manager.h"
 
-static int refuse_open(struct vgpu_core *core)
+static int power_close_use(struct vgpu_core *core)
 {
 	int rc = vgpu_use_close_if_unused(core);
 
@@ -19,10 +19,10 @@ static int refuse_open(struct vgpu_core *core)
 	return rc;
 }
 
-static int vgpu_core_suspend(struct device *dev)
+static int power_suspend(struct device *dev)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
-	int rc = refuse_open(core);
+	int rc = power_close_use(core);
 
 	if (rc)
 		return rc;
@@ -38,7 +38,7 @@ static int vgpu_core_suspend(struct device *dev)
 }
 
 /* With a firmware that knows nothing of what the other one was told. */
-static void boot_anew(struct vgpu_core *core)
+static void power_boot_anew(struct vgpu_core *core)
 {
 	vgpu_mgr_stop(&core->pf, "the machine slept");
 	vgpu_recovery_boot(core, "it did not boot after its sleep");
@@ -59,21 +59,21 @@ static int power_wake(struct vgpu_core *core)
 	return rc;
 }
 
-static int vgpu_core_resume(struct device *dev)
+static int power_resume(struct device *dev)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
 
 	pci_set_master(core->hw.pdev);
 	if (power_wake(core))
-		boot_anew(core);
+		power_boot_anew(core);
 	vgpu_use_reopen(core);
 	return 0;
 }
 
-static int vgpu_core_freeze(struct device *dev)
+static int power_freeze(struct device *dev)
 {
 	struct vgpu_core *core = dev_get_drvdata(dev);
-	int rc = refuse_open(core);
+	int rc = power_close_use(core);
 
 	if (rc)
 		return rc;
@@ -83,10 +83,10 @@ static int vgpu_core_freeze(struct device *dev)
 }
 
 const struct dev_pm_ops vgpu_power_ops = {
-	.suspend = pm_sleep_ptr(vgpu_core_suspend),
-	.resume = pm_sleep_ptr(vgpu_core_resume),
-	.freeze = pm_sleep_ptr(vgpu_core_freeze),
-	.thaw = pm_sleep_ptr(vgpu_core_resume),
-	.poweroff = pm_sleep_ptr(vgpu_core_freeze),
-	.restore = pm_sleep_ptr(vgpu_core_resume),
+	.suspend = pm_sleep_ptr(power_suspend),
+	.resume = pm_sleep_ptr(power_resume),
+	.freeze = pm_sleep_ptr(power_freeze),
+	.thaw = pm_sleep_ptr(power_resume),
+	.poweroff = pm_sleep_ptr(power_freeze),
+	.restore = pm_sleep_ptr(power_resume),
 };

@@ -23,7 +23,7 @@
 #define PAGE_SHIFT_4K	    12
 
 /* The end of the last part that is anybody's but the firmware's. */
-static u64 usable_end(const struct vgpu_static_info *info)
+static u64 sleep_usable_end(const struct vgpu_static_info *info)
 {
 	u64 end = 0;
 	u32 i;
@@ -36,10 +36,10 @@ static u64 usable_end(const struct vgpu_static_info *info)
 }
 
 /* What the firmware itself saves: all of its own that is not in WPR2. */
-static u64 own_bytes(const struct vgpu_gsp *gsp)
+static u64 sleep_own_bytes(const struct vgpu_gsp *gsp)
 {
 	const struct vgpu_wpr_layout *layout = &gsp->layout;
-	u64 end = usable_end(&gsp->info);
+	u64 end = sleep_usable_end(&gsp->info);
 
 	if (end > layout->wpr_start)
 		return 0;
@@ -47,11 +47,11 @@ static u64 own_bytes(const struct vgpu_gsp *gsp)
 	       layout->vga_workspace_offset;
 }
 
-static int make_room(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
+static int sleep_make_room(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
 {
 	u64 wpr_bytes = gsp->layout.frts_offset + VGPU_FRTS_BYTES -
 			gsp->layout.wpr_start;
-	u64 bytes = own_bytes(gsp);
+	u64 bytes = sleep_own_bytes(gsp);
 	u64 available = (u64)si_mem_available() << PAGE_SHIFT;
 	int rc;
 
@@ -79,7 +79,7 @@ static int make_room(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
 	return 0;
 }
 
-static void free_room(struct vgpu_core *core)
+static void sleep_free_room(struct vgpu_core *core)
 {
 	struct vgpu_sleep *sleep = &core->sleep;
 
@@ -88,7 +88,7 @@ static void free_room(struct vgpu_core *core)
 	vgpu_dma_destroy(&core->hw, &sleep->meta);
 }
 
-static int list_memory(struct vgpu_gsp *gsp, const struct vgpu_pages *pages)
+static int sleep_list_memory(struct vgpu_gsp *gsp, const struct vgpu_pages *pages)
 {
 	const struct vgpu_static_info *info = &gsp->info;
 	struct vgpu_rm_alloc_memory *call;
@@ -114,7 +114,7 @@ static int list_memory(struct vgpu_gsp *gsp, const struct vgpu_pages *pages)
 	return rc;
 }
 
-static int free_list(struct vgpu_gsp *gsp)
+static int sleep_free_list(struct vgpu_gsp *gsp)
 {
 	struct vgpu_rm_free call = {
 		.client = gsp->info.client,
@@ -124,7 +124,7 @@ static int free_list(struct vgpu_gsp *gsp)
 	return vgpu_gsp_call(gsp, VGPU_RPC_FREE, &call, sizeof(call));
 }
 
-static int tell_of_list(struct vgpu_gsp *gsp, u64 meta_address)
+static int sleep_tell_of_list(struct vgpu_gsp *gsp, u64 meta_address)
 {
 	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->save_bytes, GFP_KERNEL);
@@ -140,7 +140,7 @@ static int tell_of_list(struct vgpu_gsp *gsp, u64 meta_address)
 }
 
 /* The firmware's own channels. */
-static int stop_channels(struct vgpu_gsp *gsp, bool is_stop)
+static int sleep_stop_channels(struct vgpu_gsp *gsp, bool is_stop)
 {
 	struct vgpu_rm_channels_params params = {.is_stop = is_stop};
 
@@ -149,17 +149,17 @@ static int stop_channels(struct vgpu_gsp *gsp, bool is_stop)
 }
 
 /* As far as the firmware does it while it runs. */
-static int save_own(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
+static int sleep_save_own(struct vgpu_sleep *sleep, struct vgpu_gsp *gsp)
 {
 	int rc;
 
-	rc = stop_channels(gsp, true);
+	rc = sleep_stop_channels(gsp, true);
 	if (rc == 0)
-		rc = list_memory(gsp, &sleep->vram);
+		rc = sleep_list_memory(gsp, &sleep->vram);
 	if (rc == 0)
-		rc = tell_of_list(gsp, sleep->meta.address);
+		rc = sleep_tell_of_list(gsp, sleep->meta.address);
 	if (rc == 0)
-		rc = free_list(gsp);
+		rc = sleep_free_list(gsp);
 	return rc;
 }
 
@@ -169,15 +169,15 @@ int vgpu_sleep_save(struct vgpu_core *core)
 	struct vgpu_gsp *gsp = core->gsp;
 	int rc;
 
-	rc = make_room(sleep, gsp);
+	rc = sleep_make_room(sleep, gsp);
 	if (rc) {
 		pci_info(core->hw.pdev, "no memory for a sleep: %d\n", rc);
-		free_room(core);
+		sleep_free_room(core);
 		return rc;
 	}
 	vgpu_core_close_gsp(core);
 	sleep->gsp = gsp;
-	rc = save_own(sleep, gsp);
+	rc = sleep_save_own(sleep, gsp);
 	if (rc)
 		vgpu_gsp_unload(gsp, false);
 	else
@@ -202,7 +202,7 @@ int vgpu_sleep_wake(struct vgpu_core *core)
 	if (rc == 0)
 		rc = vgpu_gsp_wait_init_done(gsp);
 	if (rc == 0)
-		rc = stop_channels(gsp, false);
+		rc = sleep_stop_channels(gsp, false);
 	if (rc == 0)
 		rc = vgpu_core_open_gsp(core, gsp);
 	if (rc) {
@@ -217,7 +217,7 @@ int vgpu_sleep_wake(struct vgpu_core *core)
 
 void vgpu_sleep_drop(struct vgpu_core *core)
 {
-	free_room(core);
+	sleep_free_room(core);
 	if (core->sleep.gsp)
 		vgpu_gsp_destroy(core->sleep.gsp);
 	core->sleep.gsp = NULL;

@@ -5,13 +5,13 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 
-static void release(struct kobject *kobj)
+static void dir_release(struct kobject *kobj)
 {
 	kfree(container_of(kobj, struct vgpu_dir, kobj));
 }
 
 static const struct kobj_type dir_type = {
-	.release = release,
+	.release = dir_release,
 	.sysfs_ops = &kobj_sysfs_ops,
 };
 

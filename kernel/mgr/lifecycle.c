@@ -16,7 +16,7 @@ enum step {
 };
 
 /* What a guest could have left in what is its own. */
-static int scrub(struct vgpu_vf *vf)
+static int lifecycle_scrub_place(struct vgpu_vf *vf)
 {
 	ktime_t began = ktime_get();
 	int rc = vgpu_mgr_scrub(vf->mgr, &vf->place);
@@ -25,7 +25,7 @@ static int scrub(struct vgpu_vf *vf)
 	return rc;
 }
 
-static const char *name_step(enum step step)
+static const char *lifecycle_name_step(enum step step)
 {
 	switch (step) {
 	case STEP_USE:
@@ -39,7 +39,7 @@ static const char *name_step(enum step step)
 	}
 }
 
-static int do_step(struct vgpu_vf *vf, enum step step)
+static int lifecycle_run_step(struct vgpu_vf *vf, enum step step)
 {
 	int rc = vgpu_test_hooks_run(&vf->mgr->hooks, step);
 
@@ -51,7 +51,7 @@ static int do_step(struct vgpu_vf *vf, enum step step)
 		vf->has_use = rc == 0;
 		return rc;
 	case STEP_SCRUB:
-		return scrub(vf);
+		return lifecycle_scrub_place(vf);
 	case STEP_BOOT:
 		return vgpu_task_boot(vf);
 	default:
@@ -80,7 +80,7 @@ static void lifecycle_orphan(struct vgpu_vf *vf, int rc)
 }
 
 /* Undo all completed steps. Idempotent. */
-static void take_down(struct vgpu_vf *vf)
+static void lifecycle_take_down(struct vgpu_vf *vf)
 {
 	int rc;
 
@@ -90,7 +90,7 @@ static void take_down(struct vgpu_vf *vf)
 	if (!vf->has_use)
 		return;
 	if (!vf->is_orphan) {
-		rc = scrub(vf);
+		rc = lifecycle_scrub_place(vf);
 		vf->is_dirty = rc != 0;
 		if (rc)
 			pci_err(vf->mgr->pdev,
@@ -101,13 +101,13 @@ static void take_down(struct vgpu_vf *vf)
 	vf->has_use = false;
 }
 
-static int bring_up(struct vgpu_vf *vf)
+static int lifecycle_bring_up(struct vgpu_vf *vf)
 {
 	enum step step;
 	int rc;
 
 	for (step = STEP_USE; step < STEP_DONE; step++) {
-		rc = do_step(vf, step);
+		rc = lifecycle_run_step(vf, step);
 		if (rc)
 			break;
 	}
@@ -116,14 +116,14 @@ static int bring_up(struct vgpu_vf *vf)
 		return 0;
 	}
 	pci_err(vf->mgr->pdev, "VF %u: no vGPU: %s: %d\n", vf->gfid,
-		name_step(step), rc);
-	take_down(vf);
-	vf->why_failed = name_step(step);
+		lifecycle_name_step(step), rc);
+	lifecycle_take_down(vf);
+	vf->why_failed = lifecycle_name_step(step);
 	return rc;
 }
 
 /* Count it before anything is done, so that VFs are not disabled meanwhile. */
-static int begin(struct vgpu_vf *vf)
+static int lifecycle_count_open(struct vgpu_vf *vf)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 	int rc = 0;
@@ -141,7 +141,7 @@ static int begin(struct vgpu_vf *vf)
 	return rc;
 }
 
-static void end(struct vgpu_vf *vf)
+static void lifecycle_uncount_open(struct vgpu_vf *vf)
 {
 	mutex_lock(&vf->mgr->lock);
 	vf->mgr->open--;
@@ -149,7 +149,7 @@ static void end(struct vgpu_vf *vf)
 }
 
 /* How long something took that began at @began, and how much of it the GPU. */
-static void log_time(struct vgpu_vf *vf, const char *what, ktime_t began)
+static void lifecycle_log_time(struct vgpu_vf *vf, const char *what, ktime_t began)
 {
 	pci_info(vf->mgr->pdev,
 		 "VF %u: %s, place %u: %s in %lld ms, %lld ms of it the GPU's\n",
@@ -158,22 +158,22 @@ static void log_time(struct vgpu_vf *vf, const char *what, ktime_t began)
 		 div_s64(vf->task.waited_us, USEC_PER_MSEC));
 }
 
-static int open(struct vgpu_vf *vf, struct vgpu_vf_user *user)
+static int lifecycle_open_vf(struct vgpu_vf *vf, struct vgpu_vf_user *user)
 {
 	ktime_t began = ktime_get();
 	int rc;
 
-	rc = begin(vf);
+	rc = lifecycle_count_open(vf);
 	if (rc)
 		return rc;
 	vf->opener = task_tgid_nr(current);
 	vf->task.waited_us = 0;
 	vf->is_driver_loaded = false;
 	memset(vf->engine_ns, 0, sizeof(vf->engine_ns));
-	rc = bring_up(vf);
+	rc = lifecycle_bring_up(vf);
 	if (rc) {
 		vf->opener = 0;
-		end(vf);
+		lifecycle_uncount_open(vf);
 		return rc;
 	}
 	vf->is_open = true;
@@ -181,7 +181,7 @@ static int open(struct vgpu_vf *vf, struct vgpu_vf_user *user)
 	mutex_lock(&vf->user_lock);
 	vf->user = user;
 	mutex_unlock(&vf->user_lock);
-	log_time(vf, "made", began);
+	lifecycle_log_time(vf, "made", began);
 	return 0;
 }
 
@@ -195,7 +195,7 @@ struct vgpu_vf *vgpu_vf_open(struct pci_dev *pdev, struct vgpu_vf_user *user,
 		return ERR_PTR(-ENODEV);
 	mutex_lock(&vf->lock);
 	vf->dbdf = (u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
-	rc = open(vf, user);
+	rc = lifecycle_open_vf(vf, user);
 	if (rc == 0)
 		*ret_config = (struct vgpu_vf_config){
 			.device = vf->type->guest_device,
@@ -222,16 +222,16 @@ void vgpu_vf_close(struct vgpu_vf *vf)
 	/* What was lost was taken down then. */
 	if (!vf->is_lost) {
 		vf->task.waited_us = 0;
-		take_down(vf);
+		lifecycle_take_down(vf);
 		if (!vf->is_orphan)
-			log_time(vf, "destroyed", began);
+			lifecycle_log_time(vf, "destroyed", began);
 	}
 	vf->why_failed = NULL;
 	vf->is_open = false;
 	vf->is_lost = false;
 	vf->is_driver_loaded = false;
 	vf->opener = 0;
-	end(vf);
+	lifecycle_uncount_open(vf);
 	mutex_unlock(&vf->lock);
 	vgpu_vf_state_changed(vf);
 	vgpu_mgr_put(vf->mgr);
@@ -308,7 +308,7 @@ void vgpu_vf_lose(struct vgpu_vf *vf, const char *why)
 		vgpu_vf_tell_loss(vf, why);
 		vf->is_lost = true;
 		vf->why_failed = why;
-		take_down(vf);
+		lifecycle_take_down(vf);
 	}
 	mutex_unlock(&vf->lock);
 	if (is_lost)

@@ -12,7 +12,7 @@
 static DEFINE_MUTEX(managers_lock);
 static LIST_HEAD(managers);
 
-static void mgr_free(struct kref *ref)
+static void manager_free(struct kref *ref)
 {
 	struct vgpu_mgr *mgr = container_of(ref, struct vgpu_mgr, ref);
 
@@ -22,7 +22,7 @@ static void mgr_free(struct kref *ref)
 
 void vgpu_mgr_put(struct vgpu_mgr *mgr)
 {
-	kref_put(&mgr->ref, mgr_free);
+	kref_put(&mgr->ref, manager_free);
 }
 
 struct vgpu_mgr *vgpu_mgr_get(struct pci_dev *pf)
@@ -58,8 +58,8 @@ struct vgpu_vf *vgpu_mgr_get_vf(struct pci_dev *pdev)
 }
 
 /* An event of a task's: it is looked at where the GSP may be called. */
-static void take_task_event(struct vgpu_event_subscriber *subscriber,
-			    const u8 *payload, u32 bytes)
+static void manager_handle_task_event(struct vgpu_event_subscriber *subscriber,
+				      const u8 *payload, u32 bytes)
 {
 	struct vgpu_mgr *mgr =
 		container_of(subscriber, struct vgpu_mgr, task_events);
@@ -85,7 +85,7 @@ static void manager_look_at_events(struct vgpu_vf *vf)
 	vgpu_vf_lose(vf, /* why= */ NULL);
 }
 
-static void work(struct work_struct *work)
+static void manager_work(struct work_struct *work)
 {
 	struct vgpu_mgr *mgr = container_of(work, struct vgpu_mgr, work);
 	u32 i;
@@ -94,14 +94,14 @@ static void work(struct work_struct *work)
 		manager_look_at_events(&mgr->vfs[i]);
 }
 
-static void take_wedge(struct vgpu_event_subscriber *subscriber,
-		       const u8 *payload, u32 bytes)
+static void manager_handle_wedge(struct vgpu_event_subscriber *subscriber,
+				 const u8 *payload, u32 bytes)
 {
 	schedule_work(&container_of(subscriber, struct vgpu_mgr, wedge)->work);
 }
 
 /* The types of this GPU; without a file of them there are none. */
-static void load_types(struct vgpu_mgr *mgr)
+static void manager_load_types(struct vgpu_mgr *mgr)
 {
 	struct pci_dev *pdev = mgr->pdev;
 	const char *why = "it is not there";
@@ -128,7 +128,7 @@ static void load_types(struct vgpu_mgr *mgr)
 		pci_info(pdev, "%u vGPU types\n", mgr->types.count);
 }
 
-static int tell_types(struct vgpu_mgr *mgr)
+static int manager_tell_types(struct vgpu_mgr *mgr)
 {
 	u32 bytes = (u32)mgr->types.payload_bytes;
 	void *params = kvmalloc(bytes, GFP_KERNEL);
@@ -145,7 +145,7 @@ static int tell_types(struct vgpu_mgr *mgr)
 }
 
 /* Room for tasks' heaps at the top, and the largest free piece for vGPUs. */
-static int make_place(struct vgpu_mgr *mgr)
+static int manager_make_place(struct vgpu_mgr *mgr)
 {
 	struct vgpu_pf *pf = mgr->pf;
 	int rc;
@@ -165,7 +165,7 @@ static int make_place(struct vgpu_mgr *mgr)
 	return rc;
 }
 
-static int tell_mode(struct vgpu_mgr *mgr)
+static int manager_tell_mode(struct vgpu_mgr *mgr)
 {
 	u8 is_heterogeneous = mgr->mode == VGPU_PLACE_HETEROGENEOUS;
 
@@ -183,13 +183,13 @@ int vgpu_mgr_start(struct vgpu_pf *pf)
 		return 0;
 	vgpu_mgr_forget_orphans(mgr);
 	if (!mgr->place.fb)
-		rc = make_place(mgr);
+		rc = manager_make_place(mgr);
 	/* The GPU's clock may have begun anew. */
 	WRITE_ONCE(mgr->sampled_ns, 0);
 	if (rc == 0)
-		rc = tell_types(mgr);
+		rc = manager_tell_types(mgr);
 	if (rc == 0 && mgr->mode == VGPU_PLACE_HETEROGENEOUS)
-		rc = tell_mode(mgr);
+		rc = manager_tell_mode(mgr);
 	if (rc == 0)
 		rc = vgpu_mgr_tell_scheduler(mgr);
 	if (rc)
@@ -231,7 +231,7 @@ int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode)
 	if (rc)
 		goto out;
 	mgr->mode = mode;
-	rc = tell_mode(mgr);
+	rc = manager_tell_mode(mgr);
 	if (rc)
 		mgr->mode = before;
 out:
@@ -239,7 +239,7 @@ out:
 	return rc;
 }
 
-static void init_vf(struct vgpu_mgr *mgr, u32 number)
+static void manager_init_vf(struct vgpu_mgr *mgr, u32 number)
 {
 	struct vgpu_vf *vf = &mgr->vfs[number];
 
@@ -250,7 +250,7 @@ static void init_vf(struct vgpu_mgr *mgr, u32 number)
 	mutex_init(&vf->user_lock);
 }
 
-static struct vgpu_mgr *make(struct vgpu_pf *pf)
+static struct vgpu_mgr *manager_create(struct vgpu_pf *pf)
 {
 	u32 count = min_t(u32, pf->vf_total, VGPU_INSTANCES_MAX), i;
 	struct vgpu_mgr *mgr;
@@ -264,14 +264,14 @@ static struct vgpu_mgr *make(struct vgpu_pf *pf)
 	mgr->vf_count = count;
 	mgr->policy = VGPU_TASK_BEST_EFFORT;
 	mutex_init(&mgr->lock);
-	INIT_WORK(&mgr->work, work);
+	INIT_WORK(&mgr->work, manager_work);
 	for (i = 0; i < count; i++)
-		init_vf(mgr, i);
+		manager_init_vf(mgr, i);
 	return mgr;
 }
 
 /* The device of a VF, with a reference; NULL: it is not enabled. */
-static struct pci_dev *get_vf_device(struct vgpu_mgr *mgr, u32 number)
+static struct pci_dev *manager_get_vf_device(struct vgpu_mgr *mgr, u32 number)
 {
 	struct pci_dev *pf = mgr->pdev;
 	u16 offset = 0, stride = 0;
@@ -289,13 +289,13 @@ static struct pci_dev *get_vf_device(struct vgpu_mgr *mgr, u32 number)
 					   PCI_BUS_NUM(id), id & 0xff);
 }
 
-static void remove_device_files(struct vgpu_mgr *mgr)
+static void manager_remove_device_files(struct vgpu_mgr *mgr)
 {
 	struct pci_dev *pdev;
 	u32 i;
 
 	for (i = 0; i < mgr->vf_count; i++) {
-		pdev = get_vf_device(mgr, i);
+		pdev = manager_get_vf_device(mgr, i);
 		if (!pdev)
 			continue;
 		vgpu_vf_remove_device_files(&mgr->vfs[i], pdev);
@@ -311,17 +311,17 @@ int vgpu_mgr_create(struct vgpu_pf *pf)
 	/* With vgpu=0 there are no VFs, as the firmware knows it. */
 	if (!pf->vf_total)
 		return 0;
-	mgr = make(pf);
+	mgr = manager_create(pf);
 	if (!mgr)
 		return -ENOMEM;
-	load_types(mgr);
+	manager_load_types(mgr);
 	vgpu_test_hooks_init(&mgr->hooks, pf->debugfs);
 	pf->mgr = mgr;
 	mgr->task_events.event = VGPU_RPC_EVENT_VGPU_GSP_PLUGIN_TRIGGERED;
-	mgr->task_events.handle = take_task_event;
+	mgr->task_events.handle = manager_handle_task_event;
 	pf->ops->subscribe(pf, &mgr->task_events);
 	mgr->wedge.event = VGPU_EVENT_WEDGED;
-	mgr->wedge.handle = take_wedge;
+	mgr->wedge.handle = manager_handle_wedge;
 	pf->ops->subscribe(pf, &mgr->wedge);
 	vgpu_mgr_watch_usage(mgr);
 	vgpu_mgr_watch_errors(mgr);
@@ -349,7 +349,7 @@ bool vgpu_mgr_destroy(struct vgpu_pf *pf)
 		return false;
 	WRITE_ONCE(mgr->is_gone, true);
 	vgpu_test_hooks_finish(&mgr->hooks);
-	remove_device_files(mgr);
+	manager_remove_device_files(mgr);
 	vgpu_mgr_remove_files(mgr);
 	vgpu_mgr_stop(pf, "the GPU's driver is unbound");
 	vgpu_mgr_unwatch_errors(mgr);
@@ -383,7 +383,7 @@ int vgpu_mgr_prepare_vfs(struct vgpu_pf *pf)
 		mgr->is_disabling = true;
 	mutex_unlock(&mgr->lock);
 	if (rc == 0)
-		remove_device_files(mgr);
+		manager_remove_device_files(mgr);
 	return rc;
 }
 
@@ -399,7 +399,7 @@ void vgpu_mgr_vfs_changed(struct vgpu_pf *pf)
 	mgr->is_disabling = false;
 	mutex_unlock(&mgr->lock);
 	for (i = 0; i < mgr->vf_count; i++) {
-		pdev = get_vf_device(mgr, i);
+		pdev = manager_get_vf_device(mgr, i);
 		if (!pdev)
 			continue;
 		if (vgpu_vf_add_device_files(&mgr->vfs[i], pdev))

@@ -11,14 +11,14 @@
 
 #include "mgr.h"
 
-static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
+static const struct vgpu_task_layout *migrate_layout_of(const struct vgpu_vf *vf)
 {
 	return &vf->mgr->pf->abi->task->layout;
 }
 
 void vgpu_task_end_stream(struct vgpu_vf *vf)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *control = vgpu_task_area(vf, &layout->control);
 
 	if (vf->task.stream == VGPU_TASK_NO_STREAM)
@@ -27,9 +27,9 @@ void vgpu_task_end_stream(struct vgpu_vf *vf)
 	vf->task.stream = VGPU_TASK_NO_STREAM;
 }
 
-static int begin_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
+static int migrate_begin_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *control = vgpu_task_area(vf, &layout->control);
 	int rc;
 
@@ -46,9 +46,9 @@ static int begin_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
 }
 
 /* How far the task is in the ring; it is not trusted. */
-static int read_task_offset(struct vgpu_vf *vf, u32 *ret_offset)
+static int migrate_read_task_offset(struct vgpu_vf *vf, u32 *ret_offset)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *response = vgpu_task_area(vf, &layout->response);
 	u32 offset = ioread32(response + layout->task_offset_at);
 
@@ -61,9 +61,9 @@ static int read_task_offset(struct vgpu_vf *vf, u32 *ret_offset)
 	return 0;
 }
 
-static void move_on(struct vgpu_vf *vf, u32 bytes)
+static void migrate_advance_offset(struct vgpu_vf *vf, u32 bytes)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *control = vgpu_task_area(vf, &layout->control);
 
 	vf->task.stream_offset += bytes;
@@ -78,7 +78,7 @@ static void move_on(struct vgpu_vf *vf, u32 bytes)
  * The copies that Linux has go by 4 bytes, each of which the CPU waits for when
  * it reads them.
  */
-static void copy_from_ring(u8 *out, const u8 __iomem *ring, u32 bytes)
+static void migrate_copy_from_ring(u8 *out, const u8 __iomem *ring, u32 bytes)
 {
 	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
 	u64 word;
@@ -91,7 +91,7 @@ static void copy_from_ring(u8 *out, const u8 __iomem *ring, u32 bytes)
 	memcpy_fromio(out + odd, ring + odd, bytes - odd);
 }
 
-static void copy_to_ring(u8 __iomem *ring, const u8 *data, u32 bytes)
+static void migrate_copy_to_ring(u8 __iomem *ring, const u8 *data, u32 bytes)
 {
 	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
 	u64 word;
@@ -104,9 +104,9 @@ static void copy_to_ring(u8 __iomem *ring, const u8 *data, u32 bytes)
 	memcpy_toio(ring + odd, data + odd, bytes - odd);
 }
 
-static ssize_t take(struct vgpu_vf *vf, u8 *out, size_t bytes)
+static ssize_t migrate_read_ring(struct vgpu_vf *vf, u8 *out, size_t bytes)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *response = vgpu_task_area(vf, &layout->response);
 	void __iomem *ring = vgpu_task_area(vf, &layout->migration);
 	/* Before the offset, which may move until all is saved. */
@@ -115,29 +115,29 @@ static ssize_t take(struct vgpu_vf *vf, u8 *out, size_t bytes)
 	size_t done = 0;
 	int rc;
 
-	rc = read_task_offset(vf, &end);
+	rc = migrate_read_task_offset(vf, &end);
 	if (rc)
 		return rc;
 	while (done < bytes && vf->task.stream_offset != end) {
 		at = vf->task.stream_offset;
 		part = (end > at ? end : layout->migration.bytes) - at;
 		part = min_t(size_t, part, bytes - done);
-		copy_from_ring(out + done, ring + at, part);
-		move_on(vf, part);
+		migrate_copy_from_ring(out + done, ring + at, part);
+		migrate_advance_offset(vf, part);
 		done += part;
 	}
 	return done || !is_saved ? (ssize_t)done : -ENODATA;
 }
 
-static ssize_t give(struct vgpu_vf *vf, const u8 *data, size_t bytes)
+static ssize_t migrate_write_ring(struct vgpu_vf *vf, const u8 *data, size_t bytes)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *ring = vgpu_task_area(vf, &layout->migration);
 	u32 size = layout->migration.bytes, start, room, part;
 	size_t done = 0;
 	int rc;
 
-	rc = read_task_offset(vf, &start);
+	rc = migrate_read_task_offset(vf, &start);
 	if (rc)
 		return rc;
 	while (done < bytes) {
@@ -147,8 +147,9 @@ static ssize_t give(struct vgpu_vf *vf, const u8 *data, size_t bytes)
 		part = min_t(size_t, part, bytes - done);
 		if (!part)
 			break;
-		copy_to_ring(ring + vf->task.stream_offset, data + done, part);
-		move_on(vf, part);
+		migrate_copy_to_ring(ring + vf->task.stream_offset, data + done,
+				     part);
+		migrate_advance_offset(vf, part);
 		done += part;
 	}
 	return done;
@@ -202,7 +203,7 @@ EXPORT_SYMBOL_GPL(vgpu_vf_resume_work);
 int vgpu_vf_begin_saving(struct vgpu_vf *vf)
 {
 	guard(mutex)(&vf->lock);
-	return vf->is_lost ? -ENODEV : begin_stream(vf, VGPU_TASK_SAVES);
+	return vf->is_lost ? -ENODEV : migrate_begin_stream(vf, VGPU_TASK_SAVES);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_begin_saving);
 
@@ -215,12 +216,12 @@ int vgpu_vf_begin_restoring(struct vgpu_vf *vf)
 		return -ENODEV;
 	/* A task may leave out what is zero. */
 	rc = vgpu_mgr_scrub_fb(vf->mgr, &vf->place);
-	return rc ? rc : begin_stream(vf, VGPU_TASK_RESTORES);
+	return rc ? rc : migrate_begin_stream(vf, VGPU_TASK_RESTORES);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_begin_restoring);
 
 /* Whether there is a stream of this kind to go on with. */
-static int check_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
+static int migrate_check_stream(struct vgpu_vf *vf, enum vgpu_task_stream stream)
 {
 	if (vf->is_lost || vf->task.stream != stream)
 		return -ENODEV;
@@ -232,8 +233,8 @@ ssize_t vgpu_vf_take_state(struct vgpu_vf *vf, void *out, size_t bytes)
 	int rc;
 
 	guard(mutex)(&vf->lock);
-	rc = check_stream(vf, VGPU_TASK_SAVES);
-	return rc ? rc : take(vf, out, bytes);
+	rc = migrate_check_stream(vf, VGPU_TASK_SAVES);
+	return rc ? rc : migrate_read_ring(vf, out, bytes);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_take_state);
 
@@ -242,8 +243,8 @@ ssize_t vgpu_vf_give_state(struct vgpu_vf *vf, const void *data, size_t bytes)
 	int rc;
 
 	guard(mutex)(&vf->lock);
-	rc = check_stream(vf, VGPU_TASK_RESTORES);
-	return rc ? rc : give(vf, data, bytes);
+	rc = migrate_check_stream(vf, VGPU_TASK_RESTORES);
+	return rc ? rc : migrate_write_ring(vf, data, bytes);
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_give_state);
 
@@ -252,7 +253,7 @@ int vgpu_vf_end_saving(struct vgpu_vf *vf)
 	int rc;
 
 	guard(mutex)(&vf->lock);
-	rc = check_stream(vf, VGPU_TASK_SAVES);
+	rc = migrate_check_stream(vf, VGPU_TASK_SAVES);
 	if (rc)
 		return rc;
 	rc = vgpu_task_tell(vf, VGPU_TASK_CANCEL_SAVE);
@@ -266,7 +267,7 @@ int vgpu_vf_end_restoring(struct vgpu_vf *vf)
 	int rc;
 
 	guard(mutex)(&vf->lock);
-	rc = check_stream(vf, VGPU_TASK_RESTORES);
+	rc = migrate_check_stream(vf, VGPU_TASK_RESTORES);
 	if (rc)
 		return rc;
 	rc = vgpu_task_tell(vf, VGPU_TASK_RESTORE_DEFERRED_STATE);

@@ -11,7 +11,7 @@ struct part {
 	u64 end;
 };
 
-static u32 prev_power_of_2(u32 n)
+static u32 place_prev_power_of_2(u32 n)
 {
 	u32 power = 1;
 
@@ -21,7 +21,7 @@ static u32 prev_power_of_2(u32 n)
 }
 
 /* Part @index of @parts; halved as it comes, so that odd sizes lose nothing. */
-static struct part get_part(u64 start, u64 end, u32 parts, u32 index)
+static struct part place_get_part(u64 start, u64 end, u32 parts, u32 index)
 {
 	struct part part = {start, end};
 	u32 bit;
@@ -38,10 +38,10 @@ static struct part get_part(u64 start, u64 end, u32 parts, u32 index)
 }
 
 /* An area of @size units of @unit at the left or right end of a part. */
-static u64 at_end(u64 start, u64 end, u64 unit, u64 size, u32 parts, u32 index,
-		  bool is_right)
+static u64 place_at_end(u64 start, u64 end, u64 unit, u64 size, u32 parts,
+			u32 index, bool is_right)
 {
-	struct part part = get_part(start / unit, end / unit, parts, index);
+	struct part part = place_get_part(start / unit, end / unit, parts, index);
 
 	return (is_right ? part.end - size / unit : part.start) * unit;
 }
@@ -60,9 +60,9 @@ u64 vgpu_place_fb_bytes(const struct vgpu_place_gpu *gpu,
 	return bytes;
 }
 
-static int get_homogeneous(const struct vgpu_place_gpu *gpu,
-			   const struct vgpu_type *type, u32 index,
-			   struct vgpu_place *place)
+static int place_get_homogeneous(const struct vgpu_place_gpu *gpu,
+				 const struct vgpu_type *type, u32 index,
+				 struct vgpu_place *place)
 {
 	if (index >= type->max_instances)
 		return -ENOENT;
@@ -75,10 +75,10 @@ static int get_homogeneous(const struct vgpu_place_gpu *gpu,
 }
 
 /* Of channel ids, ranges begin where the hardware can have them. */
-static u32 chids_at_end(const struct vgpu_chids *chids, u32 count, u32 parts,
-			u32 index, bool is_right)
+static u32 place_chids_at_end(const struct vgpu_chids *chids, u32 count,
+			      u32 parts, u32 index, bool is_right)
 {
-	struct part part = get_part(chids->own, chids->total, parts, index);
+	struct part part = place_get_part(chids->own, chids->total, parts, index);
 	u32 alignment = chids->is_power_of_2 ? count : 1;
 	u64 first = part.start;
 
@@ -87,11 +87,11 @@ static u32 chids_at_end(const struct vgpu_chids *chids, u32 count, u32 parts,
 	return vgpu_align_up(first, alignment, &first) ? (u32)first : U32_MAX;
 }
 
-static int get_heterogeneous(const struct vgpu_place_gpu *gpu,
-			     const struct vgpu_type *type, u32 index,
-			     struct vgpu_place *place)
+static int place_get_heterogeneous(const struct vgpu_place_gpu *gpu,
+				   const struct vgpu_type *type, u32 index,
+				   struct vgpu_place *place)
 {
-	u32 fitting = prev_power_of_2(type->max_instances);
+	u32 fitting = place_prev_power_of_2(type->max_instances);
 	/* Those of whom there are fewer than would fit count as if alone, too. */
 	bool has_both = fitting > 1 && fitting == type->max_instances &&
 			fitting * type->gib == gpu->gib;
@@ -101,15 +101,16 @@ static int get_heterogeneous(const struct vgpu_place_gpu *gpu,
 
 	if (part >= parts)
 		return -ENOENT;
-	place->id = (u32)at_end(0, gpu->gib, 1, type->gib, parts, part, is_right);
-	place->fb_start = at_end(gpu->fb_start, gpu->fb_end, gpu->fb->unit_bytes,
-				 place->fb_bytes, parts, part, is_right);
-	place->heap_start = at_end(gpu->heaps->base,
-				   gpu->heaps->base + gpu->heaps->ranges.size,
-				   gpu->heaps->unit_bytes, place->heap_bytes,
-				   parts, part, is_right);
-	place->first_chid =
-		chids_at_end(gpu->chids, place->chids, parts, part, is_right);
+	place->id = (u32)place_at_end(0, gpu->gib, 1, type->gib, parts, part,
+				      is_right);
+	place->fb_start =
+		place_at_end(gpu->fb_start, gpu->fb_end, gpu->fb->unit_bytes,
+			     place->fb_bytes, parts, part, is_right);
+	place->heap_start = place_at_end(
+		gpu->heaps->base, gpu->heaps->base + gpu->heaps->ranges.size,
+		gpu->heaps->unit_bytes, place->heap_bytes, parts, part, is_right);
+	place->first_chid = place_chids_at_end(gpu->chids, place->chids, parts,
+					       part, is_right);
 	return 0;
 }
 
@@ -127,14 +128,15 @@ int vgpu_place_get(const struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,
 	if (!place.fb_bytes || !place.chids)
 		return -ENOENT;
 	rc = mode == VGPU_PLACE_HOMOGENEOUS
-		     ? get_homogeneous(gpu, type, index, &place)
-		     : get_heterogeneous(gpu, type, index, &place);
+		     ? place_get_homogeneous(gpu, type, index, &place)
+		     : place_get_heterogeneous(gpu, type, index, &place);
 	if (rc == 0)
 		*ret_place = place;
 	return rc;
 }
 
-static int take(struct vgpu_place_gpu *gpu, const struct vgpu_place *place)
+static int place_reserve(struct vgpu_place_gpu *gpu,
+			 const struct vgpu_place *place)
 {
 	int rc;
 
@@ -169,7 +171,7 @@ int vgpu_place_take(struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,
 		if (id != VGPU_PLACE_AUTO && place.id != id)
 			continue;
 		is_known = true;
-		if (take(gpu, &place) == 0) {
+		if (place_reserve(gpu, &place) == 0) {
 			*ret_place = place;
 			return 0;
 		}
@@ -207,7 +209,7 @@ u32 vgpu_place_available(struct vgpu_place_gpu *gpu, enum vgpu_place_mode mode,
 	/* Places of one type do not overlap: each counts by itself. */
 	for (index = 0; vgpu_place_get(gpu, mode, type, index, &place) == 0;
 	     index++) {
-		if (take(gpu, &place))
+		if (place_reserve(gpu, &place))
 			continue;
 		vgpu_place_free(gpu, &place, true);
 		count++;

@@ -3,12 +3,12 @@
 #include "mgr.h"
 
 /* Callers hold mgr->lock. */
-static void lock_resources(struct vgpu_mgr *mgr)
+static void provision_lock_resources(struct vgpu_mgr *mgr)
 {
 	mutex_lock(mgr->pf->allocators_lock);
 }
 
-static void unlock_resources(struct vgpu_mgr *mgr)
+static void provision_unlock_resources(struct vgpu_mgr *mgr)
 {
 	mutex_unlock(mgr->pf->allocators_lock);
 }
@@ -65,16 +65,17 @@ static void provision_scrub_again(struct vgpu_mgr *mgr)
 		if (rc) {
 			mgr->dirty[mgr->dirty_count++] = dirty;
 		} else {
-			lock_resources(mgr);
+			provision_lock_resources(mgr);
 			vgpu_place_scrubbed(&mgr->place, &dirty.place);
-			unlock_resources(mgr);
+			provision_unlock_resources(mgr);
 		}
 		mutex_unlock(&mgr->lock);
 	}
 }
 
 /* Of different sizes there are none where the placement is homogeneous. */
-static bool goes_with_others(struct vgpu_mgr *mgr, const struct vgpu_type *type)
+static bool provision_goes_with_others(struct vgpu_mgr *mgr,
+				       const struct vgpu_type *type)
 {
 	u32 i;
 
@@ -89,25 +90,26 @@ static bool goes_with_others(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 	return true;
 }
 
-static bool is_offered(struct vgpu_mgr *mgr, const struct vgpu_type *type)
+static bool provision_is_offered(struct vgpu_mgr *mgr,
+				 const struct vgpu_type *type)
 {
-	return goes_with_others(mgr, type) &&
+	return provision_goes_with_others(mgr, type) &&
 	       (!mgr->pf->is_ecc_on || type->flags & VGPU_TYPE_ECC);
 }
 
-static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
+static int provision_give_type(struct vgpu_vf *vf, const struct vgpu_type *type)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 	int rc;
 
 	if (!mgr->is_ready || mgr->is_gone || mgr->pf->ops->is_wedged(mgr->pf))
 		return -ENODEV;
-	if (!is_offered(mgr, type))
+	if (!provision_is_offered(mgr, type))
 		return -EINVAL;
-	lock_resources(mgr);
+	provision_lock_resources(mgr);
 	rc = vgpu_place_take(&mgr->place, mgr->mode, type, vf->wanted_place,
 			     &vf->place);
-	unlock_resources(mgr);
+	provision_unlock_resources(mgr);
 	if (rc)
 		return rc;
 	mgr->provisioned++;
@@ -117,13 +119,13 @@ static int provision(struct vgpu_vf *vf, const struct vgpu_type *type)
 	return 0;
 }
 
-static void unprovision(struct vgpu_vf *vf)
+static void provision_drop_type(struct vgpu_vf *vf)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 
-	lock_resources(mgr);
+	provision_lock_resources(mgr);
 	vgpu_place_free(&mgr->place, &vf->place, !vf->is_dirty);
-	unlock_resources(mgr);
+	provision_unlock_resources(mgr);
 	/* Each has a piece of the heaps, of which there are not more. */
 	if (vf->is_dirty)
 		mgr->dirty[mgr->dirty_count++] = (struct vgpu_dirty){
@@ -153,7 +155,7 @@ void vgpu_mgr_forget_orphans(struct vgpu_mgr *mgr)
 		vgpu_vf_state_changed(&mgr->vfs[i]);
 }
 
-static int set_type(struct vgpu_vf *vf, u32 id)
+static int provision_set_type(struct vgpu_vf *vf, u32 id)
 {
 	const struct vgpu_type *type = vgpu_types_find(&vf->mgr->types, id);
 
@@ -164,10 +166,10 @@ static int set_type(struct vgpu_vf *vf, u32 id)
 	if (type == vf->type)
 		return 0;
 	if (!type) {
-		unprovision(vf);
+		provision_drop_type(vf);
 		return 0;
 	}
-	return vf->type ? -EBUSY : provision(vf, type);
+	return vf->type ? -EBUSY : provision_give_type(vf, type);
 }
 
 int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id)
@@ -180,7 +182,7 @@ int vgpu_vf_set_type(struct vgpu_vf *vf, u32 id)
 	if (!mutex_trylock(&vf->lock))
 		return -EBUSY;
 	mutex_lock(&vf->mgr->lock);
-	rc = set_type(vf, id);
+	rc = provision_set_type(vf, id);
 	mutex_unlock(&vf->mgr->lock);
 	mutex_unlock(&vf->lock);
 	vgpu_vf_state_changed(vf);
@@ -219,7 +221,7 @@ static int provision_all(struct vgpu_mgr *mgr, u32 id)
 		before[i].is_given = type && !vf->type;
 		before[i].wanted_place = vf->wanted_place;
 		before[i].uuid = vf->uuid;
-		rc = set_type(vf, id);
+		rc = provision_set_type(vf, id);
 	}
 	/* The last one that was tried has got nothing. */
 	while (rc && i > 1) {
@@ -227,7 +229,7 @@ static int provision_all(struct vgpu_mgr *mgr, u32 id)
 
 		if (!before[i - 1].is_given)
 			continue;
-		unprovision(vf);
+		provision_drop_type(vf);
 		vf->wanted_place = before[i - 1].wanted_place;
 		vf->uuid = before[i - 1].uuid;
 	}
@@ -292,10 +294,10 @@ u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 
 	mutex_lock(&mgr->lock);
 	if (mgr->is_ready && !mgr->pf->ops->is_wedged(mgr->pf) &&
-	    is_offered(mgr, type)) {
-		lock_resources(mgr);
+	    provision_is_offered(mgr, type)) {
+		provision_lock_resources(mgr);
 		count = vgpu_place_available(&mgr->place, mgr->mode, type);
-		unlock_resources(mgr);
+		provision_unlock_resources(mgr);
 	}
 	count = min(count, mgr->vf_count - mgr->provisioned);
 	mutex_unlock(&mgr->lock);

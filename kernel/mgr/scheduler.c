@@ -5,7 +5,8 @@
 #define ENGINE_GRAPHICS 1 /* NV2080_ENGINE_TYPE_GR0 */
 #define NS_PER_US	1000
 
-static int control(struct vgpu_mgr *mgr, u32 command, void *params, u32 bytes)
+static int scheduler_control(struct vgpu_mgr *mgr, u32 command, void *params,
+			     u32 bytes)
 {
 	return mgr->pf->ops->control(mgr->pf, command, params, bytes);
 }
@@ -15,7 +16,8 @@ int vgpu_mgr_read_scheduler(struct vgpu_mgr *mgr)
 	struct vgpu_task_scheduler_caps caps = {.engine = ENGINE_GRAPHICS};
 	int rc;
 
-	rc = control(mgr, VGPU_TASK_GET_SCHEDULER_CAPS, &caps, sizeof(caps));
+	rc = scheduler_control(mgr, VGPU_TASK_GET_SCHEDULER_CAPS, &caps,
+			       sizeof(caps));
 	if (rc)
 		return rc;
 	mgr->timeslice_min_us = DIV_ROUND_UP(caps.min_timeslice_ns, NS_PER_US);
@@ -23,7 +25,7 @@ int vgpu_mgr_read_scheduler(struct vgpu_mgr *mgr)
 	return 0;
 }
 
-static int tell(struct vgpu_mgr *mgr, u32 policy, u32 timeslice_us)
+static int scheduler_send_state(struct vgpu_mgr *mgr, u32 policy, u32 timeslice_us)
 {
 	struct vgpu_task_scheduler state = {
 		.engine = ENGINE_GRAPHICS,
@@ -31,7 +33,8 @@ static int tell(struct vgpu_mgr *mgr, u32 policy, u32 timeslice_us)
 		.timeslice_ns = timeslice_us * NS_PER_US,
 	};
 
-	return control(mgr, VGPU_TASK_SET_SCHEDULER, &state, sizeof(state));
+	return scheduler_control(mgr, VGPU_TASK_SET_SCHEDULER, &state,
+				 sizeof(state));
 }
 
 int vgpu_mgr_tell_scheduler(struct vgpu_mgr *mgr)
@@ -39,7 +42,7 @@ int vgpu_mgr_tell_scheduler(struct vgpu_mgr *mgr)
 	/* It starts with best effort, by slices of its own. */
 	if (mgr->policy == VGPU_TASK_BEST_EFFORT && !mgr->timeslice_us)
 		return 0;
-	return tell(mgr, mgr->policy, mgr->timeslice_us);
+	return scheduler_send_state(mgr, mgr->policy, mgr->timeslice_us);
 }
 
 int vgpu_mgr_set_policy(struct vgpu_mgr *mgr, u32 policy)
@@ -55,7 +58,7 @@ int vgpu_mgr_set_policy(struct vgpu_mgr *mgr, u32 policy)
 		 mgr->mode == VGPU_PLACE_HETEROGENEOUS)
 		rc = -EINVAL;
 	else
-		rc = tell(mgr, policy, mgr->timeslice_us);
+		rc = scheduler_send_state(mgr, policy, mgr->timeslice_us);
 	if (rc == 0)
 		mgr->policy = policy;
 out:
@@ -70,7 +73,7 @@ int vgpu_mgr_set_timeslice(struct vgpu_mgr *mgr, u32 us)
 	if (us && (us < mgr->timeslice_min_us || us > mgr->timeslice_max_us))
 		return -ERANGE;
 	mutex_lock(&mgr->lock);
-	rc = tell(mgr, mgr->policy, us);
+	rc = scheduler_send_state(mgr, mgr->policy, us);
 	if (rc == 0)
 		mgr->timeslice_us = us;
 	mutex_unlock(&mgr->lock);

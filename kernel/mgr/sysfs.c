@@ -43,8 +43,8 @@ static const struct attribute_group type_group = {.attrs = type_attributes};
 static const struct attribute_group *type_groups[] = {&type_group, NULL};
 
 /* A choice by its names in a row, the chosen one in brackets. */
-static ssize_t print_choice(char *buf, const char *const *names, u32 count,
-			    u32 chosen)
+static ssize_t sysfs_print_choice(char *buf, const char *const *names,
+				  u32 count, u32 chosen)
 {
 	int at = 0;
 	u32 i;
@@ -65,7 +65,8 @@ static ssize_t placement_show(struct kobject *kobj, struct kobj_attribute *attr,
 	struct vgpu_mgr *mgr =
 		container_of(attr, struct vgpu_mgr, placement_file);
 
-	return print_choice(buf, modes, ARRAY_SIZE(modes), READ_ONCE(mgr->mode));
+	return sysfs_print_choice(buf, modes, ARRAY_SIZE(modes),
+				  READ_ONCE(mgr->mode));
 }
 
 static ssize_t placement_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -91,8 +92,8 @@ static ssize_t policy_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	struct vgpu_mgr *mgr = vgpu_dir_owner(kobj);
 
-	return print_choice(buf, policies, ARRAY_SIZE(policies),
-			    READ_ONCE(mgr->policy) - VGPU_TASK_BEST_EFFORT);
+	return sysfs_print_choice(buf, policies, ARRAY_SIZE(policies),
+				  READ_ONCE(mgr->policy) - VGPU_TASK_BEST_EFFORT);
 }
 
 static ssize_t policy_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -178,9 +179,9 @@ static const struct attribute_group bulk_group = {.attrs = bulk_attributes};
 static const struct attribute_group *bulk_groups[] = {&bulk_group, NULL};
 
 /* A folder in @ret_dir, unless there was an error before. */
-static int add_dir(struct kobject *parent, const char *name, void *owner,
-		   const struct attribute_group **groups, int rc,
-		   struct vgpu_dir **ret_dir)
+static int sysfs_add_dir(struct kobject *parent, const char *name, void *owner,
+			 const struct attribute_group **groups, int rc,
+			 struct vgpu_dir **ret_dir)
 {
 	struct vgpu_dir *dir;
 
@@ -193,7 +194,7 @@ static int add_dir(struct kobject *parent, const char *name, void *owner,
 	return 0;
 }
 
-static int add_types(struct vgpu_mgr *mgr)
+static int sysfs_add_types(struct vgpu_mgr *mgr)
 {
 	char name[12];
 	int rc = 0;
@@ -209,8 +210,8 @@ static int add_types(struct vgpu_mgr *mgr)
 		    !vgpu_place_fb_bytes(&mgr->place, files->type))
 			continue;
 		snprintf(name, sizeof(name), "%u", files->type->id);
-		rc = add_dir(&mgr->types_dir->kobj, name, files, type_groups,
-			     rc, &files->dir);
+		rc = sysfs_add_dir(&mgr->types_dir->kobj, name, files,
+				   type_groups, rc, &files->dir);
 	}
 	return rc;
 }
@@ -225,12 +226,12 @@ int vgpu_mgr_add_files(struct vgpu_mgr *mgr)
 	sysfs_attr_init(&mgr->placement_file.attr);
 	rc = sysfs_create_file(parent, &mgr->placement_file.attr);
 	mgr->has_files = rc == 0;
-	rc = add_dir(parent, "types", mgr, NULL, rc, &mgr->types_dir);
-	rc = add_dir(parent, "scheduler", mgr, scheduler_groups, rc,
-		     &mgr->scheduler_dir);
-	rc = add_dir(parent, ".bulk", mgr, bulk_groups, rc, &mgr->bulk_dir);
+	rc = sysfs_add_dir(parent, "types", mgr, NULL, rc, &mgr->types_dir);
+	rc = sysfs_add_dir(parent, "scheduler", mgr, scheduler_groups, rc,
+			   &mgr->scheduler_dir);
+	rc = sysfs_add_dir(parent, ".bulk", mgr, bulk_groups, rc, &mgr->bulk_dir);
 	if (rc == 0)
-		rc = add_types(mgr);
+		rc = sysfs_add_types(mgr);
 	for (i = 0; rc == 0 && i < mgr->vf_count; i++)
 		rc = vgpu_vf_add_files(&mgr->vfs[i]);
 	return rc;

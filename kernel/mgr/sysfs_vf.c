@@ -147,7 +147,8 @@ static ssize_t error_messages_show(struct kobject *kobj,
 }
 static struct kobj_attribute error_messages_file = __ATTR_RO(error_messages);
 
-static ssize_t print_use(struct kobject *kobj, enum vgpu_use use, char *buf)
+static ssize_t sysfs_vf_print_use(struct kobject *kobj, enum vgpu_use use,
+				  char *buf)
 {
 	struct vgpu_vf *vf = vgpu_dir_owner(kobj);
 
@@ -159,21 +160,21 @@ static ssize_t print_use(struct kobject *kobj, enum vgpu_use use, char *buf)
 static ssize_t graphics_ns_show(struct kobject *kobj,
 				struct kobj_attribute *attr, char *buf)
 {
-	return print_use(kobj, VGPU_USE_GRAPHICS, buf);
+	return sysfs_vf_print_use(kobj, VGPU_USE_GRAPHICS, buf);
 }
 static struct kobj_attribute graphics_ns_file = __ATTR_RO(graphics_ns);
 
 static ssize_t encoder_ns_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
-	return print_use(kobj, VGPU_USE_ENCODER, buf);
+	return sysfs_vf_print_use(kobj, VGPU_USE_ENCODER, buf);
 }
 static struct kobj_attribute encoder_ns_file = __ATTR_RO(encoder_ns);
 
 static ssize_t decoder_ns_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
-	return print_use(kobj, VGPU_USE_DECODER, buf);
+	return sysfs_vf_print_use(kobj, VGPU_USE_DECODER, buf);
 }
 static struct kobj_attribute decoder_ns_file = __ATTR_RO(decoder_ns);
 

@@ -19,7 +19,7 @@
 #define POLL_US	    100
 #define VERSION_CPU 0x0001
 
-static const struct vgpu_task_layout *layout_of(const struct vgpu_vf *vf)
+static const struct vgpu_task_layout *task_layout_of(const struct vgpu_vf *vf)
 {
 	return &vf->mgr->pf->abi->task->layout;
 }
@@ -29,8 +29,8 @@ void __iomem *vgpu_task_area(struct vgpu_vf *vf, const struct vgpu_task_area *ar
 	return vf->task.window.memory + area->offset;
 }
 
-static int control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes,
-		   u32 ms)
+static int task_control(struct vgpu_vf *vf, u32 command, void *params,
+			u32 bytes, u32 ms)
 {
 	ktime_t began = ktime_get();
 	int rc = vf->mgr->pf->ops->control_internal(vf->mgr->pf, command,
@@ -50,7 +50,8 @@ int vgpu_task_check(struct vgpu_vf *vf)
 	return 0;
 }
 
-static int poll_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+static int task_poll_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted,
+			  u32 ms)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(ms);
 
@@ -66,16 +67,17 @@ static int poll_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
 	return 0;
 }
 
-static int wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted, u32 ms)
+static int task_wait_word(struct vgpu_vf *vf, void __iomem *word, u32 wanted,
+			  u32 ms)
 {
 	ktime_t began = ktime_get();
-	int rc = poll_word(vf, word, wanted, ms);
+	int rc = task_poll_word(vf, word, wanted, ms);
 
 	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
 }
 
-static void ring(struct vgpu_vf *vf)
+static void task_ring_doorbell(struct vgpu_vf *vf)
 {
 	struct vgpu_pf *pf = vf->mgr->pf;
 	u32 value = vf->gfid * VGPU_TASK_DOORBELL_BITS + VGPU_TASK_DOORBELL_TASK;
@@ -86,10 +88,10 @@ static void ring(struct vgpu_vf *vf)
 }
 
 /* Send @data and wait; the answer takes its place. */
-static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
-		u32 bytes)
+static int task_send_message(struct vgpu_vf *vf, enum vgpu_task_message type,
+			     void *data, u32 bytes)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = task_layout_of(vf);
 	void __iomem *ctrl = vgpu_task_area(vf, &layout->control);
 	void __iomem *response = vgpu_task_area(vf, &layout->response);
 	void __iomem *message = vgpu_task_area(vf, &layout->message);
@@ -106,9 +108,9 @@ static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
 	/* The number is what tells of the rest. */
 	wmb();
 	iowrite32(++vf->task.sequence, ctrl + VGPU_TASK_SEQUENCE);
-	ring(vf);
-	rc = wait_word(vf, response + layout->processed_at, vf->task.sequence,
-		       ms);
+	task_ring_doorbell(vf);
+	rc = task_wait_word(vf, response + layout->processed_at,
+			    vf->task.sequence, ms);
 	if (rc) {
 		pci_err(vf->mgr->pdev, "VF %u: no answer to message %u: %d\n",
 			vf->gfid, type, rc);
@@ -128,7 +130,7 @@ static int call(struct vgpu_vf *vf, enum vgpu_task_message type, void *data,
 	return 0;
 }
 
-static int bootload(struct vgpu_vf *vf)
+static int task_bootload(struct vgpu_vf *vf)
 {
 	struct vgpu_pf *pf = vf->mgr->pf;
 	const struct vgpu_task_abi *abi = pf->abi->task;
@@ -151,7 +153,7 @@ static int bootload(struct vgpu_vf *vf)
 	if (!params)
 		return -ENOMEM;
 	abi->put_boot(params, &abi->layout, &boot);
-	rc = control(vf, VGPU_TASK_BOOTLOAD, params, abi->boot_bytes, 0);
+	rc = task_control(vf, VGPU_TASK_BOOTLOAD, params, abi->boot_bytes, 0);
 	kvfree(params);
 	/* Where it may be booted, its end tells whether it is. */
 	vf->task.is_booted = rc != -EREMOTEIO && rc != -ENODEV && rc != -ENOMEM;
@@ -160,7 +162,7 @@ static int bootload(struct vgpu_vf *vf)
 
 int vgpu_task_boot(struct vgpu_vf *vf)
 {
-	const struct vgpu_task_layout *layout = layout_of(vf);
+	const struct vgpu_task_layout *layout = task_layout_of(vf);
 	struct vgpu_pf *pf = vf->mgr->pf;
 	void __iomem *ctrl;
 	int rc;
@@ -176,12 +178,12 @@ int vgpu_task_boot(struct vgpu_vf *vf)
 	vf->task.has_been_restored = false;
 	vf->task.is_shut_down = false;
 	WRITE_ONCE(vf->task.is_dead, false);
-	rc = bootload(vf);
+	rc = task_bootload(vf);
 	if (rc)
 		return rc;
 	ctrl = vgpu_task_area(vf, &layout->control);
-	rc = wait_word(vf, ctrl + VGPU_TASK_SEQUENCE, VGPU_TASK_BOOTLOADED,
-		       BOOT_MS);
+	rc = task_wait_word(vf, ctrl + VGPU_TASK_SEQUENCE, VGPU_TASK_BOOTLOADED,
+			    BOOT_MS);
 	if (rc)
 		return rc;
 	iowrite64(layout->response.offset, ctrl + VGPU_TASK_RESPONSE);
@@ -208,7 +210,8 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 	void *params;
 	int rc;
 
-	rc = call(vf, VGPU_TASK_NEGOTIATE_VERSION, &version, sizeof(version));
+	rc = task_send_message(vf, VGPU_TASK_NEGOTIATE_VERSION, &version,
+			       sizeof(version));
 	if (rc)
 		return rc;
 	params = kzalloc(abi->config_bytes, GFP_KERNEL);
@@ -216,7 +219,8 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 		return -ENOMEM;
 	export_uuid(config.uuid, &vf->uuid);
 	abi->put_config(params, &config);
-	rc = call(vf, VGPU_TASK_SET_CONFIG, params, abi->config_bytes);
+	rc = task_send_message(vf, VGPU_TASK_SET_CONFIG, params,
+			       abi->config_bytes);
 	kfree(params);
 	return rc;
 }
@@ -231,12 +235,13 @@ static int task_ask_to_end(struct vgpu_vf *vf)
 	if (pf->ops->is_wedged(pf))
 		return -EIO;
 	if (!vf->task.is_shut_down)
-		rc = control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid), END_MS);
+		rc = task_control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid),
+				  END_MS);
 	if (rc)
 		return rc;
 	vf->task.is_shut_down = true;
 	gfid.gfid = vf->gfid;
-	return control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid), END_MS);
+	return task_control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid), END_MS);
 }
 
 int vgpu_task_end(struct vgpu_vf *vf)
@@ -263,7 +268,7 @@ int vgpu_task_tell(struct vgpu_vf *vf, enum vgpu_task_message type)
 {
 	u32 none = 0;
 
-	return call(vf, type, &none, sizeof(none));
+	return task_send_message(vf, type, &none, sizeof(none));
 }
 
 int vgpu_task_reset(struct vgpu_vf *vf)
@@ -279,7 +284,8 @@ int vgpu_task_set_bus_master(struct vgpu_vf *vf, bool is_on)
 	struct vgpu_task_bus_master state = {.enable = is_on};
 	int rc;
 
-	rc = call(vf, VGPU_TASK_UPDATE_BUS_MASTER, &state, sizeof(state));
+	rc = task_send_message(vf, VGPU_TASK_UPDATE_BUS_MASTER, &state,
+			       sizeof(state));
 	if (rc == 0 && is_on && !state.is_allowed)
 		return -EPERM;
 	return rc;

@@ -11,7 +11,7 @@ static_assert(offsetof(struct vgpu_type_file_header, version) == CRC_AT,
 	      "as the file has it");
 static_assert(sizeof(struct vgpu_type) == 112, "as the file has it");
 
-static bool is_text(const char *text, u32 bytes)
+static bool types_is_text(const char *text, u32 bytes)
 {
 	u32 i;
 
@@ -21,12 +21,12 @@ static bool is_text(const char *text, u32 bytes)
 	return i > 0 && i < bytes;
 }
 
-static const char *check_type(const struct vgpu_type *type, u32 gib)
+static const char *types_check_one(const struct vgpu_type *type, u32 gib)
 {
 	if (!type->id)
 		return "a type has no number";
-	if (!is_text(type->name, sizeof(type->name)) ||
-	    !is_text(type->class, sizeof(type->class)))
+	if (!types_is_text(type->name, sizeof(type->name)) ||
+	    !types_is_text(type->class, sizeof(type->class)))
 		return "a type has no name or no class";
 	if (!type->max_instances || type->max_instances > VGPU_INSTANCES_MAX)
 		return "a type has no vGPUs, or too many";
@@ -44,13 +44,13 @@ static const char *check_type(const struct vgpu_type *type, u32 gib)
 	return NULL;
 }
 
-static const char *check_types(const struct vgpu_type_file *file)
+static const char *types_check_all(const struct vgpu_type_file *file)
 {
 	const char *why;
 	u32 i, j;
 
 	for (i = 0; i < file->count; i++) {
-		why = check_type(&file->types[i], file->gib);
+		why = types_check_one(&file->types[i], file->gib);
 		if (why)
 			return why;
 		for (j = 0; j < i; j++)
@@ -60,8 +60,8 @@ static const char *check_types(const struct vgpu_type_file *file)
 	return NULL;
 }
 
-static const char *check_header(const struct vgpu_type_file_header *header,
-				const u8 *file, u64 bytes)
+static const char *types_check_header(const struct vgpu_type_file_header *header,
+				      const u8 *file, u64 bytes)
 {
 	u64 rest;
 
@@ -72,7 +72,8 @@ static const char *check_header(const struct vgpu_type_file_header *header,
 		return "its format is of another version";
 	if (header->crc != vgpu_crc32(file + CRC_AT, bytes - CRC_AT))
 		return "its checksum is wrong";
-	if (!is_text(header->firmware_version, sizeof(header->firmware_version)))
+	if (!types_is_text(header->firmware_version,
+			   sizeof(header->firmware_version)))
 		return "it names no firmware";
 	if (header->type_count > VGPU_TYPES_MAX)
 		return "it has more types than the firmware takes";
@@ -94,7 +95,7 @@ int vgpu_types_read(const u8 *file, u64 bytes, const char *version, u32 pci_id,
 	struct vgpu_type_file types = {};
 	const char *why;
 
-	why = check_header(header, file, bytes);
+	why = types_check_header(header, file, bytes);
 	if (why) {
 		*ret_why = why;
 		return -EBADMSG;
@@ -109,7 +110,7 @@ int vgpu_types_read(const u8 *file, u64 bytes, const char *version, u32 pci_id,
 	types.types = (const void *)(file + sizeof(*header));
 	types.payload = (const u8 *)(types.types + types.count);
 	types.payload_bytes = header->payload_bytes;
-	why = check_types(&types);
+	why = types_check_all(&types);
 	if (why) {
 		*ret_why = why;
 		return -EBADMSG;

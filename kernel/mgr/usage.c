@@ -9,8 +9,8 @@
 /* Longer gaps between samples are none's: nobody was watching. */
 #define GAP_MAX_NS (2 * NSEC_PER_SEC)
 
-static void add_time(struct vgpu_mgr *mgr, const struct vgpu_use_sample *sample,
-		     u64 ns)
+static void usage_add_time(struct vgpu_mgr *mgr,
+			   const struct vgpu_use_sample *sample, u64 ns)
 {
 	u32 i, use;
 
@@ -33,8 +33,8 @@ static void add_time(struct vgpu_mgr *mgr, const struct vgpu_use_sample *sample,
 }
 
 /* What came before is told again and again, until the ring has wrapped. */
-static void take_samples(struct vgpu_event_subscriber *subscriber,
-			 const u8 *payload, u32 bytes)
+static void usage_handle_samples(struct vgpu_event_subscriber *subscriber,
+				 const u8 *payload, u32 bytes)
 {
 	struct vgpu_mgr *mgr = container_of(subscriber, struct vgpu_mgr, samples);
 	const struct vgpu_task_abi *abi = mgr->pf->abi->task;
@@ -48,14 +48,14 @@ static void take_samples(struct vgpu_event_subscriber *subscriber,
 		ns = sample.ns - mgr->sampled_ns;
 		mgr->sampled_ns = sample.ns;
 		if (ns <= GAP_MAX_NS)
-			add_time(mgr, &sample, ns);
+			usage_add_time(mgr, &sample, ns);
 	}
 }
 
 void vgpu_mgr_watch_usage(struct vgpu_mgr *mgr)
 {
 	mgr->samples.event = VGPU_RPC_EVENT_GPUACCT_PERFMON_UTIL_SAMPLES;
-	mgr->samples.handle = take_samples;
+	mgr->samples.handle = usage_handle_samples;
 	mgr->pf->ops->subscribe(mgr->pf, &mgr->samples);
 }
 

@@ -10,13 +10,13 @@
 
 #define BAR1_END (PCI_BASE_ADDRESS_1 + sizeof(u64))
 
-static u8 byte_of(u64 value, unsigned int index)
+static u8 config_byte_of(u64 value, unsigned int index)
 {
 	return value >> (8 * index);
 }
 
 /* As hardware would: the bits below its size say what kind of BAR it is. */
-static u64 bar1_value(const struct vgpu_vfio *v)
+static u64 config_bar1_value(const struct vgpu_vfio *v)
 {
 	u64 value = READ_ONCE(v->bar1) & ~(v->config.bar1_bytes - 1);
 
@@ -28,29 +28,33 @@ static u64 bar1_value(const struct vgpu_vfio *v)
 }
 
 /* Whether a byte of the header is not the VF's own. */
-static bool is_ours(const struct vgpu_vfio *v, unsigned int at, u8 *ret_byte)
+static bool config_is_ours(const struct vgpu_vfio *v, unsigned int at,
+			   u8 *ret_byte)
 {
 	switch (at) {
 	case PCI_DEVICE_ID ... PCI_DEVICE_ID + 1:
-		*ret_byte = byte_of(v->config.device, at - PCI_DEVICE_ID);
+		*ret_byte = config_byte_of(v->config.device, at - PCI_DEVICE_ID);
 		return true;
 	case PCI_CLASS_PROG:
 		*ret_byte = 0;
 		return true;
 	/* Guests' drivers know vGPUs as displays, VFs are 3D controllers. */
 	case PCI_CLASS_DEVICE ... PCI_CLASS_DEVICE + 1:
-		*ret_byte = byte_of(PCI_CLASS_DISPLAY_VGA, at - PCI_CLASS_DEVICE);
+		*ret_byte = config_byte_of(PCI_CLASS_DISPLAY_VGA,
+					   at - PCI_CLASS_DEVICE);
 		return true;
 	case PCI_BASE_ADDRESS_1 ... BAR1_END - 1:
-		*ret_byte = byte_of(bar1_value(v), at - PCI_BASE_ADDRESS_1);
+		*ret_byte = config_byte_of(config_bar1_value(v),
+					   at - PCI_BASE_ADDRESS_1);
 		return true;
 	/* The board's maker has put its own there; drivers go by NVIDIA's. */
 	case PCI_SUBSYSTEM_VENDOR_ID ... PCI_SUBSYSTEM_VENDOR_ID + 1:
-		*ret_byte = byte_of(PCI_VENDOR_ID_NVIDIA,
-				    at - PCI_SUBSYSTEM_VENDOR_ID);
+		*ret_byte = config_byte_of(PCI_VENDOR_ID_NVIDIA,
+					   at - PCI_SUBSYSTEM_VENDOR_ID);
 		return true;
 	case PCI_SUBSYSTEM_ID ... PCI_SUBSYSTEM_ID + 1:
-		*ret_byte = byte_of(v->config.subsystem, at - PCI_SUBSYSTEM_ID);
+		*ret_byte = config_byte_of(v->config.subsystem,
+					   at - PCI_SUBSYSTEM_ID);
 		return true;
 	}
 	return false;
@@ -68,15 +72,15 @@ ssize_t vgpu_vfio_read_config(struct vgpu_vfio *v, char __user *buf,
 		return rc;
 	end = min_t(loff_t, start + rc, PCI_STD_HEADER_SIZEOF);
 	for (at = start; at < end; at++)
-		if (is_ours(v, at, &byte) &&
+		if (config_is_ours(v, at, &byte) &&
 		    put_user(byte, (u8 __user *)buf + (at - start)))
 			return -EFAULT;
 	return rc;
 }
 
 /* The core keeps the BAR, too, but with as many bits as the VF's has. */
-static int keep_bar1(struct vgpu_vfio *v, const char __user *buf, size_t count,
-		     loff_t start)
+static int config_keep_bar1(struct vgpu_vfio *v, const char __user *buf,
+			    size_t count, loff_t start)
 {
 	loff_t first = max_t(loff_t, start, PCI_BASE_ADDRESS_1);
 	loff_t end = min_t(loff_t, start + count, BAR1_END);
@@ -116,7 +120,7 @@ ssize_t vgpu_vfio_write_config(struct vgpu_vfio *v, const char __user *buf,
 		return count;
 	}
 	count = min_t(size_t, count, PCI_CFG_SPACE_EXP_SIZE - start);
-	rc = keep_bar1(v, buf, count, start);
+	rc = config_keep_bar1(v, buf, count, start);
 	if (rc)
 		return rc;
 	done = vfio_pci_core_write(&v->core.vdev, buf, count, ppos);

@@ -8,7 +8,7 @@
 #include "compat.h"
 #include "vfio.h"
 
-static int init_dev(struct vfio_device *device)
+static int main_init_dev(struct vfio_device *device)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 
@@ -19,13 +19,13 @@ static int init_dev(struct vfio_device *device)
 	return vfio_pci_core_init_dev(device);
 }
 
-static void release_dev(struct vfio_device *device)
+static void main_release_dev(struct vfio_device *device)
 {
 	mutex_destroy(&vgpu_vfio_of(device)->lock);
 	vfio_pci_core_release_dev(device);
 }
 
-static int open_vf(struct vfio_device *device)
+static int main_open_vf(struct vfio_device *device)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 	int rc;
@@ -44,7 +44,7 @@ static int open_vf(struct vfio_device *device)
 	return 0;
 }
 
-static void close_vf(struct vfio_device *device)
+static void main_close_vf(struct vfio_device *device)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 
@@ -54,8 +54,8 @@ static void close_vf(struct vfio_device *device)
 	vfio_pci_core_close_device(device);
 }
 
-static long ioctl_vf(struct vfio_device *device, unsigned int cmd,
-		     unsigned long arg)
+static long main_ioctl_vf(struct vfio_device *device, unsigned int cmd,
+			  unsigned long arg)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 	long rc;
@@ -81,8 +81,8 @@ static long ioctl_vf(struct vfio_device *device, unsigned int cmd,
 	}
 }
 
-static int feature_vf(struct vfio_device *device, u32 flags, void __user *arg,
-		      size_t bytes)
+static int main_feature_vf(struct vfio_device *device, u32 flags,
+			   void __user *arg, size_t bytes)
 {
 	if (vgpu_vfio_is_lost(vgpu_vfio_of(device)))
 		return -ENODEV;
@@ -91,22 +91,22 @@ static int feature_vf(struct vfio_device *device, u32 flags, void __user *arg,
 
 static const struct vfio_device_ops vf_ops = {
 	.name = "vgpu-vfio-pci",
-	.init = init_dev,
-	.release = release_dev,
-	.open_device = open_vf,
-	.close_device = close_vf,
-	.ioctl = ioctl_vf,
+	.init = main_init_dev,
+	.release = main_release_dev,
+	.open_device = main_open_vf,
+	.close_device = main_close_vf,
+	.ioctl = main_ioctl_vf,
 #if COMPAT_HAS_REGION_INFO_OP
 	.get_region_info_caps = vgpu_vfio_get_region_info,
 #endif
-	.device_feature = feature_vf,
+	.device_feature = main_feature_vf,
 	.read = vgpu_vfio_read,
 	.write = vgpu_vfio_write,
 	.mmap = vgpu_vfio_mmap,
 	COMPAT_CORE_OPS,
 };
 
-static int open_whole(struct vfio_device *device)
+static int main_open_whole(struct vfio_device *device)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 	int rc = vfio_pci_core_enable(&v->core);
@@ -122,9 +122,9 @@ static int open_whole(struct vfio_device *device)
  */
 static const struct vfio_device_ops whole_ops = {
 	.name = "vgpu-vfio-pci-whole",
-	.init = init_dev,
-	.release = release_dev,
-	.open_device = open_whole,
+	.init = main_init_dev,
+	.release = main_release_dev,
+	.open_device = main_open_whole,
 	.close_device = vfio_pci_core_close_device,
 	.ioctl = vfio_pci_core_ioctl,
 #if COMPAT_HAS_REGION_INFO_OP

@@ -27,7 +27,7 @@ enum vfio_device_mig_state vgpu_vfio_migration_state(struct vgpu_vfio *v)
 	return v->state;
 }
 
-static void close_stream(struct vgpu_vfio *v)
+static void migration_close_stream(struct vgpu_vfio *v)
 {
 	if (v->stream)
 		vgpu_vfio_close_stream(v->stream);
@@ -37,30 +37,30 @@ static void close_stream(struct vgpu_vfio *v)
 void vgpu_vfio_end_migration(struct vgpu_vfio *v)
 {
 	lockdep_assert_held(&v->lock);
-	close_stream(v);
+	migration_close_stream(v);
 	v->state = VFIO_DEVICE_STATE_RUNNING;
 }
 
 /* What the firmware only refused has changed nothing. */
-static int judge(struct vgpu_vfio *v, int rc)
+static int migration_report(struct vgpu_vfio *v, int rc)
 {
 	if (rc && rc != -EREMOTEIO)
 		v->state = VFIO_DEVICE_STATE_ERROR;
 	return rc;
 }
 
-static int stop(struct vgpu_vfio *v)
+static int migration_stop_vgpu(struct vgpu_vfio *v)
 {
-	return judge(v, vgpu_vf_stop_work(v->vgpu));
+	return migration_report(v, vgpu_vf_stop_work(v->vgpu));
 }
 
-static int run(struct vgpu_vfio *v)
+static int migration_resume_vgpu(struct vgpu_vfio *v)
 {
-	return judge(v, vgpu_vf_resume_work(v->vgpu));
+	return migration_report(v, vgpu_vf_resume_work(v->vgpu));
 }
 
-static int begin(struct vgpu_vfio *v, bool is_saving,
-		 int (*begin_stream)(struct vgpu_vf *vgpu))
+static int migration_begin_stream(struct vgpu_vfio *v, bool is_saving,
+				  int (*begin_stream)(struct vgpu_vf *vgpu))
 {
 	struct vgpu_vfio_stream *stream = vgpu_vfio_open_stream(v, is_saving);
 	int rc = PTR_ERR_OR_ZERO(stream);
@@ -72,31 +72,31 @@ static int begin(struct vgpu_vfio *v, bool is_saving,
 		vgpu_vfio_close_stream(stream);
 	else
 		v->stream = stream;
-	return judge(v, rc);
+	return migration_report(v, rc);
 }
 
-static int begin_saving(struct vgpu_vfio *v)
+static int migration_begin_saving(struct vgpu_vfio *v)
 {
-	return begin(v, true, vgpu_vf_begin_saving);
+	return migration_begin_stream(v, true, vgpu_vf_begin_saving);
 }
 
-static int end_saving(struct vgpu_vfio *v)
+static int migration_end_saving(struct vgpu_vfio *v)
 {
-	close_stream(v);
-	return judge(v, vgpu_vf_end_saving(v->vgpu));
+	migration_close_stream(v);
+	return migration_report(v, vgpu_vf_end_saving(v->vgpu));
 }
 
-static int begin_restoring(struct vgpu_vfio *v)
+static int migration_begin_restoring(struct vgpu_vfio *v)
 {
-	return begin(v, false, vgpu_vf_begin_restoring);
+	return migration_begin_stream(v, false, vgpu_vf_begin_restoring);
 }
 
 /* One that is half restored is good for nothing. */
-static int end_restoring(struct vgpu_vfio *v)
+static int migration_end_restoring(struct vgpu_vfio *v)
 {
 	int rc = vgpu_vfio_finish_stream(v->stream);
 
-	close_stream(v);
+	migration_close_stream(v);
 	if (rc == 0)
 		rc = vgpu_vf_end_restoring(v->vgpu);
 	if (rc)
@@ -108,15 +108,19 @@ static const struct {
 	enum vfio_device_mig_state from, to;
 	int (*go)(struct vgpu_vfio *v);
 } ways[] = {
-	{VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_STOP, stop},
-	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING, run},
-	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP_COPY, begin_saving},
-	{VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_STOP, end_saving},
-	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RESUMING, begin_restoring},
-	{VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_STOP, end_restoring},
+	{VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_STOP, migration_stop_vgpu},
+	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING, migration_resume_vgpu},
+	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP_COPY,
+	 migration_begin_saving},
+	{VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_STOP,
+	 migration_end_saving},
+	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RESUMING,
+	 migration_begin_restoring},
+	{VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_STOP,
+	 migration_end_restoring},
 };
 
-static int step(struct vgpu_vfio *v, enum vfio_device_mig_state to)
+static int migration_step(struct vgpu_vfio *v, enum vfio_device_mig_state to)
 {
 	unsigned int i;
 	int rc;
@@ -134,7 +138,7 @@ static int step(struct vgpu_vfio *v, enum vfio_device_mig_state to)
 	return -EINVAL;
 }
 
-static int go_to(struct vgpu_vfio *v, enum vfio_device_mig_state wanted)
+static int migration_go_to(struct vgpu_vfio *v, enum vfio_device_mig_state wanted)
 {
 	enum vfio_device_mig_state next;
 	int rc = 0;
@@ -143,7 +147,7 @@ static int go_to(struct vgpu_vfio *v, enum vfio_device_mig_state wanted)
 		rc = vfio_mig_get_next_state(&v->core.vdev, v->state, wanted,
 					     &next);
 		if (rc == 0)
-			rc = step(v, next);
+			rc = migration_step(v, next);
 	}
 	return rc;
 }
@@ -152,8 +156,8 @@ static int go_to(struct vgpu_vfio *v, enum vfio_device_mig_state wanted)
  * Nothing here touches the user's memory, streams do that without our lock: so
  * a reset, which comes with memory_lock held, may wait for it.
  */
-static struct file *set_state(struct vfio_device *device,
-			      enum vfio_device_mig_state wanted)
+static struct file *migration_set_state(struct vfio_device *device,
+					enum vfio_device_mig_state wanted)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 	struct file *file = NULL;
@@ -163,7 +167,7 @@ static struct file *set_state(struct vfio_device *device,
 	mutex_lock(&v->lock);
 	if (vgpu_vfio_migration_state(v) != VFIO_DEVICE_STATE_ERROR) {
 		is_new = v->state != wanted;
-		rc = go_to(v, wanted);
+		rc = migration_go_to(v, wanted);
 	}
 	if (rc)
 		file = ERR_PTR(rc);
@@ -173,8 +177,8 @@ static struct file *set_state(struct vfio_device *device,
 	return file;
 }
 
-static int get_state(struct vfio_device *device,
-		     enum vfio_device_mig_state *ret_state)
+static int migration_get_state(struct vfio_device *device,
+			       enum vfio_device_mig_state *ret_state)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 
@@ -186,7 +190,8 @@ static int get_state(struct vfio_device *device,
 
 #if COMPAT_HAS_MIGRATION_DATA_SIZE
 /* No less than the whole framebuffer: the firmware tells nothing beforehand. */
-static int get_data_size(struct vfio_device *device, unsigned long *ret_bytes)
+static int migration_get_data_size(struct vfio_device *device,
+				   unsigned long *ret_bytes)
 {
 	struct vgpu_vfio *v = vgpu_vfio_of(device);
 	struct vgpu_vf_identity identity;
@@ -204,10 +209,10 @@ static int get_data_size(struct vfio_device *device, unsigned long *ret_bytes)
 #endif
 
 static const struct vfio_migration_ops migration_ops = {
-	.migration_set_state = set_state,
-	.migration_get_state = get_state,
+	.migration_set_state = migration_set_state,
+	.migration_get_state = migration_get_state,
 #if COMPAT_HAS_MIGRATION_DATA_SIZE
-	.migration_get_data_size = get_data_size,
+	.migration_get_data_size = migration_get_data_size,
 #endif
 };
 

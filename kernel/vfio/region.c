@@ -8,8 +8,8 @@
 #define INDEX_SHIFT (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT)
 
 /* As from a device that is not there: reads give ones, writes are dropped. */
-static ssize_t read_nothing(struct vgpu_vfio *v, char __user *buf, size_t count,
-			    loff_t *ppos)
+static ssize_t region_read_nothing(struct vgpu_vfio *v, char __user *buf,
+				   size_t count, loff_t *ppos)
 {
 	static const u8 ones[64] = {[0 ... 63] = 0xff};
 	size_t done, part;
@@ -24,7 +24,8 @@ static ssize_t read_nothing(struct vgpu_vfio *v, char __user *buf, size_t count,
 }
 
 /* How much of an access is within the type's BAR1; or an error. */
-static ssize_t limit_bar1(const struct vgpu_vfio *v, size_t count, loff_t pos)
+static ssize_t region_limit_bar1(const struct vgpu_vfio *v, size_t count,
+				 loff_t pos)
 {
 	u64 start = pos & VFIO_PCI_OFFSET_MASK;
 
@@ -43,11 +44,11 @@ ssize_t vgpu_vfio_read(struct vfio_device *device, char __user *buf,
 	if (!count)
 		return 0;
 	if (vgpu_vfio_is_lost(v) && index < VFIO_PCI_NUM_REGIONS)
-		return read_nothing(v, buf, count, ppos);
+		return region_read_nothing(v, buf, count, ppos);
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX)
 		return vgpu_vfio_read_config(v, buf, count, ppos);
 	if (index == VFIO_PCI_BAR1_REGION_INDEX) {
-		limit = limit_bar1(v, count, *ppos);
+		limit = region_limit_bar1(v, count, *ppos);
 		if (limit < 0)
 			return limit;
 		count = limit;
@@ -71,7 +72,7 @@ ssize_t vgpu_vfio_write(struct vfio_device *device, const char __user *buf,
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX)
 		return vgpu_vfio_write_config(v, buf, count, ppos);
 	if (index == VFIO_PCI_BAR1_REGION_INDEX) {
-		limit = limit_bar1(v, count, *ppos);
+		limit = region_limit_bar1(v, count, *ppos);
 		if (limit < 0)
 			return limit;
 		count = limit;
@@ -79,23 +80,23 @@ ssize_t vgpu_vfio_write(struct vfio_device *device, const char __user *buf,
 	return vfio_pci_core_write(device, buf, count, ppos);
 }
 
-static struct vgpu_vfio *of_vma(const struct vm_area_struct *vma)
+static struct vgpu_vfio *region_of_vma(const struct vm_area_struct *vma)
 {
 	return container_of((struct vfio_pci_core_device *)vma->vm_private_data,
 			    struct vgpu_vfio, core);
 }
 
-static void vma_open(struct vm_area_struct *vma)
+static void region_vma_open(struct vm_area_struct *vma)
 {
-	const struct vm_operations_struct *ops = of_vma(vma)->core_vm_ops;
+	const struct vm_operations_struct *ops = region_of_vma(vma)->core_vm_ops;
 
 	if (ops->open)
 		ops->open(vma);
 }
 
-static void vma_close(struct vm_area_struct *vma)
+static void region_vma_close(struct vm_area_struct *vma)
 {
-	const struct vm_operations_struct *ops = of_vma(vma)->core_vm_ops;
+	const struct vm_operations_struct *ops = region_of_vma(vma)->core_vm_ops;
 
 	if (ops->close)
 		ops->close(vma);
@@ -105,7 +106,7 @@ static void vma_close(struct vm_area_struct *vma)
  * A SIGBUS would end the user, and with it the guest's whole machine. It is
  * ordinary memory, though the rest of the mapping is not cached.
  */
-static vm_fault_t show_nothing(struct vgpu_vfio *v, struct vm_fault *vmf)
+static vm_fault_t region_show_nothing(struct vgpu_vfio *v, struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 
@@ -115,39 +116,39 @@ static vm_fault_t show_nothing(struct vgpu_vfio *v, struct vm_fault *vmf)
 }
 
 /* What was mapped while the vGPU was being lost is taken once more. */
-static vm_fault_t mapped(struct vgpu_vfio *v, vm_fault_t rc)
+static vm_fault_t region_recheck_loss(struct vgpu_vfio *v, vm_fault_t rc)
 {
 	if (vgpu_vfio_is_lost(v))
 		schedule_work(&v->lost_work);
 	return rc;
 }
 
-static vm_fault_t vma_fault(struct vm_fault *vmf)
+static vm_fault_t region_vma_fault(struct vm_fault *vmf)
 {
-	struct vgpu_vfio *v = of_vma(vmf->vma);
+	struct vgpu_vfio *v = region_of_vma(vmf->vma);
 
 	if (vgpu_vfio_is_lost(v))
-		return show_nothing(v, vmf);
-	return mapped(v, v->core_vm_ops->fault(vmf));
+		return region_show_nothing(v, vmf);
+	return region_recheck_loss(v, v->core_vm_ops->fault(vmf));
 }
 
 #if COMPAT_HAS_HUGE_FAULT
-static vm_fault_t vma_huge_fault(struct vm_fault *vmf, unsigned int order)
+static vm_fault_t region_vma_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
-	struct vgpu_vfio *v = of_vma(vmf->vma);
+	struct vgpu_vfio *v = region_of_vma(vmf->vma);
 
 	if (vgpu_vfio_is_lost(v) || !v->core_vm_ops->huge_fault)
 		return VM_FAULT_FALLBACK;
-	return mapped(v, v->core_vm_ops->huge_fault(vmf, order));
+	return region_recheck_loss(v, v->core_vm_ops->huge_fault(vmf, order));
 }
 #endif
 
 static const struct vm_operations_struct vma_ops = {
-	.open = vma_open,
-	.close = vma_close,
-	.fault = vma_fault,
+	.open = region_vma_open,
+	.close = region_vma_close,
+	.fault = region_vma_fault,
 #if COMPAT_HAS_HUGE_FAULT
-	.huge_fault = vma_huge_fault,
+	.huge_fault = region_vma_huge_fault,
 #endif
 };
 

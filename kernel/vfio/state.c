@@ -12,7 +12,7 @@ bool vgpu_vfio_is_lost(const struct vgpu_vfio *v)
 	return READ_ONCE(v->is_lost);
 }
 
-static void lose(struct vgpu_vfio *v)
+static void state_lose(struct vgpu_vfio *v)
 {
 	WRITE_ONCE(v->is_lost, true);
 	schedule_work(&v->lost_work);
@@ -25,7 +25,7 @@ bool vgpu_vfio_check_gone(struct vgpu_vfio *v)
 		return false;
 	mutex_lock(&v->lock);
 	if (v->vgpu)
-		lose(v);
+		state_lose(v);
 	mutex_unlock(&v->lock);
 	return true;
 }
@@ -34,15 +34,15 @@ bool vgpu_vfio_check_gone(struct vgpu_vfio *v)
  * The vGPU's task is ended when this returns: the VF's DMA ends here. The rest is
  * done by work, for memory_lock is held where we wait for locks of the manager's.
  */
-static void lost(struct vgpu_vf_user *user)
+static void state_on_lost(struct vgpu_vf_user *user)
 {
 	struct vgpu_vfio *v = container_of(user, struct vgpu_vfio, user);
 
 	pci_clear_master(v->core.pdev);
-	lose(v);
+	state_lose(v);
 }
 
-static void lost_work(struct work_struct *work)
+static void state_lost_work(struct work_struct *work)
 {
 	struct vgpu_vfio *v = container_of(work, struct vgpu_vfio, lost_work);
 	struct pci_dev *pdev = v->core.pdev;
@@ -60,11 +60,11 @@ static void lost_work(struct work_struct *work)
 
 void vgpu_vfio_init_lost(struct vgpu_vfio *v)
 {
-	INIT_WORK(&v->lost_work, lost_work);
-	v->user.lost = lost;
+	INIT_WORK(&v->lost_work, state_lost_work);
+	v->user.lost = state_on_lost;
 }
 
-static int check_bar1(struct vgpu_vfio *v)
+static int state_check_bar1(struct vgpu_vfio *v)
 {
 	struct pci_dev *pdev = v->core.pdev;
 	u64 have = pci_resource_len(pdev, VFIO_PCI_BAR1_REGION_INDEX);
@@ -105,7 +105,7 @@ int vgpu_vfio_start(struct vgpu_vfio *v)
 	vgpu = vgpu_vf_open(pdev, &v->user, &v->config);
 	rc = PTR_ERR_OR_ZERO(vgpu);
 	if (rc == 0) {
-		rc = check_bar1(v);
+		rc = state_check_bar1(v);
 		if (rc)
 			vgpu_vf_close(vgpu);
 		else
@@ -138,7 +138,7 @@ void vgpu_vfio_stop(struct vgpu_vfio *v)
 }
 
 /* With the lock held. */
-static int tell_master(struct vgpu_vfio *v, bool is_on)
+static int state_tell_master(struct vgpu_vfio *v, bool is_on)
 {
 	int rc = 0;
 
@@ -158,7 +158,7 @@ int vgpu_vfio_update_master(struct vgpu_vfio *v)
 	mutex_lock(&v->lock);
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
 	if (!vgpu_vfio_is_lost(v))
-		rc = tell_master(v, command & PCI_COMMAND_MASTER);
+		rc = state_tell_master(v, command & PCI_COMMAND_MASTER);
 	/* The VF does not do what its vGPU knows nothing of. */
 	if (rc && (command & PCI_COMMAND_MASTER))
 		pci_clear_master(pdev);
@@ -166,7 +166,7 @@ int vgpu_vfio_update_master(struct vgpu_vfio *v)
 	return rc;
 }
 
-static struct vgpu_vfio *of_pdev(struct pci_dev *pdev)
+static struct vgpu_vfio *state_of_pdev(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
@@ -177,9 +177,9 @@ static struct vgpu_vfio *of_pdev(struct pci_dev *pdev)
  * What state the PCI core saves, and restores after the reset, is without bus
  * mastering then, as a function is that was reset.
  */
-static void reset_prepare(struct pci_dev *pdev)
+static void state_reset_prepare(struct pci_dev *pdev)
 {
-	struct vgpu_vfio *v = of_pdev(pdev);
+	struct vgpu_vfio *v = state_of_pdev(pdev);
 
 	mutex_lock(&v->lock);
 	/* Its task is told by the reset. */
@@ -194,9 +194,9 @@ static void reset_prepare(struct pci_dev *pdev)
  * that migrate defer this, for their lock is held when user memory is touched;
  * ours never is.
  */
-static void reset_done(struct pci_dev *pdev)
+static void state_reset_done(struct pci_dev *pdev)
 {
-	struct vgpu_vfio *v = of_pdev(pdev);
+	struct vgpu_vfio *v = state_of_pdev(pdev);
 	int rc;
 
 	mutex_lock(&v->lock);
@@ -207,7 +207,7 @@ static void reset_done(struct pci_dev *pdev)
 		if (rc) {
 			pci_err(pdev, "the vGPU was not reset: %pe\n",
 				ERR_PTR(rc));
-			lose(v);
+			state_lose(v);
 		}
 	}
 	mutex_unlock(&v->lock);
@@ -215,6 +215,6 @@ static void reset_done(struct pci_dev *pdev)
 
 const struct pci_error_handlers vgpu_vfio_error_handlers = {
 	.error_detected = vfio_pci_core_aer_err_detected,
-	.reset_prepare = reset_prepare,
-	.reset_done = reset_done,
+	.reset_prepare = state_reset_prepare,
+	.reset_done = state_reset_done,
 };

@@ -71,7 +71,7 @@ struct vgpu_vfio_stream {
 	bool is_whole;
 };
 
-static int check_locked(const struct vgpu_vfio_stream *s)
+static int stream_check_locked(const struct vgpu_vfio_stream *s)
 {
 	return !s->v || vgpu_vfio_is_lost(s->v) ? -ENODEV : s->rc;
 }
@@ -81,14 +81,14 @@ int vgpu_vfio_check_stream(struct vgpu_vfio_stream *s)
 	int rc;
 
 	mutex_lock(&s->lock);
-	rc = check_locked(s);
+	rc = stream_check_locked(s);
 	mutex_unlock(&s->lock);
 	return rc;
 }
 
 static DEFINE_RATELIMIT_STATE(stream_lines, 10 * HZ, 50);
 
-static int fail_locked(struct vgpu_vfio_stream *s, int rc, const char *why)
+static int stream_fail_locked(struct vgpu_vfio_stream *s, int rc, const char *why)
 {
 	if (!s->v)
 		return -ENODEV;
@@ -102,10 +102,10 @@ static int fail_locked(struct vgpu_vfio_stream *s, int rc, const char *why)
 	return s->rc;
 }
 
-static int fail(struct vgpu_vfio_stream *s, int rc, const char *why)
+static int stream_fail(struct vgpu_vfio_stream *s, int rc, const char *why)
 {
 	mutex_lock(&s->lock);
-	rc = fail_locked(s, rc, why);
+	rc = stream_fail_locked(s, rc, why);
 	mutex_unlock(&s->lock);
 	return rc;
 }
@@ -115,24 +115,26 @@ int vgpu_vfio_finish_stream(struct vgpu_vfio_stream *s)
 	int rc;
 
 	mutex_lock(&s->lock);
-	rc = check_locked(s);
+	rc = stream_check_locked(s);
 	if (rc == 0 && !s->is_whole)
-		rc = fail_locked(s, -EINVAL, "the stream is not whole");
+		rc = stream_fail_locked(s, -EINVAL, "the stream is not whole");
 	mutex_unlock(&s->lock);
 	return rc;
 }
 
-static ssize_t try_to_move(struct vgpu_vfio_stream *s, void *data, size_t bytes)
+static ssize_t stream_try_move_data(struct vgpu_vfio_stream *s, void *data,
+				    size_t bytes)
 {
 	ssize_t rc;
 
 	mutex_lock(&s->lock);
-	rc = check_locked(s);
+	rc = stream_check_locked(s);
 	if (rc == 0)
 		rc = s->is_saving ? vgpu_vf_take_state(s->v->vgpu, data, bytes)
 				  : vgpu_vf_give_state(s->v->vgpu, data, bytes);
 	if (rc < 0 && rc != -ENODATA)
-		rc = fail_locked(s, rc, "the vGPU is lost, or going to be");
+		rc = stream_fail_locked(s, rc,
+					"the vGPU is lost, or going to be");
 	mutex_unlock(&s->lock);
 	return rc;
 }
@@ -141,14 +143,14 @@ static ssize_t try_to_move(struct vgpu_vfio_stream *s, void *data, size_t bytes)
  * Bytes from the firmware, or to it: at least one of them. A reset or the end
  * of the device need not wait for who waits here.
  */
-static ssize_t move(struct vgpu_vfio_stream *s, void *data, size_t bytes,
-		    bool may_wait)
+static ssize_t stream_move_data(struct vgpu_vfio_stream *s, void *data,
+				size_t bytes, bool may_wait)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(VGPU_VF_STALL_MS);
 	ssize_t rc;
 
 	for (;;) {
-		rc = try_to_move(s, data, bytes);
+		rc = stream_try_move_data(s, data, bytes);
 		if (rc)
 			return rc;
 		if (!may_wait)
@@ -156,12 +158,13 @@ static ssize_t move(struct vgpu_vfio_stream *s, void *data, size_t bytes,
 		if (signal_pending(current))
 			return -ERESTARTSYS;
 		if (time_after(jiffies, deadline))
-			return fail(s, -ETIMEDOUT, "the firmware does not go on");
+			return stream_fail(s, -ETIMEDOUT,
+					   "the firmware does not go on");
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
 }
 
-static void put_header(struct vgpu_vfio_stream *s)
+static void stream_put_header(struct vgpu_vfio_stream *s)
 {
 	const struct vgpu_vf_identity *identity = &s->identity;
 	struct header header = {
@@ -181,7 +184,7 @@ static void put_header(struct vgpu_vfio_stream *s)
 }
 
 /* What of a header is not as of this vGPU; NULL: nothing. */
-static const char *judge_header(const struct vgpu_vfio_stream *s)
+static const char *stream_judge_header(const struct vgpu_vfio_stream *s)
 {
 	const struct vgpu_vf_identity *identity = &s->identity;
 	const struct header *header = (const void *)s->buffer;
@@ -205,7 +208,7 @@ static const char *judge_header(const struct vgpu_vfio_stream *s)
 }
 
 /* The next piece of what is read. 0: there is no more. */
-static int fill(struct vgpu_vfio_stream *s, bool may_wait)
+static int stream_fill_buffer(struct vgpu_vfio_stream *s, bool may_wait)
 {
 	struct piece *piece = (void *)s->buffer;
 	ssize_t rc;
@@ -215,10 +218,11 @@ static int fill(struct vgpu_vfio_stream *s, bool may_wait)
 	if (s->part == PART_NOTHING)
 		return 0;
 	if (s->part == PART_HEADER) {
-		put_header(s);
+		stream_put_header(s);
 		return 1;
 	}
-	rc = move(s, piece + 1, BUFFER_BYTES - sizeof(*piece), may_wait);
+	rc = stream_move_data(s, piece + 1, BUFFER_BYTES - sizeof(*piece),
+			      may_wait);
 	if (rc < 0 && rc != -ENODATA)
 		return (int)rc;
 	if (rc == -ENODATA) {
@@ -233,8 +237,8 @@ static int fill(struct vgpu_vfio_stream *s, bool may_wait)
 	return 1;
 }
 
-static ssize_t save_read(struct file *file, char __user *out, size_t count,
-			 loff_t *pos)
+static ssize_t stream_read(struct file *file, char __user *out, size_t count,
+			   loff_t *pos)
 {
 	struct vgpu_vfio_stream *s = file->private_data;
 	bool may_wait = !(file->f_flags & O_NONBLOCK);
@@ -250,7 +254,7 @@ static ssize_t save_read(struct file *file, char __user *out, size_t count,
 		if (rc)
 			break;
 		if (s->given == s->have) {
-			rc = fill(s, may_wait && !done);
+			rc = stream_fill_buffer(s, may_wait && !done);
 			if (rc <= 0)
 				break;
 		}
@@ -266,30 +270,30 @@ static ssize_t save_read(struct file *file, char __user *out, size_t count,
 	return done ? (ssize_t)done : rc;
 }
 
-static int take_header(struct vgpu_vfio_stream *s)
+static int stream_parse_header(struct vgpu_vfio_stream *s)
 {
-	const char *why = judge_header(s);
+	const char *why = stream_judge_header(s);
 
 	if (why)
-		return fail(s, -EINVAL, why);
+		return stream_fail(s, -EINVAL, why);
 	s->part = PART_PIECE;
 	return 0;
 }
 
-static int take_piece(struct vgpu_vfio_stream *s)
+static int stream_parse_piece(struct vgpu_vfio_stream *s)
 {
 	const struct piece *piece = (const void *)s->buffer;
 	u32 kind = le32_to_cpu(piece->kind), bytes = le32_to_cpu(piece->bytes);
 
 	if (le64_to_cpu(piece->at) != s->moved)
-		return fail(s, -EINVAL, "a part of the stream is missing");
+		return stream_fail(s, -EINVAL, "a part of the stream is missing");
 	if (kind == PIECE_DATA && bytes && bytes < BUFFER_BYTES) {
 		s->left = bytes;
 		s->part = PART_DATA;
 		return 0;
 	}
 	if (kind != PIECE_END || bytes)
-		return fail(s, -EINVAL, "the stream is broken");
+		return stream_fail(s, -EINVAL, "the stream is broken");
 	s->part = PART_NOTHING;
 	mutex_lock(&s->lock);
 	s->is_whole = true;
@@ -298,14 +302,16 @@ static int take_piece(struct vgpu_vfio_stream *s)
 }
 
 /* Some of what is written; how much of it, or an error. */
-static ssize_t take_some(struct vgpu_vfio_stream *s, const char __user *in,
-			 size_t count, bool may_wait)
+static ssize_t stream_parse_some(struct vgpu_vfio_stream *s,
+				 const char __user *in, size_t count,
+				 bool may_wait)
 {
 	size_t want = s->left;
 	ssize_t rc;
 
 	if (s->part == PART_NOTHING)
-		return fail(s, -EINVAL, "there is more behind the stream's end");
+		return stream_fail(s, -EINVAL,
+				   "there is more behind the stream's end");
 	if (s->part == PART_HEADER)
 		want = sizeof(struct header) - s->have;
 	else if (s->part == PART_PIECE)
@@ -314,7 +320,7 @@ static ssize_t take_some(struct vgpu_vfio_stream *s, const char __user *in,
 	if (copy_from_user(s->buffer + s->have, in, count))
 		return -EFAULT;
 	if (s->part == PART_DATA) {
-		rc = move(s, s->buffer, count, may_wait);
+		rc = stream_move_data(s, s->buffer, count, may_wait);
 		if (rc < 0)
 			return rc;
 		s->moved += rc;
@@ -327,12 +333,13 @@ static ssize_t take_some(struct vgpu_vfio_stream *s, const char __user *in,
 	if (count < want)
 		return count;
 	s->have = 0;
-	rc = s->part == PART_HEADER ? take_header(s) : take_piece(s);
+	rc = s->part == PART_HEADER ? stream_parse_header(s)
+				    : stream_parse_piece(s);
 	return rc ? rc : (ssize_t)count;
 }
 
-static ssize_t restore_write(struct file *file, const char __user *in,
-			     size_t count, loff_t *pos)
+static ssize_t stream_write(struct file *file, const char __user *in,
+			    size_t count, loff_t *pos)
 {
 	struct vgpu_vfio_stream *s = file->private_data;
 	bool may_wait = !(file->f_flags & O_NONBLOCK);
@@ -346,8 +353,8 @@ static ssize_t restore_write(struct file *file, const char __user *in,
 	while (done < count) {
 		rc = vgpu_vfio_check_stream(s);
 		if (rc == 0)
-			rc = take_some(s, in + done, count - done,
-				       may_wait && !done);
+			rc = stream_parse_some(s, in + done, count - done,
+					       may_wait && !done);
 		if (rc < 0)
 			break;
 		done += rc;
@@ -356,7 +363,7 @@ static ssize_t restore_write(struct file *file, const char __user *in,
 	return done ? (ssize_t)done : rc;
 }
 
-static void destroy(struct vgpu_vfio_stream *s)
+static void stream_destroy(struct vgpu_vfio_stream *s)
 {
 	mutex_destroy(&s->io);
 	mutex_destroy(&s->lock);
@@ -364,22 +371,22 @@ static void destroy(struct vgpu_vfio_stream *s)
 	kfree(s);
 }
 
-static int release(struct inode *inode, struct file *file)
+static int stream_release(struct inode *inode, struct file *file)
 {
-	destroy(file->private_data);
+	stream_destroy(file->private_data);
 	return 0;
 }
 
 static const struct file_operations save_ops = {
 	.owner = THIS_MODULE,
-	.read = save_read,
-	.release = release,
+	.read = stream_read,
+	.release = stream_release,
 };
 
 static const struct file_operations restore_ops = {
 	.owner = THIS_MODULE,
-	.write = restore_write,
-	.release = release,
+	.write = stream_write,
+	.release = stream_release,
 };
 
 struct vgpu_vfio_stream *vgpu_vfio_open_stream(struct vgpu_vfio *v, bool is_saving)
@@ -403,7 +410,7 @@ struct vgpu_vfio_stream *vgpu_vfio_open_stream(struct vgpu_vfio *v, bool is_savi
 		rc = PTR_ERR_OR_ZERO(s->file);
 	}
 	if (rc) {
-		destroy(s);
+		stream_destroy(s);
 		return ERR_PTR(rc);
 	}
 	stream_open(file_inode(s->file), s->file);

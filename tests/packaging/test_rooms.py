@@ -109,6 +109,28 @@ class Rooms(unittest.TestCase):
             with self.subTest(path=path):
                 self.assertIsNone(re.search(r'570.144', code))
 
+    def test_static_functions_name_their_file(self):
+        """In the kernel, for stack traces and ftrace. Of main.c the module is named;
+        what sysfs' macros need ends in _show or _store."""
+        definition = re.compile(r'^static (?:[\w ]|\*)*?[ *](\w+)\([^;]*?\)\n\{',
+                                re.M | re.S)
+        count = 0
+        for path in files_of('kernel'):
+            if not path.endswith('.c'):
+                continue
+            base = os.path.basename(path)[:-2]
+            prefixes = [base.replace('_144', '') + '_']
+            if base == 'main':
+                prefixes += ['vgpu_core_', 'vgpu_vfio_', 'core_']
+            with open(os.path.join(SOURCE, path), encoding='utf-8') as file:
+                names = definition.findall(file.read())
+            count += len(names)
+            for name in names:
+                with self.subTest(path=path, name=name):
+                    self.assertTrue(name.startswith(tuple(prefixes)) or
+                                    name.endswith(('_show', '_store')))
+        self.assertGreater(count, 300)
+
     def test_no_room_is_crowded(self):
         for top in FLOORS:
             folders = {}

@@ -6,7 +6,7 @@ static const struct vgpu_abi *const tables[] = {
 	&vgpu_abi_r570_144,
 };
 
-static bool has_graphics(const struct vgpu_host_engines *list, u32 runlist)
+static bool abi_has_graphics(const struct vgpu_host_engines *list, u32 runlist)
 {
 	u32 i;
 
@@ -26,7 +26,7 @@ vgpu_host_engines_pick_copy(const struct vgpu_host_engines *list)
 	for (i = 0; i < list->count; i++) {
 		if (!list->engines[i].is_copy)
 			continue;
-		if (!has_graphics(list, list->engines[i].runlist))
+		if (!abi_has_graphics(list, list->engines[i].runlist))
 			return &list->engines[i];
 		if (!picked)
 			picked = &list->engines[i];

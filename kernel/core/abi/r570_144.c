@@ -18,7 +18,7 @@
 #define RESUME_LEVEL 3
 #define RESUME_FLAGS (1 << 0 | 1 << 2)
 
-static u64 wpr_heap_bytes(u64 fb_bytes, bool is_vgpu)
+static u64 r570_wpr_heap_bytes(u64 fb_bytes, bool is_vgpu)
 {
 	u64 gib = (fb_bytes >> 30) + ((fb_bytes & 0x3fffffff) ? 1 : 0);
 	u64 growing = (gib * HEAP_PER_GIB + MIB - 1) & ~(MIB - 1);
@@ -29,7 +29,7 @@ static u64 wpr_heap_bytes(u64 fb_bytes, bool is_vgpu)
 	return bytes < HEAP_MIN_BYTES ? HEAP_MIN_BYTES : bytes;
 }
 
-static void put_system_info(void *out, const struct vgpu_system_info *info)
+static void r570_put_system_info(void *out, const struct vgpu_system_info *info)
 {
 	struct r570_system_info raw = {
 		.gpu_address = info->registers_address,
@@ -61,7 +61,7 @@ static void put_system_info(void *out, const struct vgpu_system_info *info)
 	memcpy(out, &raw, sizeof(raw));
 }
 
-static void put_rm_args(void *out, const struct vgpu_rm_args *args)
+static void r570_put_rm_args(void *out, const struct vgpu_rm_args *args)
 {
 	struct r570_rm_args raw = {
 		.queues_address = args->queues_address,
@@ -79,8 +79,8 @@ static void put_rm_args(void *out, const struct vgpu_rm_args *args)
 	memcpy(out, &raw, sizeof(raw));
 }
 
-static void put_wpr_meta(void *out, const struct vgpu_wpr_layout *layout,
-			 const struct vgpu_wpr_images *images)
+static void r570_put_wpr_meta(void *out, const struct vgpu_wpr_layout *layout,
+			      const struct vgpu_wpr_images *images)
 {
 	struct r570_wpr_meta raw = {
 		.magic = R570_WPR_META_MAGIC,
@@ -117,8 +117,8 @@ static void put_wpr_meta(void *out, const struct vgpu_wpr_layout *layout,
 }
 
 /* The framebuffer's regions do not go on behind its end. */
-static int get_regions(const struct r570_static_info *raw,
-		       struct vgpu_static_info *info)
+static int r570_get_regions(const struct r570_static_info *raw,
+			    struct vgpu_static_info *info)
 {
 	u32 i;
 
@@ -140,8 +140,8 @@ static int get_regions(const struct r570_static_info *raw,
 	return 0;
 }
 
-static int get_static_info(const u8 *payload, u32 bytes,
-			   struct vgpu_static_info *ret_info)
+static int r570_get_static_info(const u8 *payload, u32 bytes,
+				struct vgpu_static_info *ret_info)
 {
 	const struct r570_static_info *raw = (const void *)payload;
 	struct vgpu_static_info info = {};
@@ -149,7 +149,7 @@ static int get_static_info(const u8 *payload, u32 bytes,
 
 	if (bytes < sizeof(*raw))
 		return -EBADMSG;
-	rc = get_regions(raw, &info);
+	rc = r570_get_regions(raw, &info);
 	if (rc)
 		return rc;
 	info.fb_bytes = raw->fb_bytes;
@@ -165,8 +165,8 @@ static int get_static_info(const u8 *payload, u32 bytes,
 	return 0;
 }
 
-static int get_rc_error(const u8 *payload, u32 bytes,
-			struct vgpu_rc_error *ret_error)
+static int r570_get_rc_error(const u8 *payload, u32 bytes,
+			     struct vgpu_rc_error *ret_error)
 {
 	const struct r570_rc_triggered *raw = (const void *)payload;
 
@@ -184,7 +184,7 @@ static int get_rc_error(const u8 *payload, u32 bytes,
 	return 0;
 }
 
-static int get_ecc_state(const u8 *payload, u32 bytes, bool *ret_is_on)
+static int r570_get_ecc_state(const u8 *payload, u32 bytes, bool *ret_is_on)
 {
 	const struct r570_ecc_status *raw = (const void *)payload;
 	const struct r570_ecc_unit *fb = &raw->units[R570_ECC_UNIT_FB];
@@ -195,8 +195,8 @@ static int get_ecc_state(const u8 *payload, u32 bytes, bool *ret_is_on)
 	return 0;
 }
 
-static int get_engines(const u8 *payload, u32 bytes,
-		       struct vgpu_engine_set *ret_engines)
+static int r570_get_engines(const u8 *payload, u32 bytes,
+			    struct vgpu_engine_set *ret_engines)
 {
 	const struct r570_engine_list *raw = (const void *)payload;
 	struct vgpu_engine_set engines = {};
@@ -215,7 +215,7 @@ static int get_engines(const u8 *payload, u32 bytes,
 	return 0;
 }
 
-static void put_save(void *out, u32 client, u32 memory, u64 meta_address)
+static void r570_put_save(void *out, u32 client, u32 memory, u64 meta_address)
 {
 	struct r570_save raw = {
 		.client = client,
@@ -226,7 +226,7 @@ static void put_save(void *out, u32 client, u32 memory, u64 meta_address)
 	memcpy(out, &raw, sizeof(raw));
 }
 
-static void put_host_engines(void *out, const struct vgpu_host_engines *list)
+static void r570_put_host_engines(void *out, const struct vgpu_host_engines *list)
 {
 	struct r570_host_engines *raw = out;
 
@@ -234,8 +234,9 @@ static void put_host_engines(void *out, const struct vgpu_host_engines *list)
 	raw->first = list->count;
 }
 
-static int add_host_engines(const u8 *payload, u32 bytes,
-			    struct vgpu_host_engines *list, bool *ret_has_more)
+static int r570_add_host_engines(const u8 *payload, u32 bytes,
+				 struct vgpu_host_engines *list,
+				 bool *ret_has_more)
 {
 	const struct r570_host_engines *raw = (const void *)payload;
 	u32 i;
@@ -261,7 +262,7 @@ static int add_host_engines(const u8 *payload, u32 bytes,
 	return 0;
 }
 
-static int get_gsp_vector(const u8 *payload, u32 bytes, u32 *ret_vector)
+static int r570_get_gsp_vector(const u8 *payload, u32 bytes, u32 *ret_vector)
 {
 	const struct r570_interrupt_table *raw = (const void *)payload;
 	u32 i;
@@ -290,16 +291,16 @@ const struct vgpu_abi vgpu_abi_r570_144 = {
 	.host_engines_bytes = sizeof(struct r570_host_engines),
 	.save_bytes = sizeof(struct r570_save),
 	.channel_params_bytes = sizeof(struct vgpu_rm_channel_params),
-	.wpr_heap_bytes = wpr_heap_bytes,
-	.put_system_info = put_system_info,
-	.put_rm_args = put_rm_args,
-	.put_wpr_meta = put_wpr_meta,
-	.get_static_info = get_static_info,
-	.get_rc_error = get_rc_error,
-	.get_ecc_state = get_ecc_state,
-	.get_engines = get_engines,
-	.put_save = put_save,
-	.put_host_engines = put_host_engines,
-	.add_host_engines = add_host_engines,
-	.get_gsp_vector = get_gsp_vector,
+	.wpr_heap_bytes = r570_wpr_heap_bytes,
+	.put_system_info = r570_put_system_info,
+	.put_rm_args = r570_put_rm_args,
+	.put_wpr_meta = r570_put_wpr_meta,
+	.get_static_info = r570_get_static_info,
+	.get_rc_error = r570_get_rc_error,
+	.get_ecc_state = r570_get_ecc_state,
+	.get_engines = r570_get_engines,
+	.put_save = r570_put_save,
+	.put_host_engines = r570_put_host_engines,
+	.add_host_engines = r570_add_host_engines,
+	.get_gsp_vector = r570_get_gsp_vector,
 };

@@ -135,8 +135,8 @@ struct use_samples {
 };
 static_assert(sizeof(struct use_samples) == 4048, "PERFMON_UTIL_SAMPLES");
 
-static void put_boot(void *out, const struct vgpu_task_layout *layout,
-		     const struct vgpu_task_boot *boot)
+static void r570_task_put_boot(void *out, const struct vgpu_task_layout *layout,
+			       const struct vgpu_task_boot *boot)
 {
 	u64 heap = boot->heap_start;
 	struct boot *params = out; /* too large for a stack */
@@ -167,7 +167,7 @@ static void put_boot(void *out, const struct vgpu_task_layout *layout,
 }
 
 /* What is not named here is off, or the firmware's own choice. */
-static void put_config(void *out, const struct vgpu_task_config *config)
+static void r570_task_put_config(void *out, const struct vgpu_task_config *config)
 {
 	struct config params = {
 		.dbdf = config->dbdf,
@@ -189,7 +189,7 @@ static void put_config(void *out, const struct vgpu_task_config *config)
 	memcpy(out, &params, sizeof(params));
 }
 
-static u64 get_fb_usage(const void *usage, u32 gfid)
+static u64 r570_task_get_fb_usage(const void *usage, u32 gfid)
 {
 	const struct usage *params = usage;
 	u32 i;
@@ -200,8 +200,8 @@ static u64 get_fb_usage(const void *usage, u32 gfid)
 	return 0;
 }
 
-static int get_use_sample(const u8 *payload, u32 bytes, u32 index,
-			  struct vgpu_use_sample *ret_sample)
+static int r570_task_get_use_sample(const u8 *payload, u32 bytes, u32 index,
+				    struct vgpu_use_sample *ret_sample)
 {
 	const struct use_samples *params = (const void *)payload;
 	const struct use_sample *sample;
@@ -249,8 +249,8 @@ const struct vgpu_task_abi vgpu_task_abi_r570_144 = {
 	.config_bytes = sizeof(struct config),
 	.types_bytes = TYPES_BYTES,
 	.usage_bytes = sizeof(struct usage),
-	.put_boot = put_boot,
-	.put_config = put_config,
-	.get_fb_usage = get_fb_usage,
-	.get_use_sample = get_use_sample,
+	.put_boot = r570_task_put_boot,
+	.put_config = r570_task_put_config,
+	.get_fb_usage = r570_task_get_fb_usage,
+	.get_use_sample = r570_task_get_use_sample,
 };

@@ -43,7 +43,7 @@ int vgpu_gsp_make_layout(struct vgpu_gsp *gsp, bool is_vgpu)
 }
 
 /* The log's first word is the firmware's; behind it are its pages' addresses. */
-static int make_logs(struct vgpu_gsp *gsp)
+static int args_make_logs(struct vgpu_gsp *gsp)
 {
 	int i, rc;
 
@@ -83,7 +83,7 @@ int vgpu_gsp_make_arguments(struct vgpu_gsp *gsp)
 	if (rc == 0)
 		rc = vgpu_dma_create(hw, VGPU_PAGE_BYTES, &gsp->wpr_meta);
 	if (rc == 0)
-		rc = make_logs(gsp);
+		rc = args_make_logs(gsp);
 	if (rc)
 		return rc;
 	vgpu_gsp_put_rm_args(gsp, false);

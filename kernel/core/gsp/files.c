@@ -6,8 +6,8 @@
 
 #define SIGNATURE_SECTION ".fwsignature_ad10x"
 
-static int request(struct vgpu_gsp *gsp, const char *part,
-		   const struct firmware **ret_file)
+static int files_request(struct vgpu_gsp *gsp, const char *part,
+			 const struct firmware **ret_file)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	char name[80];
@@ -21,15 +21,15 @@ static int request(struct vgpu_gsp *gsp, const char *part,
 	return rc;
 }
 
-static int is_broken(struct vgpu_gsp *gsp, const char *part)
+static int files_report_broken(struct vgpu_gsp *gsp, const char *part)
 {
 	pci_err(gsp->hw->pdev, "the firmware file of %s is broken\n", part);
 	return -EINVAL;
 }
 
 /* Signed microcode of SEC2, with the signature that its fuses ask for in it. */
-static int load_booter(struct vgpu_gsp *gsp, const char *part,
-		       struct vgpu_booter *booter, struct vgpu_dma *copy)
+static int files_load_booter(struct vgpu_gsp *gsp, const char *part,
+			     struct vgpu_booter *booter, struct vgpu_dma *copy)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	const struct firmware *file;
@@ -37,12 +37,12 @@ static int load_booter(struct vgpu_gsp *gsp, const char *part,
 	u32 version;
 	int rc;
 
-	rc = request(gsp, part, &file);
+	rc = files_request(gsp, part, &file);
 	if (rc)
 		return rc;
 	rc = vgpu_booter_parse(booter, file->data, file->size);
 	if (rc) {
-		rc = is_broken(gsp, part);
+		rc = files_report_broken(gsp, part);
 		goto out;
 	}
 	rc = vgpu_falcon_fuse_version(&hw->sec2_falcon, booter->falcon.ucode_id,
@@ -68,18 +68,18 @@ out:
 	return rc;
 }
 
-static int load_bootloader(struct vgpu_gsp *gsp)
+static int files_load_bootloader(struct vgpu_gsp *gsp)
 {
 	struct vgpu_bootloader bootloader;
 	const struct firmware *file;
 	int rc;
 
-	rc = request(gsp, "bootloader", &file);
+	rc = files_request(gsp, "bootloader", &file);
 	if (rc)
 		return rc;
 	rc = vgpu_bootloader_parse(&bootloader, file->data, file->size);
 	if (rc) {
-		rc = is_broken(gsp, "bootloader");
+		rc = files_report_broken(gsp, "bootloader");
 		goto out;
 	}
 	rc = vgpu_dma_create_copy(gsp->hw, bootloader.image,
@@ -97,19 +97,19 @@ out:
 	return rc;
 }
 
-static int load_gsp(struct vgpu_gsp *gsp)
+static int files_load_gsp(struct vgpu_gsp *gsp)
 {
 	struct vgpu_gsp_image image;
 	const struct firmware *file;
 	int rc;
 
-	rc = request(gsp, "gsp", &file);
+	rc = files_request(gsp, "gsp", &file);
 	if (rc)
 		return rc;
 	rc = vgpu_gsp_image_parse(&image, file->data, file->size,
 				  SIGNATURE_SECTION);
 	if (rc) {
-		rc = is_broken(gsp, "gsp");
+		rc = files_report_broken(gsp, "gsp");
 		goto out;
 	}
 	rc = vgpu_radix3_create(gsp->hw, image.image_bytes, DMA_TO_DEVICE,
@@ -132,17 +132,18 @@ int vgpu_gsp_load_files(struct vgpu_gsp *gsp)
 {
 	int rc;
 
-	rc = load_booter(gsp, "booter_load", &gsp->load_image, &gsp->booter_load);
+	rc = files_load_booter(gsp, "booter_load", &gsp->load_image,
+			       &gsp->booter_load);
 	if (rc == 0)
-		rc = load_booter(gsp, "booter_unload", &gsp->unload_image,
-				 &gsp->booter_unload);
+		rc = files_load_booter(gsp, "booter_unload", &gsp->unload_image,
+				       &gsp->booter_unload);
 	if (rc == 0)
-		rc = load_booter(gsp, "scrubber", &gsp->scrubber_image,
-				 &gsp->scrubber);
+		rc = files_load_booter(gsp, "scrubber", &gsp->scrubber_image,
+				       &gsp->scrubber);
 	if (rc == 0)
-		rc = load_bootloader(gsp);
+		rc = files_load_bootloader(gsp);
 	if (rc == 0)
-		rc = load_gsp(gsp);
+		rc = files_load_gsp(gsp);
 	return rc;
 }
 

@@ -26,7 +26,7 @@ u64 vgpu_gsp_wpr2_start(struct vgpu_hw *hw)
 }
 
 /* A fresh copy of FWSEC, signed, without a command yet. */
-static int copy_fwsec(struct vgpu_gsp *gsp)
+static int gsp_copy_fwsec(struct vgpu_gsp *gsp)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	const struct vgpu_falcon_image *image = &hw->fwsec.falcon;
@@ -53,13 +53,13 @@ static int copy_fwsec(struct vgpu_gsp *gsp)
 	return 0;
 }
 
-static int run_frts(struct vgpu_gsp *gsp)
+static int gsp_run_frts(struct vgpu_gsp *gsp)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	u32 mailbox[2] = {}, error;
 	int rc;
 
-	rc = copy_fwsec(gsp);
+	rc = gsp_copy_fwsec(gsp);
 	if (rc == 0)
 		rc = vgpu_fwsec_command_frts(&hw->fwsec, gsp->fwsec.memory,
 					     gsp->layout.frts_offset,
@@ -81,9 +81,9 @@ static int run_frts(struct vgpu_gsp *gsp)
 }
 
 /* Both halves of an address, as microcode is given it. */
-static int run_booter(struct vgpu_hw *hw, const char *name,
-		      const struct vgpu_booter *booter,
-		      const struct vgpu_dma *copy, u64 argument)
+static int gsp_run_booter(struct vgpu_hw *hw, const char *name,
+			  const struct vgpu_booter *booter,
+			  const struct vgpu_dma *copy, u64 argument)
 {
 	u32 mailbox[2] = {lower_32_bits(argument), upper_32_bits(argument)};
 	int rc;
@@ -98,24 +98,24 @@ static int run_booter(struct vgpu_hw *hw, const char *name,
 	return rc;
 }
 
-static u32 scrubber_handoff(struct vgpu_hw *hw)
+static u32 gsp_scrubber_handoff(struct vgpu_hw *hw)
 {
 	return vgpu_hw_read(hw, REG_SCRUBBER_HANDOFF) >>
 	       REG_SCRUBBER_HANDOFF_SHIFT;
 }
 
 /* The GPU's own boot scrubs some of the framebuffer; a large heap needs more. */
-static int scrub(struct vgpu_gsp *gsp)
+static int gsp_run_scrubber(struct vgpu_gsp *gsp)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	u32 mailbox[2] = {};
 	int rc;
 
-	if (scrubber_handoff(hw) >= REG_SCRUBBER_HANDOFF_DONE)
+	if (gsp_scrubber_handoff(hw) >= REG_SCRUBBER_HANDOFF_DONE)
 		return 0;
 	rc = vgpu_falcon_run(&hw->sec2_falcon, &gsp->scrubber_image.falcon,
 			     gsp->scrubber.address, mailbox);
-	if (rc == 0 && scrubber_handoff(hw) < REG_SCRUBBER_HANDOFF_DONE)
+	if (rc == 0 && gsp_scrubber_handoff(hw) < REG_SCRUBBER_HANDOFF_DONE)
 		rc = -EIO;
 	if (rc)
 		pci_err(hw->pdev, "the scrubber failed: %d\n", rc);
@@ -141,8 +141,8 @@ int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address)
 	struct vgpu_hw *hw = gsp->hw;
 	int rc;
 
-	rc = run_booter(hw, "Booter", &gsp->load_image, &gsp->booter_load,
-			meta_address);
+	rc = gsp_run_booter(hw, "Booter", &gsp->load_image, &gsp->booter_load,
+			    meta_address);
 	if (rc)
 		return rc;
 	vgpu_falcon_write(&hw->gsp_falcon, FALCON_OS, gsp->app_version);
@@ -152,7 +152,7 @@ int vgpu_gsp_start_riscv(struct vgpu_gsp *gsp, u64 meta_address)
 	return rc;
 }
 
-static int read_static_info(struct vgpu_gsp *gsp)
+static int gsp_read_static_info(struct vgpu_gsp *gsp)
 {
 	u32 bytes = gsp->abi->static_info_bytes;
 	void *buffer = kzalloc(bytes, GFP_KERNEL);
@@ -175,7 +175,7 @@ void vgpu_gsp_take_down(struct vgpu_gsp *gsp, u64 meta_address)
 
 	rc = vgpu_falcon_reset(&hw->gsp_falcon);
 	if (rc == 0)
-		rc = copy_fwsec(gsp);
+		rc = gsp_copy_fwsec(gsp);
 	if (rc == 0)
 		rc = vgpu_fwsec_command_sb(&hw->fwsec, gsp->fwsec.memory);
 	if (rc == 0)
@@ -186,8 +186,8 @@ void vgpu_gsp_take_down(struct vgpu_gsp *gsp, u64 meta_address)
 		pci_err(hw->pdev, "FWSEC did not end: %d, error %#x\n", rc,
 			error);
 	if (vgpu_gsp_wpr2_start(hw))
-		run_booter(hw, "Booter's unload", &gsp->unload_image,
-			   &gsp->booter_unload, meta_address);
+		gsp_run_booter(hw, "Booter's unload", &gsp->unload_image,
+			       &gsp->booter_unload, meta_address);
 	if (vgpu_gsp_wpr2_start(hw)) {
 		pci_err(hw->pdev, "WPR2 is still up: reset the GPU\n");
 		/* What may still run there must not write what is freed next. */
@@ -236,7 +236,7 @@ void vgpu_gsp_destroy(struct vgpu_gsp *gsp)
 }
 
 /* Everything that the GPU is shown, before it is shown any of it. */
-static int prepare(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
+static int gsp_prepare_boot(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 {
 	bool is_vgpu = vfs->total > 0;
 	int rc;
@@ -259,14 +259,14 @@ int vgpu_gsp_boot(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 	ktime_t began = ktime_get(), started;
 	int rc;
 
-	rc = prepare(gsp, vfs);
+	rc = gsp_prepare_boot(gsp, vfs);
 	if (rc)
 		return rc;
-	rc = run_frts(gsp);
+	rc = gsp_run_frts(gsp);
 	if (rc == 0)
 		rc = vgpu_gsp_reset_core(gsp);
 	if (rc == 0)
-		rc = scrub(gsp);
+		rc = gsp_run_scrubber(gsp);
 	if (rc == 0)
 		rc = vgpu_gsp_start_riscv(gsp, gsp->wpr_meta.address);
 	started = ktime_get();
@@ -278,7 +278,7 @@ int vgpu_gsp_boot(struct vgpu_gsp *gsp, const struct vgpu_vf_info *vfs)
 	gsp->boot_firmware_ms = (u32)ktime_ms_delta(ktime_get(), started);
 	pci_info(gsp->hw->pdev, "GSP %s is up: %u ms of ours, %u ms of its own\n",
 		 gsp->abi->version, gsp->boot_driver_ms, gsp->boot_firmware_ms);
-	rc = read_static_info(gsp);
+	rc = gsp_read_static_info(gsp);
 	if (rc)
 		vgpu_gsp_unload(gsp, false);
 	return rc;

@@ -16,7 +16,7 @@ static void interrupt_rearm(struct vgpu_hw *hw)
 		vgpu_hw_write(hw, REG_MSI_REARM, 0);
 }
 
-static irqreturn_t look(int irq, void *data)
+static irqreturn_t interrupt_check(int irq, void *data)
 {
 	struct vgpu_gsp *gsp = data;
 	u32 top = vgpu_hw_read(gsp->hw, REG_INTR_TOP);
@@ -34,7 +34,7 @@ static irqreturn_t look(int irq, void *data)
 	return IRQ_WAKE_THREAD;
 }
 
-static void handle_falcon(struct vgpu_gsp *gsp)
+static void interrupt_handle_falcon(struct vgpu_gsp *gsp)
 {
 	struct vgpu_falcon *falcon = &gsp->hw->gsp_falcon;
 	u32 causes;
@@ -50,7 +50,7 @@ static void handle_falcon(struct vgpu_gsp *gsp)
 	vgpu_falcon_write(falcon, FALCON_IRQ_RETRIGGER, 1);
 }
 
-static irqreturn_t handle(int irq, void *data)
+static irqreturn_t interrupt_thread(int irq, void *data)
 {
 	struct vgpu_gsp *gsp = data;
 	struct vgpu_hw *hw = gsp->hw;
@@ -58,7 +58,7 @@ static irqreturn_t handle(int irq, void *data)
 
 	if (vgpu_hw_read(hw, leaf) & REG_INTR_LEAF_BIT(gsp->vector)) {
 		vgpu_hw_write(hw, leaf, REG_INTR_LEAF_BIT(gsp->vector));
-		handle_falcon(gsp);
+		interrupt_handle_falcon(gsp);
 	}
 	interrupt_rearm(hw);
 	vgpu_hw_write(hw, REG_INTR_TOP_EN_SET, REG_INTR_TOP_BIT(gsp->vector));
@@ -78,8 +78,9 @@ int vgpu_gsp_enable_interrupts(struct vgpu_gsp *gsp)
 	rc = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_ALL_TYPES);
 	if (rc < 0)
 		return rc;
-	rc = request_threaded_irq(pci_irq_vector(pdev, 0), look, handle,
-				  IRQF_SHARED, KBUILD_MODNAME, gsp);
+	rc = request_threaded_irq(pci_irq_vector(pdev, 0), interrupt_check,
+				  interrupt_thread, IRQF_SHARED, KBUILD_MODNAME,
+				  gsp);
 	if (rc) {
 		pci_free_irq_vectors(pdev);
 		return rc;

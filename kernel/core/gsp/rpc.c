@@ -19,13 +19,13 @@
 
 static_assert(VGPU_PAGE_BYTES == VGPU_MSGQ_HEADER_BYTES, "a queue's header");
 
-static unsigned long deadline_of(u32 ms)
+static unsigned long rpc_deadline_of(u32 ms)
 {
 	return jiffies + msecs_to_jiffies(ms);
 }
 
 /* Whoever waits now and later is told at once; the log says why. */
-static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
+static int rpc_wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 {
 	if (gsp->is_wedged)
 		return rc;
@@ -38,7 +38,7 @@ static int wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 void vgpu_gsp_wedge(struct vgpu_gsp *gsp, const char *why)
 {
 	mutex_lock(&gsp->lock);
-	wedge(gsp, -EIO, why);
+	rpc_wedge(gsp, -EIO, why);
 	mutex_unlock(&gsp->lock);
 }
 
@@ -75,7 +75,7 @@ void vgpu_gsp_rpc_finish(struct vgpu_gsp *gsp)
 }
 
 /* Once the firmware has written its queue's header. */
-static int link_receiver(struct vgpu_gsp *gsp)
+static int rpc_link_receiver(struct vgpu_gsp *gsp)
 {
 	u8 *command = (u8 *)gsp->queues.memory + VGPU_PAGE_BYTES;
 	int rc;
@@ -89,9 +89,9 @@ static int link_receiver(struct vgpu_gsp *gsp)
 	return rc;
 }
 
-static int send_record(struct vgpu_gsp *gsp, u32 bytes)
+static int rpc_send_record(struct vgpu_gsp *gsp, u32 bytes)
 {
-	unsigned long deadline = deadline_of(ROOM_MS);
+	unsigned long deadline = rpc_deadline_of(ROOM_MS);
 	int rc;
 
 	for (;;) {
@@ -99,17 +99,17 @@ static int send_record(struct vgpu_gsp *gsp, u32 bytes)
 		if (rc != -EAGAIN)
 			break;
 		if (time_after(jiffies, deadline))
-			return wedge(gsp, -ETIMEDOUT, "it takes no message");
+			return rpc_wedge(gsp, -ETIMEDOUT, "it takes no message");
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
 	if (rc)
-		return wedge(gsp, rc, "its command queue is broken");
+		return rpc_wedge(gsp, rc, "its command queue is broken");
 	vgpu_hw_write(gsp->hw, REG_GSP_DOORBELL, 0);
 	return 0;
 }
 
-static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
-		const void *payload, u32 bytes)
+static int rpc_send_message(struct vgpu_gsp *gsp, u32 function, u32 sequence,
+			    const void *payload, u32 bytes)
 {
 	struct vgpu_rpc_message message = {
 		.function = function,
@@ -121,7 +121,7 @@ static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
 	int rc;
 
 	for (i = 0; i < count; i++) {
-		rc = send_record(
+		rc = rpc_send_record(
 			gsp, vgpu_rpc_write_record(&message, i, gsp->record));
 		if (rc)
 			return rc;
@@ -129,7 +129,8 @@ static int send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
 	return 0;
 }
 
-static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+static void rpc_handle_event(struct vgpu_gsp *gsp,
+			     const struct vgpu_rpc_header *rpc)
 {
 	int rc;
 
@@ -137,7 +138,7 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 		rc = vgpu_gsp_run_sequencer(gsp, vgpu_rpc_payload(rpc),
 					    vgpu_rpc_payload_bytes(rpc));
 		if (rc)
-			wedge(gsp, rc, "its register program cannot be run");
+			rpc_wedge(gsp, rc, "its register program cannot be run");
 	} else if (!gsp->ops->on_event(gsp, rpc->function, vgpu_rpc_payload(rpc),
 				       vgpu_rpc_payload_bytes(rpc))) {
 		pci_dbg(gsp->hw->pdev, "GSP event %#x\n", rpc->function);
@@ -145,15 +146,16 @@ static void handle_event(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc
 }
 
 /* The next message; -EAGAIN: there is none yet. */
-static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
+static int rpc_receive_message(struct vgpu_gsp *gsp,
+			       const struct vgpu_rpc_header **ret_rpc)
 {
 	int rc, retry;
 
-	rc = link_receiver(gsp);
+	rc = rpc_link_receiver(gsp);
 	if (rc == -EAGAIN)
 		return rc;
 	if (rc)
-		return wedge(gsp, rc, "its status queue is not one");
+		return rpc_wedge(gsp, rc, "its status queue is not one");
 	for (retry = 0;; retry++) {
 		rc = vgpu_msgq_receive(&gsp->receiver, gsp->message, ret_rpc);
 		if (rc == 0 || rc == -EAGAIN || retry == RETRIES_MAX)
@@ -164,64 +166,66 @@ static int take(struct vgpu_gsp *gsp, const struct vgpu_rpc_header **ret_rpc)
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
 	if (rc && rc != -EAGAIN)
-		return wedge(gsp, rc, "its message is broken");
+		return rpc_wedge(gsp, rc, "its message is broken");
 	if (rc == 0 && !vgpu_rpc_is_sound(*ret_rpc))
-		return wedge(gsp, -EPROTO, "its message is no RPC");
+		return rpc_wedge(gsp, -EPROTO, "its message is no RPC");
 	return rc;
 }
 
 /* One that nobody waits for. */
-static void handle_message(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+static void rpc_handle_message(struct vgpu_gsp *gsp,
+			       const struct vgpu_rpc_header *rpc)
 {
 	if (vgpu_rpc_is_event(rpc))
-		handle_event(gsp, rpc);
+		rpc_handle_event(gsp, rpc);
 	else
 		pci_warn(gsp->hw->pdev, "GSP: reply %u, not asked for\n",
 			 rpc->function);
 }
 
 /* Wait for the next message, until @deadline. */
-static int wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
-			const struct vgpu_rpc_header **ret_rpc)
+static int rpc_wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
+			    const struct vgpu_rpc_header **ret_rpc)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	bool is_halted = false;
 	int rc;
 
 	while (!gsp->is_wedged) {
-		rc = take(gsp, ret_rpc);
+		rc = rpc_receive_message(gsp, ret_rpc);
 		if (rc != -EAGAIN)
 			return rc;
 		/* It may have said something last, after we looked. */
 		if (is_halted)
-			return wedge(gsp, -EIO, "its firmware crashed");
+			return rpc_wedge(gsp, -EIO, "its firmware crashed");
 		is_halted = vgpu_falcon_is_riscv_halted(&hw->gsp_falcon);
 		if (vgpu_hw_read(hw, VGPU_BOOT_0) == U32_MAX)
-			return wedge(gsp, -EIO, "the GPU does not answer");
+			return rpc_wedge(gsp, -EIO, "the GPU does not answer");
 		if (time_after(jiffies, deadline))
-			return wedge(gsp, -ETIMEDOUT, "it does not answer");
+			return rpc_wedge(gsp, -ETIMEDOUT, "it does not answer");
 		usleep_range(POLL_US, 2 * POLL_US);
 	}
 	return -EIO;
 }
 
-static int wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply, u32 ms)
+static int rpc_wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply,
+			  u32 ms)
 {
-	unsigned long deadline = deadline_of(ms ? ms : REPLY_MS);
+	unsigned long deadline = rpc_deadline_of(ms ? ms : REPLY_MS);
 	const struct vgpu_rpc_header *rpc;
 	int rc;
 
 	for (;;) {
-		rc = wait_message(gsp, deadline, &rpc);
+		rc = rpc_wait_message(gsp, deadline, &rpc);
 		if (rc)
 			return rc;
 		rc = vgpu_rpc_reply_add(reply, rpc);
 		if (rc == 0)
 			return 0;
 		if (rc == -ENOENT)
-			handle_message(gsp, rpc);
+			rpc_handle_message(gsp, rpc);
 		else if (rc != -EAGAIN)
-			return wedge(gsp, rc, "its reply is broken");
+			return rpc_wedge(gsp, rc, "its reply is broken");
 	}
 }
 
@@ -233,7 +237,7 @@ int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 	mutex_lock(&gsp->lock);
 	/* What has no reply has no number. */
 	if (!gsp->is_wedged)
-		rc = send(gsp, function, 0, payload, bytes);
+		rc = rpc_send_message(gsp, function, 0, payload, bytes);
 	mutex_unlock(&gsp->lock);
 	return rc;
 }
@@ -255,9 +259,10 @@ int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
 	rc = vgpu_rpc_reply_init(&reply, function, ++gsp->sequence, payload,
 				 bytes);
 	if (rc == 0)
-		rc = send(gsp, function, gsp->sequence, payload, bytes);
+		rc = rpc_send_message(gsp, function, gsp->sequence, payload,
+				      bytes);
 	if (rc == 0)
-		rc = wait_reply(gsp, &reply, ms);
+		rc = rpc_wait_reply(gsp, &reply, ms);
 	if (rc == 0 && reply.result) {
 		pci_err(gsp->hw->pdev, "GSP: call %u failed: %#x\n", function,
 			reply.result);
@@ -270,28 +275,29 @@ out:
 
 int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
 {
-	unsigned long deadline = deadline_of(INIT_DONE_MS);
+	unsigned long deadline = rpc_deadline_of(INIT_DONE_MS);
 	const struct vgpu_rpc_header *rpc;
 	int rc;
 
 	mutex_lock(&gsp->lock);
 	for (;;) {
-		rc = wait_message(gsp, deadline, &rpc);
+		rc = rpc_wait_message(gsp, deadline, &rpc);
 		if (rc)
 			break;
 		if (rpc->function == VGPU_RPC_EVENT_GSP_INIT_DONE) {
 			if (rpc->result)
-				rc = wedge(gsp, -EREMOTEIO, "it did not come up");
+				rc = rpc_wedge(gsp, -EREMOTEIO,
+					       "it did not come up");
 			break;
 		}
-		handle_event(gsp, rpc);
+		rpc_handle_event(gsp, rpc);
 	}
 	mutex_unlock(&gsp->lock);
 	return rc;
 }
 
 /* Also after the halt was seen: what came before it is taken first. */
-static int take_one(struct vgpu_gsp *gsp)
+static int rpc_handle_next(struct vgpu_gsp *gsp)
 {
 	const struct vgpu_rpc_header *rpc;
 	bool is_halted;
@@ -300,15 +306,15 @@ static int take_one(struct vgpu_gsp *gsp)
 	if (gsp->is_wedged)
 		return -EIO;
 	is_halted = vgpu_falcon_is_riscv_halted(&gsp->hw->gsp_falcon);
-	rc = take(gsp, &rpc);
+	rc = rpc_receive_message(gsp, &rpc);
 	if (rc == 0)
-		handle_message(gsp, rpc);
+		rpc_handle_message(gsp, rpc);
 	if (rc != -EAGAIN)
 		return rc;
 	if (vgpu_hw_read(gsp->hw, VGPU_BOOT_0) == U32_MAX)
-		return wedge(gsp, -EIO, "the GPU does not answer");
+		return rpc_wedge(gsp, -EIO, "the GPU does not answer");
 	if (is_halted)
-		return wedge(gsp, -EIO, "its firmware crashed");
+		return rpc_wedge(gsp, -EIO, "its firmware crashed");
 	return rc;
 }
 
@@ -319,7 +325,7 @@ void vgpu_gsp_take_events(struct vgpu_gsp *gsp)
 	/* A call may come between two of them. */
 	for (i = 0; rc == 0 && i < AT_ONCE_MAX; i++) {
 		mutex_lock(&gsp->lock);
-		rc = take_one(gsp);
+		rc = rpc_handle_next(gsp);
 		mutex_unlock(&gsp->lock);
 	}
 }

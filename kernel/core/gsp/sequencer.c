@@ -13,8 +13,8 @@
 #define ACTIVE_US 100000
 #define RELOAD_US 4000000
 
-static int poll_register(struct vgpu_hw *hw,
-			 const struct vgpu_sequencer_step *step)
+static int sequencer_poll_register(struct vgpu_hw *hw,
+				   const struct vgpu_sequencer_step *step)
 {
 	u32 seen;
 
@@ -24,7 +24,7 @@ static int poll_register(struct vgpu_hw *hw,
 }
 
 /* The firmware stopped its core; SEC2 was left ready to start it again. */
-static int resume_core(struct vgpu_gsp *gsp)
+static int sequencer_resume_core(struct vgpu_gsp *gsp)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	u32 seen, said;
@@ -48,7 +48,8 @@ static int resume_core(struct vgpu_gsp *gsp)
 	return vgpu_falcon_wait_riscv_active(&hw->gsp_falcon);
 }
 
-static int run_step(struct vgpu_gsp *gsp, const struct vgpu_sequencer_step *step)
+static int sequencer_run_step(struct vgpu_gsp *gsp,
+			      const struct vgpu_sequencer_step *step)
 {
 	struct vgpu_hw *hw = gsp->hw;
 	u32 value;
@@ -62,7 +63,7 @@ static int run_step(struct vgpu_gsp *gsp, const struct vgpu_sequencer_step *step
 		vgpu_hw_write(hw, step->address, value | step->value);
 		return 0;
 	case VGPU_SEQUENCER_POLL:
-		return poll_register(hw, step);
+		return sequencer_poll_register(hw, step);
 	case VGPU_SEQUENCER_DELAY:
 		fsleep(step->us);
 		return 0;
@@ -78,7 +79,7 @@ static int run_step(struct vgpu_gsp *gsp, const struct vgpu_sequencer_step *step
 	case VGPU_SEQUENCER_CORE_WAIT_HALT:
 		return vgpu_falcon_wait_halted(&hw->gsp_falcon);
 	case VGPU_SEQUENCER_CORE_RESUME:
-		return resume_core(gsp);
+		return sequencer_resume_core(gsp);
 	default:
 		return -EINVAL;
 	}
@@ -98,7 +99,7 @@ int vgpu_gsp_run_sequencer(struct vgpu_gsp *gsp, const u8 *payload, u32 bytes)
 	while (rc == 0) {
 		rc = vgpu_sequencer_next(&sequencer, &step);
 		if (rc == 0)
-			rc = run_step(gsp, &step);
+			rc = sequencer_run_step(gsp, &step);
 		if (rc == 0 && time_after(jiffies, deadline))
 			rc = -ETIMEDOUT;
 		steps++;

@@ -68,20 +68,20 @@ void vgpu_bar1_map_destroy(struct vgpu_bar1_map *map)
 	map->linked = NULL;
 }
 
-static u64 directory_at(const struct vgpu_bar1_map *map, u64 slot)
+static u64 bar1_map_directory_at(const struct vgpu_bar1_map *map, u64 slot)
 {
 	return map->tables_offset + DIRECTORIES_0 +
 	       slot / VGPU_PD0_ENTRIES * VGPU_PD_BYTES;
 }
 
 /* A slot is what an entry of directory 0 stands for: 2 MiB. */
-static u64 entry_at(const struct vgpu_bar1_map *map, u64 slot)
+static u64 bar1_map_entry_at(const struct vgpu_bar1_map *map, u64 slot)
 {
-	return directory_at(map, slot) +
+	return bar1_map_directory_at(map, slot) +
 	       slot % VGPU_PD0_ENTRIES * VGPU_PD0_ENTRY_BYTES;
 }
 
-static u64 table_at(const struct vgpu_bar1_map *map, u64 slot)
+static u64 bar1_map_table_at(const struct vgpu_bar1_map *map, u64 slot)
 {
 	return map->tables_offset + DIRECTORIES_0 +
 	       (u64)map->directories * VGPU_PD_BYTES + slot * VGPU_BIG_PT_BYTES;
@@ -94,81 +94,81 @@ u64 vgpu_bar1_map_tables_bytes(const struct vgpu_bar1_map *map)
 }
 
 /* Bits of linked: the directories, then the tables of all slots. */
-static u32 table_bit(const struct vgpu_bar1_map *map, u64 slot)
+static u32 bar1_map_table_bit(const struct vgpu_bar1_map *map, u64 slot)
 {
 	return map->directories + (u32)slot;
 }
 
-static void link_directory(struct vgpu_bar1_map *map, u64 slot)
+static void bar1_map_link_directory(struct vgpu_bar1_map *map, u64 slot)
 {
 	u32 index = (u32)(slot / VGPU_PD0_ENTRIES);
 
 	if (__test_and_set_bit(index, map->linked))
 		return;
-	vgpu_vram_zero(map->hw, directory_at(map, slot), VGPU_PD_BYTES);
+	vgpu_vram_zero(map->hw, bar1_map_directory_at(map, slot), VGPU_PD_BYTES);
 	vgpu_vram_write_entry(map->hw,
 			      map->tables_offset + DIRECTORY_1 +
 				      index * VGPU_ENTRY_BYTES,
-			      vgpu_pde(directory_at(map, slot)));
+			      vgpu_pde(bar1_map_directory_at(map, slot)));
 }
 
-static void link_table(struct vgpu_bar1_map *map, u64 slot)
+static void bar1_map_link_table(struct vgpu_bar1_map *map, u64 slot)
 {
 
-	if (__test_and_set_bit(table_bit(map, slot), map->linked))
+	if (__test_and_set_bit(bar1_map_table_bit(map, slot), map->linked))
 		return;
-	vgpu_vram_zero(map->hw, table_at(map, slot), VGPU_BIG_PT_BYTES);
-	vgpu_vram_write_entry(map->hw, entry_at(map, slot),
-			      vgpu_pde(table_at(map, slot)));
+	vgpu_vram_zero(map->hw, bar1_map_table_at(map, slot), VGPU_BIG_PT_BYTES);
+	vgpu_vram_write_entry(map->hw, bar1_map_entry_at(map, slot),
+			      vgpu_pde(bar1_map_table_at(map, slot)));
 }
 
-static bool is_huge(const struct vgpu_range *window)
+static bool bar1_map_is_huge(const struct vgpu_range *window)
 {
 	return vgpu_is_aligned(window->start | window->target | window->size,
 			       VGPU_BAR1_HUGE_PAGE_BYTES);
 }
 
-static void write_huge(struct vgpu_bar1_map *map,
-		       const struct vgpu_range *window, bool is_open)
+static void bar1_map_write_huge(struct vgpu_bar1_map *map,
+				const struct vgpu_range *window, bool is_open)
 {
 	u64 at, slot;
 
 	for (at = 0; at < window->size; at += VGPU_BAR1_HUGE_PAGE_BYTES) {
 		slot = (window->start + at) >> VGPU_PD0_SHIFT;
-		link_directory(map, slot);
+		bar1_map_link_directory(map, slot);
 		/* A table that was there is none any more. */
-		__clear_bit(table_bit(map, slot), map->linked);
+		__clear_bit(bar1_map_table_bit(map, slot), map->linked);
 		vgpu_vram_write_entry(
-			map->hw, entry_at(map, slot),
+			map->hw, bar1_map_entry_at(map, slot),
 			is_open ? vgpu_pte_vram(window->target + at) : 0);
 	}
 }
 
-static void write_big(struct vgpu_bar1_map *map,
-		      const struct vgpu_range *window, bool is_open)
+static void bar1_map_write_big(struct vgpu_bar1_map *map,
+			       const struct vgpu_range *window, bool is_open)
 {
 	u64 at, slot, page;
 
 	for (at = 0; at < window->size; at += VGPU_BAR1_PAGE_BYTES) {
 		slot = (window->start + at) >> VGPU_PD0_SHIFT;
 		page = (window->start + at) >> VGPU_BIG_PAGE_SHIFT;
-		link_directory(map, slot);
-		link_table(map, slot);
+		bar1_map_link_directory(map, slot);
+		bar1_map_link_table(map, slot);
 		vgpu_vram_write_entry(
 			map->hw,
-			table_at(map, slot) +
+			bar1_map_table_at(map, slot) +
 				page % VGPU_BIG_PT_ENTRIES * VGPU_ENTRY_BYTES,
 			is_open ? vgpu_pte_vram(window->target + at) : 0);
 	}
 }
 
-static int write_window(struct vgpu_bar1_map *map,
-			const struct vgpu_range *window, bool is_open)
+static int bar1_map_write_window(struct vgpu_bar1_map *map,
+				 const struct vgpu_range *window, bool is_open)
 {
-	if (is_huge(window))
-		write_huge(map, window, is_open);
+	if (bar1_map_is_huge(window))
+		bar1_map_write_huge(map, window, is_open);
 	else
-		write_big(map, window, is_open);
+		bar1_map_write_big(map, window, is_open);
 	vgpu_vram_flush(map->hw, map->tables_offset);
 	return vgpu_vram_invalidate(map->hw, map->page_directory, true);
 }
@@ -193,7 +193,7 @@ static int bar1_map_write_tables(struct vgpu_bar1_map *map)
 	for (i = 0; rc == 0 && i < map->bar1.windows.count; i++) {
 		window = &map->bar1.windows.array[i];
 		if (vgpu_bar1_is_open(window))
-			rc = write_window(map, window, true);
+			rc = bar1_map_write_window(map, window, true);
 	}
 	return rc;
 }
@@ -222,8 +222,8 @@ void vgpu_bar1_map_stop(struct vgpu_bar1_map *map)
 	mutex_unlock(&map->lock);
 }
 
-static int open_window(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
-		       u64 *ret_start)
+static int bar1_map_open_window(struct vgpu_bar1_map *map, u64 fb_offset,
+				u64 bytes, u64 *ret_start)
 {
 	u64 page = vgpu_is_aligned(fb_offset | bytes, VGPU_BAR1_HUGE_PAGE_BYTES)
 			   ? VGPU_BAR1_HUGE_PAGE_BYTES
@@ -236,7 +236,8 @@ static int open_window(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
 	rc = vgpu_bar1_open(&map->bar1, fb_offset, bytes, page, &start);
 	if (rc)
 		return rc;
-	rc = write_window(map, vgpu_ranges_get(&map->bar1.windows, start), true);
+	rc = bar1_map_write_window(
+		map, vgpu_ranges_get(&map->bar1.windows, start), true);
 	if (rc)
 		vgpu_bar1_close(&map->bar1, start);
 	else
@@ -244,13 +245,13 @@ static int open_window(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
 	return rc;
 }
 
-static void close_window(struct vgpu_bar1_map *map, u64 start)
+static void bar1_map_close_window(struct vgpu_bar1_map *map, u64 start)
 {
 
 	/* Where the GPU is not there its tables are made anew, without it. */
 	if (map->has_tables)
-		write_window(map, vgpu_ranges_get(&map->bar1.windows, start),
-			     false);
+		bar1_map_write_window(
+			map, vgpu_ranges_get(&map->bar1.windows, start), false);
 	vgpu_bar1_close(&map->bar1, start);
 }
 
@@ -261,7 +262,7 @@ int vgpu_bar1_map_open(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
 	int rc;
 
 	mutex_lock(&map->lock);
-	rc = open_window(map, fb_offset, bytes, &window.bar1_offset);
+	rc = bar1_map_open_window(map, fb_offset, bytes, &window.bar1_offset);
 	mutex_unlock(&map->lock);
 	if (rc)
 		return rc;
@@ -270,7 +271,7 @@ int vgpu_bar1_map_open(struct vgpu_bar1_map *map, u64 fb_offset, u64 bytes,
 				bytes);
 	if (!window.memory) {
 		mutex_lock(&map->lock);
-		close_window(map, window.bar1_offset);
+		bar1_map_close_window(map, window.bar1_offset);
 		mutex_unlock(&map->lock);
 		return -ENOMEM;
 	}
@@ -284,7 +285,7 @@ void vgpu_bar1_map_close(struct vgpu_bar1_map *map, struct vgpu_fb_window *windo
 		return;
 	iounmap(window->memory);
 	mutex_lock(&map->lock);
-	close_window(map, window->bar1_offset);
+	bar1_map_close_window(map, window->bar1_offset);
 	mutex_unlock(&map->lock);
 	*window = (struct vgpu_fb_window){};
 }

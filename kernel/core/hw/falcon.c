@@ -30,7 +30,8 @@ void vgpu_falcon_write(struct vgpu_falcon *falcon, u32 offset, u32 value)
 	vgpu_hw_write(falcon->hw, falcon->base + offset, value);
 }
 
-static void change(struct vgpu_falcon *falcon, u32 offset, u32 mask, u32 value)
+static void falcon_modify(struct vgpu_falcon *falcon, u32 offset, u32 mask,
+			  u32 value)
 {
 	u32 old = vgpu_falcon_read(falcon, offset);
 
@@ -38,8 +39,8 @@ static void change(struct vgpu_falcon *falcon, u32 offset, u32 mask, u32 value)
 }
 
 /* Wait until the bits of @mask are @value. */
-static int wait_for(struct vgpu_falcon *falcon, u32 offset, u32 mask, u32 value,
-		    u32 timeout_us)
+static int falcon_wait_bits(struct vgpu_falcon *falcon, u32 offset, u32 mask,
+			    u32 value, u32 timeout_us)
 {
 	u32 seen;
 
@@ -58,27 +59,28 @@ int vgpu_falcon_fuse_version(struct vgpu_falcon *falcon, u32 ucode_id,
 	return 0;
 }
 
-static int reset_engine(struct vgpu_falcon *falcon)
+static int falcon_reset_engine(struct vgpu_falcon *falcon)
 {
-	wait_for(falcon, FALCON_HWCFG2, FALCON_HWCFG2_RESET_READY,
-		 FALCON_HWCFG2_RESET_READY, RESET_READY_US);
-	change(falcon, FALCON_ENGINE, FALCON_ENGINE_RESET, FALCON_ENGINE_RESET);
+	falcon_wait_bits(falcon, FALCON_HWCFG2, FALCON_HWCFG2_RESET_READY,
+			 FALCON_HWCFG2_RESET_READY, RESET_READY_US);
+	falcon_modify(falcon, FALCON_ENGINE, FALCON_ENGINE_RESET,
+		      FALCON_ENGINE_RESET);
 	udelay(RESET_US);
-	change(falcon, FALCON_ENGINE, FALCON_ENGINE_RESET, 0);
-	return wait_for(falcon, FALCON_HWCFG2, FALCON_HWCFG2_SCRUBBING, 0,
-			SCRUBBING_US);
+	falcon_modify(falcon, FALCON_ENGINE, FALCON_ENGINE_RESET, 0);
+	return falcon_wait_bits(falcon, FALCON_HWCFG2, FALCON_HWCFG2_SCRUBBING,
+				0, SCRUBBING_US);
 }
 
 int vgpu_falcon_reset(struct vgpu_falcon *falcon)
 {
-	int rc = reset_engine(falcon);
+	int rc = falcon_reset_engine(falcon);
 
 	if (rc)
 		return rc;
 	if (vgpu_falcon_read(falcon, RISCV_BCR) & RISCV_BCR_IS_RISCV) {
 		vgpu_falcon_write(falcon, RISCV_BCR, 0);
-		rc = wait_for(falcon, RISCV_BCR, RISCV_BCR_VALID,
-			      RISCV_BCR_VALID, CORE_SWITCH_US);
+		rc = falcon_wait_bits(falcon, RISCV_BCR, RISCV_BCR_VALID,
+				      RISCV_BCR_VALID, CORE_SWITCH_US);
 		if (rc)
 			return rc;
 	}
@@ -93,15 +95,15 @@ int vgpu_falcon_reset_for_dma(struct vgpu_falcon *falcon)
 
 	if (rc)
 		return rc;
-	change(falcon, FALCON_FBIF_CTL, FALCON_FBIF_CTL_ALLOW_NO_CTX,
-	       FALCON_FBIF_CTL_ALLOW_NO_CTX);
+	falcon_modify(falcon, FALCON_FBIF_CTL, FALCON_FBIF_CTL_ALLOW_NO_CTX,
+		      FALCON_FBIF_CTL_ALLOW_NO_CTX);
 	vgpu_falcon_write(falcon, FALCON_DMACTL, 0);
 	return 0;
 }
 
 int vgpu_falcon_reset_into_riscv(struct vgpu_falcon *falcon)
 {
-	int rc = reset_engine(falcon);
+	int rc = falcon_reset_engine(falcon);
 
 	if (rc)
 		return rc;
@@ -112,8 +114,8 @@ int vgpu_falcon_reset_into_riscv(struct vgpu_falcon *falcon)
 
 int vgpu_falcon_wait_riscv_active(struct vgpu_falcon *falcon)
 {
-	return wait_for(falcon, RISCV_CPUCTL, RISCV_CPUCTL_ACTIVE,
-			RISCV_CPUCTL_ACTIVE, ACTIVE_US);
+	return falcon_wait_bits(falcon, RISCV_CPUCTL, RISCV_CPUCTL_ACTIVE,
+				RISCV_CPUCTL_ACTIVE, ACTIVE_US);
 }
 
 bool vgpu_falcon_is_riscv_halted(struct vgpu_falcon *falcon)
@@ -125,21 +127,22 @@ bool vgpu_falcon_is_riscv_halted(struct vgpu_falcon *falcon)
  * Load @bytes, in blocks, to @to of the falcon's memory. Offset @from is told
  * beside the base @address, for it becomes the tag of a block of code.
  */
-static int load(struct vgpu_falcon *falcon, u64 address, u32 from, u32 to,
-		u32 bytes, u32 command)
+static int falcon_load_section(struct vgpu_falcon *falcon, u64 address,
+			       u32 from, u32 to, u32 bytes, u32 command)
 {
 	u32 at;
 	int rc;
 
-	rc = wait_for(falcon, FALCON_DMA_COMMAND, FALCON_DMA_FULL, 0, DMA_US);
+	rc = falcon_wait_bits(falcon, FALCON_DMA_COMMAND, FALCON_DMA_FULL, 0,
+			      DMA_US);
 	if (rc)
 		return rc;
 	vgpu_falcon_write(falcon, FALCON_DMA_BASE, (u32)(address >> 8));
 	vgpu_falcon_write(falcon, FALCON_DMA_BASE_HIGH,
 			  (u32)(address >> 40) & DMA_HIGH_BITS);
 	for (at = 0; at < bytes; at += BLOCK_BYTES) {
-		rc = wait_for(falcon, FALCON_DMA_COMMAND, FALCON_DMA_FULL, 0,
-			      DMA_US);
+		rc = falcon_wait_bits(falcon, FALCON_DMA_COMMAND,
+				      FALCON_DMA_FULL, 0, DMA_US);
 		if (rc)
 			return rc;
 		vgpu_falcon_write(falcon, FALCON_DMA_TO, to + at);
@@ -147,24 +150,25 @@ static int load(struct vgpu_falcon *falcon, u64 address, u32 from, u32 to,
 		vgpu_falcon_write(falcon, FALCON_DMA_COMMAND,
 				  command | FALCON_DMA_256_BYTES);
 	}
-	return wait_for(falcon, FALCON_DMA_COMMAND, FALCON_DMA_IDLE,
-			FALCON_DMA_IDLE, DMA_US);
+	return falcon_wait_bits(falcon, FALCON_DMA_COMMAND, FALCON_DMA_IDLE,
+				FALCON_DMA_IDLE, DMA_US);
 }
 
-static int load_image(struct vgpu_falcon *falcon,
-		      const struct vgpu_falcon_image *image, u64 copy)
+static int falcon_load_image(struct vgpu_falcon *falcon,
+			     const struct vgpu_falcon_image *image, u64 copy)
 {
 	int rc;
 
-	change(falcon, FALCON_FBIF_CONFIG, FALCON_FBIF_CONFIG_MASK,
-	       FALCON_FBIF_SYSMEM_PHYSICAL);
-	rc = load(falcon, copy + image->code_offset - image->code_virtual,
-		  image->code_virtual, image->code_physical, image->code_bytes,
-		  FALCON_DMA_CODE | FALCON_DMA_SECURE);
+	falcon_modify(falcon, FALCON_FBIF_CONFIG, FALCON_FBIF_CONFIG_MASK,
+		      FALCON_FBIF_SYSMEM_PHYSICAL);
+	rc = falcon_load_section(
+		falcon, copy + image->code_offset - image->code_virtual,
+		image->code_virtual, image->code_physical, image->code_bytes,
+		FALCON_DMA_CODE | FALCON_DMA_SECURE);
 	if (rc)
 		return rc;
-	return load(falcon, copy + image->data_offset, 0, image->data_physical,
-		    image->data_bytes, 0);
+	return falcon_load_section(falcon, copy + image->data_offset, 0,
+				   image->data_physical, image->data_bytes, 0);
 }
 
 void vgpu_falcon_start(struct vgpu_falcon *falcon)
@@ -179,8 +183,8 @@ void vgpu_falcon_start(struct vgpu_falcon *falcon)
 
 int vgpu_falcon_wait_halted(struct vgpu_falcon *falcon)
 {
-	return wait_for(falcon, FALCON_CPUCTL, FALCON_CPUCTL_HALTED,
-			FALCON_CPUCTL_HALTED, RUN_US);
+	return falcon_wait_bits(falcon, FALCON_CPUCTL, FALCON_CPUCTL_HALTED,
+				FALCON_CPUCTL_HALTED, RUN_US);
 }
 
 int vgpu_falcon_run(struct vgpu_falcon *falcon,
@@ -190,7 +194,7 @@ int vgpu_falcon_run(struct vgpu_falcon *falcon,
 	int rc = vgpu_falcon_reset_for_dma(falcon);
 
 	if (rc == 0)
-		rc = load_image(falcon, image, copy);
+		rc = falcon_load_image(falcon, image, copy);
 	if (rc)
 		return rc;
 	/* Its boot ROM checks the signature with these. */

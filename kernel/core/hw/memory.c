@@ -48,7 +48,7 @@ void vgpu_dma_list_pages(const struct vgpu_dma *dma, u64 *table)
 		table[i] = dma->address + i * VGPU_PAGE_BYTES;
 }
 
-static int map_pages(struct vgpu_hw *hw, struct vgpu_pages *pages)
+static int memory_map_pages(struct vgpu_hw *hw, struct vgpu_pages *pages)
 {
 	struct device *dev = &hw->pdev->dev;
 	dma_addr_t address;
@@ -92,7 +92,7 @@ int vgpu_pages_create(struct vgpu_hw *hw, u64 bytes,
 	}
 	if (data)
 		memcpy(pages.memory, data, bytes);
-	rc = map_pages(hw, &pages);
+	rc = memory_map_pages(hw, &pages);
 	if (rc)
 		goto err;
 	*ret_pages = pages;
@@ -115,7 +115,7 @@ void vgpu_pages_destroy(struct vgpu_hw *hw, struct vgpu_pages *pages)
 }
 
 /* Each level holds the addresses of the next one's pages, the last the image's. */
-static int make_levels(struct vgpu_hw *hw, struct vgpu_radix3 *radix3)
+static int memory_make_levels(struct vgpu_hw *hw, struct vgpu_radix3 *radix3)
 {
 	u64 entries = radix3->pages.count, i;
 	int level, rc;
@@ -147,7 +147,7 @@ int vgpu_radix3_create(struct vgpu_hw *hw, u64 bytes,
 
 	rc = vgpu_pages_create(hw, bytes, direction, data, &radix3.pages);
 	if (rc == 0)
-		rc = make_levels(hw, &radix3);
+		rc = memory_make_levels(hw, &radix3);
 	if (rc)
 		vgpu_radix3_destroy(hw, &radix3);
 	else

@@ -10,7 +10,7 @@
 
 static_assert(REG_PROM_BYTES == VGPU_VBIOS_BYTES_MAX, "the ROM's window");
 
-static void read_rom(struct vgpu_hw *hw, u8 *rom, u32 from, u32 to)
+static void rom_read(struct vgpu_hw *hw, u8 *rom, u32 from, u32 to)
 {
 	u32 at;
 
@@ -27,7 +27,7 @@ int vgpu_hw_read_vbios(struct vgpu_hw *hw)
 	if (!rom)
 		return -ENOMEM;
 	do {
-		read_rom(hw, rom, bytes, next);
+		rom_read(hw, rom, bytes, next);
 		bytes = next;
 		next *= 2;
 		rc = vgpu_vbios_parse(&hw->vbios, rom, bytes);

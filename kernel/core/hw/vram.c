@@ -11,7 +11,7 @@
 #define INVALIDATE_POLL_US 10
 
 /* Where @address is in BAR0; the window stays there under the lock. */
-static u32 move_window(struct vgpu_hw *hw, u64 address)
+static u32 vram_move_window(struct vgpu_hw *hw, u64 address)
 {
 	u64 base = address & ~(u64)(REG_PRAMIN_BYTES - 1);
 
@@ -23,7 +23,7 @@ static u32 move_window(struct vgpu_hw *hw, u64 address)
 void vgpu_vram_write32(struct vgpu_hw *hw, u64 address, u32 value)
 {
 	mutex_lock(&hw->vram_lock);
-	vgpu_hw_write(hw, move_window(hw, address), value);
+	vgpu_hw_write(hw, vram_move_window(hw, address), value);
 	mutex_unlock(&hw->vram_lock);
 }
 
@@ -32,7 +32,7 @@ void vgpu_vram_write_entry(struct vgpu_hw *hw, u64 address, u64 entry)
 	u32 at;
 
 	mutex_lock(&hw->vram_lock);
-	at = move_window(hw, address);
+	at = vram_move_window(hw, address);
 	if (!entry)
 		vgpu_hw_write(hw, at, 0);
 	vgpu_hw_write(hw, at + 4, upper_32_bits(entry));
@@ -47,14 +47,14 @@ void vgpu_vram_zero(struct vgpu_hw *hw, u64 address, u64 bytes)
 
 	mutex_lock(&hw->vram_lock);
 	for (done = 0; done < bytes; done += 4)
-		vgpu_hw_write(hw, move_window(hw, address + done), 0);
+		vgpu_hw_write(hw, vram_move_window(hw, address + done), 0);
 	mutex_unlock(&hw->vram_lock);
 }
 
 void vgpu_vram_flush(struct vgpu_hw *hw, u64 address)
 {
 	mutex_lock(&hw->vram_lock);
-	vgpu_hw_read(hw, move_window(hw, address));
+	vgpu_hw_read(hw, vram_move_window(hw, address));
 	mutex_unlock(&hw->vram_lock);
 }
 

@@ -23,7 +23,7 @@ bool vgpu_bar1_is_open(const struct vgpu_range *window)
 }
 
 /* The windows are sorted by their places in BAR1, not by what they show. */
-static bool is_shown(const struct vgpu_bar1 *bar1, u64 fb_offset, u64 size)
+static bool bar1_is_shown(const struct vgpu_bar1 *bar1, u64 fb_offset, u64 size)
 {
 	u32 i;
 
@@ -57,7 +57,7 @@ int vgpu_bar1_open(struct vgpu_bar1 *bar1, u64 fb_offset, u64 size,
 	    size == 0 || !vgpu_is_aligned(fb_offset | size, page_bytes) ||
 	    !vgpu_is_inside(fb_offset, size, bar1->fb_size))
 		return -EINVAL;
-	if (is_shown(bar1, fb_offset, size))
+	if (bar1_is_shown(bar1, fb_offset, size))
 		return -EEXIST;
 	rc = vgpu_ranges_find(&bar1->windows, &search, &window.start);
 	if (rc == 0)

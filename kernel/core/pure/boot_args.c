@@ -3,7 +3,7 @@
 #include "boot_args.h"
 
 /* The characters of the name are the digits, the first one the highest. */
-static u64 libos_id(const char *name)
+static u64 boot_args_libos_id(const char *name)
 {
 	u64 id = 0;
 	u32 i;
@@ -17,7 +17,7 @@ void vgpu_libos_put(struct vgpu_libos_region *page, u32 index, const char *name,
 		    u64 address, u64 size)
 {
 	page[index] = (struct vgpu_libos_region){
-		.id = libos_id(name),
+		.id = boot_args_libos_id(name),
 		.address = address,
 		.size = size,
 		.kind = VGPU_LIBOS_CONTIGUOUS,

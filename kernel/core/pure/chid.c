@@ -2,17 +2,17 @@
 /* Channel ids: the core driver's own ones, and a range for each vGPU. */
 #include "chid.h"
 
-static bool has(const u64 *bits, u32 id)
+static bool chid_has_bit(const u64 *bits, u32 id)
 {
 	return bits[id / 64] >> (id % 64) & 1;
 }
 
-static void set(u64 *bits, u32 id)
+static void chid_set_bit(u64 *bits, u32 id)
 {
 	bits[id / 64] |= (u64)1 << (id % 64);
 }
 
-static void clear(u64 *bits, u32 id)
+static void chid_clear_bit(u64 *bits, u32 id)
 {
 	bits[id / 64] &= ~((u64)1 << (id % 64));
 }
@@ -29,30 +29,30 @@ int vgpu_chids_init(struct vgpu_chids *chids, u32 total, u32 own,
 	return 0;
 }
 
-static bool is_range(const struct vgpu_chids *chids, u32 count)
+static bool chid_is_range(const struct vgpu_chids *chids, u32 count)
 {
 	return count > 0 && count <= chids->total - chids->own &&
 	       (!chids->is_power_of_2 || vgpu_is_power_of_2(count));
 }
 
 /* From @first on, how many ids are free, up to @count. */
-static u32 count_free(const struct vgpu_chids *chids, u32 first, u32 count)
+static u32 chid_count_free(const struct vgpu_chids *chids, u32 first, u32 count)
 {
 	u32 n = 0;
 
 	while (n < count && first + n < chids->total &&
-	       !has(chids->used, first + n))
+	       !chid_has_bit(chids->used, first + n))
 		n++;
 	return n;
 }
 
-static void take(struct vgpu_chids *chids, u32 first, u32 count)
+static void chid_mark_used(struct vgpu_chids *chids, u32 first, u32 count)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		set(chids->used, first + i);
-	set(chids->first, first);
+		chid_set_bit(chids->used, first + i);
+	chid_set_bit(chids->first, first);
 }
 
 u32 vgpu_chids_share(const struct vgpu_chids *chids, u32 vgpus)
@@ -81,13 +81,13 @@ u32 vgpu_chids_share(const struct vgpu_chids *chids, u32 vgpus)
 
 int vgpu_chids_alloc_at(struct vgpu_chids *chids, u32 first, u32 count)
 {
-	if (!is_range(chids, count) || first < chids->own ||
+	if (!chid_is_range(chids, count) || first < chids->own ||
 	    !vgpu_is_inside(first, count, chids->total) ||
 	    (chids->is_power_of_2 && !vgpu_is_aligned(first, count)))
 		return -EINVAL;
-	if (count_free(chids, first, count) != count)
+	if (chid_count_free(chids, first, count) != count)
 		return -EBUSY;
-	take(chids, first, count);
+	chid_mark_used(chids, first, count);
 	chids->used_by_vgpus += count;
 	return 0;
 }
@@ -97,9 +97,9 @@ int vgpu_chids_alloc_own(struct vgpu_chids *chids, u32 *ret_id)
 	u32 id;
 
 	for (id = 0; id < chids->own; id++) {
-		if (has(chids->used, id))
+		if (chid_has_bit(chids->used, id))
 			continue;
-		take(chids, id, 1);
+		chid_mark_used(chids, id, 1);
 		chids->used_by_core++;
 		*ret_id = id;
 		return 0;
@@ -111,11 +111,12 @@ int vgpu_chids_free(struct vgpu_chids *chids, u32 first)
 {
 	u32 id = first;
 
-	if (first >= chids->total || !has(chids->first, first))
+	if (first >= chids->total || !chid_has_bit(chids->first, first))
 		return -ENOENT;
-	clear(chids->first, first);
-	while (id < chids->total && has(chids->used, id) && !has(chids->first, id))
-		clear(chids->used, id++);
+	chid_clear_bit(chids->first, first);
+	while (id < chids->total && chid_has_bit(chids->used, id) &&
+	       !chid_has_bit(chids->first, id))
+		chid_clear_bit(chids->used, id++);
 	if (first < chids->own)
 		chids->used_by_core -= id - first;
 	else

@@ -16,7 +16,8 @@ int vgpu_fb_init(struct vgpu_fb *fb, u64 base, u64 size, u64 unit_bytes,
 	return 0;
 }
 
-static int insert(struct vgpu_fb *fb, enum vgpu_fb_kind kind, u64 start, u64 size)
+static int fb_insert_range(struct vgpu_fb *fb, enum vgpu_fb_kind kind,
+			   u64 start, u64 size)
 {
 	struct vgpu_range range = {.start = start, .size = size, .kind = kind};
 	int rc = vgpu_ranges_insert(&fb->ranges, &range);
@@ -30,7 +31,7 @@ int vgpu_fb_reserve(struct vgpu_fb *fb, u64 offset, u64 size)
 {
 	if (offset < fb->base)
 		return -EINVAL;
-	return insert(fb, VGPU_FB_RESERVED, offset - fb->base, size);
+	return fb_insert_range(fb, VGPU_FB_RESERVED, offset - fb->base, size);
 }
 
 int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
@@ -51,15 +52,15 @@ int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
 		return -EINVAL;
 	rc = vgpu_ranges_find(&fb->ranges, &search, &start);
 	if (rc == 0)
-		rc = insert(fb, VGPU_FB_RESERVED, start, size);
+		rc = fb_insert_range(fb, VGPU_FB_RESERVED, start, size);
 	if (rc == 0)
 		*ret_offset = fb->base + start;
 	return rc;
 }
 
 /* The first part that begins at @from or behind it. */
-static const struct vgpu_range *next_part(const struct vgpu_range *parts,
-					  u32 count, u64 from)
+static const struct vgpu_range *fb_next_part(const struct vgpu_range *parts,
+					     u32 count, u64 from)
 {
 	const struct vgpu_range *next = NULL;
 	u32 i;
@@ -80,7 +81,7 @@ int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
 	int rc;
 
 	for (seen = 0; seen < count; seen++) {
-		part = next_part(usable, count, at);
+		part = fb_next_part(usable, count, at);
 		if (!part || part->size == 0 ||
 		    !vgpu_is_inside(part->start, part->size, end))
 			return -EINVAL;
@@ -113,7 +114,7 @@ int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
 		rc = vgpu_fb_init(&carved, fb->base + start, search.size,
 				  unit_bytes, array, capacity);
 	if (rc == 0)
-		rc = insert(fb, VGPU_FB_RESERVED, start, search.size);
+		rc = fb_insert_range(fb, VGPU_FB_RESERVED, start, search.size);
 	if (rc == 0)
 		*area = carved;
 	return rc;
@@ -126,11 +127,11 @@ int vgpu_fb_alloc_at(struct vgpu_fb *fb, u64 offset, u64 size)
 	if (offset < fb->base || !vgpu_is_aligned(offset, fb->unit_bytes) ||
 	    !vgpu_align_up(size, fb->unit_bytes, &rounded))
 		return -EINVAL;
-	return insert(fb, VGPU_FB_USED, offset - fb->base, rounded);
+	return fb_insert_range(fb, VGPU_FB_USED, offset - fb->base, rounded);
 }
 
-static struct vgpu_range *get(struct vgpu_fb *fb, u64 offset,
-			      enum vgpu_fb_kind kind)
+static struct vgpu_range *fb_get_range(struct vgpu_fb *fb, u64 offset,
+				       enum vgpu_fb_kind kind)
 {
 	struct vgpu_range *range;
 
@@ -140,9 +141,9 @@ static struct vgpu_range *get(struct vgpu_fb *fb, u64 offset,
 	return range && range->kind == kind ? range : NULL;
 }
 
-static int give_back(struct vgpu_fb *fb, u64 offset, enum vgpu_fb_kind kind)
+static int fb_remove_range(struct vgpu_fb *fb, u64 offset, enum vgpu_fb_kind kind)
 {
-	struct vgpu_range *range = get(fb, offset, kind);
+	struct vgpu_range *range = fb_get_range(fb, offset, kind);
 
 	if (!range)
 		return -ENOENT;
@@ -153,12 +154,12 @@ static int give_back(struct vgpu_fb *fb, u64 offset, enum vgpu_fb_kind kind)
 
 int vgpu_fb_free(struct vgpu_fb *fb, u64 offset)
 {
-	return give_back(fb, offset, VGPU_FB_USED);
+	return fb_remove_range(fb, offset, VGPU_FB_USED);
 }
 
 int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset)
 {
-	struct vgpu_range *range = get(fb, offset, VGPU_FB_USED);
+	struct vgpu_range *range = fb_get_range(fb, offset, VGPU_FB_USED);
 
 	if (!range)
 		return -ENOENT;
@@ -170,7 +171,7 @@ int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset)
 
 int vgpu_fb_scrubbed(struct vgpu_fb *fb, u64 offset)
 {
-	return give_back(fb, offset, VGPU_FB_QUARANTINED);
+	return fb_remove_range(fb, offset, VGPU_FB_QUARANTINED);
 }
 
 void vgpu_fb_find_largest(const struct vgpu_fb *fb, u64 *ret_start, u64 *ret_end)

@@ -25,7 +25,7 @@ struct bin {
 	u32 data_bytes;
 };
 
-static int read_bin(struct vgpu_reader *file, struct bin *ret_bin)
+static int fwfile_read_bin(struct vgpu_reader *file, struct bin *ret_bin)
 {
 	struct bin bin = {
 		.header_offset = vgpu_read32(file, 12),
@@ -54,8 +54,8 @@ struct hs_header {
 	u32 load_header;
 };
 
-static int read_hs_header(struct vgpu_reader *file, u64 at,
-			  struct hs_header *ret_header)
+static int fwfile_read_hs_header(struct vgpu_reader *file, u64 at,
+				 struct hs_header *ret_header)
 {
 	u32 meta = vgpu_read32(file, at + 16);
 	struct hs_header header = {
@@ -92,9 +92,9 @@ int vgpu_booter_parse(struct vgpu_booter *booter, const u8 *file, u64 bytes)
 	struct bin bin;
 	int rc;
 
-	rc = read_bin(&reader, &bin);
+	rc = fwfile_read_bin(&reader, &bin);
 	if (rc == 0)
-		rc = read_hs_header(&reader, bin.header_offset, &hs);
+		rc = fwfile_read_hs_header(&reader, bin.header_offset, &hs);
 	if (rc)
 		return rc;
 
@@ -148,7 +148,7 @@ int vgpu_bootloader_parse(struct vgpu_bootloader *bootloader, const u8 *file,
 	u64 desc;
 	int rc;
 
-	rc = read_bin(&reader, &bin);
+	rc = fwfile_read_bin(&reader, &bin);
 	if (rc)
 		return rc;
 	/* RM_RISCV_UCODE_DESC: "monitor" is what runs first. */
@@ -176,7 +176,8 @@ int vgpu_bootloader_parse(struct vgpu_bootloader *bootloader, const u8 *file,
 }
 
 /* Is what is at @at of @names, its end included, @name? */
-static bool is_named(const struct vgpu_reader *names, u64 at, const char *name)
+static bool fwfile_is_named(const struct vgpu_reader *names, u64 at,
+			    const char *name)
 {
 	size_t bytes = strlen(name) + 1;
 
@@ -185,8 +186,8 @@ static bool is_named(const struct vgpu_reader *names, u64 at, const char *name)
 }
 
 /* The contents of section header @at. False where they are not in the file. */
-static bool read_section(struct vgpu_reader *elf, u64 at,
-			 struct vgpu_reader *ret_section)
+static bool fwfile_read_section(struct vgpu_reader *elf, u64 at,
+				struct vgpu_reader *ret_section)
 {
 	u64 offset = vgpu_read64(elf, at + 24), size = vgpu_read64(elf, at + 32);
 	const u8 *data = vgpu_read_bytes(elf, offset, size);
@@ -213,20 +214,21 @@ int vgpu_gsp_image_parse(struct vgpu_gsp_image *gsp, const u8 *file, u64 bytes,
 	    header_bytes != ELF_SECTION || count > ELF_SECTIONS_MAX ||
 	    names_index >= count || headers > bytes ||
 	    !vgpu_is_inside(headers, (u64)count * ELF_SECTION, bytes) ||
-	    !read_section(&elf, headers + (u64)names_index * ELF_SECTION, &names))
+	    !fwfile_read_section(&elf, headers + (u64)names_index * ELF_SECTION,
+				 &names))
 		return -EINVAL;
 
 	for (i = 0; i < count; i++) {
 		u64 at = headers + (u64)i * ELF_SECTION;
 		u32 name = vgpu_read32(&elf, at);
 
-		if (is_named(&names, name, ".fwimage")) {
-			if (!read_section(&elf, at, &section))
+		if (fwfile_is_named(&names, name, ".fwimage")) {
+			if (!fwfile_read_section(&elf, at, &section))
 				return -EINVAL;
 			found.image = section.data;
 			found.image_bytes = section.size;
-		} else if (is_named(&names, name, signature_section)) {
-			if (!read_section(&elf, at, &section))
+		} else if (fwfile_is_named(&names, name, signature_section)) {
+			if (!fwfile_read_section(&elf, at, &section))
 				return -EINVAL;
 			found.signature = section.data;
 			found.signature_bytes = section.size;

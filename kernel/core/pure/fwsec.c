@@ -50,7 +50,7 @@ enum fwsec_input {
 	INPUT_FRTS_WORDS,
 };
 
-static struct vgpu_reader read_images(const struct vgpu_vbios *vbios)
+static struct vgpu_reader fwsec_read_images(const struct vgpu_vbios *vbios)
 {
 	return (struct vgpu_reader){
 		.data = vbios->rom + vbios->start,
@@ -59,7 +59,7 @@ static struct vgpu_reader read_images(const struct vgpu_vbios *vbios)
 }
 
 /* The BIT header is found by its signature, and its bytes sum up to 0. */
-static int find_bit(struct vgpu_reader *images, u32 *ret_offset)
+static int fwsec_find_bit(struct vgpu_reader *images, u32 *ret_offset)
 {
 	u32 at, i, header_bytes;
 	u8 sum;
@@ -82,8 +82,8 @@ static int find_bit(struct vgpu_reader *images, u32 *ret_offset)
 }
 
 /* Fill @fwsec from the descriptor at @at; the signatures lie behind it. */
-static int read_descriptor(struct vgpu_reader *images, u64 at,
-			   struct vgpu_fwsec *fwsec)
+static int fwsec_read_descriptor(struct vgpu_reader *images, u64 at,
+				 struct vgpu_fwsec *fwsec)
 {
 	struct vgpu_falcon_image *falcon = &fwsec->falcon;
 	u32 header = vgpu_read32(images, at), bytes = header >> 16;
@@ -119,10 +119,10 @@ static int read_descriptor(struct vgpu_reader *images, u64 at,
 }
 
 /* The first entry of the table at @table that is a FWSEC we can run. */
-static int search_ucode_table(const struct vgpu_vbios *vbios, u64 table,
-			      struct vgpu_fwsec *fwsec)
+static int fwsec_search_ucode_table(const struct vgpu_vbios *vbios, u64 table,
+				    struct vgpu_fwsec *fwsec)
 {
-	struct vgpu_reader images = read_images(vbios);
+	struct vgpu_reader images = fwsec_read_images(vbios);
 	u32 version = vgpu_read8(&images, table);
 	u32 header_bytes = vgpu_read8(&images, table + 1);
 	u32 entry_bytes = vgpu_read8(&images, table + 2);
@@ -140,7 +140,7 @@ static int search_ucode_table(const struct vgpu_vbios *vbios, u64 table,
 		if (!images.is_outside &&
 		    (application == UCODE_FWSEC ||
 		     application == UCODE_FWSEC_PROD) &&
-		    read_descriptor(&images, descriptor, fwsec) == 0)
+		    fwsec_read_descriptor(&images, descriptor, fwsec) == 0)
 			return 0;
 		/* A broken entry does not hide a good one. */
 		images.is_outside = false;
@@ -151,12 +151,12 @@ static int search_ucode_table(const struct vgpu_vbios *vbios, u64 table,
 int vgpu_vbios_find_fwsec(const struct vgpu_vbios *vbios,
 			  struct vgpu_fwsec *ret_fwsec)
 {
-	struct vgpu_reader images = read_images(vbios);
+	struct vgpu_reader images = fwsec_read_images(vbios);
 	u32 bit, header_bytes, token_bytes, count, i;
 	struct vgpu_fwsec fwsec = {};
 	int rc;
 
-	rc = find_bit(&images, &bit);
+	rc = fwsec_find_bit(&images, &bit);
 	if (rc)
 		return rc;
 	header_bytes = vgpu_read8(&images, bit + BIT_HEADER_BYTES);
@@ -179,7 +179,7 @@ int vgpu_vbios_find_fwsec(const struct vgpu_vbios *vbios,
 		table = (u64)vgpu_read32(&images, data) + vbios->extension_shift;
 		if (images.is_outside)
 			return -ENOENT;
-		if (search_ucode_table(vbios, table, &fwsec) == 0) {
+		if (fwsec_search_ucode_table(vbios, table, &fwsec) == 0) {
 			*ret_fwsec = fwsec;
 			return 0;
 		}
@@ -203,8 +203,8 @@ const u8 *vgpu_fwsec_signature(const struct vgpu_fwsec *fwsec, u32 fuse_version)
 }
 
 /* Where in the data the mapper of commands is. */
-static int find_mapper(const struct vgpu_fwsec *fwsec, const u8 *data,
-		       u32 *ret_mapper)
+static int fwsec_find_mapper(const struct vgpu_fwsec *fwsec, const u8 *data,
+			     u32 *ret_mapper)
 {
 	struct vgpu_reader reader = {
 		.data = data,
@@ -237,14 +237,14 @@ static int find_mapper(const struct vgpu_fwsec *fwsec, const u8 *data,
 	return -EINVAL;
 }
 
-static int put_command(const struct vgpu_fwsec *fwsec, u8 *copy, u32 command,
-		       const u32 *input, u32 words)
+static int fwsec_put_command(const struct vgpu_fwsec *fwsec, u8 *copy,
+			     u32 command, const u32 *input, u32 words)
 {
 	u8 *data = copy + fwsec->falcon.data_offset;
 	u32 mapper, at, i;
 	int rc;
 
-	rc = find_mapper(fwsec, data, &mapper);
+	rc = fwsec_find_mapper(fwsec, data, &mapper);
 	if (rc)
 		return rc;
 	at = vgpu_get_le32(data + mapper + DMEMMAPPER_IN_OFFSET);
@@ -274,7 +274,8 @@ int vgpu_fwsec_command_frts(const struct vgpu_fwsec *fwsec, u8 *copy,
 	if (!vgpu_is_aligned(offset | bytes, 0x1000) || offset == 0 ||
 	    bytes == 0 || offset >> 12 > U32_MAX || bytes >> 12 > U32_MAX)
 		return -EINVAL;
-	return put_command(fwsec, copy, COMMAND_FRTS, input, INPUT_FRTS_WORDS);
+	return fwsec_put_command(fwsec, copy, COMMAND_FRTS, input,
+				 INPUT_FRTS_WORDS);
 }
 
 int vgpu_fwsec_command_sb(const struct vgpu_fwsec *fwsec, u8 *copy)
@@ -285,5 +286,6 @@ int vgpu_fwsec_command_sb(const struct vgpu_fwsec *fwsec, u8 *copy)
 		[INPUT_VBIOS_FLAGS] = 2,
 	};
 
-	return put_command(fwsec, copy, COMMAND_SB, input, INPUT_VBIOS_WORDS);
+	return fwsec_put_command(fwsec, copy, COMMAND_SB, input,
+				 INPUT_VBIOS_WORDS);
 }

@@ -3,7 +3,7 @@
 #include "msgq.h"
 
 /* Of @size bytes, 0 where that is no queue. */
-static u32 entries_of(u32 size)
+static u32 msgq_entries_of(u32 size)
 {
 	if (!vgpu_is_aligned(size, VGPU_MSGQ_ENTRY_BYTES) ||
 	    size < VGPU_MSGQ_HEADER_BYTES + 2 * VGPU_MSGQ_ENTRY_BYTES)
@@ -15,7 +15,7 @@ int vgpu_msgq_sender_init(struct vgpu_msgq_sender *sender, void *queue,
 			  u32 size, const void *peer_queue)
 {
 	struct vgpu_msgq_tx_header *header = queue;
-	u32 entry_count = entries_of(size);
+	u32 entry_count = msgq_entries_of(size);
 
 	if (entry_count == 0)
 		return -EINVAL;
@@ -43,7 +43,7 @@ int vgpu_msgq_receiver_init(struct vgpu_msgq_receiver *receiver,
 			    const void *queue, u32 size, void *own_queue)
 {
 	const struct vgpu_msgq_tx_header *peer = queue;
-	u32 entry_count = entries_of(size);
+	u32 entry_count = msgq_entries_of(size);
 	u32 *read_index_at = (u32 *)((u8 *)own_queue + VGPU_MSGQ_READ_OFFSET);
 	u32 entry_bytes = READ_ONCE(peer->entry_bytes);
 
@@ -71,7 +71,7 @@ int vgpu_msgq_receiver_init(struct vgpu_msgq_receiver *receiver,
 }
 
 /* Of whole words; the length of a message is rounded up to them with zeros. */
-static u64 xor_words(u64 sum, const u8 *data, u32 bytes)
+static u64 msgq_xor_words(u64 sum, const u8 *data, u32 bytes)
 {
 	u64 word;
 	u32 i;
@@ -88,21 +88,21 @@ static u64 xor_words(u64 sum, const u8 *data, u32 bytes)
 	return sum;
 }
 
-static u32 fold(u64 sum)
+static u32 msgq_fold_checksum(u64 sum)
 {
 	return (u32)(sum >> 32) ^ (u32)sum;
 }
 
-static u32 advance(u32 index, u32 by, u32 entry_count)
+static u32 msgq_advance_index(u32 index, u32 by, u32 entry_count)
 {
 	index += by;
 	return index < entry_count ? index : index - entry_count;
 }
 
 /* Entry @index of a message is its header, then the RPC, then zeros. */
-static void fill_entry(u8 *entry, u32 index,
-		       const struct vgpu_msgq_element *element, const u8 *rpc,
-		       u32 bytes)
+static void msgq_fill_entry(u8 *entry, u32 index,
+			    const struct vgpu_msgq_element *element,
+			    const u8 *rpc, u32 bytes)
 {
 	u32 head = index == 0 ? (u32)sizeof(*element) : 0;
 	u32 skipped = index == 0 ? 0 : (u32)sizeof(*element);
@@ -130,21 +130,24 @@ int vgpu_msgq_send(struct vgpu_msgq_sender *sender, const void *rpc, u32 bytes)
 	read_index = READ_ONCE(*sender->peer_read_index);
 	if (read_index >= sender->entry_count)
 		return -EIO;
-	used = advance(sender->write_index, sender->entry_count - read_index,
-		       sender->entry_count);
+	used = msgq_advance_index(sender->write_index,
+				  sender->entry_count - read_index,
+				  sender->entry_count);
 	/* A full queue would look like an empty one: one entry is left. */
 	if (sender->entry_count - 1 - used < element.entry_count)
 		return -EAGAIN;
 	/* What the peer has read is not written over before it said so. */
 	vgpu_dma_mb();
 
-	element.checksum = fold(xor_words(
-		xor_words(0, (const u8 *)&element, sizeof(element)), rpc, bytes));
+	element.checksum = msgq_fold_checksum(msgq_xor_words(
+		msgq_xor_words(0, (const u8 *)&element, sizeof(element)), rpc,
+		bytes));
 	at = sender->write_index;
 	for (i = 0; i < element.entry_count; i++) {
-		fill_entry(sender->entries + (size_t)at * VGPU_MSGQ_ENTRY_BYTES,
-			   i, &element, rpc, bytes);
-		at = advance(at, 1, sender->entry_count);
+		msgq_fill_entry(sender->entries +
+					(size_t)at * VGPU_MSGQ_ENTRY_BYTES,
+				i, &element, rpc, bytes);
+		at = msgq_advance_index(at, 1, sender->entry_count);
 	}
 
 	vgpu_dma_wmb();
@@ -155,8 +158,8 @@ int vgpu_msgq_send(struct vgpu_msgq_sender *sender, const void *rpc, u32 bytes)
 }
 
 /* Copy the message at the read index; how many entries it has is in it. */
-static int copy_message(const struct vgpu_msgq_receiver *receiver,
-			u32 available, u8 *buffer, u32 *ret_entry_count)
+static int msgq_copy_message(const struct vgpu_msgq_receiver *receiver,
+			     u32 available, u8 *buffer, u32 *ret_entry_count)
 {
 	struct vgpu_msgq_element element;
 	u32 at = receiver->read_index, entry_count = 1, i;
@@ -165,7 +168,7 @@ static int copy_message(const struct vgpu_msgq_receiver *receiver,
 		memcpy(buffer + (size_t)i * VGPU_MSGQ_ENTRY_BYTES,
 		       receiver->entries + (size_t)at * VGPU_MSGQ_ENTRY_BYTES,
 		       VGPU_MSGQ_ENTRY_BYTES);
-		at = advance(at, 1, receiver->entry_count);
+		at = msgq_advance_index(at, 1, receiver->entry_count);
 		if (i > 0)
 			continue;
 		memcpy(&element, buffer, sizeof(element));
@@ -178,8 +181,8 @@ static int copy_message(const struct vgpu_msgq_receiver *receiver,
 	return 0;
 }
 
-static int check_message(const struct vgpu_msgq_receiver *receiver,
-			 const u8 *buffer, u32 entry_count)
+static int msgq_check_message(const struct vgpu_msgq_receiver *receiver,
+			      const u8 *buffer, u32 entry_count)
 {
 	const struct vgpu_msgq_element *element = (const void *)buffer;
 	const struct vgpu_rpc_header *rpc = (const void *)(element + 1);
@@ -194,7 +197,7 @@ static int check_message(const struct vgpu_msgq_receiver *receiver,
 	 * words too.
 	 */
 	bytes = (u32)sizeof(*element) + ((rpc->length + 7) & ~7u);
-	if (fold(xor_words(0, buffer, bytes)) != 0)
+	if (msgq_fold_checksum(msgq_xor_words(0, buffer, bytes)) != 0)
 		return -EBADMSG;
 	if (element->sequence == receiver->sequence)
 		return 0;
@@ -212,22 +215,22 @@ int vgpu_msgq_receive(struct vgpu_msgq_receiver *receiver, u8 *buffer,
 
 	if (write_index >= receiver->entry_count)
 		return -EIO;
-	available = advance(write_index,
-			    receiver->entry_count - receiver->read_index,
-			    receiver->entry_count);
+	available = msgq_advance_index(
+		write_index, receiver->entry_count - receiver->read_index,
+		receiver->entry_count);
 	if (available == 0)
 		return -EAGAIN;
 	vgpu_dma_rmb();
 
-	rc = copy_message(receiver, available, buffer, &entry_count);
+	rc = msgq_copy_message(receiver, available, buffer, &entry_count);
 	if (rc == 0)
-		rc = check_message(receiver, buffer, entry_count);
+		rc = msgq_check_message(receiver, buffer, entry_count);
 	if (rc && rc != -ESTALE)
 		return rc;
 
 	/* The entries are the peer's again, after they were copied. */
-	receiver->read_index = advance(receiver->read_index, entry_count,
-				       receiver->entry_count);
+	receiver->read_index = msgq_advance_index(
+		receiver->read_index, entry_count, receiver->entry_count);
 	vgpu_dma_mb();
 	WRITE_ONCE(*receiver->read_index_at, receiver->read_index);
 	if (rc)

@@ -12,7 +12,7 @@ void vgpu_ranges_init(struct vgpu_ranges *ranges, struct vgpu_range *array,
 }
 
 /* The index of the first range that does not end before or at @at. */
-static u32 first_behind(const struct vgpu_ranges *ranges, u64 at)
+static u32 range_first_behind(const struct vgpu_ranges *ranges, u64 at)
 {
 	u32 low = 0, high = ranges->count;
 
@@ -36,7 +36,7 @@ int vgpu_ranges_insert(struct vgpu_ranges *ranges, const struct vgpu_range *rang
 	if (range->size == 0 ||
 	    !vgpu_is_inside(range->start, range->size, ranges->size))
 		return -EINVAL;
-	at = first_behind(ranges, range->start);
+	at = range_first_behind(ranges, range->start);
 	if (at < ranges->count && array[at].start < range->start + range->size)
 		return -EBUSY;
 	if (ranges->count == ranges->capacity)
@@ -51,7 +51,7 @@ int vgpu_ranges_insert(struct vgpu_ranges *ranges, const struct vgpu_range *rang
 
 struct vgpu_range *vgpu_ranges_get(struct vgpu_ranges *ranges, u64 start)
 {
-	u32 at = first_behind(ranges, start);
+	u32 at = range_first_behind(ranges, start);
 
 	if (at == ranges->count || ranges->array[at].start != start)
 		return NULL;
@@ -75,9 +75,9 @@ struct gap {
  * The part of the gap before range @index (behind the last one, where it is
  * the count) that @search can use, its start aligned. False if it is too small.
  */
-static bool usable_gap(const struct vgpu_ranges *ranges,
-		       const struct vgpu_range_search *search, u32 index,
-		       struct gap *ret_gap)
+static bool range_usable_gap(const struct vgpu_ranges *ranges,
+			     const struct vgpu_range_search *search, u32 index,
+			     struct gap *ret_gap)
 {
 	const struct vgpu_range *before, *behind;
 	struct gap gap = {search->start, search->end};
@@ -101,7 +101,7 @@ static bool usable_gap(const struct vgpu_ranges *ranges,
 	return true;
 }
 
-static bool is_sound(const struct vgpu_range_search *search)
+static bool range_is_search_sound(const struct vgpu_range_search *search)
 {
 	return search->size > 0 && vgpu_is_power_of_2(search->alignment);
 }
@@ -113,10 +113,10 @@ int vgpu_ranges_find(const struct vgpu_ranges *ranges,
 	bool is_found = false;
 	u32 i;
 
-	if (!is_sound(search))
+	if (!range_is_search_sound(search))
 		return -EINVAL;
 	for (i = 0; i <= ranges->count; i++) {
-		if (!usable_gap(ranges, search, i, &gap))
+		if (!range_usable_gap(ranges, search, i, &gap))
 			continue;
 		/* Of equal gaps the lower one is taken. */
 		if (!is_found || search->is_from_top ||

@@ -59,14 +59,14 @@ int vgpu_rpc_reply_init(struct vgpu_rpc_reply *reply, u32 function,
 	return 0;
 }
 
-static int fail(struct vgpu_rpc_reply *reply, int rc)
+static int rpc_fail_reply(struct vgpu_rpc_reply *reply, int rc)
 {
 	reply->state = VGPU_RPC_REPLY_FAILED;
 	return rc;
 }
 
-static bool is_first(const struct vgpu_rpc_reply *reply,
-		     const struct vgpu_rpc_header *rpc)
+static bool rpc_is_first_record(const struct vgpu_rpc_reply *reply,
+				const struct vgpu_rpc_header *rpc)
 {
 	return rpc->function == reply->function &&
 	       rpc->sequence == reply->sequence;
@@ -82,26 +82,26 @@ int vgpu_rpc_reply_add(struct vgpu_rpc_reply *reply,
 	    reply->state == VGPU_RPC_REPLY_FAILED)
 		return -EINVAL;
 	if (!vgpu_rpc_is_sound(rpc))
-		return fail(reply, -EPROTO);
+		return rpc_fail_reply(reply, -EPROTO);
 	/* Events may come between the records of a reply. */
 	if (vgpu_rpc_is_event(rpc))
 		return -ENOENT;
 	if (reply->state == VGPU_RPC_REPLY_WAITING) {
-		if (!is_continuation && !is_first(reply, rpc))
+		if (!is_continuation && !rpc_is_first_record(reply, rpc))
 			return -ENOENT;
 		if (is_continuation)
-			return fail(reply, -EPROTO);
+			return rpc_fail_reply(reply, -EPROTO);
 		reply->result = rpc->result;
 	} else if (!is_continuation) {
-		return fail(reply, -EPROTO);
+		return rpc_fail_reply(reply, -EPROTO);
 	}
 
 	bytes = vgpu_rpc_payload_bytes(rpc);
 	if (bytes > reply->capacity - reply->filled)
-		return fail(reply, -EMSGSIZE);
+		return rpc_fail_reply(reply, -EMSGSIZE);
 	/* With nothing in them, records would never end. */
 	if (is_continuation && bytes == 0)
-		return fail(reply, -EPROTO);
+		return rpc_fail_reply(reply, -EPROTO);
 	if (bytes > 0)
 		memcpy(reply->payload + reply->filled, vgpu_rpc_payload(rpc),
 		       bytes);
@@ -113,7 +113,7 @@ int vgpu_rpc_reply_add(struct vgpu_rpc_reply *reply,
 	}
 	/* One that would have fitted into the first record ends there. */
 	if (reply->capacity <= RECORD_PAYLOAD_MAX)
-		return fail(reply, -EPROTO);
+		return rpc_fail_reply(reply, -EPROTO);
 	reply->state = VGPU_RPC_REPLY_OPEN;
 	return -EAGAIN;
 }

@@ -32,7 +32,8 @@ int vgpu_sequencer_init(struct vgpu_sequencer *sequencer, const u8 *payload,
 	return 0;
 }
 
-static bool is_register(const struct vgpu_sequencer *sequencer, u32 address)
+static bool sequencer_is_register(const struct vgpu_sequencer *sequencer,
+				  u32 address)
 {
 	return vgpu_is_aligned(address, sizeof(u32)) &&
 	       vgpu_is_inside(address, sizeof(u32), sequencer->registers_bytes);
@@ -84,7 +85,7 @@ int vgpu_sequencer_next(struct vgpu_sequencer *sequencer,
 	default:
 		break;
 	}
-	if (!is_register(sequencer, step.address) ||
+	if (!sequencer_is_register(sequencer, step.address) ||
 	    step.us > VGPU_SEQUENCER_US_MAX)
 		return -EBADMSG;
 	sequencer->at += 1 + count;

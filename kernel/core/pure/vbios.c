@@ -36,20 +36,20 @@ struct rom_image {
 	bool is_last;
 };
 
-static bool is_rom_signature(u16 signature)
+static bool vbios_is_rom_signature(u16 signature)
 {
 	return signature == ROM_SIGNATURE || signature == ROM_SIGNATURE_NV ||
 	       signature == ROM_SIGNATURE_NV2;
 }
 
-static bool is_pcir_signature(u32 signature)
+static bool vbios_is_pcir_signature(u32 signature)
 {
 	return signature == PCIR_SIGNATURE || signature == PCIR_SIGNATURE_NV ||
 	       signature == PCIR_SIGNATURE_NV2;
 }
 
 /* A ROM may begin with a table for the hardware: where it says images begin. */
-static int skip_ifr(struct vgpu_reader *rom, u32 *ret_start)
+static int vbios_skip_ifr(struct vgpu_reader *rom, u32 *ret_start)
 {
 	u32 fixed1 = vgpu_read32(rom, 4), fixed2 = vgpu_read32(rom, 8);
 	u64 directory;
@@ -79,7 +79,8 @@ static int skip_ifr(struct vgpu_reader *rom, u32 *ret_start)
 }
 
 /* NVIDIA's extension of the PCI data, where there is one, has the last word. */
-static void apply_npde(struct vgpu_reader *rom, u64 npde, struct rom_image *image)
+static void vbios_apply_npde(struct vgpu_reader *rom, u64 npde,
+			     struct rom_image *image)
 {
 	u32 own_bytes = image->bytes;
 	u16 revision = vgpu_read16(rom, npde + NPDE_REVISION);
@@ -95,13 +96,14 @@ static void apply_npde(struct vgpu_reader *rom, u64 npde, struct rom_image *imag
 		image->is_last = false;
 }
 
-static int read_image(struct vgpu_reader *rom, u64 at, struct rom_image *ret_image)
+static int vbios_read_image(struct vgpu_reader *rom, u64 at,
+			    struct rom_image *ret_image)
 {
 	u64 pcir = at + vgpu_read16(rom, at + ROM_PCIR_POINTER), npde;
 	struct rom_image image;
 
-	if (!is_rom_signature(vgpu_read16(rom, at)) ||
-	    !is_pcir_signature(vgpu_read32(rom, pcir)))
+	if (!vbios_is_rom_signature(vgpu_read16(rom, at)) ||
+	    !vbios_is_pcir_signature(vgpu_read32(rom, pcir)))
 		return -EINVAL;
 	image.bytes = vgpu_read16(rom, pcir + PCIR_BLOCKS) * ROM_BLOCK_BYTES;
 	image.code_type = vgpu_read8(rom, pcir + PCIR_CODE_TYPE);
@@ -109,7 +111,7 @@ static int read_image(struct vgpu_reader *rom, u64 at, struct rom_image *ret_ima
 	npde = (pcir + vgpu_read16(rom, pcir + PCIR_BYTES) + 15) & ~15ULL;
 	/* Where the ROM ends right behind the PCI data there is none. */
 	if (!rom->is_outside && vgpu_is_inside(npde, 12, rom->size))
-		apply_npde(rom, npde, &image);
+		vbios_apply_npde(rom, npde, &image);
 	if (rom->is_outside || image.bytes == 0 ||
 	    !vgpu_is_inside(at, image.bytes, rom->size))
 		return -EINVAL;
@@ -128,14 +130,14 @@ int vgpu_vbios_parse(struct vgpu_vbios *vbios, const u8 *rom, u32 bytes)
 
 	if (bytes > VGPU_VBIOS_BYTES_MAX)
 		return -EINVAL;
-	if (!is_rom_signature(vgpu_read16(&reader, 0))) {
-		rc = skip_ifr(&reader, &found.start);
+	if (!vbios_is_rom_signature(vgpu_read16(&reader, 0))) {
+		rc = vbios_skip_ifr(&reader, &found.start);
 		if (rc)
 			return rc;
 	}
 	at = found.start;
 	do {
-		rc = read_image(&reader, at, &image);
+		rc = vbios_read_image(&reader, at, &image);
 		if (rc)
 			return rc;
 		if (image.code_type == CODE_TYPE_BASE && base_bytes == 0)

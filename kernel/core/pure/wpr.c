@@ -10,7 +10,7 @@
 #define GSP_ALIGNMENT	     0x10000
 
 /* Go down by @bytes and then to a multiple of @alignment. */
-static bool step_down(u64 *at, u64 bytes, u64 alignment)
+static bool wpr_step_down(u64 *at, u64 bytes, u64 alignment)
 {
 	if (bytes > *at)
 		return false;
@@ -18,7 +18,7 @@ static bool step_down(u64 *at, u64 bytes, u64 alignment)
 	return true;
 }
 
-static u64 find_vga_workspace(u64 fb_bytes, u64 said)
+static u64 wpr_find_vga_workspace(u64 fb_bytes, u64 said)
 {
 	if (said == 0 || said >= fb_bytes)
 		return fb_bytes - PRAMIN_BYTES;
@@ -37,27 +37,27 @@ int vgpu_wpr_layout_init(struct vgpu_wpr_layout *layout,
 	if (request->fb_bytes < PRAMIN_BYTES)
 		return -ENOSPC;
 	found.vga_workspace_offset =
-		find_vga_workspace(request->fb_bytes, request->vga_workspace);
+		wpr_find_vga_workspace(request->fb_bytes, request->vga_workspace);
 	found.wpr_end =
 		vgpu_align_down(found.vga_workspace_offset, WPR_END_ALIGNMENT);
 	at = found.wpr_end;
-	if (!step_down(&at, VGPU_FRTS_BYTES, 1))
+	if (!wpr_step_down(&at, VGPU_FRTS_BYTES, 1))
 		return -ENOSPC;
 	found.frts_offset = at;
-	if (!step_down(&at, request->bootloader_bytes, BOOTLOADER_ALIGNMENT))
+	if (!wpr_step_down(&at, request->bootloader_bytes, BOOTLOADER_ALIGNMENT))
 		return -ENOSPC;
 	found.bootloader_offset = at;
-	if (!step_down(&at, request->gsp_bytes, GSP_ALIGNMENT))
+	if (!wpr_step_down(&at, request->gsp_bytes, GSP_ALIGNMENT))
 		return -ENOSPC;
 	found.gsp_offset = at;
-	if (!step_down(&at, request->heap_bytes, MIB))
+	if (!wpr_step_down(&at, request->heap_bytes, MIB))
 		return -ENOSPC;
 	found.heap_offset = at;
 	found.heap_bytes = vgpu_align_down(found.gsp_offset - at, MIB);
-	if (!step_down(&at, VGPU_WPR_META_BYTES, MIB))
+	if (!wpr_step_down(&at, VGPU_WPR_META_BYTES, MIB))
 		return -ENOSPC;
 	found.wpr_start = at;
-	if (!step_down(&at, VGPU_NON_WPR_HEAP_BYTES, MIB))
+	if (!wpr_step_down(&at, VGPU_NON_WPR_HEAP_BYTES, MIB))
 		return -ENOSPC;
 	found.non_wpr_heap_offset = at;
 	*layout = found;

@@ -58,16 +58,16 @@ static_assert(VGPU_CHANNEL_PUSH_WORDS * 4 <= SEMAPHORE - METHODS, "a page");
 #define METHOD_BUFFER_MAX   0x100000 /* far more than is said */
 #define COPY_PARAMS_VERSION 1
 
-static u64 vram_at(const struct vgpu_channel *channel, u32 offset)
+static u64 channel_vram_at(const struct vgpu_channel *channel, u32 offset)
 {
 	return channel->resources->channel_offset + offset;
 }
 
-static void write_instance(const struct vgpu_channel *channel)
+static void channel_write_instance(const struct vgpu_channel *channel)
 {
-	u64 directory = vram_at(channel, DIRECTORY_3) | DIRECTORY_IS_OF_PASCAL |
-			DIRECTORY_HAS_64K_PAGES;
-	u64 at = vram_at(channel, INSTANCE), entry;
+	u64 directory = channel_vram_at(channel, DIRECTORY_3) |
+			DIRECTORY_IS_OF_PASCAL | DIRECTORY_HAS_64K_PAGES;
+	u64 at = channel_vram_at(channel, INSTANCE), entry;
 	u32 i;
 
 	vgpu_vram_write_entry(channel->hw, at + INSTANCE_DIRECTORY, directory);
@@ -83,35 +83,36 @@ static void write_instance(const struct vgpu_channel *channel)
 	}
 }
 
-static int write_tables(const struct vgpu_channel *channel)
+static int channel_write_tables(const struct vgpu_channel *channel)
 {
 	u64 slot = MEMORY_VA >> VGPU_PD0_SHIFT, at;
 
-	vgpu_vram_zero(channel->hw, vram_at(channel, 0), VGPU_CHANNEL_VRAM_BYTES);
-	vgpu_vram_write_entry(channel->hw, vram_at(channel, DIRECTORY_3),
-			      vgpu_pde(vram_at(channel, DIRECTORY_2)));
-	vgpu_vram_write_entry(channel->hw, vram_at(channel, DIRECTORY_2),
-			      vgpu_pde(vram_at(channel, DIRECTORY_1)));
-	vgpu_vram_write_entry(channel->hw, vram_at(channel, DIRECTORY_1),
-			      vgpu_pde(vram_at(channel, DIRECTORY_0)));
+	vgpu_vram_zero(channel->hw, channel_vram_at(channel, 0),
+		       VGPU_CHANNEL_VRAM_BYTES);
+	vgpu_vram_write_entry(channel->hw, channel_vram_at(channel, DIRECTORY_3),
+			      vgpu_pde(channel_vram_at(channel, DIRECTORY_2)));
+	vgpu_vram_write_entry(channel->hw, channel_vram_at(channel, DIRECTORY_2),
+			      vgpu_pde(channel_vram_at(channel, DIRECTORY_1)));
+	vgpu_vram_write_entry(channel->hw, channel_vram_at(channel, DIRECTORY_1),
+			      vgpu_pde(channel_vram_at(channel, DIRECTORY_0)));
 	vgpu_vram_write_entry(channel->hw,
-			      vram_at(channel, DIRECTORY_0) +
+			      channel_vram_at(channel, DIRECTORY_0) +
 				      slot * VGPU_PD0_ENTRY_BYTES + VGPU_PD0_SMALL,
-			      vgpu_pde(vram_at(channel, TABLE)));
+			      vgpu_pde(channel_vram_at(channel, TABLE)));
 	for (at = 0; at < MEMORY_BYTES; at += VGPU_PAGE_BYTES)
 		vgpu_vram_write_entry(
 			channel->hw,
-			vram_at(channel, TABLE) +
+			channel_vram_at(channel, TABLE) +
 				(at >> VGPU_SMALL_PAGE_SHIFT) * VGPU_ENTRY_BYTES,
 			vgpu_pte_sysmem(channel->memory.address + at));
-	write_instance(channel);
-	vgpu_vram_flush(channel->hw, vram_at(channel, 0));
-	return vgpu_vram_invalidate(channel->hw, vram_at(channel, DIRECTORY_3),
-				    false);
+	channel_write_instance(channel);
+	vgpu_vram_flush(channel->hw, channel_vram_at(channel, 0));
+	return vgpu_vram_invalidate(
+		channel->hw, channel_vram_at(channel, DIRECTORY_3), false);
 }
 
 /* The firmware has entries of its own in each address space. */
-static int make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
+static int channel_make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 {
 	struct vgpu_rm_vaspace_params params = {};
 	struct vgpu_rm_directories_params directories = {
@@ -121,17 +122,17 @@ static int make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 		.count = 3,
 		.levels =
 			{
-				{vram_at(channel, DIRECTORY_3),
+				{channel_vram_at(channel, DIRECTORY_3),
 				 ROOT_BYTES,
 				 VGPU_RM_APERTURE_VRAM,
 				 VGPU_PD3_SHIFT,
 				 {}},
-				{vram_at(channel, DIRECTORY_2),
+				{channel_vram_at(channel, DIRECTORY_2),
 				 VGPU_PD_BYTES,
 				 VGPU_RM_APERTURE_VRAM,
 				 VGPU_PD2_SHIFT,
 				 {}},
-				{vram_at(channel, DIRECTORY_1),
+				{channel_vram_at(channel, DIRECTORY_1),
 				 VGPU_PD_BYTES,
 				 VGPU_RM_APERTURE_VRAM,
 				 VGPU_PD1_SHIFT,
@@ -150,8 +151,8 @@ static int make_vaspace(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 				      sizeof(directories));
 }
 
-static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
-		       u32 engine)
+static int channel_make_object(struct vgpu_gsp *gsp,
+			       struct vgpu_channel *channel, u32 engine)
 {
 	struct vgpu_rm_channel_params params = {
 		.ring_address = MEMORY_VA + RING,
@@ -163,11 +164,11 @@ static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
 				 << VGPU_RM_CHANNEL_PAGE_SHIFT,
 		.vaspace = VGPU_RM_VASPACE,
 		.engine = engine,
-		.instance = {vram_at(channel, INSTANCE), VGPU_PD_BYTES,
+		.instance = {channel_vram_at(channel, INSTANCE), VGPU_PD_BYTES,
 			     VGPU_RM_SPACE_VRAM, VGPU_RM_CACHE_YES},
-		.userd = {vram_at(channel, USERD), USERD_BYTES,
+		.userd = {channel_vram_at(channel, USERD), USERD_BYTES,
 			  VGPU_RM_SPACE_VRAM, VGPU_RM_CACHE_YES},
-		.ramfc = {vram_at(channel, INSTANCE), RAMFC_BYTES,
+		.ramfc = {channel_vram_at(channel, INSTANCE), RAMFC_BYTES,
 			  VGPU_RM_SPACE_VRAM, VGPU_RM_CACHE_YES},
 		.method_buffer = {channel->method_buffer.address,
 				  channel->method_buffer.bytes,
@@ -198,7 +199,7 @@ static int make_object(struct vgpu_gsp *gsp, struct vgpu_channel *channel,
 	return rc;
 }
 
-static int get_id(struct vgpu_channel *channel)
+static int channel_get_id(struct vgpu_channel *channel)
 {
 	struct vgpu_resources *r = channel->resources;
 	int rc;
@@ -210,7 +211,7 @@ static int get_id(struct vgpu_channel *channel)
 	return rc;
 }
 
-static int make_memory(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
+static int channel_make_memory(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 {
 	u32 bytes;
 	int rc;
@@ -238,15 +239,15 @@ int vgpu_channel_create(struct vgpu_gsp *gsp, struct vgpu_resources *resources,
 	};
 	rc = vgpu_rm_read_copy_engine(gsp, &engine);
 	if (rc == 0)
-		rc = get_id(channel);
+		rc = channel_get_id(channel);
 	if (rc == 0)
-		rc = make_memory(gsp, channel);
+		rc = channel_make_memory(gsp, channel);
 	if (rc == 0)
-		rc = write_tables(channel);
+		rc = channel_write_tables(channel);
 	if (rc == 0)
-		rc = make_vaspace(gsp, channel);
+		rc = channel_make_vaspace(gsp, channel);
 	if (rc == 0)
-		rc = make_object(gsp, channel, engine.type);
+		rc = channel_make_object(gsp, channel, engine.type);
 	channel->token = engine.runlist << TOKEN_RUNLIST_SHIFT | channel->id;
 	channel->is_made = rc == 0;
 	return rc;
@@ -292,9 +293,10 @@ void vgpu_channel_submit(struct vgpu_channel *channel, u32 words)
 	channel->put = (channel->put + 1) % RING_ENTRIES;
 	/* The ring is written before what says so, and that before the bell. */
 	vgpu_dma_wmb();
-	vgpu_vram_write32(channel->hw, vram_at(channel, USERD) + USERD_GP_PUT,
+	vgpu_vram_write32(channel->hw,
+			  channel_vram_at(channel, USERD) + USERD_GP_PUT,
 			  channel->put);
-	vgpu_vram_flush(channel->hw, vram_at(channel, USERD));
+	vgpu_vram_flush(channel->hw, channel_vram_at(channel, USERD));
 	vgpu_hw_write(channel->hw, REG_CHANNEL_DOORBELL, channel->token);
 }
 

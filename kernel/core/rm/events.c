@@ -8,8 +8,8 @@
 #include "kernel/core/abi/rm_abi.h"
 
 /* A guest can cause these: the log must not be filled by one. */
-static void log_error(struct vgpu_event_subscriber *subscriber,
-		      const u8 *payload, u32 bytes)
+static void events_log_error(struct vgpu_event_subscriber *subscriber,
+			     const u8 *payload, u32 bytes)
 {
 	struct vgpu_events *events =
 		container_of(subscriber, struct vgpu_events, error_log);
@@ -31,8 +31,8 @@ static void log_error(struct vgpu_event_subscriber *subscriber,
 }
 
 /* VFs are counted from 1, as their GFIDs are; GFID 0 is the PF's own. */
-static void log_rc_error(struct vgpu_event_subscriber *subscriber,
-			 const u8 *payload, u32 bytes)
+static void events_log_rc_error(struct vgpu_event_subscriber *subscriber,
+				const u8 *payload, u32 bytes)
 {
 	struct vgpu_events *events =
 		container_of(subscriber, struct vgpu_events, rc_error);
@@ -61,10 +61,10 @@ void vgpu_events_init(struct vgpu_events *events, struct device *dev,
 	mutex_init(&events->lock);
 	INIT_LIST_HEAD(&events->subscribers);
 	events->error_log.event = VGPU_RPC_EVENT_OS_ERROR_LOG;
-	events->error_log.handle = log_error;
+	events->error_log.handle = events_log_error;
 	vgpu_events_subscribe(events, &events->error_log);
 	events->rc_error.event = VGPU_RPC_EVENT_RC_TRIGGERED;
-	events->rc_error.handle = log_rc_error;
+	events->rc_error.handle = events_log_rc_error;
 	vgpu_events_subscribe(events, &events->rc_error);
 }
 

@@ -30,7 +30,7 @@ void vgpu_resources_init(struct vgpu_resources *r, struct vgpu_hw *hw)
 	vgpu_bar1_map_init(&r->bar1, hw);
 }
 
-static void drop(struct vgpu_resources *r)
+static void resources_free(struct vgpu_resources *r)
 {
 	kvfree(r->fb.ranges.array);
 	r->fb = (struct vgpu_fb){};
@@ -40,12 +40,12 @@ static void drop(struct vgpu_resources *r)
 
 void vgpu_resources_finish(struct vgpu_resources *r)
 {
-	drop(r);
+	resources_free(r);
 }
 
 /* What the firmware says is usable; all else is not the driver's. */
-static int reserve_unusable(struct vgpu_fb *fb,
-			    const struct vgpu_static_info *info)
+static int resources_reserve_unusable(struct vgpu_fb *fb,
+				      const struct vgpu_static_info *info)
 {
 	struct vgpu_range usable[VGPU_FB_REGIONS_MAX];
 	const struct vgpu_fb_region *region;
@@ -63,7 +63,7 @@ static int reserve_unusable(struct vgpu_fb *fb,
 }
 
 /* The highest place is the one that breaks fewest segments. */
-static int reserve_host(struct vgpu_resources *r)
+static int resources_reserve_host(struct vgpu_resources *r)
 {
 	u64 free = vgpu_fb_free_bytes(&r->fb), bytes, offset;
 	int rc = -ENOSPC;
@@ -83,8 +83,9 @@ static int reserve_host(struct vgpu_resources *r)
 	return 0;
 }
 
-static int make_fb(struct vgpu_resources *r,
-		   const struct vgpu_static_info *info, u64 vmmu_segment_bytes)
+static int resources_make_fb(struct vgpu_resources *r,
+			     const struct vgpu_static_info *info,
+			     u64 vmmu_segment_bytes)
 {
 	struct vgpu_range *array;
 	u64 tables, bytes;
@@ -99,7 +100,7 @@ static int make_fb(struct vgpu_resources *r,
 		kvfree(array);
 		return rc;
 	}
-	rc = reserve_unusable(&r->fb, info);
+	rc = resources_reserve_unusable(&r->fb, info);
 	if (rc)
 		return rc;
 	/* Where a segment is broken already by what the firmware has. */
@@ -108,11 +109,12 @@ static int make_fb(struct vgpu_resources *r,
 	rc = vgpu_fb_reserve_top(&r->fb, bytes, OWN_ALIGNMENT,
 				 &r->bar1.tables_offset);
 	r->channel_offset = r->bar1.tables_offset + tables;
-	return rc ? rc : reserve_host(r);
+	return rc ? rc : resources_reserve_host(r);
 }
 
-static int make(struct vgpu_resources *r, const struct vgpu_static_info *info,
-		u64 vmmu_segment_bytes)
+static int resources_make(struct vgpu_resources *r,
+			  const struct vgpu_static_info *info,
+			  u64 vmmu_segment_bytes)
 {
 	u32 firmwares;
 	int rc;
@@ -120,7 +122,7 @@ static int make(struct vgpu_resources *r, const struct vgpu_static_info *info,
 	rc = vgpu_bar1_map_create(&r->bar1, (u64)host_mib * SZ_1M,
 				  info->fb_bytes);
 	if (rc == 0)
-		rc = make_fb(r, info, vmmu_segment_bytes);
+		rc = resources_make_fb(r, info, vmmu_segment_bytes);
 	if (rc == 0)
 		rc = vgpu_chids_init(&r->chids, VGPU_CHIDS_MAX, OWN_CHANNELS,
 				     info->needs_power_of_2_channels);
@@ -128,7 +130,7 @@ static int make(struct vgpu_resources *r, const struct vgpu_static_info *info,
 	if (rc == 0)
 		rc = vgpu_chids_alloc_own(&r->chids, &firmwares);
 	if (rc) {
-		drop(r);
+		resources_free(r);
 		return rc;
 	}
 	r->is_made = true;
@@ -136,9 +138,9 @@ static int make(struct vgpu_resources *r, const struct vgpu_static_info *info,
 }
 
 /* The same firmware on the same GPU says the same again. */
-static bool is_as_before(const struct vgpu_resources *r,
-			 const struct vgpu_static_info *info,
-			 u64 vmmu_segment_bytes)
+static bool resources_is_as_before(const struct vgpu_resources *r,
+				   const struct vgpu_static_info *info,
+				   u64 vmmu_segment_bytes)
 {
 	return r->fb.ranges.size == info->fb_bytes &&
 	       r->fb.unit_bytes == vmmu_segment_bytes;
@@ -152,8 +154,8 @@ int vgpu_resources_start(struct vgpu_resources *r,
 
 	mutex_lock(&r->lock);
 	if (!r->is_made)
-		rc = make(r, info, vmmu_segment_bytes);
-	else if (!is_as_before(r, info, vmmu_segment_bytes))
+		rc = resources_make(r, info, vmmu_segment_bytes);
+	else if (!resources_is_as_before(r, info, vmmu_segment_bytes))
 		rc = -EBADMSG;
 	mutex_unlock(&r->lock);
 	if (rc == 0)

@@ -11,8 +11,8 @@
 #define VMMU_SEGMENT_MIN 0x02000000 /* the sizes that there are */
 #define VMMU_SEGMENT_MAX 0x20000000
 
-static int check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
-			u32 status)
+static int rm_check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
+			   u32 status)
 {
 	if (status != VGPU_RM_OK)
 		pci_err(gsp->hw->pdev, "GSP: %s %#x failed: status %#x\n", what,
@@ -20,7 +20,7 @@ static int check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
 	return vgpu_rm_status_errno(status);
 }
 
-static int free_object(struct vgpu_gsp *gsp, u32 object, u32 *ret_status)
+static int rm_free_object(struct vgpu_gsp *gsp, u32 object, u32 *ret_status)
 {
 	struct vgpu_rm_free call = {
 		.client = VGPU_RM_CLIENT,
@@ -53,9 +53,9 @@ int vgpu_rm_alloc(struct vgpu_gsp *gsp, u32 parent, u32 object, u32 class,
 	rc = vgpu_gsp_call(gsp, VGPU_RPC_GSP_RM_ALLOC, call, (u32)size);
 	/* The call failed: whether the object is there is not known. */
 	if (rc == -EREMOTEIO)
-		free_object(gsp, object, &status);
+		rm_free_object(gsp, object, &status);
 	if (rc == 0)
-		rc = check_status(gsp, "object of class", class, call->status);
+		rc = rm_check_status(gsp, "object of class", class, call->status);
 	kvfree(call);
 	return rc;
 }
@@ -63,11 +63,11 @@ int vgpu_rm_alloc(struct vgpu_gsp *gsp, u32 parent, u32 object, u32 class,
 int vgpu_rm_free(struct vgpu_gsp *gsp, u32 object)
 {
 	u32 status;
-	int rc = free_object(gsp, object, &status);
+	int rc = rm_free_object(gsp, object, &status);
 
 	if (rc)
 		return rc;
-	return check_status(gsp, "freeing object", object, status);
+	return rm_check_status(gsp, "freeing object", object, status);
 }
 
 static int rm_control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
@@ -88,7 +88,7 @@ static int rm_control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 	rc = vgpu_gsp_call_for(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size, ms);
 	if (rc == 0) {
 		*ret_is_refused = call->status != VGPU_RM_OK;
-		rc = check_status(gsp, "control", command, call->status);
+		rc = rm_check_status(gsp, "control", command, call->status);
 	}
 	if (rc == 0)
 		memcpy(params, call->params, bytes);
@@ -130,7 +130,7 @@ int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 }
 
 /* The client is freed as a whole; what is under it goes with it. */
-static int make_objects(struct vgpu_gsp *gsp, bool *ret_has_client)
+static int rm_make_objects(struct vgpu_gsp *gsp, bool *ret_has_client)
 {
 	const struct vgpu_abi *abi = gsp->abi;
 	struct vgpu_rm_subdevice_params subdevice = {};
@@ -161,7 +161,7 @@ static int make_objects(struct vgpu_gsp *gsp, bool *ret_has_client)
 	return rc;
 }
 
-static int read_vmmu_segment(struct vgpu_gsp *gsp, u64 *ret_bytes)
+static int rm_read_vmmu_segment(struct vgpu_gsp *gsp, u64 *ret_bytes)
 {
 	u64 bytes = 0;
 	int rc;
@@ -179,7 +179,7 @@ static int read_vmmu_segment(struct vgpu_gsp *gsp, u64 *ret_bytes)
 	return 0;
 }
 
-static int check_version(struct vgpu_gsp *gsp)
+static int rm_check_version(struct vgpu_gsp *gsp)
 {
 	struct vgpu_rm_gsp_features features = {};
 	const char *version = gsp->abi->version;
@@ -215,7 +215,8 @@ int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on)
 	return rc;
 }
 
-static int read_engines(struct vgpu_gsp *gsp, struct vgpu_engine_set *ret_engines)
+static int rm_read_engines(struct vgpu_gsp *gsp,
+			   struct vgpu_engine_set *ret_engines)
 {
 	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->engine_list_bytes, GFP_KERNEL);
@@ -232,8 +233,8 @@ static int read_engines(struct vgpu_gsp *gsp, struct vgpu_engine_set *ret_engine
 	return rc;
 }
 
-static int read_host_engines(struct vgpu_gsp *gsp,
-			     struct vgpu_host_engines *engines)
+static int rm_read_host_engines(struct vgpu_gsp *gsp,
+				struct vgpu_host_engines *engines)
 {
 	const struct vgpu_abi *abi = gsp->abi;
 	void *params = kzalloc(abi->host_engines_bytes, GFP_KERNEL);
@@ -264,7 +265,7 @@ int vgpu_rm_read_copy_engine(struct vgpu_gsp *gsp,
 
 	if (!engines)
 		return -ENOMEM;
-	rc = read_host_engines(gsp, engines);
+	rc = rm_read_host_engines(gsp, engines);
 	if (rc == 0) {
 		engine = vgpu_host_engines_pick_copy(engines);
 		if (engine)
@@ -311,15 +312,15 @@ int vgpu_rm_start(struct vgpu_gsp *gsp, struct vgpu_properties *ret_properties)
 	bool has_client = false;
 	int rc;
 
-	rc = make_objects(gsp, &has_client);
+	rc = rm_make_objects(gsp, &has_client);
 	if (rc == 0)
-		rc = read_vmmu_segment(gsp, &properties.vmmu_segment_bytes);
+		rc = rm_read_vmmu_segment(gsp, &properties.vmmu_segment_bytes);
 	if (rc == 0)
 		rc = vgpu_rm_read_ecc(gsp, &properties.is_ecc_on);
 	if (rc == 0)
-		rc = check_version(gsp);
+		rc = rm_check_version(gsp);
 	if (rc == 0)
-		rc = read_engines(gsp, &properties.engines);
+		rc = rm_read_engines(gsp, &properties.engines);
 	if (rc) {
 		if (has_client)
 			vgpu_rm_stop(gsp);

@@ -49,7 +49,7 @@ struct methods {
 	u32 count;
 };
 
-static void put_method(struct methods *m, u32 method, u32 count, ...)
+static void scrub_put_method(struct methods *m, u32 method, u32 count, ...)
 {
 	va_list values;
 
@@ -61,31 +61,33 @@ static void put_method(struct methods *m, u32 method, u32 count, ...)
 	va_end(values);
 }
 
-static void submit(struct vgpu_channel *channel, u64 offset, u32 bytes,
-		   u32 sequence)
+static void scrub_submit_fill(struct vgpu_channel *channel, u64 offset,
+			      u32 bytes, u32 sequence)
 {
 	struct methods m = {.words = vgpu_channel_methods(channel)};
 	u64 semaphore = vgpu_channel_semaphore_address();
 
-	put_method(&m, SET_OBJECT, 1, VGPU_RM_CLASS_COPY);
-	put_method(&m, SET_REMAP_CONST_A, 1, 0);
-	put_method(&m, SET_REMAP_COMPONENTS, 1,
-		   REMAP_X_TO_CONST_A | REMAP_OF_4_BYTES);
-	put_method(&m, SET_DST_PHYS_MODE, 1, PHYS_MODE_VRAM);
-	put_method(&m, SET_SEMAPHORE_A, 3, upper_32_bits(semaphore),
-		   lower_32_bits(semaphore), sequence);
-	put_method(&m, OFFSET_OUT_UPPER, 2, upper_32_bits(offset),
-		   lower_32_bits(offset));
-	put_method(&m, LINE_LENGTH_IN, 2, bytes / 4, 1);
-	put_method(&m, LAUNCH_DMA, 1,
-		   LAUNCH_NON_PIPELINED | LAUNCH_FLUSH | LAUNCH_SEMAPHORE |
-			   LAUNCH_SRC_PITCH | LAUNCH_DST_PITCH | LAUNCH_REMAP |
-			   LAUNCH_DST_PHYSICAL | LAUNCH_NO_PLC);
+	scrub_put_method(&m, SET_OBJECT, 1, VGPU_RM_CLASS_COPY);
+	scrub_put_method(&m, SET_REMAP_CONST_A, 1, 0);
+	scrub_put_method(&m, SET_REMAP_COMPONENTS, 1,
+			 REMAP_X_TO_CONST_A | REMAP_OF_4_BYTES);
+	scrub_put_method(&m, SET_DST_PHYS_MODE, 1, PHYS_MODE_VRAM);
+	scrub_put_method(&m, SET_SEMAPHORE_A, 3, upper_32_bits(semaphore),
+			 lower_32_bits(semaphore), sequence);
+	scrub_put_method(&m, OFFSET_OUT_UPPER, 2, upper_32_bits(offset),
+			 lower_32_bits(offset));
+	scrub_put_method(&m, LINE_LENGTH_IN, 2, bytes / 4, 1);
+	scrub_put_method(&m, LAUNCH_DMA, 1,
+			 LAUNCH_NON_PIPELINED | LAUNCH_FLUSH |
+				 LAUNCH_SEMAPHORE | LAUNCH_SRC_PITCH |
+				 LAUNCH_DST_PITCH | LAUNCH_REMAP |
+				 LAUNCH_DST_PHYSICAL | LAUNCH_NO_PLC);
 	vgpu_channel_submit(channel, m.count);
 }
 
-static int wait_done(struct vgpu_gsp *gsp, const struct vgpu_channel *channel,
-		     u32 sequence, unsigned long deadline)
+static int scrub_wait_done(struct vgpu_gsp *gsp,
+			   const struct vgpu_channel *channel, u32 sequence,
+			   unsigned long deadline)
 {
 	bool is_late;
 
@@ -105,8 +107,8 @@ static int wait_done(struct vgpu_gsp *gsp, const struct vgpu_channel *channel,
 	}
 }
 
-static int fill(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
-		u64 offset, u64 bytes)
+static int scrub_fill_range(struct vgpu_scrubber *scrubber,
+			    struct vgpu_gsp *gsp, u64 offset, u64 bytes)
 {
 	u64 gibs = DIV_ROUND_UP_ULL(bytes, SZ_1G), part;
 	unsigned long deadline =
@@ -118,9 +120,10 @@ static int fill(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
 		/* 0 is what the semaphore is from the start. */
 		if (++scrubber->sequence == 0)
 			scrubber->sequence++;
-		submit(&scrubber->channel, offset, (u32)part, scrubber->sequence);
-		rc = wait_done(gsp, &scrubber->channel, scrubber->sequence,
-			       deadline);
+		scrub_submit_fill(&scrubber->channel, offset, (u32)part,
+				  scrubber->sequence);
+		rc = scrub_wait_done(gsp, &scrubber->channel,
+				     scrubber->sequence, deadline);
 		offset += part;
 		bytes -= part;
 	}
@@ -131,7 +134,7 @@ static int fill(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
 }
 
 /* One that was at fault gives way to a new one. */
-static int get_channel(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp)
+static int scrub_get_channel(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp)
 {
 	struct vgpu_channel *channel = &scrubber->channel;
 	int rc;
@@ -161,16 +164,16 @@ int vgpu_scrubber_scrub(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
 	    !vgpu_is_inside(fb_offset, bytes, gsp->info.fb_bytes))
 		return -EINVAL;
 	mutex_lock(&scrubber->lock);
-	rc = get_channel(scrubber, gsp);
+	rc = scrub_get_channel(scrubber, gsp);
 	if (rc == 0)
-		rc = fill(scrubber, gsp, fb_offset, bytes);
+		rc = scrub_fill_range(scrubber, gsp, fb_offset, bytes);
 	mutex_unlock(&scrubber->lock);
 	return rc;
 }
 
 /* Of this channel: whoever waits for it is told at once. */
-static void take_rc_error(struct vgpu_event_subscriber *subscriber,
-			  const u8 *payload, u32 bytes)
+static void scrub_handle_rc_error(struct vgpu_event_subscriber *subscriber,
+				  const u8 *payload, u32 bytes)
 {
 	struct vgpu_scrubber *scrubber =
 		container_of(subscriber, struct vgpu_scrubber, rc_error);
@@ -194,7 +197,7 @@ void vgpu_scrubber_init(struct vgpu_scrubber *scrubber,
 	scrubber->events = events;
 	mutex_init(&scrubber->lock);
 	scrubber->rc_error.event = VGPU_RPC_EVENT_RC_TRIGGERED;
-	scrubber->rc_error.handle = take_rc_error;
+	scrubber->rc_error.handle = scrub_handle_rc_error;
 	vgpu_events_subscribe(events, &scrubber->rc_error);
 }
 
