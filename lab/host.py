@@ -268,6 +268,19 @@ class Host:
                 said.append(line)
         return '\n'.join(said)
 
+    def trace(self):
+        """Have the modules' tracepoints written down, from now on."""
+        self.do('run busybox mount -t tracefs tracefs /sys/kernel/tracing')
+        self.do('write /sys/kernel/tracing/trace ')
+        self.do('write /sys/kernel/tracing/events/vgpu/enable 1')
+
+    def traced(self):
+        """What was written down since: lines of an event's name and its fields."""
+        self.do('write /traced busybox sed -n s/^.*:.vgpu_/traced.vgpu_/p '
+                '/sys/kernel/tracing/trace')
+        said = self.do('run busybox sh /traced')[1]
+        return re.findall(r'traced.(vgpu_.*?)\r?$', said, re.M)
+
     def do(self, line, seconds=COMMAND_SECONDS):
         """Run one line; return its exit status and what the kernel logged
         meanwhile."""

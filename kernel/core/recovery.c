@@ -8,6 +8,7 @@
 #include <linux/timekeeping.h>
 
 #include "core.h"
+#include "kernel/core/gsp/trace.h"
 #include "kernel/mgr/manager.h"
 
 #define DELAY_MS 500
@@ -31,6 +32,7 @@ static void recovery_reset(struct vgpu_core *core)
 	}
 	/* Whoever holds the device may be removing it, and wait for this work. */
 	rc = pci_try_reset_function(pdev);
+	trace_vgpu_recovery_reset(pci_name(pdev), rc);
 	if (rc != -EAGAIN)
 		vgpu_attempts_add(&core->recovery.attempts, now);
 	if (rc && rc != -EAGAIN)
@@ -81,6 +83,7 @@ void vgpu_recovery_boot(struct vgpu_core *core, const char *why)
 {
 	int rc = vgpu_core_boot(core);
 
+	trace_vgpu_recovery_booted(pci_name(core->hw.pdev), rc);
 	if (rc == 0) {
 		WRITE_ONCE(core->recovery.failed_boots, 0);
 		vgpu_mgr_start(&core->pf);

@@ -7,6 +7,9 @@
 
 #include "mgr.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 enum step {
 	STEP_USE = 1,
 	STEP_SCRUB,
@@ -171,6 +174,8 @@ static int lifecycle_open_vf(struct vgpu_vf *vf, struct vgpu_vf_user *user)
 	vf->is_driver_loaded = false;
 	memset(vf->engine_ns, 0, sizeof(vf->engine_ns));
 	rc = lifecycle_bring_up(vf);
+	trace_vgpu_created(pci_name(vf->mgr->pdev), vf->gfid, vf->type->id,
+			   vf->place.id, rc, ktime_us_delta(ktime_get(), began));
 	if (rc) {
 		vf->opener = 0;
 		lifecycle_uncount_open(vf);
@@ -223,6 +228,10 @@ void vgpu_vf_close(struct vgpu_vf *vf)
 	if (!vf->is_lost) {
 		vf->task.waited_us = 0;
 		lifecycle_take_down(vf);
+		trace_vgpu_destroyed(pci_name(vf->mgr->pdev), vf->gfid,
+				     vf->type->id, vf->place.id,
+				     vf->is_orphan ? -EIO : 0,
+				     ktime_us_delta(ktime_get(), began));
 		if (!vf->is_orphan)
 			lifecycle_log_time(vf, "destroyed", began);
 	}
@@ -305,6 +314,7 @@ void vgpu_vf_lose(struct vgpu_vf *vf, const char *why)
 	if (is_lost) {
 		/* It may have been opened in between. */
 		lifecycle_tell_user(vf, why);
+		trace_vgpu_lost(pci_name(vf->mgr->pdev), vf->gfid, why);
 		vgpu_vf_tell_loss(vf, why);
 		vf->is_lost = true;
 		vf->why_failed = why;

@@ -372,6 +372,31 @@ class Module(unittest.TestCase):
         self.assertNotIn('wedged', said)
         self.unload()
 
+    def test_calls_and_recoveries_are_traced(self):
+        self.load()
+        self.machine.trace()
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.machine.fault('no-reply:76')
+        start = len(self.machine.log())
+        self.assertNotEqual(self.machine.do('ecc')[0], 0)
+        self.machine.fault('none')
+        self.machine.wait(r'MiB, 32 VFs', start)
+        # The recovery's last event comes after that line.
+        self.assertEqual(self.machine.do('use 1')[0], 0)
+        self.assertEqual(self.machine.do('use 0')[0], 0)
+        lines = self.machine.traced()
+        self.unload()
+        call = r'vgpu_rpc_{}: 0000:01:00.0 function=76 sequence=\d+ {}'
+        wanted = (call.format('sent', r'bytes=\d+'),
+                  call.format('answered', r'result=0x0 us=\d+'),
+                  call.format('timed_out', r'result=0x0 us=\d+'),
+                  'vgpu_gsp_wedged: 0000:01:00.0 it does not answer',
+                  'vgpu_recovery_reset: 0000:01:00.0 rc=0',
+                  'vgpu_recovery_booted: 0000:01:00.0 rc=0')
+        for line in wanted:
+            self.assertTrue(any(re.fullmatch(line, one) for one in lines),
+                            f'{line}: {lines}')
+
     def test_keeps_the_logs_of_a_crash(self):
         self.load()
         self.assertEqual(self.machine.do('logs')[0], 0)

@@ -99,6 +99,20 @@ class Vfio(VfioCase):
         self.assertIn('error_messages is 0',
                       self.do('run vf show 1 error_messages'))
 
+    def test_a_life_is_traced(self):
+        self.host.trace()
+        self.opens()
+        start = self.hold()
+        self.host.fault('vgpu-crash:1')
+        self.host.wait('test: let go of', start)
+        life = rf'vgpu_{{}}: 0000:01:00.0 gfid=1 type={TYPE} place=\d+ rc=0 us=\d+'
+        wanted = (life.format('created'), life.format('destroyed'),
+                  'vgpu_lost: 0000:01:00.0 gfid=1 its task crashed')
+        lines = self.host.traced()
+        for line in wanted:
+            self.assertTrue(any(re.fullmatch(line, one) for one in lines),
+                            f'{line}: {lines}')
+
     def test_what_the_guest_is_told(self):
         """The UUID that was written, and an instance that no other VF is."""
         uuid = '1b2a3c4d-0000-4000-8000-00000000abcd'

@@ -2,12 +2,16 @@
 /* Calls to the GSP's firmware, and what it says of itself meanwhile. */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 
 #include "kernel/core/abi/rm_abi.h"
 #include "gsp.h"
 #include "kernel/core/hw/regs.h"
 #include "kernel/core/pure/rpc.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 #define ROOM_MS	     1000
 #define REPLY_MS     6000
@@ -30,6 +34,7 @@ static int rpc_wedge(struct vgpu_gsp *gsp, int rc, const char *why)
 	if (gsp->is_wedged)
 		return rc;
 	pci_err(gsp->hw->pdev, "GSP is wedged: %s: %d\n", why, rc);
+	trace_vgpu_gsp_wedged(pci_name(gsp->hw->pdev), why);
 	WRITE_ONCE(gsp->is_wedged, true);
 	gsp->ops->on_wedged(gsp, why);
 	return rc;
@@ -126,6 +131,7 @@ static int rpc_send_message(struct vgpu_gsp *gsp, u32 function, u32 sequence,
 		if (rc)
 			return rc;
 	}
+	trace_vgpu_rpc_sent(pci_name(gsp->hw->pdev), function, sequence, bytes);
 	return 0;
 }
 
@@ -229,6 +235,21 @@ static int rpc_wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply,
 	}
 }
 
+static void rpc_trace_end(const struct vgpu_gsp *gsp,
+			  const struct vgpu_rpc_reply *reply, ktime_t sent,
+			  int rc)
+{
+	const char *device = pci_name(gsp->hw->pdev);
+	s64 us = ktime_us_delta(ktime_get(), sent);
+
+	if (rc == 0)
+		trace_vgpu_rpc_answered(device, reply->function,
+					reply->sequence, reply->result, us);
+	else if (rc == -ETIMEDOUT)
+		trace_vgpu_rpc_timed_out(device, reply->function,
+					 reply->sequence, 0, us);
+}
+
 int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 		  u32 bytes)
 {
@@ -251,6 +272,7 @@ int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
 		      u32 bytes, u32 ms)
 {
 	struct vgpu_rpc_reply reply;
+	ktime_t sent;
 	int rc = -EIO;
 
 	mutex_lock(&gsp->lock);
@@ -261,8 +283,11 @@ int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
 	if (rc == 0)
 		rc = rpc_send_message(gsp, function, gsp->sequence, payload,
 				      bytes);
-	if (rc == 0)
+	sent = ktime_get();
+	if (rc == 0) {
 		rc = rpc_wait_reply(gsp, &reply, ms);
+		rpc_trace_end(gsp, &reply, sent, rc);
+	}
 	if (rc == 0 && reply.result) {
 		pci_err(gsp->hw->pdev, "GSP: call %u failed: %#x\n", function,
 			reply.result);
