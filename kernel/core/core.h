@@ -150,7 +150,7 @@ void vgpu_debug_keep_failed(struct vgpu_core *core);
 void vgpu_debug_drop_failed(struct pci_dev *pdev);
 
 /* debug_fb.c: for tests, files of the framebuffer that is free, and of its use. */
-#ifdef VGPU_TEST_HOOKS
+#ifdef CONFIG_VGPU_TEST_HOOKS
 void vgpu_debug_fb_init(struct vgpu_core *core);
 void vgpu_debug_put_use(struct vgpu_core *core);
 #else

@@ -15,10 +15,10 @@ struct vgpu_test_hooks {
 };
 
 /*
- * Only in builds with VGPU_TEST_HOOKS=y (kernel/Kbuild): what users install has
- * none of this.
+ * Only in builds with CONFIG_VGPU_TEST_HOOKS=y (kernel/Kbuild): what users
+ * install has none of this.
  */
-#ifdef VGPU_TEST_HOOKS
+#ifdef CONFIG_VGPU_TEST_HOOKS
 /* Files in the folder @dir of debugfs. */
 void vgpu_test_hooks_init(struct vgpu_test_hooks *hooks, struct dentry *dir);
 void vgpu_test_hooks_finish(struct vgpu_test_hooks *hooks);
