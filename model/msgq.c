@@ -328,12 +328,15 @@ void model_msgq_serve(GpuModel *m)
 	}
 }
 
+/* What a reply has too much, where that is asked for. */
+#define LONGER_BYTES 64
+
 /* False: the driver has not taken enough of the queue yet. */
 static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 			uint32_t sequence, const uint8_t *payload, uint32_t bytes)
 {
 	struct msgq *q = &m->msgq;
-	uint32_t count = pages_of(bytes), i;
+	uint32_t count = pages_of(bytes + LONGER_BYTES), length = bytes, i;
 	uint32_t read = shared_get(m, q->cmd_offset + TX_BYTES);
 	g_autofree uint8_t *record = NULL;
 	uint8_t *rpc;
@@ -341,6 +344,11 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 	if (read >= q->stat_count ||
 	    (read + q->stat_count - q->stat_write - 1) % q->stat_count < count)
 		return false;
+	if (model_fault_strikes(m, FAULT_LONGER, function))
+		length += LONGER_BYTES;
+	if (model_fault_strikes(m, FAULT_SHORTER, function))
+		length /= 2;
+	count = pages_of(length);
 	record = g_malloc0(count * PAGE);
 	rpc = record + ELEMENT_HEADER_BYTES;
 	if (model_fault_strikes(m, FAULT_BAD_SEQUENCE, function))
@@ -349,13 +357,13 @@ static bool send_record(GpuModel *m, uint32_t function, uint32_t result,
 	stl_le_p(record + ELEMENT_COUNT, count);
 	stl_le_p(rpc, RPC_HEADER_VERSION);
 	stl_le_p(rpc + 4, RPC_SIGNATURE);
-	stl_le_p(rpc + 8, RPC_HEADER_BYTES + bytes);
+	stl_le_p(rpc + 8, RPC_HEADER_BYTES + length);
 	stl_le_p(rpc + 12, function);
 	stl_le_p(rpc + 16, result);
 	stl_le_p(rpc + 20, result);
 	stl_le_p(rpc + 24, sequence);
-	if (bytes)
-		memcpy(rpc + RPC_HEADER_BYTES, payload, bytes);
+	if (MIN(bytes, length))
+		memcpy(rpc + RPC_HEADER_BYTES, payload, MIN(bytes, length));
 	if (model_fault_strikes(m, FAULT_TRUNCATED, function))
 		stl_le_p(rpc + 8, RPC_HEADER_BYTES / 2);
 	if (model_fault_strikes(m, FAULT_OVERLONG, function))

@@ -40,7 +40,8 @@ struct vgpu_event_subscriber {
 
 /*
  * All are required and may sleep, unless their comment says otherwise. Errors
- * are negative errno values.
+ * are negative errno values. The firmware has 5 s to answer a control; then it
+ * is wedged, for while one is waited for, nobody else can ask it.
  */
 struct vgpu_core_ops {
 	/*
@@ -49,13 +50,12 @@ struct vgpu_core_ops {
 	 */
 	int (*control)(struct vgpu_pf *pf, u32 command, void *params, u32 bytes);
 	/*
-	 * Send an internal control, of the firmware's own subdevice. @ms: time
-	 * limit for the answer, 0: the default. -EREMOTEIO: the firmware
-	 * refused, and has done nothing; -ENODEV: it is not up; -ENOMEM. After
-	 * any other error it may have done it.
+	 * Send an internal control, of the firmware's own subdevice.
+	 * -EREMOTEIO: the firmware refused, and has done nothing; -ENODEV: it
+	 * is not up; -ENOMEM. After any other error it may have done it.
 	 */
 	int (*control_internal)(struct vgpu_pf *pf, u32 command, void *params,
-				u32 bytes, u32 ms);
+				u32 bytes);
 
 	/*
 	 * Map a part of the framebuffer for the CPU, uncached. Both numbers are

@@ -21,7 +21,7 @@ static int ops_control(struct vgpu_pf *pf, u32 command, void *params, u32 bytes)
 }
 
 static int ops_control_internal(struct vgpu_pf *pf, u32 command, void *params,
-				u32 bytes, u32 ms)
+				u32 bytes)
 {
 	struct vgpu_core *core = ops_core(pf);
 	bool is_refused = false;
@@ -29,8 +29,8 @@ static int ops_control_internal(struct vgpu_pf *pf, u32 command, void *params,
 
 	down_read(&core->gsp_lock);
 	if (core->gsp)
-		rc = vgpu_rm_control_internal_for(core->gsp, command, params,
-						  bytes, ms, &is_refused);
+		rc = vgpu_rm_try_control_internal(core->gsp, command, params,
+						  bytes, &is_refused);
 	up_read(&core->gsp_lock);
 	if (is_refused)
 		return -EREMOTEIO;

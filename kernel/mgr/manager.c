@@ -139,7 +139,7 @@ static int manager_tell_types(struct vgpu_mgr *mgr)
 	/* Linux 6.1 has no kvmemdup(). */
 	memcpy(params, mgr->types.payload, bytes);
 	rc = mgr->pf->ops->control_internal(mgr->pf, VGPU_TASK_ADD_TYPES,
-					    params, bytes, 0);
+					    params, bytes);
 	kvfree(params);
 	return rc;
 }
@@ -171,7 +171,7 @@ static int manager_tell_mode(struct vgpu_mgr *mgr)
 
 	return mgr->pf->ops->control_internal(
 		mgr->pf, VGPU_TASK_SET_HETEROGENEOUS, &is_heterogeneous,
-		sizeof(is_heterogeneous), 0);
+		sizeof(is_heterogeneous));
 }
 
 int vgpu_mgr_start(struct vgpu_pf *pf)

@@ -14,8 +14,7 @@
 #define BOOT_MS	    10000
 #define CONFIG_MS   120000
 #define ANSWER_MS   5000
-#define END_MS	    30000 /* a client of a guest's may have much to be freed */
-#define AGAIN_MS    100	  /* before it is asked to end once more */
+#define AGAIN_MS    100 /* before it is asked to end once more */
 #define POLL_US	    100
 #define VERSION_CPU 0x0001
 
@@ -29,12 +28,11 @@ void __iomem *vgpu_task_area(struct vgpu_vf *vf, const struct vgpu_task_area *ar
 	return vf->task.window.memory + area->offset;
 }
 
-static int task_control(struct vgpu_vf *vf, u32 command, void *params,
-			u32 bytes, u32 ms)
+static int task_control(struct vgpu_vf *vf, u32 command, void *params, u32 bytes)
 {
 	ktime_t began = ktime_get();
 	int rc = vf->mgr->pf->ops->control_internal(vf->mgr->pf, command,
-						    params, bytes, ms);
+						    params, bytes);
 
 	vf->task.waited_us += ktime_us_delta(ktime_get(), began);
 	return rc;
@@ -153,7 +151,7 @@ static int task_bootload(struct vgpu_vf *vf)
 	if (!params)
 		return -ENOMEM;
 	abi->put_boot(params, &abi->layout, &boot);
-	rc = task_control(vf, VGPU_TASK_BOOTLOAD, params, abi->boot_bytes, 0);
+	rc = task_control(vf, VGPU_TASK_BOOTLOAD, params, abi->boot_bytes);
 	kvfree(params);
 	/* Where it may be booted, its end tells whether it is. */
 	vf->task.is_booted = rc != -EREMOTEIO && rc != -ENODEV && rc != -ENOMEM;
@@ -235,13 +233,12 @@ static int task_ask_to_end(struct vgpu_vf *vf)
 	if (pf->ops->is_wedged(pf))
 		return -EIO;
 	if (!vf->task.is_shut_down)
-		rc = task_control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid),
-				  END_MS);
+		rc = task_control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid));
 	if (rc)
 		return rc;
 	vf->task.is_shut_down = true;
 	gfid.gfid = vf->gfid;
-	return task_control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid), END_MS);
+	return task_control(vf, VGPU_TASK_CLEANUP, &gfid, sizeof(gfid));
 }
 
 int vgpu_task_end(struct vgpu_vf *vf)

@@ -75,7 +75,7 @@ u64 vgpu_vf_fb_used(struct vgpu_vf *vf)
 		return 0;
 	params = kzalloc(abi->usage_bytes, GFP_KERNEL);
 	if (params && pf->ops->control_internal(pf, VGPU_TASK_GET_FB_USAGE,
-						params, abi->usage_bytes, 0) == 0)
+						params, abi->usage_bytes) == 0)
 		used = abi->get_fb_usage(params, vf->gfid);
 	kfree(params);
 	return used;

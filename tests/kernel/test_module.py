@@ -362,6 +362,37 @@ class Module(unittest.TestCase):
             with self.subTest(fault):
                 self.recover(fault + ':76', 'wedged: its message is broken')
 
+    def test_a_longer_reply_is_taken(self):
+        """As of a firmware that has appended fields."""
+        self.load()
+        self.machine.fault('longer:76')
+        status, said = self.machine.do('ecc')
+        self.assertEqual(status, 0)
+        self.assertNotIn('wedged', said)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
+    def test_a_shorter_reply_fails_its_call_alone(self):
+        self.load()
+        self.machine.fault('shorter:76')
+        status, said = self.machine.do('ecc')
+        self.assertNotEqual(status, 0)
+        self.assertNotIn('wedged', said)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.unload()
+
+    def test_errors_do_not_fill_the_log(self):
+        """Whoever can have a call fail cannot have a line for each."""
+        self.load()
+        self.machine.fault('error-status:76:1000')
+        self.machine.do('write /errors for _ in $(busybox seq 300); do busybox cat '
+                        '/sys/kernel/debug/vgpu-0000:01:00.0/ecc; done')
+        said = self.machine.do('run busybox sh /errors')[1]
+        self.machine.fault('none')
+        self.assertIn('call 76 failed', said)
+        self.assertLess(len(re.findall('call 76 failed', said)), 100)
+        self.unload()
+
     def test_a_failed_control_does_no_harm(self):
         self.load()
         self.machine.fault('error-status:76')

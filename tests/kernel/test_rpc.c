@@ -164,23 +164,38 @@ static void what_does_not_belong_fails(void **state)
 {
 	struct vgpu_rpc_message message = make_message(LONG_BYTES);
 	struct vgpu_rpc_header *rpc;
-	struct vgpu_rpc_reply reply;
 
-	/* A continuation of nothing. */
-	expect_failed(LONG_BYTES, false, answer(&message, 1, 0), -EPROTO);
 	/* A first record where a continuation should be. */
 	expect_failed(LONG_BYTES, true, answer(&message, 0, 0), -EPROTO);
 	/* Records that would go on for ever. */
 	rpc = answer(&message, 1, 0);
 	rpc->length = sizeof(*rpc);
 	expect_failed(LONG_BYTES, true, rpc, -EPROTO);
-	/* More than was asked for, in the first record and later. */
-	expect_failed(RECORD_MAX - 1, false, answer(&message, 0, 0), -EMSGSIZE);
+}
+
+/* More than was asked for, in the first record and later. */
+static void what_is_longer_is_cut(void **state)
+{
+	struct vgpu_rpc_message message = make_message(LONG_BYTES);
+	struct vgpu_rpc_reply reply, next;
+
+	memset(joined, 0xee, sizeof(joined));
+	vgpu_rpc_reply_init(&reply, FUNCTION, 7, joined, RECORD_MAX - 1);
+	assert_int_equal(vgpu_rpc_reply_add(&reply, answer(&message, 0, 0)), 0);
+	assert_memory_equal(joined, payload, RECORD_MAX - 1);
+	assert_int_equal(joined[RECORD_MAX - 1], 0xee);
+
 	vgpu_rpc_reply_init(&reply, FUNCTION, 7, joined, RECORD_MAX + 1);
 	assert_int_equal(vgpu_rpc_reply_add(&reply, answer(&message, 0, 0)),
 			 -EAGAIN);
-	assert_int_equal(vgpu_rpc_reply_add(&reply, answer(&message, 1, 0)),
-			 -EMSGSIZE);
+	assert_int_equal(vgpu_rpc_reply_add(&reply, answer(&message, 1, 0)), 0);
+	assert_memory_equal(joined, payload, RECORD_MAX + 1);
+	assert_int_equal(joined[RECORD_MAX + 1], 0xee);
+	/* Whoever waits next finds the rest of it in the queue. */
+	vgpu_rpc_reply_init(&next, FUNCTION, 8, joined, LONG_BYTES);
+	assert_int_equal(vgpu_rpc_reply_add(&next, answer(&message, 2, 0)),
+			 -ENOENT);
+	assert_int_equal(next.state, VGPU_RPC_REPLY_WAITING);
 }
 
 static void what_is_truncated_fails(void **state)
@@ -188,7 +203,7 @@ static void what_is_truncated_fails(void **state)
 	struct vgpu_rpc_message message = make_message(99);
 	struct vgpu_rpc_header *rpc;
 
-	expect_failed(100, false, answer(&message, 0, 0), -EPROTO);
+	expect_failed(100, false, answer(&message, 0, 0), -EMSGSIZE);
 	rpc = answer(&message, 0, 0);
 	rpc->version++;
 	expect_failed(99, false, rpc, -EPROTO);
@@ -210,6 +225,7 @@ int main(void)
 		cmocka_unit_test(an_error_ends_a_reply),
 		cmocka_unit_test(others_change_nothing),
 		cmocka_unit_test(what_does_not_belong_fails),
+		cmocka_unit_test(what_is_longer_is_cut),
 		cmocka_unit_test(what_is_truncated_fails),
 	};
 

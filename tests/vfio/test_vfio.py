@@ -224,6 +224,16 @@ class Vfio(VfioCase):
             self.assertNotIn('wedged', self.host.log()[start:])
             self.opens()
 
+    def test_a_task_takes_long_to_end(self):
+        """The other vGPUs' calls do not wait for it for half a minute."""
+        start = self.hold()
+        self.host.fault('vgpu-late-shutdown:1:10')
+        self.do('run vf kill')
+        self.host.fault('none')
+        self.assertIn('wedged: it does not answer', self.host.log()[start:])
+        self.host.wait('MiB, 32 VFs', start)
+        self.opens()
+
     def test_a_task_may_have_booted(self):
         """Its bootload is done, but said to have failed."""
         self.opens()

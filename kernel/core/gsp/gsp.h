@@ -126,13 +126,11 @@ int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 		  u32 bytes);
 
 /*
- * Send, and wait for the reply, which takes the place of the payload.
- * -EREMOTEIO: the firmware says that it failed.
+ * Send, and wait 5 s at most for the reply, which takes the place of the
+ * payload. -EREMOTEIO: the firmware says that it failed; -EBADMSG: the reply is
+ * shorter than the payload; others: the GSP is wedged.
  */
 int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes);
-/* One that may take @ms, or as long as any where that is 0. */
-int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
-		      u32 bytes, u32 ms);
 
 /* Whoever calls the firmware has found it out of order; @why: a text for good. */
 void vgpu_gsp_wedge(struct vgpu_gsp *gsp, const char *why);

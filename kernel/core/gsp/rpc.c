@@ -14,7 +14,7 @@
 #include "trace.h"
 
 #define ROOM_MS	     1000
-#define REPLY_MS     6000
+#define REPLY_MS     5000
 #define INIT_DONE_MS 10000
 /* Of a message whose memory may be late, or in place of which an old one comes. */
 #define RETRIES_MAX 3
@@ -185,8 +185,9 @@ static void rpc_handle_message(struct vgpu_gsp *gsp,
 	if (vgpu_rpc_is_event(rpc))
 		rpc_handle_event(gsp, rpc);
 	else
-		pci_warn(gsp->hw->pdev, "GSP: reply %u, not asked for\n",
-			 rpc->function);
+		dev_warn_ratelimited(&gsp->hw->pdev->dev,
+				     "GSP: reply %u, not asked for\n",
+				     rpc->function);
 }
 
 /* Wait for the next message, until @deadline. */
@@ -214,10 +215,10 @@ static int rpc_wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
 	return -EIO;
 }
 
-static int rpc_wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply,
-			  u32 ms)
+/* -EBADMSG: it is shorter than was asked for. */
+static int rpc_wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
 {
-	unsigned long deadline = rpc_deadline_of(ms ? ms : REPLY_MS);
+	unsigned long deadline = rpc_deadline_of(REPLY_MS);
 	const struct vgpu_rpc_header *rpc;
 	int rc;
 
@@ -228,6 +229,8 @@ static int rpc_wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply,
 		rc = vgpu_rpc_reply_add(reply, rpc);
 		if (rc == 0)
 			return 0;
+		if (rc == -EMSGSIZE)
+			return -EBADMSG;
 		if (rc == -ENOENT)
 			rpc_handle_message(gsp, rpc);
 		else if (rc != -EAGAIN)
@@ -265,12 +268,6 @@ int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 
 int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes)
 {
-	return vgpu_gsp_call_for(gsp, function, payload, bytes, 0);
-}
-
-int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
-		      u32 bytes, u32 ms)
-{
 	struct vgpu_rpc_reply reply;
 	ktime_t sent;
 	int rc = -EIO;
@@ -285,12 +282,13 @@ int vgpu_gsp_call_for(struct vgpu_gsp *gsp, u32 function, void *payload,
 				      bytes);
 	sent = ktime_get();
 	if (rc == 0) {
-		rc = rpc_wait_reply(gsp, &reply, ms);
+		rc = rpc_wait_reply(gsp, &reply);
 		rpc_trace_end(gsp, &reply, sent, rc);
 	}
 	if (rc == 0 && reply.result) {
-		pci_err(gsp->hw->pdev, "GSP: call %u failed: %#x\n", function,
-			reply.result);
+		dev_err_ratelimited(&gsp->hw->pdev->dev,
+				    "GSP: call %u failed: %#x\n", function,
+				    reply.result);
 		rc = -EREMOTEIO;
 	}
 out:

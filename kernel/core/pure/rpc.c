@@ -87,21 +87,21 @@ int vgpu_rpc_reply_add(struct vgpu_rpc_reply *reply,
 	if (vgpu_rpc_is_event(rpc))
 		return -ENOENT;
 	if (reply->state == VGPU_RPC_REPLY_WAITING) {
-		if (!is_continuation && !rpc_is_first_record(reply, rpc))
+		/* A continuation is the rest of a longer reply that is done. */
+		if (is_continuation || !rpc_is_first_record(reply, rpc))
 			return -ENOENT;
-		if (is_continuation)
-			return rpc_fail_reply(reply, -EPROTO);
 		reply->result = rpc->result;
 	} else if (!is_continuation) {
 		return rpc_fail_reply(reply, -EPROTO);
 	}
 
 	bytes = vgpu_rpc_payload_bytes(rpc);
-	if (bytes > reply->capacity - reply->filled)
-		return rpc_fail_reply(reply, -EMSGSIZE);
 	/* With nothing in them, records would never end. */
 	if (is_continuation && bytes == 0)
 		return rpc_fail_reply(reply, -EPROTO);
+	/* Fields that another version has appended are not asked for. */
+	if (bytes > reply->capacity - reply->filled)
+		bytes = reply->capacity - reply->filled;
 	if (bytes > 0)
 		memcpy(reply->payload + reply->filled, vgpu_rpc_payload(rpc),
 		       bytes);
@@ -113,7 +113,7 @@ int vgpu_rpc_reply_add(struct vgpu_rpc_reply *reply,
 	}
 	/* One that would have fitted into the first record ends there. */
 	if (reply->capacity <= RECORD_PAYLOAD_MAX)
-		return rpc_fail_reply(reply, -EPROTO);
+		return rpc_fail_reply(reply, -EMSGSIZE);
 	reply->state = VGPU_RPC_REPLY_OPEN;
 	return -EAGAIN;
 }

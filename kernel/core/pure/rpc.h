@@ -72,16 +72,17 @@ struct vgpu_rpc_reply {
 
 /*
  * Wait for the reply to @function, numbered @sequence, whose payload has
- * @capacity bytes where it succeeds; it is put into @payload. The firmware
- * answers in the memory of the request, so that is the request's length.
+ * @capacity bytes where it succeeds, the request's length; they are put into
+ * @payload. What a longer reply has beyond them is dropped.
  */
 int vgpu_rpc_reply_init(struct vgpu_rpc_reply *reply, u32 function,
 			u32 sequence, u8 *payload, u32 capacity);
 
 /*
  * Add a record that the receiver took. 0: it is done; -EAGAIN: more is to
- * come; -ENOENT: the record is an event or another's reply, nothing changed;
- * -EPROTO: it does not belong there; -EMSGSIZE: it is too long.
+ * come; -ENOENT: the record is an event or another's reply, or the rest of one,
+ * nothing changed; -EMSGSIZE: the reply is too short; -EPROTO: the record does
+ * not belong there, so whose the next ones are is not known.
  */
 int vgpu_rpc_reply_add(struct vgpu_rpc_reply *reply,
 		       const struct vgpu_rpc_header *rpc);

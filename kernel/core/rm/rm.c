@@ -15,8 +15,9 @@ static int rm_check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
 			   u32 status)
 {
 	if (status != VGPU_RM_OK)
-		pci_err(gsp->hw->pdev, "GSP: %s %#x failed: status %#x\n", what,
-			number, status);
+		dev_err_ratelimited(&gsp->hw->pdev->dev,
+				    "GSP: %s %#x failed: status %#x\n", what,
+				    number, status);
 	return vgpu_rm_status_errno(status);
 }
 
@@ -71,7 +72,7 @@ int vgpu_rm_free(struct vgpu_gsp *gsp, u32 object)
 }
 
 static int rm_control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
-		      void *params, u32 bytes, u32 ms, bool *ret_is_refused)
+		      void *params, u32 bytes, bool *ret_is_refused)
 {
 	struct vgpu_rm_control *call;
 	size_t size = struct_size(call, params, bytes);
@@ -85,7 +86,7 @@ static int rm_control(struct vgpu_gsp *gsp, u32 client, u32 object, u32 command,
 	call->command = command;
 	call->params_bytes = bytes;
 	memcpy(call->params, params, bytes);
-	rc = vgpu_gsp_call_for(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size, ms);
+	rc = vgpu_gsp_call(gsp, VGPU_RPC_GSP_RM_CONTROL, call, (u32)size);
 	if (rc == 0) {
 		*ret_is_refused = call->status != VGPU_RM_OK;
 		rc = rm_check_status(gsp, "control", command, call->status);
@@ -108,16 +109,16 @@ int vgpu_rm_control_object(struct vgpu_gsp *gsp, u32 object, u32 command,
 	bool is_refused;
 
 	return rm_control(gsp, VGPU_RM_CLIENT, object, command, params, bytes,
-			  0, &is_refused);
+			  &is_refused);
 }
 
-int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command, void *params,
-				 u32 bytes, u32 ms, bool *ret_is_refused)
+int vgpu_rm_try_control_internal(struct vgpu_gsp *gsp, u32 command,
+				 void *params, u32 bytes, bool *ret_is_refused)
 {
 	const struct vgpu_static_info *info = &gsp->info;
 
 	return rm_control(gsp, info->client, info->subdevice, command, params,
-			  bytes, ms, ret_is_refused);
+			  bytes, ret_is_refused);
 }
 
 int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
@@ -125,7 +126,7 @@ int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 {
 	bool is_refused;
 
-	return vgpu_rm_control_internal_for(gsp, command, params, bytes, 0,
+	return vgpu_rm_try_control_internal(gsp, command, params, bytes,
 					    &is_refused);
 }
 

@@ -47,12 +47,11 @@ int vgpu_rm_control(struct vgpu_gsp *gsp, u32 command, void *params, u32 bytes);
 int vgpu_rm_control_internal(struct vgpu_gsp *gsp, u32 command, void *params,
 			     u32 bytes);
 /*
- * One that may take longer: @ms, or as long as any where that is 0. After an
- * error @ret_is_refused tells whether the firmware answered with it, and so has
- * done nothing; it is set only where the firmware has answered.
+ * The same. After an error @ret_is_refused tells whether the firmware answered
+ * with it, and so has done nothing; it is set only where the firmware has answered.
  */
-int vgpu_rm_control_internal_for(struct vgpu_gsp *gsp, u32 command, void *params,
-				 u32 bytes, u32 ms, bool *ret_is_refused);
+int vgpu_rm_try_control_internal(struct vgpu_gsp *gsp, u32 command,
+				 void *params, u32 bytes, bool *ret_is_refused);
 
 /* Ask again whether the framebuffer's ECC is on. */
 int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on);
