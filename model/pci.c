@@ -54,6 +54,8 @@ static bool add_capabilities(PCIDevice *pci, Error **errp)
 		return false;
 	}
 	pcie_cap_flr_init(pci);
+	/* So that the host can have AER's errors reported. */
+	pcie_cap_deverr_init(pci);
 	if (pcie_aer_init(pci, PCI_ERR_VER, PCI_EXT_AER, PCI_ERR_SIZEOF, errp))
 		return false;
 	pcie_ari_init(pci, PCI_EXT_ARI);

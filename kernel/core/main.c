@@ -152,6 +152,8 @@ static int vgpu_core_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (rc)
 		goto err;
 	core->is_up = true;
+	/* What an error of the bus takes from the device. */
+	pci_save_state(pdev);
 	return 0;
 
 err:

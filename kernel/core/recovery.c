@@ -12,6 +12,8 @@
 #include "kernel/mgr/manager.h"
 
 #define DELAY_MS 500
+/* How long the PCI core may take to get over an error of the bus. */
+#define BUS_ERROR_MS 10000
 /* After so many failed boots the delay is not doubled any more. */
 #define DOUBLINGS_MAX 7
 
@@ -86,6 +88,7 @@ void vgpu_recovery_boot(struct vgpu_core *core, const char *why)
 	trace_vgpu_recovery_booted(pci_name(core->hw.pdev), rc);
 	if (rc == 0) {
 		WRITE_ONCE(core->recovery.failed_boots, 0);
+		pci_save_state(core->hw.pdev);
 		vgpu_mgr_start(&core->pf);
 		return;
 	}
@@ -113,7 +116,63 @@ static void recovery_reset_done(struct pci_dev *pdev)
 	vgpu_recovery_boot(core, "it did not boot again");
 }
 
+/*
+ * The GPU, or the bus above it, failed (AER). Nothing is asked of the firmware
+ * any more; the PCI core resets the link, and says so. Where it gives up on
+ * that, as it does where a VF has no driver, the recovery of ours comes later.
+ */
+static pci_ers_result_t recovery_error_detected(struct pci_dev *pdev,
+						pci_channel_state_t state)
+{
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+	const char *why = "the PCI bus reported an error";
+
+	if (state == pci_channel_io_normal)
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	down_read(&core->gsp_lock);
+	if (core->gsp)
+		vgpu_gsp_wedge(core->gsp, why);
+	up_read(&core->gsp_lock);
+	vgpu_mgr_stop(&core->pf, why);
+	vgpu_core_unload(core);
+	vgpu_recovery_cancel(core);
+	if (state == pci_channel_io_perm_failure)
+		return PCI_ERS_RESULT_DISCONNECT;
+	schedule_delayed_work(&core->recovery.work,
+			      msecs_to_jiffies(BUS_ERROR_MS));
+	return PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t recovery_slot_reset(struct pci_dev *pdev)
+{
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+
+	/* Restoring it forgets it, and there may be another error. */
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	return vgpu_hw_is_present(&core->hw) ? PCI_ERS_RESULT_RECOVERED
+					     : PCI_ERS_RESULT_DISCONNECT;
+}
+
+/* Also called after an error that took nothing from the GPU. */
+static void recovery_resume(struct pci_dev *pdev)
+{
+	struct vgpu_core *core = pci_get_drvdata(pdev);
+	bool is_up;
+
+	down_read(&core->gsp_lock);
+	is_up = core->gsp;
+	up_read(&core->gsp_lock);
+	if (is_up)
+		return;
+	pci_set_master(pdev);
+	vgpu_recovery_boot(core, "it did not boot after an error of the bus");
+}
+
 const struct pci_error_handlers vgpu_recovery_handlers = {
+	.error_detected = recovery_error_detected,
+	.slot_reset = recovery_slot_reset,
+	.resume = recovery_resume,
 	.reset_prepare = recovery_reset_prepare,
 	.reset_done = recovery_reset_done,
 };

@@ -472,6 +472,24 @@ class Module(unittest.TestCase):
         self.assertEqual(self.machine.do('ecc')[0], 0)
         self.unload()
 
+    def test_recovers_from_an_error_of_the_bus(self):
+        """A fatal one, which AER's driver has the link reset for."""
+        self.load()
+        # QEMU reports no error but where SERR# is on, in both; Linux does not care.
+        for device, at, byte in (('0000:01:00.0', 5, 5), ('0000:00:01.0', 0x3e, 2)):
+            self.machine.do(rf'write /serr busybox printf \\00{byte} | busybox dd '
+                            f'of=/sys/bus/pci/devices/{device}/config bs=1 '
+                            f'seek={at} count=1 conv=notrunc')
+            self.assertEqual(self.machine.do('run busybox sh /serr')[0], 0)
+        start = len(self.machine.log())
+        self.machine.monitor('pcie_aer_inject_error gpu DLP')
+        self.machine.wait('wedged: the PCI bus reported an error', start)
+        self.machine.wait(r'MiB, 32 VFs', start)
+        self.machine.wait('AER: device recovery successful', start)
+        self.assertEqual(self.machine.do('ecc')[0], 0)
+        self.assertEqual(self.machine.state()['state'], 'ready')
+        self.unload()
+
     def test_does_not_boot_again(self):
         """It says so, and is reset once more until it does."""
         self.load()
