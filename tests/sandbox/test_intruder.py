@@ -12,14 +12,11 @@ import frontend as fe
 import harness
 import test_window as window
 import venus
-from intruder import Intruder
-from machine import Machine
+from take_over import take_over
 
 NOBODY = 65534
 PROGRAMS = ('vgpud', 'vgpu-device', 'vgpu-launch', 'vgpu-probe', 'vgpu-render')
 F_SETOWN, KILL = 8, 9
-# Of a take-over, of which about one in a hundred fails.
-TRIES = 4
 MANY = 13  # more than are told of at once (device/device.c)
 
 
@@ -69,30 +66,10 @@ class Intruders(unittest.TestCase):
                          (self.device, 'attached'))
 
     def attack(self, call):
-        """A stack may be another than it was guessed to be: then not even the first
-        call is made, and it is tried again."""
-        for _ in range(TRIES):
-            if self.is_taken_over((39,), call):
-                return
-        self.fail('it is not taken over')
-
-    def is_taken_over(self, *calls):
-        machine = Machine(self.sockets['attacker'])
-        try:
-            machine.run(venus.seek_reply(0))  # there is a process then
-            # What the launcher has forked on the way to it ends by itself.
-            harness.wait_for(lambda: len(self.renders()) == 1, 'one process')
-            pid, = self.renders()
-            intruder = Intruder(machine, pid)
-            intruder.take_over(calls)
-            is_taken = intruder.results(len(calls))[0] is not None
-            harness.wait_for(lambda: not self.renders(), 'its end')
-        finally:
-            machine.close()
+        take_over(self.sockets['attacker'], self.renders, call)
         self.is_unharmed()
         harness.wait_for(
             lambda: self.manager.show('attacker')['state'] == 'active', 'an end')
-        return is_taken
 
     def told(self):
         """Texts of events about forbidden calls."""

@@ -28,6 +28,15 @@ AT_ONCE = 10
 CONFIG = '[embedded]\nframebuffer_mib = 1536\n'
 TYPES = ('[128MQ]\nframebuffer_mib = 128\nheads = 1\nmax_width = 1280\n'
          'max_height = 720\nframe_rate_limit = 0\nweight = 100\n')
+# Of a guest that takes over its render process, and what that then calls.
+TAKE_OVER = ('VGPU_SOURCE=/mnt/source VGPU_BUILD=/mnt/source/build '
+             'VGPU_INTRUDER=/mnt/source/{shader} PYTHONDONTWRITEBYTECODE=1 PYTHONPATH='
+             + ':'.join(f'/mnt/source/tests/{name}' for name in
+                        ('sandbox', 'device', 'device/vhost', 'device/vtest',
+                         'render/hostile')) +
+             ' python3 /mnt/source/tests/sandbox/take_over.py {socket} {call}')
+SHADER = os.path.relpath(os.environ.get('VGPU_INTRUDER', 'none'), SOURCE)
+SIGKILL, F_SETOWN, COMMAND = 9, 8, 3
 FRONT = '/mnt/source/tests/cgroup/front_end.py'
 APT = 'apt-get install --yes --quiet'
 # DKMS makes a compiler, too, be installed.
@@ -178,6 +187,32 @@ class Installed(unittest.TestCase):
         self.assertIn('PermissionError', output)
         self.system.check('useradd --groups vgpu member')
         self.assertIn('kept', self.system.check('vgpuctl list', user='member'))
+
+    @unittest.skipUnless(os.path.exists(os.path.join(SOURCE, SHADER)),
+                         'there is no build with the shader')
+    def test_4_taken_over(self):
+        """A guest that owns its render process harms neither the service nor the
+        machine beside it, and an event names the call. (What the unit denies itself,
+        as ptrace, just fails.)"""
+        self.create('intruder')
+        before = {name: self.show(name) for name in ('kept', 'intruder')}
+        main, victim = self.main_pid(), before['kept']['devicePid']
+        for name, call in {'kill': (62, main, SIGKILL),
+                           'fcntl': (72, COMMAND, F_SETOWN, victim),
+                           'socket': (41, 1, 1, 0)}.items():
+            self.system.check(TAKE_OVER.format(
+                shader=SHADER, socket=before['intruder']['socket'],
+                call=' '.join(map(str, call))))
+            told = f'for a forbidden system call: {name}\n'
+            self.system.wait_for(
+                lambda told=told: told in self.system.check('vgpuctl events'), told)
+            self.wait_for_answers('front')
+        for name, was in before.items():
+            now = self.wait_for_state(name, was['state'])
+            self.assertEqual(now['devicePid'], was['devicePid'])
+            self.assertEqual(now['restarts'], was['restarts'])
+        self.assertEqual(self.main_pid(), main)
+        self.system.check('vgpuctl destroy intruder')
 
     def test_5_libvirt(self):
         """A domain is defined, started, reset, destroyed, and started by itself."""
