@@ -114,7 +114,6 @@ static void bar1_map_link_directory(struct vgpu_bar1_map *map, u64 slot)
 
 static void bar1_map_link_table(struct vgpu_bar1_map *map, u64 slot)
 {
-
 	if (__test_and_set_bit(bar1_map_table_bit(map, slot), map->linked))
 		return;
 	vgpu_vram_zero(map->hw, bar1_map_table_at(map, slot), VGPU_BIG_PT_BYTES);
@@ -247,7 +246,6 @@ static int bar1_map_open_window(struct vgpu_bar1_map *map, u64 fb_offset,
 
 static void bar1_map_close_window(struct vgpu_bar1_map *map, u64 start)
 {
-
 	/* Where the GPU is not there its tables are made anew, without it. */
 	if (map->has_tables)
 		bar1_map_write_window(
