@@ -208,7 +208,7 @@ class Soak:
         for name in MACHINES:
             self.workers.append(Machine(m, name))
             m.call('SetVnc', vgpu=name, address='unix:' +
-                   os.path.join(m.folder, name + '.vnc'))
+                   os.path.join(m.runtime, name + '.vnc'))
         self.workers.append(Client(m, self.chance))
         if os.path.exists(VENUS) and os.path.exists(COMPUTE):
             self.programs = Programs(m.folder)
