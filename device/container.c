@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device/control.h"
+#include "device/framebuffer.h"
 #include "device/gpu/abi.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
@@ -13,8 +14,7 @@ struct vgpu_container {
 	sd_event *event;
 	struct vgpu_slots *slots;
 	struct vgpu_control_start start;
-	int *segment; /* fds of the slots, for the reserve */
-	struct vgpu_reserve *reserve;
+	struct vgpu_framebuffer framebuffer;
 	struct vgpu_vtest *vtest;
 	struct vgpu_link *link; /* NULL if there is no manager */
 };
@@ -86,19 +86,14 @@ static int reserve_framebuffer(struct vgpu_container *container,
 	const struct vgpu_control_start *start = &container->start;
 	int r;
 
-	if (start->segments > VGPU_SLOT_MAX - VGPU_SLOT_SEGMENT)
-		return vgpu_err_set(err, -EINVAL, NULL, "%u segments",
-				    start->segments);
-	container->segment =
-		calloc(start->segments, sizeof(container->segment[0]));
-	if (!container->segment)
-		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
-	for (uint32_t i = 0; i < start->segments; i++)
-		container->segment[i] =
-			vgpu_slots_get(container->slots, VGPU_SLOT_SEGMENT + i);
-	r = vgpu_reserve_create(container->segment, start->segments,
-				start->segment_bytes, start->framebuffer_bytes,
-				&container->reserve);
+	r = vgpu_framebuffer_init(&container->framebuffer, container->event,
+				  container->slots, start->segments,
+				  start->segment_bytes,
+				  start->framebuffer_bytes, err);
+	if (r < 0)
+		return r;
+	/* Nothing that a predecessor had lent is anybody's any more. */
+	r = vgpu_reserve_fill_up(container->framebuffer.reserve);
 	return r < 0 ? vgpu_err_set(err, r, NULL,
 				    "its framebuffer cannot be filled: %s",
 				    strerror(-r))
@@ -131,7 +126,10 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 	memcpy(vtest.gpu_uuid, config->start.gpu_uuid, sizeof(vtest.gpu_uuid));
 	if (config->start.segments)
 		r = reserve_framebuffer(container, err);
-	vtest.reserve = container->reserve;
+	else /* there is nothing to exchange, but there are turns */
+		r = vgpu_reserve_create(event, NULL, 0, 0, 0,
+					&container->framebuffer.reserve);
+	vtest.reserve = container->framebuffer.reserve;
 	if (r >= 0)
 		r = vgpu_vtest_create(event,
 				      vgpu_slots_get(slots, VGPU_SLOT_LISTEN),
@@ -151,8 +149,7 @@ void vgpu_container_destroy(struct vgpu_container *container)
 	vgpu_link_destroy(container->link);
 	container->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vtest_destroy(container->vtest);
-	vgpu_reserve_destroy(container->reserve);
-	free(container->segment);
+	vgpu_framebuffer_finish(&container->framebuffer);
 	free(container);
 }
 

@@ -45,10 +45,9 @@ struct vgpu_device {
 	struct vgpu_slots *slots;
 	struct vgpu_device_config config;
 	struct vgpu_state *state;
-	void *framebuffer;
+	struct vgpu_framebuffer framebuffer;
 	struct vgpu_render_config render;
-	struct vgpu_launcher *launcher; /* NULL if the guest gets no Vulkan */
-	int *segment;			/* fds of the slots, for it */
+	struct vgpu_launcher *launcher; /* NULL: there is no successor either */
 	struct vgpu_vhost *vhost;
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct viewer viewer[VGPU_HEADS_MAX];
@@ -369,25 +368,10 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 	const struct vgpu_control_start *start = &device->config.start;
 	int r;
 
-	device->segment = calloc(start->segments, sizeof(device->segment[0]));
-	if (!device->segment)
-		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
-	for (uint32_t i = 0; i < start->segments; i++)
-		device->segment[i] =
-			vgpu_slots_get(device->slots, VGPU_SLOT_SEGMENT + i);
-	r = vgpu_launcher_create(
-		device->event, vgpu_slots_get(device->slots, VGPU_SLOT_LAUNCHER),
-		&launcher_ops, device, &device->launcher);
-	if (r < 0)
-		return vgpu_err_set(err, r, NULL, "no launcher: %s",
-				    strerror(-r));
 	device->render = (struct vgpu_render_config){
 		.event = device->event,
 		.launcher = device->launcher,
 		.name = start->name,
-		.segment = device->segment,
-		.n_segments = start->segments,
-		.segment_bytes = start->segment_bytes,
 		.framebuffer_bytes = start->framebuffer_bytes,
 	};
 	device->render.lacks = on_render_lacks;
@@ -395,12 +379,27 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 	memcpy(device->render.gpu_uuid, start->gpu_uuid,
 	       sizeof(device->render.gpu_uuid));
 	r = vgpu_host_memory_create(device->event, start->host_memory_bytes,
+				    start->framebuffer_bytes,
 				    vgpu_render_is_software(start->gpu_uuid),
 				    &device->render.host_memory);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "host memory: %s",
 				    strerror(-r));
 	return 0;
+}
+
+/* It starts render processes, and keeps files for a successor. */
+static int find_launcher(struct vgpu_device *device, struct vgpu_err *err)
+{
+	int fd = vgpu_slots_get(device->slots, VGPU_SLOT_LAUNCHER);
+	int r;
+
+	if (fd < 0 && !device->config.start.has_renderer)
+		return 0;
+	r = vgpu_launcher_create(device->event, fd, &launcher_ops, device,
+				 &device->launcher);
+	return r < 0 ? vgpu_err_set(err, r, NULL, "no launcher: %s", strerror(-r))
+		     : 0;
 }
 
 static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
@@ -420,16 +419,14 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 						.event = device->event,
 						.window_bytes =
 							start->host_visible_bytes,
-						.segment_bytes =
-							start->segment_bytes,
+						.framebuffer_bytes =
+							start->framebuffer_bytes,
 						.is_framebuffer_new =
 							start->is_framebuffer_new,
 						.is_retired = start->is_retired,
 					},
-				.framebuffer_bytes = start->framebuffer_bytes,
 			},
 		.host_visible_bytes = start->host_visible_bytes,
-		.segment_bytes = start->segment_bytes,
 	};
 	int r;
 
@@ -442,12 +439,16 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 	r = vgpu_state_map(state_fd, vgpu_gpu_state_bytes(), &device->state, err);
 	if (r < 0)
 		return r;
-	r = vgpu_framebuffer_map(device->slots, start->segments,
-				 start->segment_bytes, start->framebuffer_bytes,
-				 &device->framebuffer, err);
+	r = vgpu_framebuffer_init(&device->framebuffer, device->event,
+				  device->slots, start->segments,
+				  start->segment_bytes,
+				  start->framebuffer_bytes, err);
+	if (r >= 0)
+		r = find_launcher(device, err);
 	if (r < 0)
 		return r;
-	config.virtio.framebuffer = device->framebuffer;
+	config.virtio.gpu.reserve = device->framebuffer.reserve;
+	config.virtio.gpu.launcher = device->launcher;
 	if (start->has_renderer) {
 		r = configure_render(device, err);
 		if (r < 0)
@@ -524,11 +525,9 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vhost_destroy(device->vhost);
 	vgpu_launcher_destroy(device->launcher);
-	vgpu_framebuffer_unmap(device->framebuffer,
-			       device->config.start.framebuffer_bytes);
+	vgpu_framebuffer_finish(&device->framebuffer);
 	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());
 	vgpu_host_memory_destroy(device->render.host_memory);
-	free(device->segment);
 	free(device);
 }
 

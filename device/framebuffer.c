@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The vGPU's framebuffer: its segments, mapped in one piece. */
+/* The vGPU's framebuffer: the segments that it was given. */
 #include "framebuffer.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "lib/util.h"
 
-static int map_segment(char *at, uint64_t bytes, int fd, uint32_t index,
-		       struct vgpu_err *err)
+static int check_segment(int fd, uint64_t bytes, uint32_t index,
+			 struct vgpu_err *err)
 {
 	struct stat st;
 
@@ -20,58 +19,60 @@ static int map_segment(char *at, uint64_t bytes, int fd, uint32_t index,
 				    "framebuffer segment %u is not a file of"
 				    " %" PRIu64 " bytes",
 				    index, bytes);
-	if (mmap(at, bytes, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
-		return vgpu_err_set(err, -errno, NULL,
-				    "cannot map framebuffer segment %u: %s",
-				    index, strerror(errno));
 	return 0;
 }
 
-int vgpu_framebuffer_map(const struct vgpu_slots *slots, uint32_t n,
-			 uint64_t segment_bytes, uint64_t bytes,
-			 void **ret_framebuffer, struct vgpu_err *err)
+static int check_sizes(uint32_t n, uint64_t segment_bytes, uint64_t bytes,
+		       struct vgpu_err *err)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t total;
-	char *framebuffer;
-	int r;
 
-	if (n > VGPU_SLOT_MAX - VGPU_SLOT_SEGMENT || !segment_bytes ||
-	    segment_bytes % page || !bytes || bytes % page ||
-	    !vgpu_checked_mul(segment_bytes, (uint64_t)n, &total) ||
-	    bytes > total)
-		return vgpu_err_set(err, -EINVAL, NULL,
-				    "a framebuffer of %" PRIu64
-				    " bytes in %u segments of %" PRIu64,
-				    bytes, n, segment_bytes);
-	/* The range is ours before the segments come to lie in it. */
-	framebuffer = mmap(NULL, bytes, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (framebuffer == MAP_FAILED)
-		return vgpu_err_set(err, -errno, NULL,
-				    "cannot reserve %" PRIu64
-				    " bytes of addresses: %s",
-				    bytes, strerror(errno));
-	for (uint32_t i = 0; (uint64_t)i * segment_bytes < bytes; i++) {
-		uint64_t offset = (uint64_t)i * segment_bytes;
-
-		r = map_segment(framebuffer + offset,
-				VGPU_MIN(segment_bytes, bytes - offset),
-				vgpu_slots_get(slots, VGPU_SLOT_SEGMENT + i), i,
-				err);
-		if (r < 0) {
-			vgpu_framebuffer_unmap(framebuffer, bytes);
-			return r;
-		}
-	}
-	madvise(framebuffer, bytes, MADV_DONTDUMP);
-	*ret_framebuffer = framebuffer;
-	return 0;
+	if (n <= VGPU_SLOT_MAX - VGPU_SLOT_SEGMENT && segment_bytes &&
+	    segment_bytes % page == 0 && bytes && bytes % page == 0 &&
+	    vgpu_checked_mul(segment_bytes, (uint64_t)n, &total) &&
+	    bytes <= total)
+		return 0;
+	return vgpu_err_set(err, -EINVAL, NULL,
+			    "a framebuffer of %" PRIu64
+			    " bytes in %u segments of %" PRIu64,
+			    bytes, n, segment_bytes);
 }
 
-void vgpu_framebuffer_unmap(void *framebuffer, uint64_t bytes)
+int vgpu_framebuffer_init(struct vgpu_framebuffer *framebuffer, sd_event *event,
+			  const struct vgpu_slots *slots, uint32_t n,
+			  uint64_t segment_bytes, uint64_t bytes,
+			  struct vgpu_err *err)
 {
-	if (framebuffer)
-		munmap(framebuffer, bytes);
+	int r = check_sizes(n, segment_bytes, bytes, err);
+
+	if (r < 0)
+		return r;
+	framebuffer->segment = calloc(n, sizeof(framebuffer->segment[0]));
+	if (!framebuffer->segment)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		uint64_t offset = VGPU_MIN((uint64_t)i * segment_bytes, bytes);
+
+		framebuffer->segment[i] =
+			vgpu_slots_get(slots, VGPU_SLOT_SEGMENT + i);
+		r = check_segment(framebuffer->segment[i],
+				  VGPU_MIN(segment_bytes, bytes - offset), i,
+				  err);
+	}
+	if (r < 0)
+		return r;
+	r = vgpu_reserve_create(event, framebuffer->segment, n, segment_bytes,
+				bytes, &framebuffer->reserve);
+	return r < 0 ? vgpu_err_set(err, r, NULL,
+				    "its framebuffer cannot be held: %s",
+				    strerror(-r))
+		     : 0;
+}
+
+void vgpu_framebuffer_finish(struct vgpu_framebuffer *framebuffer)
+{
+	vgpu_reserve_destroy(framebuffer->reserve);
+	free(framebuffer->segment);
+	*framebuffer = (struct vgpu_framebuffer){};
 }

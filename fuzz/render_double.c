@@ -3,7 +3,9 @@
 #include "fuzz/render_double.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
+#include "device/gpu/state_abi.h"
 #include "device/render/launcher.h"
 #include "device/render/render.h"
 #include "device/render/state_abi.h"
@@ -78,19 +80,31 @@ void vgpu_launcher_end_others(struct vgpu_launcher *launcher)
 {
 }
 
-void vgpu_launcher_keep(struct vgpu_launcher *launcher, uint32_t number, int fd)
-{
-}
+/* Files of framebuffer outlast the device; shared memory does not. */
+static int kept_fd[VGPU_LAUNCH_MEMORY_MAX]; /* fd + 1 */
 
 void vgpu_launcher_drop(struct vgpu_launcher *launcher, uint32_t number)
 {
+	vgpu_close(kept_fd[number] - 1);
+	kept_fd[number] = 0;
+}
+
+void vgpu_launcher_keep(struct vgpu_launcher *launcher, uint32_t number, int fd)
+{
+	if (number < VGPU_GPU_KEPT_FILES)
+		return;
+	vgpu_launcher_drop(launcher, number);
+	kept_fd[number] = fcntl(fd, F_DUPFD_CLOEXEC, 3) + 1;
+	FUZZ_CHECK(kept_fd[number]);
 }
 
 void vgpu_launcher_fetch(struct vgpu_launcher *launcher, const uint32_t *number,
 			 int *ret_fd, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		ret_fd[i] = -1;
+		ret_fd[i] = kept_fd[number[i]] ? fcntl(kept_fd[number[i]] - 1,
+						       F_DUPFD_CLOEXEC, 3)
+					       : -1;
 }
 
 static struct vgpu_render *renders[RENDERS_MAX];
@@ -142,7 +156,8 @@ bool vgpu_render_end_process(const struct vgpu_render_config *config,
 	return true;
 }
 
-void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes)
+void vgpu_render_resume_told(struct vgpu_render *render,
+			     const struct vgpu_render_told *told)
 {
 }
 
@@ -270,14 +285,13 @@ int vgpu_render_submit(struct vgpu_render *render, const void *commands,
 }
 
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes,
-			     uint64_t *token)
+			     int fd, uint64_t bytes, uint64_t *token)
 {
 	return tell(render, token);
 }
 
-int vgpu_render_resource_remove(struct vgpu_render *render,
-				uint32_t resource_id, uint64_t shared_bytes)
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id,
+				bool is_memory, uint64_t bytes)
 {
 	return tell(render, NULL);
 }
@@ -344,7 +358,7 @@ static void finish_fences(struct vgpu_render *render, uint32_t ring_idx)
 static void answer_export(struct input *in, struct vgpu_render *render)
 {
 	uint8_t how = take8(in);
-	uint64_t bytes, offset = render->memory;
+	uint64_t bytes, name = render->memory;
 	uint32_t resource_id;
 
 	if (!render->n_exports)
@@ -354,11 +368,11 @@ static void answer_export(struct input *in, struct vgpu_render *render)
 	memmove(render->export, render->export + 1,
 		--render->n_exports * sizeof(render->export[0]));
 	if (how & 1)
-		offset = take_odd(in);
+		name = take_odd(in);
 	if (how & 2)
 		bytes = take_odd(in);
 	render->ops->exported(render->opaque, resource_id,
-			      how & 4 ? -(int)(1 + take8(in) % 40) : 0, offset,
+			      how & 4 ? -(int)(1 + take8(in) % 40) : 0, name,
 			      bytes);
 }
 
@@ -367,22 +381,25 @@ static void ask_memory(struct input *in, struct vgpu_render *render)
 	const struct vgpu_render_memory_ops *ops = render->config.memory;
 	void *opaque = render->config.memory_opaque;
 	uint8_t how = take8(in);
-	uint64_t offset = 0;
-	bool is_zero;
+	uint64_t name = 0, bytes;
+	bool is_first;
 	int fd = -1;
 
+	if (ops->open && how % 32 == 15) {
+		ops->open(opaque, render, take8(in) % 8, &fd, &bytes, &is_first);
+		return;
+	}
 	if (how & 1) {
 		ops->free(opaque, render,
 			  how & 2 ? take_odd(in) : render->memory);
 		return;
 	}
 	if (ops->find && how & 128)
-		ops->find(opaque, render, render->last_question, &offset);
+		ops->find(opaque, render, render->last_question, &name, &fd);
 	if (ops->alloc(opaque, render, (1 + how / 8 % 8) * 4096ULL, how & 4,
-		       ++render->last_question, &offset, &fd, &is_zero) < 0)
+		       ++render->last_question, &name, &fd) < 0)
 		return;
-	render->memory = offset;
-	vgpu_close(fd);
+	render->memory = name;
 }
 
 void play_render(struct input *in)

@@ -68,7 +68,7 @@ enum vgpu_control_slot {
 	VGPU_SLOT_BACKEND_REQ = 5, /* vhost-user back-end channel */
 	VGPU_SLOT_PIPE_READ = 6,   /* what leaves and enters the connection */
 	VGPU_SLOT_PIPE_WRITE = 7,
-	VGPU_SLOT_LAUNCHER = 8,	  /* socket to vgpu-launch; if has_renderer */
+	VGPU_SLOT_LAUNCHER = 8,	  /* socket to vgpu-launch */
 	VGPU_SLOT_DISPLAY = 9,	  /* socket to the VMM's own display, if any */
 	VGPU_SLOT_MEMORY = 16,	  /* + region, VGPU_SLOT_MEMORY_MAX of them */
 	VGPU_SLOT_KICK = 64,	  /* + queue */
@@ -101,7 +101,7 @@ struct vgpu_control_start {
 	uint64_t host_visible_bytes; /* of the window; a power of two, or 0 */
 	uint8_t gpu_uuid[16]; /* Vulkan's deviceUUID; zeroes: the embedded one */
 	uint32_t has_renderer;	     /* guests get Vulkan */
-	uint32_t is_framebuffer_new; /* no process has had it: it is all zero */
+	uint32_t is_framebuffer_new; /* no process has had it: it is whole */
 	uint64_t host_memory_bytes;  /* for contexts, beyond the framebuffer */
 	uint8_t key[VGPU_CONTROL_KEY_BYTES];
 	uint32_t is_for_container; /* it serves vtest clients, and no VMM */

@@ -40,20 +40,13 @@
 
 /* Commands in a packet; more than that travel in a memfd. */
 #define VGPU_RENDER_INLINE_MAX (64UL * 1024)
-/* Fds in one packet; the kernel's own limit is 253. */
-#define VGPU_RENDER_FDS_MAX  128
-#define VGPU_RENDER_TEXT_MAX 200
+#define VGPU_RENDER_FDS_MAX    4 /* in one packet */
+#define VGPU_RENDER_TEXT_MAX   200
 /* Memfds of its driver that a process may have. */
 #define VGPU_RENDER_FILES_MAX 4
 /* Timelines of a context: 0 is the CPU's, the others are queues'. */
 #define VGPU_RENDER_TIMELINES 64
 #define VGPU_RENDER_RINGS_MAX 64
-/*
- * Device memory at offsets beyond the framebuffer, and below so many times its
- * size, is scattered over it: its pieces come along, in order.
- */
-#define VGPU_RENDER_SPAN       17
-#define VGPU_RENDER_PIECES_MAX 1024
 
 /* In a ring's status (VkRingStatusFlagBitsMESA): nobody serves it any more. */
 #define VGPU_RENDER_RING_STATUS_FATAL 2u
@@ -61,15 +54,12 @@
 enum vgpu_render_type {
 	/* COMMAND, from the device */
 	/*
-	 * The first one. @bytes of framebuffer in @n segments; uuid[16] of the
-	 * physical GPU (VkPhysicalDeviceIDProperties::deviceUUID) follows, all
-	 * zero for the embedded one. If @n is 0, memory comes as fds of its
-	 * own with each ALLOC. @offset: what it may take of the host's memory
-	 * until it is told more (0: no limit), to which it holds itself.
+	 * The first one. @bytes of framebuffer; uuid[16] of the physical GPU
+	 * (VkPhysicalDeviceIDProperties::deviceUUID) follows, all zero for the
+	 * embedded one. @offset: what it may take of the host's memory until
+	 * it is told more (0: no limit), to which it holds itself.
 	 */
 	VGPU_RENDER_START = 1,
-	/* The next segments, in order: @n fds, each of @bytes. */
-	VGPU_RENDER_SEGMENTS,
 	/*
 	 * @bytes of commands follow, or lie at the beginning of the fd: then
 	 * TAKEN is the answer once they are copied. With FENCE in @flags, a
@@ -78,8 +68,8 @@ enum vgpu_render_type {
 	VGPU_RENDER_SUBMIT,
 	/*
 	 * @resource_id can be named from now on: @bytes, with fd: shared
-	 * memory for rings, streams and replies; without: device memory at
-	 * @offset in the framebuffer, or of the @n pieces that follow.
+	 * memory for rings, streams and replies; without: device memory, to be
+	 * had by OPEN.
 	 */
 	VGPU_RENDER_RESOURCE_ADD,
 	VGPU_RENDER_RESOURCE_REMOVE, /* @resource_id */
@@ -124,17 +114,19 @@ enum vgpu_render_type {
 	/* MEMORY, questions; the answer has the same type */
 	/*
 	 * @bytes, a multiple of 4096, charged to the vGPU's framebuffer.
-	 * Answer: @status (ENOMEM past the quota), @offset. With segments,
-	 * @offset is where it lies in the framebuffer, or the name of the @n
-	 * pieces that follow; without, @offset is
-	 * just its name and an fd of @bytes comes along. @flags says whether
-	 * it is known to be zero. CHARGE: no memory, only the charge.
+	 * Answer: @status (ENOMEM past the quota), and @offset, which names
+	 * it. A file of @bytes zeros comes along. CHARGE: no memory, only the
+	 * charge.
 	 */
 	VGPU_RENDER_ALLOC = 64,
 	VGPU_RENDER_FREE, /* @offset, as ALLOC gave it */
+	/*
+	 * The file of @resource_id, which is device memory that it was told of
+	 * (RESOURCE_ADD), of @bytes. Answer: @status, and the fd.
+	 */
+	VGPU_RENDER_OPEN,
 };
 
-#define VGPU_RENDER_FLAG_ZERO	(1U << 0) /* answer to ALLOC */
 #define VGPU_RENDER_FLAG_CHARGE (1U << 1) /* question ALLOC */
 #define VGPU_RENDER_FLAG_SPARE	(1U << 2) /* START: no context has it yet */
 /* START: all that the driver maps is its own, see device/render/host_memory.h */
@@ -155,11 +147,5 @@ struct vgpu_render_message {
 };
 
 static_assert(sizeof(struct vgpu_render_message) == 56, "message size");
-
-/* Of scattered memory: where in the framebuffer; in one segment, whole pages. */
-struct vgpu_render_piece {
-	uint64_t offset;
-	uint64_t bytes;
-};
 
 #endif

@@ -60,8 +60,7 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	if (!vgpu_host_memory_charge(gpu->config.render->host_memory,
 				     create->bytes))
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	fd = vgpu_sealed_memfd("vgpu-shared", create->bytes,
-			       /* is_reserved= */ false);
+	fd = vgpu_sealed_memfd("vgpu-shared", create->bytes);
 	slot = fd < 0 ? VGPU_GPU_NO_SLOT
 		      : begin(gpu, VGPU_GPU_KIND_SHARED, create->bytes, &answer);
 	if (slot == VGPU_GPU_NO_SLOT) {
@@ -75,8 +74,8 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		vgpu_gpu_context_program(gpu, call->header.ctx_id);
 	gpu->shared_bytes += create->bytes;
 	if (fstat(fd, &st) == 0)
-		gpu->state->resource[slot].offset = st.st_ino;
-	vgpu_launcher_keep(gpu->config.render->launcher, slot, fd);
+		gpu->state->resource[slot].storage = st.st_ino;
+	vgpu_launcher_keep(gpu->config.launcher, slot, fd);
 	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -92,7 +91,7 @@ void vgpu_gpu_shared_drop(struct vgpu_gpu *gpu, uint32_t slot)
 	bytes = gpu->state->resource[slot].bytes;
 	gpu->shared_bytes -= bytes;
 	vgpu_host_memory_uncharge(gpu->config.render->host_memory, bytes);
-	vgpu_launcher_drop(gpu->config.render->launcher, slot);
+	vgpu_launcher_drop(gpu->config.launcher, slot);
 	vgpu_close(fd);
 	gpu->slot[slot].shared_plus_1 = 0;
 }
@@ -105,7 +104,7 @@ static bool resume_shared(struct vgpu_gpu *gpu,
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_ino != resource->offset ||
+	    st.st_ino != resource->storage ||
 	    (uint64_t)st.st_size != resource->bytes ||
 	    (fcntl(fd, F_GET_SEALS) & seals) != seals ||
 	    resource->bytes > VGPU_SHARED_MEMORY_MAX - gpu->shared_bytes ||
@@ -119,14 +118,12 @@ static bool resume_shared(struct vgpu_gpu *gpu,
 /* What was kept cannot be the resource's, which has nothing then. */
 static void forget_shared(struct vgpu_gpu *gpu, uint32_t slot, int fd)
 {
-	vgpu_launcher_drop(gpu->config.render->launcher, slot);
+	vgpu_launcher_drop(gpu->config.launcher, slot);
 	vgpu_close(fd);
 }
 
 void vgpu_gpu_shared_resume(struct vgpu_gpu *gpu)
 {
-	static_assert(VGPU_GPU_RESOURCES_MAX == VGPU_LAUNCH_MEMORY_MAX,
-		      "a number for each slot");
 	vgpu_autofree uint32_t *slot = NULL;
 	vgpu_autofree int *fd = NULL;
 	size_t n = 0;
@@ -141,7 +138,7 @@ void vgpu_gpu_shared_resume(struct vgpu_gpu *gpu)
 		if (gpu->state->resource[i].id &&
 		    gpu->state->resource[i].kind == VGPU_GPU_KIND_SHARED)
 			slot[n++] = i;
-	vgpu_launcher_fetch(gpu->config.render->launcher, slot, fd, n);
+	vgpu_launcher_fetch(gpu->config.launcher, slot, fd, n);
 	for (size_t i = 0; i < n; i++) {
 		if (resume_shared(gpu, &gpu->state->resource[slot[i]], fd[i]))
 			gpu->slot[slot[i]].shared_plus_1 = fd[i] + 1;
@@ -160,11 +157,11 @@ static uint32_t create_host3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	render = vgpu_gpu_context_render(gpu, call, &answer);
 	if (!render)
 		return answer;
-	if (create->n_entries || create->bytes % VGPU_GPU_STORAGE_ALIGN != 0)
+	if (create->n_entries || create->bytes % VGPU_GPU_PAGE != 0)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	if (create->blob_id == 0)
 		return create_shared(gpu, call);
-	if (create->bytes > gpu->storage.total)
+	if (create->bytes > gpu->config.framebuffer_bytes)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	r = vgpu_render_export(render, create->blob_id, create->resource_id,
 			       create->bytes, call->request->token);
@@ -183,7 +180,7 @@ static uint32_t create_host3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 static uint32_t take_export(struct vgpu_gpu *gpu,
 			    const struct vgpu_gpu_create_blob *create,
 			    const struct vgpu_render *render, int status,
-			    uint64_t offset, uint64_t bytes)
+			    uint64_t number, uint64_t bytes)
 {
 	struct vgpu_gpu_state_resource *resource;
 	uint64_t storage_bytes;
@@ -197,17 +194,16 @@ static uint32_t take_export(struct vgpu_gpu *gpu,
 	slot = begin(gpu, VGPU_GPU_KIND_MEMORY, create->bytes, &answer);
 	if (slot == VGPU_GPU_NO_SLOT)
 		return answer;
-	storage_bytes = vgpu_gpu_storage_share(gpu, render, offset);
+	storage_bytes = vgpu_gpu_storage_share(gpu, render, number);
 	if (storage_bytes < create->bytes) {
 		if (storage_bytes)
-			vgpu_gpu_storage_put(gpu, offset);
+			vgpu_gpu_storage_put(gpu, number);
 		vgpu_gpu_slot_abandon(gpu, slot);
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	}
 	resource = &gpu->state->resource[slot];
-	resource->offset = offset;
+	resource->storage = number;
 	resource->program = vgpu_gpu_context_index(gpu, render) + 1;
-	resource->storage_bytes = storage_bytes;
 	vgpu_gpu_slot_put(gpu, slot, create->resource_id);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -228,7 +224,7 @@ find_creation(struct vgpu_gpu *gpu, uint32_t context, uint32_t resource_id)
 
 void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
 		       const struct vgpu_render *render, uint32_t resource_id,
-		       int status, uint64_t offset, uint64_t bytes)
+		       int status, uint64_t number, uint64_t bytes)
 {
 	struct vgpu_gpu_pending *pending =
 		find_creation(gpu, context, resource_id);
@@ -237,7 +233,7 @@ void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
 		return;
 	vgpu_gpu_finish(gpu, &gpu->pendings, pending,
 			take_export(gpu, &pending->call.create_blob, render,
-				    status, offset, bytes));
+				    status, number, bytes));
 	vgpu_gpu_wake(gpu);
 }
 
@@ -272,15 +268,32 @@ uint32_t vgpu_gpu_resource_create_blob(struct vgpu_gpu *gpu,
 	return VGPU_GPU_ERR_INVALID_PARAMETER;
 }
 
+int vgpu_gpu_resource_fd(const struct vgpu_gpu *gpu, uint32_t slot)
+{
+	const struct vgpu_gpu_state_resource *resource;
+
+	resource = &gpu->state->resource[slot];
+	return resource->kind == VGPU_GPU_KIND_MEMORY
+		       ? vgpu_gpu_storage_fd(gpu, resource->storage)
+		       : gpu->slot[slot].shared_plus_1 - 1;
+}
+
+static uint64_t inode_of(const struct vgpu_gpu *gpu,
+			 const struct vgpu_gpu_state_resource *resource)
+{
+	if (!resource->id)
+		return 0;
+	if (resource->kind == VGPU_GPU_KIND_SHARED)
+		return resource->storage;
+	return resource->kind == VGPU_GPU_KIND_MEMORY
+		       ? gpu->state->allocation[resource->storage - 1].inode
+		       : 0;
+}
+
 bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode)
 {
-	for (uint32_t slot = 0; slot < gpu->state->slots_used; slot++) {
-		const struct vgpu_gpu_state_resource *resource;
-
-		resource = &gpu->state->resource[slot];
-		if (resource->id && resource->kind == VGPU_GPU_KIND_SHARED &&
-		    resource->offset == inode)
+	for (uint32_t slot = 0; inode && slot < gpu->state->slots_used; slot++)
+		if (inode_of(gpu, &gpu->state->resource[slot]) == inode)
 			return true;
-	}
 	return false;
 }

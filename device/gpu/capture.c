@@ -13,7 +13,13 @@ static uint32_t *row_of(const struct vgpu_picture *part, uint32_t row)
 			    (uint64_t)row * part->stride_bytes);
 }
 
-static void read_2d(struct vgpu_gpu *gpu, const struct vgpu_gpu_state_view *view,
+static void read_nothing(const struct vgpu_picture *part)
+{
+	for (uint32_t row = 0; row < part->height; row++)
+		memset(row_of(part, row), 0, (size_t)part->width * 4);
+}
+
+static void read_2d(const uint8_t *pixels, const struct vgpu_gpu_state_view *view,
 		    const struct vgpu_gpu_state_resource *resource,
 		    const struct vgpu_picture *part)
 {
@@ -21,7 +27,7 @@ static void read_2d(struct vgpu_gpu *gpu, const struct vgpu_gpu_state_view *view
 	const uint32_t *from;
 
 	order = vgpu_gpu_format_order(resource->format);
-	from = (const uint32_t *)vgpu_gpu_storage_address(gpu, resource->offset) +
+	from = (const uint32_t *)pixels +
 	       (uint64_t)(view->rect.y + part->y) * resource->width +
 	       view->rect.x + part->x;
 	for (uint32_t row = 0; row < part->height; row++)
@@ -55,17 +61,16 @@ static void read_blob(struct vgpu_gpu *gpu,
 	}
 }
 
-/* Straight from the framebuffer, where a context renders into it. */
-static void read_memory(struct vgpu_gpu *gpu,
+/* Straight from the memory, where a context renders into it. */
+static void read_memory(const uint8_t *memory,
 			const struct vgpu_gpu_state_view *view,
-			const struct vgpu_gpu_state_resource *resource,
 			const struct vgpu_picture *part)
 {
 	const struct vgpu_pixel_order *order;
 	const uint8_t *from;
 
 	order = vgpu_gpu_format_order(view->format);
-	from = vgpu_gpu_storage_address(gpu, resource->offset) + view->offset +
+	from = memory + view->offset +
 	       (uint64_t)(view->rect.y + part->y) * view->stride_bytes +
 	       (uint64_t)(view->rect.x + part->x) * 4;
 	for (uint32_t row = 0; row < part->height; row++) {
@@ -87,21 +92,26 @@ static void read_part(void *opaque, uint32_t head, const struct vgpu_picture *pa
 	struct vgpu_gpu *gpu = opaque;
 	const struct vgpu_gpu_state_view *view = vgpu_gpu_view_of(gpu, head);
 	const struct vgpu_gpu_state_resource *resource;
+	const uint8_t *memory;
 	uint32_t slot;
 
 	if (!view) {
-		for (uint32_t row = 0; row < part->height; row++)
-			memset(row_of(part, row), 0, (size_t)part->width * 4);
+		read_nothing(part);
 		return;
 	}
 	slot = vgpu_gpu_slot_find(gpu, view->resource_id);
 	resource = &gpu->state->resource[slot];
-	if (resource->kind == VGPU_GPU_KIND_2D)
-		read_2d(gpu, view, resource, part);
-	else if (resource->kind == VGPU_GPU_KIND_MEMORY)
-		read_memory(gpu, view, resource, part);
-	else
+	if (resource->kind == VGPU_GPU_KIND_BLOB) {
 		read_blob(gpu, view, slot, part);
+		return;
+	}
+	memory = vgpu_gpu_storage_map(gpu, resource->storage);
+	if (!memory)
+		read_nothing(part);
+	else if (resource->kind == VGPU_GPU_KIND_2D)
+		read_2d(memory, view, resource, part);
+	else
+		read_memory(memory, view, part);
 }
 
 static void picture_size(void *opaque, uint32_t head, uint32_t *ret_width,

@@ -24,6 +24,8 @@ struct vgpu_gpu_context {
 	bool is_resuming;
 	char refusal[160]; /* why it is lost, until that can be said */
 	uint64_t last_fence;
+	/* By resource slot: what its process has been given to map. */
+	uint64_t opened[VGPU_GPU_RESOURCES_MAX / 64];
 	/* Those that wait for a fence, by timeline, in order. */
 	struct vgpu_gpu_pendings fences[VGPU_RENDER_TIMELINES];
 };
@@ -54,6 +56,19 @@ static void set_attached(const struct vgpu_gpu_context *context, uint32_t slot,
 	uint64_t bit = 1ULL << slot % 64;
 
 	vgpu_gpu_commit(word, is ? *word | bit : *word & ~bit);
+}
+
+static bool is_opened(const struct vgpu_gpu_context *context, uint32_t slot)
+{
+	return context->opened[slot / 64] >> slot % 64 & 1;
+}
+
+static void set_opened(struct vgpu_gpu_context *context, uint32_t slot, bool is)
+{
+	uint64_t *word = &context->opened[slot / 64];
+	uint64_t bit = 1ULL << slot % 64;
+
+	*word = is ? *word | bit : *word & ~bit;
 }
 
 static void answer_fences(struct vgpu_gpu_context *context, uint32_t answer)
@@ -137,12 +152,12 @@ static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
 }
 
 static void on_exported(void *opaque, uint32_t resource_id, int status,
-			uint64_t offset, uint64_t bytes)
+			uint64_t name, uint64_t bytes)
 {
 	struct vgpu_gpu_context *context = opaque;
 
 	vgpu_gpu_exported(context->gpu, context->id, context->render,
-			  resource_id, status, offset, bytes);
+			  resource_id, status, name, bytes);
 }
 
 static void on_fail_ring(void *opaque, uint32_t resource_id,
@@ -392,12 +407,10 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 		return VGPU_GPU_OK_NODATA;
 	resource = &gpu->state->resource[slot];
 	if (is_for_process(gpu, slot) && !was_sent(context, call))
-		r = vgpu_render_resource_add(
-			context->render, resource->id,
-			gpu->slot[slot].shared_plus_1 - 1,
-			resource->kind == VGPU_GPU_KIND_MEMORY ? resource->offset
-							       : 0,
-			resource->bytes, call->request->token);
+		r = vgpu_render_resource_add(context->render, resource->id,
+					     gpu->slot[slot].shared_plus_1 - 1,
+					     resource->bytes,
+					     call->request->token);
 	if (r == -EAGAIN)
 		return vgpu_gpu_context_again(gpu, call);
 	if (r < 0) {
@@ -405,6 +418,8 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 		return VGPU_GPU_ERR_UNSPEC;
 	}
 	set_attached(context, slot, true);
+	/* What is shared it maps at once. */
+	set_opened(context, slot, gpu->slot[slot].shared_plus_1);
 	return VGPU_GPU_OK_NODATA;
 }
 
@@ -422,11 +437,36 @@ static int detach(struct vgpu_gpu_context *context, uint32_t slot)
 				resource->kind == VGPU_GPU_KIND_SHARED))
 		r = vgpu_render_resource_remove(
 			context->render, resource->id,
-			context->gpu->slot[slot].shared_plus_1 ? resource->bytes
-							       : 0);
-	if (r != -EAGAIN)
+			resource->kind == VGPU_GPU_KIND_MEMORY,
+			is_opened(context, slot) ? resource->bytes : 0);
+	if (r != -EAGAIN) {
 		set_attached(context, slot, false);
+		set_opened(context, slot, false);
+	}
 	return r;
+}
+
+int vgpu_gpu_context_open(void *opaque, struct vgpu_render *render,
+			  uint32_t resource_id, int *ret_fd,
+			  uint64_t *ret_bytes, bool *ret_is_first)
+{
+	struct vgpu_gpu *gpu = opaque;
+	uint32_t index = vgpu_gpu_context_index(gpu, render);
+	uint32_t slot = vgpu_gpu_slot_find(gpu, resource_id);
+	const struct vgpu_gpu_state_resource *resource;
+	struct vgpu_gpu_context *context;
+
+	if (index == VGPU_GPU_NO_SLOT || slot == VGPU_GPU_NO_SLOT)
+		return -EINVAL;
+	context = gpu->context[index];
+	resource = &gpu->state->resource[slot];
+	if (!is_attached(context, slot) || resource->kind != VGPU_GPU_KIND_MEMORY)
+		return -EINVAL;
+	*ret_is_first = !is_opened(context, slot);
+	set_opened(context, slot, true);
+	*ret_fd = vgpu_gpu_storage_fd(gpu, resource->storage);
+	*ret_bytes = resource->bytes;
+	return 0;
 }
 
 uint32_t vgpu_gpu_ctx_detach_resource(struct vgpu_gpu *gpu,
@@ -676,11 +716,13 @@ static void fail_rings(struct vgpu_gpu_context *context)
 				     state->ring[i].status_offset);
 }
 
-/* Returns the bytes that are shared with the process. */
-static uint64_t resume_attached(struct vgpu_gpu_context *context)
+/* What the process has been told of, and may have opened all of. */
+static struct vgpu_render_told resume_attached(struct vgpu_gpu_context *context)
 {
 	const struct vgpu_gpu *gpu = context->gpu;
-	uint64_t bytes = 0;
+	struct vgpu_render_told told = {
+		.memory_bytes = vgpu_gpu_storage_of(gpu, context->render)};
+	const struct vgpu_gpu_state_resource *resource;
 
 	for (uint32_t slot = 0; slot < VGPU_GPU_RESOURCES_MAX; slot++) {
 		if (!state_of(context)->attached[slot / 64]) {
@@ -690,25 +732,31 @@ static uint64_t resume_attached(struct vgpu_gpu_context *context)
 		if (!is_attached(context, slot))
 			continue;
 		if (slot >= gpu->state->slots_used ||
-		    !gpu->state->resource[slot].id)
+		    !gpu->state->resource[slot].id) {
 			set_attached(context, slot, false);
+			continue;
+		}
+		resource = &gpu->state->resource[slot];
+		if (resource->kind == VGPU_GPU_KIND_MEMORY)
+			told.attached_bytes += resource->bytes;
 		else if (gpu->slot[slot].shared_plus_1)
-			bytes += gpu->state->resource[slot].bytes;
+			told.shared_bytes += resource->bytes;
+		set_opened(context, slot, is_for_process(gpu, slot));
 	}
-	return bytes;
+	return told;
 }
 
 void vgpu_gpu_contexts_resume_resources(struct vgpu_gpu *gpu)
 {
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++) {
 		struct vgpu_gpu_context *context = gpu->context[i];
-		uint64_t bytes;
+		struct vgpu_render_told told;
 
 		if (!context)
 			continue;
-		bytes = resume_attached(context);
+		told = resume_attached(context);
 		if (context->is_resuming) {
-			vgpu_render_resume_shared(context->render, bytes);
+			vgpu_render_resume_told(context->render, &told);
 		} else if (!context->render) {
 			fail_rings(context);
 			if (!state_of(context)->is_ended)

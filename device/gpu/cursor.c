@@ -43,15 +43,17 @@ static uint32_t take_picture(struct vgpu_gpu *gpu, uint32_t slot, uint32_t *to)
 	const struct vgpu_gpu_state_resource *resource;
 	const uint32_t bytes = VGPU_GPU_CURSOR_PIXELS * 4;
 	struct vgpu_gpu_walk walk;
+	const uint8_t *pixels;
 
 	resource = &gpu->state->resource[slot];
 	if (resource->kind == VGPU_GPU_KIND_2D) {
 		if (resource->width != VGPU_GPU_CURSOR_SIDE ||
 		    resource->height != VGPU_GPU_CURSOR_SIDE)
 			return VGPU_GPU_ERR_INVALID_PARAMETER;
-		vgpu_pixels_to_argb(to,
-				    (uint32_t *)vgpu_gpu_storage_address(
-					    gpu, resource->offset),
+		pixels = vgpu_gpu_storage_map(gpu, resource->storage);
+		if (!pixels)
+			return VGPU_GPU_ERR_OUT_OF_MEMORY;
+		vgpu_pixels_to_argb(to, (const uint32_t *)pixels,
 				    VGPU_GPU_CURSOR_PIXELS,
 				    vgpu_gpu_format_order(resource->format));
 		return VGPU_GPU_OK_NODATA;
@@ -60,8 +62,10 @@ static uint32_t take_picture(struct vgpu_gpu *gpu, uint32_t slot, uint32_t *to)
 	if (resource->bytes < bytes || resource->kind == VGPU_GPU_KIND_SHARED)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	if (resource->kind == VGPU_GPU_KIND_MEMORY) {
-		memcpy(to, vgpu_gpu_storage_address(gpu, resource->offset),
-		       bytes);
+		pixels = vgpu_gpu_storage_map(gpu, resource->storage);
+		if (!pixels)
+			return VGPU_GPU_ERR_OUT_OF_MEMORY;
+		memcpy(to, pixels, bytes);
 		return VGPU_GPU_OK_NODATA;
 	}
 	vgpu_gpu_walk_init(&walk, gpu, slot);

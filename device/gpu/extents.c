@@ -74,96 +74,6 @@ int vgpu_gpu_extents_alloc(struct vgpu_gpu_extents *e, uint64_t size,
 	return -ENOSPC;
 }
 
-static int compare_sizes(const void *a, const void *b)
-{
-	const struct vgpu_render_piece *first = a, *second = b;
-
-	if (first->bytes != second->bytes)
-		return first->bytes < second->bytes ? 1 : -1;
-	return (first->offset > second->offset) -
-	       (first->offset < second->offset);
-}
-
-static int compare_offsets(const void *a, const void *b)
-{
-	const struct vgpu_render_piece *first = a, *second = b;
-
-	return (first->offset > second->offset) -
-	       (first->offset < second->offset);
-}
-
-/* The free ranges, cut where they may not go on. NULL without memory. */
-static struct vgpu_render_piece *find_free(const struct vgpu_gpu_extents *e,
-					   uint64_t boundary, size_t *ret_n)
-{
-	uint64_t cut = boundary ? boundary : e->total;
-	/* A hole after each range and one before; each cut makes one more. */
-	size_t n_max = e->n + 1 + (size_t)(e->total / cut), n = 0;
-	struct vgpu_render_piece *piece = calloc(n_max, sizeof(*piece));
-	uint64_t at = 0;
-
-	if (!piece)
-		return NULL;
-	for (size_t i = 0; i <= e->n; i++) {
-		uint64_t end = i < e->n ? e->extent[i].offset : e->total;
-
-		while (at < end) {
-			uint64_t bytes = VGPU_MIN(end - at, cut - at % cut);
-
-			piece[n++] = (struct vgpu_render_piece){at, bytes};
-			at += bytes;
-		}
-		if (i < e->n)
-			at = end + e->extent[i].size;
-	}
-	*ret_n = n;
-	return piece;
-}
-
-/* @piece is in order, and free. */
-static void insert_all(struct vgpu_gpu_extents *e,
-		       const struct vgpu_render_piece *piece, size_t n)
-{
-	size_t old = e->n, to = e->n + n;
-
-	e->n = to;
-	while (n > 0) {
-		if (old > 0 && e->extent[old - 1].offset > piece[n - 1].offset) {
-			e->extent[--to] = e->extent[--old];
-			continue;
-		}
-		n--;
-		e->extent[--to] = (struct vgpu_gpu_extent){
-			.offset = piece[n].offset, .size = piece[n].bytes};
-		e->used += piece[n].bytes;
-	}
-}
-
-int vgpu_gpu_extents_gather(struct vgpu_gpu_extents *e, uint64_t size,
-			    uint64_t boundary,
-			    struct vgpu_render_piece *ret_piece, size_t n_max)
-{
-	vgpu_autofree struct vgpu_render_piece *piece = NULL;
-	size_t n_free, n = 0;
-
-	assert(size > 0);
-	piece = find_free(e, boundary, &n_free);
-	if (!piece)
-		return -ENOSPC;
-	qsort(piece, n_free, sizeof(*piece), compare_sizes);
-	n_max = VGPU_MIN(n_max, e->n_max - e->n);
-	while (size > 0) {
-		if (n == n_free || n == n_max)
-			return -ENOSPC;
-		piece[n].bytes = VGPU_MIN(piece[n].bytes, size);
-		size -= piece[n++].bytes;
-	}
-	qsort(piece, n, sizeof(*piece), compare_offsets);
-	insert_all(e, piece, n);
-	memcpy(ret_piece, piece, n * sizeof(*piece));
-	return (int)n;
-}
-
 int vgpu_gpu_extents_claim(struct vgpu_gpu_extents *e, uint64_t offset,
 			   uint64_t size)
 {
@@ -182,33 +92,6 @@ int vgpu_gpu_extents_claim(struct vgpu_gpu_extents *e, uint64_t offset,
 	return 0;
 }
 
-struct vgpu_gpu_extent *vgpu_gpu_extents_find(struct vgpu_gpu_extents *e,
-					      uint64_t offset)
-{
-	size_t at = find(e, offset);
-
-	return at < e->n && e->extent[at].offset == offset ? &e->extent[at]
-							   : NULL;
-}
-
-uint64_t vgpu_gpu_extents_size(const struct vgpu_gpu_extents *e, uint64_t offset)
-{
-	size_t at = find(e, offset);
-
-	return at < e->n && e->extent[at].offset == offset ? e->extent[at].size
-							   : 0;
-}
-
-bool vgpu_gpu_extents_covers(const struct vgpu_gpu_extents *e, uint64_t offset)
-{
-	size_t at = find(e, offset);
-
-	if (at < e->n && e->extent[at].offset == offset)
-		return true;
-	return at > 0 &&
-	       offset - e->extent[at - 1].offset < e->extent[at - 1].size;
-}
-
 void vgpu_gpu_extents_free(struct vgpu_gpu_extents *e, uint64_t offset)
 {
 	size_t at = find(e, offset);
@@ -218,19 +101,6 @@ void vgpu_gpu_extents_free(struct vgpu_gpu_extents *e, uint64_t offset)
 	e->n--;
 	memmove(&e->extent[at], &e->extent[at + 1],
 		(e->n - at) * sizeof(e->extent[0]));
-}
-
-void vgpu_gpu_extents_sweep(struct vgpu_gpu_extents *e)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < e->n; i++) {
-		if (e->extent[i].owner || e->extent[i].users)
-			e->extent[kept++] = e->extent[i];
-		else
-			e->used -= e->extent[i].size;
-	}
-	e->n = kept;
 }
 
 void vgpu_gpu_extents_clear(struct vgpu_gpu_extents *e)

@@ -89,8 +89,7 @@ size_t vgpu_gpu_state_bytes(void)
 
 int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		    const struct vgpu_gpu_transport_ops *ops, void *opaque,
-		    struct vgpu_gpu_state *state, void *framebuffer,
-		    uint64_t framebuffer_bytes, struct vgpu_gpu **ret_gpu,
+		    struct vgpu_gpu_state *state, struct vgpu_gpu **ret_gpu,
 		    struct vgpu_err *err)
 {
 	struct vgpu_gpu *gpu;
@@ -112,13 +111,13 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 	gpu->ops = ops;
 	gpu->opaque = opaque;
 	gpu->state = state;
-	gpu->framebuffer = framebuffer;
 	gpu->n_scanouts = VGPU_MAX(config->heads, 1u);
 	TAILQ_INIT(&gpu->pendings);
 	if (config->render) {
 		gpu->render = *config->render;
 		gpu->render.memory = &vgpu_gpu_memory_ops;
 		gpu->render.memory_opaque = gpu;
+		gpu->render.reserve = config->reserve;
 		gpu->render.spare = vgpu_render_spare_new();
 	}
 	/* Now, for once the process is shut in it may not ask for any. */
@@ -127,7 +126,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		vgpu_gpu_destroy(gpu);
 		return vgpu_err_set(err, -EIO, "Internal", "no random bytes");
 	}
-	if (vgpu_gpu_storage_init(gpu, framebuffer_bytes) < 0 ||
+	if (vgpu_gpu_storage_init(gpu) < 0 ||
 	    vgpu_gpu_extents_init(&gpu->entries, VGPU_GPU_ENTRIES_MAX,
 				  VGPU_GPU_RESOURCES_MAX) < 0 ||
 	    vgpu_gpu_extents_init(&gpu->window, config->window_bytes,
@@ -152,7 +151,6 @@ static void forget_everything(struct vgpu_gpu *gpu)
 	vgpu_gpu_forget(gpu, &gpu->pendings);
 	vgpu_gpu_contexts_clear(gpu);
 	vgpu_gpu_table_clear(gpu);
-	vgpu_gpu_storage_clear(gpu);
 	vgpu_gpu_extents_clear(&gpu->entries);
 	vgpu_gpu_extents_clear(&gpu->window);
 }
@@ -413,10 +411,7 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
 		vgpu_gpu_commit(&state->context[i].id, 0u);
 	forget_everything(gpu);
-	for (uint32_t i = 0; i < state->allocations_used; i++)
-		vgpu_gpu_commit(&state->allocation[i].owner, 0u);
-	vgpu_gpu_commit(&state->allocations_used, 0u);
-	vgpu_gpu_commit(&state->pieces_used, 0u);
+	vgpu_gpu_storage_clear(gpu);
 	gpu->ops->window_forget(gpu->opaque);
 	state->features = 0;
 	state->events_read = 0;

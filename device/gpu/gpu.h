@@ -17,9 +17,10 @@
 #include "lib/err.h"
 
 struct vgpu_gpu;
-struct vgpu_gpu_state;	  /* device/gpu/state_abi.h: lives in the state block */
-struct vgpu_render_piece; /* render/abi.h */
+struct vgpu_gpu_state; /* device/gpu/state_abi.h: lives in the state block */
+struct vgpu_launcher;  /* device/render/launcher.h */
 struct vgpu_render_config; /* device/render/render.h */
+struct vgpu_reserve;	   /* device/render/reserve.h */
 
 struct vgpu_gpu_config {
 	uint32_t heads; /* 0 to VGPU_HEADS_MAX; the guest is told at least 1 */
@@ -37,9 +38,10 @@ struct vgpu_gpu_config {
 	const void *capset;
 	bool is_retired; /* offers what its guest knew, and does nothing of it */
 	uint64_t window_bytes;
-	uint64_t segment_bytes; /* the framebuffer's files; 0: it is one */
-	/* Nobody has written to the framebuffer yet: it is all zero. */
-	bool is_framebuffer_new;
+	uint64_t framebuffer_bytes;
+	bool is_framebuffer_new;      /* nobody had it: it has all its pages */
+	struct vgpu_reserve *reserve; /* of it; outlives the gpu. Or NULL */
+	struct vgpu_launcher *launcher; /* keeps it for a successor; or NULL */
 };
 
 /* What mappings count for: a context each, and 0 for none of them. */
@@ -49,13 +51,8 @@ struct vgpu_gpu_config {
 struct vgpu_gpu_mapping {
 	uint64_t window_offset;
 	uint64_t bytes;
-	uint32_t program;    /* whose it is: below VGPU_GPU_PROGRAMS */
-	bool is_framebuffer; /* else shared memory: */
-	int fd;		     /* to map it; an unmap may have none */
-	uint64_t offset;     /* in the framebuffer or the fd */
-	/* Not 0: the framebuffer's, in pieces, which are there for the call. */
-	uint32_t n_pieces;
-	const struct vgpu_render_piece *piece;
+	uint32_t program; /* whose it is: below VGPU_GPU_PROGRAMS */
+	int fd; /* mapped from its beginning; an unmap may have none */
 };
 
 /*
@@ -128,14 +125,11 @@ size_t vgpu_gpu_state_bytes(void);
 /*
  * @state is zeroed for a new vGPU; otherwise everything in it is checked as if
  * a stranger had written it, and the device goes on from it: entries that make
- * no sense are dropped. @framebuffer is the vGPU's own framebuffer, mapped in
- * one piece; 2D resources live there, so that they outlast this process.
- * @state and @framebuffer stay the caller's and outlive the gpu.
+ * no sense are dropped. It stays the caller's and outlives the gpu.
  */
 int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		    const struct vgpu_gpu_transport_ops *ops, void *opaque,
-		    struct vgpu_gpu_state *state, void *framebuffer,
-		    uint64_t framebuffer_bytes, struct vgpu_gpu **ret_gpu,
+		    struct vgpu_gpu_state *state, struct vgpu_gpu **ret_gpu,
 		    struct vgpu_err *err);
 void vgpu_gpu_destroy(struct vgpu_gpu *gpu); /* NULL is fine */
 
@@ -157,7 +151,7 @@ void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
 /* The answer to window_map or window_unmap: 0 or -errno. */
 void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status);
 
-/* Whether @inode is that of memory that a resource shares with the guest. */
+/* Whether @inode is that of memory that a resource may show to the guest. */
 bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode);
 
 /* struct virtio_gpu_config (virtio 1.3, 5.7.4), little-endian, 16 bytes. */

@@ -13,6 +13,7 @@
 #include "device/gpu/gpu.h"
 #include "device/gpu/state_abi.h"
 #include "device/render/render.h"
+#include "device/render/reserve.h"
 #include "lib/type.h"
 #include "lib/util.h"
 #include "render/abi.h"
@@ -23,7 +24,7 @@ static_assert(VGPU_HEADS_MAX == VGPU_GPU_SCANOUTS_MAX, "a head is a scanout");
 /* Pixels of one 2D resource a side: what the largest wall of heads can show. */
 #define VGPU_GPU_SIDE_MAX 16384u
 /* The framebuffer is given out in pages. */
-#define VGPU_GPU_STORAGE_ALIGN 4096u
+#define VGPU_GPU_PAGE 4096u
 /* Commands of one SUBMIT_3D: what a chain of pages can carry. */
 #define VGPU_GPU_SUBMIT_MAX (4u << 20)
 
@@ -32,6 +33,25 @@ struct vgpu_gpu_slot {
 	uint64_t backing_bytes; /* sum of its entries */
 	uint32_t next;	   /* slot + 1 in its hash chain or the free list */
 	int shared_plus_1; /* fd of shared memory; 0: it was lost */
+};
+
+/* What an allocation has besides its state, see storage.c. */
+struct vgpu_gpu_file {
+	const void *owner; /* a context's process, until it is freed or gone */
+	uint64_t bytes;
+	uint8_t *map;	/* ours; NULL: nobody has looked at it yet */
+	uint32_t users; /* resources that name it */
+	uint32_t next;	/* number of the next free one, 0 for none */
+	int fd_plus_1;	/* 0: it has no file */
+	bool is_alone;	/* a 2D resource has it, and nobody else may */
+};
+
+struct vgpu_gpu_storage {
+	struct vgpu_gpu_file *file; /* by number - 1 */
+	uint32_t n;		    /* numbers beyond were never used */
+	uint32_t first_free;	    /* number, or 0 */
+	uint32_t n_files, files_max;
+	uint64_t used_bytes;
 };
 
 /* A request that is answered later. */
@@ -44,14 +64,10 @@ struct vgpu_gpu {
 	const struct vgpu_gpu_transport_ops *ops;
 	void *opaque;
 	struct vgpu_gpu_state *state;
-	uint8_t *framebuffer;
 	struct vgpu_render_config render;
 
-	uint32_t n_scanouts;		 /* at least 1, even with no heads */
-	struct vgpu_gpu_extents storage; /* of the framebuffer, in bytes */
-	struct vgpu_gpu_extents arena;	 /* ranges of scattered memory */
-	uint8_t *arena_map; /* where we see it: what follows the framebuffer */
-	struct vgpu_gpu_extents charges; /* to it, for memory elsewhere */
+	uint32_t n_scanouts; /* at least 1, even with no heads */
+	struct vgpu_gpu_storage storage;
 	struct vgpu_gpu_extents entries; /* of state->entry */
 	struct vgpu_gpu_extents window;	 /* what is mapped in it */
 	uint64_t shared_bytes;		 /* of all shared memory */
@@ -65,9 +81,7 @@ struct vgpu_gpu {
 	struct vgpu_gpu_slot slot[VGPU_GPU_RESOURCES_MAX];
 	uint32_t chain[VGPU_GPU_RESOURCES_MAX]; /* slot + 1, by hash of the id */
 	uint32_t free_slot;			/* slot + 1 */
-	uint32_t *next_allocation; /* + 1 of free ones, in storage.c */
-	uint32_t free_allocation;  /* + 1 */
-	uint64_t last_ended;	   /* the last process of which that is known */
+	uint64_t last_ended; /* the last process of which that is known */
 	struct vgpu_viewer *viewer[VGPU_GPU_SCANOUTS_MAX];
 	struct vgpu_console *console; /* the VMM's own display, if it has one */
 	struct vgpu_gpu_replug {
@@ -159,7 +173,10 @@ struct vgpu_gpu_pending {
 	uint32_t resource; /* the same */
 	uint64_t cookie;   /* of a window operation that runs */
 	uint64_t fence;	   /* of a context's fences */
-	uint64_t due_usec; /* of a frame: when it is answered; else 0 */
+	uint64_t storage;  /* of a 2D resource that is being made; or 0 */
+	struct vgpu_fill fill;
+	struct vgpu_gpu *gpu; /* for its callback */
+	uint64_t due_usec;    /* of a frame: when it is answered; else 0 */
 };
 /* True if @call has to wait for an earlier one, or for its context. */
 bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call);
@@ -171,6 +188,9 @@ uint32_t vgpu_gpu_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
 /* @call runs from now on, and keeps others from its resource. The same. */
 struct vgpu_gpu_pending *vgpu_gpu_park_running(struct vgpu_gpu *gpu,
 					       struct vgpu_gpu_call *call);
+/* As if @call, which was parked as @pending, never had been. */
+void vgpu_gpu_unpark(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		     struct vgpu_gpu_pending *pending);
 /* A copy of @call, which is not pending, in no list. NULL the same. */
 struct vgpu_gpu_pending *vgpu_gpu_pending_new(const struct vgpu_gpu_call *call);
 /* Answer it, out of the list it was in. */
@@ -190,6 +210,10 @@ vgpu_gpu_handler vgpu_gpu_ctx_create, vgpu_gpu_ctx_destroy,
 struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 					    struct vgpu_gpu_call *call,
 					    uint32_t *ret_answer);
+/* As in struct vgpu_render_memory_ops, of a struct vgpu_gpu. */
+int vgpu_gpu_context_open(void *opaque, struct vgpu_render *render,
+			  uint32_t resource_id, int *ret_fd,
+			  uint64_t *ret_bytes, bool *ret_is_first);
 /* Its process takes nothing more now: @call is handled again when it does. */
 uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
 /* True if it starts yet, or takes nothing more now: nothing may be given to it.
@@ -222,55 +246,48 @@ uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
 
 /* storage.c: the framebuffer, and who has what of it */
 extern const struct vgpu_render_memory_ops vgpu_gpu_memory_ops;
-int vgpu_gpu_storage_init(struct vgpu_gpu *gpu, uint64_t framebuffer_bytes);
+int vgpu_gpu_storage_init(struct vgpu_gpu *gpu);
+/* Let go of everything, which stays as the state says it is. */
 void vgpu_gpu_storage_finish(struct vgpu_gpu *gpu);
+/* A reset: no context and no resource is left. */
 void vgpu_gpu_storage_clear(struct vgpu_gpu *gpu);
 uint64_t vgpu_gpu_storage_used(const struct vgpu_gpu *gpu);
-/* A range for a resource alone. Returns 0 or -ENOMEM. */
-int vgpu_gpu_storage_take(struct vgpu_gpu *gpu, uint64_t bytes,
-			  uint64_t *ret_offset);
+/* What a context has of it that is in files. */
+uint64_t vgpu_gpu_storage_of(const struct vgpu_gpu *gpu,
+			     const struct vgpu_render *owner);
 /*
- * A resource names the range at @offset, too, which @owner was given. Returns
- * how large it is, 0 if there is no such range.
+ * A part of it for a resource alone, in a file that has no pages yet. Returns 0
+ * or -ENOMEM.
+ */
+int vgpu_gpu_storage_take(struct vgpu_gpu *gpu, uint64_t bytes,
+			  uint64_t *ret_number);
+/*
+ * A resource names @number, too, which @owner was given. Returns how large it
+ * is, 0 if it has no such file.
  */
 uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
-				const struct vgpu_render *owner, uint64_t offset);
-/* A resource of a predecessor has it. @is_shared: others may, too. */
-bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t offset,
+				const struct vgpu_render *owner, uint64_t number);
+/*
+ * A resource of a predecessor names it, which needs @bytes of it. @is_shared:
+ * it may be larger, and others may name it, too.
+ */
+bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t number,
 			    uint64_t bytes, bool is_shared);
-/* What a predecessor's contexts have, which are there already. */
+/* What a predecessor's contexts and resources have; the contexts are there. */
 int vgpu_gpu_storage_resume(struct vgpu_gpu *gpu);
+/* Nobody claims anything more: the rest is free. */
+void vgpu_gpu_storage_settle(struct vgpu_gpu *gpu);
 /* What the context in place @index has no longer counts as its, for ever. */
 void vgpu_gpu_storage_abandon(struct vgpu_gpu *gpu, uint32_t index);
 /* A resource names it no more. */
-void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t offset);
-
-/* Where we see the memory at @offset. */
-static inline uint8_t *vgpu_gpu_storage_address(const struct vgpu_gpu *gpu,
-						uint64_t offset)
+void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t number);
+/* The file of what a resource names, which stays ours. */
+static inline int vgpu_gpu_storage_fd(const struct vgpu_gpu *gpu, uint64_t number)
 {
-	return offset < gpu->storage.total
-		       ? gpu->framebuffer + offset
-		       : gpu->arena_map + (offset - gpu->storage.total);
+	return gpu->storage.file[number - 1].fd_plus_1 - 1;
 }
-
-/* arena.c: memory that is scattered over the framebuffer */
-int vgpu_gpu_arena_init(struct vgpu_gpu *gpu);
-void vgpu_gpu_arena_finish(struct vgpu_gpu *gpu);
-void vgpu_gpu_arena_clear(struct vgpu_gpu *gpu);
-/* Scattered memory, nobody's yet. Returns 0 or -ENOMEM. */
-int vgpu_gpu_arena_alloc(struct vgpu_gpu *gpu, uint64_t bytes,
-			 uint64_t *ret_offset);
-/* What a predecessor had there. Returns whether that can be. */
-bool vgpu_gpu_arena_claim(struct vgpu_gpu *gpu, uint64_t offset, uint64_t bytes);
-/* Give back the pieces of the range, which is still in use itself. */
-void vgpu_gpu_arena_release(struct vgpu_gpu *gpu, uint64_t offset,
-			    uint64_t bytes);
-/* As in struct vgpu_render_memory_ops, of a struct vgpu_gpu. */
-uint32_t vgpu_gpu_arena_pieces(void *opaque, uint64_t offset, uint64_t bytes,
-			       struct vgpu_render_piece *ret_piece);
-/* Nobody claims anything more: forget the rest. */
-void vgpu_gpu_arena_settle(struct vgpu_gpu *gpu);
+/* All of it, where we see it. NULL if there is no memory for that. */
+uint8_t *vgpu_gpu_storage_map(struct vgpu_gpu *gpu, uint64_t number);
 
 /* iov.c */
 void vgpu_gpu_reader_init(struct vgpu_gpu_reader *reader,
@@ -304,23 +321,27 @@ const struct vgpu_pixel_order *vgpu_gpu_format_order(uint32_t format);
 /* resource.c */
 vgpu_gpu_handler vgpu_gpu_resource_create_2d, vgpu_gpu_resource_unref,
 	vgpu_gpu_resource_assign_uuid;
+/* @pending, which may be the making of a 2D resource, comes to nothing. */
+void vgpu_gpu_2d_cancel(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending);
 /* Bytes of a 2D resource's pixels; false if there can be no such. */
 bool vgpu_gpu_2d_bytes(uint32_t format, uint32_t width, uint32_t height,
 		       uint64_t *ret_bytes);
 static inline uint64_t vgpu_gpu_storage_bytes(uint64_t bytes)
 {
-	return vgpu_align_up(bytes, VGPU_GPU_STORAGE_ALIGN);
+	return vgpu_align_up(bytes, VGPU_GPU_PAGE);
 }
 
 /* blob.c */
 vgpu_gpu_handler vgpu_gpu_resource_create_blob;
 /* Get the memory of a predecessor's shared blobs again. */
 void vgpu_gpu_shared_resume(struct vgpu_gpu *gpu);
+/* The file of what the resource in @slot shares with contexts; -1: none. */
+int vgpu_gpu_resource_fd(const struct vgpu_gpu *gpu, uint32_t slot);
 /* The resource in @slot, which is shared, has no memory any more. */
 void vgpu_gpu_shared_drop(struct vgpu_gpu *gpu, uint32_t slot);
 void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
 		       const struct vgpu_render *render, uint32_t resource_id,
-		       int status, uint64_t offset, uint64_t bytes);
+		       int status, uint64_t number, uint64_t bytes);
 
 /* window.c: blobs in the host-visible window */
 vgpu_gpu_handler vgpu_gpu_resource_map_blob, vgpu_gpu_resource_unmap_blob;

@@ -104,6 +104,15 @@ struct vgpu_gpu_pending *vgpu_gpu_park_running(struct vgpu_gpu *gpu,
 	return pending;
 }
 
+void vgpu_gpu_unpark(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+		     struct vgpu_gpu_pending *pending)
+{
+	if (call->pending)
+		return;
+	TAILQ_REMOVE(&gpu->pendings, pending, entry);
+	free(pending);
+}
+
 void vgpu_gpu_finish(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list,
 		     struct vgpu_gpu_pending *pending, uint32_t answer)
 {
@@ -135,6 +144,7 @@ void vgpu_gpu_forget(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list)
 
 	while ((pending = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, pending, entry);
+		vgpu_gpu_2d_cancel(gpu, pending);
 		gpu->ops->complete(gpu->opaque, pending->call.request, 0);
 		free(pending);
 	}

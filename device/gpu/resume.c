@@ -12,10 +12,7 @@ static void begin(struct vgpu_gpu *gpu)
 	state->commands = 0;
 	state->errors = 0;
 	state->slots_used = 0;
-	state->storage_mark =
-		gpu->config.is_framebuffer_new ? 0 : gpu->storage.total;
 	state->allocations_used = 0;
-	state->pieces_used = 0;
 	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
 		state->context[i].id = 0;
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++) {
@@ -30,6 +27,8 @@ static void begin(struct vgpu_gpu *gpu)
 					: 0;
 	}
 	vgpu_gpu_commit(&state->magic, VGPU_GPU_STATE_MAGIC);
+	if (!gpu->config.is_framebuffer_new)
+		vgpu_reserve_resume(gpu->config.reserve, 0);
 }
 
 /* Drops the backing if it is not one that an attach could have made. */
@@ -64,27 +63,38 @@ static bool is_host3d(const struct vgpu_gpu *gpu,
 		      const struct vgpu_gpu_state_resource *resource)
 {
 	return gpu->config.render && resource->bytes > 0 &&
-	       resource->bytes % VGPU_GPU_STORAGE_ALIGN == 0;
+	       resource->bytes % VGPU_GPU_PAGE == 0;
+}
+
+/*
+ * Its pixels, or black ones if those are lost with the launcher: the guest goes
+ * on drawing. False if what the state says cannot be.
+ */
+static bool resume_2d(struct vgpu_gpu *gpu,
+		      struct vgpu_gpu_state_resource *resource)
+{
+	uint64_t bytes;
+
+	if (!vgpu_gpu_2d_bytes(resource->format, resource->width,
+			       resource->height, &bytes) ||
+	    bytes != resource->bytes)
+		return false;
+	return vgpu_gpu_storage_claim(gpu, resource->storage, bytes,
+				      /* is_shared= */ false) ||
+	       vgpu_gpu_storage_take(gpu, bytes, &resource->storage) == 0;
 }
 
 /* False if the slot holds no resource, or one that could not have been made. */
 static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	struct vgpu_gpu_state_resource *resource = &gpu->state->resource[slot];
-	uint64_t bytes;
 
 	if (resource->id == 0 ||
 	    vgpu_gpu_slot_find(gpu, resource->id) != VGPU_GPU_NO_SLOT)
 		return false;
 	switch (resource->kind) {
 	case VGPU_GPU_KIND_2D:
-		if (!vgpu_gpu_2d_bytes(resource->format, resource->width,
-				       resource->height, &bytes) ||
-		    bytes != resource->bytes ||
-		    resource->offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
-		    !vgpu_gpu_storage_claim(gpu, resource->offset,
-					    vgpu_gpu_storage_bytes(bytes),
-					    /* is_shared= */ false))
+		if (!resume_2d(gpu, resource))
 			return false;
 		break;
 	case VGPU_GPU_KIND_BLOB:
@@ -97,11 +107,8 @@ static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
 		break;
 	case VGPU_GPU_KIND_MEMORY:
 		if (!is_host3d(gpu, resource) ||
-		    resource->bytes > resource->storage_bytes ||
-		    resource->offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
-		    resource->storage_bytes % VGPU_GPU_STORAGE_ALIGN != 0 ||
-		    !vgpu_gpu_storage_claim(gpu, resource->offset,
-					    resource->storage_bytes,
+		    !vgpu_gpu_storage_claim(gpu, resource->storage,
+					    resource->bytes,
 					    /* is_shared= */ true))
 			return false;
 		break;
@@ -164,9 +171,6 @@ int vgpu_gpu_resume(struct vgpu_gpu *gpu)
 	state->features &= vgpu_gpu_features(gpu);
 	state->events_read &= VGPU_GPU_EVENT_DISPLAY;
 	state->slots_used = VGPU_MIN(state->slots_used, VGPU_GPU_RESOURCES_MAX);
-	state->allocations_used =
-		VGPU_MIN(state->allocations_used, VGPU_GPU_ALLOCATIONS_TABLE);
-	state->pieces_used = VGPU_MIN(state->pieces_used, VGPU_GPU_PIECES_MAX);
 	vgpu_gpu_contexts_resume(gpu);
 	if (vgpu_gpu_storage_resume(gpu) < 0)
 		return -ENOMEM;
@@ -177,7 +181,7 @@ int vgpu_gpu_resume(struct vgpu_gpu *gpu)
 		vgpu_gpu_commit(&state->resource[slot].id, 0u);
 		vgpu_gpu_slot_abandon(gpu, slot);
 	}
-	vgpu_gpu_arena_settle(gpu);
+	vgpu_gpu_storage_settle(gpu);
 	vgpu_gpu_shared_resume(gpu);
 	vgpu_gpu_contexts_resume_resources(gpu);
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)

@@ -20,19 +20,23 @@
  *     lookup of ids, the extents in use).
  *   - No pointers: indices and offsets, all checked when a process begins.
  */
-#define VGPU_GPU_STATE_MAGIC   0x34555047u /* "GPU4" */
+#define VGPU_GPU_STATE_MAGIC   0x35555047u /* "GPU5" */
 #define VGPU_GPU_RESOURCES_MAX 4096u
 #define VGPU_GPU_ENTRIES_MAX   (1u << 20) /* 4 GiB in scattered pages */
 #define VGPU_GPU_CONTEXTS_MAX  64u	  /* each is a process of the host */
-/* Of device memory: a Vulkan application makes up to 4096. */
+/*
+ * Files of framebuffer: allocations, of which a Vulkan application makes up to
+ * 4096, and 2D resources. Each is an fd of the device's and of the launcher's.
+ */
+#define VGPU_GPU_FILES_MAX (1u << 15)
+/* Files, and mere charges to the framebuffer. */
 #define VGPU_GPU_ALLOCATIONS_MAX (1u << 16)
-/* Framebuffer, and charges to it: as many of both. */
-#define VGPU_GPU_ALLOCATIONS_TABLE (1u << 17)
-#define VGPU_GPU_PIECES_MAX	   (1u << 14) /* of scattered memory */
-#define VGPU_GPU_CURSOR_PIXELS	   (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
+#define VGPU_GPU_CURSOR_PIXELS	 (VGPU_GPU_CURSOR_SIDE * VGPU_GPU_CURSOR_SIDE)
+/* What the launcher keeps an allocation's file by: this and its number. */
+#define VGPU_GPU_KEPT_FILES VGPU_GPU_RESOURCES_MAX
 
 enum vgpu_gpu_kind {
-	VGPU_GPU_KIND_2D = 1,	/* pixels in the framebuffer */
+	VGPU_GPU_KIND_2D = 1,	/* pixels in an allocation of its own */
 	VGPU_GPU_KIND_BLOB = 2, /* pixels in guest memory */
 	/* Shared by contexts' processes and the guest; the launcher keeps it */
 	VGPU_GPU_KIND_SHARED = 3,
@@ -53,10 +57,9 @@ struct vgpu_gpu_state_resource {
 	uint32_t height;   /* 2D */
 	uint32_t has_uuid; /* commit of uuid */
 	uint64_t bytes;	   /* of a blob; of a 2D resource's pixels */
-	uint64_t offset;   /* 2D, memory: in the framebuffer; shared: inode */
-	uint64_t backing;  /* commit; first entry << 32 | entries; 0 for none */
+	uint64_t storage; /* 2D, memory: number of its allocation; shared: inode */
+	uint64_t backing; /* commit; first entry << 32 | entries; 0 for none */
 	uint8_t uuid[16];
-	uint64_t storage_bytes; /* memory: of the range that it is part of */
 	/* commit; offset in the window | MAPPED: mapped, or under way; else 0 */
 	uint64_t window;
 };
@@ -96,24 +99,16 @@ struct vgpu_gpu_state_context {
 /* Whoever's process does not end, and so may still use what it has. */
 #define VGPU_GPU_OWNER_NOBODY UINT32_MAX
 
-/* Device memory that a context's process has, or is charged for. */
+/*
+ * A part of the framebuffer, in a file that the launcher keeps. Its number is
+ * its place + 1, and its name for its process. It is free if it is no context's
+ * and no resource names it.
+ */
 struct vgpu_gpu_state_allocation {
-	uint64_t offset; /* as its process knows it */
+	uint64_t inode; /* of its file; 0: a mere charge */
 	uint64_t bytes;
 	uint64_t question; /* that it was the answer to; nobody's: the process */
-	uint32_t owner;	   /* commit; index of the context + 1; 0: free */
-	uint32_t pad;
-};
-
-/*
- * Of memory that is scattered over the framebuffer. Those of one range follow
- * each other in the table as they do in the range.
- */
-struct vgpu_gpu_state_piece {
-	uint64_t at;	 /* beyond the framebuffer: part of the range's name */
-	uint64_t offset; /* in the framebuffer */
-	uint64_t bytes;
-	uint32_t is_used; /* commit */
+	uint32_t owner; /* commit; index of the context + 1; 0: no context's */
 	uint32_t pad;
 };
 
@@ -125,11 +120,8 @@ struct vgpu_gpu_state {
 	uint64_t errors;
 	uint32_t slots_used;	   /* resource slots beyond were never used */
 	uint32_t allocations_used; /* the same */
-	/* commit; what is beyond in the framebuffer was never handed out */
-	uint64_t storage_mark;
-	uint64_t frames;      /* that a head showed */
-	uint32_t pieces_used; /* as slots_used */
-	uint32_t pad2;
+	uint64_t frames;	   /* that a head showed */
+	uint64_t pad2[2];
 	struct vgpu_gpu_state_head head[VGPU_GPU_SCANOUTS_MAX];
 	/* Sparse from here on: what is not used takes no memory. */
 	struct vgpu_gpu_state_resource resource[VGPU_GPU_RESOURCES_MAX]
@@ -138,16 +130,15 @@ struct vgpu_gpu_state {
 		__attribute__((aligned(4096)));
 	uint8_t pad3[26 * 4096 - VGPU_GPU_CONTEXTS_MAX *
 					 sizeof(struct vgpu_gpu_state_context)];
-	struct vgpu_gpu_state_allocation allocation[VGPU_GPU_ALLOCATIONS_TABLE]
+	struct vgpu_gpu_state_allocation allocation[VGPU_GPU_ALLOCATIONS_MAX]
 		__attribute__((aligned(4096)));
 	/* a8r8g8b8, premultiplied: taken when the guest sets the cursor */
 	uint32_t cursor[VGPU_GPU_SCANOUTS_MAX][2][VGPU_GPU_CURSOR_PIXELS]
 		__attribute__((aligned(4096)));
 	struct vgpu_gpu_entry entry[VGPU_GPU_ENTRIES_MAX];
-	struct vgpu_gpu_state_piece piece[VGPU_GPU_PIECES_MAX];
 };
 
-static_assert(sizeof(struct vgpu_gpu_state_resource) == 80, "resource size");
+static_assert(sizeof(struct vgpu_gpu_state_resource) == 72, "resource size");
 static_assert(sizeof(struct vgpu_gpu_state_view) == 40, "view size");
 static_assert(sizeof(struct vgpu_gpu_state_head) == 120, "head size");
 static_assert(offsetof(struct vgpu_gpu_state, head) == 64, "state layout");
@@ -155,17 +146,16 @@ static_assert(offsetof(struct vgpu_gpu_state, resource) == 4096, "state layout")
 static_assert(sizeof(struct vgpu_gpu_state_context) == 8 + 1088 + 512,
 	      "context size");
 static_assert(sizeof(struct vgpu_gpu_state_allocation) == 32, "allocation size");
-static_assert(sizeof(struct vgpu_gpu_state_piece) == 32, "piece size");
-static_assert(offsetof(struct vgpu_gpu_state, context) == 4096 + 4096 * 80,
+static_assert(offsetof(struct vgpu_gpu_state, context) == 4096 + 4096 * 72,
 	      "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, allocation) ==
-		      4096 + 4096 * 80 + 26 * 4096,
+		      4096 + 4096 * 72 + 26 * 4096,
 	      "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, cursor) ==
-		      4096 + 4096 * 80 + 26 * 4096 + 131072 * 32,
+		      4096 + 4096 * 72 + 26 * 4096 + 65536 * 32,
 	      "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, entry) ==
-		      4096 + 4096 * 80 + 26 * 4096 + 131072 * 32 + 16 * 2 * 16384,
+		      4096 + 4096 * 72 + 26 * 4096 + 65536 * 32 + 16 * 2 * 16384,
 	      "state layout");
 
 /* Make @word true: what was written before is there before it is. */

@@ -3,453 +3,550 @@
 #include "device/gpu/internal.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "device/render/launcher.h"
+#include "device/render/own_memory.h"
 
 /*
- * A range is a 2D resource's, or device memory. Of the latter, `owner` is the
- * context's process until it frees it or is gone, and `users` counts the
- * guest's resources that name it: it is free when there is neither. As long as
- * it has an owner `number` is that of its allocation in the state, + 1.
+ * Each 2D resource and each piece of device memory is a file, so that a
+ * context's process can be given what is its own and nothing else. Its number
+ * is that of its entry in the state. Of device memory, `owner` is the context's
+ * process until it frees it or is gone, and `users` counts the guest's
+ * resources that name it: it is free when there is neither.
+ *
+ * Files are kept by the launcher before the state names them. Their size is
+ * sealed, for we map some of them, and so does the VMM: nobody may die of what
+ * a context's process does to them. When one is free its pages are taken back,
+ * whoever still has it, and it is never used again. What such a process then
+ * makes of it anew is its own, and counted in the vGPU's cgroup.
  */
 
 static_assert(VGPU_GPU_CONTEXTS_MAX < VGPU_GPU_OWNER_NOBODY, "indices + 1");
+static_assert(VGPU_LAUNCH_MEMORY_MAX ==
+		      VGPU_GPU_KEPT_FILES + VGPU_GPU_ALLOCATIONS_MAX,
+	      "a number for each slot and each allocation");
+
+/*
+ * Of fds that a process may have, what is for others than these files: shared
+ * memory, contexts, segments, guest memory; half of all where there are few.
+ */
+#define OTHER_FILES 8192U
 
 /* The owner of what nobody's process may still use. */
 static const char nobody;
 
-/* Names of charges; no offset in a framebuffer is as large. */
-#define CHARGE (1ULL << 62)
-
-int vgpu_gpu_storage_init(struct vgpu_gpu *gpu, uint64_t framebuffer_bytes)
+static struct vgpu_gpu_state_allocation *entry_of(const struct vgpu_gpu *gpu,
+						  uint32_t number)
 {
-	size_t n_max = VGPU_GPU_RESOURCES_MAX + VGPU_GPU_PIECES_MAX;
+	return &gpu->state->allocation[number - 1];
+}
 
-	if (gpu->config.render)
-		n_max += VGPU_GPU_ALLOCATIONS_MAX;
-	if (vgpu_gpu_extents_init(&gpu->storage, framebuffer_bytes, n_max) < 0 ||
-	    vgpu_gpu_arena_init(gpu) < 0)
-		return -ENOMEM;
-	if (gpu->config.render) {
-		gpu->next_allocation = calloc(VGPU_GPU_ALLOCATIONS_TABLE,
-					      sizeof(gpu->next_allocation[0]));
-		if (!gpu->next_allocation)
-			return -ENOMEM;
-	}
-	return vgpu_gpu_extents_init(&gpu->charges, CHARGE,
-				     VGPU_GPU_ALLOCATIONS_MAX);
+static struct vgpu_gpu_file *file_of(const struct vgpu_gpu *gpu, uint32_t number)
+{
+	return &gpu->storage.file[number - 1];
+}
+
+static uint32_t kept_as(uint32_t number)
+{
+	return VGPU_GPU_KEPT_FILES + number - 1;
+}
+
+int vgpu_gpu_storage_init(struct vgpu_gpu *gpu)
+{
+	struct rlimit limit = {};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur -= VGPU_MIN(limit.rlim_cur / 2, (rlim_t)OTHER_FILES);
+	gpu->storage.files_max =
+		(uint32_t)VGPU_MIN(limit.rlim_cur, (rlim_t)VGPU_GPU_FILES_MAX);
+	gpu->storage.file =
+		calloc(VGPU_GPU_ALLOCATIONS_MAX, sizeof(gpu->storage.file[0]));
+	return gpu->storage.file ? 0 : -ENOMEM;
+}
+
+static void unmap(const struct vgpu_gpu *gpu, uint32_t number)
+{
+	struct vgpu_gpu_file *file = file_of(gpu, number);
+
+	if (file->map)
+		munmap(file->map, file->bytes);
+	file->map = NULL;
 }
 
 void vgpu_gpu_storage_finish(struct vgpu_gpu *gpu)
 {
-	vgpu_gpu_arena_finish(gpu);
-	vgpu_gpu_extents_finish(&gpu->storage);
-	vgpu_gpu_extents_finish(&gpu->charges);
-	free(gpu->next_allocation);
+	for (uint32_t number = 1; number <= gpu->storage.n; number++) {
+		unmap(gpu, number);
+		vgpu_close(file_of(gpu, number)->fd_plus_1 - 1);
+	}
+	free(gpu->storage.file);
+	gpu->storage = (struct vgpu_gpu_storage){};
+}
+
+static bool is_live(const struct vgpu_gpu_file *file)
+{
+	return file->owner || file->users;
+}
+
+static void free_number(struct vgpu_gpu *gpu, uint32_t number)
+{
+	*file_of(gpu, number) =
+		(struct vgpu_gpu_file){.next = gpu->storage.first_free};
+	gpu->storage.first_free = number;
+}
+
+/* It is nobody's any more, as the state says already. */
+static void drop(struct vgpu_gpu *gpu, uint32_t number)
+{
+	const struct vgpu_gpu_file *file = file_of(gpu, number);
+	uint64_t bytes = file->bytes;
+
+	unmap(gpu, number);
+	gpu->storage.used_bytes -= bytes;
+	if (file->fd_plus_1) {
+		gpu->storage.n_files--;
+		vgpu_launcher_drop(gpu->config.launcher, kept_as(number));
+		vgpu_reserve_drain(gpu->config.reserve, file->fd_plus_1 - 1,
+				   bytes);
+	} else {
+		vgpu_reserve_uncharge(gpu->config.reserve, bytes);
+	}
+	free_number(gpu, number);
+}
+
+static void drop_unused(struct vgpu_gpu *gpu, uint32_t number)
+{
+	if (!is_live(file_of(gpu, number)))
+		drop(gpu, number);
 }
 
 void vgpu_gpu_storage_clear(struct vgpu_gpu *gpu)
 {
-	vgpu_gpu_extents_clear(&gpu->storage);
-	vgpu_gpu_arena_clear(gpu);
-	vgpu_gpu_extents_clear(&gpu->charges);
-	gpu->free_allocation = 0;
+	for (uint32_t i = gpu->storage.n; i > 0; i--) {
+		vgpu_gpu_commit(&entry_of(gpu, i)->owner, 0u);
+		if (is_live(file_of(gpu, i)))
+			drop(gpu, i);
+	}
+	vgpu_gpu_commit(&gpu->state->allocations_used, 0u);
+	gpu->storage.n = 0;
+	gpu->storage.first_free = 0;
 }
 
-static struct vgpu_gpu_extents *extents_of(struct vgpu_gpu *gpu, uint64_t offset)
+/* Whoever owns it owns it no more. */
+static void disown(struct vgpu_gpu *gpu, uint32_t number)
 {
-	if (offset & CHARGE)
-		return &gpu->charges;
-	return offset < gpu->storage.total ? &gpu->storage : &gpu->arena;
-}
-
-/* A range of the memory itself; NULL if there is none. */
-static struct vgpu_gpu_extent *find_range(struct vgpu_gpu *gpu, uint64_t offset)
-{
-	if (offset & CHARGE)
-		return NULL;
-	return vgpu_gpu_extents_find(extents_of(gpu, offset), offset);
-}
-
-/* The range that is known as @offset is nobody's any more. */
-static void drop(struct vgpu_gpu *gpu, uint64_t offset)
-{
-	struct vgpu_gpu_extents *extents = extents_of(gpu, offset);
-	const struct vgpu_gpu_extent *extent;
-
-	extent = vgpu_gpu_extents_find(extents, offset & ~CHARGE);
-	if (extents == &gpu->arena)
-		vgpu_gpu_arena_release(gpu, offset, extent->size);
-	vgpu_gpu_extents_free(extents, offset & ~CHARGE);
-}
-
-static void free_allocation(struct vgpu_gpu *gpu, uint32_t number)
-{
-	gpu->next_allocation[number - 1] = gpu->free_allocation;
-	gpu->free_allocation = number;
-}
-
-/* Whoever owns @extent owns it no more. */
-static void disown(struct vgpu_gpu *gpu, struct vgpu_gpu_extent *extent)
-{
-	uint32_t number = extent->number;
-
-	extent->owner = NULL;
-	extent->number = 0;
-	if (!number)
-		return;
-	vgpu_gpu_commit(&gpu->state->allocation[number - 1].owner, 0u);
-	free_allocation(gpu, number);
-}
-
-/* @extent is @owner's, and known to it as @offset. */
-static int own(struct vgpu_gpu *gpu, struct vgpu_gpu_extent *extent,
-	       const struct vgpu_render *owner, uint64_t offset,
-	       uint64_t question)
-{
-	struct vgpu_gpu_state *state = gpu->state;
-	uint32_t index = vgpu_gpu_context_index(gpu, owner);
-	uint32_t number = gpu->free_allocation;
-	struct vgpu_gpu_state_allocation *allocation;
-
-	if (index == VGPU_GPU_NO_SLOT ||
-	    (!number && state->allocations_used == VGPU_GPU_ALLOCATIONS_TABLE))
-		return -ENOMEM;
-	if (number)
-		gpu->free_allocation = gpu->next_allocation[number - 1];
-	else
-		number = state->allocations_used + 1;
-	allocation = &state->allocation[number - 1];
-	*allocation = (struct vgpu_gpu_state_allocation){
-		.offset = offset,
-		.bytes = extent->size,
-		.question = question,
-	};
-	if (number > state->allocations_used)
-		vgpu_gpu_commit(&state->allocations_used, number);
-	extent->owner = owner;
-	extent->number = number;
-	vgpu_gpu_commit(&allocation->owner, index + 1);
-	return 0;
+	file_of(gpu, number)->owner = NULL;
+	vgpu_gpu_commit(&entry_of(gpu, number)->owner, 0u);
+	drop_unused(gpu, number);
 }
 
 uint64_t vgpu_gpu_storage_used(const struct vgpu_gpu *gpu)
 {
-	return gpu->storage.used + gpu->charges.used;
+	return gpu->storage.used_bytes;
+}
+
+uint64_t vgpu_gpu_storage_of(const struct vgpu_gpu *gpu,
+			     const struct vgpu_render *owner)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 1; i <= gpu->storage.n; i++)
+		if (file_of(gpu, i)->owner == owner && file_of(gpu, i)->fd_plus_1)
+			bytes += file_of(gpu, i)->bytes;
+	return bytes;
 }
 
 static bool has_quota(const struct vgpu_gpu *gpu, uint64_t bytes)
 {
-	return bytes <= gpu->storage.total - vgpu_gpu_storage_used(gpu);
+	return bytes <= gpu->config.framebuffer_bytes - gpu->storage.used_bytes;
 }
 
-/* *ret_is_zero: nobody had any of it before. */
-static int take(struct vgpu_gpu *gpu, uint64_t bytes, uint64_t *ret_offset,
-		bool *ret_is_zero)
+/* Entry @number has @bytes from now on, and @fd, if it is not -1. */
+static void count(struct vgpu_gpu *gpu, uint32_t number, uint64_t bytes, int fd)
 {
-	uint64_t *mark = &gpu->state->storage_mark;
-	uint64_t offset;
+	gpu->storage.used_bytes += bytes;
+	gpu->storage.n_files += fd >= 0;
+	file_of(gpu, number)->fd_plus_1 = fd + 1;
+	file_of(gpu, number)->bytes = bytes;
+}
+
+/* A number that is nobody's yet, with an entry that nobody's state names; or 0. */
+static uint32_t take_number(struct vgpu_gpu *gpu)
+{
+	uint32_t number = gpu->storage.first_free;
+
+	if (number) {
+		gpu->storage.first_free = file_of(gpu, number)->next;
+		return number;
+	}
+	number = gpu->storage.n + 1;
+	if (number > VGPU_GPU_ALLOCATIONS_MAX)
+		return 0;
+	/* What a stranger left there must not come to life. */
+	*entry_of(gpu, number) = (struct vgpu_gpu_state_allocation){};
+	*file_of(gpu, number) = (struct vgpu_gpu_file){};
+	vgpu_gpu_commit(&gpu->state->allocations_used, number);
+	gpu->storage.n = number;
+	return number;
+}
+
+/* A file for @number that its successor would find. Returns its fd or -ENOMEM. */
+static int make_file(struct vgpu_gpu *gpu, uint32_t number, uint64_t bytes,
+		     uint64_t *ret_inode)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (gpu->storage.n_files < gpu->storage.files_max)
+		fd = vgpu_sealed_memfd("vgpu-memory", bytes);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		vgpu_close(fd);
+		return -ENOMEM;
+	}
+	vgpu_launcher_keep(gpu->config.launcher, kept_as(number), fd);
+	*ret_inode = st.st_ino;
+	return fd;
+}
+
+/* The entry is complete, and no context's nor any resource's yet. */
+static int make(struct vgpu_gpu *gpu, uint64_t bytes, bool is_charge,
+		uint64_t question, uint32_t *ret_number)
+{
+	uint64_t inode = 0;
+	uint32_t number;
+	int fd = -1;
 
 	if (!has_quota(gpu, bytes))
 		return -ENOMEM;
-	if (vgpu_gpu_extents_alloc(&gpu->storage, bytes, &offset) < 0) {
-		*ret_is_zero = false;
-		return vgpu_gpu_arena_alloc(gpu, bytes, ret_offset);
+	number = take_number(gpu);
+	if (!number)
+		return -ENOMEM;
+	if (!is_charge) {
+		fd = make_file(gpu, number, bytes, &inode);
+		if (fd < 0) {
+			free_number(gpu, number);
+			return fd;
+		}
 	}
-	*ret_is_zero = offset >= *mark;
-	if (offset + bytes > *mark)
-		vgpu_gpu_commit(mark, offset + bytes);
-	*ret_offset = offset;
+	*entry_of(gpu, number) = (struct vgpu_gpu_state_allocation){
+		.inode = inode,
+		.bytes = bytes,
+		.question = question,
+	};
+	*file_of(gpu, number) = (struct vgpu_gpu_file){};
+	count(gpu, number, bytes, fd);
+	if (is_charge)
+		vgpu_reserve_charge(gpu->config.reserve, bytes);
+	*ret_number = number;
 	return 0;
 }
 
 int vgpu_gpu_storage_take(struct vgpu_gpu *gpu, uint64_t bytes,
-			  uint64_t *ret_offset)
+			  uint64_t *ret_number)
 {
-	bool is_zero;
-	int r = take(gpu, vgpu_gpu_storage_bytes(bytes), ret_offset, &is_zero);
+	uint32_t number;
+	int r = make(gpu, vgpu_gpu_storage_bytes(bytes), /* is_charge= */ false,
+		     /* question= */ 0, &number);
 
 	if (r < 0)
 		return r;
-	find_range(gpu, *ret_offset)->users = 1;
-	/* The picture of a resource before it must not show. */
-	if (!is_zero)
-		memset(vgpu_gpu_storage_address(gpu, *ret_offset), 0, bytes);
+	file_of(gpu, number)->users = 1;
+	file_of(gpu, number)->is_alone = true;
+	*ret_number = number;
 	return 0;
+}
+
+/* What may be named so; NULL if there is no such file. */
+static struct vgpu_gpu_file *find(struct vgpu_gpu *gpu, uint64_t number)
+{
+	struct vgpu_gpu_file *file;
+
+	if (number == 0 || number > gpu->storage.n)
+		return NULL;
+	file = file_of(gpu, (uint32_t)number);
+	return file->fd_plus_1 ? file : NULL;
 }
 
 uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
-				const struct vgpu_render *owner, uint64_t offset)
+				const struct vgpu_render *owner, uint64_t number)
 {
-	struct vgpu_gpu_extent *extent;
+	struct vgpu_gpu_file *file = find(gpu, number);
 
-	extent = find_range(gpu, offset);
-	if (!extent || extent->owner != owner)
+	if (!file || file->owner != owner)
 		return 0;
-	extent->users++;
-	return extent->size;
+	file->users++;
+	return file->bytes;
 }
 
-/* Take exactly this range, as a predecessor had it. */
-static bool claim_range(struct vgpu_gpu *gpu, uint64_t offset, uint64_t bytes)
+void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t number)
 {
-	struct vgpu_gpu_extents *extents = extents_of(gpu, offset);
+	struct vgpu_gpu_file *file = find(gpu, number);
 
-	if (extents == &gpu->arena)
-		return vgpu_gpu_arena_claim(gpu, offset, bytes);
-	if (vgpu_gpu_extents_claim(extents, offset & ~CHARGE, bytes) < 0)
-		return false;
-	if (extents == &gpu->storage)
-		gpu->state->storage_mark =
-			VGPU_MAX(gpu->state->storage_mark, offset + bytes);
-	return true;
-}
-
-bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t offset,
-			    uint64_t bytes, bool is_shared)
-{
-	struct vgpu_gpu_extent *extent;
-
-	extent = find_range(gpu, offset);
-	if (extent && (!is_shared || extent->size != bytes))
-		return false;
-	if (!extent) {
-		if ((offset & CHARGE) || !claim_range(gpu, offset, bytes))
-			return false;
-		extent = find_range(gpu, offset);
-	}
-	extent->users++;
-	return true;
-}
-
-static void free_unused(struct vgpu_gpu *gpu, const struct vgpu_gpu_extent *extent)
-{
-	if (!extent->owner && !extent->users)
-		drop(gpu, extent->offset);
-}
-
-void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t offset)
-{
-	struct vgpu_gpu_extent *extent;
-
-	extent = find_range(gpu, offset);
-	assert(extent && extent->users);
-	extent->users--;
-	free_unused(gpu, extent);
+	assert(file && file->users);
+	file->users--;
+	drop_unused(gpu, (uint32_t)number);
 	gpu->ops->status_changed(gpu->opaque);
 }
 
-static int charge(struct vgpu_gpu *gpu, uint64_t bytes, uint64_t *ret_offset)
+uint8_t *vgpu_gpu_storage_map(struct vgpu_gpu *gpu, uint64_t number)
 {
-	uint64_t offset;
+	struct vgpu_gpu_file *file = find(gpu, number);
+	void *map;
 
-	if (!has_quota(gpu, bytes) ||
-	    vgpu_gpu_extents_alloc(&gpu->charges, bytes, &offset) < 0)
-		return -ENOMEM;
-	*ret_offset = CHARGE | offset;
-	return 0;
+	assert(file);
+	if (file->map)
+		return file->map;
+	map = mmap(NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   file->fd_plus_1 - 1, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	madvise(map, file->bytes, MADV_DONTDUMP);
+	file->map = map;
+	return map;
 }
 
 static int memory_alloc(void *opaque, struct vgpu_render *owner, uint64_t bytes,
-			bool is_charge, uint64_t question, uint64_t *ret_offset,
-			int *ret_fd, bool *ret_is_zero)
+			bool is_charge, uint64_t question, uint64_t *ret_name,
+			int *ret_fd)
 {
 	struct vgpu_gpu *gpu = opaque;
-	struct vgpu_gpu_extents *extents;
-	bool is_zero = false;
-	uint64_t offset;
+	uint32_t index = vgpu_gpu_context_index(gpu, owner);
+	uint32_t number;
 	int r;
 
-	if (bytes == 0 || bytes % VGPU_GPU_STORAGE_ALIGN != 0)
+	if (bytes == 0 || bytes % VGPU_GPU_PAGE != 0)
 		return -EINVAL;
-	r = is_charge ? charge(gpu, bytes, &offset)
-		      : take(gpu, bytes, &offset, &is_zero);
+	if (index == VGPU_GPU_NO_SLOT)
+		return -ENOMEM;
+	r = make(gpu, bytes, is_charge, question, &number);
 	if (r < 0)
 		return r;
-	extents = extents_of(gpu, offset);
-	r = own(gpu, vgpu_gpu_extents_find(extents, offset & ~CHARGE), owner,
-		offset, question);
-	if (r < 0) {
-		drop(gpu, offset);
-		return r;
-	}
-	*ret_offset = offset;
-	*ret_fd = -1;
-	*ret_is_zero = is_zero;
+	file_of(gpu, number)->owner = owner;
+	vgpu_gpu_commit(&entry_of(gpu, number)->owner, index + 1);
+	*ret_name = number;
+	*ret_fd = vgpu_gpu_storage_fd(gpu, number);
 	gpu->ops->status_changed(gpu->opaque);
 	return 0;
 }
 
 static int memory_find(void *opaque, struct vgpu_render *owner,
-		       uint64_t question, uint64_t *ret_offset)
+		       uint64_t question, uint64_t *ret_name, int *ret_fd)
 {
 	struct vgpu_gpu *gpu = opaque;
-	uint32_t index = vgpu_gpu_context_index(gpu, owner);
 
-	for (uint32_t i = 0; i < gpu->state->allocations_used; i++) {
-		const struct vgpu_gpu_state_allocation *allocation;
-
-		allocation = &gpu->state->allocation[i];
-		if (index == VGPU_GPU_NO_SLOT || allocation->owner != index + 1 ||
-		    allocation->question != question)
+	for (uint32_t i = 1; i <= gpu->storage.n; i++) {
+		if (file_of(gpu, i)->owner != owner ||
+		    entry_of(gpu, i)->question != question)
 			continue;
-		*ret_offset = allocation->offset;
+		*ret_name = i;
+		*ret_fd = vgpu_gpu_storage_fd(gpu, i);
 		return 0;
 	}
 	return -ENOENT;
 }
 
-static int64_t memory_free(void *opaque, struct vgpu_render *owner,
-			   uint64_t offset)
+static int64_t memory_free(void *opaque, struct vgpu_render *owner, uint64_t name)
 {
 	struct vgpu_gpu *gpu = opaque;
-	struct vgpu_gpu_extents *extents = extents_of(gpu, offset);
-	struct vgpu_gpu_extent *extent;
+	int64_t mapped;
+	uint32_t number;
 
-	extent = vgpu_gpu_extents_find(extents, offset & ~CHARGE);
-	if (!extent || extent->owner != owner)
+	if (name == 0 || name > gpu->storage.n)
 		return -EINVAL;
-	disown(gpu, extent);
-	if (extents == &gpu->charges)
-		drop(gpu, offset);
-	else
-		free_unused(gpu, extent);
+	number = (uint32_t)name;
+	if (file_of(gpu, number)->owner != owner)
+		return -EINVAL;
+	mapped = file_of(gpu, number)->fd_plus_1
+			 ? (int64_t)file_of(gpu, number)->bytes
+			 : 0;
+	disown(gpu, number);
 	gpu->ops->status_changed(gpu->opaque);
-	return 0;
-}
-
-/* All of @owner's at once: a context can have many. */
-static void disown_all(struct vgpu_gpu *gpu, struct vgpu_gpu_extents *extents,
-		       const struct vgpu_render *owner)
-{
-	for (size_t i = 0; i < extents->n; i++) {
-		struct vgpu_gpu_extent *extent = &extents->extent[i];
-
-		if (extent->owner != owner)
-			continue;
-		disown(gpu, extent);
-		if (extents == &gpu->arena && !extent->users)
-			vgpu_gpu_arena_release(gpu, extent->offset, extent->size);
-	}
-	vgpu_gpu_extents_sweep(extents);
+	return mapped;
 }
 
 static void memory_free_all(void *opaque, struct vgpu_render *owner)
 {
 	struct vgpu_gpu *gpu = opaque;
 
-	disown_all(gpu, &gpu->storage, owner);
-	disown_all(gpu, &gpu->arena, owner);
-	disown_all(gpu, &gpu->charges, owner);
+	for (uint32_t i = 1; i <= gpu->storage.n; i++)
+		if (file_of(gpu, i)->owner == owner)
+			disown(gpu, i);
 	gpu->ops->status_changed(gpu->opaque);
 }
 
 void vgpu_gpu_storage_abandon(struct vgpu_gpu *gpu, uint32_t index)
 {
-	for (uint32_t i = 0; i < gpu->state->allocations_used; i++) {
-		struct vgpu_gpu_state_allocation *allocation;
+	for (uint32_t i = 1; i <= gpu->storage.n; i++) {
+		struct vgpu_gpu_state_allocation *entry = entry_of(gpu, i);
 
-		allocation = &gpu->state->allocation[i];
-		if (allocation->owner != index + 1)
+		if (entry->owner != index + 1)
 			continue;
-		allocation->question = gpu->state->context[index].render.process;
-		vgpu_gpu_commit(&allocation->owner, VGPU_GPU_OWNER_NOBODY);
+		entry->question = gpu->state->context[index].render.process;
+		vgpu_gpu_commit(&entry->owner, VGPU_GPU_OWNER_NOBODY);
 	}
 }
 
 /* Whether the process that it was left with may still use it. */
 static bool is_in_use(struct vgpu_gpu *gpu,
-		      const struct vgpu_gpu_state_allocation *allocation)
+		      const struct vgpu_gpu_state_allocation *entry)
 {
 	/* They come in no order, but there is hardly ever more than one. */
-	if (gpu->last_ended != allocation->question &&
-	    vgpu_render_end_process(&gpu->render, allocation->question))
-		gpu->last_ended = allocation->question;
-	return gpu->last_ended != allocation->question;
+	if (gpu->last_ended != entry->question &&
+	    vgpu_render_end_process(&gpu->render, entry->question))
+		gpu->last_ended = entry->question;
+	return gpu->last_ended != entry->question;
 }
 
-/* Returns whether it can be somebody's, who it is now. */
-static bool claim(struct vgpu_gpu *gpu, uint32_t number, const void *owner)
+/* Bit @number is set in *needed for each file that something names. */
+static void note_needed(const struct vgpu_gpu *gpu, uint8_t *needed)
 {
-	const struct vgpu_gpu_state_allocation *allocation;
-	struct vgpu_gpu_extents *extents;
-	struct vgpu_gpu_extent *extent;
-	uint64_t offset;
+	const struct vgpu_gpu_state *state = gpu->state;
 
-	allocation = &gpu->state->allocation[number - 1];
-	extents = extents_of(gpu, allocation->offset);
-	offset = allocation->offset & ~CHARGE;
-	if (offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
-	    allocation->bytes % VGPU_GPU_STORAGE_ALIGN != 0 ||
-	    !has_quota(gpu, allocation->bytes) ||
-	    !claim_range(gpu, allocation->offset, allocation->bytes))
+	for (uint32_t i = 0; i < gpu->storage.n; i++)
+		needed[i] = state->allocation[i].owner &&
+			    state->allocation[i].inode;
+	for (uint32_t slot = 0; slot < state->slots_used; slot++) {
+		const struct vgpu_gpu_state_resource *resource;
+
+		resource = &state->resource[slot];
+		if (resource->id && resource->storage &&
+		    resource->storage <= gpu->storage.n &&
+		    (resource->kind == VGPU_GPU_KIND_2D ||
+		     resource->kind == VGPU_GPU_KIND_MEMORY))
+			needed[resource->storage - 1] = 1;
+	}
+}
+
+/* Whether @fd is the file that the entry was made with. */
+static bool is_file(const struct vgpu_gpu_state_allocation *entry, int fd)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_ino == entry->inode &&
+	       (uint64_t)st.st_size == entry->bytes && entry->bytes &&
+	       entry->bytes % VGPU_GPU_PAGE == 0 &&
+	       (fcntl(fd, F_GET_SEALS) & seals) == seals;
+}
+
+/* Get the files again. What is not as it should be has none. */
+static int fetch(struct vgpu_gpu *gpu)
+{
+	uint32_t used = gpu->storage.n;
+	vgpu_autofree uint8_t *needed = calloc(used + 1, 1);
+	vgpu_autofree uint32_t *kept = calloc(used + 1, sizeof(*kept));
+	vgpu_autofree int *fd = calloc(used + 1, sizeof(*fd));
+	size_t n = 0;
+
+	if (!needed || !kept || !fd)
+		return -ENOMEM;
+	note_needed(gpu, needed);
+	for (uint32_t i = 0; i < used; i++)
+		if (needed[i])
+			kept[n++] = kept_as(i + 1);
+	vgpu_launcher_fetch(gpu->config.launcher, kept, fd, n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t number = kept[i] - VGPU_GPU_KEPT_FILES + 1;
+
+		if (is_file(entry_of(gpu, number), fd[i]))
+			file_of(gpu, number)->fd_plus_1 = fd[i] + 1;
+		else
+			vgpu_close(fd[i]);
+	}
+	return 0;
+}
+
+/* It counts from now on, if it can be. */
+static bool recount(struct vgpu_gpu *gpu, uint32_t number)
+{
+	const struct vgpu_gpu_state_allocation *entry = entry_of(gpu, number);
+	const struct vgpu_gpu_file *file = file_of(gpu, number);
+
+	if (!entry->bytes || entry->bytes % VGPU_GPU_PAGE != 0 ||
+	    (entry->inode != 0) != (file->fd_plus_1 != 0) ||
+	    !has_quota(gpu, entry->bytes))
 		return false;
-	extent = vgpu_gpu_extents_find(extents, offset);
-	extent->owner = owner;
-	extent->number = number;
+	count(gpu, number, entry->bytes, file->fd_plus_1 - 1);
 	return true;
 }
 
-static void resume_allocation(struct vgpu_gpu *gpu, uint32_t number)
+static void resume_owner(struct vgpu_gpu *gpu, uint32_t number)
 {
-	struct vgpu_gpu_state_allocation *allocation;
+	struct vgpu_gpu_state_allocation *entry = entry_of(gpu, number);
+	uint32_t index = entry->owner - 1;
 	const void *who = NULL;
-	uint32_t *owner, index;
 
-	allocation = &gpu->state->allocation[number - 1];
-	owner = &allocation->owner;
-	index = *owner - 1;
-	if (*owner == VGPU_GPU_OWNER_NOBODY)
-		who = is_in_use(gpu, allocation) ? &nobody : NULL;
-	else if (*owner)
+	if (entry->owner == VGPU_GPU_OWNER_NOBODY)
+		who = is_in_use(gpu, entry) ? &nobody : NULL;
+	else if (entry->owner)
 		who = vgpu_gpu_context_owner(gpu, index);
-	if (who && claim(gpu, number, who))
+	if (who && recount(gpu, number)) {
+		file_of(gpu, number)->owner = who;
 		return;
-	/* Its process goes on using it, and somebody else may get it. */
+	}
 	if (who && who != &nobody)
 		vgpu_gpu_context_refuse(gpu, index,
 					"the state says that it has memory which"
 					" it cannot have");
-	vgpu_gpu_commit(owner, 0u);
-	free_allocation(gpu, number);
-}
-
-static int compare_offsets(const void *a, const void *b, void *opaque)
-{
-	const struct vgpu_gpu_state_allocation *table = opaque;
-	uint64_t first = table[*(const uint32_t *)a - 1].offset;
-	uint64_t second = table[*(const uint32_t *)b - 1].offset;
-
-	return (first > second) - (first < second);
+	vgpu_gpu_commit(&entry->owner, 0u);
 }
 
 int vgpu_gpu_storage_resume(struct vgpu_gpu *gpu)
 {
-	struct vgpu_gpu_state *state = gpu->state;
-	uint32_t n = state->allocations_used;
-	vgpu_autofree uint32_t *order = NULL;
-
-	if (!gpu->next_allocation)
-		n = 0;
-	vgpu_gpu_commit(&state->allocations_used, n);
-	if (!n)
-		return 0;
-	order = calloc(n, sizeof(*order));
-	if (!order)
+	gpu->storage.n =
+		VGPU_MIN(gpu->state->allocations_used, VGPU_GPU_ALLOCATIONS_MAX);
+	vgpu_gpu_commit(&gpu->state->allocations_used, gpu->storage.n);
+	if (fetch(gpu) < 0)
 		return -ENOMEM;
-	/* In order, so that none has to be put between others. */
-	for (uint32_t i = 0; i < n; i++)
-		order[i] = i + 1;
-	qsort_r(order, n, sizeof(*order), compare_offsets, state->allocation);
-	for (uint32_t i = 0; i < n; i++)
-		resume_allocation(gpu, order[i]);
+	for (uint32_t i = 1; i <= gpu->storage.n; i++)
+		resume_owner(gpu, i);
 	return 0;
+}
+
+bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t number,
+			    uint64_t bytes, bool is_shared)
+{
+	struct vgpu_gpu_file *file = find(gpu, number);
+	uint64_t its;
+
+	if (!file || file->is_alone || (!is_shared && is_live(file)))
+		return false;
+	its = entry_of(gpu, (uint32_t)number)->bytes;
+	bytes = vgpu_gpu_storage_bytes(bytes);
+	if ((is_shared ? its < bytes : its != bytes) ||
+	    (!is_live(file) && !recount(gpu, (uint32_t)number)))
+		return false;
+	file->users++;
+	file->is_alone = !is_shared;
+	return true;
+}
+
+void vgpu_gpu_storage_settle(struct vgpu_gpu *gpu)
+{
+	/* From the end, so that the lowest is taken first. */
+	for (uint32_t i = gpu->storage.n; i > 0; i--) {
+		if (is_live(file_of(gpu, i)))
+			continue;
+		/* The launcher drops what was not asked for, and we this. */
+		if (file_of(gpu, i)->fd_plus_1)
+			vgpu_launcher_drop(gpu->config.launcher, kept_as(i));
+		vgpu_close(file_of(gpu, i)->fd_plus_1 - 1);
+		free_number(gpu, i);
+	}
+	vgpu_reserve_resume(gpu->config.reserve, gpu->storage.used_bytes);
 }
 
 const struct vgpu_render_memory_ops vgpu_gpu_memory_ops = {
 	.alloc = memory_alloc,
 	.find = memory_find,
 	.free = memory_free,
+	.open = vgpu_gpu_context_open,
 	.free_all = memory_free_all,
-	.pieces = vgpu_gpu_arena_pieces,
 };

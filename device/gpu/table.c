@@ -78,7 +78,7 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 	vgpu_gpu_commit(&resource->id, 0u);
 	if (resource->kind == VGPU_GPU_KIND_2D ||
 	    resource->kind == VGPU_GPU_KIND_MEMORY)
-		vgpu_gpu_storage_put(gpu, resource->offset);
+		vgpu_gpu_storage_put(gpu, resource->storage);
 	vgpu_gpu_shared_drop(gpu, slot);
 	if (resource->backing)
 		vgpu_gpu_extents_free(&gpu->entries, resource->backing >> 32);

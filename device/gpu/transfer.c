@@ -39,8 +39,10 @@ uint32_t vgpu_gpu_transfer_to_host_2d(struct vgpu_gpu *gpu,
 	    end > gpu->slot[slot].backing_bytes)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 
-	to = vgpu_gpu_storage_address(gpu, resource->offset) +
-	     rect->y * stride + (uint64_t)rect->x * 4;
+	to = vgpu_gpu_storage_map(gpu, resource->storage);
+	if (!to)
+		return VGPU_GPU_ERR_OUT_OF_MEMORY;
+	to += rect->y * stride + (uint64_t)rect->x * 4;
 	rows = rect->height;
 	if (row_bytes == stride) {
 		row_bytes *= rows;

@@ -8,18 +8,14 @@ static struct vgpu_gpu_mapping mapping_of(const struct vgpu_gpu *gpu,
 					  uint32_t slot)
 {
 	const struct vgpu_gpu_state_resource *resource;
-	bool is_shared;
 
 	resource = &gpu->state->resource[slot];
-	is_shared = resource->kind == VGPU_GPU_KIND_SHARED;
 	return (struct vgpu_gpu_mapping){
 		.window_offset = resource->window & ~VGPU_GPU_WINDOW_MAPPED,
 		.bytes = resource->bytes,
 		/* A stranger may have written it. */
 		.program = resource->program % VGPU_GPU_PROGRAMS,
-		.is_framebuffer = !is_shared,
-		.fd = gpu->slot[slot].shared_plus_1 - 1,
-		.offset = is_shared ? 0 : resource->offset,
+		.fd = vgpu_gpu_resource_fd(gpu, slot),
 	};
 }
 
@@ -34,26 +30,12 @@ static void forget(struct vgpu_gpu *gpu, uint32_t slot)
 	vgpu_gpu_extents_free(&gpu->window, offset);
 }
 
-static struct vgpu_gpu_mapping
-mapping_with_pieces(struct vgpu_gpu *gpu, uint32_t slot,
-		    struct vgpu_render_piece *ret_piece)
-{
-	struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
-
-	if (mapping.is_framebuffer)
-		mapping.n_pieces = vgpu_gpu_arena_pieces(
-			gpu, mapping.offset, mapping.bytes, ret_piece);
-	mapping.piece = ret_piece;
-	return mapping;
-}
-
 static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		       uint32_t slot,
 		       int (*operation)(void *opaque, uint64_t cookie,
 					const struct vgpu_gpu_mapping *mapping))
 {
-	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
-	struct vgpu_gpu_mapping mapping = mapping_with_pieces(gpu, slot, piece);
+	const struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
 	struct vgpu_gpu_pending *pending;
 
 	pending = vgpu_gpu_park_running(gpu, call);
@@ -62,11 +44,7 @@ static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 	pending->cookie = ++gpu->last_cookie;
 	if (operation(gpu->opaque, pending->cookie, &mapping) == 0)
 		return VGPU_GPU_LATER;
-	/* As if it had never been parked. */
-	if (!call->pending) {
-		TAILQ_REMOVE(&gpu->pendings, pending, entry);
-		free(pending);
-	}
+	vgpu_gpu_unpark(gpu, call, pending);
 	call->is_blameless = true;
 	return VGPU_GPU_ERR_UNSPEC;
 }
@@ -106,7 +84,7 @@ uint32_t vgpu_gpu_resource_map_blob(struct vgpu_gpu *gpu,
 		/* How far a predecessor got with it, nobody knows. */
 		return vgpu_gpu_window_leave(gpu, call, slot);
 	}
-	if (offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
+	if (offset % VGPU_GPU_PAGE != 0 ||
 	    vgpu_gpu_extents_claim(&gpu->window, offset, resource->bytes) < 0)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	vgpu_gpu_commit(&resource->window, offset | VGPU_GPU_WINDOW_MAPPED);
@@ -184,19 +162,18 @@ void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
 bool vgpu_gpu_window_resume(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	const struct vgpu_gpu_state_resource *resource;
-	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
 	struct vgpu_gpu_mapping mapping;
 	uint64_t offset;
 
 	resource = &gpu->state->resource[slot];
 	offset = resource->window & ~VGPU_GPU_WINDOW_MAPPED;
 	if (!(resource->window & VGPU_GPU_WINDOW_MAPPED) ||
-	    offset % VGPU_GPU_STORAGE_ALIGN != 0 ||
+	    offset % VGPU_GPU_PAGE != 0 ||
 	    (resource->kind != VGPU_GPU_KIND_SHARED &&
 	     resource->kind != VGPU_GPU_KIND_MEMORY) ||
 	    vgpu_gpu_extents_claim(&gpu->window, offset, resource->bytes) < 0)
 		return false;
-	mapping = mapping_with_pieces(gpu, slot, piece);
+	mapping = mapping_of(gpu, slot);
 	gpu->ops->window_resume(gpu->opaque, &mapping);
 	return true;
 }

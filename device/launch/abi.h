@@ -14,12 +14,12 @@
  *
  * What a successor needs of the fds that come and go with contexts is kept
  * here: the device's ends of the sockets to each process, as long as that
- * lives, and shared memory, until it is dropped. The sockets are made here and
- * nothing but memfds is taken in, so no device can leave something that would
- * keep this end of the socket, or any other, from closing.
+ * lives, and files of memory, until they are dropped. The sockets are made here
+ * and nothing but memfds is taken in, so no device can leave something that
+ * would keep this end of the socket, or any other, from closing.
  *
  * How a device process goes on: BEGIN; ADOPT for each process that it knows;
- * FETCH for each piece of shared memory; END_OTHERS, and what it did not name
+ * FETCH for each file; END_OTHERS, and what it did not name
  * is killed and dropped. If it does not come, that happens to all: some time
  * after the lease of the last one was closed (VGPU_LAUNCH_ALONE_S).
  */
@@ -57,8 +57,8 @@ enum vgpu_launch_type {
 #define VGPU_LAUNCH_TEXT_MAX 200
 /* Contexts, a spare, and those that are just ending. */
 #define VGPU_LAUNCH_PROCESSES_MAX 256
-/* Pieces of shared memory. */
-#define VGPU_LAUNCH_MEMORY_MAX 4096
+/* Files: of shared memory, and of the framebuffer. */
+#define VGPU_LAUNCH_MEMORY_MAX (4096 + 65536)
 /* Memfds of one process: VGPU_RENDER_FILES_MAX. */
 #define VGPU_LAUNCH_FILES_MAX 4
 #define VGPU_LAUNCH_FDS_MAX   (3 + VGPU_LAUNCH_FILES_MAX)

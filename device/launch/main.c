@@ -452,7 +452,7 @@ static int prepare(struct vgpu_err *err)
 	struct rlimit files;
 
 	close_range(FD + 1, UINT_MAX, 0);
-	/* What is kept are fds, some thousands at most. */
+	/* What is kept are fds, some ten thousands at most. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);

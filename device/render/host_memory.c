@@ -64,6 +64,7 @@ TAILQ_HEAD(processes, vgpu_host_process);
 struct vgpu_host_memory {
 	sd_event *event;
 	uint64_t bytes_max;
+	uint64_t framebuffer_bytes;
 	uint64_t charged_bytes; /* what is no process's */
 	bool is_software;
 	struct processes processes;
@@ -76,7 +77,8 @@ struct vgpu_host_memory {
 static void on_shrunk(void *opaque);
 static int on_timer(sd_event_source *source, uint64_t usec, void *opaque);
 
-int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max, bool is_software,
+int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max,
+			    uint64_t framebuffer_bytes, bool is_software,
 			    struct vgpu_host_memory **ret_memory)
 {
 	struct vgpu_host_memory *memory = malloc(sizeof(*memory));
@@ -87,6 +89,7 @@ int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max, bool is_softwar
 	*memory = (struct vgpu_host_memory){
 		.event = event,
 		.bytes_max = bytes_max,
+		.framebuffer_bytes = framebuffer_bytes,
 		.is_software = is_software,
 	};
 	memory->shrink.done = on_shrunk;
@@ -167,10 +170,15 @@ static uint64_t read_files(const struct vgpu_host_process *process)
 	return largest;
 }
 
-/* Address space that is no memory of its own. */
+/*
+ * Address space that is no memory of its own. A guest may attach the same
+ * memory as many resources as it likes, and mapping them takes page tables.
+ */
 static uint64_t get_known(const struct vgpu_host_process *process)
 {
 	return process->fixed_bytes + process->device_bytes +
+	       VGPU_MIN(process->attached_bytes,
+			process->memory->framebuffer_bytes) +
 	       VGPU_MIN(process->shared_bytes, SHARED_MAX);
 }
 
@@ -621,12 +629,15 @@ int vgpu_host_memory_resume(struct vgpu_host_memory *memory,
 	return 0;
 }
 
-void vgpu_host_memory_resume_shared(struct vgpu_host_process *process,
-				    uint64_t bytes)
+void vgpu_host_memory_resume_told(struct vgpu_host_process *process,
+				  uint64_t shared_bytes,
+				  uint64_t attached_bytes, uint64_t device_bytes)
 {
 	if (!process->memory)
 		return;
-	process->shared_bytes = bytes;
+	process->shared_bytes = shared_bytes;
+	process->attached_bytes = attached_bytes;
+	process->device_bytes = device_bytes;
 	/* The last that it was told of it may be about to map. */
 	process->added_usec = now_usec(process->memory);
 	process->is_ready = true;
@@ -702,6 +713,16 @@ void vgpu_host_memory_share(struct vgpu_host_process *process, uint64_t bytes)
 void vgpu_host_memory_unshare(struct vgpu_host_process *process, uint64_t bytes)
 {
 	change(process, &process->shared_bytes, bytes, false);
+}
+
+void vgpu_host_memory_attach(struct vgpu_host_process *process, uint64_t bytes)
+{
+	change(process, &process->attached_bytes, bytes, true);
+}
+
+void vgpu_host_memory_detach(struct vgpu_host_process *process, uint64_t bytes)
+{
+	change(process, &process->attached_bytes, bytes, false);
 }
 
 void vgpu_host_memory_map(struct vgpu_host_process *process, uint64_t bytes)

@@ -34,10 +34,11 @@ struct vgpu_host_process {
 	bool is_ready;
 	bool is_shrinking; /* to @less, when the launcher has answered */
 	uint64_t less[2];
-	uint64_t fixed_bytes;  /* address space of programs and libraries */
-	uint64_t shared_bytes; /* and of what is charged elsewhere: shared */
-	uint64_t device_bytes; /* ... and device memory */
-	uint64_t added_usec;   /* when that grew */
+	uint64_t fixed_bytes;	 /* address space of programs and libraries */
+	uint64_t shared_bytes;	 /* and of what is charged elsewhere: shared */
+	uint64_t device_bytes;	 /* ... and device memory of its own */
+	uint64_t attached_bytes; /* ... and of others */
+	uint64_t added_usec;	 /* when that grew */
 	/* What it uses of address space (or data) and of files; what it may. */
 	uint64_t used[2], last_used, granted[2];
 	uint64_t *kept; /* what is granted, for another device; or NULL */
@@ -53,10 +54,12 @@ struct vgpu_host_process {
 bool vgpu_render_is_software(const uint8_t gpu_uuid[16]);
 
 /*
- * @is_software: the driver works on the processor, and all that it maps it has
- * allocated. Else what it maps may be the GPU's, and only private memory counts.
+ * @framebuffer_bytes of the vGPU, besides @bytes_max. @is_software: the driver
+ * works on the processor, and all that it maps it has allocated. Else what it
+ * maps may be the GPU's, and only private memory counts.
  */
-int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max, bool is_software,
+int vgpu_host_memory_create(sd_event *event, uint64_t bytes_max,
+			    uint64_t framebuffer_bytes, bool is_software,
 			    struct vgpu_host_memory **ret_memory);
 void vgpu_host_memory_destroy(struct vgpu_host_memory *memory); /* NULL is fine */
 
@@ -105,9 +108,10 @@ int vgpu_host_memory_resume(struct vgpu_host_memory *memory,
 			    uint64_t fixed_bytes, uint64_t *kept,
 			    const int *files, unsigned int n_files,
 			    void (*raised)(void *opaque), void *opaque);
-/* ... and had told it of so much shared memory, which must be known first. */
-void vgpu_host_memory_resume_shared(struct vgpu_host_process *process,
-				    uint64_t bytes);
+/* ... and had told it of so much of each kind, which must be known first. */
+void vgpu_host_memory_resume_told(struct vgpu_host_process *process,
+				  uint64_t shared_bytes, uint64_t attached_bytes,
+				  uint64_t device_bytes);
 /* It is dead, or was never started. */
 void vgpu_host_memory_leave(struct vgpu_host_process *process);
 /*
@@ -115,9 +119,14 @@ void vgpu_host_memory_leave(struct vgpu_host_process *process);
  * may not be told of that before.
  */
 bool vgpu_host_memory_is_raising(const struct vgpu_host_process *process);
-/* It is to be told of shared memory, or device memory, to map; of no more of it. */
+/*
+ * It is to be told of shared memory, to be given device memory of a resource,
+ * or of its own, to map; it has no more of it.
+ */
 void vgpu_host_memory_share(struct vgpu_host_process *process, uint64_t bytes);
 void vgpu_host_memory_unshare(struct vgpu_host_process *process, uint64_t bytes);
+void vgpu_host_memory_attach(struct vgpu_host_process *process, uint64_t bytes);
+void vgpu_host_memory_detach(struct vgpu_host_process *process, uint64_t bytes);
 void vgpu_host_memory_map(struct vgpu_host_process *process, uint64_t bytes);
 void vgpu_host_memory_unmap(struct vgpu_host_process *process, uint64_t bytes);
 

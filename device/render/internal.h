@@ -39,7 +39,7 @@ struct vgpu_render {
 	bool is_started;
 	bool is_ready;
 	bool is_killed; /* by us */
-	/* Its answer is held until it may map what that says. */
+	/* Its answer is held until that is filled, and it may map it. */
 	bool is_answer_held;
 
 	/*
@@ -61,13 +61,15 @@ struct vgpu_render {
 	struct vgpu_launched process;
 	int command;
 	int memory;
-	int answer_fd; /* goes with the answer that is held; -1: none */
+	int answer_fd; /* the memory's, for the answer that is held; or -1 */
+	struct vgpu_fill fill; /* of it */
 	sd_event_source *on_command;
 	sd_event_source *on_memory;
 	sd_event_source *on_late; /* to be READY, or to end */
 	struct vgpu_render_outbox outbox;
 	struct vgpu_host_process host;
 	struct vgpu_render_message answer; /* if is_answer_held */
+	bool is_answer_new;		   /* ... and not said before */
 
 	/* What it owes: it may tell us nothing that was not asked. */
 	struct fences fences[VGPU_RENDER_TIMELINES];
@@ -94,6 +96,8 @@ int vgpu_render_tell(struct vgpu_render *render,
 		     const struct vgpu_render_parcel *parcel, uint64_t *token);
 /* -EAGAIN, and room() follows, if nothing can be told now; 0 or -EPIPE. */
 int vgpu_render_may_tell(struct vgpu_render *render);
+/* Something that held an answer or messages back does not any more. */
+void vgpu_render_release(struct vgpu_render *render);
 /* What comes of @r, got on the way to put something; returns the like. */
 int vgpu_render_sent(struct vgpu_render *render, int r);
 
@@ -127,14 +131,12 @@ bool vgpu_render_note_ring(struct vgpu_render *render,
 void vgpu_render_fail_rings(struct vgpu_render *render);
 
 /* memory.c */
-/* As in struct vgpu_render_memory_ops. */
-uint32_t vgpu_render_find_pieces(const struct vgpu_render *render,
-				 uint64_t offset, uint64_t bytes,
-				 struct vgpu_render_piece *ret_piece);
 /* Answer one question. Returns as vgpu_render_receive(), 1 if there was one. */
 int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err);
-/* Send the answer that was held, if any. Returns as above, 1 if there is none. */
+/* Send the answer that was held, if it may go. Returns as above, 1 if not. */
 int vgpu_render_answer_held(struct vgpu_render *render, struct vgpu_err *err);
+/* ... which, and whatever comes of it, is nobody's business any more. */
+void vgpu_render_answer_forget(struct vgpu_render *render);
 
 /* owed.c: what was asked, and whether it is what was answered */
 int vgpu_render_owe_fence(struct vgpu_render *render,

@@ -5,66 +5,111 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/fds.h"
 #include "lib/util.h"
 
 #define PAGE_BYTES 4096U
 
-uint32_t vgpu_render_find_pieces(const struct vgpu_render *render,
-				 uint64_t offset, uint64_t bytes,
-				 struct vgpu_render_piece *ret_piece)
-{
-	const struct vgpu_render_config *config = &render->config;
-
-	return config->memory->pieces
-		       ? config->memory->pieces(config->memory_opaque, offset,
-						bytes, ret_piece)
-		       : 0;
-}
-
 /* What a predecessor had given for it, if that is the question it died on. */
 static bool find(struct vgpu_render *render, uint64_t question,
-		 uint64_t *ret_offset)
+		 struct vgpu_render_message *answer)
 {
 	const struct vgpu_render_config *config = &render->config;
 
 	return render->is_question_new && config->memory->find &&
 	       config->memory->find(config->memory_opaque, render, question,
-				    ret_offset) == 0;
+				    &answer->offset, &render->answer_fd) == 0;
+}
+
+static int64_t release_memory(struct vgpu_render *render, uint64_t name)
+{
+	int64_t mapped = render->config.memory->free(
+		render->config.memory_opaque, render, name);
+
+	if (mapped > 0)
+		vgpu_host_memory_unmap(&render->host, (uint64_t)mapped);
+	return mapped;
+}
+
+/* There is no memory for what was allocated. */
+static void refuse(struct vgpu_render *render, struct vgpu_render_message *answer)
+{
+	release_memory(render, answer->offset);
+	render->answer_fd = -1;
+	answer->status = ENOMEM;
+	answer->offset = 0;
+}
+
+static void on_filled(void *opaque, int status)
+{
+	struct vgpu_render *render = opaque;
+
+	if (status < 0)
+		refuse(render, &render->answer);
+	vgpu_render_release(render);
+}
+
+/* The process is to be given answer_fd: it needs its pages, and may map it. */
+static void fill(struct vgpu_render *render, struct vgpu_render_message *answer,
+		 bool is_new)
+{
+	if (render->answer_fd < 0)
+		return;
+	/* A predecessor's counts already, but may not be mapped yet. */
+	vgpu_host_memory_map(&render->host, is_new ? answer->bytes : 0);
+	render->fill = (struct vgpu_fill){.filled = on_filled, .opaque = render};
+	if (vgpu_reserve_fill(render->config.reserve, &render->fill,
+			      render->answer_fd, answer->bytes, is_new) < 0)
+		refuse(render, answer);
 }
 
 static void allocate(struct vgpu_render *render,
 		     const struct vgpu_render_message *question,
-		     struct vgpu_render_message *answer, int *ret_fd)
+		     struct vgpu_render_message *answer)
 {
 	bool is_charge = question->flags & VGPU_RENDER_FLAG_CHARGE;
-	bool is_zero = false;
+	bool is_new = !find(render, question->id, answer);
 	int r = 0;
 
-	if (!find(render, question->id, &answer->offset))
+	if (is_new)
 		r = render->config.memory->alloc(
 			render->config.memory_opaque, render, question->bytes,
-			is_charge, question->id, &answer->offset, ret_fd,
-			&is_zero);
+			is_charge, question->id, &answer->offset,
+			&render->answer_fd);
 	answer->status = (uint32_t)-r;
 	answer->bytes = question->bytes;
-	if (r == 0 && *ret_fd >= 0)
-		vgpu_host_memory_map(&render->host, question->bytes);
-	if (r == 0 && is_zero)
-		answer->flags = VGPU_RENDER_FLAG_ZERO;
+	if (r == 0)
+		fill(render, answer, is_new);
 }
 
 static void release(struct vgpu_render *render,
 		    const struct vgpu_render_message *question,
 		    struct vgpu_render_message *answer)
 {
-	int64_t mapped = render->config.memory->free(
-		render->config.memory_opaque, render, question->offset);
+	int64_t mapped = release_memory(render, question->offset);
 
-	if (mapped > 0)
-		vgpu_host_memory_unmap(&render->host, (uint64_t)mapped);
 	/* A predecessor may have got so far. */
 	if (mapped < 0 && !render->is_question_new)
 		answer->status = (uint32_t)-mapped;
+}
+
+/* Somebody has shared it with the context. */
+static void open_resource(struct vgpu_render *render,
+			  const struct vgpu_render_message *question,
+			  struct vgpu_render_message *answer)
+{
+	const struct vgpu_render_config *config = &render->config;
+	bool is_first = false;
+	int r = -EINVAL;
+
+	if (config->memory->open)
+		r = config->memory->open(
+			config->memory_opaque, render, question->resource_id,
+			&render->answer_fd, &answer->bytes, &is_first);
+	answer->status = (uint32_t)-r;
+	if (r == 0)
+		vgpu_host_memory_attach(&render->host,
+					is_first ? answer->bytes : 0);
 }
 
 /* A predecessor answered it, and was told that nobody had got that. */
@@ -74,64 +119,53 @@ static bool answer_again(struct vgpu_render *render,
 {
 	answer->status = render->kept->answer;
 	answer->bytes = question->bytes;
-	return question->type == VGPU_RENDER_FREE || answer->status ||
-	       find(render, question->id, &answer->offset);
+	if (question->type == VGPU_RENDER_OPEN)
+		open_resource(render, question, answer);
+	if (question->type != VGPU_RENDER_ALLOC || answer->status)
+		return true;
+	if (!find(render, question->id, answer))
+		return false;
+	fill(render, answer, /* is_new= */ false);
+	return true;
 }
 
 /* Returns whether there is an answer. */
 static bool find_answer(struct vgpu_render *render,
 			const struct vgpu_render_message *question,
-			struct vgpu_render_message *answer, int *ret_fd)
+			struct vgpu_render_message *answer)
 {
 	*answer = (struct vgpu_render_message){
 		.type = question->type,
 		.id = question->id,
 	};
-	if (render->is_question_new && question->id == render->kept->question)
-		return answer_again(render, question, answer);
-	if (question->id <= render->kept->question)
+	render->answer_fd = -1;
+	render->is_answer_new = question->id != render->kept->question;
+	if (!render->is_answer_new)
+		return render->is_question_new &&
+		       answer_again(render, question, answer);
+	if (question->id < render->kept->question)
 		return false;
 	if (question->type == VGPU_RENDER_ALLOC)
-		allocate(render, question, answer, ret_fd);
+		allocate(render, question, answer);
+	else if (question->type == VGPU_RENDER_OPEN)
+		open_resource(render, question, answer);
 	else
 		release(render, question, answer);
-	render->kept->answer = answer->status;
-	__atomic_store_n(&render->kept->question, question->id, __ATOMIC_RELEASE);
 	return true;
 }
 
 static int send_answer(int socket, const struct vgpu_render_message *answer,
-		       const struct vgpu_render_piece *piece, int fd)
+		       int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov[] = {
-		{(void *)answer, sizeof(*answer)},
-		{(void *)piece, answer->n * sizeof(*piece)},
-	};
-	struct msghdr header = {.msg_iov = iov,
-				.msg_iovlen = VGPU_ARRAY_SIZE(iov)};
-	ssize_t sent;
+	const struct iovec part = {(void *)answer, sizeof(*answer)};
+	ssize_t n = vgpu_fds_send(socket, &part, 1, fd, MSG_DONTWAIT);
 
-	if (fd >= 0) {
-		header.msg_control = &control;
-		header.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	}
-	do
-		sent = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : 0;
+	return (int)VGPU_MIN(n, 0);
 }
 
 static bool is_question(const struct vgpu_render_message *m)
 {
-	if (m->type == VGPU_RENDER_FREE)
+	if (m->type == VGPU_RENDER_FREE || m->type == VGPU_RENDER_OPEN)
 		return true;
 	return m->type == VGPU_RENDER_ALLOC && m->bytes &&
 	       m->bytes % PAGE_BYTES == 0 &&
@@ -140,17 +174,19 @@ static bool is_question(const struct vgpu_render_message *m)
 
 /* Returns as vgpu_render_answer(). */
 static int finish_answer(struct vgpu_render *render,
-			 struct vgpu_render_message *answer, int fd,
+			 const struct vgpu_render_message *answer,
 			 struct vgpu_err *err)
 {
-	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
 	int r;
 
-	if (answer->type == VGPU_RENDER_ALLOC && !answer->status)
-		answer->n = vgpu_render_find_pieces(render, answer->offset,
-						    answer->bytes, piece);
-	r = send_answer(render->memory, answer, piece, fd);
-
+	/* Before it is sent, so that a successor finds it as it was. */
+	if (render->is_answer_new) {
+		render->kept->answer = answer->status;
+		__atomic_store_n(&render->kept->question, answer->id,
+				 __ATOMIC_RELEASE);
+	}
+	r = send_answer(render->memory, answer, render->answer_fd);
+	render->answer_fd = -1;
 	if (r == -EAGAIN)
 		return vgpu_err_set(err, -EPROTO, NULL,
 				    "the render process asks for memory but"
@@ -165,20 +201,30 @@ static int finish_answer(struct vgpu_render *render,
 	return 1;
 }
 
+static bool must_hold(const struct vgpu_render *render)
+{
+	return vgpu_host_memory_is_raising(&render->host) ||
+	       vgpu_fill_is_active(&render->fill);
+}
+
 int vgpu_render_answer_held(struct vgpu_render *render, struct vgpu_err *err)
 {
-	vgpu_autoclose int fd = vgpu_steal_fd(&render->answer_fd);
-
-	if (!render->is_answer_held)
+	if (!render->is_answer_held || must_hold(render))
 		return 1;
 	render->is_answer_held = false;
-	return finish_answer(render, &render->answer, fd, err);
+	return finish_answer(render, &render->answer, err);
+}
+
+void vgpu_render_answer_forget(struct vgpu_render *render)
+{
+	vgpu_fill_cancel(&render->fill);
+	render->is_answer_held = false;
+	render->answer_fd = -1;
 }
 
 int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 {
-	struct vgpu_render_message question, answer;
-	vgpu_autoclose int fd = -1;
+	struct vgpu_render_message question;
 	ssize_t n;
 
 	/* It stays in the socket until it is answered. */
@@ -186,16 +232,13 @@ int vgpu_render_answer(struct vgpu_render *render, struct vgpu_err *err)
 	if (n == 0 || n == -EAGAIN)
 		return (int)n;
 	if (n != sizeof(question) || !is_question(&question) ||
-	    !find_answer(render, &question, &answer, &fd))
+	    !find_answer(render, &question, &render->answer))
 		return vgpu_err_set(err, -EPROTO, NULL,
 				    "the render process asks for memory in a"
 				    " way that makes no sense");
 	/* Whatever is asked meanwhile stays there, too. */
-	if (vgpu_host_memory_is_raising(&render->host)) {
-		render->is_answer_held = true;
-		render->answer = answer;
-		render->answer_fd = vgpu_steal_fd(&fd);
-		return 1;
-	}
-	return finish_answer(render, &answer, fd, err);
+	render->is_answer_held = must_hold(render);
+	return render->is_answer_held
+		       ? 1
+		       : finish_answer(render, &render->answer, err);
 }

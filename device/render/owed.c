@@ -160,19 +160,12 @@ bool vgpu_render_settle_fence(struct vgpu_render *render,
 }
 
 /* Whether what it says of the memory can be true. */
-static bool is_plausible(const struct vgpu_render *render,
-			 const struct export *export,
+static bool is_plausible(const struct export *export,
 			 const struct vgpu_render_message *message)
 {
-	uint64_t end;
-
 	if (message->status)
 		return message->status < 4096; /* the kernel's MAX_ERRNO */
-	if (message->bytes < export->bytes ||
-	    !vgpu_checked_add(message->offset, message->bytes, &end))
-		return false;
-	return !render->config.n_segments ||
-	       end <= VGPU_RENDER_SPAN * render->config.framebuffer_bytes;
+	return message->bytes >= export->bytes;
 }
 
 bool vgpu_render_settle_export(struct vgpu_render *render,
@@ -186,7 +179,7 @@ bool vgpu_render_settle_export(struct vgpu_render *render,
 	/* All that a predecessor asked for comes before RESUMED. */
 	if (!export)
 		return render->is_resuming;
-	is_fine = is_plausible(render, export, message);
+	is_fine = is_plausible(export, message);
 	drop_export(render, export);
 	if (is_fine)
 		render->ops->exported(render->opaque, message->resource_id,

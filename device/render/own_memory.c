@@ -32,8 +32,7 @@ struct vgpu_own_memory {
 	uint32_t first_free; /* or NONE */
 };
 
-static int create_memfd(const char *name, uint64_t bytes, bool is_reserved,
-			int seals)
+static int create_memfd(const char *name, uint64_t bytes, int seals)
 {
 	vgpu_autoclose int fd = -1;
 
@@ -41,24 +40,23 @@ static int create_memfd(const char *name, uint64_t bytes, bool is_reserved,
 		return -EFBIG;
 	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
-	    (is_reserved && fallocate(fd, 0, 0, (off_t)bytes) < 0) ||
 	    fcntl(fd, F_ADD_SEALS, seals | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
 	return vgpu_steal_fd(&fd);
 }
 
-int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved)
+int vgpu_sealed_memfd(const char *name, uint64_t bytes)
 {
-	int fd = create_memfd(name, bytes, is_reserved, F_SEAL_SHRINK);
+	int fd = create_memfd(name, bytes, F_SEAL_SHRINK);
 
 	if (fd >= 0)
 		vgpu_mark_file(fd);
 	return fd;
 }
 
-int vgpu_lent_memfd(const char *name, uint64_t bytes, bool is_reserved)
+int vgpu_lent_memfd(const char *name, uint64_t bytes)
 {
-	return create_memfd(name, bytes, is_reserved, 0);
+	return create_memfd(name, bytes, 0);
 }
 
 void vgpu_lent_memfd_revoke(int fd)
@@ -102,7 +100,8 @@ static void drop(struct vgpu_own_memory *memory, uint32_t index)
 	if (slot->fd >= 0)
 		vgpu_fd_share_give(slot->fds, 1);
 	memory->used_bytes -= slot->bytes;
-	vgpu_reserve_lend(memory->reserve, memory->used_bytes);
+	/* Nobody can have a page of it any more, mapped or not. */
+	vgpu_reserve_uncharge(memory->reserve, slot->bytes);
 	slot->owner = NULL;
 	slot->next = memory->first_free;
 	memory->first_free = index;
@@ -164,58 +163,53 @@ static const struct allocation *find(const struct vgpu_own_memory *memory,
 	return &memory->slot[index];
 }
 
-/* A new file in *ret_fd, and another fd of it. -ENOMEM, whatever it was. */
-static int make_file(struct vgpu_fd_share *fds, uint64_t bytes, int *ret_fd,
-		     int *ret_copy)
+/* A new file, without its pages. -ENOMEM, whatever it was. */
+static int make_file(struct vgpu_fd_share *fds, uint64_t bytes)
 {
-	vgpu_autoclose int fd = -1;
+	int fd;
 
 	if (!fds || !vgpu_fd_share_take(fds, 1))
 		return -ENOMEM;
-	fd = vgpu_lent_memfd("vgpu-memory", bytes, /* is_reserved= */ true);
-	*ret_copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (*ret_copy < 0) {
-		vgpu_fd_share_give(fds, 1);
-		return -ENOMEM;
-	}
-	*ret_fd = vgpu_steal_fd(&fd);
-	return 0;
+	fd = vgpu_lent_memfd("vgpu-memory", bytes);
+	if (fd >= 0)
+		return fd;
+	vgpu_fd_share_give(fds, 1);
+	return -ENOMEM;
 }
 
 static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
-		     bool is_charge, uint64_t question, uint64_t *ret_offset,
-		     int *ret_fd, bool *ret_is_zero)
+		     bool is_charge, uint64_t question, uint64_t *ret_name,
+		     int *ret_fd)
 {
 	struct vgpu_own_memory *memory = opaque;
 	struct vgpu_fd_share *fds = NULL;
-	vgpu_autoclose int fd = -1, copy = -1;
 	struct allocation *slot;
+	int fd = -1;
 
 	if (bytes > memory->quota_bytes - memory->used_bytes ||
 	    (memory->first_free == NONE && !grow(memory)))
 		return -ENOMEM;
-	vgpu_reserve_lend(memory->reserve, memory->used_bytes + bytes);
-	if (!is_charge) {
+	if (is_charge) {
+		vgpu_reserve_charge(memory->reserve, bytes);
+	} else {
 		fds = memory->find_fds(memory->opaque, context);
-		if (make_file(fds, bytes, &fd, &copy) < 0) {
-			vgpu_reserve_lend(memory->reserve, memory->used_bytes);
-			return -ENOMEM;
-		}
+		fd = make_file(fds, bytes);
+		if (fd < 0)
+			return fd;
 	}
 	slot = &memory->slot[memory->first_free];
 	*slot = (struct allocation){
 		.owner = context,
 		.fds = fds,
 		.bytes = bytes,
-		.fd = vgpu_steal_fd(&fd),
+		.fd = fd,
 		.serial = slot->serial + 1,
 		.next = slot->next,
 	};
-	*ret_offset = name_of(memory, memory->first_free);
+	*ret_name = name_of(memory, memory->first_free);
 	memory->first_free = slot->next;
 	memory->used_bytes += bytes;
-	*ret_fd = vgpu_steal_fd(&copy);
-	*ret_is_zero = true;
+	*ret_fd = fd;
 	return 0;
 }
 

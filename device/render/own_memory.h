@@ -43,15 +43,15 @@ int vgpu_own_memory_get(const struct vgpu_own_memory *memory,
 			uint64_t bytes);
 
 /*
- * A sealed memfd of @bytes whose size nobody can change any more, or -errno.
- * @is_reserved: with all its pages, so that no access to it can fail.
+ * A sealed memfd of @bytes whose size nobody can change any more, or -errno. It
+ * has no pages yet.
  */
-int vgpu_sealed_memfd(const char *name, uint64_t bytes, bool is_reserved);
+int vgpu_sealed_memfd(const char *name, uint64_t bytes);
 /*
  * The same for memory that we take back while others may map it. Whoever has
  * the file can make it smaller, too, so we map none ourselves.
  */
-int vgpu_lent_memfd(const char *name, uint64_t bytes, bool is_reserved);
+int vgpu_lent_memfd(const char *name, uint64_t bytes);
 /*
  * Take the pages back, whoever else still has the file, and close it. Who
  * touches a mapping of it from then on gets SIGBUS. -1 is fine.

@@ -444,14 +444,12 @@ static int on_memory(sd_event_source *source, int fd, uint32_t revents,
 	return 0;
 }
 
-/* It may map what it has been given. */
-static void on_raised(void *opaque)
+void vgpu_render_release(struct vgpu_render *render)
 {
-	struct vgpu_render *render = opaque;
 	struct vgpu_err err = {};
 	int r;
 
-	render->outbox.is_held = false;
+	render->outbox.is_held = vgpu_host_memory_is_raising(&render->host);
 	if (render->state != RUNNING)
 		return;
 	flush(render);
@@ -460,8 +458,14 @@ static void on_raised(void *opaque)
 		let_end(render);
 	else if (r < 0)
 		vgpu_render_end(render, "%s", err.text);
-	else if (render->state == RUNNING)
+	else if (render->state == RUNNING && !render->is_answer_held)
 		sd_event_source_set_enabled(render->on_memory, SD_EVENT_ON);
+}
+
+/* It may map what it has been given. */
+static void on_raised(void *opaque)
+{
+	vgpu_render_release(opaque);
 }
 
 static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
@@ -527,6 +531,7 @@ static void become_lost(struct vgpu_render *render)
 	render->on_command = sd_event_source_disable_unref(render->on_command);
 	render->on_memory = sd_event_source_disable_unref(render->on_memory);
 	render->on_late = sd_event_source_disable_unref(render->on_late);
+	vgpu_render_answer_forget(render);
 	vgpu_render_outbox_finish(&render->outbox);
 	vgpu_render_owe_nothing(render);
 	vgpu_host_memory_leave(&render->host);
@@ -608,39 +613,19 @@ static int send_start(struct vgpu_render *render, bool is_spare,
 {
 	const struct vgpu_render_config *config = &render->config;
 	uint32_t flags = is_spare ? VGPU_RENDER_FLAG_SPARE : 0;
-	int r;
 
 	if (vgpu_render_is_software(config->gpu_uuid))
 		flags |= VGPU_RENDER_FLAG_SOFTWARE;
-
-	r = vgpu_render_put(
+	return vgpu_render_put(
 		render, &(struct vgpu_render_parcel){
 				.message = {.type = VGPU_RENDER_START,
 					    .bytes = config->framebuffer_bytes,
-					    .n = config->n_segments,
 					    .offset = host_bytes,
 					    .flags = flags},
 				.body = config->gpu_uuid,
 				.body_bytes = sizeof(config->gpu_uuid),
 				.own_fd = -1,
 			});
-	for (uint32_t i = 0; r == 0 && i < config->n_segments;
-	     i += VGPU_RENDER_FDS_MAX) {
-		uint32_t n =
-			VGPU_MIN(config->n_segments - i, VGPU_RENDER_FDS_MAX);
-
-		r = vgpu_render_put(
-			render,
-			&(struct vgpu_render_parcel){
-				.message = {.type = VGPU_RENDER_SEGMENTS,
-					    .bytes = config->segment_bytes,
-					    .n = n},
-				.fds = config->segment + i,
-				.n_fds = n,
-				.own_fd = -1,
-			});
-	}
-	return r;
 }
 
 static struct vgpu_render *make(const struct vgpu_render_config *config,
@@ -846,9 +831,11 @@ bool vgpu_render_end_process(const struct vgpu_render_config *config,
 	return is_ended;
 }
 
-void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes)
+void vgpu_render_resume_told(struct vgpu_render *render,
+			     const struct vgpu_render_told *told)
 {
-	vgpu_host_memory_resume_shared(&render->host, bytes);
+	vgpu_host_memory_resume_told(&render->host, told->shared_bytes,
+				     told->attached_bytes, told->memory_bytes);
 }
 
 int vgpu_render_expect_fence(struct vgpu_render *render,
@@ -914,7 +901,7 @@ static void leave(struct vgpu_render *render)
 	render->on_late = sd_event_source_disable_unref(render->on_late);
 	render->command = vgpu_close(render->command);
 	render->memory = vgpu_close(render->memory);
-	render->answer_fd = vgpu_close(render->answer_fd);
+	vgpu_render_answer_forget(render);
 }
 
 static void on_late_exit(void *opaque)

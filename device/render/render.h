@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "device/render/reserve.h"
 #include "lib/err.h"
 
 struct vgpu_render;
-struct vgpu_render_piece; /* render/abi.h */
 struct vgpu_render_state; /* device/render/state_abi.h */
 
 /* On a timeline, with a number of its owner's. */
@@ -26,34 +26,34 @@ struct vgpu_render_fence {
  */
 struct vgpu_render_memory_ops {
 	/*
-	 * @bytes (a multiple of 4096) for @context; *ret_offset names them.
-	 * *ret_fd is their own memfd, which the caller closes, or -1 if they
-	 * lie at *ret_offset of the framebuffer. @is_charge: no memory, only
-	 * the charge to the quota. @question: its process' number for it.
-	 * Returns -ENOMEM past the quota.
+	 * @bytes (a multiple of 4096) for @context; *ret_name names them.
+	 * *ret_fd is a memfd of their own, which has no pages yet and stays
+	 * the memory's until it is freed. @is_charge: no memory, only the
+	 * charge to the quota; then it is -1. @question: its process' number
+	 * for it. Returns -ENOMEM past the quota.
 	 */
 	int (*alloc)(void *opaque, struct vgpu_render *context, uint64_t bytes,
-		     bool is_charge, uint64_t question, uint64_t *ret_offset,
-		     int *ret_fd, bool *ret_is_zero);
+		     bool is_charge, uint64_t question, uint64_t *ret_name,
+		     int *ret_fd);
 	/*
-	 * Where a predecessor's allocation with that number is, or -ENOENT. May
-	 * be NULL where there are no predecessors.
+	 * The same of a predecessor's with that number, which may have pages;
+	 * or -ENOENT. May be NULL where there are no predecessors.
 	 */
 	int (*find)(void *opaque, struct vgpu_render *context,
-		    uint64_t question, uint64_t *ret_offset);
+		    uint64_t question, uint64_t *ret_name, int *ret_fd);
 	/*
-	 * Returns the bytes of its own memfd (0 if it had none), or -EINVAL if
-	 * @offset is not one of @context's.
+	 * Returns the bytes of its memfd (0 if it had none), or -EINVAL if
+	 * @name is not one of @context's.
 	 */
-	int64_t (*free)(void *opaque, struct vgpu_render *context,
-			uint64_t offset);
+	int64_t (*free)(void *opaque, struct vgpu_render *context, uint64_t name);
 	/*
-	 * The pieces of the first @bytes (0: of all) at @offset,
-	 * VGPU_RENDER_PIECES_MAX at most; returns how many, 0 for what lies in
-	 * one. May be NULL where all does.
+	 * The file of device memory that @context was told of as @resource_id,
+	 * which stays the memory's, and its size; *ret_is_first if it did not
+	 * have that yet. Or -EINVAL. May be NULL where there is none.
 	 */
-	uint32_t (*pieces)(void *opaque, uint64_t offset, uint64_t bytes,
-			   struct vgpu_render_piece *ret_piece);
+	int (*open)(void *opaque, struct vgpu_render *context,
+		    uint32_t resource_id, int *ret_fd, uint64_t *ret_bytes,
+		    bool *ret_is_first);
 	/* @context is destroyed: all that it had is free. */
 	void (*free_all)(void *opaque, struct vgpu_render *context);
 };
@@ -80,7 +80,7 @@ struct vgpu_render_ops {
 	void (*fence_done)(void *opaque, uint32_t ring_idx, uint64_t id);
 	/* Answer to vgpu_render_export(); @status 0 or -errno. */
 	void (*exported)(void *opaque, uint32_t resource_id, int status,
-			 uint64_t offset, uint64_t bytes);
+			 uint64_t name, uint64_t bytes);
 	/*
 	 * Its process is gone: call vgpu_render_set_fatal() for @status_offset
 	 * of shared memory @resource_id, if the context has such a resource.
@@ -103,10 +103,8 @@ struct vgpu_render_config {
 	sd_event *event;
 	const char *name; /* of the vGPU, for the log */
 	uint8_t gpu_uuid[16];
-	const int *segment;  /* the framebuffer's memfds, in order */
-	uint32_t n_segments; /* 0: memory comes with fds of its own */
-	uint64_t segment_bytes;
-	uint64_t framebuffer_bytes; /* the guest's heap */
+	uint64_t framebuffer_bytes;   /* the guest's heap */
+	struct vgpu_reserve *reserve; /* its memory's pages; or NULL */
 	const struct vgpu_render_memory_ops *memory;
 	void *memory_opaque;
 	struct vgpu_launcher *launcher;	 /* starts the processes */
@@ -152,8 +150,14 @@ int vgpu_render_resume(const struct vgpu_render_config *config,
 		       struct vgpu_render_state *state,
 		       const struct vgpu_render_ops *ops, void *opaque,
 		       struct vgpu_render **ret_render, struct vgpu_err *err);
-/* It was told of so much shared memory. */
-void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes);
+/* What it was told of, in bytes, and may have mapped. */
+struct vgpu_render_told {
+	uint64_t shared_bytes;	 /* resources of shared memory */
+	uint64_t attached_bytes; /* ... and of device memory, opened */
+	uint64_t memory_bytes;	 /* device memory of its own */
+};
+void vgpu_render_resume_told(struct vgpu_render *render,
+			     const struct vgpu_render_told *told);
 /* What a predecessor asked for with @token, and was not told of yet. */
 int vgpu_render_expect_fence(struct vgpu_render *render,
 			     const struct vgpu_render_fence *fence,
@@ -197,13 +201,12 @@ void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset);
 int vgpu_render_submit(struct vgpu_render *render, const void *commands,
 		       size_t bytes, const struct vgpu_render_fence *fence,
 		       uint64_t *token);
-/* Shared memory in @fd (duplicated), or with -1 device memory at @offset. */
+/* @bytes of shared memory in @fd (duplicated), or with -1 of device memory. */
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes,
-			     uint64_t *token);
-/* @shared_bytes of shared memory, 0 of device memory. */
-int vgpu_render_resource_remove(struct vgpu_render *render,
-				uint32_t resource_id, uint64_t shared_bytes);
+			     int fd, uint64_t bytes, uint64_t *token);
+/* The same. @bytes that it may have mapped: 0 of memory that it never opened. */
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id,
+				bool is_memory, uint64_t bytes);
 int vgpu_render_export(struct vgpu_render *render, uint64_t memory_id,
 		       uint32_t resource_id, uint64_t bytes, uint64_t *token);
 

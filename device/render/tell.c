@@ -129,28 +129,18 @@ static int share(struct vgpu_render *render, uint32_t resource_id, uint64_t byte
 }
 
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes,
-			     uint64_t *token)
+			     int fd, uint64_t bytes, uint64_t *token)
 {
 	struct vgpu_render_parcel parcel = {
 		.message = {.type = VGPU_RENDER_RESOURCE_ADD,
 			    .resource_id = resource_id,
-			    .offset = offset,
 			    .bytes = bytes},
 		.fds = &fd,
 		.n_fds = fd >= 0,
 		.own_fd = -1,
 	};
-	struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
 	int r = vgpu_render_may_tell(render);
 
-	if (fd < 0)
-		parcel.message.n =
-			vgpu_render_find_pieces(render, offset, 0, piece);
-	if (parcel.message.n) {
-		parcel.body = piece;
-		parcel.body_bytes = parcel.message.n * sizeof(piece[0]);
-	}
 	if (r == 0 && fd >= 0)
 		r = share(render, resource_id, bytes);
 	if (r < 0)
@@ -167,8 +157,8 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 	return r;
 }
 
-int vgpu_render_resource_remove(struct vgpu_render *render,
-				uint32_t resource_id, uint64_t shared_bytes)
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id,
+				bool is_memory, uint64_t bytes)
 {
 	int r = vgpu_render_tell(
 		render,
@@ -179,8 +169,10 @@ int vgpu_render_resource_remove(struct vgpu_render *render,
 		},
 		NULL);
 
-	if (r != -EAGAIN)
-		vgpu_host_memory_unshare(&render->host, shared_bytes);
+	if (r != -EAGAIN && is_memory)
+		vgpu_host_memory_detach(&render->host, bytes);
+	else if (r != -EAGAIN)
+		vgpu_host_memory_unshare(&render->host, bytes);
 	return r;
 }
 

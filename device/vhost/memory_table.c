@@ -151,8 +151,7 @@ static bool is_in_window(struct vgpu_vhost *vhost)
 	/* Of ours, what an earlier vgpud has made is not marked. */
 	if (!vgpu_vhost_has_window(vhost) || fstat(fd, &st) < 0)
 		return false;
-	return vgpu_window_is_segment(vhost->window, fd) ||
-	       vgpu_gpu_shares(vgpu_virtio_gpu(vhost->virtio), st.st_ino);
+	return vgpu_gpu_shares(vgpu_virtio_gpu(vhost->virtio), st.st_ino);
 }
 
 /*

@@ -537,8 +537,7 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 	vhost->host_visible_bytes = config->host_visible_bytes;
 	vhost->ops = ops;
 	vhost->opaque = opaque;
-	r = vgpu_window_create(event, slots, config->segment_bytes, &window_ops,
-			       vhost, &vhost->window);
+	r = vgpu_window_create(event, &window_ops, vhost, &vhost->window);
 	if (r < 0) {
 		vgpu_err_set(err, r, NULL, "cannot make the window: %s",
 			     strerror(-r));

@@ -27,7 +27,6 @@ struct vgpu_vhost_config {
 	struct vgpu_virtio_config virtio;
 	/* Size of the host-visible window; 0 for none. A power of two. */
 	uint64_t host_visible_bytes;
-	uint64_t segment_bytes; /* of the files behind the framebuffer */
 };
 
 /*

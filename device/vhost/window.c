@@ -5,17 +5,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 
 #include "device/vhost/abi.h"
-#include "render/abi.h"
 #include "lib/util.h"
 
 /*
- * A mapping of the framebuffer goes over as many segments as it likes, and
- * each needs a message: an operation is several of them. All go out in order
- * and are answered in order, so a later operation finds what an earlier one
- * left, however long its answer takes.
+ * A map is a message and one that says that it is done: all go out in order and
+ * are answered in order, so a later operation finds what an earlier one left,
+ * however long its answer takes.
  */
 
 /* How long the guest waits for the front end. */
@@ -23,18 +20,18 @@
 /* How soon to try again if the channel takes nothing. */
 #define RETRY_US (2 * 1000ULL)
 /*
- * Pieces mapped at a time. QEMU 11.1.3 counts each as a memory region of the
- * device's and asserts that there are 512 at most, the guest's own among them.
+ * Mapped at a time. QEMU 11.1.3 counts each as a memory region of the device's
+ * and asserts that there are 512 at most, the guest's own among them.
  */
-#define PIECES_MAX 448
+#define MAPPINGS_MAX 448
 /*
  * Of these, or of a vGPU's part of them where its machine has several, an
  * eighth is for programs that have no more than they need to begin, and
  * another for those that are not the largest one.
  */
-#define PIECES_TO_BEGIN 8U
-#define RESERVE_FACTOR	8U
-#define VGPUS_MAX	(PIECES_MAX / 32U)
+#define MAPPINGS_TO_BEGIN 8U
+#define RESERVE_FACTOR	  8U
+#define VGPUS_MAX	  (MAPPINGS_MAX / 32U)
 
 struct operation {
 	TAILQ_ENTRY(operation) entry;
@@ -42,102 +39,53 @@ struct operation {
 	uint64_t cookie; /* 0: nobody waits for it */
 	bool is_map;
 	bool has_failed;
-	bool is_sent; /* all of it */
-	/* A map's fd is its own, and what it is made of. */
-	struct vgpu_gpu_mapping mapping;
-	struct vgpu_render_piece *piece;
-	uint64_t sent_bytes;
+	bool is_sent;			 /* all of it */
+	struct vgpu_gpu_mapping mapping; /* a map's fd is its own */
+	bool is_asked;			 /* sent, but for what says its end */
 	uint32_t unanswered;
 	uint64_t deadline;
 };
 
 struct vgpu_window {
 	sd_event *event;
-	const struct vgpu_slots *slots;
-	uint64_t segment_bytes;
 	const struct vgpu_window_ops *ops;
 	void *opaque;
 	struct vgpu_channel *channel;
 	TAILQ_HEAD(, operation) operations;
-	uint32_t pieces; /* mapped, or about to be */
-	uint32_t pieces_of[VGPU_GPU_PROGRAMS];
+	uint32_t mappings; /* there, or about to be */
+	uint32_t mappings_of[VGPU_GPU_PROGRAMS];
 	uint32_t vgpus; /* of the machine */
 	sd_event_source *pump;
 	sd_event_source *timer; /* to try again, and for deadlines */
 };
 
-static uint32_t count_pieces(const struct vgpu_window *window,
-			     const struct vgpu_gpu_mapping *mapping)
+/* Whether another may be @program's, and others still find room. */
+static bool has_room(const struct vgpu_window *window, uint32_t program)
 {
-	uint64_t last = mapping->offset + mapping->bytes - 1;
-
-	if (!mapping->is_framebuffer)
-		return 1;
-	if (mapping->n_pieces) /* none is in two segments */
-		return mapping->n_pieces;
-	return (uint32_t)(last / window->segment_bytes -
-			  mapping->offset / window->segment_bytes + 1);
-}
-
-/* Whether @n more may be @program's, and others still find room. */
-static bool has_room(const struct vgpu_window *window, uint32_t program,
-		     uint32_t n)
-{
-	const uint32_t all = PIECES_MAX / window->vgpus;
+	const uint32_t all = MAPPINGS_MAX / window->vgpus;
 	const uint32_t reserve = all / RESERVE_FACTOR;
-	const uint32_t its = window->pieces_of[program] + n;
+	const uint32_t its = window->mappings_of[program] + 1;
 
-	if (n > all || window->pieces > all - n)
+	if (window->mappings >= all)
 		return false;
-	return its <= PIECES_TO_BEGIN ||
-	       (window->pieces + n <= all - reserve && its <= all - 2 * reserve);
+	return its <= MAPPINGS_TO_BEGIN ||
+	       (window->mappings + 1 <= all - reserve && its <= all - 2 * reserve);
 }
 
 static void count(struct vgpu_window *window,
 		  const struct vgpu_gpu_mapping *mapping)
 {
-	uint32_t n = count_pieces(window, mapping);
-
-	window->pieces += n;
-	window->pieces_of[mapping->program] += n;
+	window->mappings++;
+	window->mappings_of[mapping->program]++;
 }
 
 static void uncount(struct vgpu_window *window,
 		    const struct vgpu_gpu_mapping *mapping)
 {
-	uint32_t *its = &window->pieces_of[mapping->program];
-	uint32_t n = count_pieces(window, mapping);
+	uint32_t *its = &window->mappings_of[mapping->program];
 
-	window->pieces -= VGPU_MIN(n, window->pieces);
-	*its -= VGPU_MIN(n, *its);
-}
-
-/* The piece of @mapping that begins after @skip bytes. Returns its size. */
-static uint64_t piece_at(const struct vgpu_window *window,
-			 const struct vgpu_gpu_mapping *mapping, uint64_t skip,
-			 int *ret_fd, uint64_t *ret_fd_offset)
-{
-	uint64_t offset = mapping->offset + skip;
-	uint64_t left = mapping->bytes - skip;
-
-	if (!mapping->is_framebuffer) {
-		*ret_fd = mapping->fd;
-		*ret_fd_offset = offset;
-		return left;
-	}
-	for (uint32_t i = 0; i < mapping->n_pieces; i++) {
-		if (skip < mapping->piece[i].bytes) {
-			offset = mapping->piece[i].offset + skip;
-			left = mapping->piece[i].bytes - skip;
-			break;
-		}
-		skip -= mapping->piece[i].bytes;
-	}
-	*ret_fd = vgpu_slots_get(
-		window->slots,
-		(uint32_t)(VGPU_SLOT_SEGMENT + offset / window->segment_bytes));
-	*ret_fd_offset = offset % window->segment_bytes;
-	return VGPU_MIN(left, window->segment_bytes - *ret_fd_offset);
+	window->mappings -= VGPU_MIN(1U, window->mappings);
+	*its -= VGPU_MIN(1U, *its);
 }
 
 static void pump_soon(struct vgpu_window *window)
@@ -158,45 +106,32 @@ static void on_answer(void *opaque, int status)
 static struct operation *add(struct vgpu_window *window, uint64_t cookie,
 			     bool is_map, const struct vgpu_gpu_mapping *mapping)
 {
-	vgpu_autofree struct operation *operation = malloc(sizeof(*operation));
-	struct vgpu_render_piece *piece = NULL;
+	struct operation *operation = malloc(sizeof(*operation));
 	uint64_t now = 0;
 
 	if (!operation)
 		return NULL;
-	if (mapping->n_pieces) {
-		piece = reallocarray(NULL, mapping->n_pieces, sizeof(*piece));
-		if (!piece)
-			return NULL;
-		memcpy(piece, mapping->piece, mapping->n_pieces * sizeof(*piece));
-	}
 	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
 	*operation = (struct operation){
 		.window = window,
 		.cookie = cookie,
 		.is_map = is_map,
 		.mapping = *mapping,
-		.piece = piece,
 		.deadline = now + ANSWER_US,
 	};
 	operation->mapping.fd = -1;
-	operation->mapping.piece = piece;
 	TAILQ_INSERT_TAIL(&window->operations, operation, entry);
 	pump_soon(window);
-	return vgpu_steal(&operation);
+	return operation;
 }
 
 /* Let nothing be left of a map that nobody wants any more. */
 static void undo(struct vgpu_window *window, struct operation *map)
 {
-	struct vgpu_gpu_mapping mapping = map->mapping;
-
 	uncount(window, &map->mapping);
-	mapping.bytes = map->sent_bytes;
-	/* Pieces after this are not sent. */
 	map->is_sent = true;
-	if (mapping.bytes)
-		add(window, 0, /* is_map= */ false, &mapping);
+	if (map->is_asked)
+		add(window, 0, /* is_map= */ false, &map->mapping);
 }
 
 /* Tell who waits for it; it may still be under way. */
@@ -217,30 +152,27 @@ static void drop(struct vgpu_window *window, struct operation *operation)
 {
 	TAILQ_REMOVE(&window->operations, operation, entry);
 	vgpu_close(operation->mapping.fd);
-	free(operation->piece);
 	free(operation);
 }
 
-static int send_piece(struct vgpu_window *window, struct operation *operation)
+static int ask(struct vgpu_window *window, struct operation *operation)
 {
 	const struct vgpu_gpu_mapping *mapping = &operation->mapping;
-	uint64_t at = mapping->window_offset + operation->sent_bytes;
-	uint64_t fd_offset, bytes;
-	int fd, r;
+	int r;
 
-	bytes = piece_at(window, mapping, operation->sent_bytes, &fd, &fd_offset);
 	if (operation->is_map)
 		r = vgpu_channel_map(window->channel, VHOST_USER_SHMID_WINDOW,
-				     fd, fd_offset, at, bytes,
-				     /* is_writable= */ true, on_answer,
-				     operation);
+				     mapping->fd, 0, mapping->window_offset,
+				     mapping->bytes, /* is_writable= */ true,
+				     on_answer, operation);
 	else
 		r = vgpu_channel_unmap(window->channel, VHOST_USER_SHMID_WINDOW,
-				       at, bytes, on_answer, operation);
+				       mapping->window_offset, mapping->bytes,
+				       on_answer, operation);
 	if (r < 0)
 		return r;
 	operation->unanswered++;
-	operation->sent_bytes += bytes;
+	operation->is_asked = true;
 	return 0;
 }
 
@@ -250,8 +182,8 @@ static bool send_all(struct vgpu_window *window, struct operation *operation)
 	int r = window->channel ? 0 : -ENOTCONN;
 
 	while (r >= 0 && !operation->is_sent) {
-		if (operation->sent_bytes < operation->mapping.bytes) {
-			r = send_piece(window, operation);
+		if (!operation->is_asked) {
+			r = ask(window, operation);
 			continue;
 		}
 		if (operation->is_map) {
@@ -340,8 +272,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 	return 0;
 }
 
-int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
-		       uint64_t segment_bytes, const struct vgpu_window_ops *ops,
+int vgpu_window_create(sd_event *event, const struct vgpu_window_ops *ops,
 		       void *opaque, struct vgpu_window **ret_window)
 {
 	struct vgpu_window *window = calloc(1, sizeof(*window));
@@ -350,8 +281,6 @@ int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
 	if (!window)
 		return -ENOMEM;
 	window->event = event;
-	window->slots = slots;
-	window->segment_bytes = segment_bytes;
 	window->ops = ops;
 	window->opaque = opaque;
 	window->vgpus = 1;
@@ -410,13 +339,11 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 		return -ENOTCONN;
 	if (!is_running(window))
 		return -ESHUTDOWN;
-	if (!has_room(window, mapping->program, count_pieces(window, mapping)))
+	if (!has_room(window, mapping->program))
 		return -ENOSPC;
-	if (!mapping->is_framebuffer) {
-		fd = fcntl(mapping->fd, F_DUPFD_CLOEXEC, 3);
-		if (fd < 0)
-			return -errno;
-	}
+	fd = fcntl(mapping->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return -errno;
 	operation = add(window, cookie, /* is_map= */ true, mapping);
 	if (!operation)
 		return -ENOMEM;
@@ -460,12 +387,12 @@ void vgpu_window_forget(struct vgpu_window *window)
 		    operation->unanswered)
 			undo(window, operation);
 		operation->cookie = 0;
-		if (!operation->unanswered && !operation->sent_bytes &&
+		if (!operation->unanswered && !operation->is_asked &&
 		    operation->is_map)
 			drop(window, operation);
 	}
-	window->pieces = 0;
-	memset(window->pieces_of, 0, sizeof(window->pieces_of));
+	window->mappings = 0;
+	memset(window->mappings_of, 0, sizeof(window->mappings_of));
 }
 
 void vgpu_window_resume(struct vgpu_window *window)
@@ -485,21 +412,4 @@ void vgpu_window_settle(struct vgpu_window *window)
 
 		notify(window, operation, has_failed ? -ESHUTDOWN : 0);
 	}
-}
-
-bool vgpu_window_is_segment(const struct vgpu_window *window, int fd)
-{
-	struct stat st, segment;
-
-	if (fstat(fd, &st) < 0)
-		return false;
-	for (uint32_t i = VGPU_SLOT_SEGMENT; i < VGPU_SLOT_MAX; i++) {
-		int its = vgpu_slots_get(window->slots, i);
-
-		if (its < 0 || fstat(its, &segment) < 0)
-			return false; /* they are one after the other */
-		if (segment.st_dev == st.st_dev && segment.st_ino == st.st_ino)
-			return true;
-	}
-	return false;
 }

@@ -6,7 +6,6 @@
 #include <systemd/sd-event.h>
 
 #include "device/gpu/gpu.h"
-#include "device/slots.h"
 #include "device/vhost/channel.h"
 
 struct vgpu_window;
@@ -29,9 +28,7 @@ struct vgpu_window_ops {
 	bool (*has_message)(void *opaque);
 };
 
-/* @slots has the framebuffer's segments of @segment_bytes each. */
-int vgpu_window_create(sd_event *event, const struct vgpu_slots *slots,
-		       uint64_t segment_bytes, const struct vgpu_window_ops *ops,
+int vgpu_window_create(sd_event *event, const struct vgpu_window_ops *ops,
 		       void *opaque, struct vgpu_window **ret_window);
 void vgpu_window_destroy(struct vgpu_window *window); /* NULL is fine */
 
@@ -61,8 +58,5 @@ void vgpu_window_resume(struct vgpu_window *window);
  * this.
  */
 void vgpu_window_settle(struct vgpu_window *window);
-
-/* Whether the file is a segment: then it is no memory of the guest's. */
-bool vgpu_window_is_segment(const struct vgpu_window *window, int fd);
 
 #endif

@@ -507,8 +507,7 @@ int vgpu_virtio_create(sd_event *event, struct vgpu_state *state,
 		goto fail;
 	}
 	r = vgpu_gpu_create(&config->gpu, &gpu_ops, virtio,
-			    vgpu_state_gpu(state), config->framebuffer,
-			    config->framebuffer_bytes, &virtio->gpu, err);
+			    vgpu_state_gpu(state), &virtio->gpu, err);
 	if (r < 0)
 		goto fail;
 	*ret_virtio = virtio;

@@ -36,8 +36,6 @@ struct vgpu_virtio_ops {
 
 struct vgpu_virtio_config {
 	struct vgpu_gpu_config gpu;
-	void *framebuffer;
-	uint64_t framebuffer_bytes;
 };
 
 /*

@@ -82,7 +82,7 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 					   " for this vGPU has left",
 					   bytes);
 	}
-	fd = vgpu_lent_memfd("vgpu-shm", bytes, /* is_reserved= */ false);
+	fd = vgpu_lent_memfd("vgpu-shm", bytes);
 	if (fd < 0) {
 		vgpu_fd_share_give(&c->fds, SHM_FDS);
 		vgpu_host_memory_uncharge(vtest->host_memory, bytes);
@@ -92,7 +92,7 @@ static int create_shm(struct connection *c, uint32_t index, uint64_t bytes)
 	*slot = (struct resource){RESOURCE_SHM, fd, bytes};
 	c->resources.n++;
 	vtest->shm_bytes += bytes;
-	vgpu_render_resource_add(c->render, index + 1, fd, 0, bytes,
+	vgpu_render_resource_add(c->render, index + 1, fd, bytes,
 				 /* token= */ NULL);
 	if (c->is_ready)
 		return answer_with(c, index + 1, fd);
@@ -198,8 +198,8 @@ int vgpu_resource_unref(struct connection *c, uint32_t id)
 					   " not there",
 					   id);
 	slot = &c->resources.slot[id - 1];
-	vgpu_render_resource_remove(
-		c->render, id, slot->kind == RESOURCE_SHM ? slot->bytes : 0);
+	vgpu_render_resource_remove(c->render, id, slot->kind == RESOURCE_MEMORY,
+				    slot->kind == RESOURCE_SHM ? slot->bytes : 0);
 	drop(c, id - 1);
 	return 0;
 }

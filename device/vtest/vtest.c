@@ -264,6 +264,7 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	if (r >= 0)
 		r = vgpu_host_memory_create(
 			event, config->host_memory_bytes,
+			config->framebuffer_bytes,
 			vgpu_render_is_software(config->gpu_uuid),
 			&vtest->host_memory);
 	if (r >= 0)

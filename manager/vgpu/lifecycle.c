@@ -147,7 +147,7 @@ static void start_device(struct vgpu_instance *instance)
 	vgpu_paths_instance(paths, uuid, "device.new", temporary);
 
 	r = prepare_sockets(instance, &err);
-	if (r >= 0 && start.has_renderer)
+	if (r >= 0)
 		r = vgpu_launcher_have(instance->manager->event, &instance->fds,
 				       instance->group, &err);
 	if (r >= 0)
@@ -210,7 +210,7 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 		return;
 	}
 	make_fresh(instance);
-	/* What an earlier process left in it is not zero. */
+	/* An earlier process may have given pages of it back. */
 	instance->is_framebuffer_new = !instance->has_memory;
 	if (!instance->has_memory)
 		r = gpu->memory->take(gpu, instance->definition.place.size,

@@ -29,12 +29,10 @@
 uint64_t vgpu_share_memory_max(const struct vgpu_instance *instance)
 {
 	const struct vgpu_definition *d = &instance->definition;
-	uint64_t mib = d->type.host_memory_mib + OWN_MEMORY_MIB;
-
 	/* Its device exchanges pages of the pool's for its own. */
-	if (d->is_for_container)
-		mib += d->type.framebuffer_mib;
-	return mib * VGPU_MIB;
+	return (d->type.host_memory_mib + OWN_MEMORY_MIB +
+		d->type.framebuffer_mib) *
+	       VGPU_MIB;
 }
 
 static int set_limits(struct vgpu_instance *instance)

@@ -131,16 +131,12 @@ void vgpu_channel_send_files(struct vgpu_context *ctx,
 
 /* Returns whether @ret_answer is to question @id, and not to one before it. */
 static bool receive_answer(uint64_t id, struct vgpu_render_message *ret_answer,
-			   struct vgpu_render_piece *ret_piece, int *ret_fds,
-			   unsigned int *ret_n_fds)
+			   int *ret_fds, unsigned int *ret_n_fds)
 {
-	ssize_t n = receive(VGPU_RENDER_FD_MEMORY, ret_answer, ret_piece,
-			    VGPU_RENDER_PIECES_MAX * sizeof(*ret_piece),
-			    ret_fds, ret_n_fds);
+	ssize_t n = receive(VGPU_RENDER_FD_MEMORY, ret_answer, NULL, 0, ret_fds,
+			    ret_n_fds);
 
-	if (n <= 0 || ret_answer->id > id ||
-	    ret_answer->n > VGPU_RENDER_PIECES_MAX ||
-	    (size_t)n != sizeof(*ret_answer) + ret_answer->n * sizeof(*ret_piece))
+	if (n <= 0 || ret_answer->id > id)
 		_exit(0);
 	if (ret_answer->id == id)
 		return true;
@@ -150,10 +146,8 @@ static bool receive_answer(uint64_t id, struct vgpu_render_message *ret_answer,
 }
 
 void vgpu_channel_ask(struct vgpu_context *ctx,
-		      struct vgpu_render_message *message, int *ret_fd,
-		      struct vgpu_render_piece **ret_piece)
+		      struct vgpu_render_message *message, int *ret_fd)
 {
-	static struct vgpu_render_piece piece[VGPU_RENDER_PIECES_MAX];
 	int fds[VGPU_RENDER_FDS_MAX];
 	unsigned int n_fds = 0;
 	uint32_t type = message->type;
@@ -162,17 +156,10 @@ void vgpu_channel_ask(struct vgpu_context *ctx,
 	pthread_mutex_lock(&ctx->channel.memory_lock);
 	message->id = ++ctx->channel.last_question;
 	send_packet(VGPU_RENDER_FD_MEMORY, message, NULL, 0, NULL, 0);
-	while (!receive_answer(ctx->channel.last_question, message, piece, fds,
-			       &n_fds))
+	while (!receive_answer(ctx->channel.last_question, message, fds, &n_fds))
 		;
 	if (message->type != type || n_fds > 1)
 		_exit(0);
-	if (message->n) {
-		*ret_piece = reallocarray(NULL, message->n, sizeof(*piece));
-		if (!*ret_piece)
-			vgpu_context_fatal(ctx, "no memory");
-		memcpy(*ret_piece, piece, message->n * sizeof(*piece));
-	}
 	pthread_mutex_unlock(&ctx->channel.memory_lock);
 	atomic_fetch_sub(&ctx->n_asking, 1);
 	*ret_fd = n_fds ? fds[0] : -1;

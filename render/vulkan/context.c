@@ -144,15 +144,10 @@ static void on_resume(struct vgpu_context *ctx,
 }
 
 static void on_resource_add(struct vgpu_context *ctx,
-			    const struct vgpu_render_message *message,
-			    const void *data, size_t bytes, int fd)
+			    const struct vgpu_render_message *message, int fd)
 {
-	int r;
+	int r = vgpu_resource_add(ctx, message, fd);
 
-	if (message->n > VGPU_RENDER_PIECES_MAX ||
-	    bytes != message->n * sizeof(struct vgpu_render_piece))
-		vgpu_context_fatal(ctx, "a resource in pieces is cut short");
-	r = vgpu_resource_add(ctx, message, data, fd);
 	if (r < 0)
 		vgpu_context_fatal(ctx, "resource %u: %s", message->resource_id,
 				   strerror(-r));
@@ -169,7 +164,7 @@ static void handle(struct vgpu_context *ctx,
 			on_fence(ctx, message);
 		break;
 	case VGPU_RENDER_RESOURCE_ADD:
-		on_resource_add(ctx, message, data, bytes, fd);
+		on_resource_add(ctx, message, fd);
 		break;
 	case VGPU_RENDER_RESOURCE_REMOVE:
 		vgpu_resource_remove(ctx, message->resource_id);
@@ -190,56 +185,6 @@ static void handle(struct vgpu_context *ctx,
 	default:
 		vgpu_context_fatal(ctx, "message %u is not known", message->type);
 	}
-}
-
-/* Map @n more segments behind the @done bytes that are there already. */
-static void map_segments(struct vgpu_context *ctx, uint64_t *done,
-			 uint64_t segment_bytes, const int *fds, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		uint64_t bytes =
-			VGPU_MIN(segment_bytes, ctx->framebuffer_bytes - *done);
-
-		if (bytes == 0 ||
-		    mmap(ctx->framebuffer + *done, bytes, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, fds[i], 0) == MAP_FAILED)
-			vgpu_context_fatal(ctx, "the framebuffer: %s",
-					   bytes ? strerror(errno)
-						 : "too many segments");
-		*done += bytes;
-		close(fds[i]);
-	}
-}
-
-/* Adjacent here, whatever segments they are. */
-static void receive_segments(struct vgpu_context *ctx, uint32_t n)
-{
-	struct vgpu_render_message message;
-	int fds[VGPU_RENDER_FDS_MAX];
-	unsigned int n_fds = 0;
-	uint64_t done = 0, span;
-	void *room = MAP_FAILED;
-
-	/* What follows it is for memory in pieces: see scatter.c. */
-	if (vgpu_checked_mul(ctx->framebuffer_bytes, (uint64_t)VGPU_RENDER_SPAN,
-			     &span))
-		room = mmap(NULL, span, PROT_NONE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (room == MAP_FAILED)
-		vgpu_context_fatal(ctx, "no address space for a framebuffer");
-	ctx->framebuffer = room;
-	while (n > 0) {
-		if (vgpu_channel_receive(ctx, &message, NULL, 0, fds, &n_fds) < 0 ||
-		    message.type != VGPU_RENDER_SEGMENTS || n_fds == 0 ||
-		    n_fds > n)
-			vgpu_context_fatal(ctx, "the framebuffer: no segments");
-		map_segments(ctx, &done, message.bytes, fds, n_fds);
-		n -= n_fds;
-	}
-	if (done != ctx->framebuffer_bytes)
-		vgpu_context_fatal(ctx, "the framebuffer: segments are missing");
 }
 
 /*
@@ -319,8 +264,6 @@ static void set_up(struct vgpu_context *ctx)
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		prctl(PR_SET_NAME, "vgpu-spare"); /* for who looks with ps */
 	ctx->framebuffer_bytes = message.bytes;
-	if (message.n)
-		receive_segments(ctx, message.n);
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
 	if (why)
 		vgpu_context_fatal(ctx, "%s", why);
@@ -375,7 +318,6 @@ void vgpu_context_run(struct vgpu_context *ctx)
 	vgpu_channel_init(&ctx->channel);
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_init(&ctx->memory_lock, NULL);
-	pthread_mutex_init(&ctx->scatter_lock, NULL);
 	pthread_cond_init(&ctx->ring_moved, NULL);
 	pthread_cond_init(&ctx->timeline_left, NULL);
 	pthread_condattr_init(&attr);

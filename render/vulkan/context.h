@@ -59,22 +59,11 @@ void vgpu_channel_send_files(struct vgpu_context *ctx,
 			     const struct vgpu_render_message *message,
 			     const int *fd, unsigned int n_fds);
 /*
- * Ask about memory; @message becomes the answer. *ret_fd is -1 if none came,
- * and *ret_piece, which the caller frees, has as many as it says. Not in a
- * replay.
+ * Ask about memory; @message becomes the answer. *ret_fd is -1 if none came.
+ * Not in a replay.
  */
 void vgpu_channel_ask(struct vgpu_context *ctx,
-		      struct vgpu_render_message *message, int *ret_fd,
-		      struct vgpu_render_piece **ret_piece);
-
-/* scatter.c: device memory in pieces, mapped at its offset */
-struct vgpu_scatter;
-/* With a reference; NULL if it cannot be, or is not @bytes at least. */
-struct vgpu_scatter *vgpu_scatter_get(struct vgpu_context *ctx, uint64_t offset,
-				      uint64_t bytes,
-				      const struct vgpu_render_piece *piece,
-				      uint32_t n);
-void vgpu_scatter_put(struct vgpu_scatter *scatter); /* NULL is fine */
+		      struct vgpu_render_message *message, int *ret_fd);
 
 /* resource.c: what the guest's resource ids mean here */
 struct vgpu_resource {
@@ -82,14 +71,21 @@ struct vgpu_resource {
 	uint32_t id;
 	atomic_uint references; /* the table's, rings', reply streams' */
 	bool is_memory;		/* device memory, else shared memory */
-	uint8_t *map;
+	uint8_t *map;		/* of device memory, see memory.c */
 	uint64_t bytes;
-	uint64_t offset;	      /* of device memory, in the framebuffer */
-	struct vgpu_scatter *scatter; /* or in pieces */
 };
+/* @fd stays the caller's. */
 int vgpu_resource_add(struct vgpu_context *ctx,
-		      const struct vgpu_render_message *message,
-		      const struct vgpu_render_piece *piece, int fd);
+		      const struct vgpu_render_message *message, int fd);
+/*
+ * It is device memory, of which a reference is held, and here it is mapped: its
+ * own from now on. Returns where it is mapped, which another may have done.
+ */
+uint8_t *vgpu_resource_put_map(struct vgpu_context *ctx,
+			       struct vgpu_resource *resource, uint8_t *map);
+/* Where it is mapped; NULL if it is not yet. */
+uint8_t *vgpu_resource_get_map(struct vgpu_context *ctx,
+			       struct vgpu_resource *resource);
 bool vgpu_resource_remove(struct vgpu_context *ctx, uint32_t id);
 /* With a reference, or NULL. */
 struct vgpu_resource *vgpu_resource_get(struct vgpu_context *ctx, uint32_t id);
@@ -225,8 +221,7 @@ struct vgpu_memory;
 void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object);
 /* The object's memory as the device knows it. False if there is no such. */
 bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
-			uint64_t bytes, uint64_t *ret_offset,
-			uint64_t *ret_bytes);
+			uint64_t bytes, uint64_t *ret_name, uint64_t *ret_bytes);
 
 /* queue.c */
 struct vgpu_queue {
@@ -335,9 +330,6 @@ struct vgpu_context {
 	struct vgpu_host host;
 	struct vgpu_objects *objects;
 	uint64_t framebuffer_bytes;
-	uint8_t *framebuffer; /* all of it; NULL if memory comes as fds */
-	pthread_mutex_t scatter_lock; /* protects what is at its offsets: */
-	struct vgpu_scatter *scatters;
 	struct vgpu_stream stream;
 	struct vgpu_sandbox_report sandbox;
 	struct {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VkDeviceMemory in the vGPU's own framebuffer: what the guest may map is
- * carved from it by the device process and imported into the driver as host
- * memory (VK_EXT_external_memory_host), so that neither a dma-buf nor a render
- * node is needed to show it to the guest. What it cannot map is the driver's,
- * and charged to the framebuffer all the same.
+ * VkDeviceMemory of the vGPU's framebuffer: what the guest may map is a file
+ * that the device process gives us, imported into the driver as host memory
+ * (VK_EXT_external_memory_host), so that neither a dma-buf nor a render node is
+ * needed to show it to the guest. What it cannot map is the driver's, and
+ * charged to the framebuffer all the same.
  */
 #include "recording.h"
 
@@ -14,79 +14,45 @@
 #define PAGE_BYTES 4096u
 
 struct vgpu_memory {
-	uint64_t offset; /* its name between us and the device */
+	uint64_t name; /* between us and the device */
 	uint64_t bytes;
-	uint8_t *map;
-	bool is_charge;		      /* the bytes are the driver's */
-	bool is_mapped;		      /* by us, to be unmapped */
-	bool is_foreign;	      /* of a resource, not ours to free */
-	struct vgpu_scatter *scatter; /* in pieces, if not NULL */
-	struct vgpu_resource *resource;
+	uint8_t *map;			/* NULL: the bytes are the driver's */
+	struct vgpu_resource *resource; /* whose they are; NULL: ours */
 };
 
 static void memory_free(struct vgpu_context *ctx, struct vgpu_memory *memory)
 {
 	if (!memory)
 		return;
-	if (memory->is_mapped)
+	if (memory->resource) {
+		vgpu_resource_put(memory->resource);
+		free(memory);
+		return;
+	}
+	if (memory->map)
 		munmap(memory->map, memory->bytes);
-	vgpu_scatter_put(memory->scatter);
-	vgpu_resource_put(memory->resource);
-	if (!memory->is_foreign && !ctx->replay) {
+	if (!ctx->replay) {
 		struct vgpu_render_message message = {
 			.type = VGPU_RENDER_FREE,
-			.offset = memory->offset,
+			.offset = memory->name,
 		};
-		vgpu_autofree struct vgpu_render_piece *piece = NULL;
 		int fd;
 
-		vgpu_channel_ask(ctx, &message, &fd, &piece);
+		vgpu_channel_ask(ctx, &message, &fd);
 		vgpu_close(fd);
 	}
 	free(memory);
 }
 
-/* Map what the device gave: its own memfd, or parts of the framebuffer. */
-static bool memory_map(struct vgpu_context *ctx, struct vgpu_memory *memory,
-		       const struct vgpu_render_piece *piece, uint32_t n, int fd)
-{
-	uint64_t end;
-
-	if (fd >= 0) {
-		void *map = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE,
-				 MAP_SHARED, fd, 0);
-
-		if (map == MAP_FAILED)
-			return false;
-		memory->map = map;
-		memory->is_mapped = true;
-		return true;
-	}
-	if (n) {
-		memory->scatter = vgpu_scatter_get(ctx, memory->offset,
-						   memory->bytes, piece, n);
-		if (!memory->scatter)
-			return false;
-		memory->map = ctx->framebuffer + memory->offset;
-		return true;
-	}
-	if (!ctx->framebuffer ||
-	    !vgpu_checked_add(memory->offset, memory->bytes, &end) ||
-	    end > ctx->framebuffer_bytes)
-		return false;
-	memory->map = ctx->framebuffer + memory->offset;
-	return true;
-}
-
 static void ask(struct vgpu_stream *stream, struct vgpu_render_message *message,
-		int *ret_fd, struct vgpu_render_piece **ret_piece)
+		int *ret_fd)
 {
 	if (stream->ctx->replay) {
-		vgpu_replay_ask(stream, message, ret_fd, ret_piece);
+		vgpu_replay_ask(stream, message, ret_fd);
 		return;
 	}
-	vgpu_channel_ask(stream->ctx, message, ret_fd, ret_piece);
-	vgpu_record_answer(stream, message, *ret_piece, *ret_fd);
+	vgpu_channel_ask(stream->ctx, message, ret_fd);
+	vgpu_record_answer(stream, message, *ret_fd);
 }
 
 /* NULL past the quota. */
@@ -99,30 +65,28 @@ static struct vgpu_memory *memory_alloc(struct vgpu_stream *stream,
 		.bytes = bytes,
 		.flags = is_charge ? VGPU_RENDER_FLAG_CHARGE : 0,
 	};
-	vgpu_autofree struct vgpu_render_piece *piece = NULL;
 	vgpu_autoclose int fd = -1;
 	struct vgpu_memory *memory;
+	void *map;
 
 	memory = calloc(1, sizeof(*memory));
 	if (!memory)
 		return NULL;
-	ask(stream, &message, &fd, &piece);
+	ask(stream, &message, &fd);
 	if (message.status) {
 		free(memory);
 		return NULL;
 	}
-	memory->offset = message.offset;
+	memory->name = message.offset;
 	memory->bytes = bytes;
-	memory->is_charge = is_charge;
 	if (is_charge)
 		return memory;
-	if (!memory_map(ctx, memory, piece, message.n, fd)) {
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED) {
 		memory_free(ctx, memory);
 		return NULL;
 	}
-	/* Nobody sees what was there before. */
-	if (!(message.flags & VGPU_RENDER_FLAG_ZERO))
-		memset(memory->map, 0, bytes);
+	memory->map = map;
 	return memory;
 }
 
@@ -153,25 +117,57 @@ static const VkImportMemoryResourceInfoMESA *clean_chain(VkMemoryAllocateInfo *i
 	return import;
 }
 
+/*
+ * Where the device memory of a resource is mapped, or NULL. A guest names all
+ * that it maps itself, and hardly ever imports it: it is opened for that.
+ */
+static uint8_t *map_resource(struct vgpu_stream *stream,
+			     struct vgpu_resource *resource)
+{
+	struct vgpu_render_message message = {
+		.type = VGPU_RENDER_OPEN,
+		.resource_id = resource->id,
+		.bytes = resource->bytes,
+	};
+	vgpu_autoclose int fd = -1;
+	uint8_t *map;
+	void *at;
+
+	if (!resource->is_memory)
+		return NULL;
+	map = vgpu_resource_get_map(stream->ctx, resource);
+	if (map)
+		return map;
+	ask(stream, &message, &fd);
+	if (message.status || message.bytes != resource->bytes)
+		return NULL;
+	at = mmap(NULL, resource->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		  0);
+	return at == MAP_FAILED
+		       ? NULL
+		       : vgpu_resource_put_map(stream->ctx, resource, at);
+}
+
 static struct vgpu_memory *
-memory_of_resource(struct vgpu_context *ctx,
+memory_of_resource(struct vgpu_stream *stream,
 		   const VkImportMemoryResourceInfoMESA *import, uint64_t bytes)
 {
 	struct vgpu_resource *resource =
-		vgpu_resource_get(ctx, import->resourceId);
+		vgpu_resource_get(stream->ctx, import->resourceId);
 	struct vgpu_memory *memory = NULL;
+	uint8_t *map = NULL;
 
-	if (resource && resource->is_memory && bytes <= resource->bytes)
+	if (resource && bytes <= resource->bytes)
+		map = map_resource(stream, resource);
+	if (map)
 		memory = calloc(1, sizeof(*memory));
 	if (!memory) {
 		vgpu_resource_put(resource);
 		return NULL;
 	}
 	memory->resource = resource;
-	memory->is_foreign = true;
-	memory->offset = resource->offset;
 	memory->bytes = bytes;
-	memory->map = resource->map;
+	memory->map = map;
 	return memory;
 }
 
@@ -195,7 +191,7 @@ static struct vgpu_memory *memory_for(struct vgpu_stream *stream,
 		return NULL;
 	bytes = vgpu_align_up(bytes, PAGE_BYTES);
 	if (import) {
-		memory = memory_of_resource(ctx, import, bytes);
+		memory = memory_of_resource(stream, import, bytes);
 		if (!memory)
 			*ret = VK_ERROR_INVALID_EXTERNAL_HANDLE;
 		return memory;
@@ -221,7 +217,7 @@ void vgpu_handle_AllocateMemory(struct vgpu_decoder *d,
 	if (!memory)
 		return;
 	info.allocationSize = memory->bytes;
-	if (!memory->is_charge) {
+	if (memory->map) {
 		import.pNext = info.pNext;
 		import.pHostPointer = memory->map;
 		info.pNext = &import;
@@ -329,7 +325,7 @@ void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object)
 }
 
 bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
-			uint64_t bytes, uint64_t *ret_offset, uint64_t *ret_bytes)
+			uint64_t bytes, uint64_t *ret_name, uint64_t *ret_bytes)
 {
 	struct vgpu_object *object = vgpu_objects_find(
 		ctx->objects, object_id, VK_OBJECT_TYPE_DEVICE_MEMORY);
@@ -338,9 +334,10 @@ bool vgpu_memory_export(struct vgpu_context *ctx, uint64_t object_id,
 
 	pthread_mutex_lock(&ctx->memory_lock);
 	memory = object ? object->priv : NULL;
-	is_there = memory && !memory->is_charge && bytes <= memory->bytes;
+	is_there = memory && memory->map && !memory->resource &&
+		   bytes <= memory->bytes;
 	if (is_there) {
-		*ret_offset = memory->offset;
+		*ret_name = memory->name;
 		*ret_bytes = memory->bytes;
 	}
 	pthread_mutex_unlock(&ctx->memory_lock);
@@ -357,6 +354,7 @@ void vgpu_handle_GetMemoryResourcePropertiesMESA(
 		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
 	};
 	struct vgpu_resource *resource = vgpu_resource_get(ctx, args->resourceId);
+	uint8_t *map;
 	VkBaseOutStructure *s;
 
 	if (!resource) {
@@ -364,11 +362,12 @@ void vgpu_handle_GetMemoryResourcePropertiesMESA(
 		return;
 	}
 	args->ret = VK_ERROR_INVALID_EXTERNAL_HANDLE;
-	if (resource->is_memory)
+	map = map_resource(vgpu_stream_of(d), resource);
+	if (map)
 		args->ret = args->o_device->vk->GetMemoryHostPointerPropertiesEXT(
 			args->device,
 			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
-			resource->map, &host);
+			map, &host);
 	if (args->ret == VK_SUCCESS) {
 		out->memoryTypeBits = host.memoryTypeBits;
 		for (s = out->pNext; s; s = s->pNext)

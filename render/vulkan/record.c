@@ -109,20 +109,18 @@ void vgpu_record_message(struct vgpu_context *ctx,
 }
 
 static void record_stream(struct vgpu_stream *stream, enum vgpu_record_type type,
-			  unsigned int n_fds, const void *data, size_t bytes,
-			  const void *more, size_t more_bytes)
+			  unsigned int n_fds, const void *data, size_t bytes)
 {
 	const struct vgpu_record record = {
 		.type = type,
 		.stream = stream->number,
 		.n_fds = n_fds,
-		.bytes = (uint32_t)(bytes + more_bytes),
+		.bytes = (uint32_t)bytes,
 		.n_commands = stream->n_commands,
 	};
 	const struct iovec iov[] = {
 		{(void *)&record, sizeof(record)},
 		{(void *)data, bytes},
-		{(void *)more, more_bytes},
 	};
 
 	write_all(stream->ctx->recorder, iov, VGPU_ARRAY_SIZE(iov));
@@ -132,14 +130,13 @@ void vgpu_record_commands(struct vgpu_stream *stream, enum vgpu_record_type type
 			  const void *commands, size_t bytes)
 {
 	if (stream->ctx->recorder)
-		record_stream(stream, type, 0, commands, bytes, NULL, 0);
+		record_stream(stream, type, 0, commands, bytes);
 }
 
 void vgpu_record_answer(struct vgpu_stream *stream,
-			const struct vgpu_render_message *answer,
-			const struct vgpu_render_piece *piece, int fd)
+			const struct vgpu_render_message *answer, int fd)
 {
 	if (stream->ctx->recorder)
 		record_stream(stream, VGPU_RECORD_ANSWER, fd >= 0, answer,
-			      sizeof(*answer), piece, answer->n * sizeof(*piece));
+			      sizeof(*answer));
 }

@@ -11,7 +11,7 @@
  * two rings that were carried out side by side follow each other.
  */
 #define VGPU_RECORDING_MAGIC   "vgpu-rec"
-#define VGPU_RECORDING_VERSION 2U
+#define VGPU_RECORDING_VERSION 3U
 
 struct vgpu_recording_header {
 	char magic[8];
@@ -55,8 +55,7 @@ void vgpu_record_message(struct vgpu_context *ctx,
 void vgpu_record_commands(struct vgpu_stream *stream, enum vgpu_record_type type,
 			  const void *commands, size_t bytes);
 void vgpu_record_answer(struct vgpu_stream *stream,
-			const struct vgpu_render_message *answer,
-			const struct vgpu_render_piece *piece, int fd);
+			const struct vgpu_render_message *answer, int fd);
 
 /*
  * replay.c: the recording takes the device's place and the rings' threads', so
@@ -70,8 +69,7 @@ int vgpu_replay_receive(struct vgpu_context *ctx,
 			size_t data_max, int *ret_fds, unsigned int *ret_n_fds);
 /* What the device answered to an ALLOC; see vgpu_channel_ask(). */
 void vgpu_replay_ask(struct vgpu_stream *stream,
-		     struct vgpu_render_message *message, int *ret_fd,
-		     struct vgpu_render_piece **ret_piece);
+		     struct vgpu_render_message *message, int *ret_fd);
 /* What the stream copied here. */
 void vgpu_replay_copy(struct vgpu_stream *stream, void *commands, size_t bytes);
 /* Another stream has to go on before this one can: let it. */

@@ -295,63 +295,19 @@ int vgpu_replay_receive(struct vgpu_context *ctx,
 	return (int)bytes;
 }
 
-/* Zeros, whoever had it before. */
-static bool clear(struct vgpu_context *ctx, uint64_t offset, uint64_t bytes,
-		  const struct vgpu_render_piece *piece, uint32_t n)
-{
-	uint64_t end;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (!clear(ctx, piece[i].offset, piece[i].bytes, NULL, 0))
-			return false;
-	if (n)
-		return true;
-	return ctx->framebuffer && vgpu_checked_add(offset, bytes, &end) &&
-	       end <= ctx->framebuffer_bytes &&
-	       madvise(ctx->framebuffer + offset, bytes, MADV_REMOVE) == 0;
-}
-
-/* What follows the answer, as many as it says. */
-static struct vgpu_render_piece *
-read_pieces(struct vgpu_context *ctx, const struct entry *entry, uint32_t n)
-{
-	const size_t bytes = n * sizeof(struct vgpu_render_piece);
-	struct vgpu_render_piece *piece;
-
-	if (n > VGPU_RENDER_PIECES_MAX ||
-	    entry->record.bytes != sizeof(struct vgpu_render_message) + bytes)
-		misfit(ctx, (size_t)(entry - ctx->replay->entry));
-	if (!n)
-		return NULL;
-	piece = malloc(bytes);
-	if (!piece)
-		vgpu_context_fatal(ctx, "no memory");
-	read_entry(ctx, entry, sizeof(struct vgpu_render_message), piece, bytes);
-	return piece;
-}
-
 void vgpu_replay_ask(struct vgpu_stream *stream,
-		     struct vgpu_render_message *message, int *ret_fd,
-		     struct vgpu_render_piece **ret_piece)
+		     struct vgpu_render_message *message, int *ret_fd)
 {
 	struct vgpu_context *ctx = stream->ctx;
-	bool is_charge = message->flags & VGPU_RENDER_FLAG_CHARGE;
 	uint64_t bytes = message->bytes;
-	const struct entry *entry = take(
-		ctx, stream, VGPU_RECORD_ANSWER, sizeof(*message),
-		sizeof(*message) + VGPU_RENDER_PIECES_MAX * sizeof(**ret_piece));
+	const struct entry *entry = take(ctx, stream, VGPU_RECORD_ANSWER,
+					 sizeof(*message), sizeof(*message));
 
 	read_entry(ctx, entry, 0, message, sizeof(*message));
 	if (message->bytes != bytes)
 		misfit(ctx, (size_t)(entry - ctx->replay->entry));
 	*ret_fd = -1;
 	make_fds(ctx, entry, bytes, ret_fd);
-	*ret_piece = read_pieces(ctx, entry, message->n);
-	message->flags = 0;
-	if (!message->status && !is_charge &&
-	    (*ret_fd >= 0 ||
-	     clear(ctx, message->offset, bytes, *ret_piece, message->n)))
-		message->flags = VGPU_RENDER_FLAG_ZERO;
 }
 
 void vgpu_replay_copy(struct vgpu_stream *stream, void *commands, size_t bytes)

@@ -21,50 +21,59 @@ static struct vgpu_resource **find(struct vgpu_context *ctx, uint32_t id)
 
 static void finish(struct vgpu_resource *resource)
 {
-	vgpu_scatter_put(resource->scatter);
-	if (resource->map && !resource->is_memory)
+	if (resource->map)
 		munmap(resource->map, resource->bytes);
 }
 
+uint8_t *vgpu_resource_get_map(struct vgpu_context *ctx,
+			       struct vgpu_resource *resource)
+{
+	uint8_t *map;
+
+	pthread_mutex_lock(&ctx->lock);
+	map = resource->map;
+	pthread_mutex_unlock(&ctx->lock);
+	return map;
+}
+
+uint8_t *vgpu_resource_put_map(struct vgpu_context *ctx,
+			       struct vgpu_resource *resource, uint8_t *map)
+{
+	uint8_t *first;
+
+	pthread_mutex_lock(&ctx->lock);
+	if (!resource->map)
+		resource->map = map;
+	first = resource->map;
+	pthread_mutex_unlock(&ctx->lock);
+	if (first != map)
+		munmap(map, resource->bytes);
+	return first;
+}
+
 int vgpu_resource_add(struct vgpu_context *ctx,
-		      const struct vgpu_render_message *message,
-		      const struct vgpu_render_piece *piece, int fd)
+		      const struct vgpu_render_message *message, int fd)
 {
 	const uint32_t id = message->resource_id;
-	const uint64_t offset = message->offset, bytes = message->bytes;
 	vgpu_autofree struct vgpu_resource *resource = NULL;
 	struct vgpu_resource **place;
-	uint64_t end;
 
-	if (bytes == 0)
-		return -EINVAL;
-	if (fd < 0 && !message->n &&
-	    (!ctx->framebuffer || !vgpu_checked_add(offset, bytes, &end) ||
-	     end > ctx->framebuffer_bytes))
+	if (message->bytes == 0)
 		return -EINVAL;
 	resource = calloc(1, sizeof(*resource));
 	if (!resource)
 		return -ENOMEM;
 	resource->id = id;
 	resource->references = 1;
-	resource->bytes = bytes;
+	resource->bytes = message->bytes;
+	resource->is_memory = fd < 0;
 	if (fd >= 0) {
-		void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		void *map = mmap(NULL, resource->bytes, PROT_READ | PROT_WRITE,
 				 MAP_SHARED, fd, 0);
 
 		if (map == MAP_FAILED)
 			return -errno;
 		resource->map = map;
-	} else {
-		resource->is_memory = true;
-		resource->offset = offset;
-		if (message->n) {
-			resource->scatter = vgpu_scatter_get(ctx, offset, bytes,
-							     piece, message->n);
-			if (!resource->scatter)
-				return -ENOMEM;
-		}
-		resource->map = ctx->framebuffer + offset;
 	}
 
 	pthread_mutex_lock(&ctx->lock);

@@ -132,20 +132,19 @@ static unsigned int count_fds(void)
 static void test_t8_every_allocation_fails_once(void **state)
 {
 	struct guest *guest = *state;
-	unsigned int fds = count_fds();
 	const struct vgpu_gpu_transport_ops *ops = guest->gpu->ops;
+	unsigned int fds;
 
 	guest_show(guest, 0, 1, 0, GUEST_SIDE, GUEST_SIDE);
+	fds = count_fds();
 	for (int n = 0; n < 3; n++) {
 		struct vgpu_gpu *gpu = NULL;
 		struct vgpu_err err = {};
 
 		fail_in = n;
-		assert_int_equal(
-			vgpu_gpu_create(&guest->config, ops, guest,
-					guest->state, guest->framebuffer,
-					guest->framebuffer_bytes, &gpu, &err),
-			-ENOMEM);
+		assert_int_equal(vgpu_gpu_create(&guest->config, ops, guest,
+						 guest->state, &gpu, &err),
+				 -ENOMEM);
 		assert_int_equal(err.status, -ENOMEM);
 		assert_null(gpu);
 	}

@@ -119,7 +119,6 @@ static void begin(struct guest *guest)
 	struct vgpu_err err = {};
 
 	must(vgpu_gpu_create(&guest->config, &ops, guest, guest->state,
-			     guest->framebuffer, guest->framebuffer_bytes,
 			     &guest->gpu, &err) == 0);
 }
 
@@ -130,11 +129,14 @@ struct guest *guest_create(uint32_t heads, uint32_t width, uint32_t height,
 
 	must(guest);
 	guest->config = (struct vgpu_gpu_config){
-		.heads = heads, .max_width = width, .max_height = height};
-	guest->framebuffer_bytes = framebuffer_mib * VGPU_MIB;
+		.heads = heads,
+		.max_width = width,
+		.max_height = height,
+		.framebuffer_bytes = framebuffer_mib * VGPU_MIB,
+		.launcher = kept_create(),
+	};
 	guest->memory_bytes = memory_mib * VGPU_MIB;
 	guest->state = map(vgpu_gpu_state_bytes());
-	guest->framebuffer = map(guest->framebuffer_bytes);
 	guest->memory = map(guest->memory_bytes);
 	guest->writable = sizeof(guest->answer);
 	begin(guest);
@@ -148,7 +150,7 @@ void guest_destroy(struct guest *guest)
 		return;
 	vgpu_gpu_destroy(guest->gpu);
 	munmap(guest->state, vgpu_gpu_state_bytes());
-	munmap(guest->framebuffer, guest->framebuffer_bytes);
+	kept_destroy(guest->config.launcher);
 	munmap(guest->memory, guest->memory_bytes);
 	free(guest);
 }
@@ -439,7 +441,6 @@ void guest_check(const struct guest *guest)
 	size_t n_storage = 0, n_backings = 0;
 
 	must(state->magic == VGPU_GPU_STATE_MAGIC);
-	check_extents(&gpu->storage);
 	check_extents(&gpu->entries);
 	must(state->slots_used <= VGPU_GPU_RESOURCES_MAX);
 	for (uint32_t slot = 0; slot < state->slots_used; slot++) {
@@ -464,7 +465,8 @@ void guest_check(const struct guest *guest)
 			bytes += state->entry[i].bytes;
 		must(bytes == gpu->slot[slot].backing_bytes);
 	}
-	must(n_storage == gpu->storage.n && storage == gpu->storage.used);
+	must(n_storage == gpu->storage.n_files &&
+	     storage == gpu->storage.used_bytes);
 	must(n_backings == gpu->entries.n && entries == gpu->entries.used);
 	for (uint32_t head = 0; head < gpu->config.heads; head++) {
 		const struct vgpu_gpu_state_view *view;

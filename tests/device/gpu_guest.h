@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "device/gpu/internal.h"
+#include "tests/device/gpu_kept.h"
 
 /* Where the guest's memory begins: nothing is below, nothing beyond. */
 #define GUEST_BASE 0x100000000ull
@@ -21,8 +22,6 @@ struct guest {
 	struct vgpu_gpu *gpu;
 	struct vgpu_gpu_config config;
 	struct vgpu_gpu_state *state;
-	uint8_t *framebuffer;
-	uint64_t framebuffer_bytes;
 	uint8_t *memory;
 	uint64_t memory_bytes;
 

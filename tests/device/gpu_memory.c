@@ -64,7 +64,8 @@ static void test_quota(void **state)
 	assert_int_equal(render_free(b, offset[0]), -EINVAL);
 	assert_int_equal(render_free(b, charge), -EINVAL);
 	assert_int_equal(render_free(a, 0), -EINVAL);
-	assert_int_equal(render_free(a, offset[0] + 4096), -EINVAL);
+	assert_int_equal(render_free(a, UINT64_MAX), -EINVAL);
+	assert_int_equal(render_free(a, offset[0] + (1ULL << 32)), -EINVAL);
 	assert_int_equal(render_free(a, charge), 0);
 	assert_int_equal(render_free(a, charge), -EINVAL);
 	assert_int_equal(render_free(a, offset[0]), 0);
@@ -82,38 +83,84 @@ static void test_quota(void **state)
 	assert_int_equal(used(m), 0);
 }
 
-static void test_zero(void **state)
+/* What a process has been given is its own: all zeros, and nobody else's. */
+static void test_apart(void **state)
 {
 	struct machine *m = *state;
-	struct vgpu_render *render = machine_context(m, 1);
-	uint64_t offset;
-	bool is_zero = false;
+	struct vgpu_render *a = machine_context(m, 1);
+	struct vgpu_render *b = machine_context(m, 2);
+	static const char secret[] = "what only this program may see";
+	uint64_t name[3];
+	char found[sizeof(secret)];
+	int fd[3], kept;
 
-	assert_int_equal(render_alloc(render, 1 << 20, &offset, &is_zero), 0);
-	assert_true(is_zero);
-	assert_int_equal(render_free(render, offset), 0);
-	assert_int_equal(render_alloc(render, 1 << 20, &offset, &is_zero), 0);
-	assert_false(is_zero);
-	assert_int_equal(render_alloc(render, 1 << 20, &offset, &is_zero), 0);
-	assert_true(is_zero);
-	/* What was used once is so for a successor, and after a reset. */
-	vgpu_gpu_reset(m->gpu);
-	machine_resume(m);
-	vgpu_gpu_set_features(m->gpu, vgpu_gpu_features(m->gpu));
-	render = machine_context(m, 1);
-	assert_int_equal(render_alloc(render, 2 << 20, &offset, &is_zero), 0);
-	assert_false(is_zero);
-	assert_int_equal(render_alloc(render, 1 << 20, &offset, &is_zero), 0);
-	assert_true(is_zero);
-	/* Of a framebuffer that had another life nothing is known. */
-	memset(m->state, 0, 4096);
-	m->config.is_framebuffer_new = false;
-	machine_resume(m);
-	vgpu_gpu_set_features(m->gpu, vgpu_gpu_features(m->gpu));
-	render = machine_context(m, 1);
+	assert_int_equal(render_alloc(a, 1 << 20, &name[0], &fd[0]), 0);
+	assert_int_equal(render_alloc(b, 1 << 20, &name[1], &fd[1]), 0);
+	assert_int_equal(pwrite(fd[0], secret, sizeof(secret), 4096),
+			 sizeof(secret));
+	for (uint64_t at = 0; at < 1 << 20; at += 4096) {
+		assert_int_equal(pread(fd[1], found, sizeof(found), (off_t)at),
+				 sizeof(found));
+		assert_int_equal(found[0], 0);
+	}
+	/* A process may keep what it gives up, and finds nothing there. */
+	kept = dup(fd[0]);
+	assert_true(kept >= 0);
+	assert_int_equal(render_free(a, name[0]), 0);
+	assert_int_equal(pread(kept, found, sizeof(found), 4096), sizeof(found));
+	assert_int_equal(found[0], 0);
+	assert_int_equal(render_alloc(b, 1 << 20, &name[2], &fd[2]), 0);
+	assert_int_equal(pwrite(fd[2], secret, sizeof(secret), 0),
+			 sizeof(secret));
+	assert_int_equal(pread(kept, found, sizeof(found), 0), sizeof(found));
+	assert_int_equal(found[0], 0);
+	/* Nor can it make it smaller, which would end whoever maps it. */
+	assert_int_equal(ftruncate(kept, 0), -1);
+	assert_int_equal(ftruncate(fd[2], 0), -1);
+	close(kept);
+}
+
+/* What is shared can be opened as long as it is, and nothing else. */
+static void test_open(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *a = machine_context(m, 1);
+	struct vgpu_render *b = machine_context(m, 2);
+	uint8_t byte = 0x5a;
+	int fd;
+
+	m->context = 1;
+	machine_memory(m, a, 10, 8192);
+	assert_int_equal(create_2d(m, 11, 8), OK);
+	assert_int_equal(answer_of(send_blob(m, 12, 0, 4096)), OK);
+	for (uint32_t id = 0; id < 14; id++) {
+		assert_int_equal(render_open(a, id), -EINVAL);
+		assert_int_equal(render_open(b, id), -EINVAL);
+	}
+	for (uint32_t context = 1; context < 3; context++) {
+		m->context = context;
+		for (uint32_t id = 10; id < 13; id++)
+			assert_int_equal(
+				answer_of(send_resource(
+					m, VGPU_GPU_CTX_ATTACH_RESOURCE, id)),
+				OK);
+	}
+	/* Pixels are the device's alone, and rings came with the message. */
+	for (uint32_t id = 11; id < 13; id++)
+		assert_int_equal(render_open(b, id), -EINVAL);
+	fd = render_open(a, 10);
+	assert_int_equal(pwrite(fd, &byte, 1, 5000), 1);
+	byte = 0;
+	assert_int_equal(pread(render_open(b, 10), &byte, 1, 5000), 1);
+	assert_int_equal(byte, 0x5a);
+	m->context = 2;
 	assert_int_equal(
-		render_alloc(render, FRAMEBUFFER_BYTES, &offset, &is_zero), 0);
-	assert_false(is_zero);
+		answer_of(send_resource(m, VGPU_GPU_CTX_DETACH_RESOURCE, 10)),
+		OK);
+	assert_int_equal(render_open(b, 10), -EINVAL);
+	assert_true(render_open(a, 10) >= 0);
+	assert_int_equal(unref(m, 10), OK);
+	assert_int_equal(render_open(a, 10), -EINVAL);
 }
 
 static void test_many(void **state)
@@ -146,7 +193,7 @@ static void test_both_hold_it(void **state)
 	offset = machine_memory(m, render, 10, 1 << 20);
 	assert_int_equal(unref(m, 10), OK);
 	assert_int_equal(used(m), 1 << 20);
-	/* Two names for one range. */
+	/* Two names for one file. */
 	send_blob(m, 11, 5, 4096);
 	render->ops->exported(render->opaque, 11, 0, offset, 1 << 20);
 	send_blob(m, 12, 5, 1 << 20);
@@ -305,8 +352,7 @@ static void test_window(void **state)
 	assert_int_equal(m->n_maps, 0);
 
 	sent = send_map(m, 1, WINDOW_BYTES - 8192);
-	assert_true(m->mapping.is_framebuffer);
-	assert_int_equal(m->mapping.offset, offset);
+	assert_true(m->mapping.fd >= 0);
 	assert_int_equal(m->mapping.bytes, 8192);
 	assert_int_equal(m->mapping.window_offset, WINDOW_BYTES - 8192);
 	/* Overlaps count from the beginning. */
@@ -317,7 +363,6 @@ static void test_window(void **state)
 	assert_int_equal(sent->answer.map_info.map_info, 1);
 	assert_int_equal(answer_of(send_map(m, 1, 0)), VGPU_GPU_ERR_UNSPEC);
 	sent = send_map(m, 2, WINDOW_BYTES - 16384);
-	assert_false(m->mapping.is_framebuffer);
 	assert_true(m->mapping.fd >= 0);
 	/* What the VMM refuses is not mapped. */
 	done(m, -EIO);
@@ -374,7 +419,7 @@ static void test_scanout(void **state)
 
 	machine_memory(m, render, 9, 4096);
 	offset = machine_memory(m, render, 1, 4096);
-	at = m->framebuffer + offset + 64 + 132 + 4;
+	at = vgpu_gpu_storage_map(m->gpu, offset) + 64 + 132 + 4;
 	for (int misaligned = 0; misaligned < 2; misaligned++) {
 		show.offsets[0] = 64 + (uint32_t)misaligned;
 		at += misaligned;
@@ -417,8 +462,10 @@ static void test_successor(void **state)
 	struct vgpu_render *render = machine_context(m, 1);
 	uint64_t offset, next;
 	struct sent *sent;
+	uint8_t byte;
 
 	offset = machine_memory(m, render, 1, 1 << 20);
+	vgpu_gpu_storage_map(m->gpu, offset)[77] = 0x77;
 	machine_memory(m, render, 2, 1 << 20);
 	assert_int_equal(answer_of(send_blob(m, 3, 0, 8192)), OK);
 	send_map(m, 1, 0);
@@ -455,10 +502,11 @@ static void test_successor(void **state)
 	assert_int_equal(used(m), 2 << 20);
 	render = machine_context(m, 1);
 	assert_int_equal(render_alloc(render, 1 << 20, &next, NULL), 0);
-	assert_int_equal(next, 2 << 20);
+	assert_int_not_equal(next, offset);
 	assert_int_equal(
 		answer_of(send_resource(m, VGPU_GPU_CTX_ATTACH_RESOURCE, 1)), OK);
-	assert_int_equal(render->added_offset, offset);
+	assert_int_equal(pread(render_open(render, 1), &byte, 1, 77), 1);
+	assert_int_equal(byte, 0x77);
 	assert_int_equal(answer_of(send_map(m, 2, 4096)),
 			 VGPU_GPU_ERR_INVALID_PARAMETER);
 	sent = send_resource(m, VGPU_GPU_RESOURCE_UNMAP_BLOB, 1);
@@ -564,12 +612,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_quota),	   TEST(test_zero),
-		TEST(test_many),	   TEST(test_both_hold_it),
-		TEST(test_export_lies),	   TEST(test_shared),
-		TEST(test_window),	   TEST(test_scanout),
-		TEST(test_successor),	   TEST(test_retried_map),
-		TEST(test_strange_states),
+		TEST(test_quota),	 TEST(test_apart),
+		TEST(test_open),	 TEST(test_many),
+		TEST(test_both_hold_it), TEST(test_export_lies),
+		TEST(test_shared),	 TEST(test_window),
+		TEST(test_scanout),	 TEST(test_successor),
+		TEST(test_retried_map),	 TEST(test_strange_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

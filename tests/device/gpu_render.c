@@ -72,7 +72,8 @@ bool vgpu_render_end_process(const struct vgpu_render_config *config,
 	return true;
 }
 
-void vgpu_render_resume_shared(struct vgpu_render *render, uint64_t bytes)
+void vgpu_render_resume_told(struct vgpu_render *render,
+			     const struct vgpu_render_told *told)
 {
 }
 
@@ -133,8 +134,7 @@ int vgpu_render_submit(struct vgpu_render *render, const void *commands,
 }
 
 int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
-			     int fd, uint64_t offset, uint64_t bytes,
-			     uint64_t *token)
+			     int fd, uint64_t bytes, uint64_t *token)
 {
 	int r = tell(render, token);
 
@@ -142,14 +142,13 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 		return r;
 	render->added = resource_id;
 	render->added_fd = fd;
-	render->added_offset = offset;
 	render->added_bytes = bytes;
 	render->n_added++;
 	return 0;
 }
 
-int vgpu_render_resource_remove(struct vgpu_render *render,
-				uint32_t resource_id, uint64_t shared_bytes)
+int vgpu_render_resource_remove(struct vgpu_render *render, uint32_t resource_id,
+				bool is_memory, uint64_t bytes)
 {
 	uint64_t token = 0;
 	int r = tell(render, &token);
@@ -193,37 +192,51 @@ void render_finish(struct vgpu_render *render)
 		render_finish_ring(render, i);
 }
 
-int render_alloc(struct vgpu_render *render, uint64_t bytes,
-		 uint64_t *ret_offset, bool *ret_is_zero)
+int render_alloc(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_name,
+		 int *ret_fd)
 {
 	const struct vgpu_render_config *config = &render->config;
-	bool is_zero;
-	int fd = 0;
+	int fd = -1;
 	int r;
 
 	r = config->memory->alloc(config->memory_opaque, render, bytes, false,
-				  ++render->last_question, ret_offset, &fd,
-				  ret_is_zero ? ret_is_zero : &is_zero);
+				  ++render->last_question, ret_name, &fd);
 	if (r == 0)
-		assert_int_equal(fd, -1);
+		assert_true(fd >= 0);
+	if (ret_fd)
+		*ret_fd = fd;
 	return r;
 }
 
-int render_charge(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_offset)
+int render_charge(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_name)
 {
 	const struct vgpu_render_config *config = &render->config;
-	bool is_zero;
-	int fd = 0;
+	int fd = -1;
+	int r;
 
-	return config->memory->alloc(config->memory_opaque, render, bytes, true,
-				     ++render->last_question, ret_offset, &fd,
-				     &is_zero);
+	r = config->memory->alloc(config->memory_opaque, render, bytes, true,
+				  ++render->last_question, ret_name, &fd);
+	assert_int_equal(fd, -1);
+	return r;
 }
 
-int render_free(struct vgpu_render *render, uint64_t offset)
+int render_free(struct vgpu_render *render, uint64_t name)
 {
-	return (int)render->config.memory->free(render->config.memory_opaque,
-						render, offset);
+	int64_t mapped = render->config.memory->free(
+		render->config.memory_opaque, render, name);
+
+	return mapped < 0 ? (int)mapped : 0;
+}
+
+int render_open(struct vgpu_render *render, uint32_t resource_id)
+{
+	uint64_t bytes;
+	bool is_first;
+	int fd = -1;
+	int r = render->config.memory->open(render->config.memory_opaque, render,
+					    resource_id, &fd, &bytes, &is_first);
+
+	return r < 0 ? r : fd;
 }
 
 void render_give_room(struct vgpu_render *render, unsigned int n)
@@ -341,8 +354,7 @@ static void begin(struct machine *machine)
 	struct vgpu_err err = {};
 
 	assert_int_equal(vgpu_gpu_create(&machine->config, &transport_ops, machine,
-					 machine->state, machine->framebuffer,
-					 FRAMEBUFFER_BYTES, &machine->gpu, &err),
+					 machine->state, &machine->gpu, &err),
 			 0);
 }
 
@@ -360,10 +372,10 @@ struct machine *machine_create(void)
 		.render = &machine->render,
 		.capset = capset,
 		.window_bytes = WINDOW_BYTES,
-		.is_framebuffer_new = true,
+		.framebuffer_bytes = FRAMEBUFFER_BYTES,
+		.launcher = kept_create(),
 	};
 	machine->state = map(vgpu_gpu_state_bytes());
-	machine->framebuffer = map(FRAMEBUFFER_BYTES);
 	machine->memory = map(1 << 20);
 	begin(machine);
 	vgpu_gpu_set_features(machine->gpu, vgpu_gpu_features(machine->gpu));
@@ -383,7 +395,7 @@ void machine_destroy(struct machine *machine)
 		assert_true(machine->sent[i]->is_done);
 	forget_sent(machine);
 	munmap(machine->state, vgpu_gpu_state_bytes());
-	munmap(machine->framebuffer, FRAMEBUFFER_BYTES);
+	kept_destroy(machine->config.launcher);
 	munmap(machine->memory, 1 << 20);
 	free(machine);
 	assert_int_equal(render_alive, 0);

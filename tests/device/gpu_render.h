@@ -4,6 +4,7 @@
 #define VGPU_TESTS_DEVICE_GPU_RENDER_H
 
 #include "device/gpu/internal.h"
+#include "tests/device/gpu_kept.h"
 
 #define WINDOW_BYTES	  (64u << 20)
 #define FRAMEBUFFER_BYTES (16u << 20)
@@ -29,7 +30,6 @@ struct vgpu_render {
 	uint64_t exported_memory;
 	uint32_t added; /* the last resource, and with what */
 	int added_fd;
-	uint64_t added_offset;
 	uint64_t added_bytes;
 	unsigned int n_added;
 	unsigned int n_removed;
@@ -43,12 +43,13 @@ extern bool render_is_slow; /* new ones are ready when the test says so */
 /* All fences there are, or those of one timeline. */
 void render_finish(struct vgpu_render *render);
 void render_finish_ring(struct vgpu_render *render, uint32_t ring_idx);
-/* An allocation. Returns -errno or 0. */
-int render_alloc(struct vgpu_render *render, uint64_t bytes,
-		 uint64_t *ret_offset, bool *ret_is_zero);
-int render_charge(struct vgpu_render *render, uint64_t bytes,
-		  uint64_t *ret_offset);
-int render_free(struct vgpu_render *render, uint64_t offset);
+/* An allocation, and the file that it is given. Returns -errno or 0. */
+int render_alloc(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_name,
+		 int *ret_fd);
+int render_charge(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_name);
+int render_free(struct vgpu_render *render, uint64_t name);
+/* The file of a resource that it was told of, or -errno. */
+int render_open(struct vgpu_render *render, uint32_t resource_id);
 void render_die(struct vgpu_render *render);
 /* It takes @n calls more, and says so. */
 void render_give_room(struct vgpu_render *render, unsigned int n);
@@ -77,7 +78,6 @@ struct machine {
 	struct vgpu_gpu_config config;
 	struct vgpu_render_config render;
 	struct vgpu_gpu_state *state;
-	uint8_t *framebuffer;
 	uint8_t *memory; /* the guest's, from 0 on */
 	unsigned int faults;
 

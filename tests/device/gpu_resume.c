@@ -16,8 +16,9 @@
 #define OK   VGPU_GPU_OK_NODATA
 #define SIDE 64u
 /* What these tests use of the tables: enough to copy. */
-#define RESOURCES 16
-#define ENTRIES	  256
+#define RESOURCES   16
+#define ENTRIES	    256
+#define ALLOCATIONS 16
 
 #ifdef __SANITIZE_ADDRESS__
 #define STRIDE 8
@@ -164,17 +165,13 @@ static struct guest *twin_of(const struct guest *guest)
 {
 	struct guest *twin = begin();
 
-	munmap(twin->framebuffer, twin->framebuffer_bytes);
 	munmap(twin->memory, twin->memory_bytes);
-	twin->framebuffer = guest->framebuffer;
 	twin->memory = guest->memory;
 	return twin;
 }
 
 static void end_twin(struct guest *twin)
 {
-	twin->framebuffer = mmap(NULL, twin->framebuffer_bytes, PROT_READ,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	twin->memory = mmap(NULL, twin->memory_bytes, PROT_READ,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	guest_destroy(twin);
@@ -188,6 +185,9 @@ static void copy_state(struct guest *to, const struct guest *from)
 	       sizeof(to->state->cursor[0]));
 	memcpy(to->state->entry, from->state->entry,
 	       sizeof(to->state->entry[0]) * ENTRIES);
+	memcpy(to->state->allocation, from->state->allocation,
+	       sizeof(to->state->allocation[0]) * ALLOCATIONS);
+	kept_copy(to->config.launcher, from->config.launcher);
 }
 
 static void assert_same_picture(struct guest *a, struct guest *b)

@@ -18,11 +18,11 @@ LAYOUTS = {
     'VGPU_STATE_VERSION': (
         'device/state_abi.h',
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h'],
-        3, 'f476412ceb61f89e'),
+        4, 'd406c231bf15ef41'),
     'VGPU_DEFINITION_VERSION': (
         'manager/vgpu/store.h', ['manager/vgpu/store.c'], 5, '27b8a52b1d95102b'),
     'VGPU_RECORDING_VERSION': (
-        'render/vulkan/recording.h', ['render/vulkan/recording.h'], 2, '273050aed0834caa'),
+        'render/vulkan/recording.h', ['render/vulkan/recording.h'], 3, '273050aed0834caa'),
 }
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine at a vGPU of vgpud's, whose guest speaks venus (as venus.Guest)."""
 
+import copy
+import itertools
 import mmap
 import os
 import struct
@@ -21,13 +23,28 @@ class Machine:
         self.queue = self.front.bring_up(num=256, size=32 << 20)[0]
         self.channel = window.Channel(self.front)
         self.mapped = {}  # offset in the window: (file, offset in it)
-        self.next_resource, self.next_offset, self.fence = 1, 0, 0
+        self.resources, self.fences = itertools.count(1), itertools.count(1)
+        self.offsets = itertools.count(0, 1 << 20)
         self.thread = threading.Thread(target=self.serve_window, daemon=True)
         self.thread.start()
-        self.expect(window.OK, window.header(window.CTX_CREATE, 1) +
+        self.begin(1)
+
+    def begin(self, context):
+        self.context = context
+        self.expect(window.OK, window.header(window.CTX_CREATE, context) +
                     struct.pack('<II64s', 0, venus.vt.VENUS, b''))
         self.resource, self.memory = self.share(1 << 20)
         self.reply = self.share(65536)
+
+    def another(self, context):
+        """Another program in the same machine, which is closed with it."""
+        program = copy.copy(self)
+        program.begin(context)
+        return program
+
+    def attach(self, resource):
+        self.expect(window.OK, window.header(window.ATTACH, self.context) +
+                    struct.pack('<II', resource, 0))
 
     def serve_window(self):
         try:
@@ -45,21 +62,21 @@ class Machine:
         assert got == answer, hex(got)
 
     def map(self, resource, size):
-        offset, self.next_offset = self.next_offset, self.next_offset + size
+        assert size <= 1 << 20
+        offset = next(self.offsets)
         self.expect(window.OK_MAP_INFO, window.map_blob(resource, offset))
         file, at = self.mapped[offset]
         return mmap.mmap(file, size, offset=at)
 
     def begin_blob(self, kind, number, size):
-        resource, self.next_resource = self.next_resource, self.next_resource + 1
-        self.expect(window.OK, window.header(window.CREATE_BLOB, 1) +
+        resource = next(self.resources)
+        self.expect(window.OK, window.header(window.CREATE_BLOB, self.context) +
                     struct.pack('<IIIIQQ', resource, kind, 1, 0, number, size))
         return resource
 
     def share(self, size):
         resource = self.begin_blob(2, 0, size)
-        self.expect(window.OK, window.header(window.ATTACH, 1) +
-                    struct.pack('<II', resource, 0))
+        self.attach(resource)
         return resource, self.map(resource, size)
 
     def map_memory(self, size):
@@ -69,10 +86,9 @@ class Machine:
         data = b''.join(commands)
         self.memory[:len(data)] = data
         data = venus.execute((self.resource, 0, len(data)))
-        self.fence += 1
         self.queue.submit(struct.pack('<IIQIBxxxII', window.SUBMIT,
-                                      FENCE | RING_IDX, self.fence, 1, 0,
-                                      len(data), 0) + data, 64)
+                                      FENCE | RING_IDX, next(self.fences),
+                                      self.context, 0, len(data), 0) + data, 64)
 
     def run(self, *commands):
         self.send(*commands)

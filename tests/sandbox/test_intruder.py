@@ -5,6 +5,7 @@ neighbour live, and an event names what was tried."""
 import os
 import re
 import shutil
+import struct
 import tempfile
 import unittest
 
@@ -12,12 +13,28 @@ import frontend as fe
 import harness
 import test_window as window
 import venus
+from machine import Machine
 from take_over import take_over
 
 NOBODY = 65534
 PROGRAMS = ('vgpud', 'vgpu-device', 'vgpu-launch', 'vgpu-probe', 'vgpu-render')
 F_SETOWN, KILL = 8, 9
 MANY = 13  # more than are told of at once (device/device.c)
+
+
+def memfds(pid):
+    """What a process has of files in memory: their names and inodes."""
+    with open(f'/proc/{pid}/maps', encoding='ascii') as maps:
+        lines = [line.split(None, 5) for line in maps if '/memfd:vgpu' in line]
+    found = {(words[5].split()[0].removeprefix('/memfd:'), int(words[4]))
+             for words in lines}
+    folder = f'/proc/{pid}/fd'
+    for fd in os.listdir(folder):
+        name = os.readlink(f'{folder}/{fd}')
+        if name.startswith('/memfd:vgpu'):
+            found.add((name.split()[0].removeprefix('/memfd:'),
+                       os.stat(f'{folder}/{fd}').st_ino))
+    return found
 
 
 @unittest.skipIf(os.getuid() != 0, 'looks into processes of others')
@@ -80,6 +97,42 @@ class Intruders(unittest.TestCase):
         """Calls that these events stand for."""
         more = (re.search(r'\((\d+) more events', text) for text in self.told())
         return sum(1 + (int(found[1]) if found else 0) for found in more)
+
+    def test_programs_are_apart(self):
+        """A render process has open or mapped what is its own context's, and what
+        the guest has attached to that; nothing of another's, nor what is shown."""
+        machine = Machine(self.sockets['attacker'])
+        self.addCleanup(machine.close)
+        machine.run(venus.seek_reply(0))
+        harness.wait_for(lambda: len(self.renders()) == 1, 'one process')
+        pid, = self.renders()
+        machine.expect(window.OK, window.header(0x101) +
+                       struct.pack('<IIII', 900, 1, 64, 64))  # a 2D resource
+        other = machine.another(2)
+        programs = [(pid, machine)]
+        other.run(venus.seek_reply(0))
+        harness.wait_for(lambda: len(self.renders()) == 2, 'two processes')
+        programs.append((*(self.renders() - {pid}), other))
+        before = [memfds(pid) for pid, _ in programs]
+        for _, program in programs:
+            program.run(venus.UP_TO_DEVICE, venus.allocate(size=65536))
+        its = [memfds(pid) - old for (pid, _), old in zip(programs, before)]
+        for files, rest in zip(its, reversed(its)):
+            self.assertEqual([name for name, _ in files], ['vgpu-memory'])
+            self.assertFalse(files & rest)
+        for files in before + its:
+            self.assertFalse([name for name, _ in files if 'framebuffer' in name])
+        # Until it is attached it cannot be imported either.
+        shown = machine.begin_blob(2, venus.MEMORY, 65536)
+        machine.attach(shown)
+        picture = machine.map(shown, 65536)
+        picture[:4] = b'both'
+        other.attach(shown)
+        other.run(venus.allocate(
+            number=100, size=65536,
+            more=venus.chain((1000384002, venus.words(shown)))))
+        self.assertEqual(memfds(programs[1][0]) - before[1], its[0] | its[1])
+        self.assertEqual(memfds(pid) - before[0], its[0])
 
     def test_named(self):
         pids = {'vgpud': self.manager.process.pid, 'neighbour': self.device}

@@ -253,6 +253,63 @@ class Alive(Guest):
         self.assertEqual(self.ask(unref(SHARED)), OK)
         self.assertEqual(self.ask(header(CTX_DESTROY, 1)), OK)
 
+    def test_programs_are_apart(self):
+        """A process has files of its own memory, and of what is attached to its
+        context; nothing else of the vGPU."""
+        self.begin()
+        self.assertEqual(self.ask(submit(["alloc", 5, 8192], ["poke", 5, "one"])),
+                         OK)
+        self.assertEqual(self.ask(create_memory(MEMORY, 5, 8192)), OK)
+        other = {"context": 2}
+        self.assertEqual(self.ask(create_context(2)), OK)
+        self.assertEqual(self.ask(create_shared(LATE, 65536, 2)), OK)
+        self.assertEqual(self.ask(attach(LATE, 2)), OK)
+        for _ in range(2):
+            tries = [["open", resource, 7] for resource in range(6)]
+            self.assertEqual(self.ask(submit(*tries, **other)), OK)
+            told = self.report(LATE, 2)
+            self.assertEqual([(a["status"], a["fds"]) for a in told["answers"][-6:]],
+                             [(22, 0)] * 6)
+            files = [link for link in told["fds"].values() if "memfd:" in link]
+            self.assertEqual(len(files), 1, told["fds"])  # the ring's
+            self.succeed()
+        self.assertEqual(self.ask(attach(MEMORY, 2)), OK)
+        self.succeed()
+        self.assertEqual(self.ask(submit(["open", MEMORY, 7], ["peek", 7], **other)),
+                         OK)
+        seen = self.report(LATE, 2)
+        self.assertEqual(seen["answers"][-1]["bytes"], 8192)
+        self.assertEqual(seen["notes"], [b"one".ljust(16, b"\0").hex()])
+        self.assertEqual(self.ask(detach(MEMORY, 2)), OK)
+        self.assertEqual(self.ask(submit(["open", MEMORY, 8], ["peek", 7], **other)),
+                         OK)
+        told = self.report(LATE, 2)
+        self.assertEqual(told["answers"][-1]["status"], 22)
+        # What it kept it sees until that is free, and then nothing.
+        self.assertEqual(told["notes"][-1], seen["notes"][0])
+        self.assertEqual(self.ask(submit(["free", 5])), OK)
+        self.assertEqual(self.ask(unref(MEMORY)), OK)
+        self.assertEqual(self.ask(submit(["alloc", 6, 8192], ["poke", 6, "new"])),
+                         OK)
+        self.assertEqual(self.ask(submit(["peek", 7], **other)), OK)
+        self.assertEqual(self.report(LATE, 2)["notes"][-1], bytes(16).hex())
+
+    def test_large_memory_holds_nobody_up(self):
+        """It is given its pages while others have their turn; and however often
+        the device dies meanwhile it is whole, and counted once."""
+        self.begin()
+        self.assertEqual(self.ask(create_context(2)), OK)
+        self.send(submit(["alloc", 5, 6 << 20], ["poke", 5, "large"], ["note", 5],
+                         ring=1, fence=1), "large")
+        self.succeed()
+        self.collect("large")
+        self.assertEqual(self.notes(), [5])
+        while self.manager.statuses[-1][6] != 6 << 20:
+            self.manager.wait_status()
+        self.assertEqual(self.ask(submit(["free", 5])), OK)
+        while self.manager.statuses[-1][6]:
+            self.manager.wait_status()
+
     def test_fences_owed(self):
         self.begin()
         self.assertEqual(self.ask(submit(["hold"])), OK)
@@ -332,7 +389,7 @@ class Alone(Guest):
 # Offsets in the state block (device/state_abi.h, device/gpu/state_abi.h).
 GPU_OFFSET = 24  # where the gpu's part is said to be
 RESOURCES = 4096
-CONTEXTS = RESOURCES + 4096 * 80
+CONTEXTS = RESOURCES + 4096 * 72
 ALLOCATIONS = CONTEXTS + 26 * 4096
 RINGS = 8 + 64
 ATTACHED = RINGS + 64 * 16

@@ -185,7 +185,6 @@ class Managed(unittest.TestCase):
     def test_requests(self):
         self.manager.start()
         pixel = b"\1\2\3\4"
-        os.pwrite(self.manager.slots[fe.SLOT_SEGMENT], pixel, 0)
         self.manager.send(fe.control_message(fe.C_CAPTURE, 5))
         serial, status, frame, text, fds = self.manager.wait_reply()
         self.assertEqual((serial, status, frame, text), (5, 0, (1, 1, 4), ""))

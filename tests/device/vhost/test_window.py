@@ -426,13 +426,12 @@ class Window(unittest.TestCase):
         before = self.kept()
         self.assertEqual(self.front.ask_u64(fe.GET_MAX_MEM_SLOTS), 512)
         for i in range(100):
-            fd = shared if i % 2 else self.manager.slots[fe.SLOT_SEGMENT + i % 8]
             region = struct.pack("<QQQQQ", 0, (1 << 40) + (i << 20), 8192,
                                  (1 << 45) + (i << 20), 0)
             # Not taken while a queue runs; but a start depends on it.
             for index in (() if i < 90 else range(2)):
                 base = self.front.stop(index)
-            status = self.front.tell(fe.ADD_MEM_REG, region, [fd])
+            status = self.front.tell(fe.ADD_MEM_REG, region, [shared])
             self.assertEqual(bool(status), i < 90)
             self.assertEqual(self.front.tell(fe.REM_MEM_REG, region), 0)
             for index in (() if i < 90 else range(2)):

@@ -15,9 +15,9 @@ import time
 MESSAGE = struct.Struct("<IIIIQQQIIQ")
 FIELDS = ("type", "status", "resource_id", "ring_idx", "id", "offset", "bytes",
           "n", "flags", "seq")
-START, SEGMENTS, SUBMIT, ADD, REMOVE, EXPORT, FENCE, TAKE, RESUME = range(1, 10)
+START, SUBMIT, ADD, REMOVE, EXPORT, FENCE, TAKE, RESUME = range(1, 9)
 READY, EXPORTED, FENCE_DONE, FATAL, RING, TAKEN, RESUMED = range(32, 39)
-ALLOC, FREE = 64, 65
+ALLOC, FREE, OPEN = 64, 65, 66
 PR_SET_NAME = 15
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_STRICT, SECCOMP_MODE_FILTER = 1, 2
@@ -57,8 +57,6 @@ class Render:
             "memory": socket.socket(fileno=4),
         }
         self.memory = {}
-        self.segments = []  # the framebuffer's, each of so many bytes
-        self.segment_bytes = 0
         self.resources = {}
         self.heard = []
         self.answers = []
@@ -87,14 +85,6 @@ class Render:
         answer["fds"] = len(fds)
         self.answers.append(answer)
         return answer, fds
-
-    def poke(self, offset, _size, fds, text):
-        if not fds:
-            fds = self.segments[offset // self.segment_bytes:]
-            offset %= self.segment_bytes
-        else:
-            offset = 0
-        os.pwrite(fds[0], text, offset)
 
     def report(self, resource_id):
         text = json.dumps({
@@ -129,7 +119,12 @@ class Render:
                                    flags=args[2] if len(args) > 2 else 0)
             self.memory[args[0]] = (answer["offset"], args[1], fds)
         elif op == "poke":  # object id, text
-            self.poke(*self.memory[args[0]], args[1].encode())
+            os.pwrite(self.memory[args[0]][2][0], args[1].encode(), 0)
+        elif op == "open":  # resource id, object id
+            answer, fds = self.ask(type=OPEN, resource_id=args[0])
+            self.memory[args[1]] = (0, answer["bytes"], fds)
+        elif op == "peek":  # object id
+            self.notes.append(os.pread(self.memory[args[0]][2][0], 16, 0).hex())
         elif op == "free":
             self.ask(type=FREE, offset=self.memory.pop(args[0])[0])
         elif op == "note":
@@ -177,9 +172,6 @@ class Render:
                 self.do(*line)
             if message["flags"] & WITH_FENCE:
                 self.finish(message)
-        elif kind == SEGMENTS:
-            self.segments += [os.dup(fd) for fd in fds]
-            self.segment_bytes = message["bytes"]
         elif kind == ADD:
             assert message["resource_id"] not in self.resources
             self.resources[message["resource_id"]] = (

@@ -329,7 +329,7 @@ class Renders(vt.Test):
                        {"type": 64, "bytes": NOTHING},
                        {"type": 64, "bytes": 4096, "flags": 1},
                        {"type": 64, "bytes": 4096, "flags": 4}, {"type": 0},
-                       {"type": 66}, {"type": 32}):
+                       {"type": 67}, {"type": 32}):
             self.loses("asks for memory", ["ask", fields])
         self.loses("asks for memory", ["raw", "memory", "40"])
         self.loses("asks for memory", ["raw", "memory", "40" + "00" * 60])

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.environ["VGPU_SOURCE"], "tests", "render",
 import recording
 from recording import MESSAGE, Record
 
-FENCE_MESSAGE, ALLOC = 7, 64
+FENCE_MESSAGE, ALLOC, OPEN = 6, 64, 66
 RING, MORE = 5, 6  # resources
 CLEAN = "clean end"
 
@@ -40,14 +40,10 @@ def create_ring(number=1):
 class Tape:
     """Records as a context would have written them."""
 
-    def __init__(self, segments=0):
+    def __init__(self):
         self.records = []
         self.done = {}
-        self.message(recording.START, nbytes=64 * MIB, more=bytes(16),
-                     count=segments)
-        if segments:
-            self.message(recording.SEGMENTS, nbytes=64 * MIB // segments,
-                         n_fds=segments)
+        self.message(recording.START, nbytes=64 * MIB, more=bytes(16))
         self.add_resource(RING)
 
     def put(self, kind, stream, data, n=0, n_fds=0):
@@ -57,18 +53,16 @@ class Tape:
         self.done[stream] = done + n
         return self
 
-    def message(self, number, resource=0, nbytes=0, more=b"", count=0,
-                offset=0, **how):
+    def message(self, number, resource=0, nbytes=0, more=b"", **how):
         return self.put(recording.KIND_MESSAGE, 0,
-                        MESSAGE.pack(number, 0, resource, 0, 0, offset, nbytes,
-                                     count, 0, 0) + more, **how)
+                        MESSAGE.pack(number, 0, resource, 0, 0, 0, nbytes, 0, 0,
+                                     0) + more, **how)
 
-    def answer(self, offset, nbytes, *pieces, before=1):
+    def answer(self, nbytes, question=ALLOC, n_fds=1, before=1):
         """To the question of the command @before the stream's next record."""
         self.records.append(Record(
-            recording.KIND_ANSWER, 0, 0, self.done[0] - before,
-            MESSAGE.pack(ALLOC, 0, 0, 0, 0, offset, nbytes, len(pieces), 0, 0) +
-            b"".join(map(u64, sum(pieces, ())))))
+            recording.KIND_ANSWER, 0, n_fds, self.done[0] - before,
+            MESSAGE.pack(question, 0, 0, 0, 0, 1, nbytes, 0, 0, 0)))
         return self
 
     def add_resource(self, resource):
@@ -197,58 +191,51 @@ class Recordings(unittest.TestCase):
         self.misfits(4, 4)
 
     def test_many_fds(self):
-        self.tape.message(FENCE_MESSAGE, n_fds=128)
+        self.tape.message(FENCE_MESSAGE, n_fds=4)
         self.ends(1, "fatal: no message of the device's")
 
-    def scatter(self, *pieces, offset=64 * MIB, nbytes=6 * MIB):
-        """Memory in pieces, which a submit fills."""
-        self.tape = Tape(segments=4)
-        self.tape.submit(UP_TO_DEVICE, n=3)
-        self.tape.submit(venus.allocate(size=nbytes))
-        self.tape.answer(offset, nbytes, *pieces)
-
-    def test_scattered(self):
-        pieces = (2 * MIB, MIB), (20 * MIB, 4 * MIB), (63 * MIB, MIB)
-        self.scatter(*pieces)
-        # It is a resource, too, and stays where it is for that.
-        self.tape.message(recording.RESOURCE_ADD, MORE, 6 * MIB,
-                          offset=64 * MIB, count=3,
-                          more=b"".join(map(u64, sum(pieces, ()))))
+    def use(self, size):
+        """Commands that fill the memory."""
         self.tape.submit(
-            venus.get_queue(), venus.create_buffer(size=6 * MIB),
+            venus.get_queue(), venus.create_buffer(size=size),
             venus.bind_buffer(), venus.create_pool(), venus.allocate_commands())
         self.tape.submit(venus.record(venus.fill(value=7)), n=3)
         self.tape.submit(venus.submit(venus.COMMANDS), venus.wait_idle(),
                          venus.free())
+
+    def test_memory(self):
+        self.tape = Tape()
+        self.tape.submit(UP_TO_DEVICE, n=3)
+        self.tape.submit(venus.allocate(size=6 * MIB))
+        self.tape.answer(6 * MIB)
+        self.use(6 * MIB)
+        self.ends(15)
+
+    def test_memory_of_a_resource(self):
+        """It is opened when it is imported, and once."""
+        import_it = venus.chain((1000384002, venus.words(MORE)))
+        self.tape = Tape()
+        self.tape.message(recording.RESOURCE_ADD, MORE, 6 * MIB)
+        self.tape.submit(UP_TO_DEVICE, n=3)
+        self.tape.submit(venus.allocate(size=6 * MIB, more=import_it))
+        self.tape.answer(6 * MIB, OPEN)
+        self.tape.submit(venus.allocate(number=100, size=MIB, more=import_it))
         self.tape.message(recording.RESOURCE_REMOVE, MORE)
-        # Another has the addresses after it.
-        self.tape.submit(venus.allocate(number=100, size=2 * MIB))
-        self.tape.answer(65 * MIB, 2 * MIB, (0, MIB), (5 * MIB, MIB))
+        self.use(6 * MIB)
         self.ends(16)
 
-    def test_scattered_where_nothing_is(self):
+    def test_memory_without_a_file(self):
         """What cannot be is an allocation that fails."""
-        for how in ((((0, MIB), (63 * MIB, 2 * MIB)), {"nbytes": 3 * MIB}),
-                    (((0, MIB), (1 << 63, MIB)), {"nbytes": 2 * MIB}),
-                    (((0, MIB), ((1 << 64) - MIB, 2 * MIB)), {}),
-                    (((0, MIB), (0, 0)), {"nbytes": MIB}),
-                    (((15 * MIB, 2 * MIB),) * 2, {"nbytes": 4 * MIB}),
-                    (((0, MIB), (4 * MIB, MIB)), {"nbytes": 3 * MIB}),
-                    (((0, MIB), (4 * MIB, MIB)),
-                     {"nbytes": 2 * MIB, "offset": 63 * MIB}),
-                    (((0, MIB), (4 * MIB, MIB)),
-                     {"nbytes": 2 * MIB, "offset": 17 * 64 * MIB - MIB}),
-                    (((0, MIB), (4 * MIB, MIB)),
-                     {"nbytes": 2 * MIB, "offset": (1 << 64) - MIB})):
-            with self.subTest(how):
-                self.scatter(*how[0], **how[1])
+        import_it = venus.chain((1000384002, venus.words(MORE)))
+        for question, more in (ALLOC, venus.NULL), (OPEN, import_it):
+            with self.subTest(question):
+                self.tape = Tape()
+                self.tape.message(recording.RESOURCE_ADD, MORE, MIB)
+                self.tape.submit(UP_TO_DEVICE, n=3)
+                self.tape.submit(venus.allocate(size=MIB, more=more))
+                self.tape.answer(MIB, question, n_fds=0)
                 self.tape.submit(create_fence())
                 self.ends(5)
-
-    def test_cut_pieces(self):
-        self.scatter((0, MIB), (4 * MIB, MIB), nbytes=2 * MIB)
-        self.tape.records[-1].data = self.tape.records[-1].data[:-8]
-        self.ends(3, "record 5 is not what has to come there")
 
     def test_endless_memory(self):
         self.tape.message(recording.RESOURCE_ADD, MORE, 1 << 63, n_fds=1)

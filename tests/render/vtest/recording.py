@@ -6,10 +6,10 @@ import struct
 HEADER = struct.Struct("<8sII")
 RECORD = struct.Struct("<IIIIQ")
 MESSAGE = struct.Struct("<IIIIQQQIIQ")  # struct vgpu_render_message
-MAGIC, VERSION = b"vgpu-rec", 2
+MAGIC, VERSION = b"vgpu-rec", 3
 KIND_MESSAGE, KIND_BATCH, KIND_COPY, KIND_ANSWER = range(1, 5)
 # Of render/abi.h.
-START, SEGMENTS, SUBMIT, RESOURCE_ADD, RESOURCE_REMOVE = range(1, 6)
+START, SUBMIT, RESOURCE_ADD, RESOURCE_REMOVE = range(1, 5)
 
 
 class Record:

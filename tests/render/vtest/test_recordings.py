@@ -106,29 +106,6 @@ class Recordings(unittest.TestCase):
         mode = os.stat(self.path["hello"]).st_mode
         self.assertEqual(stat.S_IMODE(mode), 0o600)
 
-    def test_framebuffer_of_segments(self):
-        """As in a VM, allocations lie in the framebuffer."""
-        start, *rest = self.records["compute"]
-        head = list(MESSAGE.unpack_from(start.data))
-        head[7] = 2  # segments
-        size = head[6] // 2
-        changed = [
-            Record(start.kind, 0, 0, 0,
-                   MESSAGE.pack(*head) + start.data[MESSAGE.size:]),
-            Record(start.kind, 0, 2, 0, MESSAGE.pack(
-                recording.SEGMENTS, 0, 0, 0, 0, 0, size, 2, 0, 0))]
-        offset = size - 4096  # across both
-        for record in rest:
-            if record.kind == recording.KIND_ANSWER and record.n_fds:
-                answer = list(MESSAGE.unpack(record.data))
-                answer[5] = offset
-                offset += answer[6]
-                record = Record(record.kind, record.stream, 0,
-                                record.n_commands, MESSAGE.pack(*answer))
-            changed.append(record)
-        self.assertGreater(offset, size)
-        self.is_clean(self.write(recording.pack(changed)))
-
     def test_cut(self):
         records = self.records["hello"]
         data = recording.pack(records)
