@@ -141,9 +141,9 @@ class Console(unittest.TestCase):
     heads = 2
 
     def setUp(self):
-        # Not as the manager would have it: what it logs is read below.
+        # The launcher keeps what is drawn for a successor.
         self.manager = fe.Manager(program=fe.DEVICE, heads=self.heads,
-                                  segments=40, frame_rate=0)
+                                  segments=40, frame_rate=0, launcher={})
         self.addCleanup(self.manager.close)
         self.manager.start()
         self.connect()
