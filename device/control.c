@@ -349,9 +349,10 @@ static void on_refused(void *opaque, const struct ucred *peer)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
 
+	/* Which user's it is cannot be seen from within our namespace. */
 	snprintf(text, sizeof(text),
-		 "process %d of user %u asked for what the vGPU has and is not vgpud: refused",
-		 peer->pid, peer->uid);
+		 "process %d asked for what the vGPU has and is not vgpud: refused",
+		 peer->pid);
 	vgpu_link_event(opaque, VGPU_EVENT_REFUSED, 0, text);
 }
 

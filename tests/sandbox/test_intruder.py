@@ -157,7 +157,8 @@ class Intruders(unittest.TestCase):
         there were, whether or not another follows."""
         for _ in range(MANY):
             self.attack((62, self.device, KILL))
-        harness.wait_for(lambda: self.count() == MANY, 'all of them')
+        # A take-over may have been tried again that took after all.
+        harness.wait_for(lambda: self.count() >= MANY, 'all of them')
 
 
 class IntrudersOfAUser(Intruders):

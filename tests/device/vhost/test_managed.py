@@ -304,7 +304,7 @@ class Managed(unittest.TestCase):
                     self.assertEqual((data, fds), (b"", []))
                 stranger.close()
                 text = self.manager.wait_event(fe.EVENT_REFUSED)[2]
-                self.assertIn(f"process {os.getpid()} of user", text)
+                self.assertIn(f"process {os.getpid()} asked", text)
                 self.manager.events.clear()
         # Those who say nothing keep nobody out.
         silent = [self.manager.ask_for_all() for _ in range(12)]
