@@ -126,7 +126,7 @@ class Qemu(unittest.TestCase):
     def test_qemus_own_display(self):
         """A stock desktop on QEMU's own display, and its size QEMU's."""
         self.tearDown()
-        self.setUp(segments=4)
+        self.setUp(segments=4, launcher={})
         machine = vm.Vm("display", self.folder.name,
                         display_args(self.manager.path))
         with machine:
@@ -232,6 +232,8 @@ class Qemu(unittest.TestCase):
 
     @unittest.skipUnless(os.path.exists(vm.GUEST), "no guest image")
     def test_guest_notices_nothing(self):
+        self.tearDown()
+        self.setUp(launcher={})  # which keeps what is drawn, as vgpud's does
         machine = vm.Vm("guest", self.folder.name, gpu_args(self.manager.path))
         with machine:
             # While the guest boots: messages and first commands.
