@@ -91,7 +91,7 @@ void vgpu_launcher_drop(struct vgpu_launcher *launcher, uint32_t number)
 
 void vgpu_launcher_keep(struct vgpu_launcher *launcher, uint32_t number, int fd)
 {
-	if (number < VGPU_GPU_KEPT_FILES)
+	if (number < VGPU_GPU_KEPT_FILES || number >= VGPU_LAUNCH_MEMORY_MAX)
 		return;
 	vgpu_launcher_drop(launcher, number);
 	kept_fd[number] = fcntl(fd, F_DUPFD_CLOEXEC, 3) + 1;
