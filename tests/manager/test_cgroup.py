@@ -157,7 +157,7 @@ class Cgroup(CgroupTest):
         uuid = self.m.create(type='128MB', name='a')
         other = self.m.create(type='128MB', name='b')
         pids = [self.m.show(name)['devicePid'] for name in ('a', 'b')]
-        hog = self.put(uuid, sys.executable, '-c', HOG, '700')
+        hog = self.put(uuid, sys.executable, '-c', HOG, '900')
         self.assertEqual(hog.wait(harness.TIMEOUT), -signal.SIGKILL)
         self.assertRegex(self.read(uuid, 'memory.events'), r'oom_kill [1-9]')
         self.assertRegex(self.read(other, 'memory.events'), r'oom_kill 0')
