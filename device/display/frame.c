@@ -51,19 +51,20 @@ void vgpu_frame_finish(struct vgpu_frame *frame)
 	*frame = VGPU_FRAME_NONE;
 }
 
-static int seal(struct vgpu_frame *frame, int seals)
-{
-	seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-	return fcntl(frame->fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
-}
-
 int vgpu_frame_seal(struct vgpu_frame *frame)
 {
-	return seal(frame, F_SEAL_FUTURE_WRITE);
+	const int seals =
+		F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+	return fcntl(frame->fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
 }
 
 int vgpu_frame_seal_contents(struct vgpu_frame *frame)
 {
+	/*
+	 * F_SEAL_WRITE would say no more where no mapping is left, and fails
+	 * with EBUSY while the kernel holds a page of it (compaction, reclaim).
+	 */
 	unmap(frame);
-	return seal(frame, F_SEAL_WRITE);
+	return vgpu_frame_seal(frame);
 }

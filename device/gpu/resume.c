@@ -84,6 +84,20 @@ static bool resume_2d(struct vgpu_gpu *gpu,
 	       vgpu_gpu_storage_take(gpu, bytes, &resource->storage) == 0;
 }
 
+/*
+ * Its file, or none if that is lost with the launcher, as shared memory may have
+ * lost its: the guest still has the name, and what it maps is unmapped by it.
+ */
+static void resume_memory(struct vgpu_gpu *gpu,
+			  struct vgpu_gpu_state_resource *resource)
+{
+	if (vgpu_gpu_storage_claim(gpu, resource->storage, resource->bytes,
+				   /* is_shared= */ true))
+		return;
+	vgpu_gpu_commit(&resource->storage, (uint64_t)0);
+	vgpu_gpu_commit(&resource->kind, (uint32_t)VGPU_GPU_KIND_SHARED);
+}
+
 /* False if the slot holds no resource, or one that could not have been made. */
 static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
 {
@@ -106,11 +120,9 @@ static bool resume_resource(struct vgpu_gpu *gpu, uint32_t slot)
 			return false;
 		break;
 	case VGPU_GPU_KIND_MEMORY:
-		if (!is_host3d(gpu, resource) ||
-		    !vgpu_gpu_storage_claim(gpu, resource->storage,
-					    resource->bytes,
-					    /* is_shared= */ true))
+		if (!is_host3d(gpu, resource))
 			return false;
+		resume_memory(gpu, resource);
 		break;
 	default:
 		return false;

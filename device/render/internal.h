@@ -41,6 +41,7 @@ struct vgpu_render {
 	bool is_killed; /* by us */
 	/* Its answer is held until that is filled, and it may map it. */
 	bool is_answer_held;
+	bool is_answer_new; /* ... and not said before */
 
 	/*
 	 * What a successor goes on from; our own where there will be none, and
@@ -69,7 +70,6 @@ struct vgpu_render {
 	struct vgpu_render_outbox outbox;
 	struct vgpu_host_process host;
 	struct vgpu_render_message answer; /* if is_answer_held */
-	bool is_answer_new;		   /* ... and not said before */
 
 	/* What it owes: it may tell us nothing that was not asked. */
 	struct fences fences[VGPU_RENDER_TIMELINES];

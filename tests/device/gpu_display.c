@@ -446,8 +446,12 @@ static void test_capture_is_sealed(void **state)
 	assert_int_equal(
 		vgpu_gpu_capture(viewer->guest->gpu, 0, &frame, &fd, &err), 0);
 	assert_int_equal(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW |
-							 F_SEAL_WRITE |
+							 F_SEAL_FUTURE_WRITE |
 							 F_SEAL_SEAL);
+	assert_ptr_equal(
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
+		MAP_FAILED);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(frame.width, GUEST_WIDTH);
 	assert_int_equal(frame.height, GUEST_HEIGHT);

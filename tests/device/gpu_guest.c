@@ -400,7 +400,10 @@ void guest_capture(struct guest *guest, uint32_t head, struct picture *ret)
 	void *pixels;
 	int fd = -1;
 
-	must(vgpu_gpu_capture(guest->gpu, head, &frame, &fd, &err) == 0);
+	if (vgpu_gpu_capture(guest->gpu, head, &frame, &fd, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		abort();
+	}
 	must(frame.stride_bytes == frame.width * 4);
 	*ret = (struct picture){
 		.width = frame.width,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Device memory, shared memory, the window, and what a successor finds. */
+#include "tests/device/gpu_kept.h"
 #include "tests/device/gpu_render.h"
 
 #include <setjmp.h>
@@ -528,6 +529,49 @@ static void test_successor(void **state)
 	assert_int_equal(answer_of(send_blob(m, 3, 0, 8192)), OK);
 }
 
+/* What a guest maps of memory that is lost, as with the launcher, it unmaps. */
+static void test_lost_memory(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *render = machine_context(m, 1);
+	struct vgpu_launcher *other = kept_create();
+	struct sent *sent;
+
+	machine_memory(m, render, 1, 1 << 20);
+	machine_memory(m, render, 2, 1 << 20);
+	send_map(m, 1, 0);
+	done(m, 0);
+	kept_destroy(m->config.launcher);
+	m->config.launcher = other;
+	for (int round = 0; round < 2; round++) {
+		machine_resume(m);
+		assert_int_equal(used(m), 0);
+	}
+	m->n_maps = m->n_unmaps = m->faults = 0;
+	m->context = 1;
+	assert_int_equal(
+		answer_of(send_resource(m, VGPU_GPU_CTX_DETACH_RESOURCE, 1)), OK);
+	/* Its place in the window is taken until then. */
+	assert_int_equal(answer_of(send_map(m, 2, 0)), VGPU_GPU_ERR_UNSPEC);
+	assert_int_equal(answer_of(send_map(m, 2, 1 << 20)), VGPU_GPU_ERR_UNSPEC);
+	sent = send_resource(m, VGPU_GPU_RESOURCE_UNMAP_BLOB, 1);
+	assert_int_equal(m->n_unmaps, 1);
+	assert_int_equal(m->mapping.window_offset, 0);
+	done(m, 0);
+	assert_int_equal(answer_of(sent), OK);
+	assert_int_equal(unref(m, 1), OK);
+	assert_int_equal(unref(m, 2), OK);
+	assert_int_equal(answer_of(send_context(m, VGPU_GPU_CTX_DESTROY, 1)), OK);
+	assert_int_equal(m->n_maps, 0);
+	assert_int_equal(m->faults, 0);
+
+	render = machine_context(m, 1);
+	machine_memory(m, render, 1, 1 << 20);
+	sent = send_map(m, 1, 0);
+	done(m, 0);
+	assert_int_equal(answer_of(sent), VGPU_GPU_OK_MAP_INFO);
+}
+
 static void test_retried_map(void **state)
 {
 	struct machine *m = *state;
@@ -612,12 +656,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_quota),	 TEST(test_apart),
-		TEST(test_open),	 TEST(test_many),
-		TEST(test_both_hold_it), TEST(test_export_lies),
-		TEST(test_shared),	 TEST(test_window),
-		TEST(test_scanout),	 TEST(test_successor),
-		TEST(test_retried_map),	 TEST(test_strange_states),
+		TEST(test_quota),	   TEST(test_apart),
+		TEST(test_open),	   TEST(test_many),
+		TEST(test_both_hold_it),   TEST(test_export_lies),
+		TEST(test_shared),	   TEST(test_window),
+		TEST(test_scanout),	   TEST(test_successor),
+		TEST(test_lost_memory),	   TEST(test_retried_map),
+		TEST(test_strange_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
