@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The gpu as its transport sees it: life, configuration, commands. */
 #include "device/gpu/gpu.h"
-#include "device/gpu/internal.h"
 
 #include <string.h>
 #include <sys/random.h>
+
+#include "device/display/console.h"
+#include "device/gpu/context/context.h"
+#include "device/gpu/display/display.h"
+#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 #define NODATA	     sizeof(struct vgpu_gpu_header)
 #define ANSWER(name) sizeof(struct vgpu_gpu_answer_##name)
@@ -111,6 +116,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 	gpu->ops = ops;
 	gpu->opaque = opaque;
 	gpu->state = state;
+	gpu->context_ops = &vgpu_gpu_context_ops;
 	gpu->n_scanouts = VGPU_MAX(config->heads, 1u);
 	TAILQ_INIT(&gpu->pendings);
 	if (config->render) {
@@ -190,90 +196,12 @@ void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features)
 	gpu->state->features = features & served_features(gpu);
 }
 
-static const char *answer_name(uint32_t answer)
-{
-	switch (answer) {
-	case VGPU_GPU_ERR_OUT_OF_MEMORY:
-		return "out of memory";
-	case VGPU_GPU_ERR_INVALID_SCANOUT_ID:
-		return "no such scanout";
-	case VGPU_GPU_ERR_INVALID_RESOURCE_ID:
-		return "no such resource, or it exists";
-	case VGPU_GPU_ERR_INVALID_CONTEXT_ID:
-		return "no such context";
-	case VGPU_GPU_ERR_INVALID_PARAMETER:
-		return "bad parameter";
-	default:
-		return "cannot be done";
-	}
-}
-
-static void fault(struct vgpu_gpu *gpu, const char *name, uint32_t type,
-		  const char *why)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "%s (0x%x): %s", name, type, why);
-	gpu->ops->guest_fault(gpu->opaque, text);
-}
-
 static const struct vgpu_gpu_rule *find(const struct vgpu_gpu_rule *rules,
 					size_t n, uint32_t first, uint32_t type)
 {
 	if (type < first || type - first >= n)
 		return NULL;
 	return rules[type - first].handle ? &rules[type - first] : NULL;
-}
-
-static size_t write_answer(struct vgpu_gpu_call *call, uint32_t answer)
-{
-	struct vgpu_gpu_header *header = &call->answer.header;
-	size_t bytes = sizeof(*header);
-
-	/* Linux and Windows leave none on the cursor queue. */
-	if (call->request->writable_bytes < bytes)
-		return 0;
-	if (answer < VGPU_GPU_ERR_UNSPEC)
-		bytes = call->rule->answer_bytes;
-	*header = (struct vgpu_gpu_header){.type = answer};
-	/* Every command is done when it is answered: so is its fence. */
-	if (call->header.flags & VGPU_GPU_FLAG_FENCE) {
-		header->flags = VGPU_GPU_FLAG_FENCE;
-		header->fence_id = call->header.fence_id;
-		header->ctx_id = call->header.ctx_id;
-		if (call->header.flags & VGPU_GPU_FLAG_RING_IDX) {
-			header->flags |= VGPU_GPU_FLAG_RING_IDX;
-			header->ring_idx = call->header.ring_idx;
-		}
-	}
-	return vgpu_gpu_write(call->request->writable,
-			      call->request->n_writable, &call->answer, bytes);
-}
-
-/* @why: what the guest is to blame for, NULL for nothing. */
-static void end_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
-		     uint32_t answer, const char *why)
-{
-	size_t written = write_answer(call, answer);
-
-	if (answer >= VGPU_GPU_ERR_UNSPEC)
-		gpu->state->errors++;
-	if (why)
-		fault(gpu, call->rule ? call->rule->name : "command",
-		      call->header.type, why);
-	gpu->ops->status_changed(gpu->opaque);
-	gpu->ops->complete(gpu->opaque, call->request, written);
-}
-
-void vgpu_gpu_answer(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
-		     uint32_t answer)
-{
-	/* To find memory used up is no offence. */
-	bool is_offence = answer >= VGPU_GPU_ERR_UNSPEC &&
-			  answer != VGPU_GPU_ERR_OUT_OF_MEMORY &&
-			  !call->is_blameless;
-
-	end_call(gpu, call, answer, is_offence ? answer_name(answer) : NULL);
 }
 
 /* Returns what is wrong with a request, or NULL. */
@@ -343,7 +271,7 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 		why = begin_call(gpu, &call);
 	}
 	if (why)
-		end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
+		vgpu_gpu_end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
 	else
 		run(gpu, &call);
 }
@@ -359,7 +287,7 @@ void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 		why = begin_call(gpu, &call);
 	}
 	if (why)
-		end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
+		vgpu_gpu_end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
 	else
 		vgpu_gpu_answer(gpu, &call, call.rule->handle(gpu, &call));
 }

@@ -2,6 +2,10 @@
 /* Going on from a state block, which is trusted in nothing. */
 #include "device/gpu/internal.h"
 
+#include "device/gpu/context/context.h"
+#include "device/gpu/display/display.h"
+#include "device/gpu/memory/memory.h"
+
 static void begin(struct vgpu_gpu *gpu)
 {
 	struct vgpu_gpu_state *state = gpu->state;

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
+#include "device/gpu/memory/memory.h"
 #include "tests/device/gpu_kept.h"
 
 /* Where the guest's memory begins: nothing is below, nothing beyond. */

@@ -3,7 +3,9 @@
 #ifndef VGPU_TESTS_DEVICE_GPU_RENDER_H
 #define VGPU_TESTS_DEVICE_GPU_RENDER_H
 
-#include "device/gpu/internal.h"
+#include "device/gpu/context/context.h"
+#include "device/gpu/display/display.h"
+#include "device/gpu/memory/memory.h"
 #include "tests/device/gpu_kept.h"
 
 #define WINDOW_BYTES	  (64u << 20)

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(harness.HERE, '..', 'device'))
 GET_DISPLAY_INFO, RESOURCE_CREATE_2D, SET_SCANOUT = 0x100, 0x101, 0x103
 FORMAT = 2
 OLD, NEW = (1280, 720), (1024, 768)
-# Of device/gpu/replug.c, and what a busy machine may take besides.
+# Of device/gpu/display/replug.c, and what a busy machine may take besides.
 FOLLOW_S, AWAY_S = 4, 10
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Includes between the folders of the source run one way: from a room to those
-listed before it. A room is a folder, or a set of files of one. The drawing of them
-is in docs/dev/architecture.md."""
+listed before it. A room is a folder, a file, or a file with its header. The drawing
+of them is in docs/dev/architecture.md."""
 
 import glob
 import os
@@ -11,8 +11,8 @@ import unittest
 
 SOURCE = os.environ['VGPU_SOURCE']
 
-# From the lowest floor up. Rooms of one floor do not include each other; folders in
-# one tuple are one room.
+# From the lowest floor up. Rooms of one floor do not include each other; what is in
+# one tuple is one room.
 FLOORS = {
     'manager': [
         ['manager/host'],
@@ -22,6 +22,20 @@ FLOORS = {
         ['manager/gpu/mediated', 'manager/gpu/sriov', 'manager/api'],
         ['manager/manager'],
         ['manager/main'],
+    ],
+    'device': [
+        ['device/display', 'device/launch', 'device/slots', 'device/state_abi',
+         'device/door', 'device/harden', 'device/options'],
+        ['device/display/vnc', 'device/render', 'device/state', 'device/control'],
+        [('device/gpu/gpu.h', 'device/gpu/abi', 'device/gpu/state_abi'),
+         'device/vtest', 'device/framebuffer'],
+        ['device/gpu/core', 'device/virtio'],
+        ['device/gpu/memory', 'device/vhost'],
+        ['device/gpu/context', 'device/gpu/display'],
+        ['device/gpu'],
+        ['device/device'],
+        ['device/container'],
+        ['device/main'],
     ],
     'kernel': [
         [('kernel/core/pure', 'kernel/core/abi')],
@@ -33,8 +47,15 @@ FLOORS = {
     ],
 }
 # Rooms that may not use all that is below them. Another driver of the PF can have
-# the vGPU manager, and another driver of VFs can use it.
+# the vGPU manager, and another driver of VFs can use it; the device model can have
+# another transport.
+GPU_INTERFACE = ('device/gpu/gpu.h', 'device/gpu/abi', 'device/gpu/state_abi')
 ONLY = {
+    'device/virtio': [GPU_INTERFACE, 'device/slots', 'device/state', 'device/state_abi'],
+    'device/vhost': ['device/virtio', GPU_INTERFACE, 'device/slots', 'device/state',
+                     'device/state_abi'],
+    'device/render': ['device/launch'],
+    'device/vtest': ['device/render'],
     'kernel/mgr': [('kernel/core/pure', 'kernel/core/abi'),
                    'kernel/core/core_ops', 'kernel/mgr/vf_api'],
     'kernel/vfio': ['kernel/mgr/vf_api'],
@@ -63,7 +84,7 @@ def included(path):
 
 def room_of(path, floors):
     """(floor, room) of a file: a room that names the file itself comes first."""
-    for place in (os.path.splitext(path)[0], os.path.dirname(path)):
+    for place in (path, os.path.splitext(path)[0], os.path.dirname(path)):
         for floor, row in enumerate(floors):
             for room in row:
                 if place == room or isinstance(room, tuple) and place in room:

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Contexts: each a process that renders, and what is waited for in it. */
-#include "device/gpu/internal.h"
+#include "device/gpu/context/context.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#include "device/gpu/memory/memory.h"
 
 struct vgpu_gpu_context {
 	struct vgpu_gpu *gpu;
@@ -343,8 +345,8 @@ struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 	return context->render;
 }
 
-const struct vgpu_render *vgpu_gpu_context_owner(const struct vgpu_gpu *gpu,
-						 uint32_t index)
+static const struct vgpu_render *find_owner(const struct vgpu_gpu *gpu,
+					    uint32_t index)
 {
 	return index < VGPU_GPU_CONTEXTS_MAX && gpu->context[index]
 		       ? gpu->context[index]->render
@@ -373,7 +375,7 @@ uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call
 	return vgpu_gpu_again(gpu, call);
 }
 
-bool vgpu_gpu_context_is_full(struct vgpu_gpu *gpu, uint32_t id)
+static bool is_full(struct vgpu_gpu *gpu, uint32_t id)
 {
 	const struct vgpu_gpu_context *context = find(gpu, id);
 
@@ -446,11 +448,10 @@ static int detach(struct vgpu_gpu_context *context, uint32_t slot)
 	return r;
 }
 
-int vgpu_gpu_context_open(void *opaque, struct vgpu_render *render,
-			  uint32_t resource_id, int *ret_fd,
-			  uint64_t *ret_bytes, bool *ret_is_first)
+static int open_resource(struct vgpu_gpu *gpu, struct vgpu_render *render,
+			 uint32_t resource_id, int *ret_fd, uint64_t *ret_bytes,
+			 bool *ret_is_first)
 {
-	struct vgpu_gpu *gpu = opaque;
 	uint32_t index = vgpu_gpu_context_index(gpu, render);
 	uint32_t slot = vgpu_gpu_slot_find(gpu, resource_id);
 	const struct vgpu_gpu_state_resource *resource;
@@ -650,13 +651,21 @@ void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu)
 	}
 }
 
-void vgpu_gpu_context_refuse(struct vgpu_gpu *gpu, uint32_t index, const char *why)
+static void refuse(struct vgpu_gpu *gpu, uint32_t index, const char *why)
 {
 	struct vgpu_gpu_context *context = gpu->context[index];
 
 	end_process(context);
 	snprintf(context->refusal, sizeof(context->refusal), "%s", why);
 }
+
+const struct vgpu_gpu_context_ops vgpu_gpu_context_ops = {
+	.is_full = is_full,
+	.owner = find_owner,
+	.index = vgpu_gpu_context_index,
+	.refuse = refuse,
+	.open = open_resource,
+};
 
 /* Go on with its process, or with another if it had been given nothing. */
 static void resume_process(struct vgpu_gpu_context *context)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Requests that are answered later, and those that have to wait for them. */
-#include "device/gpu/internal.h"
+#include "device/gpu/core/request.h"
 
 #include <string.h>
 
@@ -56,7 +56,7 @@ bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call)
 		if (context && before->context == context)
 			return true;
 	}
-	return context && vgpu_gpu_context_is_full(gpu, context);
+	return context && gpu->context_ops->is_full(gpu, context);
 }
 
 struct vgpu_gpu_pending *vgpu_gpu_pending_new(const struct vgpu_gpu_call *call)
@@ -144,7 +144,8 @@ void vgpu_gpu_forget(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list)
 
 	while ((pending = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, pending, entry);
-		vgpu_gpu_2d_cancel(gpu, pending);
+		if (pending->cancel)
+			pending->cancel(gpu, pending);
 		gpu->ops->complete(gpu->opaque, pending->call.request, 0);
 		free(pending);
 	}

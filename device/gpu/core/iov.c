@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bytes in and out of a request's iovecs, however they are cut. */
-#include "device/gpu/internal.h"
+#include "device/gpu/core/request.h"
 
 #include <string.h>
 

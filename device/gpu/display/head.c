@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Heads: their modes, and what the guest is told of them. */
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
 
+#include "device/display/console.h"
 #include "device/display/edid.h"
 
 /* Of a head that is not plugged in and shows nothing. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Scanouts: which part of which resource a head shows, and what is new in it. */
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
+
+#include "device/gpu/memory/memory.h"
 
 const struct vgpu_gpu_state_view *vgpu_gpu_view_of(const struct vgpu_gpu *gpu,
 						   uint32_t head)

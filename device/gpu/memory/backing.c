@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The guest memory behind a resource: a list of ranges, resolved at each use. */
-#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From guest memory into a 2D resource. */
-#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 uint32_t vgpu_gpu_transfer_to_host_2d(struct vgpu_gpu *gpu,
 				      struct vgpu_gpu_call *call)

@@ -3,7 +3,7 @@
  * The frame rate limit: a guest is told that a frame is shown when its time has
  * come, and so begins the next one no earlier. Each head has its own times.
  */
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
 
 #include <time.h>
 

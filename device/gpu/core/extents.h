@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An allocator of ranges of numbers: which are in use, first fit. */
-#ifndef VGPU_DEVICE_GPU_EXTENTS_H
-#define VGPU_DEVICE_GPU_EXTENTS_H
+#ifndef VGPU_DEVICE_GPU_CORE_EXTENTS_H
+#define VGPU_DEVICE_GPU_CORE_EXTENTS_H
 
 #include <stddef.h>
 #include <stdint.h>

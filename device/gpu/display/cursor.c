@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The cursor of each head: its picture is taken when the guest sets it. */
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
 
 #include <string.h>
+
+#include "device/gpu/memory/memory.h"
 
 const uint32_t *vgpu_gpu_cursor_of(const struct vgpu_gpu *gpu, uint32_t head,
 				   struct vgpu_viewer_cursor *ret_cursor)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ranges in use, as a sorted array that is rebuilt at start. */
-#include "device/gpu/extents.h"
+#include "device/gpu/core/extents.h"
 
 #include <assert.h>
 #include <errno.h>

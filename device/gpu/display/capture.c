@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pictures of heads: one for a screenshot, many for a viewer. */
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "device/display/console.h"
 #include "device/display/frame.h"
+#include "device/gpu/memory/memory.h"
 
 static uint32_t *row_of(const struct vgpu_picture *part, uint32_t row)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The framebuffer: 2D resources and the contexts' device memory, one quota. */
-#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -316,7 +316,7 @@ static int memory_alloc(void *opaque, struct vgpu_render *owner, uint64_t bytes,
 			int *ret_fd)
 {
 	struct vgpu_gpu *gpu = opaque;
-	uint32_t index = vgpu_gpu_context_index(gpu, owner);
+	uint32_t index = gpu->context_ops->index(gpu, owner);
 	uint32_t number;
 	int r;
 
@@ -486,15 +486,15 @@ static void resume_owner(struct vgpu_gpu *gpu, uint32_t number)
 	if (entry->owner == VGPU_GPU_OWNER_NOBODY)
 		who = is_in_use(gpu, entry) ? &nobody : NULL;
 	else if (entry->owner)
-		who = vgpu_gpu_context_owner(gpu, index);
+		who = gpu->context_ops->owner(gpu, index);
 	if (who && recount(gpu, number)) {
 		file_of(gpu, number)->owner = who;
 		return;
 	}
 	if (who && who != &nobody)
-		vgpu_gpu_context_refuse(gpu, index,
-					"the state says that it has memory which"
-					" it cannot have");
+		gpu->context_ops->refuse(gpu, index,
+					 "the state says that it has memory which"
+					 " it cannot have");
 	vgpu_gpu_commit(&entry->owner, 0u);
 }
 
@@ -543,10 +543,20 @@ void vgpu_gpu_storage_settle(struct vgpu_gpu *gpu)
 	vgpu_reserve_resume(gpu->config.reserve, gpu->storage.used_bytes);
 }
 
+static int memory_open(void *opaque, struct vgpu_render *render,
+		       uint32_t resource_id, int *ret_fd, uint64_t *ret_bytes,
+		       bool *ret_is_first)
+{
+	struct vgpu_gpu *gpu = opaque;
+
+	return gpu->context_ops->open(gpu, render, resource_id, ret_fd,
+				      ret_bytes, ret_is_first);
+}
+
 const struct vgpu_render_memory_ops vgpu_gpu_memory_ops = {
 	.alloc = memory_alloc,
 	.find = memory_find,
 	.free = memory_free,
-	.open = vgpu_gpu_context_open,
+	.open = memory_open,
 	.free_all = memory_free_all,
 };

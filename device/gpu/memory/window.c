@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Blobs in the host-visible window, where the guest's processes reach them. */
-#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The resource table: ids to slots, and which slots are free. */
-#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 #include <string.h>
 

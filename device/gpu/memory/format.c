@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The formats of virtio-gpu (virtio 1.3, 5.7.6.8), all of 32 bits a pixel. */
-#include "device/gpu/internal.h"
+#include "device/gpu/memory/memory.h"
 
 const struct vgpu_pixel_order *vgpu_gpu_format_order(uint32_t format)
 {

@@ -12,7 +12,7 @@
  * The head is not touched while it shows nothing, and not where it has come to
  * show the mode meanwhile.
  */
-#include "device/gpu/internal.h"
+#include "device/gpu/display/display.h"
 
 #define USEC_PER_S 1000000ULL
 /* A desktop that follows does it within that, on a slow machine too. */
