@@ -63,6 +63,13 @@ static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
 	vgpu_vtest_status(container->vtest, ret_status);
 }
 
+static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
+{
+	struct vgpu_container *container = opaque;
+
+	vgpu_vtest_figures(container->vtest, ret_figures);
+}
+
 /* All but the frame rate is about heads, which it has none of. */
 static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		       struct vgpu_control_reply *ret_reply, int *ret_fd)
@@ -77,6 +84,7 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 
 static const struct vgpu_link_ops link_ops = {
 	.status = fill_status,
+	.figures = fill_figures,
 	.request = on_request,
 };
 

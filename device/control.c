@@ -276,6 +276,7 @@ static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
 			.type = VGPU_CONTROL_REPLY,
 			.serial = msg->serial,
 		};
+		link->ops->figures(link->opaque, &link->reply.reply.figures);
 		link->has_reply = true;
 		break;
 	case VGPU_CONTROL_ADOPT:

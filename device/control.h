@@ -14,6 +14,7 @@ struct vgpu_link;
 /* What the link asks of its owner. All are required. */
 struct vgpu_link_ops {
 	void (*status)(void *opaque, struct vgpu_control_status *ret_status);
+	void (*figures)(void *opaque, struct vgpu_figures *ret_figures);
 	/*
 	 * CAPTURE, VIEW or SET_MODE. @fd came with it and is taken over; -1 if
 	 * none. *ret_fd, preset to -1, goes with the reply and is taken over.

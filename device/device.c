@@ -220,6 +220,14 @@ static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
 	vgpu_gpu_status(vgpu_vhost_gpu(device->vhost), ret_status);
 }
 
+static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
+{
+	struct vgpu_device *device = opaque;
+
+	if (device->vhost)
+		vgpu_gpu_figures(vgpu_vhost_gpu(device->vhost), ret_figures);
+}
+
 static void drop_viewer(struct viewer *viewer)
 {
 	viewer->source = sd_event_source_disable_unref(viewer->source);
@@ -336,6 +344,7 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 
 static const struct vgpu_link_ops link_ops = {
 	.status = fill_status,
+	.figures = fill_figures,
 	.request = on_request,
 };
 

@@ -43,6 +43,11 @@ struct vgpu_render {
 	sd_event_source *on_resumed;
 };
 
+enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render)
+{
+	return VGPU_LOSS_OTHER;
+}
+
 /* It needs none. */
 int vgpu_launcher_create(sd_event *event, int fd,
 			 const struct vgpu_launcher_ops *ops, void *opaque,

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "lib/figures.h"
+
 /*
  * The control socket is a SOCK_SEQPACKET unix socket; one message is one
  * struct vgpu_control_msg, with at most one fd attached (SCM_RIGHTS).
@@ -53,7 +55,8 @@ enum vgpu_control_type {
 	VGPU_CONTROL_SET_MODE, /* to the device; mode. REPLY */
 	VGPU_CONTROL_REPLY, /* from the device; reply; serial of the request */
 	VGPU_CONTROL_ADOPT, /* to the device; key */
-	VGPU_CONTROL_PING,  /* to the device, once a second; REPLY */
+	VGPU_CONTROL_PING,  /* to the device, once a second; REPLY with its
+			     * reply.figures */
 	VGPU_CONTROL_SET_FRAME_RATE, /* to the device; frame_rate. REPLY */
 	VGPU_CONTROL_SET_VGPUS,	     /* to the device; vgpus. REPLY */
 	VGPU_CONTROL_MAX
@@ -171,8 +174,13 @@ struct vgpu_control_frame {
 struct vgpu_control_reply {
 	int32_t status; /* 0, or a negative errno with text */
 	uint32_t pad;
-	struct vgpu_control_frame frame;
-	char text[VGPU_CONTROL_TEXT_MAX];
+	union {
+		struct {
+			struct vgpu_control_frame frame;
+			char text[VGPU_CONTROL_TEXT_MAX];
+		};
+		struct vgpu_figures figures; /* zeroes from older devices */
+	};
 };
 
 struct vgpu_control_msg {

@@ -99,7 +99,10 @@ enum vgpu_render_type {
 	 */
 	VGPU_RENDER_EXPORTED,
 	VGPU_RENDER_FENCE_DONE, /* @ring_idx, @id */
-	/* The context is at an end: @bytes of text say why. It exits. */
+	/*
+	 * The context is at an end: @bytes of text say why, @n is an enum
+	 * vgpu_loss (lib/figures.h). It exits.
+	 */
 	VGPU_RENDER_FATAL,
 	/*
 	 * A ring has its status word at @offset of @resource_id; @n is 1 once

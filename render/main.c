@@ -52,6 +52,7 @@ static void on_bus_error(int number, siginfo_t *info, void *machine)
 	static const char text[] = "memory that was given up is used";
 	static struct vgpu_render_message message = {
 		.type = VGPU_RENDER_FATAL,
+		.n = VGPU_LOSS_OTHER,
 		.bytes = sizeof(text) - 1,
 	};
 	struct iovec part[2] = {{&message, sizeof(message)},
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 	catch_bus_error();
 	vgpu_limits_prepare();
 	if (vgpu_sandbox_begin(VGPU_SANDBOX_RENDER, 0, &ctx.sandbox, &err) < 0)
-		vgpu_context_fatal(&ctx, "%s", err.text);
+		vgpu_context_fatal(&ctx, VGPU_LOSS_OTHER, "%s", err.text);
 	/*
 	 * libc's arenas for other threads than the first grow by a page and a
 	 * system call at a time, which is half of what a driver takes here to

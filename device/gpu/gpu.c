@@ -379,3 +379,10 @@ void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 		}
 	}
 }
+
+void vgpu_gpu_figures(const struct vgpu_gpu *gpu, struct vgpu_figures *figures)
+{
+	*figures = gpu->figures;
+	figures->is_known = 1;
+	figures->contexts = vgpu_gpu_contexts_alive(gpu);
+}

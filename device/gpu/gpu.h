@@ -168,6 +168,8 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu);
 /* The heads and the counters of a status message; the rest is not touched. */
 void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 		     struct vgpu_control_status *status);
+/* What this process has counted. */
+void vgpu_gpu_figures(const struct vgpu_gpu *gpu, struct vgpu_figures *figures);
 
 /* Change a head's preferred mode and tell the guest; 0 x 0 unplugs the head. */
 int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,

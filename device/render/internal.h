@@ -36,6 +36,7 @@ struct vgpu_render {
 	void *opaque;
 	enum state state;
 	struct vgpu_err why; /* of the end; empty: its exit status says it */
+	enum vgpu_loss loss; /* of what kind it is */
 	bool is_started;
 	bool is_ready;
 	bool is_killed; /* by us */

@@ -300,6 +300,8 @@ static bool handle(struct vgpu_render *render,
 	if (message->type == VGPU_RENDER_FATAL) {
 		if (!body_bytes || message->bytes != body_bytes)
 			return false;
+		if (!render->why.status && message->n < VGPU_LOSS_MAX)
+			render->loss = message->n;
 		on_fatal(render, "%.*s", (int)body_bytes, body);
 		return true;
 	}
@@ -490,6 +492,7 @@ static void say_how_it_ended(struct vgpu_render *render)
 		char call[VGPU_LAUNCH_CALL_MAX];
 
 		/* Whatever it said to hide that. */
+		render->loss = VGPU_LOSS_FORBIDDEN_CALL;
 		vgpu_launch_name_call(process->call, call);
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process made a forbidden system call: %s",
@@ -515,14 +518,22 @@ static void say_how_it_ended(struct vgpu_render *render)
 	else if (render->is_killed)
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process closed its socket");
-	else if (number == SIGSYS)
+	else if (number == SIGSYS) {
+		render->loss = VGPU_LOSS_FORBIDDEN_CALL;
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process made a forbidden system call;"
 			     " the kernel's log has its number (type=1326)");
-	else
+	} else {
+		render->loss = VGPU_LOSS_SIGNAL;
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
 			     "the render process died of signal %d%s%s", number,
 			     name ? ", " : "", name ? name : "");
+	}
+}
+
+enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render)
+{
+	return render ? render->loss : VGPU_LOSS_OTHER;
 }
 
 static void become_lost(struct vgpu_render *render)

@@ -10,6 +10,7 @@
 
 #include "device/render/reserve.h"
 #include "lib/err.h"
+#include "lib/figures.h"
 
 struct vgpu_render;
 struct vgpu_render_state; /* device/render/state_abi.h */
@@ -185,6 +186,8 @@ bool vgpu_render_end_process(const struct vgpu_render_config *config,
  */
 __attribute__((format(printf, 2, 3))) void
 vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
+/* From lost() on: of what kind @why was. A process may lie about its own end. */
+enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render);
 /* Set FATAL in a ring's status, which lies at @offset of @bytes in @fd. */
 void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset);
 

@@ -44,6 +44,7 @@ static void on_lost(void *opaque, const char *why)
 	struct connection *c = opaque;
 
 	if (c->is_started) {
+		c->vtest->figures.losses[vgpu_render_loss(c->render)]++;
 		vgpu_connection_end(c, "its context is lost: %s", why);
 		return;
 	}
@@ -143,6 +144,7 @@ static int submit_batch(struct connection *c, const struct vtest_batch *batch,
 		r = vgpu_render_submit(c->render, body + batch->command_offset,
 				       batch->command_size * sizeof(*body),
 				       /* fence= */ NULL, /* token= */ NULL);
+	c->vtest->figures.submits += r == 0 && batch->command_size;
 	if (r == 0 && batch->points)
 		r = vgpu_sync_submit(c, ring_idx, body + batch->point_offset,
 				     batch->points, &fence);

@@ -152,6 +152,7 @@ struct vgpu_vtest {
 	unsigned int lines_left_out;
 	uint64_t commands; /* handled, and clients that broke a rule */
 	uint64_t errors;
+	struct vgpu_figures figures; /* but for contexts */
 };
 
 /* vtest.c */

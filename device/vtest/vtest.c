@@ -89,6 +89,18 @@ void vgpu_vtest_status(const struct vgpu_vtest *vtest,
 	status->framebuffer_used_bytes = vgpu_own_memory_used(vtest->memory);
 }
 
+void vgpu_vtest_figures(const struct vgpu_vtest *vtest,
+			struct vgpu_figures *figures)
+{
+	const struct connection *c;
+
+	*figures = vtest->figures;
+	figures->is_known = 1;
+	figures->contexts = 0;
+	TAILQ_FOREACH(c, &vtest->connections, link)
+	figures->contexts += c->render && c->phase < LOST;
+}
+
 static void on_launcher_frozen(void *opaque)
 {
 	struct vgpu_vtest *vtest = opaque;

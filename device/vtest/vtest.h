@@ -60,5 +60,8 @@ void vgpu_vtest_destroy(struct vgpu_vtest *vtest); /* NULL is fine */
  */
 void vgpu_vtest_status(const struct vgpu_vtest *vtest,
 		       struct vgpu_control_status *status);
+/* What this process has counted; there are no frames. */
+void vgpu_vtest_figures(const struct vgpu_vtest *vtest,
+			struct vgpu_figures *figures);
 
 #endif

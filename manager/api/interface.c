@@ -98,6 +98,18 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("As SetVnc's address; unset: it has no VNC server"),
 	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Count, ABOUT("What is counted"),
+				     FIELD(what, SD_VARLINK_STRING, 0),
+				     ABOUT("How often it was so"),
+				     FIELD(count, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Interval,
+	ABOUT("The longest time that counts here, in microseconds; shorter ones that count in another of these do not"),
+	FIELD(upToUsec, SD_VARLINK_INT, 0),
+	ABOUT("Frames that came so long after the one before on their head"),
+	FIELD(frames, SD_VARLINK_INT, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Vgpu, FIELD(uuid, SD_VARLINK_STRING, 0),
 	FIELD(name, SD_VARLINK_STRING, NULLABLE),
@@ -156,6 +168,16 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Frames that its heads showed since it was attached, and commands that wait for their answers"),
 	FIELD(frames, SD_VARLINK_INT, NULLABLE),
 	FIELD(queueDepth, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Of a device process that counts, as of its last answer a second ago at most, each from the begin of that process: contexts that are alive now, and command streams that the guest's kernel submitted"),
+	FIELD(contexts, SD_VARLINK_INT, NULLABLE),
+	FIELD(submits, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Contexts that were lost, by the reason: other, stream (it could not be decoded), time (they worked or waited for too long), device (the host's driver lost it), signal, forbidden-call"),
+	FIELD_BY_TYPE(contextsLost, Count, SD_VARLINK_ARRAY | NULLABLE),
+	ABOUT("Commands that were refused, by virtio-gpu's error: unspecified, out-of-memory, scanout, resource, context, parameter"),
+	FIELD_BY_TYPE(refusals, Count, SD_VARLINK_ARRAY | NULLABLE),
+	ABOUT("Times from one frame to the next, by their length, and their sum; longer ones are pauses and are not counted"),
+	FIELD_BY_TYPE(frameIntervals, Interval, SD_VARLINK_ARRAY | NULLABLE),
+	FIELD(frameIntervalsUsec, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Its part of the GPU's time if every active vGPU has work, in millionths"),
 	FIELD(grantedPpm, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Of one that has a cgroup: for how long its processes used processors so far, in microseconds, memory that they have and may have, and their number, threads counted"),
@@ -371,9 +393,12 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_Gpu, SD_VARLINK_SYMBOL_COMMENT("What a vGPU can be, on one GPU"),
 	&vl_type_Type, SD_VARLINK_SYMBOL_COMMENT("One virtual display"),
 	&vl_type_Head, SD_VARLINK_SYMBOL_COMMENT("What is set of one"),
-	&vl_type_HeadSetting, SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"),
-	&vl_type_Vgpu, SD_VARLINK_SYMBOL_COMMENT("Something that happened"),
-	&vl_type_Event, SD_VARLINK_SYMBOL_COMMENT("About the manager itself"),
+	&vl_type_HeadSetting,
+	SD_VARLINK_SYMBOL_COMMENT("One of several counters"), &vl_type_Count,
+	SD_VARLINK_SYMBOL_COMMENT("One class of times"), &vl_type_Interval,
+	SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"), &vl_type_Vgpu,
+	SD_VARLINK_SYMBOL_COMMENT("Something that happened"), &vl_type_Event,
+	SD_VARLINK_SYMBOL_COMMENT("About the manager itself"),
 	&vl_method_GetInfo, SD_VARLINK_SYMBOL_COMMENT("The GPUs of this machine"),
 	&vl_method_ListGpus,
 	SD_VARLINK_SYMBOL_COMMENT("The types, once for each GPU they can be made on"),

@@ -123,6 +123,50 @@ static uint64_t within(uint64_t count)
 	return VGPU_MIN(count, (uint64_t)INT64_MAX);
 }
 
+static int append_count(sd_json_variant **array, const char *what, uint64_t count)
+{
+	return sd_json_variant_append_arraybo(
+		array, SD_JSON_BUILD_PAIR_STRING("what", what),
+		SD_JSON_BUILD_PAIR_UNSIGNED("count", within(count)));
+}
+
+/* What its device process has counted. */
+static int show_figures(const struct vgpu_instance *instance,
+			sd_json_variant **json)
+{
+	const struct vgpu_figures *figures =
+		vgpu_device_figures(instance->device);
+	vgpu_autojson sd_json_variant *losses = NULL;
+	vgpu_autojson sd_json_variant *refusals = NULL;
+	vgpu_autojson sd_json_variant *intervals = NULL;
+	int r = 0;
+
+	if (!figures)
+		return 0;
+	for (unsigned int i = 0; r >= 0 && i < VGPU_LOSS_MAX; i++)
+		r = append_count(&losses, vgpu_loss_name(i), figures->losses[i]);
+	for (unsigned int i = 0; r >= 0 && i < VGPU_REFUSAL_MAX; i++)
+		r = append_count(&refusals, vgpu_refusal_name(i),
+				 figures->refusals[i]);
+	for (unsigned int i = 0; r >= 0 && i < VGPU_FRAME_INTERVALS; i++)
+		r = sd_json_variant_append_arraybo(
+			&intervals,
+			SD_JSON_BUILD_PAIR_UNSIGNED(
+				"upToUsec", vgpu_figures_interval_usec(i)),
+			SD_JSON_BUILD_PAIR_UNSIGNED(
+				"frames", within(figures->intervals[i])));
+	if (r < 0)
+		return r;
+	return sd_json_variant_merge_objectbo(
+		json, SD_JSON_BUILD_PAIR_UNSIGNED("contexts", figures->contexts),
+		SD_JSON_BUILD_PAIR_UNSIGNED("submits", within(figures->submits)),
+		SD_JSON_BUILD_PAIR_VARIANT("contextsLost", losses),
+		SD_JSON_BUILD_PAIR_VARIANT("refusals", refusals),
+		SD_JSON_BUILD_PAIR_VARIANT("frameIntervals", intervals),
+		SD_JSON_BUILD_PAIR_UNSIGNED("frameIntervalsUsec",
+					    within(figures->intervals_usec)));
+}
+
 /* What it may have and has of the GPU's time and of the host. */
 static int show_share(struct vgpu_instance *instance, sd_json_variant **json)
 {
@@ -228,6 +272,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
 	if (r >= 0 && instance->gpu && instance->gpu->memory)
 		r = show_share(instance, ret_json);
+	if (r >= 0)
+		r = show_figures(instance, ret_json);
 	if (r >= 0 && instance->gpu && instance->gpu->ops &&
 	    instance->gpu->ops->show)
 		r = instance->gpu->ops->show(instance, ret_json);

@@ -48,6 +48,7 @@ struct vgpu_device {
 	sd_event_source *process_source;
 	sd_event_source *timer; /* for its first status, then for its end */
 	struct vgpu_watchdog watchdog; /* while it serves */
+	struct vgpu_figures figures;   /* it says them when it is asked */
 	uint32_t ping_serial;
 	bool is_serving;
 	bool is_of_old; /* of an earlier version: it knows no PING */
@@ -125,8 +126,10 @@ static void handle_reply(struct vgpu_device *device,
 {
 	struct request *request;
 
-	if (msg->serial == device->ping_serial)
+	if (msg->serial == device->ping_serial) {
 		vgpu_watchdog_answered(&device->watchdog);
+		device->figures = msg->reply.figures;
+	}
 	TAILQ_FOREACH(request, &device->requests, entry)
 	{
 		if (request->serial != msg->serial)
@@ -135,6 +138,11 @@ static void handle_reply(struct vgpu_device *device,
 		return;
 	}
 	vgpu_close(fd); /* it comes after the request's time was over */
+}
+
+const struct vgpu_figures *vgpu_device_figures(const struct vgpu_device *device)
+{
+	return device && device->figures.is_known ? &device->figures : NULL;
 }
 
 static void ask_for_life(void *opaque)

@@ -26,10 +26,12 @@ uint64_t vgpu_now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-void vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...)
+void vgpu_context_fatal(struct vgpu_context *ctx, enum vgpu_loss loss,
+			const char *fmt, ...)
 {
 	static atomic_flag is_said = ATOMIC_FLAG_INIT;
-	struct vgpu_render_message message = {.type = VGPU_RENDER_FATAL};
+	struct vgpu_render_message message = {.type = VGPU_RENDER_FATAL,
+					      .n = loss};
 	char text[VGPU_RENDER_TEXT_MAX];
 	va_list args;
 
@@ -66,15 +68,17 @@ static void on_submit(struct vgpu_context *ctx,
 
 	if (fd < 0) {
 		if (message->bytes > bytes)
-			vgpu_context_fatal(ctx, "a submit is cut short");
+			vgpu_context_fatal(ctx, VGPU_LOSS_STREAM,
+					   "a submit is cut short");
 		run_commands(ctx, data, message->bytes);
 		return;
 	}
 	if (message->bytes > SUBMIT_BYTES_MAX)
-		vgpu_context_fatal(ctx, "a submit is too long");
+		vgpu_context_fatal(ctx, VGPU_LOSS_STREAM, "a submit is too long");
 	copy = malloc(message->bytes ? message->bytes : 1);
 	if (!copy || pread(fd, copy, message->bytes, 0) != (ssize_t)message->bytes)
-		vgpu_context_fatal(ctx, "a submit cannot be read");
+		vgpu_context_fatal(ctx, VGPU_LOSS_STREAM,
+				   "a submit cannot be read");
 	vgpu_channel_send(ctx,
 			  &(struct vgpu_render_message){
 				  .type = VGPU_RENDER_TAKEN,
@@ -114,7 +118,8 @@ static void on_fence(struct vgpu_context *ctx,
 	struct vgpu_queue *queue, **place;
 
 	if (message->ring_idx >= VGPU_RENDER_TIMELINES)
-		vgpu_context_fatal(ctx, "a fence on no timeline");
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+				   "a fence on no timeline");
 	place = &ctx->timeline[message->ring_idx];
 	pthread_mutex_lock(&ctx->lock);
 	while ((queue = *place)) {
@@ -149,8 +154,8 @@ static void on_resource_add(struct vgpu_context *ctx,
 	int r = vgpu_resource_add(ctx, message, fd);
 
 	if (r < 0)
-		vgpu_context_fatal(ctx, "resource %u: %s", message->resource_id,
-				   strerror(-r));
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER, "resource %u: %s",
+				   message->resource_id, strerror(-r));
 }
 
 static void handle(struct vgpu_context *ctx,
@@ -183,7 +188,8 @@ static void handle(struct vgpu_context *ctx,
 		on_resume(ctx, message);
 		break;
 	default:
-		vgpu_context_fatal(ctx, "message %u is not known", message->type);
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+				   "message %u is not known", message->type);
 	}
 }
 
@@ -210,7 +216,7 @@ static void shut_in(struct vgpu_context *ctx)
 
 	if (vgpu_sandbox_finish(VGPU_SANDBOX_RENDER, VGPU_RENDER_FD_ROOT,
 				&ctx->sandbox, &err) < 0)
-		vgpu_context_fatal(ctx, "%s", err.text);
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER, "%s", err.text);
 }
 
 /* From now on a forbidden call ends this process. */
@@ -227,7 +233,7 @@ static void shut_calls(struct vgpu_context *ctx)
 		whom = -1;
 	if (!vgpu_sandbox_is_without(VGPU_LAYER_SECCOMP) &&
 	    vgpu_seccomp_enter(role, whom, &err) < 0)
-		vgpu_context_fatal(ctx, "set-up: %s", err.text);
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER, "set-up: %s", err.text);
 	if (whom >= 0)
 		close(whom);
 }
@@ -260,13 +266,14 @@ static void set_up(struct vgpu_context *ctx)
 		_exit(0);
 	if (r != sizeof(uuid) || message.type != VGPU_RENDER_START || n_fds ||
 	    message.bytes == 0)
-		vgpu_context_fatal(ctx, "this is not how a device begins");
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+				   "this is not how a device begins");
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		prctl(PR_SET_NAME, "vgpu-spare"); /* for who looks with ps */
 	ctx->framebuffer_bytes = message.bytes;
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
 	if (why)
-		vgpu_context_fatal(ctx, "%s", why);
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER, "%s", why);
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		vgpu_host_warm_up(&ctx->host);
 	r = vgpu_objects_create(&ctx->objects);
@@ -275,11 +282,13 @@ static void set_up(struct vgpu_context *ctx)
 	    !vgpu_limits_enter(message.offset,
 			       message.flags & VGPU_RENDER_FLAG_SOFTWARE,
 			       &fixed_bytes))
-		vgpu_context_fatal(ctx, "it cannot limit its memory");
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+				   "it cannot limit its memory");
 	if (r == 0 && !ctx->replay)
 		shut_in(ctx);
 	if (r < 0)
-		vgpu_context_fatal(ctx, "set-up: %s", strerror(-r));
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER, "set-up: %s",
+				   strerror(-r));
 	shut_calls(ctx);
 	vgpu_sandbox_on_entered();
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
@@ -302,7 +311,8 @@ bool vgpu_context_step(struct vgpu_context *ctx)
 	if (bytes == -ECONNRESET)
 		return false;
 	if (bytes < 0 || n_fds > 1)
-		vgpu_context_fatal(ctx, "no message of the device's");
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+				   "no message of the device's");
 	vgpu_stream_begin(&ctx->stream, VGPU_STEP_MESSAGE);
 	handle(ctx, &message, data, bytes, n_fds ? fds[0] : -1);
 	vgpu_stream_end(&ctx->stream);

@@ -13,6 +13,7 @@
 #include "render/abi.h"
 #include "render/wire/decoder.h"
 #include "render/wire/object.h"
+#include "lib/figures.h"
 #include "lib/util.h"
 #include "sandbox/report.h"
 #include "venus.h"
@@ -372,8 +373,9 @@ bool vgpu_context_step(struct vgpu_context *ctx);
  * The context is at an end: the guest's rings and the device are told, and the
  * process ends. Called on any thread.
  */
-__attribute__((noreturn, format(printf, 2, 3))) void
-vgpu_context_fatal(struct vgpu_context *ctx, const char *fmt, ...);
+__attribute__((noreturn, format(printf, 3, 4))) void
+vgpu_context_fatal(struct vgpu_context *ctx, enum vgpu_loss loss,
+		   const char *fmt, ...);
 
 /*
  * limits.c. Stacks: a driver compiles shaders on a thread of its own, and on

@@ -70,7 +70,8 @@ void vgpu_monitor_start(struct vgpu_context *ctx)
 	pthread_cond_init(&ctx->monitor.changed, &attr);
 	pthread_condattr_destroy(&attr);
 	if (vgpu_thread_create(&thread, VGPU_STACK_BYTES_SMALL, monitor, ctx))
-		vgpu_context_fatal(ctx, "no thread for the monitor");
+		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+				   "no thread for the monitor");
 	pthread_detach(thread);
 }
 

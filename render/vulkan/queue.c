@@ -88,7 +88,7 @@ static void wait_for_fence(struct vgpu_queue *queue, struct vgpu_fence *fence)
 		if (!has_begun)
 			begin_work(queue);
 		else if (count_work(queue, slice_ns) > fence->n_submits * limit)
-			vgpu_context_fatal(ctx,
+			vgpu_context_fatal(ctx, VGPU_LOSS_TIME,
 					   "a submit to queue %u.%u took more"
 					   " than %" PRIu64 " s: device lost",
 					   queue->family, queue->index,
@@ -96,7 +96,8 @@ static void wait_for_fence(struct vgpu_queue *queue, struct vgpu_fence *fence)
 		has_begun = true;
 	}
 	if (result != VK_SUCCESS)
-		vgpu_context_fatal(ctx, "the driver lost the device");
+		vgpu_context_fatal(ctx, VGPU_LOSS_DEVICE,
+				   "the driver lost the device");
 	queue->vk->ResetFences(queue->device, 1, &fence->handle);
 }
 
@@ -198,7 +199,8 @@ static struct vgpu_fence *get_fence(struct vgpu_queue *queue)
 	fence = calloc(1, sizeof(*fence));
 	if (!fence || queue->vk->CreateFence(queue->device, &info, NULL,
 					     &fence->handle) != VK_SUCCESS)
-		vgpu_context_fatal(queue->ctx, "the driver has no fence left");
+		vgpu_context_fatal(queue->ctx, VGPU_LOSS_OTHER,
+				   "the driver has no fence left");
 	return fence;
 }
 
@@ -215,7 +217,8 @@ static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 	queue->guest_fence = VK_NULL_HANDLE;
 	if (queue->vk->QueueSubmit(queue->handle, 0, NULL, fence->handle) !=
 	    VK_SUCCESS)
-		vgpu_context_fatal(queue->ctx, "the driver lost the device");
+		vgpu_context_fatal(queue->ctx, VGPU_LOSS_DEVICE,
+				   "the driver lost the device");
 	pthread_mutex_lock(&queue->lock);
 	*queue->fences_end = fence;
 	queue->fences_end = &fence->next;

@@ -121,7 +121,7 @@ static void run_commands(struct vgpu_ring *ring, uint32_t tail)
 	uint32_t bytes = tail - done;
 
 	if (bytes > ring->buffer_bytes)
-		vgpu_context_fatal(ring->stream.ctx,
+		vgpu_context_fatal(ring->stream.ctx, VGPU_LOSS_STREAM,
 				   "ring: its tail is beyond its buffer");
 	copy_commands(ring, done, bytes);
 	vgpu_record_commands(&ring->stream, VGPU_RECORD_BATCH, ring->commands,

@@ -36,7 +36,7 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 	if (!vgpu_venus_dispatch(d)) {
 		const char *name = vgpu_venus_command_name(d->command);
 
-		vgpu_context_fatal(stream->ctx, "%s: %s",
+		vgpu_context_fatal(stream->ctx, VGPU_LOSS_STREAM, "%s: %s",
 				   name ? name : "a command", d->fatal);
 	}
 	stream->n_commands++;

@@ -160,12 +160,14 @@ void vgpu_watch_tick(struct vgpu_context *ctx)
 		look_at(ctx, &ring->stream, &look);
 	pthread_mutex_unlock(&ctx->lock);
 	if (look.over)
-		vgpu_context_fatal(ctx, "%s: more than %" PRIu64 " s of work",
+		vgpu_context_fatal(ctx, VGPU_LOSS_TIME,
+				   "%s: more than %" PRIu64 " s of work",
 				   name_of(look.over),
 				   (uint64_t)(limit / NS_PER_S));
 	if (count_stall(ctx, &look, passed_ns) >
 	    (look.blocked ? BLOCKED_LIMITS * limit : limit))
 		vgpu_context_fatal(
-			ctx, "%s: waits for what nothing can bring",
+			ctx, VGPU_LOSS_TIME,
+			"%s: waits for what nothing can bring",
 			name_of(look.blocked ? look.blocked : look.waiting));
 }

@@ -486,6 +486,38 @@ static void test_framebuffer_is_counted(void **state)
 	assert_int_equal(status.errors, 1);
 }
 
+static uint64_t intervals(const struct guest *guest)
+{
+	struct vgpu_figures figures;
+	uint64_t n = 0;
+
+	vgpu_gpu_figures(guest->gpu, &figures);
+	for (unsigned int i = 0; i < VGPU_FRAME_INTERVALS; i++)
+		n += figures.intervals[i];
+	return n;
+}
+
+/* Between frames of one head; what no head shows is no frame. */
+static void test_frame_intervals(void **state)
+{
+	struct guest *guest = *state;
+	struct vgpu_control_status status = {};
+
+	guest_show(guest, 0, 1, 0, 64, 64);
+	assert_int_equal(guest_create_2d(guest, 9, VGPU_GPU_B8G8R8A8, 64, 64),
+			 OK);
+	guest_flush(guest, 9, 0, 0, 64, 64);
+	vgpu_gpu_status(guest->gpu, &status);
+	assert_int_equal(status.frames, 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(intervals(guest), i ? i - 1 : 0);
+		guest_flush(guest, 1, 0, 0, 64, 64);
+	}
+	assert_int_equal(intervals(guest), 3);
+	vgpu_gpu_status(guest->gpu, &status);
+	assert_int_equal(status.frames, 4);
+}
+
 static void test_reset(void **state)
 {
 	struct guest *guest = *state;
@@ -583,6 +615,7 @@ int main(void)
 		TEST(test_no_capsets),
 		TEST(test_features_bind),
 		TEST(test_framebuffer_is_counted),
+		TEST(test_frame_intervals),
 		TEST(test_reset),
 		TEST(test_retry_is_idempotent),
 		TEST(test_requests_cut_anywhere),

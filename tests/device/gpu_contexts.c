@@ -305,6 +305,39 @@ static void test_lost_while_told(void **state)
 	render_die(render);
 }
 
+static void test_figures(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *render = machine_context(m, 3);
+	struct vgpu_figures figures;
+
+	machine_context(m, 4);
+	m->context = 3;
+	m->more = "abcd";
+	m->more_bytes = 4;
+	assert_int_equal(answer_of(send_submit(m, 4)), OK);
+	vgpu_gpu_figures(m->gpu, &figures);
+	assert_int_equal(figures.is_known, 1);
+	assert_int_equal(figures.contexts, 2);
+	assert_int_equal(figures.submits, 1);
+	assert_int_equal(figures.losses[VGPU_LOSS_TIME], 0);
+
+	render->loss = VGPU_LOSS_TIME;
+	render_die(render);
+	assert_int_equal(answer_of(send_submit(m, 4)), VGPU_GPU_ERR_UNSPEC);
+	m->context = 77;
+	assert_int_equal(answer_of(send_submit(m, 4)),
+			 VGPU_GPU_ERR_INVALID_CONTEXT_ID);
+	vgpu_gpu_figures(m->gpu, &figures);
+	assert_int_equal(figures.contexts, 1);
+	assert_int_equal(figures.submits, 1);
+	assert_int_equal(figures.losses[VGPU_LOSS_TIME], 1);
+	assert_int_equal(figures.losses[VGPU_LOSS_OTHER], 0);
+	assert_int_equal(figures.refusals[VGPU_REFUSAL_UNSPECIFIED], 1);
+	assert_int_equal(figures.refusals[VGPU_REFUSAL_CONTEXT], 1);
+	assert_int_equal(figures.refusals[VGPU_REFUSAL_PARAMETER], 0);
+}
+
 static uint32_t word_at(int fd, off_t offset)
 {
 	uint32_t word = 0;
@@ -587,13 +620,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_capset),     TEST(test_no_renderer),
-		TEST(test_life),       TEST(test_slow_start),
-		TEST(test_submit),     TEST(test_fences),
-		TEST(test_death),      TEST(test_lost_while_told),
-		TEST(test_lost_rings), TEST(test_attach),
-		TEST(test_lanes),      TEST(test_lane_ends),
-		TEST(test_flood),      TEST(test_reset),
+		TEST(test_capset),
+		TEST(test_no_renderer),
+		TEST(test_life),
+		TEST(test_slow_start),
+		TEST(test_submit),
+		TEST(test_fences),
+		TEST(test_figures),
+		TEST(test_death),
+		TEST(test_lost_while_told),
+		TEST(test_lost_rings),
+		TEST(test_attach),
+		TEST(test_lanes),
+		TEST(test_lane_ends),
+		TEST(test_flood),
+		TEST(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,6 +245,11 @@ void render_give_room(struct vgpu_render *render, unsigned int n)
 	render->ops->room(render->opaque);
 }
 
+enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render)
+{
+	return render->loss;
+}
+
 void render_die(struct vgpu_render *render)
 {
 	render->ops->lost(render->opaque, "for a test");

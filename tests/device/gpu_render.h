@@ -17,8 +17,9 @@ struct vgpu_render {
 	struct vgpu_render_config config;
 	const struct vgpu_render_ops *ops;
 	void *opaque;
-	int error;	   /* what the next calls return */
-	unsigned int room; /* for so many calls */
+	int error;	     /* what the next calls return */
+	enum vgpu_loss loss; /* what it will have died of */
+	unsigned int room;   /* for so many calls */
 	uint64_t last_token;
 	uint64_t last_question;
 	uint64_t submitted_bytes;

@@ -278,6 +278,24 @@ class Misfits(ManagerTest):
             texts.append(refused.parameters['text'])
         self.assertEqual(sum('busy' in text for text in texts), 6)
 
+    def test_counters(self):
+        """What a device says that it counted may be anything, and makes sense."""
+        m = self.manager(helpers={'vgpu-device': fake('counts')})
+        m.create(type='128MB', name='a')
+        vgpu = wait_for(lambda: 'submits' in m.show('a') and m.show('a'),
+                        'its counters')
+        most = 2**63 - 1
+        self.assertEqual((vgpu['contexts'], vgpu['submits'], vgpu['frameIntervalsUsec']),
+                         (2**32 - 1, most, most))
+        self.assertEqual({c['count'] for c in vgpu['contextsLost']}, {2**32 - 1})
+        self.assertEqual([c['what'] for c in vgpu['refusals']],
+                         ['unspecified', 'out-of-memory', 'scanout', 'resource',
+                          'context', 'parameter'])
+        self.assertEqual({c['count'] for c in vgpu['refusals']}, {most})
+        bounds = [i['upToUsec'] for i in vgpu['frameIntervals']]
+        self.assertEqual(bounds, sorted(set(bounds)))
+        self.assertEqual({i['frames'] for i in vgpu['frameIntervals']}, {most})
+
     def test_sandbox_problem(self):
         """What a device lacks is said of the manager, too, for vgpuctl doctor."""
         m = self.manager(helpers={'vgpu-device': fake('lacks')})

@@ -11,7 +11,8 @@ from harness import Manager, wait_for
 SOURCE = os.environ.get('VGPU_SOURCE', os.getcwd())
 # What goes on meanwhile, and may differ.
 MOVING = {'cpuUsec', 'memoryBytes', 'threads', 'commands', 'errors', 'frames',
-          'queueDepth', 'usedBytes'}
+          'queueDepth', 'usedBytes', 'contexts', 'submits', 'contextsLost', 'refusals',
+          'frameIntervals', 'frameIntervalsUsec'}
 # Only of vGPUs that are virtual functions: see test_sriov.py.
 OF_VFS = {'vf', 'pciAddress', 'typeId', 'placement', 'pinned', 'maxHeads',
           'guestDriver', 'graphicsNs', 'encoderNs', 'decoderNs', 'execQuantumMs',
@@ -58,6 +59,8 @@ class Fields(unittest.TestCase):
     def test_every_field_is_seen(self):
         """A field that the test above does not set is named at the top."""
         uuid = self.manager.create(type='128MB', name='fields')
+        # The device process says what it counts once a second.
+        wait_for(lambda: 'submits' in self.manager.show(uuid), 'its counters')
         self.assertLessEqual(
             fields_of_interface() - set(self.manager.show(uuid)), OF_VFS | ABSENT)
 

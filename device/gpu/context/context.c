@@ -104,10 +104,12 @@ static void answer_pendings(struct vgpu_gpu_context *context)
 	}
 }
 
-static void say_lost(const struct vgpu_gpu_context *context, const char *why)
+static void say_lost(struct vgpu_gpu_context *context, enum vgpu_loss loss,
+		     const char *why)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
 
+	context->gpu->figures.losses[loss]++;
 	snprintf(text, sizeof(text), "context %u is lost: %.150s", context->id,
 		 why);
 	context->gpu->ops->guest_fault(context->gpu->opaque, text);
@@ -181,7 +183,7 @@ static void on_lost(void *opaque, const char *why)
 	struct vgpu_gpu_context *context = opaque;
 	struct vgpu_gpu *gpu = context->gpu;
 
-	say_lost(context, why);
+	say_lost(context, vgpu_render_loss(context->render), why);
 	end_process(context);
 	answer_fences(context, VGPU_GPU_ERR_UNSPEC);
 	answer_pendings(context);
@@ -567,6 +569,7 @@ uint32_t vgpu_gpu_submit_3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 			return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	}
 	r = submit(context, call, is_fenced ? ring_idx : VGPU_RENDER_TIMELINES);
+	gpu->figures.submits += r == 0;
 	if (r < 0 || !is_fenced) {
 		if (!call->pending)
 			free(pending);
@@ -714,6 +717,15 @@ void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu)
 	}
 }
 
+uint32_t vgpu_gpu_contexts_alive(const struct vgpu_gpu *gpu)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < VGPU_GPU_CONTEXTS_MAX; i++)
+		n += gpu->context[i] && gpu->context[i]->render;
+	return n;
+}
+
 /* Whoever looks at its rings is to know that it is lost. */
 static void fail_rings(struct vgpu_gpu_context *context)
 {
@@ -769,7 +781,8 @@ void vgpu_gpu_contexts_resume_resources(struct vgpu_gpu *gpu)
 		} else if (!context->render) {
 			fail_rings(context);
 			if (!state_of(context)->is_ended)
-				say_lost(context, context->refusal);
+				say_lost(context, VGPU_LOSS_OTHER,
+					 context->refusal);
 		}
 	}
 }

@@ -27,6 +27,8 @@ uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call
 uint32_t vgpu_gpu_contexts_leave(struct vgpu_gpu *gpu,
 				 struct vgpu_gpu_call *call, uint32_t slot);
 void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu);
+/* How many there are that are not lost. */
+uint32_t vgpu_gpu_contexts_alive(const struct vgpu_gpu *gpu);
 /* The contexts of a predecessor, those that are lost included. */
 void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu);
 /* ... once the resources are there: what their processes know of these. */

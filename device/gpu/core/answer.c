@@ -31,6 +31,10 @@ static void fault(struct vgpu_gpu *gpu, const char *name, uint32_t type,
 	gpu->ops->guest_fault(gpu->opaque, text);
 }
 
+static_assert(VGPU_GPU_ERR_INVALID_PARAMETER - VGPU_GPU_ERR_UNSPEC ==
+		      VGPU_REFUSAL_PARAMETER,
+	      "refusals are in the order of virtio-gpu's errors");
+
 static size_t write_answer(struct vgpu_gpu_call *call, uint32_t answer)
 {
 	struct vgpu_gpu_header *header = &call->answer.header;
@@ -61,8 +65,12 @@ void vgpu_gpu_end_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 {
 	size_t written = write_answer(call, answer);
 
-	if (answer >= VGPU_GPU_ERR_UNSPEC)
+	if (answer >= VGPU_GPU_ERR_UNSPEC) {
+		uint32_t refusal = answer - VGPU_GPU_ERR_UNSPEC;
+
 		gpu->state->errors++;
+		gpu->figures.refusals[refusal < VGPU_REFUSAL_MAX ? refusal : 0]++;
+	}
 	if (why)
 		fault(gpu, call->rule ? call->rule->name : "command",
 		      call->header.type, why);

@@ -107,6 +107,8 @@ struct vgpu_gpu {
 	/* When a head may show its next frame, and who waits for that. */
 	uint64_t next_frame_usec[VGPU_GPU_SCANOUTS_MAX]; /* CLOCK_MONOTONIC */
 	sd_event_source *pace;
+	uint64_t last_frame_usec[VGPU_GPU_SCANOUTS_MAX];
+	struct vgpu_figures figures; /* but for contexts */
 
 	/* Of resource.c: what UUIDs are made of, random bytes and a count. */
 	uint8_t uuid_base[16];

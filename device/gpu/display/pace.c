@@ -71,6 +71,19 @@ static uint64_t next_due(struct vgpu_gpu *gpu, uint32_t head, uint64_t now)
 	return due > now ? due : 0;
 }
 
+static void count_frame(struct vgpu_gpu *gpu, uint32_t heads, uint64_t now)
+{
+	gpu->state->frames++;
+	for (uint32_t head = 0; head < gpu->config.heads; head++) {
+		if (!(heads & 1u << head))
+			continue;
+		if (gpu->last_frame_usec[head])
+			vgpu_figures_count_interval(
+				&gpu->figures, now - gpu->last_frame_usec[head]);
+		gpu->last_frame_usec[head] = now;
+	}
+}
+
 uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		       uint32_t heads)
 {
@@ -79,10 +92,10 @@ uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 
 	if (!heads)
 		return VGPU_GPU_OK_NODATA;
-	gpu->state->frames++;
+	now = now_usec();
+	count_frame(gpu, heads, now);
 	if (!gpu->config.event || !gpu->config.frame_rate_limit)
 		return VGPU_GPU_OK_NODATA;
-	now = now_usec();
 	for (uint32_t head = 0; head < gpu->config.heads; head++)
 		if (heads & 1u << head)
 			due = VGPU_MAX(due, next_due(gpu, head, now));

@@ -243,6 +243,10 @@ void vgpu_gpu_reset(struct vgpu_gpu *gpu)
 	gpu->state->resets++;
 }
 
+void vgpu_gpu_figures(const struct vgpu_gpu *gpu, struct vgpu_figures *figures)
+{
+}
+
 void vgpu_gpu_status(const struct vgpu_gpu *gpu,
 		     struct vgpu_control_status *status)
 {
