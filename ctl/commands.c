@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of subcommands, and the help made of it. */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <string.h>
 
+#include "ctl/common/message.h"
 #include "lib/util.h"
-
-#include "message.h"
 
 const struct ctl_command *const ctl_commands[] = {
 	&ctl_command_gpus,	 &ctl_command_types,

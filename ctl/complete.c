@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Completion: what a shell may offer for the next word. */
-#include "complete.h"
+#include "ctl/complete.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/common/manager.h"
 #include "lib/type.h"
 #include "lib/util.h"
-
-#include "manager.h"
 
 #define PATIENCE_USEC 2000000ULL /* as long as a person waits at a prompt */
 #define PLAIN                                                                  \

@@ -3,7 +3,7 @@
 #ifndef VGPU_CTL_COMPLETE_H
 #define VGPU_CTL_COMPLETE_H
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* The word by which the scripts of shells call it. Not a command for users. */
 #define CTL_COMPLETE "__complete"

@@ -4,9 +4,9 @@
 #include <locale.h>
 #include <string.h>
 
-#include "complete.h"
-#include "ctl.h"
-#include "message.h"
+#include "ctl/common/message.h"
+#include "ctl/complete.h"
+#include "ctl/ctl.h"
 
 int main(int argc, char **argv)
 {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line: options anywhere, one command, its words. */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/common/message.h"
+#include "ctl/common/number.h"
 #include "lib/util.h"
-
-#include "message.h"
-#include "number.h"
 
 enum {
 	OPTION_SOCKET = 0x100,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What of AppArmor's files lets libvirt's QEMU connect to vGPUs. */
-#include "ctl/apparmor.h"
+#include "ctl/doctor/apparmor.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* Reads YAML from standard input as vgpuctl does, and prints it as JSON. */
 #include <stdio.h>
 
-#include "ctl/yaml.h"
+#include "ctl/plan/yaml.h"
 #include "lib/util.h"
 
 #define INPUT_MAX (1 << 20)

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vgpuctl screenshot: save what a head shows as a PNG file. */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/common/manager.h"
+#include "ctl/common/message.h"
+#include "ctl/common/png_file.h"
+#include "lib/type.h"
+#include "lib/util.h"
+
+#define PIXEL_BYTES 4
+/* A row may be padded, but not beyond the widest possible head. */
+#define STRIDE_MAX (VGPU_DIMENSION_MAX * PIXEL_BYTES)
+
+struct frame {
+	int fd; /* owned by the varlink connection */
+	uint32_t width;
+	uint32_t height;
+	uint32_t stride;
+	uint32_t next; /* number of the next row */
+	uint8_t *row;
+};
+
+/*
+ * Read rows instead of mapping the file: another holder of it could truncate
+ * it, which makes a read fail, but kills a process that has it mapped.
+ */
+static const uint8_t *next_row(void *userdata, struct vgpu_err *err)
+{
+	struct frame *frame = userdata;
+	size_t want = (size_t)frame->width * PIXEL_BYTES;
+	size_t have = 0;
+
+	while (have < want) {
+		off_t at = (off_t)frame->next * frame->stride + have;
+		ssize_t n = pread(frame->fd, frame->row + have, want - have, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			vgpu_err_set(err, -EIO, NULL,
+				     "the frame could not be read: %s",
+				     n < 0 ? strerror(errno) : "it ends early");
+			return NULL;
+		}
+		have += n;
+	}
+	frame->next++;
+	return frame->row;
+}
+
+/* Check the fd and the numbers before they are used. */
+static enum ctl_exit check_frame(const struct frame *frame)
+{
+	uint64_t bytes;
+	struct stat st;
+
+	if (frame->width == 0 || frame->height == 0 ||
+	    frame->width > VGPU_DIMENSION_MAX ||
+	    frame->height > VGPU_DIMENSION_MAX ||
+	    frame->stride < frame->width * PIXEL_BYTES ||
+	    frame->stride > STRIDE_MAX)
+		return ctl_fail_reply("Capture",
+				      "has a frame of a size that cannot be");
+	if (fstat(frame->fd, &st) < 0)
+		return ctl_fail("cannot look at the frame: %s", strerror(errno));
+	bytes = (uint64_t)frame->height * frame->stride;
+	if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size < bytes)
+		return ctl_fail_reply(
+			"Capture",
+			"has a frame that holds less than its size says");
+	return CTL_DONE;
+}
+
+/* *ret_frame->row is the caller's to free. */
+static enum ctl_exit capture(struct ctl *ctl, struct frame *ret_frame)
+{
+	ctl_autojson sd_json_variant *parameters = NULL;
+	ctl_autojson sd_json_variant *reply = NULL;
+	uint64_t width, height, stride, index;
+	struct frame frame = {};
+	struct vgpu_err err = {};
+	enum ctl_exit e;
+	int r;
+
+	e = ctl_head_parameters(ctl, &parameters);
+	if (e != CTL_DONE)
+		return e;
+	if (ctl_manager_connect(ctl, &err) < 0)
+		return ctl_fail("%s", err.text);
+	r = sd_varlink_set_allow_fd_passing_input(ctl->link, true);
+	if (r < 0)
+		return ctl_fail("cannot take file descriptors: %s", strerror(-r));
+	e = ctl_call(ctl, "Capture", parameters, &reply);
+	if (e != CTL_DONE)
+		return e;
+
+	if (!ctl_json_unsigned(reply, "width", &width) ||
+	    !ctl_json_unsigned(reply, "height", &height) ||
+	    !ctl_json_unsigned(reply, "stride", &stride) ||
+	    !ctl_json_unsigned(reply, "fileDescriptor", &index))
+		return ctl_fail_reply("Capture", "lacks the frame's size");
+	frame.width = VGPU_MIN(width, UINT32_MAX);
+	frame.height = VGPU_MIN(height, UINT32_MAX);
+	frame.stride = VGPU_MIN(stride, UINT32_MAX);
+	frame.fd = sd_varlink_peek_fd(ctl->link, index);
+	if (frame.fd < 0)
+		return ctl_fail_reply("Capture", "came without the frame");
+	e = check_frame(&frame);
+	if (e != CTL_DONE)
+		return e;
+	frame.row = malloc((size_t)frame.width * PIXEL_BYTES);
+	if (!frame.row)
+		return ctl_fail("out of memory");
+	*ret_frame = frame;
+	return CTL_DONE;
+}
+
+/* A file beside @path, so that it can be renamed to it: "DIR/.vgpuctl-XXXXXX". */
+static char *temporary_beside(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name;
+
+	if (asprintf(&name, "%.*s.vgpuctl-XXXXXX",
+		     slash ? (int)(slash - path + 1) : 0, path) < 0)
+		return NULL;
+	return name;
+}
+
+/* @file is closed, whatever happens. Returns 0 or a negative errno with @err. */
+static int write_and_close(FILE *file, struct frame *frame, struct vgpu_err *err)
+{
+	mode_t mask = umask(0);
+	int r;
+
+	umask(mask);
+	r = ctl_png_write(file, frame->width, frame->height, next_row, frame,
+			  err);
+	/*
+	 * mkstemp() makes the file private: give it the mode that the umask
+	 * says.
+	 */
+	if (r == 0 && fchmod(fileno(file), 0666 & ~mask) < 0)
+		r = vgpu_err_set(err, -errno, NULL, "%m");
+	if (fclose(file) != 0 && r == 0)
+		r = vgpu_err_set(err, -errno, NULL, "%m");
+	return r;
+}
+
+static enum ctl_exit save(struct frame *frame, const char *path)
+{
+	vgpu_autofree char *temporary = NULL;
+	struct vgpu_err err = {};
+	struct stat st;
+	FILE *file;
+	int fd;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return ctl_fail("%s is there and is no plain file: name another",
+				path);
+	temporary = temporary_beside(path);
+	if (!temporary)
+		return ctl_fail("out of memory");
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return ctl_fail("cannot make a file beside %s: %s", path,
+				strerror(errno));
+	file = fdopen(fd, "w");
+	if (!file) {
+		vgpu_close(fd);
+		unlink(temporary);
+		return ctl_fail("out of memory");
+	}
+	if (write_and_close(file, frame, &err) < 0) {
+		unlink(temporary);
+		return ctl_fail("cannot write %s: %s", path, err.text);
+	}
+	if (rename(temporary, path) < 0) {
+		err.status = -errno;
+		unlink(temporary);
+		return ctl_fail("cannot write %s: %s", path,
+				strerror(-err.status));
+	}
+	return CTL_DONE;
+}
+
+/* To standard output, which a failure leaves incomplete. */
+static enum ctl_exit print(struct frame *frame)
+{
+	struct vgpu_err err = {};
+
+	if (isatty(STDOUT_FILENO))
+		return ctl_fail(
+			"a PNG file is nothing for a terminal: name a file, or send it to another program");
+	if (ctl_png_write(stdout, frame->width, frame->height, next_row, frame,
+			  &err) < 0)
+		return ctl_fail("cannot write the picture: %s", err.text);
+	if (fflush(stdout) != 0)
+		return ctl_fail("cannot write the picture: %s", strerror(errno));
+	return CTL_DONE;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+	struct frame frame = {.fd = -1};
+	enum ctl_exit e;
+
+	e = capture(ctl, &frame);
+	if (e != CTL_DONE)
+		return e;
+	e = strcmp(ctl->words[1], "-") == 0 ? print(&frame)
+					    : save(&frame, ctl->words[1]);
+	free(frame.row);
+	return e;
+}
+
+const struct ctl_command ctl_command_screenshot = {
+	.name = "screenshot",
+	.words = "V FILE.png [--head N]",
+	.summary = "Save what a head shows, cursor included, as a PNG file",
+	.help = "  --head N   the head, counted from 0; else 0\n"
+		"\n"
+		"FILE is whole or not there: it is written beside and then renamed. '-' is\n"
+		"standard output.\n"
+		"\n"
+		"Examples:\n"
+		"  vgpuctl screenshot cad cad.png\n"
+		"  vgpuctl screenshot cad second.png --head 1\n"
+		"  vgpuctl screenshot cad - | display\n",
+	.options = CTL_OPTION_HEAD,
+	.min_words = 2,
+	.max_words = 2,
+	.values = {CTL_VALUE_VGPU, CTL_VALUE_FILE},
+	.run = run,
+};
