@@ -114,6 +114,9 @@ static int on_entry(void *user, const char *section, const char *name,
 		if (strcmp(name, "users") == 0)
 			return parse_group(parse, name, value,
 					   &parse->config->users);
+		if (strcmp(name, "watchers") == 0)
+			return parse_group(parse, name, value,
+					   &parse->config->watchers);
 	}
 	if (!parse->problem[0])
 		snprintf(parse->problem, sizeof(parse->problem),

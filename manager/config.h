@@ -20,10 +20,12 @@
  *	[access]
  *	managers = vgpu            a group, by name or number: who may manage
  *	users = vgpu-vm            ... may use the vGPUs that root makes
+ *	watchers = vgpu-watch      ... may see what there is
  */
 struct vgpu_config {
 	uint32_t managers; /* gids; 0: not set */
 	uint32_t users;
+	uint32_t watchers;
 	uint64_t embedded_mib; /* no more than there is */
 	uint64_t embedded_wanted_mib;
 	uint64_t embedded_reserve_mib;

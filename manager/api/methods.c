@@ -240,7 +240,7 @@ static int subscribe(sd_varlink *link, sd_json_variant *parameters,
 	int r;
 
 	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r == 0 && !vgpu_rights_is_manager(manager, link))
+	if (r == 0 && !vgpu_rights_sees_all(manager, link))
 		r = sd_varlink_get_peer_uid(link, &owner);
 	if (r != 0)
 		return r;
@@ -271,7 +271,7 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 	row(ListGpus, list_gpus, ANYONE);                                      \
 	row(ListTypes, list_types, ANYONE);                                    \
 	row(ListVgpus, list_vgpus, ANYONE); /* his own */                      \
-	row(GetVgpu, get_vgpu, OWNER);                                         \
+	row(GetVgpu, get_vgpu, SEE);                                           \
 	row(Create, vgpu_method_create, MANAGE);                               \
 	row(Destroy, vgpu_method_destroy, OWNER);                              \
 	row(Define, vgpu_method_define, MANAGE);                               \

@@ -55,6 +55,12 @@ bool vgpu_rights_is_manager(const struct vgpu_manager *manager, sd_varlink *link
 	       is_in_group(link, manager->access.managers);
 }
 
+bool vgpu_rights_sees_all(const struct vgpu_manager *manager, sd_varlink *link)
+{
+	return vgpu_rights_is_manager(manager, link) ||
+	       is_in_group(link, manager->access.watchers);
+}
+
 static bool is_owner(sd_varlink *link, const struct vgpu_owner *owner)
 {
 	uid_t uid;
@@ -66,7 +72,7 @@ static bool is_owner(sd_varlink *link, const struct vgpu_owner *owner)
 bool vgpu_rights_sees(const struct vgpu_manager *manager, sd_varlink *link,
 		      const struct vgpu_owner *owner)
 {
-	return is_owner(link, owner) || vgpu_rights_is_manager(manager, link);
+	return is_owner(link, owner) || vgpu_rights_sees_all(manager, link);
 }
 
 static int check_owner_of_named(sd_varlink *link, sd_json_variant *parameters,
@@ -94,7 +100,9 @@ int vgpu_rights_check(sd_varlink *link, sd_json_variant *parameters,
 
 	if (right == VGPU_RIGHT_ANYONE || vgpu_rights_is_manager(manager, link))
 		return 1;
-	if (right == VGPU_RIGHT_OWNER)
+	if (right == VGPU_RIGHT_SEE && vgpu_rights_sees_all(manager, link))
+		return 1;
+	if (right != VGPU_RIGHT_MANAGE)
 		return check_owner_of_named(link, parameters, manager);
 	vgpu_err_set(
 		&err, -EPERM, "NotAllowed",

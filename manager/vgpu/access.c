@@ -13,6 +13,7 @@
 /* As the packages make them. */
 #define MANAGERS "vgpu"
 #define USERS	 "vgpu-vm"
+#define WATCHERS "vgpu-watch"
 
 #define USE	 (4 | 2) /* what connect() needs */
 #define TRAVERSE 1
@@ -29,6 +30,9 @@ void vgpu_access_init(struct vgpu_manager *manager)
 	access->users = manager->config.users;
 	if (!access->users && access->managers)
 		access->users = vgpu_group_find(USERS);
+	access->watchers = manager->config.watchers;
+	if (!access->watchers && access->managers)
+		access->watchers = vgpu_group_find(WATCHERS);
 	access->has_acls = vgpu_acl_is_supported(manager->paths.runtime);
 }
 
@@ -79,11 +83,14 @@ void vgpu_access_open_manager(struct vgpu_manager *manager)
 		return;
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	n++;
-	entries = calloc(n + 1, sizeof(*entries));
+	entries = calloc(n + 2, sizeof(*entries));
 	n = 0;
-	if (entries)
+	if (entries) {
 		entries[n++] = (struct vgpu_acl_entry){manager->access.managers,
 						       .is_group = true};
+		entries[n++] = (struct vgpu_acl_entry){manager->access.watchers,
+						       .is_group = true};
+	}
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	if (entries)
 		entries[n++] = (struct vgpu_acl_entry){

@@ -30,6 +30,7 @@ struct vgpu_vnc;
 struct vgpu_access {
 	uint32_t managers; /* may manage */
 	uint32_t users;	   /* may use a vGPU that root made for no one */
+	uint32_t watchers; /* see every vGPU and event, and change nothing */
 	bool has_acls;	   /* the runtime folder's file system */
 };
 

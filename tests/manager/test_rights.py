@@ -9,16 +9,16 @@ import unittest
 import harness
 from harness import INTERFACE, ManagerTest, Refused
 from users import (ALICE, BOB, CAROL, QEMU, QEMU_GROUP, SERVICE, USERS,
-                   Service, may_connect)
+                   WATCHERS, Service, may_connect)
 
-ANYONE, OWNER, MANAGE = 'anyone', 'owner', 'manage'
+ANYONE, SEE, OWNER, MANAGE = 'anyone', 'see', 'owner', 'manage'
 # Every method, who may call it, and with what; 'a' is a vGPU of ALICE's.
 METHODS = {
     'GetInfo': (ANYONE, {}),
     'ListGpus': (ANYONE, {}),
     'ListTypes': (ANYONE, {}),
     'ListVgpus': (ANYONE, {}),
-    'GetVgpu': (OWNER, {'vgpu': 'a'}),
+    'GetVgpu': (SEE, {'vgpu': 'a'}),
     'Create': (MANAGE, {'type': 'none'}),
     'Destroy': (OWNER, {'vgpu': 'a'}),
     'Define': (MANAGE, {'type': 'none'}),
@@ -100,15 +100,33 @@ class Rights(ManagerTest):
                                       method, parameters)
                 owner = self.error(self.client(ALICE), method, parameters)
                 self.prepare(method)
+                watcher = self.error(self.client(BOB, WATCHERS), method,
+                                     parameters)
+                self.prepare(method)
                 manager = self.error(self.client(CAROL, SERVICE), method,
                                      parameters)
                 self.assertEqual(
-                    stranger, {ANYONE: '', OWNER: 'NoSuchVgpu',
+                    stranger, {ANYONE: '', SEE: 'NoSuchVgpu', OWNER: 'NoSuchVgpu',
                                MANAGE: 'NotAllowed'}[right])
+                self.assertEqual(
+                    watcher, {ANYONE: '', SEE: '', OWNER: 'NoSuchVgpu',
+                              MANAGE: 'NotAllowed'}[right])
                 self.assertEqual(
                     owner, '' if right != MANAGE else 'NotAllowed')
                 self.assertEqual(manager, 'NoSuchType' if parameters == {
                     'type': 'none'} else '')
+
+    def test_watchers(self):
+        """They see all that managers see, with no vGPU of their own."""
+        self.m.create(type='128MB', name='b', ownerUid=BOB)
+        manager, watcher = self.client(CAROL, SERVICE), self.client(CAROL, WATCHERS)
+        for client in manager, watcher:
+            vgpus = self.call(client, 'ListVgpus')['vgpus']
+            self.assertEqual([v['name'] for v in vgpus], ['a', 'b'])
+            client.send('Subscribe', {'history': True, 'follow': False}, more=True)
+            first = client.receive()
+            self.assertNotIn('onlyOwn', first.get('parameters', {}))
+        self.assertFalse(may_connect(self.vhost(), CAROL, WATCHERS))
 
     def test_what_names_no_vgpu(self):
         """Calls of an owner that try to slip past the check."""

@@ -10,6 +10,7 @@ from harness import BUILD, Client, Manager
 
 SERVICE = 4990  # uid and gid of vgpud; who is in the group manages
 USERS = 4991    # the group of whom root's vGPUs are for
+WATCHERS = 4993 # the group of who may see all there is
 ALICE, BOB, CAROL, QEMU = 4101, 4102, 4103, 4104
 QEMU_GROUP = 4992
 
@@ -22,7 +23,8 @@ class Service(Manager):
     def __init__(self, **options):
         super().__init__(**options)
         with open(self.config, 'a', encoding='utf-8') as f:
-            f.write(f'[access]\nmanagers = {SERVICE}\nusers = {USERS}\n')
+            f.write(f'[access]\nmanagers = {SERVICE}\nusers = {USERS}\n'
+                    f'watchers = {WATCHERS}\n')
         # Copies, in a folder that others can read.
         for name in PROGRAMS:
             path = os.path.join(self.helpers, name)
