@@ -88,7 +88,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(preferredWidth, SD_VARLINK_INT, 0),
 	FIELD(preferredHeight, SD_VARLINK_INT, 0),
 	ABOUT("Where its VNC server listens, if one does: unix:PATH or ADDRESS:PORT"),
-	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
+	FIELD(vnc, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("How many look at it by that server"),
+	FIELD(vncClients, SD_VARLINK_INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	HeadSetting, FIELD(head, SD_VARLINK_INT, 0),

@@ -7,6 +7,7 @@
 #include "methods.h"
 #include "manager/vgpu/scheduler.h"
 #include "manager/vgpu/share.h"
+#include "manager/vgpu/vnc.h"
 
 int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		  sd_json_variant **ret_json)
@@ -109,7 +110,11 @@ static int show_heads(const struct vgpu_instance *instance,
 			SD_JSON_BUILD_PAIR_UNSIGNED("preferredWidth", width),
 			SD_JSON_BUILD_PAIR_UNSIGNED("preferredHeight", height),
 			SD_JSON_BUILD_PAIR_CONDITION(vnc[0], "vnc",
-						     SD_JSON_BUILD_STRING(vnc)));
+						     SD_JSON_BUILD_STRING(vnc)),
+			SD_JSON_BUILD_PAIR_CONDITION(
+				vnc[0], "vncClients",
+				SD_JSON_BUILD_UNSIGNED(
+					vgpu_vnc_clients(instance, i))));
 	}
 	if (r < 0)
 		return r;

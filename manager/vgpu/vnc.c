@@ -47,7 +47,8 @@ struct vgpu_vnc {
 	bool has_picture;
 	bool is_stopping;
 	unsigned int failures;
-	char problem[200]; /* what it said before it ended */
+	unsigned int clients; /* that look, as it said last */
+	char problem[200];    /* what it said before it ended */
 };
 
 /* One that is killed does not remove its socket. Another may have the name. */
@@ -286,6 +287,12 @@ static void on_listening(struct vgpu_vnc *vnc)
 		vgpu_caller_succeed(&vnc->caller, NULL);
 }
 
+/* One digit: there are never more. 0 from a server that does not count. */
+static unsigned int read_clients(const char *text)
+{
+	return text[0] >= '0' && text[0] <= '9' && !text[1] ? text[0] - '0' : 0;
+}
+
 static int on_control(sd_event_source *source, int fd, uint32_t revents,
 		      void *userdata)
 {
@@ -304,8 +311,11 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 		on_picture(vnc);
 	if (n > 0 && packet[0] == 'O' && vnc->is_listening && !vnc->is_stopping)
 		on_viewer_over(vnc);
-	if (n > 0 && packet[0] == 'P')
+	if (n > 0 && packet[0] == 'P') {
+		packet[n] = '\0';
+		vnc->clients = read_clients(packet + 1);
 		vgpu_watchdog_answered(&vnc->watchdog);
+	}
 	if (n > 1 && packet[0] == 'E') {
 		packet[n] = '\0';
 		VGPU_TEXT_SET(vnc->problem, packet + 1);
@@ -606,4 +616,11 @@ void vgpu_vnc_forget_ending(struct vgpu_manager *manager)
 {
 	while (!TAILQ_EMPTY(&manager->ending_vncs))
 		destroy(TAILQ_FIRST(&manager->ending_vncs));
+}
+
+unsigned int vgpu_vnc_clients(const struct vgpu_instance *instance, uint32_t head)
+{
+	const struct vgpu_vnc *vnc = instance->vnc[head];
+
+	return vnc && vnc->is_listening && !vnc->is_stopping ? vnc->clients : 0;
 }

@@ -9,7 +9,7 @@
  * vgpu-vnc gets a SOCK_SEQPACKET control socket. It sends "R" when it listens,
  * "F" when it has a picture and takes clients, "O" when a viewer socket ended
  * and it needs another, or "E" and a text before it ends,
- * and "P" for each "P" that it gets. For each
+ * and "P" and the number of clients that look for each "P" that it gets. For each
  * device process it gets a packet "V" with a viewer socket attached
  * (device/display/viewer_abi.h); it ends when the control socket does.
  */
@@ -32,6 +32,9 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 		 const char *address, const struct vgpu_caller *caller,
 		 struct vgpu_err *err);
 
+/* Those that looked at @head a second ago; 0 if it has no server. */
+unsigned int vgpu_vnc_clients(const struct vgpu_instance *instance,
+			      uint32_t head);
 /* Who may look has changed: let them in, and the others no more. */
 void vgpu_vnc_open_again(struct vgpu_instance *instance);
 /* A new device process serves: start what is saved, give all a viewer. */

@@ -248,7 +248,11 @@ class Vnc(unittest.TestCase):
         client.close()
         self.device(server)
         server.control.send(b'P')
-        self.assertEqual(server.control.recv(100), b'P')
+        self.assertEqual(server.control.recv(100), b'P0')
+        client = self.client(encodings=(RAW,))
+        client.full()
+        server.control.send(b'P')
+        self.assertEqual(server.control.recv(100), b'P1')
 
     def test_only_damage_is_sent(self):
         _, device = self.start()

@@ -48,6 +48,14 @@ class Vnc(ManagerTest):
     def set(self, address, **more):
         return self.m.call('SetVnc', vgpu='a', address=address, **more)
 
+    def test_clients(self):
+        """How many look is what the server said, if that can be."""
+        for name, clients in ('watched', 3), ('liar', 0), ('watched', 3), ('x', 0):
+            self.set(f'unix:{self.m.runtime}/{name}.vnc')
+            wait_for(lambda: self.m.show('a')['heads'][0].get('vncClients') == clients,
+                     name)
+        self.assertNotIn('vncClients', self.m.show('a')['heads'][1])
+
     def test_life(self):
         self.set(self.address, head=1)
         self.assertIsNone(self.vnc(0))

@@ -28,7 +28,8 @@
  *                                          takes clients from now on
  *                                      <-  'O': they ended: another, please
  *   'P'                                ->
- *                                      <-  'P': it is not frozen
+ *                                      <-  'P': it is not frozen, and the
+ *                                          number of clients that look
  *                                      <-  'E' and a text: it cannot, and ends
  *   the end of the connection          ->  it ends
  */
@@ -89,6 +90,14 @@ static int shut_in(struct vnc *vnc, struct vgpu_err *err)
 	return r;
 }
 
+static void report_clients(const struct vnc *vnc)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", vgpu_vnc_server_clients(vnc->server));
+	report(vnc->control, 'P', text);
+}
+
 /* False when vgpud is gone. */
 static bool handle_control(struct vnc *vnc)
 {
@@ -110,7 +119,7 @@ static bool handle_control(struct vnc *vnc)
 		return false;
 	vgpu_fds_take(&header, &fd, 1);
 	if (tag == 'P')
-		report(vnc->control, 'P', "");
+		report_clients(vnc);
 	if (tag != 'V') {
 		vgpu_close(fd);
 		return true;

@@ -174,6 +174,18 @@ unsigned int vgpu_vnc_server_poll(struct vgpu_vnc_server *server,
 	return n;
 }
 
+unsigned int vgpu_vnc_server_clients(const struct vgpu_vnc_server *server)
+{
+	rfbClientIteratorPtr iterator = rfbGetClientIterator(server->screen);
+	unsigned int n = 0;
+	rfbClientPtr client;
+
+	while ((client = rfbClientIteratorNext(iterator)))
+		n += client->sock >= 0 && client->state == RFB_NORMAL;
+	rfbReleaseClientIterator(iterator);
+	return n;
+}
+
 /* The oldest that has not begun to look; NULL: all look, or there is room. */
 static rfbClientPtr find_silent(struct vgpu_vnc_server *server, bool *ret_has_room)
 {

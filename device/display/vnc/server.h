@@ -26,6 +26,8 @@ void vgpu_vnc_server_add(struct vgpu_vnc_server *server, int fd);
  */
 unsigned int vgpu_vnc_server_poll(struct vgpu_vnc_server *server,
 				  struct pollfd *ret_fds, int *ret_timeout_ms);
+/* Those that look now. */
+unsigned int vgpu_vnc_server_clients(const struct vgpu_vnc_server *server);
 /* Read what clients sent, and send them what is new. */
 void vgpu_vnc_server_serve(struct vgpu_vnc_server *server);
 
