@@ -18,6 +18,7 @@ enum kind {
 	NUMBER,
 	SWITCH,
 	HEADS,
+	LIST, /* of what is told, and not read */
 };
 
 /* What a vGPU is, and what is told of it besides. */
@@ -73,6 +74,12 @@ static const struct {
 	{"memoryBytes", NUMBER, false},
 	{"memoryMaxBytes", NUMBER, false},
 	{"threads", NUMBER, false},
+	{"contexts", NUMBER, false},
+	{"submits", NUMBER, false},
+	{"contextsLost", LIST, false},
+	{"refusals", LIST, false},
+	{"frameIntervals", LIST, false},
+	{"frameIntervalsUsec", NUMBER, false},
 };
 
 /* The same of a head. */
@@ -87,6 +94,7 @@ static const struct {
 	{"vnc", STRING, true},
 	{"width", NUMBER, false},
 	{"height", NUMBER, false},
+	{"vncClients", NUMBER, false},
 };
 
 #define FIELDS_MAX 64 /* as many bits as a set of them has */
@@ -105,6 +113,7 @@ static int check_kind(const char *where, const char *key, enum kind kind,
 		[NUMBER] = "a whole number, not negative",
 		[SWITCH] = "true or false",
 		[HEADS] = "an array",
+		[LIST] = "an array",
 	};
 	bool is_right = false;
 
@@ -122,6 +131,7 @@ static int check_kind(const char *where, const char *key, enum kind kind,
 		is_right = sd_json_variant_is_boolean(value);
 		break;
 	case HEADS:
+	case LIST:
 		is_right = sd_json_variant_is_array(value);
 		break;
 	}

@@ -171,11 +171,14 @@ class RoundTrip(DeclaredTest):
             fields = re.search(r'type %s *\((.*?)\)' % name, text, re.S)[1]
             values = {'string': 'x', 'int': 0, 'bool': False}
             return {key: values[kind] for key, kind in
-                    re.findall(r'(\w+)\s*:\s*\??(string|int|bool)\b', fields)}
+                    re.findall(r'(\w+)\s*:\s*\??(string|int|bool)\b', fields)} | {
+                        key: [] for key in
+                        re.findall(r'(\w+)\s*:\s*\??\[\]', fields)}
         vgpu = example('Vgpu')
         head = example('Head')
         self.assertGreater(len(vgpu), 30)
         self.assertIn('preferredWidth', head)
+        self.assertEqual(vgpu['refusals'], [])
         del head['vnc']
         vgpu.update(uuid=UUID, name='a', type='128MB', gpu='embedded',
                     weight=5, state='active', heads=[head])
