@@ -411,9 +411,14 @@ void vgpu_console_cursor_moved(struct vgpu_console *console, uint32_t head)
 	update(console);
 }
 
+bool vgpu_console_is_open(const struct vgpu_console *console)
+{
+	return console && !console->is_over;
+}
+
 bool vgpu_console_ask(struct vgpu_console *console)
 {
-	if (!console || console->is_over)
+	if (!vgpu_console_is_open(console))
 		return false;
 	console->is_to_ask = true;
 	update(console);
@@ -422,6 +427,6 @@ bool vgpu_console_ask(struct vgpu_console *console)
 
 bool vgpu_console_is_asking(const struct vgpu_console *console)
 {
-	return console && !console->is_over &&
+	return vgpu_console_is_open(console) &&
 	       (console->is_to_ask || console->questions);
 }

@@ -45,7 +45,9 @@ void vgpu_console_picture_changed(struct vgpu_console *console, uint32_t head);
 void vgpu_console_cursor_changed(struct vgpu_console *console, uint32_t head);
 void vgpu_console_cursor_moved(struct vgpu_console *console, uint32_t head);
 
-/* Ask the VMM for the modes. False if the console is NULL, or over. */
+/* False if the console is NULL, or over. */
+bool vgpu_console_is_open(const struct vgpu_console *console);
+/* Ask the VMM for the modes. False if it is not open. */
 bool vgpu_console_ask(struct vgpu_console *console);
 /* Whether an answer is still to come. NULL is fine. */
 bool vgpu_console_is_asking(const struct vgpu_console *console);

@@ -633,10 +633,16 @@ class Manager:
                 raise Gone
         return self.replies.pop()
 
-    def set_mode(self, width, height):
+    def try_mode(self, width, height):
+        """Returns 0 or a negative errno."""
         self.send(control_message(C_SET_MODE, 7, struct.pack(
             "<III", 0, width, height)))
-        assert self.wait_reply()[:2] == (7, 0)
+        serial, status = self.wait_reply()[:2]
+        assert serial == 7
+        return status
+
+    def set_mode(self, width, height):
+        assert self.try_mode(width, height) == 0
 
     def wait_event(self, kind):
         while not any(event[0] == kind for event in self.events):

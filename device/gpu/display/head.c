@@ -188,7 +188,7 @@ int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 	mode = vgpu_gpu_pack_mode(width, height);
 	if (state->head[head].preferred == mode)
 		return 0;
-	if (gpu->console)
+	if (vgpu_console_is_open(gpu->console))
 		return vgpu_err_set(
 			err, -EBUSY, "BadMode",
 			"the VM's own display (vhost-user-gpu) sets its modes: change the size there");

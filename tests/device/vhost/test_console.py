@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The VMM's own display, as QEMU's vhost-user-gpu has it (docs/interop in QEMU)."""
 
+import errno
 import os
 import socket
 import struct
@@ -327,6 +328,14 @@ class Console(unittest.TestCase):
         self.draw(1, 64, 64, picture)
         self.show(0, 1, 64, 64)
         display.until(lambda: self.shows(0, 64, 64, picture))
+
+    def test_modes_are_set_when_the_display_is_gone(self):
+        """As long as it is there, it says what modes the heads have."""
+        self.assertEqual(self.manager.try_mode(720, 480), -errno.EBUSY)
+        self.display.close()
+        # Its end may be noticed after the next request.
+        self.ask(GET_DISPLAY_INFO)
+        self.assertEqual(self.manager.try_mode(720, 480), 0)
 
     def test_a_display_that_does_not_read(self):
         """The guest never waits for it, and later it sees the last picture."""
