@@ -181,10 +181,25 @@ static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
 	return reply_array(link, "vgpus", array);
 }
 
-/* For methods whose only parameter is the vGPU. Returns 1 if it was found. */
-static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
-		     struct vgpu_manager *manager,
-		     struct vgpu_instance **ret_instance)
+int vgpu_method_find_vgpu(sd_varlink *link, sd_json_variant *parameters,
+			  const sd_json_dispatch_field *fields,
+			  void *ret_parameters, const char *const *vgpu,
+			  struct vgpu_manager *manager,
+			  struct vgpu_instance **ret_instance)
+{
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, ret_parameters);
+	if (r != 0)
+		return VGPU_MIN(r, 0);
+	manager->hooks->refresh(manager);
+	*ret_instance = vgpu_instance_find(manager, *vgpu, &err);
+	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
+}
+
+static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
 {
 	struct parameters {
 		const char *vgpu;
@@ -194,25 +209,12 @@ static int take_vgpu(sd_varlink *link, sd_json_variant *parameters,
 		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
 		{},
 	};
-	struct vgpu_err err = {};
-	int r;
-
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
-		return VGPU_MIN(r, 0);
-	manager->hooks->refresh(manager);
-	*ret_instance = vgpu_instance_find(manager, p.vgpu, &err);
-	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
-}
-
-static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
-		    sd_varlink_method_flags_t flags, void *userdata)
-{
 	vgpu_autojson sd_json_variant *json = NULL;
 	struct vgpu_instance *instance;
 	int r;
 
-	r = take_vgpu(link, parameters, userdata, &instance);
+	r = vgpu_method_find_vgpu(link, parameters, fields, &p, &p.vgpu,
+				  userdata, &instance);
 	if (r <= 0)
 		return r;
 	r = vgpu_show_instance(instance, &json);

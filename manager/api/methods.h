@@ -13,6 +13,16 @@ int vgpu_methods_listen(struct vgpu_manager *manager);
 /* What a new client's connection needs. */
 int vgpu_methods_on_connect(sd_varlink *link);
 
+/*
+ * For methods about one vGPU: read @parameters, of which *vgpu is one, by @fields
+ * into *ret_parameters, and find it. Returns 1; else @link is answered, or -errno.
+ */
+int vgpu_method_find_vgpu(sd_varlink *link, sd_json_variant *parameters,
+			  const sd_json_dispatch_field *fields,
+			  void *ret_parameters, const char *const *vgpu,
+			  struct vgpu_manager *manager,
+			  struct vgpu_instance **ret_instance);
+
 /* methods_display.c: each is an sd_varlink_method_t. */
 int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 			sd_varlink_method_flags_t flags, void *userdata);

@@ -208,17 +208,15 @@ int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 		.owner_uid = -1,
 		.owner_gid = -1,
 	};
-	struct vgpu_manager *manager = userdata;
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &change);
-	if (r != 0)
+	r = vgpu_method_find_vgpu(link, parameters, fields, &change,
+				  &change.vgpu, userdata, &instance);
+	if (r <= 0)
 		return r;
-	manager->hooks->refresh(manager);
-	instance = vgpu_instance_find(manager, change.vgpu, &err);
-	r = instance ? modify(instance, &change, link, &err) : -ENOENT;
+	r = modify(instance, &change, link, &err);
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);
 }

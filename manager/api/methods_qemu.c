@@ -156,18 +156,14 @@ int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters
 		 offsetof(struct parameters, has_display), SD_JSON_NULLABLE},
 		{},
 	};
-	struct vgpu_manager *manager = userdata;
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
-		return VGPU_MIN(r, 0);
-	manager->hooks->refresh(manager);
-	instance = vgpu_instance_find(manager, p.vgpu, &err);
-	if (!instance)
-		return vgpu_reply_error(link, &err);
+	r = vgpu_method_find_vgpu(link, parameters, fields, &p, &p.vgpu,
+				  userdata, &instance);
+	if (r <= 0)
+		return r;
 	if (instance->gpu && instance->gpu->ops &&
 	    instance->gpu->ops->qemu_arguments) {
 		if (!p.has_display)
