@@ -13,18 +13,6 @@
 #define FENCE VGPU_GPU_FLAG_FENCE
 #define RING  (VGPU_GPU_FLAG_FENCE | VGPU_GPU_FLAG_RING_IDX)
 
-static int set_up(void **state)
-{
-	*state = machine_create();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	machine_destroy(*state);
-	return 0;
-}
-
 static uint32_t capset(struct machine *m, uint32_t id, uint32_t version)
 {
 	const struct vgpu_gpu_get_capset get = {id, version};
@@ -619,7 +607,8 @@ static void test_reset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, machine_set_up, machine_tear_down)
 		TEST(test_capset),
 		TEST(test_no_renderer),
 		TEST(test_life),

@@ -15,26 +15,6 @@
 #define MIB   (1u << 20)
 #define PAGES (FRAMEBUFFER_BYTES / 4096)
 
-static int set_up(void **state)
-{
-	*state = machine_create();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	machine_destroy(*state);
-	return 0;
-}
-
-static uint64_t used(struct machine *m)
-{
-	struct vgpu_control_status status;
-
-	vgpu_gpu_status(m->gpu, &status);
-	return status.framebuffer_used_bytes;
-}
-
 /* Everything is given out, in parts of @bytes, and every second one free. */
 static void fragment(struct vgpu_render *render, uint64_t bytes)
 {
@@ -57,17 +37,17 @@ static void test_half(void **state)
 	int fd;
 
 	fragment(render, MIB);
-	assert_int_equal(used(m), FRAMEBUFFER_BYTES / 2);
+	assert_int_equal(machine_used(m), FRAMEBUFFER_BYTES / 2);
 	assert_int_equal(render_alloc(render, 8 * MIB, &name, &fd), 0);
-	assert_int_equal(used(m), FRAMEBUFFER_BYTES);
+	assert_int_equal(machine_used(m), FRAMEBUFFER_BYTES);
 	assert_int_equal(render_alloc(render, 4096, &other, NULL), -ENOMEM);
 	assert_int_equal(lseek(fd, 0, SEEK_END), 8 * MIB);
 	assert_int_equal(render_free(render, name), 0);
 	assert_int_equal(render_free(render, name), -EINVAL);
-	assert_int_equal(used(m), FRAMEBUFFER_BYTES / 2);
+	assert_int_equal(machine_used(m), FRAMEBUFFER_BYTES / 2);
 	assert_int_equal(render_alloc(render, 8 * MIB, &name, NULL), 0);
 	render_die(render);
-	assert_int_equal(used(m), 0);
+	assert_int_equal(machine_used(m), 0);
 	assert_int_equal(kept_count(m->config.launcher), 0);
 	render = machine_context(m, 2);
 	assert_int_equal(render_alloc(render, FRAMEBUFFER_BYTES, &name, NULL), 0);
@@ -92,7 +72,7 @@ static void test_files(void **state)
 		assert_int_equal(render_charge(render, 4096, &name[1000]), 0);
 		for (unsigned int i = 0; i <= 1000; i++)
 			assert_int_equal(render_free(render, name[i]), 0);
-		assert_int_equal(used(m), 0);
+		assert_int_equal(machine_used(m), 0);
 		assert_int_equal(kept_count(m->config.launcher), 0);
 	}
 }
@@ -144,7 +124,7 @@ static void test_random(void **state)
 		struct live *at = &live[random() % VGPU_ARRAY_SIZE(live)];
 		uint64_t bytes = 4096 * (1 + (uint64_t)random() %
 						     (random() % 16 ? 24 : 600));
-		uint64_t free = FRAMEBUFFER_BYTES - used(m);
+		uint64_t free = FRAMEBUFFER_BYTES - machine_used(m);
 		int fd, r;
 
 		if (at->bytes) {
@@ -166,7 +146,7 @@ static void test_random(void **state)
 	}
 	assert_true(refusals > 100);
 	render_die(render);
-	assert_int_equal(used(m), 0);
+	assert_int_equal(machine_used(m), 0);
 	memset(live, 0, sizeof(live));
 }
 
@@ -189,7 +169,7 @@ static void test_random_successors(void **state)
 			if (live[k]) {
 				send_resource(m, VGPU_GPU_RESOURCE_UNREF, k + 1);
 				live[k] = 0;
-			} else if (bytes <= FRAMEBUFFER_BYTES - used(m)) {
+			} else if (bytes <= FRAMEBUFFER_BYTES - machine_used(m)) {
 				live[k] = bytes;
 				name = machine_memory(m, render, k + 1, bytes);
 				*(uint64_t *)vgpu_gpu_storage_map(m->gpu, name) =
@@ -211,7 +191,7 @@ static void test_random_successors(void **state)
 						 m->gpu, resource->storage),
 					 live[k]);
 		}
-		assert_int_equal(used(m), sum);
+		assert_int_equal(machine_used(m), sum);
 	}
 	memset(live, 0, sizeof(live));
 }
@@ -239,11 +219,11 @@ static void test_strange_allocations(void **state)
 		if (random() % 8 == 0)
 			s->allocations_used = (uint32_t)random();
 		machine_resume(m);
-		assert_true(used(m) <= 6 * MIB);
+		assert_true(machine_used(m) <= 6 * MIB);
 		for (uint32_t id = 1; id < 3; id++)
 			send_resource(m, VGPU_GPU_RESOURCE_UNREF, id);
 		send_context(m, VGPU_GPU_CTX_DESTROY, 1);
-		assert_int_equal(used(m), 0);
+		assert_int_equal(machine_used(m), 0);
 		/* All of it can be had again. */
 		vgpu_gpu_set_features(m->gpu, vgpu_gpu_features(m->gpu));
 		fragment(machine_context(m, 2), MIB);
@@ -285,7 +265,7 @@ static void test_lost_picture(void **state)
 		kept_destroy(m->config.launcher);
 		m->config.launcher = other;
 		machine_resume(m);
-		assert_int_equal(used(m), 64 * 64 * 4);
+		assert_int_equal(machine_used(m), 64 * 64 * 4);
 		assert_int_equal(vgpu_gpu_capture(m->gpu, 0, &frame, &fd, &err),
 				 0);
 		assert_int_equal(frame.width, 64);
@@ -298,7 +278,8 @@ static void test_lost_picture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, machine_set_up, machine_tear_down)
 		TEST(test_half),
 		TEST(test_files),
 		TEST(test_pages),

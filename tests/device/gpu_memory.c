@@ -11,26 +11,6 @@
 
 #include <cmocka.h>
 
-static int set_up(void **state)
-{
-	*state = machine_create();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	machine_destroy(*state);
-	return 0;
-}
-
-static uint64_t used(struct machine *m)
-{
-	struct vgpu_control_status status;
-
-	vgpu_gpu_status(m->gpu, &status);
-	return status.framebuffer_used_bytes;
-}
-
 static uint32_t create_2d(struct machine *m, uint32_t id, uint32_t height)
 {
 	const struct vgpu_gpu_resource_create_2d create = {id, 1, 1024, height};
@@ -56,7 +36,7 @@ static void test_quota(void **state)
 	assert_int_equal(render_alloc(a, 4 << 20, &offset[0], NULL), 0);
 	assert_int_equal(render_alloc(b, 4 << 20, &offset[1], NULL), 0);
 	assert_int_equal(render_charge(a, 4 << 20, &charge), 0);
-	assert_int_equal(used(m), FRAMEBUFFER_BYTES);
+	assert_int_equal(machine_used(m), FRAMEBUFFER_BYTES);
 	assert_int_equal(render_alloc(a, 4096, &offset[2], NULL), -ENOMEM);
 	assert_int_equal(render_charge(b, 4096, &offset[2]), -ENOMEM);
 	assert_int_equal(create_2d(m, 2, 1), VGPU_GPU_ERR_OUT_OF_MEMORY);
@@ -71,7 +51,7 @@ static void test_quota(void **state)
 	assert_int_equal(render_free(a, charge), -EINVAL);
 	assert_int_equal(render_free(a, offset[0]), 0);
 	assert_int_equal(render_free(a, offset[0]), -EINVAL);
-	assert_int_equal(used(m), FRAMEBUFFER_BYTES / 2);
+	assert_int_equal(machine_used(m), FRAMEBUFFER_BYTES / 2);
 	assert_int_equal(render_alloc(a, 0, &offset[2], NULL), -EINVAL);
 	assert_int_equal(render_alloc(a, 4095, &offset[2], NULL), -EINVAL);
 	assert_int_equal(render_alloc(a, UINT64_MAX - 4095, &offset[2], NULL),
@@ -81,7 +61,7 @@ static void test_quota(void **state)
 	assert_int_equal(unref(m, 1), OK);
 	/* The end of a context is the end of what it had. */
 	render_die(b);
-	assert_int_equal(used(m), 0);
+	assert_int_equal(machine_used(m), 0);
 }
 
 /* What a process has been given is its own: all zeros, and nobody else's. */
@@ -174,7 +154,7 @@ static void test_many(void **state)
 		assert_int_equal(render_alloc(render, 4096, &offset, NULL), 0);
 	assert_int_equal(render_alloc(render, 4096, &offset, NULL), -ENOMEM);
 	render_die(render);
-	assert_int_equal(used(m), 0);
+	assert_int_equal(machine_used(m), 0);
 }
 
 static void test_both_hold_it(void **state)
@@ -186,27 +166,27 @@ static void test_both_hold_it(void **state)
 
 	/* The guest names it still. */
 	assert_int_equal(render_free(render, offset), 0);
-	assert_int_equal(used(m), 1 << 20);
+	assert_int_equal(machine_used(m), 1 << 20);
 	assert_int_equal(render_free(render, offset), -EINVAL);
 	assert_int_equal(unref(m, 10), OK);
-	assert_int_equal(used(m), 0);
+	assert_int_equal(machine_used(m), 0);
 	/* The process has it still. */
 	offset = machine_memory(m, render, 10, 1 << 20);
 	assert_int_equal(unref(m, 10), OK);
-	assert_int_equal(used(m), 1 << 20);
+	assert_int_equal(machine_used(m), 1 << 20);
 	/* Two names for one file. */
 	send_blob(m, 11, 5, 4096);
 	render->ops->exported(render->opaque, 11, 0, offset, 1 << 20);
 	send_blob(m, 12, 5, 1 << 20);
 	render->ops->exported(render->opaque, 12, 0, offset, 1 << 20);
 	render_die(render);
-	assert_int_equal(used(m), 1 << 20);
+	assert_int_equal(machine_used(m), 1 << 20);
 	assert_int_equal(unref(m, 11), OK);
 	render = machine_context(m, 2);
 	assert_int_equal(render_alloc(render, 4096, &second, NULL), 0);
 	assert_int_not_equal(second, offset);
 	assert_int_equal(unref(m, 12), OK);
-	assert_int_equal(used(m), 4096);
+	assert_int_equal(machine_used(m), 4096);
 }
 
 static void test_export_lies(void **state)
@@ -249,7 +229,7 @@ static void test_export_lies(void **state)
 	a->ops->exported(a->opaque, 20, 0, its, 4096);
 	assert_int_equal(answer_of(sent), VGPU_GPU_ERR_INVALID_PARAMETER);
 	assert_int_equal(render_free(a, its), 0);
-	assert_int_equal(used(m), 32768 + 8192);
+	assert_int_equal(machine_used(m), 32768 + 8192);
 }
 
 static void test_shared(void **state)
@@ -296,7 +276,7 @@ static void test_shared(void **state)
 	assert_int_equal(unref(m, 1), OK);
 	assert_int_equal(answer_of(send_blob(m, 2, 0, VGPU_SHARED_MEMORY_MAX)),
 			 OK);
-	assert_int_equal(used(m), 0);
+	assert_int_equal(machine_used(m), 0);
 	/* It is not shown, and takes no backing. */
 	assert_int_equal(answer_of(machine_send(
 				 m, VGPU_GPU_RESOURCE_ATTACH_BACKING,
@@ -388,12 +368,12 @@ static void test_window(void **state)
 	assert_int_equal(render_free(render, offset), 0);
 	sent = send_resource(m, VGPU_GPU_RESOURCE_UNREF, 1);
 	again = send_resource(m, VGPU_GPU_RESOURCE_UNREF, 1);
-	assert_int_equal(used(m), 8192 + 4096);
+	assert_int_equal(machine_used(m), 8192 + 4096);
 	assert_false(sent->is_done);
 	done(m, -ETIMEDOUT);
 	assert_int_equal(answer_of(sent), OK);
 	assert_int_equal(answer_of(again), VGPU_GPU_ERR_INVALID_RESOURCE_ID);
-	assert_int_equal(used(m), 4096);
+	assert_int_equal(machine_used(m), 4096);
 	done(m, 0);
 	done(m, 0);
 }
@@ -500,7 +480,7 @@ static void test_successor(void **state)
 	assert_int_equal(answer_of(send_context(m, VGPU_GPU_CTX_DESTROY, 1)), OK);
 
 	/* Device memory goes on, where it was and mapped as it was. */
-	assert_int_equal(used(m), 2 << 20);
+	assert_int_equal(machine_used(m), 2 << 20);
 	render = machine_context(m, 1);
 	assert_int_equal(render_alloc(render, 1 << 20, &next, NULL), 0);
 	assert_int_not_equal(next, offset);
@@ -545,7 +525,7 @@ static void test_lost_memory(void **state)
 	m->config.launcher = other;
 	for (int round = 0; round < 2; round++) {
 		machine_resume(m);
-		assert_int_equal(used(m), 0);
+		assert_int_equal(machine_used(m), 0);
 	}
 	m->n_maps = m->n_unmaps = m->faults = 0;
 	m->context = 1;
@@ -639,7 +619,7 @@ static void test_strange_states(void **state)
 		}
 		s->context[seed % VGPU_GPU_CONTEXTS_MAX].id = seed >> 30;
 		machine_resume(m);
-		assert_true(used(m) <= FRAMEBUFFER_BYTES);
+		assert_true(machine_used(m) <= FRAMEBUFFER_BYTES);
 		for (uint32_t id = 1; id < 4; id++) {
 			m->is_retry = false;
 			send_resource(m, VGPU_GPU_RESOURCE_UNREF, id);
@@ -655,7 +635,8 @@ static void test_strange_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, machine_set_up, machine_tear_down)
 		TEST(test_quota),	   TEST(test_apart),
 		TEST(test_open),	   TEST(test_many),
 		TEST(test_both_hold_it),   TEST(test_export_lies),

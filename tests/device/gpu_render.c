@@ -406,6 +406,26 @@ void machine_destroy(struct machine *machine)
 	assert_int_equal(render_alive, 0);
 }
 
+int machine_set_up(void **state)
+{
+	*state = machine_create();
+	return 0;
+}
+
+int machine_tear_down(void **state)
+{
+	machine_destroy(*state);
+	return 0;
+}
+
+uint64_t machine_used(struct machine *machine)
+{
+	struct vgpu_control_status status;
+
+	vgpu_gpu_status(machine->gpu, &status);
+	return status.framebuffer_used_bytes;
+}
+
 void machine_resume(struct machine *machine)
 {
 	vgpu_gpu_destroy(machine->gpu);

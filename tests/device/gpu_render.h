@@ -107,6 +107,11 @@ struct machine {
 
 struct machine *machine_create(void);
 void machine_destroy(struct machine *machine);
+/* For cmocka: *state is a struct machine. */
+int machine_set_up(void **state);
+int machine_tear_down(void **state);
+/* Of the framebuffer, in bytes. */
+uint64_t machine_used(struct machine *machine);
 /* Another gpu on the same state, as a successor; what was under way is gone. */
 void machine_resume(struct machine *machine);
 
