@@ -346,14 +346,14 @@ static void on_admitted(void *opaque, int socket, uint32_t serial)
 	flush(link);
 }
 
-static void on_refused(void *opaque, const struct ucred *peer)
+static void on_refused(void *opaque, int32_t pid)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
 
 	/* Which user's it is cannot be seen from within our namespace. */
 	snprintf(text, sizeof(text),
 		 "process %d asked for what the vGPU has and is not vgpud: refused",
-		 peer->pid);
+		 pid);
 	vgpu_link_event(opaque, VGPU_EVENT_REFUSED, 0, text);
 }
 

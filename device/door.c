@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "lib/control.h"
+#include "lib/peer.h"
 #include "lib/util.h"
 
 /* Connections that have not said ADOPT yet: one more ends the oldest. */
@@ -36,13 +37,10 @@ static void forget(struct visitor *visitor)
 static void refuse(struct visitor *visitor)
 {
 	struct vgpu_door *door = visitor->door;
-	struct ucred peer = {};
-	socklen_t size = sizeof(peer);
+	int32_t pid = vgpu_peer_pid(visitor->socket);
 
-	if (getsockopt(visitor->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		peer = (struct ucred){};
 	forget(visitor);
-	door->ops->refused(door->opaque, &peer);
+	door->ops->refused(door->opaque, pid);
 }
 
 /* Takes the same time wherever the first difference is. */

@@ -3,7 +3,7 @@
 #ifndef VGPU_DEVICE_DOOR_H
 #define VGPU_DEVICE_DOOR_H
 
-#include <sys/socket.h>
+#include <stdint.h>
 
 #include <systemd/sd-event.h>
 
@@ -17,8 +17,8 @@ struct vgpu_door_ops {
 	 * @serial that of its ADOPT.
 	 */
 	void (*admitted)(void *opaque, int socket, uint32_t serial);
-	/* @peer, all zero if unknown, was sent away. */
-	void (*refused)(void *opaque, const struct ucred *peer);
+	/* Process @pid, 0 if unknown, was sent away. */
+	void (*refused)(void *opaque, int32_t pid);
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "device/vhost/internal.h"
+#include "lib/peer.h"
 #include "lib/util.h"
 
 #ifndef SO_PEERPIDFD /* Linux 6.5 */
@@ -16,15 +17,6 @@
  * vGPU, which is told to be attached. An older kernel does not tell of the end,
  * and there it is free at once.
  */
-
-int32_t vgpu_vhost_find_peer(int connection)
-{
-	struct ucred peer = {};
-	socklen_t len = sizeof(peer);
-
-	getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-	return peer.pid;
-}
 
 static void let_go(struct vgpu_vhost *vhost)
 {
@@ -44,7 +36,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t revents, void *opaqu
 void vgpu_vhost_hold(struct vgpu_vhost *vhost)
 {
 	int connection = vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND);
-	int32_t pid = vgpu_vhost_find_peer(connection);
+	int32_t pid = vgpu_peer_pid(connection);
 	vgpu_autoclose int fd = -1;
 	socklen_t len = sizeof(fd);
 
@@ -64,7 +56,7 @@ bool vgpu_vhost_is_held_from(struct vgpu_vhost *vhost, int connection)
 {
 	if (!vhost->holder)
 		return false;
-	if (vgpu_vhost_find_peer(connection) != vhost->holder_pid)
+	if (vgpu_peer_pid(connection) != vhost->holder_pid)
 		return true;
 	/* It is the same that comes again. */
 	let_go(vhost);

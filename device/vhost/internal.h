@@ -57,8 +57,6 @@ struct vgpu_vhost_message {
 };
 
 /* holder.c */
-/* The process at the other end of @connection, 0 if unknown. */
-int32_t vgpu_vhost_find_peer(int connection);
 /* The front end is cut off, and its process still has the vGPU's memory. */
 void vgpu_vhost_hold(struct vgpu_vhost *vhost);
 /* Whether another process has it still than that of @connection. */

@@ -10,6 +10,7 @@
 
 #include "device/state.h"
 #include "device/vhost/internal.h"
+#include "lib/peer.h"
 #include "lib/util.h"
 
 /*
@@ -183,7 +184,7 @@ static void refuse_second(struct vgpu_vhost *vhost, int connection)
 
 	snprintf(text, sizeof(text),
 		 "vhost-user: a second virtual machine, of process %d, is sent away: that of process %d has the vGPU",
-		 vgpu_vhost_find_peer(connection), vgpu_vhost_peer_pid(vhost));
+		 vgpu_peer_pid(connection), vgpu_vhost_peer_pid(vhost));
 	vgpu_close(connection);
 	vhost->ops->fault(vhost->opaque, text);
 }
@@ -613,8 +614,7 @@ int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
 {
 	if (!vgpu_vhost_is_attached(vhost))
 		return vhost->holder_pid;
-	return vgpu_vhost_find_peer(
-		vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
+	return vgpu_peer_pid(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
 }
 
 struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost)

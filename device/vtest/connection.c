@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "lib/peer.h"
 #include "lib/util.h"
 
 /* Commands handled before others have their turn. */
@@ -41,8 +42,8 @@ int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	c->vtest->errors++;
-	vgpu_vtest_log(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
-		       (int)c->pid, text);
+	vgpu_vtest_fault(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
+			 (int)c->pid, text);
 	enter(c, c->phase == SERVED ? LOST : OVER);
 	return -ECONNABORTED;
 }
@@ -356,18 +357,16 @@ bool vgpu_connection_is_of_same(const struct connection *a,
 
 void vgpu_connection_evict(struct connection *c)
 {
-	vgpu_vtest_log(c->vtest,
-		       "client %" PRIu64 " (pid %d) has no context, and makes"
-		       " room for another",
-		       c->number, (int)c->pid);
+	vgpu_vtest_fault(c->vtest,
+			 "client %" PRIu64 " (pid %d) has no context, and makes"
+			 " room for another",
+			 c->number, (int)c->pid);
 	vgpu_connection_destroy(c);
 }
 
 int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
 {
 	struct connection *c = malloc(sizeof(*c));
-	struct ucred peer = {};
-	socklen_t length = sizeof(peer);
 	int r;
 
 	if (!c) {
@@ -385,8 +384,7 @@ int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
 	vgpu_syncs_init(&c->syncs, &c->fds);
 	TAILQ_INSERT_TAIL(&vtest->connections, c, link);
 	vtest->n_connections++;
-	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)
-		c->pid = peer.pid;
+	c->pid = vgpu_peer_pid(socket);
 	r = add_sources(c);
 	if (r < 0)
 		vgpu_connection_destroy(c);
