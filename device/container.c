@@ -7,6 +7,7 @@
 #include "device/control.h"
 #include "device/framebuffer.h"
 #include "device/gpu/abi.h"
+#include "device/report.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
 
@@ -17,13 +18,14 @@ struct vgpu_container {
 	struct vgpu_framebuffer framebuffer;
 	struct vgpu_vtest *vtest;
 	struct vgpu_link *link; /* NULL if there is no manager */
+	struct vgpu_reports reports;
 };
 
-static void on_fault(void *opaque, const char *text, uint32_t left_out)
+static void on_fault(void *opaque, const char *text)
 {
 	struct vgpu_container *container = opaque;
 
-	vgpu_link_event(container->link, VGPU_EVENT_GUEST_FAULT, left_out, text);
+	vgpu_report_fault(&container->reports, text);
 }
 
 static void on_changed(void *opaque)
@@ -33,27 +35,9 @@ static void on_changed(void *opaque)
 	vgpu_link_status_soon(container->link);
 }
 
-/* vgpud started it, and kills it. */
-static void on_launcher_frozen(void *opaque)
-{
-	struct vgpu_container *container = opaque;
-
-	vgpu_link_event(container->link, VGPU_EVENT_FROZEN, 0,
-			"the launcher of render processes does not answer");
-}
-
-static void on_forbidden_call(void *opaque, const char *text)
-{
-	struct vgpu_container *container = opaque;
-
-	vgpu_link_event(container->link, VGPU_EVENT_FORBIDDEN_CALL, 0, text);
-}
-
 static const struct vgpu_vtest_ops vtest_ops = {
 	.fault = on_fault,
 	.changed = on_changed,
-	.launcher_frozen = on_launcher_frozen,
-	.forbidden_call = on_forbidden_call,
 };
 
 static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
@@ -118,6 +102,7 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 		.framebuffer_bytes = config->start.framebuffer_bytes,
 		.host_memory_bytes = config->start.host_memory_bytes,
 		.launcher_fd = vgpu_slots_get(slots, VGPU_SLOT_LAUNCHER),
+		.launcher_ops = &vgpu_report_launcher_ops,
 		.capset = config->capset,
 		.capset_bytes = VGPU_GPU_CAPSET_BYTES,
 		.ops = &vtest_ops,
@@ -130,7 +115,8 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 	container->event = event;
 	container->slots = slots;
 	container->start = config->start;
-	vtest.name = container->start.name;
+	vgpu_reports_init(&container->reports, event, container->start.name);
+	vtest.launcher_opaque = &container->reports;
 	memcpy(vtest.gpu_uuid, config->start.gpu_uuid, sizeof(vtest.gpu_uuid));
 	if (config->start.segments)
 		r = reserve_framebuffer(container, err);
@@ -154,6 +140,7 @@ void vgpu_container_destroy(struct vgpu_container *container)
 {
 	if (!container)
 		return;
+	vgpu_reports_finish(&container->reports);
 	vgpu_link_destroy(container->link);
 	container->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vtest_destroy(container->vtest);
@@ -165,7 +152,7 @@ int vgpu_container_serve(struct vgpu_container *container, int control,
 			 const struct vgpu_sandbox_report *sandbox,
 			 struct vgpu_err *err)
 {
-	char lacks[VGPU_CONTROL_TEXT_MAX], text[VGPU_CONTROL_TEXT_MAX];
+	char lacks[VGPU_CONTROL_TEXT_MAX];
 	int r;
 
 	if (control < 0)
@@ -176,13 +163,9 @@ int vgpu_container_serve(struct vgpu_container *container, int control,
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "control socket: %s",
 				    strerror(-r));
+	container->reports.link = container->link;
 	vgpu_link_status_now(container->link);
-	if (vgpu_sandbox_report_text(sandbox, lacks, sizeof(lacks))) {
-		snprintf(text, sizeof(text),
-			 "the device process is shut in less: %.150s", lacks);
-		fprintf(stderr, "vgpu-device %s: %s\n", container->start.name,
-			text);
-		vgpu_link_event(container->link, VGPU_EVENT_SANDBOX, 0, text);
-	}
+	if (vgpu_sandbox_report_text(sandbox, lacks, sizeof(lacks)))
+		vgpu_report_weak_sandbox(&container->reports, "device", lacks);
 	return 0;
 }

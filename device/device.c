@@ -13,25 +13,12 @@
 #include "device/render/host_memory.h"
 #include "device/render/launcher.h"
 #include "device/render/render.h"
+#include "device/report.h"
 #include "device/state.h"
 #include "device/vhost/vhost.h"
 #include "lib/type.h"
 #include "lib/util.h"
 #include "sandbox/report.h"
-
-/* A guest can break rules as fast as it likes; we tell of so many. */
-#define FAULTS_MAX	 10
-#define FAULTS_PERIOD_US (10 * 1000 * 1000ULL)
-
-/* Of one kind of event: how often it was told of lately. */
-struct tellings {
-	uint32_t kind;	/* VGPU_EVENT_... */
-	uint64_t since; /* begin of this period */
-	unsigned int n;
-	uint32_t suppressed;		  /* since the last */
-	char last[VGPU_CONTROL_TEXT_MAX]; /* of these */
-	sd_event_source *timer; /* at the end of the period they are told of */
-};
 
 struct viewer {
 	struct vgpu_device *device;
@@ -50,137 +37,25 @@ struct vgpu_device {
 	struct vgpu_launcher *launcher; /* NULL: there is no successor either */
 	struct vgpu_vhost *vhost;
 	struct vgpu_link *link; /* NULL if there is no manager */
+	struct vgpu_reports reports;
 	struct viewer viewer[VGPU_HEADS_MAX];
 	bool ends_with_front_end;
-	struct tellings faults, forbidden;
 };
-
-static void log_line(const struct vgpu_device *device, const char *text,
-		     uint32_t suppressed)
-{
-	if (suppressed)
-		fprintf(stderr, "vgpu-device %s: %s (%u such lines left out)\n",
-			device->config.start.name, text, suppressed);
-	else
-		fprintf(stderr, "vgpu-device %s: %s\n",
-			device->config.start.name, text);
-}
-
-/* Returns for how long nothing may be told, in microseconds. */
-static uint64_t count_telling(const struct vgpu_device *device,
-			      struct tellings *tellings)
-{
-	uint64_t now = 0;
-
-	sd_event_now(device->event, CLOCK_MONOTONIC, &now);
-	if (now - tellings->since > FAULTS_PERIOD_US) {
-		tellings->since = now;
-		tellings->n = 0;
-	}
-	if (tellings->n == FAULTS_MAX)
-		return tellings->since + FAULTS_PERIOD_US + 1 - now;
-	tellings->n++;
-	return 0;
-}
-
-static void tell(struct vgpu_device *device, struct tellings *tellings,
-		 const char *text);
-
-/* No other came that would have told of those left out. */
-static int on_period_over(sd_event_source *source, uint64_t usec, void *opaque)
-{
-	struct vgpu_device *device = opaque;
-	struct tellings *tellings = source == device->faults.timer
-					    ? &device->faults
-					    : &device->forbidden;
-	char text[VGPU_CONTROL_TEXT_MAX];
-
-	if (!tellings->suppressed)
-		return 0;
-	tellings->suppressed--;
-	memcpy(text, tellings->last, sizeof(text));
-	tell(device, tellings, text);
-	return 0;
-}
-
-/* Without a timer the next that comes tells of it. */
-static void tell_later(struct vgpu_device *device, struct tellings *tellings,
-		       uint64_t usec)
-{
-	if (!tellings->timer) {
-		sd_event_add_time_relative(device->event, &tellings->timer,
-					   CLOCK_MONOTONIC, usec, 0,
-					   on_period_over, device);
-		return;
-	}
-	sd_event_source_set_time_relative(tellings->timer, usec);
-	sd_event_source_set_enabled(tellings->timer, SD_EVENT_ONESHOT);
-}
-
-static void tell(struct vgpu_device *device, struct tellings *tellings,
-		 const char *text)
-{
-	uint64_t wait = count_telling(device, tellings);
-	uint32_t suppressed = tellings->suppressed;
-
-	if (wait) {
-		tellings->suppressed++;
-		snprintf(tellings->last, sizeof(tellings->last), "%s", text);
-		tell_later(device, tellings, wait);
-		return;
-	}
-	tellings->suppressed = 0;
-	log_line(device, text, suppressed);
-	vgpu_link_event(device->link, tellings->kind, suppressed, text);
-}
 
 static void on_fault(void *opaque, const char *text)
 {
 	struct vgpu_device *device = opaque;
 
-	tell(device, &device->faults, text);
+	vgpu_report_fault(&device->reports, text);
 }
 
 /* Of what a kernel lacks: once for each process that lacks it. */
-static void report_sandbox(struct vgpu_device *device, const char *process,
-			   const char *lacks)
-{
-	char text[VGPU_CONTROL_TEXT_MAX];
-
-	snprintf(text, sizeof(text), "the %s process is shut in less: %.150s",
-		 process, lacks);
-	log_line(device, text, 0);
-	vgpu_link_event(device->link, VGPU_EVENT_SANDBOX, 0, text);
-}
-
 static void on_render_lacks(void *opaque, const char *text)
 {
-	report_sandbox(opaque, "render", text);
-}
-
-/* vgpud started it, and kills it. */
-static void on_launcher_frozen(void *opaque)
-{
 	struct vgpu_device *device = opaque;
 
-	vgpu_link_event(device->link, VGPU_EVENT_FROZEN, 0,
-			"the launcher of render processes does not answer");
+	vgpu_report_weak_sandbox(&device->reports, "render", text);
 }
-
-/* A guest cannot hide it behind other faults: these have a count of their own. */
-static void on_forbidden_call(void *opaque, const char *name)
-{
-	struct vgpu_device *device = opaque;
-	char text[VGPU_CONTROL_TEXT_MAX];
-
-	snprintf(text, sizeof(text), VGPU_LAUNCH_FORBIDDEN, name);
-	tell(device, &device->forbidden, text);
-}
-
-static const struct vgpu_launcher_ops launcher_ops = {
-	.frozen = on_launcher_frozen,
-	.forbidden = on_forbidden_call,
-};
 
 static void on_link_changed(void *opaque)
 {
@@ -405,8 +280,8 @@ static int find_launcher(struct vgpu_device *device, struct vgpu_err *err)
 
 	if (fd < 0 && !device->config.start.has_renderer)
 		return 0;
-	r = vgpu_launcher_create(device->event, fd, &launcher_ops, device,
-				 &device->launcher);
+	r = vgpu_launcher_create(device->event, fd, &vgpu_report_launcher_ops,
+				 &device->reports, &device->launcher);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "no launcher: %s", strerror(-r))
 		     : 0;
 }
@@ -488,8 +363,7 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 	device->event = event;
 	device->slots = slots;
 	device->config = *config;
-	device->faults.kind = VGPU_EVENT_GUEST_FAULT;
-	device->forbidden.kind = VGPU_EVENT_FORBIDDEN_CALL;
+	vgpu_reports_init(&device->reports, event, device->config.start.name);
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
 		device->viewer[i] = (struct viewer){device, i, -1, NULL};
 
@@ -502,13 +376,14 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 				     strerror(-r));
 			goto fail;
 		}
+		device->reports.link = device->link;
 	}
 	r = bring_up(device, err);
 	if (r < 0)
 		goto fail;
 	vgpu_link_status_now(device->link);
 	if (vgpu_sandbox_report_text(&config->sandbox, text, sizeof(text)))
-		report_sandbox(device, "device", text);
+		vgpu_report_weak_sandbox(&device->reports, "device", text);
 	if (device->state->generation) {
 		snprintf(text, sizeof(text),
 			 "successor %u of its device process goes on",
@@ -528,8 +403,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 		return;
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
 		drop_viewer(&device->viewer[i]);
-	sd_event_source_disable_unref(device->faults.timer);
-	sd_event_source_disable_unref(device->forbidden.timer);
+	vgpu_reports_finish(&device->reports);
 	vgpu_link_destroy(device->link);
 	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vhost_destroy(device->vhost);

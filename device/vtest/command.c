@@ -95,7 +95,7 @@ static int get_capset(struct connection *c, const uint32_t *body)
 	 * nothing but an abort is left, so the context must be had by now.
 	 */
 	if (is_valid && c->phase < STARTED && vgpu_context_start(c, &err) < 0) {
-		vgpu_vtest_log(c->vtest, "no context: %s", err.text);
+		vgpu_vtest_fault(c->vtest, "no context: %s", err.text);
 		is_valid = false;
 	}
 	c->is_capset_held = is_valid && !c->is_started;

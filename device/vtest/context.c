@@ -49,7 +49,7 @@ static void on_lost(void *opaque, const char *why)
 		return;
 	}
 	/* There never was a process. The client may ask for one again. */
-	vgpu_vtest_log(c->vtest, "no context: %s", why);
+	vgpu_vtest_fault(c->vtest, "no context: %s", why);
 	vgpu_context_finish(c);
 	if (c->phase == STARTED)
 		c->phase = AGREED;

@@ -147,9 +147,6 @@ struct vgpu_vtest {
 	uint32_t n_contexts;
 	uint64_t shm_bytes;
 	uint64_t last_number;
-	uint64_t lines_since; /* begin of this period */
-	unsigned int lines;
-	unsigned int lines_left_out;
 	uint64_t commands; /* handled, and clients that broke a rule */
 	uint64_t errors;
 	struct vgpu_figures figures; /* but for contexts */
@@ -158,9 +155,9 @@ struct vgpu_vtest {
 /* vtest.c */
 /* vgpu_vtest_status() has something else to say. */
 void vgpu_vtest_changed(struct vgpu_vtest *vtest);
-/* Log, but not as often as a client can make us. */
+/* Tell the owner that a client broke a rule, or cannot be served. */
 __attribute__((format(printf, 2, 3))) void
-vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...);
+vgpu_vtest_fault(struct vgpu_vtest *vtest, const char *fmt, ...);
 
 /* connection.c */
 int vgpu_connection_create(struct vgpu_vtest *vtest, int socket);

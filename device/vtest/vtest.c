@@ -13,8 +13,6 @@
 #include "device/vtest/internal.h"
 #include "lib/util.h"
 
-#define LINES_MAX	10
-#define LINES_PERIOD_US (10 * 1000 * 1000ULL)
 /* A vGPU has so many connections for each context that it can have. */
 #define CONNECTIONS_PER_CONTEXT 2U
 /* Those of one process that have no context; its newest ones count. */
@@ -36,37 +34,19 @@
 /* With no fd left for it, who waits to be accepted would keep us awake. */
 #define ACCEPTS_PER_S 1000
 
-void vgpu_vtest_log(struct vgpu_vtest *vtest, const char *fmt, ...)
+void vgpu_vtest_fault(struct vgpu_vtest *vtest, const char *fmt, ...)
 {
 	struct vgpu_err line = {};
 	char text[VGPU_ERR_TEXT_MAX];
-	uint64_t now = 0;
 	va_list args;
 
-	sd_event_now(vtest->event, CLOCK_MONOTONIC, &now);
-	if (now - vtest->lines_since > LINES_PERIOD_US) {
-		vtest->lines_since = now;
-		vtest->lines = 0;
-	}
-	if (vtest->lines == LINES_MAX) {
-		vtest->lines_left_out++;
+	if (!vtest->config.ops)
 		return;
-	}
-	vtest->lines++;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	vgpu_err_set(&line, -EPROTO, NULL, "%s", text); /* printable */
-	if (vtest->lines_left_out)
-		fprintf(stderr, "vgpu-device %s: %s (%u such lines left out)\n",
-			vtest->config.name, line.text, vtest->lines_left_out);
-	else
-		fprintf(stderr, "vgpu-device %s: %s\n", vtest->config.name,
-			line.text);
-	if (vtest->config.ops)
-		vtest->config.ops->fault(vtest->config.opaque, line.text,
-					 vtest->lines_left_out);
-	vtest->lines_left_out = 0;
+	vtest->config.ops->fault(vtest->config.opaque, line.text);
 }
 
 void vgpu_vtest_changed(struct vgpu_vtest *vtest)
@@ -100,30 +80,6 @@ void vgpu_vtest_figures(const struct vgpu_vtest *vtest,
 	TAILQ_FOREACH(c, &vtest->connections, link)
 	figures->contexts += c->render && c->phase < LOST;
 }
-
-static void on_launcher_frozen(void *opaque)
-{
-	struct vgpu_vtest *vtest = opaque;
-
-	if (vtest->config.ops)
-		vtest->config.ops->launcher_frozen(vtest->config.opaque);
-}
-
-static void on_forbidden_call(void *opaque, const char *name)
-{
-	struct vgpu_vtest *vtest = opaque;
-	char text[VGPU_ERR_TEXT_MAX];
-
-	snprintf(text, sizeof(text), VGPU_LAUNCH_FORBIDDEN, name);
-	vgpu_vtest_log(vtest, "%s", text);
-	if (vtest->config.ops)
-		vtest->config.ops->forbidden_call(vtest->config.opaque, text);
-}
-
-static const struct vgpu_launcher_ops launcher_ops = {
-	.frozen = on_launcher_frozen,
-	.forbidden = on_forbidden_call,
-};
 
 /* The read end of a pipe that nobody writes to: poll() finds POLLHUP alone. */
 static int make_never_ready(void)
@@ -224,19 +180,20 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 
 	if (socket < 0) {
 		if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-			vgpu_vtest_log(vtest, "cannot accept a client: %s",
-				       strerror(errno));
+			vgpu_vtest_fault(vtest, "cannot accept a client: %s",
+					 strerror(errno));
 		return 0;
 	}
 	if (!make_room(vtest)) {
-		vgpu_vtest_log(vtest, "a client more than %u is sent away",
-			       vtest->connections_max);
+		vgpu_vtest_fault(vtest, "a client more than %u is sent away",
+				 vtest->connections_max);
 		vgpu_close(socket);
 		return 0;
 	}
 	r = vgpu_connection_create(vtest, socket);
 	if (r < 0) {
-		vgpu_vtest_log(vtest, "cannot serve a client: %s", strerror(-r));
+		vgpu_vtest_fault(vtest, "cannot serve a client: %s",
+				 strerror(-r));
 		return 0;
 	}
 	newest = TAILQ_LAST(&vtest->connections, connections);
@@ -264,8 +221,9 @@ int vgpu_vtest_create(sd_event *event, int socket,
 	if (r >= 0 && vtest->never_ready < 0)
 		r = vtest->never_ready;
 	if (r >= 0)
-		r = vgpu_launcher_create(event, config->launcher_fd,
-					 &launcher_ops, vtest, &vtest->launcher);
+		r = vgpu_launcher_create(
+			event, config->launcher_fd, config->launcher_ops,
+			config->launcher_opaque, &vtest->launcher);
 	/* Contexts of a predecessor. */
 	if (r >= 0)
 		vgpu_launcher_end_others(vtest->launcher);

@@ -19,26 +19,26 @@
 /* Rings, streams and replies of all contexts; Mesa takes some 10 MiB each. */
 #define VGPU_VTEST_SHM_BYTES_MAX (1024ULL * 1024 * 1024)
 
+struct vgpu_launcher_ops;
 struct vgpu_vtest;
 
 /* What it tells its owner. All are required. */
 struct vgpu_vtest_ops {
-	/* A client broke a rule, or lost its context; @left_out such before. */
-	void (*fault)(void *opaque, const char *text, uint32_t left_out);
+	/* A client broke a rule, or lost its context. Any number may come. */
+	void (*fault)(void *opaque, const char *text);
 	/* vgpu_vtest_status() has something else to say. */
 	void (*changed)(void *opaque);
-	/* As of struct vgpu_launcher_ops. */
-	void (*launcher_frozen)(void *opaque);
-	void (*forbidden_call)(void *opaque, const char *text);
 };
 
 struct vgpu_vtest_config {
-	const char *name; /* of the vGPU, for the log */
+	const char *name; /* of the vGPU */
 	uint8_t gpu_uuid[16];
 	uint64_t framebuffer_bytes;
-	uint64_t host_memory_bytes;   /* of contexts, beyond that */
-	int launcher_fd;	      /* of a vgpu-launch; stays the caller's */
-	struct vgpu_reserve *reserve; /* of vgpu_own_memory_create() */
+	uint64_t host_memory_bytes; /* of contexts, beyond that */
+	int launcher_fd;	    /* of a vgpu-launch; stays the caller's */
+	const struct vgpu_launcher_ops *launcher_ops;
+	void *launcher_opaque;
+	struct vgpu_reserve *reserve;	  /* of vgpu_own_memory_create() */
 	const struct vgpu_vtest_ops *ops; /* NULL: nobody wants to know */
 	void *opaque;
 	const void *capset; /* what GET_CAPSET answers for venus */

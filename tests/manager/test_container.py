@@ -128,6 +128,28 @@ class Container(ManagerTest):
         wait_for(lambda: [e for e in m.events() if e['event'] == 'guest-fault'], 'event')
         wait_for(lambda: m.show('c')['errors'] == 1, 'an error to be counted')
 
+    def test_rules_are_broken_often(self):
+        """Of many in a row a few are told of at once, and of the rest how many
+        there were, though no other follows."""
+        count = 13
+
+        def told():
+            return [event['text'] for event in self.m.events()
+                    if event['event'] == 'guest-fault']
+
+        def stand_for():
+            more = (re.search(r'\((\d+) more events', text) for text in told())
+            return sum(1 + (int(found[1]) if found else 0) for found in more)
+
+        path = self.create()['socket']
+        for _ in range(count):
+            with Client(path) as client:
+                client.send(b'\xff' * 8)
+                self.assertTrue(client.is_gone())
+        wait_for(lambda: stand_for() >= count, 'all of them')
+        self.assertEqual(stand_for(), count)
+        self.assertLess(len(told()), count)
+
     def test_framebuffer_is_exchanged(self):
         """What programs have is the vGPU's own: never more, and never less."""
         m = self.m
