@@ -257,6 +257,7 @@ static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 		.launcher = device->launcher,
 		.name = start->name,
 		.framebuffer_bytes = start->framebuffer_bytes,
+		.udmabuf = device->config.udmabuf,
 	};
 	device->render.lacks = on_render_lacks;
 	device->render.lacks_opaque = device;

@@ -15,12 +15,14 @@
 #include "device/harden.h"
 #include "device/launch/spawn.h"
 #include "device/options.h"
+#include "device/render/host_memory.h"
 #include "lib/mark.h"
 #include "lib/util.h"
 #include "sandbox/remover.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 #include "venus_capset.h"
+#include "vulkan/udmabuf.h"
 
 /* Remove a socket file that nobody listens on any more. */
 static int remove_stale(const struct sockaddr_un *address, struct vgpu_err *err)
@@ -207,6 +209,15 @@ static int find_launcher(struct vgpu_slots *slots, struct vgpu_err *err)
 	return r;
 }
 
+/* For drivers that take dma-bufs only; the software GPU's is none of them. */
+static int open_udmabuf(const struct vgpu_control_start *start)
+{
+	if (vgpu_render_is_software(start->gpu_uuid) ||
+	    (!start->has_renderer && !start->is_for_container))
+		return -ENODEV;
+	return vgpu_udmabuf_open();
+}
+
 /* The event loop's end with an error has told why already. */
 static int run_loop(sd_event *event)
 {
@@ -274,6 +285,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 {
 	struct vgpu_device_config config = {
 		.capset = &vgpu_venus_capset,
+		.udmabuf = -ENODEV,
 	};
 	struct vgpu_device *device = NULL;
 	bool listens;
@@ -284,6 +296,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	r = begin(options, slots, &config.start, &listens, &fd, ret_remover, err);
 	if (r < 0)
 		return r;
+	config.udmabuf = open_udmabuf(&config.start);
 	own = options->socket_path || options->vtest_path ? fd : -1;
 	if (config.start.is_for_container)
 		return serve_container(options, event, slots, &config, own, err);

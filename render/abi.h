@@ -135,6 +135,8 @@ enum vgpu_render_type {
 /* START: all that the driver maps is its own, see device/render/host_memory.h */
 #define VGPU_RENDER_FLAG_SOFTWARE (1U << 3)
 #define VGPU_RENDER_FLAG_FENCE	  (1U << 4) /* SUBMIT */
+/* Questions ALLOC and OPEN: the fd is to be a dma-buf of the file. */
+#define VGPU_RENDER_FLAG_DMABUF (1U << 5)
 
 struct vgpu_render_message {
 	uint32_t type;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What vgpu-device calls once a guest may send it something. */
 #include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -46,6 +47,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW_IF(fcntl, IS(1, F_GET_SEALS)),
 	ALLOW_IF(fcntl, IS(1, F_ADD_SEALS)),
 	ALLOW_IF(madvise, IS(2, MADV_DONTDUMP)),
+	ALLOW_IF(ioctl, IS(1, UDMABUF_CREATE)),
 };
 
 const struct vgpu_seccomp_list vgpu_seccomp_device = {

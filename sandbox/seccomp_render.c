@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What vgpu-render calls once a guest may send it commands. */
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -28,6 +29,10 @@ static const struct vgpu_seccomp_rule rules[] = {
 	/* Memory and commands come as files. The driver has one of its own. */
 	ALLOW(ftruncate),
 	ALLOW(pread64),
+	/* Memory may come as dma-bufs. */
+	ALLOW_IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+	ALLOW(lseek),
+	ALLOW_IF(ioctl, IS(1, DMA_BUF_IOCTL_SYNC)),
 	/* Complaints. */
 	ALLOW_IF(write, IS(0, STDOUT_FILENO)),
 	ALLOW_IF(write, IS(0, STDERR_FILENO)),
@@ -86,12 +91,10 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW_WHEN(ON_HARDWARE, mmap, ONLY(2, PROT_READ | PROT_WRITE)),
 	ALLOW_WHEN(ON_HARDWARE, poll),
 	ALLOW_WHEN(ON_HARDWARE, ppoll),
-	ALLOW_WHEN(ON_HARDWARE, fcntl, IS(1, F_DUPFD_CLOEXEC)),
 	ALLOW_WHEN(ON_HARDWARE, memfd_create),
 	ALLOW_WHEN(ON_HARDWARE, eventfd2),
 	ALLOW_WHEN(ON_HARDWARE, read),
 	ALLOW_WHEN(ON_HARDWARE, write),
-	ALLOW_WHEN(ON_HARDWARE, lseek),
 };
 
 const struct vgpu_seccomp_list vgpu_seccomp_render = {

@@ -7,6 +7,7 @@
 
 #include "lib/fds.h"
 #include "lib/util.h"
+#include "vulkan/udmabuf.h"
 
 #define PAGE_BYTES 4096U
 
@@ -137,6 +138,7 @@ static bool find_answer(struct vgpu_render *render,
 	*answer = (struct vgpu_render_message){
 		.type = question->type,
 		.id = question->id,
+		.flags = question->flags & VGPU_RENDER_FLAG_DMABUF,
 	};
 	render->answer_fd = -1;
 	render->is_answer_new = question->id != render->kept->question;
@@ -165,27 +167,52 @@ static int send_answer(int socket, const struct vgpu_render_message *answer,
 
 static bool is_question(const struct vgpu_render_message *m)
 {
+	const uint32_t flags = VGPU_RENDER_FLAG_CHARGE | VGPU_RENDER_FLAG_DMABUF;
+
 	if (m->type == VGPU_RENDER_FREE || m->type == VGPU_RENDER_OPEN)
 		return true;
 	return m->type == VGPU_RENDER_ALLOC && m->bytes &&
-	       m->bytes % PAGE_BYTES == 0 &&
-	       !(m->flags & ~VGPU_RENDER_FLAG_CHARGE);
+	       m->bytes % PAGE_BYTES == 0 && !(m->flags & ~flags);
+}
+
+/*
+ * It is to have a dma-buf of the file: *ret_fd, which the caller closes.
+ * Without one there is no memory for it.
+ */
+static void make_dmabuf(struct vgpu_render *render,
+			struct vgpu_render_message *answer, int *ret_fd)
+{
+	int fd = render->config.udmabuf;
+
+	if (fd >= 0)
+		fd = vgpu_udmabuf_create(fd, render->answer_fd, answer->bytes);
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return;
+	}
+	if (answer->type == VGPU_RENDER_ALLOC)
+		refuse(render, answer);
+	render->answer_fd = -1;
+	answer->status = (uint32_t)-fd;
 }
 
 /* Returns as vgpu_render_answer(). */
 static int finish_answer(struct vgpu_render *render,
-			 const struct vgpu_render_message *answer,
-			 struct vgpu_err *err)
+			 struct vgpu_render_message *answer, struct vgpu_err *err)
 {
+	vgpu_autoclose int dmabuf = -1;
 	int r;
 
+	if (answer->flags & VGPU_RENDER_FLAG_DMABUF && render->answer_fd >= 0)
+		make_dmabuf(render, answer, &dmabuf);
 	/* Before it is sent, so that a successor finds it as it was. */
 	if (render->is_answer_new) {
 		render->kept->answer = answer->status;
 		__atomic_store_n(&render->kept->question, answer->id,
 				 __ATOMIC_RELEASE);
 	}
-	r = send_answer(render->memory, answer, render->answer_fd);
+	r = send_answer(render->memory, answer,
+			dmabuf >= 0 ? dmabuf : render->answer_fd);
 	render->answer_fd = -1;
 	if (r == -EAGAIN)
 		return vgpu_err_set(err, -EPROTO, NULL,

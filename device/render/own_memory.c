@@ -27,6 +27,7 @@ struct vgpu_own_memory {
 	uint64_t quota_bytes;
 	uint64_t used_bytes;
 	struct vgpu_reserve *reserve; /* may be NULL */
+	bool has_dmabufs;
 	struct allocation *slot;
 	uint32_t n_slots;
 	uint32_t first_free; /* or NONE */
@@ -73,9 +74,23 @@ void vgpu_lent_memfd_revoke(int fd)
 	close(fd);
 }
 
+/*
+ * A file whose pages a dma-buf may hold: it cannot be made smaller. A program
+ * that has freed it finds zeros; one whose context is lost finds what was
+ * there, for zeros would be an answer, and its pages stay until it unmaps them.
+ */
+static void take_back(int fd, uint64_t bytes, bool is_lost)
+{
+	const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	if (!is_lost && fallocate(fd, hole, 0, (off_t)bytes) < 0)
+		perror("vgpu-device: cannot take memory back");
+	close(fd);
+}
+
 int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
-			   vgpu_own_memory_fds *find_fds, void *opaque,
-			   struct vgpu_own_memory **ret_memory)
+			   bool has_dmabufs, vgpu_own_memory_fds *find_fds,
+			   void *opaque, struct vgpu_own_memory **ret_memory)
 {
 	struct vgpu_own_memory *memory = malloc(sizeof(*memory));
 
@@ -86,17 +101,27 @@ int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
 		.opaque = opaque,
 		.quota_bytes = quota_bytes,
 		.reserve = reserve,
+		.has_dmabufs = has_dmabufs,
 		.first_free = NONE,
 	};
 	*ret_memory = memory;
 	return 0;
 }
 
-static void drop(struct vgpu_own_memory *memory, uint32_t index)
+static void release_file(const struct vgpu_own_memory *memory,
+			 const struct allocation *slot, bool is_lost)
+{
+	if (slot->fd < 0 || !memory->has_dmabufs)
+		vgpu_lent_memfd_revoke(slot->fd);
+	else
+		take_back(slot->fd, slot->bytes, is_lost);
+}
+
+static void drop(struct vgpu_own_memory *memory, uint32_t index, bool is_lost)
 {
 	struct allocation *slot = &memory->slot[index];
 
-	vgpu_lent_memfd_revoke(slot->fd);
+	release_file(memory, slot, is_lost);
 	if (slot->fd >= 0)
 		vgpu_fd_share_give(slot->fds, 1);
 	memory->used_bytes -= slot->bytes;
@@ -114,7 +139,8 @@ void vgpu_own_memory_destroy(struct vgpu_own_memory *memory)
 	/* Those of a process that would not end are still there. */
 	for (uint32_t i = 0; i < memory->n_slots; i++)
 		if (memory->slot[i].owner)
-			vgpu_lent_memfd_revoke(memory->slot[i].fd);
+			release_file(memory, &memory->slot[i],
+				     /* is_lost= */ true);
 	free(memory->slot);
 	free(memory);
 }
@@ -164,13 +190,15 @@ static const struct allocation *find(const struct vgpu_own_memory *memory,
 }
 
 /* A new file, without its pages. -ENOMEM, whatever it was. */
-static int make_file(struct vgpu_fd_share *fds, uint64_t bytes)
+static int make_file(const struct vgpu_own_memory *memory,
+		     struct vgpu_fd_share *fds, uint64_t bytes)
 {
 	int fd;
 
 	if (!fds || !vgpu_fd_share_take(fds, 1))
 		return -ENOMEM;
-	fd = vgpu_lent_memfd("vgpu-memory", bytes);
+	fd = memory->has_dmabufs ? vgpu_sealed_memfd("vgpu-memory", bytes)
+				 : vgpu_lent_memfd("vgpu-memory", bytes);
 	if (fd >= 0)
 		return fd;
 	vgpu_fd_share_give(fds, 1);
@@ -193,7 +221,7 @@ static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 		vgpu_reserve_charge(memory->reserve, bytes);
 	} else {
 		fds = memory->find_fds(memory->opaque, context);
-		fd = make_file(fds, bytes);
+		fd = make_file(memory, fds, bytes);
 		if (fd < 0)
 			return fd;
 	}
@@ -222,7 +250,7 @@ static int64_t own_free(void *opaque, struct vgpu_render *context, uint64_t offs
 	if (!slot)
 		return -EINVAL;
 	bytes = slot->fd >= 0 ? (int64_t)slot->bytes : 0;
-	drop(memory, (uint32_t)(slot - memory->slot));
+	drop(memory, (uint32_t)(slot - memory->slot), /* is_lost= */ false);
 	return bytes;
 }
 
@@ -232,7 +260,7 @@ static void own_free_all(void *opaque, struct vgpu_render *context)
 
 	for (uint32_t i = 0; i < memory->n_slots; i++)
 		if (memory->slot[i].owner == context)
-			drop(memory, i);
+			drop(memory, i, /* is_lost= */ true);
 }
 
 const struct vgpu_render_memory_ops vgpu_own_memory_ops = {

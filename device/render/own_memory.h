@@ -21,11 +21,12 @@ vgpu_own_memory_fds(void *opaque, const struct vgpu_render *context);
 
 /*
  * All contexts together get @quota_bytes, in exchange for pages of @reserve,
- * which outlives it; NULL: whatever the machine has.
+ * which outlives it; NULL: whatever the machine has. @has_dmabufs: dma-bufs may
+ * be made of its files.
  */
 int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
-			   vgpu_own_memory_fds *find_fds, void *opaque,
-			   struct vgpu_own_memory **ret_memory);
+			   bool has_dmabufs, vgpu_own_memory_fds *find_fds,
+			   void *opaque, struct vgpu_own_memory **ret_memory);
 /* No context may be left. NULL is fine. */
 void vgpu_own_memory_destroy(struct vgpu_own_memory *memory);
 

@@ -85,6 +85,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 		.name = vtest->config.name,
 		.framebuffer_bytes = vtest->config.framebuffer_bytes,
 		.reserve = vtest->config.reserve,
+		.udmabuf = vtest->config.udmabuf,
 		.memory = &vgpu_own_memory_ops,
 		.memory_opaque = vtest->memory,
 		.launcher = vtest->launcher,

@@ -229,8 +229,8 @@ int vgpu_vtest_create(sd_event *event, int socket,
 		vgpu_launcher_end_others(vtest->launcher);
 	if (r >= 0)
 		r = vgpu_own_memory_create(config->framebuffer_bytes,
-					   config->reserve, find_fds, vtest,
-					   &vtest->memory);
+					   config->reserve, config->udmabuf >= 0,
+					   find_fds, vtest, &vtest->memory);
 	if (r >= 0)
 		r = vgpu_host_memory_create(
 			event, config->host_memory_bytes,

@@ -17,6 +17,7 @@
 #include "lib/util.h"
 #include "sandbox/report.h"
 #include "venus.h"
+#include "vulkan/import.h"
 #include "work.h"
 
 struct vgpu_context;
@@ -293,6 +294,23 @@ void vgpu_vk_device_destroy(struct vgpu_context *ctx,
 const struct vgpu_vk *vgpu_functions_seal(const struct vgpu_vk *functions,
 					  const struct vgpu_vk *place);
 
+/* memory_view.c: memory types as the guest sees them */
+struct vgpu_memory_view {
+	VkPhysicalDeviceMemoryProperties guest;
+	uint32_t real[VK_MAX_MEMORY_TYPES]; /* the driver's index of each */
+};
+/*
+ * @importable: bits of the driver's types that take memory of ours. NULL, or
+ * one line of why no guest can use them.
+ */
+const char *vgpu_memory_view_init(struct vgpu_memory_view *view,
+				  const VkPhysicalDeviceMemoryProperties *real,
+				  uint32_t importable,
+				  uint64_t framebuffer_bytes);
+/* The guest's bits for the driver's. */
+uint32_t vgpu_memory_view_bits(const struct vgpu_memory_view *view,
+			       uint32_t real_bits);
+
 /* host.c: the driver and the one GPU of it that the guest may see */
 struct vgpu_host {
 	VkInstance instance;
@@ -301,9 +319,8 @@ struct vgpu_host {
 	bool is_software; /* its work is that of threads of this process */
 	uint32_t api_version;
 	VkPhysicalDeviceProperties properties;
-	VkPhysicalDeviceMemoryProperties memory; /* as the guest sees it */
-	VkPhysicalDeviceMemoryProperties real_memory;
-	uint64_t import_alignment; /* of host pointers; 0: cannot import */
+	struct vgpu_memory_view view;
+	enum vgpu_import_way import; /* how the driver takes memory of ours */
 	bool has_external_fence_fd;
 	bool has_external_semaphore_fd;
 	bool imports_sync_files; /* into semaphores */

@@ -117,11 +117,15 @@ static const char **extensions_for(const struct vgpu_host *host,
 {
 	static const char *const ours[] = {
 		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+		VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+		VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
 		VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME,
 		VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
 	};
 	const bool has[] = {
-		host->import_alignment > 0,
+		host->import == VGPU_IMPORT_HOST_POINTER,
+		host->import == VGPU_IMPORT_UDMABUF,
+		host->import == VGPU_IMPORT_UDMABUF,
 		host->has_external_fence_fd,
 		host->has_external_semaphore_fd,
 	};

@@ -93,7 +93,7 @@ static const char *read_extensions(struct vgpu_host *host)
 		const char *name = all[i].extensionName;
 
 		if (strcmp(name, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) == 0)
-			host->import_alignment = 1;
+			host->import = VGPU_IMPORT_HOST_POINTER;
 		if (strcmp(name, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) == 0)
 			host->has_external_fence_fd = true;
 		if (strcmp(name, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) == 0)
@@ -116,113 +116,64 @@ static const char *read_extensions(struct vgpu_host *host)
 	return NULL;
 }
 
-/* Create a device for our own use, with its functions; or NULL. */
-static VkDevice create_device(const struct vgpu_host *host, struct vgpu_vk *ret_vk)
+void vgpu_host_warm_up(const struct vgpu_host *host)
 {
-	static const char *const extension =
-		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
 	const float priority = 1;
-	VkDeviceQueueCreateInfo queue = {
+	const VkDeviceQueueCreateInfo queue = {
 		.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
 		.queueCount = 1,
 		.pQueuePriorities = &priority,
 	};
-	VkDeviceCreateInfo info = {
+	const VkDeviceCreateInfo info = {
 		.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
 		.queueCreateInfoCount = 1,
 		.pQueueCreateInfos = &queue,
-		.enabledExtensionCount = 1,
-		.ppEnabledExtensionNames = &extension,
 	};
+	struct vgpu_vk vk = *host->vk;
 	VkDevice device;
 
-	if (host->vk->CreateDevice(host->physical, &info, NULL, &device) !=
-	    VK_SUCCESS)
-		return VK_NULL_HANDLE;
-	*ret_vk = *host->vk;
-	vgpu_vk_load_device(ret_vk, host->vk->GetDeviceProcAddr, device);
-	return device;
-}
-
-void vgpu_host_warm_up(const struct vgpu_host *host)
-{
-	struct vgpu_vk vk;
-	VkDevice device = create_device(host, &vk);
-
-	if (device)
-		vk.DestroyDevice(device, NULL);
-}
-
-/*
- * The memory types that can import a host pointer, asked of a device of our
- * own.
- */
-static uint32_t importable_types(const struct vgpu_host *host, void *page)
-{
-	VkMemoryHostPointerPropertiesEXT props = {
-		.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
-	};
-	struct vgpu_vk vk;
-	VkDevice device = create_device(host, &vk);
-
-	if (!device)
-		return 0;
-	if (vk.GetMemoryHostPointerPropertiesEXT)
-		vk.GetMemoryHostPointerPropertiesEXT(
-			device,
-			VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
-			page, &props);
+	if (vk.CreateDevice(host->physical, &info, NULL, &device) != VK_SUCCESS)
+		return;
+	vgpu_vk_load_device(&vk, host->vk->GetDeviceProcAddr, device);
 	vk.DestroyDevice(device, NULL);
-	return props.memoryTypeBits;
 }
 
 /*
- * Show the guest one device-local heap, as large as the framebuffer. Memory
- * types that cannot be allocated from it are not host-visible for the guest.
+ * How it takes memory of ours, and the types that do. One that runs on the
+ * processor takes what the processor can reach, so it is not tried in each
+ * process.
  */
+static const char *choose_import(struct vgpu_host *host, uint32_t *ret_types)
+{
+	static char why[sizeof((struct vgpu_import){}.why)];
+	struct vgpu_import import;
+
+	if (host->is_software && host->import) {
+		*ret_types = ~0u;
+		return NULL;
+	}
+	vgpu_import_try(vkGetInstanceProcAddr, host->instance, host->physical,
+			&import);
+	host->import = import.way;
+	*ret_types = import.types;
+	snprintf(why, sizeof(why), "%s", import.why);
+	return import.way ? NULL : why;
+}
+
 static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_bytes)
 {
-	VkPhysicalDeviceExternalMemoryHostPropertiesEXT import = {
-		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT,
-	};
-	VkPhysicalDeviceProperties2 props = {
-		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-		.pNext = host->import_alignment ? &import : NULL,
-	};
-	VkPhysicalDeviceMemoryProperties *memory = &host->memory;
-	uint32_t importable = ~0u, i;
-	bool is_mappable = false;
+	VkPhysicalDeviceMemoryProperties real;
+	uint32_t importable = 0;
+	const char *why;
 
-	host->vk->GetPhysicalDeviceProperties2(host->physical, &props);
-	host->properties = props.properties;
+	host->vk->GetPhysicalDeviceProperties(host->physical, &host->properties);
 	host->is_software =
-		props.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
-	if (!host->import_alignment)
-		return "the driver lacks VK_EXT_external_memory_host";
-	host->import_alignment = import.minImportedHostPointerAlignment;
-	if (host->import_alignment > 4096)
-		return "the driver imports host memory in too large pieces";
-	host->vk->GetPhysicalDeviceMemoryProperties(host->physical, memory);
-	host->real_memory = *memory;
-	if (memory->memoryTypeCount > 1) {
-		void *page = aligned_alloc(4096, 4096);
-
-		importable = page ? importable_types(host, page) : 0;
-		free(page);
-	}
-	for (i = 0; i < memory->memoryTypeCount; i++) {
-		if (!(importable & (1u << i)))
-			memory->memoryTypes[i].propertyFlags &=
-				~(VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-				  VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
-				  VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-		if (memory->memoryTypes[i].propertyFlags &
-		    VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT)
-			is_mappable = true;
-	}
-	for (i = 0; i < memory->memoryHeapCount; i++)
-		memory->memoryHeaps[i].size = framebuffer_bytes;
-	return is_mappable ? NULL : "no memory type can be imported";
+		host->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+	host->vk->GetPhysicalDeviceMemoryProperties(host->physical, &real);
+	why = choose_import(host, &importable);
+	return why ? why
+		   : vgpu_memory_view_init(&host->view, &real, importable,
+					   framebuffer_bytes);
 }
 
 /*

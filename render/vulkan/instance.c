@@ -151,7 +151,7 @@ void vgpu_handle_GetPhysicalDeviceMemoryProperties(
 	struct vgpu_decoder *d,
 	struct vgpu_args_GetPhysicalDeviceMemoryProperties *args)
 {
-	*args->pMemoryProperties = vgpu_context_of(d)->host.memory;
+	*args->pMemoryProperties = vgpu_context_of(d)->host.view.guest;
 }
 
 void vgpu_handle_GetPhysicalDeviceMemoryProperties2(
@@ -159,11 +159,12 @@ void vgpu_handle_GetPhysicalDeviceMemoryProperties2(
 	struct vgpu_args_GetPhysicalDeviceMemoryProperties2 *args)
 {
 	struct vgpu_context *ctx = vgpu_context_of(d);
+	const VkPhysicalDeviceMemoryProperties *guest = &ctx->host.view.guest;
 	VkBaseOutStructure *s;
 
 	ctx->host.vk->GetPhysicalDeviceMemoryProperties2(
 		args->physicalDevice, args->pMemoryProperties);
-	args->pMemoryProperties->memoryProperties = ctx->host.memory;
+	args->pMemoryProperties->memoryProperties = *guest;
 	for (s = args->pMemoryProperties->pNext; s; s = s->pNext) {
 		VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget = (void *)s;
 		uint32_t i;
@@ -174,10 +175,7 @@ void vgpu_handle_GetPhysicalDeviceMemoryProperties2(
 		/* Do not show the host's own memory budget to the guest. */
 		for (i = 0; i < VK_MAX_MEMORY_HEAPS; i++) {
 			budget->heapUsage[i] = 0;
-			budget->heapBudget[i] =
-				i < ctx->host.memory.memoryHeapCount
-					? ctx->framebuffer_bytes
-					: 0;
+			budget->heapBudget[i] = guest->memoryHeaps[i].size;
 		}
 	}
 }

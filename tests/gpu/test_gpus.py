@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs on GPUs that are not like the software one."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.environ["VGPU_SOURCE"], "lab"))
+
+import gpus  # noqa: E402  pylint: disable=wrong-import-position
+
+QUOTA_MIB = 256
+TIMEOUT = 120
+VTEST = os.path.join(gpus.BUILD, "tests", "render", "vtest")
+
+
+class Gpus(unittest.TestCase):
+    def serve(self, kind, **options):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        return self.enterContext(gpus.serve(folder, kind, QUOTA_MIB, **options))
+
+    def start(self, server, *command):
+        return subprocess.Popen(
+            command, env=server.env(), text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def finish(self, server, program):
+        said = program.communicate(timeout=TIMEOUT)[0]
+        self.assertEqual(program.returncode, 0, said + server.log())
+        return said
+
+    def run_program(self, server, *command):
+        return self.finish(server, self.start(server, *command))
+
+    def test_memory(self):
+        """Types and heaps are a guest's, and the quota is one of all of them."""
+        for kind, (_, flags) in gpus.KINDS.items():
+            with self.subTest(kind=kind):
+                server = self.serve(kind)
+                for _ in range(2):
+                    said = json.loads(self.run_program(
+                        server, os.path.join(gpus.HERE, "gpu-memory"),
+                        str(QUOTA_MIB)))
+                    self.assertEqual([have[0] for have in said["types"]], flags)
+                    self.assertEqual(said["heaps"], [QUOTA_MIB, QUOTA_MIB // 2])
+                self.assertEqual(server.log(), "")
+
+    def test_programs(self):
+        """What the other programs of the tests do works there too."""
+        for kind in gpus.KINDS:
+            with self.subTest(kind=kind):
+                server = self.serve(kind)
+                programs = [self.start(server, os.path.join(VTEST, "vulkan-compute"))
+                            for _ in range(2)]
+                for program in programs:
+                    self.finish(server, program)
+                said = self.run_program(
+                    server, "vkmark", "--winsys", "headless", "--size", "200x150",
+                    *(word for scene in ("vertex", "texture", "shading",
+                                         "effect2d", "desktop", "cube", "clear")
+                      for word in ("-b", f"{scene}:duration=0.2")))
+                self.assertIn("Virtio-GPU Venus (Test GPU", said)
+                self.assertEqual(server.log(), "")
+
+    @unittest.skipIf(os.path.exists("/dev/udmabuf"), "it can be imported here")
+    def test_no_way(self):
+        """A GPU that takes no memory of ours is refused, with the reason."""
+        for kind, reason in (("refuses-files", "host-pointer: VkResult -1000072003"),
+                             ("no-pointers", "VK_EXT_external_memory_host")):
+            server = self.serve(kind, has_udmabuf=False)
+            program = self.start(server, "vulkaninfo", "--summary")
+            program.communicate(timeout=TIMEOUT)
+            self.assertIn(reason, server.log())
+            self.assertIn("/dev/udmabuf: No such file", server.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
