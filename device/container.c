@@ -119,11 +119,7 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 	vgpu_reports_init(&container->reports, event, container->start.name);
 	vtest.launcher_opaque = &container->reports;
 	memcpy(vtest.gpu_uuid, config->start.gpu_uuid, sizeof(vtest.gpu_uuid));
-	if (config->start.segments)
-		r = reserve_framebuffer(container, err);
-	else /* there is nothing to exchange, but there are turns */
-		r = vgpu_reserve_create(event, NULL, 0, 0, 0,
-					&container->framebuffer.reserve);
+	r = reserve_framebuffer(container, err);
 	vtest.reserve = container->framebuffer.reserve;
 	if (r >= 0)
 		r = vgpu_vtest_create(event,

@@ -16,7 +16,7 @@ struct vgpu_device;
 struct vgpu_device_config {
 	struct vgpu_control_start start;
 	const void *capset; /* venus', VGPU_GPU_CAPSET_BYTES; outlives it */
-	int udmabuf; /* see struct vgpu_render_config; outlives it */
+	int udmabuf;	    /* see struct vgpu_render_config; outlives it */
 	struct vgpu_sandbox_report sandbox; /* this process's own */
 };
 

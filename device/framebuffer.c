@@ -44,8 +44,17 @@ int vgpu_framebuffer_init(struct vgpu_framebuffer *framebuffer, sd_event *event,
 			  uint64_t segment_bytes, uint64_t bytes,
 			  struct vgpu_err *err)
 {
-	int r = check_sizes(n, segment_bytes, bytes, err);
+	int r;
 
+	/* Nothing to exchange, but there are turns. */
+	if (n == 0) {
+		r = vgpu_reserve_create(event, NULL, 0, 0, 0,
+					&framebuffer->reserve);
+		return r < 0 ? vgpu_err_set(err, r, NULL, "no timer: %s",
+					    strerror(-r))
+			     : 0;
+	}
+	r = check_sizes(n, segment_bytes, bytes, err);
 	if (r < 0)
 		return r;
 	framebuffer->segment = calloc(n, sizeof(framebuffer->segment[0]));

@@ -14,6 +14,7 @@
 #include "manager/vgpu/create.h"
 #include "manager/device/deposit.h"
 #include "manager/gpu/mediated/embedded.h"
+#include "manager/gpu/mediated/hardware.h"
 #include "manager/vgpu/instance.h"
 #include "lib/util.h"
 #include "manager/vgpu/lifecycle.h"
@@ -221,6 +222,12 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 				"the GPUs could not be found: %s", problem);
 	vgpu_scheduler_load(manager);
 	vgpu_sriov_scan(manager);
+	/* Those that make no vGPUs themselves. */
+	for (size_t i = 1; i < manager->inventory.count; i++)
+		if (!manager->inventory.gpus[i].ops &&
+		    manager->inventory.gpus[i].memory_import[0] &&
+		    !manager->inventory.gpus[i].unusable[0])
+			vgpu_hardware_init(&manager->inventory.gpus[i]);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "sandbox/gpu_nodes.h"
 #include "sandbox/report.h"
 
 /* All access rights of some version of the ABI. */
@@ -77,6 +78,11 @@ static int add_rules(int ruleset, uint64_t handled, enum vgpu_landlock_files fil
 {
 	int r;
 
+	if (handled && files == VGPU_LANDLOCK_GPU_FILES) {
+		r = vgpu_gpu_nodes_allow(ruleset, USE_DEVICES & handled);
+		return r < 0 ? r
+			     : allow_below(ruleset, "/sys", READ_FILES & handled);
+	}
 	if (!handled || files != VGPU_LANDLOCK_DRIVER_FILES)
 		return 0;
 	r = allow_below(ruleset, "/", READ_FILES & handled);

@@ -15,6 +15,11 @@ enum vgpu_landlock_files {
 	 * needs.
 	 */
 	VGPU_LANDLOCK_DRIVER_FILES,
+	/*
+	 * The nodes that the driver has open can be opened again, and sysfs
+	 * read: what it needs to create a device.
+	 */
+	VGPU_LANDLOCK_GPU_FILES,
 };
 
 /* The kernel's version of the Landlock ABI; 0 if it has none. */

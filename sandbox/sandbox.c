@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/gpu_nodes.h"
 #include "sandbox/ids.h"
 #include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
@@ -203,10 +204,12 @@ int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 {
 	/* LeakSanitizer reads /proc when the process exits. */
 	bool needs_files = IS_DUMPABLE && role != VGPU_SANDBOX_RENDER;
+	bool is_hardware = role == VGPU_SANDBOX_RENDER && vgpu_gpu_node_is_open();
 	int gained = separate(role, needs_files, &root, report);
 	vgpu_autoclose int ruleset =
-		vgpu_landlock_prepare(needs_files ? VGPU_LANDLOCK_DRIVER_FILES
-						  : VGPU_LANDLOCK_NO_FILES);
+		vgpu_landlock_prepare(needs_files   ? VGPU_LANDLOCK_DRIVER_FILES
+				      : is_hardware ? VGPU_LANDLOCK_GPU_FILES
+						    : VGPU_LANDLOCK_NO_FILES);
 	int r = ruleset < 0 && !is_lack(ruleset) ? ruleset : gained;
 
 	if (r == 0)
@@ -219,8 +222,9 @@ int vgpu_sandbox_finish(enum vgpu_sandbox_role role, int root,
 		vgpu_sandbox_report_layer(report, VGPU_LAYER_LANDLOCK, r);
 		r = finish_thread(&ruleset);
 	}
+	/* In an empty root there are no nodes. Without Landlock that is best. */
 	if (r == 0)
-		r = finish_root(root, report);
+		r = finish_root(is_hardware && ruleset >= 0 ? -1 : root, report);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot be shut in: %s",
 				    strerror(-r))
 		     : 0;

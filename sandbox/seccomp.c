@@ -2,13 +2,11 @@
 /* Makes a filter of a role's list, for the kernel to hold this process to. */
 #include "sandbox/seccomp.h"
 
-#include <linux/major.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/fds.h"
+#include "sandbox/gpu_nodes.h"
 #include "sandbox/report.h"
 #include "sandbox/seccomp_record.h"
 #include "sandbox/seccomp_rules.h"
@@ -24,9 +22,6 @@
 #define IS_SANITIZED false
 #endif
 
-/* So many fds are looked at; a driver opens some ten. */
-#define FDS_MAX 1024
-
 const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role)
 {
 	static const struct vgpu_seccomp_list *const lists[] = {
@@ -40,31 +35,10 @@ const struct vgpu_seccomp_list *vgpu_seccomp_list_of(enum vgpu_sandbox_role role
 	return lists[role];
 }
 
-/* /dev/null, terminals, /dev/udmabuf: no GPU's. */
-static bool is_of_all(unsigned int number)
-{
-	return number == MEM_MAJOR || number == TTYAUX_MAJOR ||
-	       number == MISC_MAJOR ||
-	       (number >= UNIX98_PTY_SLAVE_MAJOR &&
-		number < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT);
-}
-
-/* Whether a device node is open that a GPU's driver may have opened. */
-static bool has_hardware(void)
-{
-	struct stat st;
-	int fd;
-
-	for (fd = 3; fd < FDS_MAX; fd++)
-		if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-		    !is_of_all(major(st.st_rdev)))
-			return true;
-	return false;
-}
-
 bool vgpu_seccomp_counts(const struct vgpu_seccomp_rule *rule, bool is_hardware)
 {
-	return rule->when == VGPU_SECCOMP_ALWAYS || is_hardware;
+	return rule->when == VGPU_SECCOMP_ALWAYS ||
+	       is_hardware == (rule->when == VGPU_SECCOMP_ON_HARDWARE);
 }
 
 bool vgpu_seccomp_matches(const struct vgpu_seccomp_rule *rule,
@@ -213,7 +187,7 @@ static int hand_listener(scmp_filter_ctx filter, int socket)
 int vgpu_seccomp_enter(enum vgpu_sandbox_role role, int socket,
 		       struct vgpu_err *err)
 {
-	bool is_hardware = role == VGPU_SANDBOX_RENDER && has_hardware();
+	bool is_hardware = role == VGPU_SANDBOX_RENDER && vgpu_gpu_node_is_open();
 	uint32_t otherwise = choose_otherwise(role, is_hardware, socket);
 	scmp_filter_ctx filter;
 	int r;

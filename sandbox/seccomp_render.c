@@ -67,10 +67,10 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(pause), /* while another thread ends it */
 
 	/* Drivers and layers look for files, and for the best processor. */
-	REFUSE(openat, EPERM),
-	REFUSE(newfstatat, EPERM),
-	REFUSE(access, EPERM),
-	REFUSE(readlink, EPERM),
+	REFUSE_WHEN(ON_SOFTWARE, openat, EPERM),
+	REFUSE_WHEN(ON_SOFTWARE, newfstatat, EPERM),
+	REFUSE_WHEN(ON_SOFTWARE, access, EPERM),
+	REFUSE_WHEN(ON_SOFTWARE, readlink, EPERM),
 	REFUSE(sched_getaffinity, EPERM),
 	REFUSE(sched_setaffinity, EPERM),
 	REFUSE(sched_setscheduler, EPERM),
@@ -82,6 +82,16 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(getgid),
 	ALLOW(getegid),
 
+	/*
+	 * Some open their GPU's node for each device that is created, and look
+	 * in sysfs which it is. Landlock says what they may open.
+	 */
+	ALLOW_WHEN(ON_HARDWARE, openat),
+	ALLOW_WHEN(ON_HARDWARE, newfstatat),
+	ALLOW_WHEN(ON_HARDWARE, access),
+	ALLOW_WHEN(ON_HARDWARE, readlink),
+	ALLOW_WHEN(ON_HARDWARE, readlinkat),
+	ALLOW_WHEN(ON_HARDWARE, getdents64),
 	/* A GPU's node: DRM, its fences and buffers, NVIDIA's three kinds. */
 	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF('d')),
 	ALLOW_WHEN(ON_HARDWARE, ioctl, IOCTL_OF('>')),

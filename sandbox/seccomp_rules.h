@@ -28,6 +28,7 @@ struct vgpu_seccomp_arg {
 enum vgpu_seccomp_when {
 	VGPU_SECCOMP_ALWAYS,
 	VGPU_SECCOMP_ON_HARDWARE, /* a GPU's node is open */
+	VGPU_SECCOMP_ON_SOFTWARE, /* none is */
 };
 
 /* A call that is carried out, or, with an @error, fails with it. */
@@ -91,6 +92,10 @@ scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role,
 	}
 /* What is asked for and can be done without. */
 #define REFUSE(name, number) {.call = SCMP_SYS(name), .error = (number)}
+#define REFUSE_WHEN(condition, name, number)                                   \
+	{.call = SCMP_SYS(name),                                               \
+	 .when = VGPU_SECCOMP_##condition,                                     \
+	 .error = (number)}
 #define REFUSE_IF(name, number, ...)                                           \
 	{                                                                      \
 		.call = SCMP_SYS(name), .error = (number),                     \

@@ -54,26 +54,26 @@ static char *find_probe(void)
 	return probe_in(VGPU_LIBEXECDIR);
 }
 
-/*
- * Without importing host memory, guests fall back to llvmpipe on their own
- * processors.
- */
+/* Without a way guests fall back to llvmpipe on their own processors. */
 static void find_guest_memory(struct ctl_findings *findings,
 			      sd_json_variant *gpu, const char *name)
 {
-	if (!sd_json_variant_by_key(gpu, "importsHostMemory"))
+	const char *way = ctl_json_string(gpu, "memoryImport");
+	const char *why = ctl_json_string(gpu, "memoryImportFailure");
+
+	if (!way)
 		return; /* an older vgpu-probe does not say */
-	if (ctl_json_is_true(gpu, "importsHostMemory"))
+	if (strcmp(way, "none") != 0)
 		ctl_add_finding(
 			findings, "guest-memory", CTL_OK, NULL,
-			"%s: guests' Vulkan memory is their framebuffer, imported (VK_EXT_external_memory_host)",
-			name);
+			"%s: guests' Vulkan memory is their framebuffer, imported (%s)",
+			name, way);
 	else
 		ctl_add_finding(
 			findings, "guest-memory", CTL_WARN,
-			"use a driver that has VK_EXT_external_memory_host",
-			"%s: its driver cannot import memory, so GUESTS ON IT GET NO VULKAN and fall back to llvmpipe",
-			name);
+			"use a driver with VK_EXT_external_memory_host, or load the kernel's udmabuf (CONFIG_UDMABUF) and let vgpud's user open /dev/udmabuf",
+			"%s: its driver cannot import memory, so GUESTS ON IT GET NO VULKAN: %s",
+			name, why && *why ? why : "no reason is known");
 }
 
 /* Guests get the driver's Vulkan version, at most 1.3. */

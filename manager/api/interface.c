@@ -39,6 +39,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(unusable, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Whether it is a software GPU"),
 	FIELD(software, SD_VARLINK_BOOL, 0),
+	ABOUT("How its driver takes the memory that a guest maps: 'host-pointer', 'udmabuf' or 'none'"),
+	FIELD(memoryImport, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Device-local memory that the driver reports, in MiB"),
 	FIELD(memoryMib, SD_VARLINK_INT, 0),
 	ABOUT("Framebuffer there is for vGPUs, the host's reserve taken off, in MiB"),

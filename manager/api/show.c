@@ -31,6 +31,9 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		SD_JSON_BUILD_PAIR_CONDITION(gpu->unusable[0], "unusable",
 					     SD_JSON_BUILD_STRING(gpu->unusable)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("software", gpu->is_software),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			gpu->memory_import[0], "memoryImport",
+			SD_JSON_BUILD_STRING(gpu->memory_import)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("memoryMib", gpu->memory_mib),
 		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferMib",
 					    (fb->size - fb->host_reserve) /
@@ -40,7 +43,7 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			"readyMib", VGPU_MIN(ready, free_bytes) / VGPU_MIB),
 		SD_JSON_BUILD_PAIR_UNSIGNED("vgpus",
 					    vgpu_capacity_vgpus(manager, gpu)));
-	if (r >= 0 && gpu->memory)
+	if (r >= 0 && gpu->memory && gpu->is_software)
 		r = sd_json_variant_merge_objectbo(
 			ret_json,
 			SD_JSON_BUILD_PAIR_STRING(

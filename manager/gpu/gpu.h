@@ -98,15 +98,16 @@ struct vgpu_gpu {
 	char pci_address[32]; /* "" if it has none */
 	bool is_software;
 	uint64_t memory_mib;
-	char unusable[160]; /* why it makes no vGPU now; "" if it does */
+	char memory_import[32]; /* how it takes memory, see vulkan/import.h */
+	char unusable[320];	/* why it makes no vGPU now; "" if it does */
 
 	struct vgpu_framebuffer framebuffer;
 	const struct vgpu_provider_ops *ops;  /* NULL if it never is usable */
 	const struct vgpu_memory_ops *memory; /* NULL: no device processes */
 	void *provider;			      /* of ops, or of memory */
-	uint64_t segment_bytes;		      /* of what take gives */
-	bool was_short;			      /* the last that was reported */
-	struct vgpu_scheduling scheduling;    /* of a GPU with memory ops */
+	uint64_t segment_bytes;		   /* of what take gives; 0: nothing */
+	bool was_short;			   /* the last that was reported */
+	struct vgpu_scheduling scheduling; /* of a GPU with memory ops */
 };
 
 #endif

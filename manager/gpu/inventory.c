@@ -15,9 +15,6 @@
 
 #define PROBE_TIMEOUT_MS 10000
 #define PROBE_OUTPUT_MAX (256 * 1024) /* 64 GPUs need a tenth of it */
-#define UNUSABLE_HARDWARE                                                      \
-	"its framebuffer cannot be reserved by this version: only the embedded GPU can have vGPUs"
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -110,6 +107,7 @@ static void take_text(char *text, size_t size, sd_json_variant *variant)
 DISPATCH_TEXT(32)
 DISPATCH_TEXT(40)
 DISPATCH_TEXT(256)
+DISPATCH_TEXT(320)
 
 static int parse_gpu(sd_json_variant *json, struct vgpu_gpu *ret_gpu)
 {
@@ -124,6 +122,10 @@ static int parse_gpu(sd_json_variant *json, struct vgpu_gpu *ret_gpu)
 		 offsetof(struct vgpu_gpu, pci_address), 0},
 		{"software", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
 		 offsetof(struct vgpu_gpu, is_software), SD_JSON_MANDATORY},
+		{"memoryImport", SD_JSON_VARIANT_STRING, dispatch_text_32,
+		 offsetof(struct vgpu_gpu, memory_import), SD_JSON_MANDATORY},
+		{"memoryImportFailure", SD_JSON_VARIANT_STRING, dispatch_text_320,
+		 offsetof(struct vgpu_gpu, unusable), SD_JSON_MANDATORY},
 		{"memoryMib", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,
 		 offsetof(struct vgpu_gpu, memory_mib), SD_JSON_MANDATORY},
 		{},
@@ -141,6 +143,7 @@ static int parse_gpu(sd_json_variant *json, struct vgpu_gpu *ret_gpu)
 static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *found)
 {
 	struct vgpu_gpu *embedded = &inventory->gpus[0];
+	char reason[sizeof(found->unusable)];
 	struct vgpu_gpu *gpu;
 
 	if (found->is_software) {
@@ -149,6 +152,8 @@ static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *fou
 			return;
 		*embedded = *found;
 		embedded->pci_address[0] = '\0';
+		/* Without Vulkan its guests still have displays. */
+		embedded->unusable[0] = '\0';
 		VGPU_TEXT_SET(embedded->id, VGPU_EMBEDDED_ID);
 		return;
 	}
@@ -161,7 +166,12 @@ static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *fou
 	else
 		snprintf(gpu->id, sizeof(gpu->id), "gpu%zu",
 			 inventory->count - 1);
-	VGPU_TEXT_SET(gpu->unusable, UNUSABLE_HARDWARE);
+	if (!gpu->unusable[0])
+		return;
+	snprintf(reason, sizeof(reason),
+		 "its driver cannot take a vGPU's memory (%.270s)",
+		 gpu->unusable);
+	VGPU_TEXT_SET(gpu->unusable, reason);
 }
 
 static int parse_output(struct vgpu_inventory *inventory, const char *text,

@@ -4,7 +4,8 @@
  *
  * Loading a driver means running its code: a process of its own, which ends
  * when it has printed, keeps a driver's crash, threads and signal handlers out
- * of the manager. Nothing is created on a GPU.
+ * of the manager. What is created on a GPU, to see how its driver takes memory
+ * of ours, is gone before it ends.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <vulkan/vulkan.h>
 
 #include "lib/util.h"
+#include "vulkan/import.h"
 
 #define GPUS_MAX       64   /* more than a machine has slots for */
 #define EXTENSIONS_MAX 4096 /* a driver that lists more is broken */
@@ -118,7 +120,18 @@ static uint64_t device_local_bytes(VkPhysicalDevice gpu)
 	return sum;
 }
 
-static void print_gpu(VkPhysicalDevice gpu, uint32_t api_version)
+/* How a guest's Vulkan memory comes out of its framebuffer. */
+static void print_import(VkInstance instance, VkPhysicalDevice gpu)
+{
+	struct vgpu_import import;
+
+	vgpu_import_try(vkGetInstanceProcAddr, instance, gpu, &import);
+	printf(",\"memoryImport\":\"%s\",", vgpu_import_way_name(import.way));
+	print_member("memoryImportFailure", import.why, sizeof(import.why));
+}
+
+static void print_gpu(VkInstance instance, VkPhysicalDevice gpu,
+		      uint32_t api_version)
 {
 	VkPhysicalDevicePCIBusInfoPropertiesEXT pci = {
 		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT,
@@ -178,11 +191,7 @@ static void print_gpu(VkPhysicalDevice gpu, uint32_t api_version)
 	printf(",\"vulkanVersion\":\"%u.%u\"",
 	       VK_API_VERSION_MAJOR(properties.properties.apiVersion),
 	       VK_API_VERSION_MINOR(properties.properties.apiVersion));
-	/* How a guest's Vulkan memory comes out of its framebuffer. */
-	printf(",\"importsHostMemory\":%s",
-	       has_extension(gpu, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)
-		       ? "true"
-		       : "false");
+	print_import(instance, gpu);
 	printf(",\"memoryMib\":%llu}",
 	       (unsigned long long)(device_local_bytes(gpu) / VGPU_MIB));
 }
@@ -208,7 +217,7 @@ static int print_gpus(VkInstance instance)
 		if (properties.apiVersion < VK_API_VERSION_1_1)
 			continue;
 		fputs(comma, stdout);
-		print_gpu(gpus[i], properties.apiVersion);
+		print_gpu(instance, gpus[i], properties.apiVersion);
 		comma = ",";
 	}
 	fputs("]}\n", stdout);

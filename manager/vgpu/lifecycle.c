@@ -48,7 +48,7 @@ static void fill_start(const struct vgpu_instance *instance,
 		.heads = d->type.heads,
 		.max_width = d->type.max_width,
 		.max_height = d->type.max_height,
-		.segments = (uint32_t)(d->place.size / segment),
+		.segments = segment ? (uint32_t)(d->place.size / segment) : 0,
 		.frame_rate_limit = d->type.frame_rate_limit,
 		.segment_bytes = segment,
 		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
@@ -693,7 +693,10 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 	/* What the manager gave, only the manager changes. */
 	if (instance->phase != VGPU_PHASE_ADOPTING)
 		return !vgpu_fd_store_is_given(slot);
-	segments = instance->definition.place.size / instance->gpu->segment_bytes;
+	segments = instance->gpu->segment_bytes
+			   ? instance->definition.place.size /
+				     instance->gpu->segment_bytes
+			   : 0;
 	return slot < VGPU_SLOT_SEGMENT || slot - VGPU_SLOT_SEGMENT < segments;
 }
 

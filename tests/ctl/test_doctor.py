@@ -218,11 +218,11 @@ class Doctor(CtlTest):
 
     def test_probe_that_prints_without_end(self):
         self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
-                     '"importsHostMemory":false}]}\'')
-        self.assert_found('guest-memory', 'warn', 'NO VULKAN')
+                     '"memoryImport":"none","memoryImportFailure":"udmabuf: x"}]}\'')
+        self.assert_found('guest-memory', 'warn', 'NO VULKAN: udmabuf: x')
         self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
-                     '"importsHostMemory":true}]}\'')
-        self.assert_found('guest-memory', 'ok', 'imported')
+                     '"memoryImport":"udmabuf","memoryImportFailure":""}]}\'')
+        self.assert_found('guest-memory', 'ok', 'imported (udmabuf)')
         for version, status in (('1.2', 'warn'), ('1.3', 'ok'), ('1.4', 'ok'),
                                 ('2.0', 'ok')):
             self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'

@@ -35,8 +35,10 @@ class Probe(unittest.TestCase):
         self.assertNotIn('": ', out)
         gpu, = json.loads(out)['gpus']
         self.assertEqual(set(gpu), {'name', 'driver', 'deviceUuid', 'software',
-                                    'memoryMib', 'importsHostMemory',
-                                    'vulkanVersion'})
+                                    'memoryMib', 'memoryImport',
+                                    'memoryImportFailure', 'vulkanVersion'})
+        self.assertEqual(gpu['memoryImport'], 'host-pointer')
+        self.assertEqual(gpu['memoryImportFailure'], '')
         self.assertIn('llvmpipe', gpu['name'])
         self.assertIn('llvmpipe', gpu['driver'])
         self.assertIs(gpu['software'], True)

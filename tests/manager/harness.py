@@ -34,8 +34,10 @@ TYPES = (TYPE.format(name='128MB', mib=128, heads=2, width=1920, height=1080) +
          TYPE.format(name='2Q', mib=2048, heads=1, width=1024, height=768))
 
 PROBE = """#!/bin/sh
-echo '{"gpus":[{"name":"Soft","driver":"soft 1","deviceUuid":"ab","software":true,"memoryMib":4096},'
-echo '{"name":"Hard","driver":"hard 2","deviceUuid":"cd","pciAddress":"0000:01:00.0","software":false,"memoryMib":8192}]}'
+echo '{"gpus":[{"name":"Soft","driver":"soft 1","deviceUuid":"ab","software":true,"memoryMib":4096,'
+echo '"memoryImport":"host-pointer","memoryImportFailure":""},'
+echo '{"name":"Hard","driver":"hard 2","deviceUuid":"cd","pciAddress":"0000:01:00.0","software":false,"memoryMib":8192,'
+echo '"memoryImport":"none","memoryImportFailure":"host-pointer: no"}]}'
 """
 
 

@@ -69,7 +69,8 @@ class Api(ManagerTest):
         self.assertNotIn('unusable', soft)
         self.assertEqual((hard['gpu'], hard['pciAddress'], hard['freeMib']),
                          ('0000:01:00.0', '0000:01:00.0', 0))
-        self.assertIn('cannot be reserved', hard['unusable'])
+        self.assertEqual(hard['unusable'],
+                         "its driver cannot take a vGPU's memory (host-pointer: no)")
 
     def test_types(self):
         m = self.manager()

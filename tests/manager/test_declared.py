@@ -476,7 +476,8 @@ class DeviceManager(SriovTest, Apply):
     """Files of NVIDIA's vGPU Device Manager."""
 
     PROBE = ('#!/bin/sh\necho \'{"gpus":[{"name":"Soft","driver":"soft 1",'
-             '"deviceUuid":"ab","software":true,"memoryMib":4096}]}\'\n')
+             '"deviceUuid":"ab","software":true,"memoryMib":4096,'
+             '"memoryImport":"host-pointer","memoryImportFailure":""}]}\'\n')
 
     def test_configurations(self):
         model = self.model()

@@ -116,7 +116,7 @@ static void check_role(const char *role, enum vgpu_sandbox_role number)
 		for (size_t i = 0; i < list->n; i++) {
 			bool is_used = false;
 
-			if (list->rule[i].when != VGPU_SECCOMP_ALWAYS)
+			if (!vgpu_seccomp_counts(&list->rule[i], false))
 				continue;
 			for (size_t k = 0; k < n; k++) {
 				if (!is_matched(&list->rule[i], &calls[k]))

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vgpud, its probe and its devices on GPUs that are not like the software one."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = os.environ["VGPU_SOURCE"]
+for folder in ("lab", "tests/manager"):
+    sys.path.insert(0, os.path.join(SOURCE, folder))
+
+# pylint: disable=wrong-import-position
+import gpus  # noqa: E402
+import harness  # noqa: E402
+from vtest import VENUS, native_env  # noqa: E402
+
+TIMEOUT = 120
+
+
+class Gpus(harness.ManagerTest):
+    def begin(self, kind):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        os.chmod(folder, 0o755)
+        for name, value in gpus.layer_environment(folder, kind).items():
+            self.assertNotIn(name, os.environ)
+            os.environ[name] = value
+            self.addCleanup(os.environ.pop, name)
+        manager = self.manager(mib=512, probe=None)
+        for name in "vgpu-launch", "vgpu-render":
+            manager.helper(name)
+        manager.restart()
+        return manager
+
+    def run_program(self, vgpu, *command):
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+            env={**native_env(VENUS), "VN_DEBUG": "vtest",
+                 "VTEST_SOCKET_NAME": vgpu["socket"],
+                 "VN_PERF": "no_async_mem_alloc"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_vgpus(self):
+        m = self.begin("takes-files")
+        gpu = m.gpu("gpu1")
+        self.assertEqual(
+            (gpu["name"], gpu["software"], gpu["provider"], gpu["memoryImport"]),
+            ("Test GPU that takes files", False, "mediated", "host-pointer"))
+        # An eighth of its GiB is the host's.
+        self.assertEqual((gpu["memoryMib"], gpu["framebufferMib"], gpu["freeMib"]),
+                         (1024, 896, 896))
+        self.assertNotIn("unusable", gpu)
+        self.assertNotIn("scheduler", gpu)
+        self.assert_refused("GpuUnusable", m.call, "SetScheduler", gpu="gpu1",
+                            scheduler="equal-share")
+        # It comes before the embedded one, in containers and for VMs.
+        m.create(type="256MQ", name="c", container=True)
+        m.create(type="256MQ", name="d")
+        vgpu = m.show("c")
+        self.assertEqual((vgpu["gpu"], vgpu["state"]), ("gpu1", "active"))
+        self.assertEqual((m.show("d")["gpu"], m.show("d")["state"]),
+                         ("gpu1", "active"))
+        self.run_program(vgpu, os.path.join(gpus.HERE, "gpu-memory"), "256")
+        m.restart()
+        self.assertEqual(m.gpu("gpu1")["freeMib"], 896 - 512)
+        self.run_program(vgpu, os.path.join(
+            gpus.BUILD, "tests", "render", "vtest", "vulkan-compute"))
+        m.create(type="256MQ", gpu="gpu1")
+        self.assert_refused("NoRoom", m.create, type="256MQ", gpu="gpu1")
+        self.assertEqual(m.show(m.create(type="256MQ"))["gpu"], "embedded")
+        harness.wait_for(lambda: m.show("c")["state"] == "active", "its program to go")
+        m.call("Destroy", vgpu="c")
+        self.assertEqual(m.gpu("gpu1")["freeMib"], 896 - 512)
+
+    @unittest.skipIf(os.path.exists("/dev/udmabuf"), "it can be imported here")
+    def test_no_way(self):
+        m = self.begin("refuses-files")
+        gpu = m.gpu("gpu1")
+        self.assertEqual(gpu["memoryImport"], "none")
+        for part in ("host-pointer: VkResult", "/dev/udmabuf: No such file"):
+            self.assertIn(part, gpu["unusable"])
+        self.assert_refused("GpuUnusable", m.create, type="128MB", gpu="gpu1")
+
+
+if __name__ == "__main__":
+    unittest.main()
