@@ -8,19 +8,10 @@
 #include "lib/util.h"
 
 const struct ctl_command *const ctl_commands[] = {
-	&ctl_command_gpus,	 &ctl_command_types,
-	&ctl_command_list,	 &ctl_command_show,
-	&ctl_command_top,	 &ctl_command_create,
-	&ctl_command_destroy,	 &ctl_command_define,
-	&ctl_command_start,	 &ctl_command_stop,
-	&ctl_command_undefine,	 &ctl_command_modify,
-	&ctl_command_autostart,	 &ctl_command_apply,
-	&ctl_command_check,	 &ctl_command_qemu_args,
-	&ctl_command_cdi,	 &ctl_command_scheduler,
-	&ctl_command_screenshot, &ctl_command_mode,
-	&ctl_command_vnc,	 &ctl_command_events,
-	&ctl_command_doctor,	 &ctl_command_help,
-	&ctl_command_version,	 NULL,
+#define COMMAND(name) &ctl_command_##name,
+	CTL_COMMANDS(COMMAND)
+#undef COMMAND
+		NULL,
 };
 
 const struct ctl_command *ctl_command_find(const char *name)

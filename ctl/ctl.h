@@ -135,32 +135,39 @@ struct ctl_command {
 	enum ctl_exit (*run)(struct ctl *ctl);
 };
 
-/* One file each. */
-extern const struct ctl_command ctl_command_apply;
-extern const struct ctl_command ctl_command_autostart;
-extern const struct ctl_command ctl_command_cdi;
-extern const struct ctl_command ctl_command_check;
-extern const struct ctl_command ctl_command_create;
-extern const struct ctl_command ctl_command_define;
-extern const struct ctl_command ctl_command_destroy;
-extern const struct ctl_command ctl_command_doctor;
-extern const struct ctl_command ctl_command_events;
-extern const struct ctl_command ctl_command_gpus;
-extern const struct ctl_command ctl_command_help;
-extern const struct ctl_command ctl_command_list;
-extern const struct ctl_command ctl_command_mode;
-extern const struct ctl_command ctl_command_modify;
-extern const struct ctl_command ctl_command_qemu_args;
-extern const struct ctl_command ctl_command_scheduler;
-extern const struct ctl_command ctl_command_screenshot;
-extern const struct ctl_command ctl_command_show;
-extern const struct ctl_command ctl_command_start;
-extern const struct ctl_command ctl_command_stop;
-extern const struct ctl_command ctl_command_top;
-extern const struct ctl_command ctl_command_types;
-extern const struct ctl_command ctl_command_undefine;
-extern const struct ctl_command ctl_command_version;
-extern const struct ctl_command ctl_command_vnc;
+/* One file of ctl/cmd each, in the order in which the help lists them. */
+// clang-format off
+#define CTL_COMMANDS(row)                                                      \
+	row(gpus)                                                              \
+	row(types)                                                             \
+	row(list)                                                              \
+	row(show)                                                              \
+	row(top)                                                               \
+	row(create)                                                            \
+	row(destroy)                                                           \
+	row(define)                                                            \
+	row(start)                                                             \
+	row(stop)                                                              \
+	row(undefine)                                                          \
+	row(modify)                                                            \
+	row(autostart)                                                         \
+	row(apply)                                                             \
+	row(check)                                                             \
+	row(qemu_args)                                                         \
+	row(cdi)                                                               \
+	row(scheduler)                                                         \
+	row(screenshot)                                                        \
+	row(mode)                                                              \
+	row(vnc)                                                               \
+	row(events)                                                            \
+	row(doctor)                                                            \
+	row(help)                                                              \
+	row(version)
+// clang-format on
+#define CTL_DECLARE_COMMAND(name)                                              \
+	extern const struct ctl_command ctl_command_##name;
+CTL_COMMANDS(CTL_DECLARE_COMMAND)
+#undef CTL_DECLARE_COMMAND
 
 /* options.c */
 

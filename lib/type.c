@@ -22,29 +22,39 @@ struct vgpu_types {
 
 static const char series_order[] = "QBAC";
 
-/* The keys of a section; each is there once, and only the last may be missing. */
+/* The keys of a section; each is there once, or may be missing. */
 static const struct key {
 	const char *name;
 	size_t offset; /* of a uint32_t in struct vgpu_type */
 	uint32_t min;
 	uint32_t max;
-	bool is_optional;
+	uint32_t fallback; /* 0: it may not be missing */
 } keys[] = {
-	{"framebuffer_mib", offsetof(struct vgpu_type, framebuffer_mib), 1,
-	 VGPU_TYPE_FRAMEBUFFER_MIB_MAX, false},
-	{"heads", offsetof(struct vgpu_type, heads), 0, VGPU_HEADS_MAX, false},
-	{"max_width", offsetof(struct vgpu_type, max_width), 0,
-	 VGPU_DIMENSION_MAX, false},
-	{"max_height", offsetof(struct vgpu_type, max_height), 0,
-	 VGPU_DIMENSION_MAX, false},
-	{"frame_rate_limit", offsetof(struct vgpu_type, frame_rate_limit), 0,
-	 VGPU_TYPE_FRAME_RATE_MAX, false},
-	{"weight", offsetof(struct vgpu_type, weight), 1, VGPU_TYPE_WEIGHT_MAX,
-	 false},
-	{"host_memory_mib", offsetof(struct vgpu_type, host_memory_mib),
-	 VGPU_TYPE_HOST_MEMORY_MIB_MIN, VGPU_TYPE_HOST_MEMORY_MIB_MAX,
-	 .is_optional = true},
+#define KEY(member, json, stored, min, max, fallback, about)                   \
+	{#member, offsetof(struct vgpu_type, member), min, max, fallback}
+	VGPU_TYPE_FIELDS(KEY),
+#undef KEY
 };
+
+static uint32_t *find_value(struct vgpu_type *type, const struct key *key)
+{
+	return (uint32_t *)((char *)type + key->offset);
+}
+
+void vgpu_type_fill_in(struct vgpu_type *type)
+{
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(keys); i++)
+		if (keys[i].fallback && *find_value(type, &keys[i]) == 0)
+			*find_value(type, &keys[i]) = keys[i].fallback;
+}
+
+bool vgpu_type_is_in_range(struct vgpu_type type)
+{
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(keys); i++)
+		if (*find_value(&type, &keys[i]) > keys[i].max)
+			return false;
+	return true;
+}
 
 /*
  * libinih splits lines into section, key and value. It says neither where a
@@ -183,7 +193,7 @@ static int end_section(struct parser *p)
 	if (!p->is_named)
 		return fail(p, p->section_line, "this section is empty");
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(keys); i++)
-		if (!(p->keys_seen & (1u << i)) && !keys[i].is_optional)
+		if (!(p->keys_seen & (1u << i)) && !keys[i].fallback)
 			return fail(p, p->section_line, "type %s has no %s",
 				    p->type.name, keys[i].name);
 	if (!check_type(p))
@@ -210,9 +220,8 @@ static int begin_section(struct parser *p, const char *line)
 	p->section_line = p->line;
 	p->is_named = false;
 	p->keys_seen = 0;
-	p->type = (struct vgpu_type){
-		.host_memory_mib = VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT,
-	};
+	p->type = (struct vgpu_type){};
+	vgpu_type_fill_in(&p->type);
 	return 1;
 }
 
@@ -251,7 +260,7 @@ static int take_key(void *user, const char *section, const char *name,
 			    "type %s: %s must be a number from %" PRIu32
 			    " to %" PRIu32,
 			    p->type.name, name, key->min, key->max);
-	memcpy((char *)&p->type + key->offset, &number, sizeof(number));
+	*find_value(&p->type, key) = number;
 	return 1;
 }
 

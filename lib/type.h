@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "err.h"
+#include "type_fields.h"
 
 #define VGPU_TYPE_NAME_MAX	      16 /* bytes, with the terminating NUL */
 #define VGPU_TYPES_MAX		      64
@@ -29,14 +30,9 @@
 struct vgpu_type {
 	char name[VGPU_TYPE_NAME_MAX]; /* "4Q" */
 	char series;		       /* 'Q', 'B', 'A' or 'C' */
-	uint32_t framebuffer_mib;
-	uint32_t heads;	    /* 0 for a type without displays */
-	uint32_t max_width; /* pixels of one head, 0 with no heads */
-	uint32_t max_height;
-	uint32_t frame_rate_limit; /* frames a second, 0 for no limit */
-	uint32_t weight;	   /* share of the GPU's time against others */
-	/* Host memory of its contexts beyond the framebuffer; 0: unknown */
-	uint32_t host_memory_mib;
+#define VGPU_TYPE_MEMBER(member, ...) member
+	uint32_t VGPU_TYPE_FIELDS(VGPU_TYPE_MEMBER);
+#undef VGPU_TYPE_MEMBER
 	/* Only for types that a kernel driver has, not a types file: */
 	uint32_t id;		/* the driver's number of it, else 0 */
 	uint32_t max_instances; /* on an empty GPU */
@@ -44,6 +40,11 @@ struct vgpu_type {
 
 /* "4Q" is 4 GiB, "128MQ" is 128 MiB; no leading zeroes, one name a size. */
 bool vgpu_type_parse_name(const char *name, char *ret_series, uint32_t *ret_mib);
+
+/* Set what has a fallback and is 0 to that. */
+void vgpu_type_fill_in(struct vgpu_type *type);
+/* Whether none of its fields is more than a types file can say. */
+bool vgpu_type_is_in_range(struct vgpu_type type);
 
 /*
  * Size of the host-visible window for a framebuffer of so many bytes and the

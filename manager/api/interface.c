@@ -3,6 +3,8 @@
 #include "interface.h"
 
 #include "lib/name.h"
+#include "lib/type.h"
+#include "manager/api/method_table.h"
 
 #define FIELD	       SD_VARLINK_DEFINE_FIELD
 #define FIELD_BY_TYPE  SD_VARLINK_DEFINE_FIELD_BY_TYPE
@@ -61,21 +63,14 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("For how long one vGPU runs before others do, where the manager shares its time"),
 	FIELD(timeSliceMs, SD_VARLINK_INT, NULLABLE));
 
+#define TYPE_FIELD(member, json, stored, min, max, fallback, about)            \
+	ABOUT(about), FIELD(json, SD_VARLINK_INT, (fallback) ? NULLABLE : 0)
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Type, FIELD(type, SD_VARLINK_STRING, 0),
 	ABOUT("Q workstation, B desktop, A applications, C compute"),
 	FIELD(series, SD_VARLINK_STRING, 0),
 	ABOUT("The GPU that the field available speaks of"),
-	FIELD(gpu, SD_VARLINK_STRING, 0),
-	FIELD(framebufferMib, SD_VARLINK_INT, 0), FIELD(heads, SD_VARLINK_INT, 0),
-	ABOUT("Largest resolution of one head, in pixels"),
-	FIELD(maxWidth, SD_VARLINK_INT, 0), FIELD(maxHeight, SD_VARLINK_INT, 0),
-	ABOUT("Frames a second, 0 for no limit"),
-	FIELD(frameRateLimit, SD_VARLINK_INT, 0),
-	ABOUT("Share of the GPU's time against other vGPUs"),
-	FIELD(weight, SD_VARLINK_INT, 0),
-	ABOUT("What the contexts of one may take of the host's memory beyond the framebuffer; not of types that a driver has"),
-	FIELD(hostMemoryMib, SD_VARLINK_INT, NULLABLE),
+	FIELD(gpu, SD_VARLINK_STRING, 0), VGPU_TYPE_FIELDS(TYPE_FIELD),
 	ABOUT("How many more of this type fit now"),
 	FIELD(available, SD_VARLINK_INT, 0),
 	ABOUT("The driver's number of the type, and how many fit an empty GPU; of types that a driver has"),
@@ -388,6 +383,8 @@ static SD_VARLINK_DEFINE_ERROR(NoRoom, FIELD(text, SD_VARLINK_STRING, NULLABLE),
 			       FIELD(fits, SD_VARLINK_STRING,
 				     SD_VARLINK_ARRAY | NULLABLE));
 
+#define METHOD_SYMBOL(name, function, right, about)                            \
+	, SD_VARLINK_SYMBOL_COMMENT(about), &vl_method_##name
 SD_VARLINK_DEFINE_INTERFACE(
 	io_openvgpu_Manager, VGPU_INTERFACE,
 	SD_VARLINK_INTERFACE_COMMENT(
@@ -401,52 +398,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT("One of several counters"), &vl_type_Count,
 	SD_VARLINK_SYMBOL_COMMENT("One class of times"), &vl_type_Interval,
 	SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"), &vl_type_Vgpu,
-	SD_VARLINK_SYMBOL_COMMENT("Something that happened"), &vl_type_Event,
-	SD_VARLINK_SYMBOL_COMMENT("About the manager itself"),
-	&vl_method_GetInfo, SD_VARLINK_SYMBOL_COMMENT("The GPUs of this machine"),
-	&vl_method_ListGpus,
-	SD_VARLINK_SYMBOL_COMMENT("The types, once for each GPU they can be made on"),
-	&vl_method_ListTypes, SD_VARLINK_SYMBOL_COMMENT("Every vGPU there is"),
-	&vl_method_ListVgpus, SD_VARLINK_SYMBOL_COMMENT("One vGPU"),
-	&vl_method_GetVgpu,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Make a vGPU; it is active and saved when this returns"),
-	&vl_method_Create,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Save the definition of a vGPU, which holds nothing until it is started"),
-	&vl_method_Define,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Whether Define would define this, whoever has the name or the uuid now; nothing is changed"),
-	&vl_method_CheckDefinition,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Start a vGPU that is defined, or failed; it is active when this returns"),
-	&vl_method_Start,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"End a vGPU's process and let go of its framebuffer; it stays defined"),
-	&vl_method_Stop,
-	SD_VARLINK_SYMBOL_COMMENT("Forget a vGPU that is not started"),
-	&vl_method_Undefine,
-	SD_VARLINK_SYMBOL_COMMENT("Stop a vGPU, if it is started, and forget it"),
-	&vl_method_Destroy,
-	SD_VARLINK_SYMBOL_COMMENT("How QEMU is started with this vGPU"),
-	&vl_method_GetQemuArguments,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"What a head shows now, cursor included; the caller must allow file descriptors"),
-	&vl_method_Capture,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Change the mode that a head prefers, while the guest runs"),
-	&vl_method_SetMode,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Start or end a VNC server for a head: view only, no password, this machine only"),
-	&vl_method_SetVnc,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Change how the time of a GPU is shared, at once and for good"),
-	&vl_method_SetScheduler,
-	SD_VARLINK_SYMBOL_COMMENT("Change a vGPU's definition, at once and for good"),
-	&vl_method_Modify,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Events as they happen, one reply each; a first reply without an event says that the subscription stands"),
-	&vl_method_Subscribe,
+	SD_VARLINK_SYMBOL_COMMENT("Something that happened"),
+	&vl_type_Event VGPU_METHODS(METHOD_SYMBOL),
 	SD_VARLINK_SYMBOL_COMMENT("No vGPU has this uuid or name"),
 	&vl_error_NoSuchVgpu, SD_VARLINK_SYMBOL_COMMENT("No type has this name"),
 	&vl_error_NoSuchType, SD_VARLINK_SYMBOL_COMMENT("No GPU has this name"),

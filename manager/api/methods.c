@@ -20,8 +20,8 @@
 #define CONNECTIONS_MAX		256
 #define CONNECTIONS_PER_UID_MAX 128
 
-static int get_info(sd_varlink *link, sd_json_variant *parameters,
-		    sd_varlink_method_flags_t flags, void *userdata)
+int vgpu_method_get_info(sd_varlink *link, sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata)
 {
 	static const sd_json_dispatch_field fields[] = {{}};
 	struct vgpu_manager *manager = userdata;
@@ -60,8 +60,8 @@ static int reply_array(sd_varlink *link, const char *field, sd_json_variant *arr
 	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT(field, array));
 }
 
-static int list_gpus(sd_varlink *link, sd_json_variant *parameters,
-		     sd_varlink_method_flags_t flags, void *userdata)
+int vgpu_method_list_gpus(sd_varlink *link, sd_json_variant *parameters,
+			  sd_varlink_method_flags_t flags, void *userdata)
 {
 	static const sd_json_dispatch_field fields[] = {{}};
 	vgpu_autojson sd_json_variant *array = NULL;
@@ -114,8 +114,8 @@ static int append_types(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	return 0;
 }
 
-static int list_types(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
+int vgpu_method_list_types(sd_varlink *link, sd_json_variant *parameters,
+			   sd_varlink_method_flags_t flags, void *userdata)
 {
 	struct parameters {
 		const char *gpu;
@@ -150,8 +150,8 @@ static int list_types(sd_varlink *link, sd_json_variant *parameters,
 	return reply_array(link, "types", array);
 }
 
-static int list_vgpus(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata)
+int vgpu_method_list_vgpus(sd_varlink *link, sd_json_variant *parameters,
+			   sd_varlink_method_flags_t flags, void *userdata)
 {
 	static const sd_json_dispatch_field fields[] = {{}};
 	vgpu_autojson sd_json_variant *array = NULL;
@@ -198,8 +198,8 @@ int vgpu_method_find_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
 }
 
-static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
-		    sd_varlink_method_flags_t flags, void *userdata)
+int vgpu_method_get_vgpu(sd_varlink *link, sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata)
 {
 	struct parameters {
 		const char *vgpu;
@@ -223,8 +223,8 @@ static int get_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	return sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("vgpu", json));
 }
 
-static int subscribe(sd_varlink *link, sd_json_variant *parameters,
-		     sd_varlink_method_flags_t flags, void *userdata)
+int vgpu_method_subscribe(sd_varlink *link, sd_json_variant *parameters,
+			  sd_varlink_method_flags_t flags, void *userdata)
 {
 	struct parameters {
 		int history;
@@ -264,33 +264,8 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 	vgpu_subscribers_forget(manager->subscribers, link);
 }
 
-/*
- * Every method, and who may call it. An owner looks after his vGPU and may give
- * it back. What takes of others' share, or of the GPU, is for managers alone.
- */
-#define METHODS(row)                                                           \
-	row(GetInfo, get_info, ANYONE);                                        \
-	row(ListGpus, list_gpus, ANYONE);                                      \
-	row(ListTypes, list_types, ANYONE);                                    \
-	row(ListVgpus, list_vgpus, ANYONE); /* his own */                      \
-	row(GetVgpu, get_vgpu, SEE);                                           \
-	row(Create, vgpu_method_create, MANAGE);                               \
-	row(Destroy, vgpu_method_destroy, OWNER);                              \
-	row(Define, vgpu_method_define, MANAGE);                               \
-	row(CheckDefinition, vgpu_method_check_definition, MANAGE);            \
-	row(Start, vgpu_method_start, OWNER);                                  \
-	row(Stop, vgpu_method_stop, OWNER);                                    \
-	row(Undefine, vgpu_method_undefine, OWNER);                            \
-	row(GetQemuArguments, vgpu_method_get_qemu_arguments, OWNER);          \
-	row(Capture, vgpu_method_capture, OWNER);                              \
-	row(SetMode, vgpu_method_set_mode, OWNER);                             \
-	row(SetVnc, vgpu_method_set_vnc, OWNER);                               \
-	row(SetScheduler, vgpu_method_set_scheduler, MANAGE);                  \
-	row(Modify, vgpu_method_modify, MANAGE);                               \
-	row(Subscribe, subscribe, ANYONE); /* his own */
-
 /* Called first: each method has one of these, named as it is. */
-#define CHECKED(name, method, right)                                             \
+#define CHECKED(name, method, right, about)                                      \
 	static int checked_##name(sd_varlink *link, sd_json_variant *parameters, \
 				  sd_varlink_method_flags_t flags,               \
 				  void *userdata)                                \
@@ -299,20 +274,19 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 					  VGPU_RIGHT_##right, userdata);         \
                                                                                  \
 		return r == 1 ? method(link, parameters, flags, userdata) : r;   \
-	}                                                                        \
-	static_assert(true, "")
+	}
 
-METHODS(CHECKED)
+VGPU_METHODS(CHECKED)
 
 static int bind_all(sd_varlink_server *server)
 {
 	int r = 0;
 
-#define BIND(name, method, right)                                              \
+#define BIND(name, method, right, about)                                       \
 	if (r >= 0)                                                            \
-	r = sd_varlink_server_bind_method(server, VGPU_INTERFACE "." #name,    \
-					  checked_##name)
-	METHODS(BIND)
+		r = sd_varlink_server_bind_method(                             \
+			server, VGPU_INTERFACE "." #name, checked_##name);
+	VGPU_METHODS(BIND)
 #undef BIND
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <systemd/sd-json.h>
 #include <systemd/sd-varlink.h>
 
+#include "manager/api/method_table.h"
 #include "manager/vgpu/instance.h"
 
 /* Make manager->server, and let clients come to it. */
@@ -23,45 +24,15 @@ int vgpu_method_find_vgpu(sd_varlink *link, sd_json_variant *parameters,
 			  struct vgpu_manager *manager,
 			  struct vgpu_instance **ret_instance);
 
-/* methods_display.c: each is an sd_varlink_method_t. */
-int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
-			sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
-			 sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
-			sd_varlink_method_flags_t flags, void *userdata);
-
-/* methods_life.c: the same. */
-int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_check_definition(sd_varlink *link, sd_json_variant *parameters,
-				 sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_start(sd_varlink *link, sd_json_variant *parameters,
-		      sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_stop(sd_varlink *link, sd_json_variant *parameters,
+#define VGPU_METHOD_PROTOTYPE(name, function, right, about)                    \
+	int function(sd_varlink *link, sd_json_variant *parameters,            \
 		     sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_undefine(sd_varlink *link, sd_json_variant *parameters,
-			 sd_varlink_method_flags_t flags, void *userdata);
-int vgpu_method_destroy(sd_varlink *link, sd_json_variant *parameters,
-			sd_varlink_method_flags_t flags, void *userdata);
+VGPU_METHODS(VGPU_METHOD_PROTOTYPE)
+#undef VGPU_METHOD_PROTOTYPE
 
-/* methods_share.c: the same. */
-int vgpu_method_set_scheduler(sd_varlink *link, sd_json_variant *parameters,
-			      sd_varlink_method_flags_t flags, void *userdata);
 /* An sd_json_dispatch_callback_t that takes a number into an int64_t. */
 int vgpu_method_dispatch_number(const char *name, sd_json_variant *variant,
 				sd_json_dispatch_flags_t flags, void *userdata);
-
-/* methods_qemu.c: the same. */
-int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,
-				   sd_varlink_method_flags_t flags,
-				   void *userdata);
-
-/* methods_modify.c: the same. */
-int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
-		       sd_varlink_method_flags_t flags, void *userdata);
 
 /* show.c: what is told of things. */
 int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,

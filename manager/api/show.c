@@ -56,6 +56,10 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	return r;
 }
 
+#define BUILD_FIELD(member, json, stored, min, max, fallback, about)             \
+	SD_JSON_BUILD_PAIR_CONDITION((fallback) == 0 || type->member > 0, #json, \
+				     SD_JSON_BUILD_UNSIGNED(type->member))
+
 int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
 		   struct vgpu_gpu *gpu, sd_json_variant **ret_json)
 {
@@ -65,17 +69,7 @@ int vgpu_show_type(struct vgpu_manager *manager, const struct vgpu_type *type,
 		ret_json, SD_JSON_BUILD_PAIR_STRING("type", type->name),
 		SD_JSON_BUILD_PAIR_STRING("series", series),
 		SD_JSON_BUILD_PAIR_STRING("gpu", gpu->id),
-		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferMib",
-					    type->framebuffer_mib),
-		SD_JSON_BUILD_PAIR_UNSIGNED("heads", type->heads),
-		SD_JSON_BUILD_PAIR_UNSIGNED("maxWidth", type->max_width),
-		SD_JSON_BUILD_PAIR_UNSIGNED("maxHeight", type->max_height),
-		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
-					    type->frame_rate_limit),
-		SD_JSON_BUILD_PAIR_UNSIGNED("weight", type->weight),
-		SD_JSON_BUILD_PAIR_CONDITION(
-			type->host_memory_mib > 0, "hostMemoryMib",
-			SD_JSON_BUILD_UNSIGNED(type->host_memory_mib)),
+		VGPU_TYPE_FIELDS(BUILD_FIELD),
 		SD_JSON_BUILD_PAIR_UNSIGNED(
 			"available", vgpu_capacity_count(manager, gpu, type)),
 		SD_JSON_BUILD_PAIR_CONDITION(type->id > 0, "typeId",

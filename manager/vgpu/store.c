@@ -84,6 +84,11 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 		SD_JSON_BUILD_PAIR_BOOLEAN("mixed", d->vf.is_mixed));
 }
 
+#define BUILD_FIELD(member, json, stored, min, max, fallback, about)           \
+	SD_JSON_BUILD_PAIR_CONDITION((fallback) == 0 || d->type.member > 0,    \
+				     #stored,                                  \
+				     SD_JSON_BUILD_UNSIGNED(d->type.member))
+
 static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 {
 	vgpu_autojson sd_json_variant *heads = NULL;
@@ -105,17 +110,7 @@ static int build(const struct vgpu_definition *d, sd_json_variant **ret)
 					     SD_JSON_BUILD_STRING(d->name)),
 		SD_JSON_BUILD_PAIR_STRING("type", d->type.name),
 		SD_JSON_BUILD_PAIR_STRING("series", series),
-		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferMib",
-					    d->type.framebuffer_mib),
-		SD_JSON_BUILD_PAIR_UNSIGNED("maxHeads", d->type.heads),
-		SD_JSON_BUILD_PAIR_UNSIGNED("maxWidth", d->type.max_width),
-		SD_JSON_BUILD_PAIR_UNSIGNED("maxHeight", d->type.max_height),
-		SD_JSON_BUILD_PAIR_UNSIGNED("frameRateLimit",
-					    d->type.frame_rate_limit),
-		SD_JSON_BUILD_PAIR_UNSIGNED("weight", d->type.weight),
-		SD_JSON_BUILD_PAIR_CONDITION(
-			d->type.host_memory_mib > 0, "hostMemoryMib",
-			SD_JSON_BUILD_UNSIGNED(d->type.host_memory_mib)),
+		VGPU_TYPE_FIELDS(BUILD_FIELD),
 		SD_JSON_BUILD_PAIR_STRING("gpu", d->gpu),
 		SD_JSON_BUILD_PAIR_UNSIGNED("offset", d->place.offset),
 		SD_JSON_BUILD_PAIR_UNSIGNED("size", d->place.size),
@@ -232,25 +227,29 @@ static int take_type(struct vgpu_definition *d, const struct raw *raw)
 	uint32_t mib;
 	char series;
 
-	/* A driver's own types have names of their own. */
-	if (type.id == 0 &&
-	    (!vgpu_type_parse_name(raw->type, &series, &mib) ||
-	     series != raw->series[0] || mib != type.framebuffer_mib))
-		return -EINVAL;
+	/* A driver's own types have names and limits of their own. */
+	if (type.id == 0) {
+		vgpu_type_fill_in(&type);
+		if (!vgpu_type_parse_name(raw->type, &series, &mib) ||
+		    series != raw->series[0] || mib != type.framebuffer_mib ||
+		    !vgpu_type_is_in_range(type))
+			return -EINVAL;
+	}
 	if (!VGPU_TEXT_SET(type.name, raw->type) || strlen(raw->series) != 1 ||
 	    type.framebuffer_mib == 0 ||
 	    type.framebuffer_mib > VGPU_TYPE_FRAMEBUFFER_MIB_MAX ||
-	    type.host_memory_mib > VGPU_TYPE_HOST_MEMORY_MIB_MAX ||
 	    type.heads > VGPU_HEADS_MAX || type.max_width > VGPU_DIMENSION_MAX ||
 	    type.max_height > VGPU_DIMENSION_MAX)
 		return -EINVAL;
-	/* Definitions did not say it once. A driver's own types have none. */
-	if (type.id == 0 && type.host_memory_mib == 0)
-		type.host_memory_mib = VGPU_TYPE_HOST_MEMORY_MIB_DEFAULT;
 	type.series = raw->series[0];
 	d->type = type;
 	return 0;
 }
+
+#define RAW_FIELD(member, json, stored, min, max, fallback, about)             \
+	{#stored, SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,           \
+	 offsetof(struct raw, limits.member),                                  \
+	 (fallback) ? 0 : SD_JSON_MANDATORY}
 
 static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 {
@@ -264,23 +263,7 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, type), SD_JSON_MANDATORY},
 		{"series", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct raw, series), SD_JSON_MANDATORY},
-		{"framebufferMib", SD_JSON_VARIANT_UNSIGNED,
-		 sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.framebuffer_mib), SD_JSON_MANDATORY},
-		{"maxHeads", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.heads), SD_JSON_MANDATORY},
-		{"maxWidth", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.max_width), SD_JSON_MANDATORY},
-		{"maxHeight", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.max_height), SD_JSON_MANDATORY},
-		{"frameRateLimit", SD_JSON_VARIANT_UNSIGNED,
-		 sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.frame_rate_limit), SD_JSON_MANDATORY},
-		{"weight", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.weight), SD_JSON_MANDATORY},
-		{"hostMemoryMib", SD_JSON_VARIANT_UNSIGNED,
-		 sd_json_dispatch_uint32,
-		 offsetof(struct raw, limits.host_memory_mib), 0},
+		VGPU_TYPE_FIELDS(RAW_FIELD),
 		{"gpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct raw, gpu), SD_JSON_MANDATORY},
 		{"offset", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,

@@ -57,3 +57,12 @@ def sources(ending='.c', folders=('lib', 'manager', 'ctl', 'device', 'render',
                                   'sandbox', 'kernel')):
     return [path for path in files()
             if path.endswith(ending) and path.split('/')[0] in folders]
+
+
+def macro_rows(path, table):
+    """The arguments of each row(...) of a macro, strings as they are written."""
+    text = re.search(rf'#define {table}\(row\)\s*\\\n(.*?)\n// clang-format on',
+                     read(path), re.S)[1]
+    text = re.sub(r'\s*\\\n\s*', ' ', text)
+    return [re.findall(r'"(?:[^"\\]|\\.)*"|[^\s,"][^,"]*', row)
+            for row in re.findall(r'row\(((?:"(?:[^"\\]|\\.)*"|[^")])*)\)', text)]

@@ -9,7 +9,7 @@ import hashlib
 import re
 import unittest
 
-from pages import read
+from pages import macro_rows, read
 
 # name of the version: (file that defines it, files of the layout, version, digest)
 LAYOUTS = {
@@ -20,7 +20,7 @@ LAYOUTS = {
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h'],
         4, 'd406c231bf15ef41'),
     'VGPU_DEFINITION_VERSION': (
-        'manager/vgpu/store.h', ['manager/vgpu/store.c'], 5, '27b8a52b1d95102b'),
+        'manager/vgpu/store.h', ['manager/vgpu/store.c', 'lib/type_fields.h'], 5, 'c3d3c7b9f99b7348'),
     'VGPU_RECORDING_VERSION': (
         'render/vulkan/recording.h', ['render/vulkan/recording.h'], 3, '273050aed0834caa'),
 }
@@ -28,7 +28,9 @@ LAYOUTS = {
 
 def layout(path):
     """The structs, enums and numbers of a header: no comments, no functions. Of C
-    source the names of the JSON fields that it reads."""
+    source the names of the JSON fields that it reads; those of a type are a table."""
+    if path == 'lib/type_fields.h':
+        return '\n'.join(row[2] for row in macro_rows(path, 'VGPU_TYPE_FIELDS'))
     if path.endswith('.c'):
         return '\n'.join(re.findall(r'\{"(\w+)",\s*SD_JSON', read(path)))
     text = re.sub(r'/\*.*?\*/', ' ', read(path), flags=re.S)
