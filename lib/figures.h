@@ -41,13 +41,14 @@ struct vgpu_figures {
 	uint32_t is_known; /* 0 from a process that does not count */
 	uint32_t contexts; /* that are alive now */
 	uint64_t submits;  /* command streams of the guest's kernel */
+	uint64_t frames;   /* that heads showed */
 	uint64_t refusals[VGPU_REFUSAL_MAX];
 	uint64_t intervals[VGPU_FRAME_INTERVALS];
 	uint64_t intervals_usec; /* their sum */
 	uint32_t losses[VGPU_LOSS_MAX];
 };
 
-static_assert(sizeof(struct vgpu_figures) == 208, "figures size");
+static_assert(sizeof(struct vgpu_figures) == 216, "figures size");
 
 /* Count a frame that comes @usec after the one before. */
 void vgpu_figures_count_interval(struct vgpu_figures *figures, uint64_t usec);

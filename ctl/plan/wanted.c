@@ -80,6 +80,7 @@ static const struct {
 	{"refusals", LIST, false},
 	{"frameIntervals", LIST, false},
 	{"frameIntervalsUsec", NUMBER, false},
+	{"framesPerSecond", NUMBER, false},
 };
 
 /* The same of a head. */

@@ -177,6 +177,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Times from one frame to the next, by their length, and their sum; longer ones are pauses and are not counted"),
 	FIELD_BY_TYPE(frameIntervals, Interval, SD_VARLINK_ARRAY | NULLABLE),
 	FIELD(frameIntervalsUsec, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Frames that its heads showed between that answer and the one before, for each second"),
+	FIELD(framesPerSecond, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Its part of the GPU's time if every active vGPU has work, in millionths"),
 	FIELD(grantedPpm, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Of one that has a cgroup: for how long its processes used processors so far, in microseconds, memory that they have and may have, and their number, threads counted"),

@@ -162,6 +162,9 @@ static int show_figures(const struct vgpu_instance *instance,
 	return sd_json_variant_merge_objectbo(
 		json, SD_JSON_BUILD_PAIR_UNSIGNED("contexts", figures->contexts),
 		SD_JSON_BUILD_PAIR_UNSIGNED("submits", within(figures->submits)),
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"framesPerSecond",
+			vgpu_device_frame_rate(instance->device)),
 		SD_JSON_BUILD_PAIR_VARIANT("contextsLost", losses),
 		SD_JSON_BUILD_PAIR_VARIANT("refusals", refusals),
 		SD_JSON_BUILD_PAIR_VARIANT("frameIntervals", intervals),

@@ -49,6 +49,8 @@ struct vgpu_device {
 	sd_event_source *timer; /* for its first status, then for its end */
 	struct vgpu_watchdog watchdog; /* while it serves */
 	struct vgpu_figures figures;   /* it says them when it is asked */
+	uint64_t figures_usec;	       /* ... and did so then */
+	uint64_t frame_rate;
 	uint32_t ping_serial;
 	bool is_serving;
 	bool is_of_old; /* of an earlier version: it knows no PING */
@@ -121,6 +123,27 @@ void vgpu_device_stop(struct vgpu_device *device)
 		vgpu_process_signal(&device->process, SIGKILL);
 }
 
+static void take_figures(struct vgpu_device *device,
+			 const struct vgpu_figures *figures)
+{
+	uint64_t now = 0, passed, frames;
+
+	sd_event_now(device->event, CLOCK_MONOTONIC, &now);
+	passed = now - device->figures_usec;
+	frames = figures->frames - device->figures.frames;
+	device->frame_rate = 0;
+	/* None in an hour are so many too: no sum here may overflow. */
+	if (device->figures.is_known && passed > 0 && frames <= UINT32_MAX)
+		device->frame_rate = (frames * USEC_PER_S + passed / 2) / passed;
+	device->figures = *figures;
+	device->figures_usec = now;
+}
+
+uint64_t vgpu_device_frame_rate(const struct vgpu_device *device)
+{
+	return device->frame_rate;
+}
+
 static void handle_reply(struct vgpu_device *device,
 			 const struct vgpu_control_msg *msg, int fd)
 {
@@ -128,7 +151,7 @@ static void handle_reply(struct vgpu_device *device,
 
 	if (msg->serial == device->ping_serial) {
 		vgpu_watchdog_answered(&device->watchdog);
-		device->figures = msg->reply.figures;
+		take_figures(device, &msg->reply.figures);
 	}
 	TAILQ_FOREACH(request, &device->requests, entry)
 	{

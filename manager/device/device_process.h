@@ -69,6 +69,8 @@ void vgpu_device_kill(struct vgpu_device *device, const char *why);
 /* Let go of it; if it runs, it runs on. NULL is fine. */
 void vgpu_device_destroy(struct vgpu_device *device);
 
+/* The frames that its heads showed in the last second, as it counts them. */
+uint64_t vgpu_device_frame_rate(const struct vgpu_device *device);
 /* What it has counted when it last answered; NULL: it has not said. */
 const struct vgpu_figures *vgpu_device_figures(const struct vgpu_device *device);
 bool vgpu_device_is_serving(const struct vgpu_device *device);

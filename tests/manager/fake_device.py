@@ -139,7 +139,7 @@ def run(how, control):
             kind, serial, _, _ = control.receive()
             if kind == PING:
                 control.send(REPLY, struct.pack('<iIII', 0, 0, 1, 2**32 - 1) +
-                             b'\xff' * 200, serial)
+                             b'\xff' * 212, serial)
     elif how == 'lacks':
         control.begin()
         control.status()

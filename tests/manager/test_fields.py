@@ -12,7 +12,7 @@ SOURCE = os.environ.get('VGPU_SOURCE', os.getcwd())
 # What goes on meanwhile, and may differ.
 MOVING = {'cpuUsec', 'memoryBytes', 'threads', 'commands', 'errors', 'frames',
           'queueDepth', 'usedBytes', 'contexts', 'submits', 'contextsLost', 'refusals',
-          'frameIntervals', 'frameIntervalsUsec'}
+          'frameIntervals', 'frameIntervalsUsec', 'framesPerSecond'}
 # Only of vGPUs that are virtual functions: see test_sriov.py.
 OF_VFS = {'vf', 'pciAddress', 'typeId', 'placement', 'pinned', 'maxHeads',
           'guestDriver', 'graphicsNs', 'encoderNs', 'decoderNs', 'execQuantumMs',

@@ -16,9 +16,11 @@ TIMEOUT = 180
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
 
-PROGRAMS = {'vgpu-device', 'vgpu-launch', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
+PROGRAMS = {'vgpu-device', 'vgpu-exporter', 'vgpu-launch', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
 OTHERS = {
     'bin/vgpuctl',
+    'lib/systemd/system/vgpu-exporter.service',
+    'lib/systemd/system/vgpu-exporter.socket',
     'lib/systemd/system/vgpud.service',
     'lib/sysusers.d/openvgpu.conf',
     'lib/tmpfiles.d/openvgpu.conf',
@@ -28,7 +30,9 @@ OTHERS = {
     'share/man/man1/vgpu-device.1',
     'share/man/man1/vgpuctl.1',
     'share/man/man5/vgpu-types.5',
+    'share/man/man8/vgpu-exporter.8',
     'share/man/man8/vgpud.8',
+    'share/openvgpu/grafana.json',
     'share/openvgpu/types.ini',
     'src/openvgpu-0.1.0/dkms.conf',
 }
@@ -146,6 +150,26 @@ class Install(unittest.TestCase):
                        f'--threshold={EXPOSURE_MAX}', path], text=True,
             timeout=TIMEOUT, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    @unittest.skipUnless(shutil.which('systemd-analyze'), 'no systemd-analyze')
+    def test_exporter(self):
+        """It speaks with strangers: next to nothing is open, and it is off."""
+        paths = []
+        for kind in 'service', 'socket':
+            text = self.read(f'lib/systemd/system/vgpu-exporter.{kind}')
+            paths.append(os.path.join(self.top, f'vgpu-exporter.{kind}'))
+            with open(paths[-1], 'w', encoding='utf-8') as file:
+                file.write(re.sub('^(ExecStart=)', r'\1' + self.top, text, flags=re.M))
+        analyze = ['systemd-analyze', '--man=no']
+        done = subprocess.run(analyze + ['verify', *paths], text=True,
+                              timeout=TIMEOUT, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        done = subprocess.run(
+            analyze + ['security', '--offline=true', '--no-pager', '--threshold=10',
+                       paths[0]], text=True, timeout=TIMEOUT, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        with open(os.path.join(SOURCE, 'debian/rules'), encoding='utf-8') as file:
+            self.assertIn('--no-enable --no-start vgpu-exporter.socket', file.read())
 
     def test_users_are_removed(self):
         """A package that is purged takes the users away that it made."""

@@ -40,7 +40,8 @@ def options_described(page):
 class Manuals(unittest.TestCase):
     def test_options(self):
         for program, page in (('vgpud', 'vgpud.8'),
-                              ('vgpu-device', 'vgpu-device.1')):
+                              ('vgpu-device', 'vgpu-device.1'),
+                              ('vgpu-exporter', 'vgpu-exporter.8')):
             with self.subTest(program=program):
                 self.assertEqual(options_described(manual(page)),
                                  set(OPTION.findall(help_of(program))))

@@ -74,6 +74,7 @@ static uint64_t next_due(struct vgpu_gpu *gpu, uint32_t head, uint64_t now)
 static void count_frame(struct vgpu_gpu *gpu, uint32_t heads, uint64_t now)
 {
 	gpu->state->frames++;
+	gpu->figures.frames++;
 	for (uint32_t head = 0; head < gpu->config.heads; head++) {
 		if (!(heads & 1u << head))
 			continue;
