@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 import unittest
+import urllib.parse
+import urllib.request
 
 import exposition
 import fake_manager as fake
@@ -384,6 +386,80 @@ class Http(Exporter):
                                       timeout=TIMEOUT, check=False, text=True)
                 self.assertEqual((done.returncode, done.stdout), (status, ''))
                 self.assert_line(done.stderr)
+
+
+@unittest.skipUnless(shutil.which('prometheus'), 'no prometheus')
+class Prometheus(Exporter):
+    """A real one, where it is installed."""
+
+    def free_port(self):
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            return server.getsockname()[1]
+
+    def ask(self, path, **parameters):
+        url = f'http://127.0.0.1:{self.port}/{path}?' + urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as reply:
+            return json.load(reply)['data']
+
+    def wait(self, condition):
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                result = condition()
+            except (OSError, KeyError):
+                result = None
+            if result:
+                return result
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.2)
+
+    def test_dashboard(self):
+        """It scrapes without complaint, and answers every query of the dashboard."""
+        counter = iter(range(1, 10**6))
+
+        def vgpus(_):
+            vgpu, n = counted(), next(counter)
+            for key in 'cpuUsec', 'graphicsNs', 'frames', 'submits':
+                vgpu[key] += 1000 * n
+            vgpu['frameIntervals'][1]['frames'] += 60 * n
+            return {'vgpus': [vgpu, fake.nameless()]}
+        self.manager(GetInfo={'version': '1'}, ListGpus=fake.gpus(), ListVgpus=vgpus)
+        exporter_port, self.port = self.free_port(), self.free_port()
+        exporter = subprocess.Popen(
+            [EXPORTER, '--listen', f'127.0.0.1:{exporter_port}'], env=self.environment)
+        self.addCleanup(exporter.wait)
+        self.addCleanup(exporter.kill)
+        config = os.path.join(self.folder, 'prometheus.yml')
+        with open(config, 'w', encoding='utf-8') as f:
+            f.write('global: {scrape_interval: 1s}\nscrape_configs:\n'
+                    "  - {job_name: vgpu, static_configs: [{targets: ['127.0.0.1:%d']}]}\n"
+                    % exporter_port)
+        server = subprocess.Popen(
+            ['prometheus', f'--config.file={config}',
+             f'--storage.tsdb.path={self.folder}/data',
+             f'--web.listen-address=127.0.0.1:{self.port}'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        target, = self.wait(lambda: [t for t in self.ask('api/v1/targets')['activeTargets']
+                                     if t['health'] == 'up'])
+        self.assertEqual(target['lastError'], '')
+        # Enough samples for rate().
+        self.wait(lambda: self.ask('api/v1/query',
+                                   query='rate(vgpu_frames_total[10s]) > 0')['result'])
+        with open(os.path.join(SOURCE, 'packaging/grafana.json'), encoding='utf-8') as f:
+            panels = json.load(f)['panels']
+        for panel in panels:
+            for target in panel['targets']:
+                query = target['expr'].replace('$uuid', '.*').replace(
+                    '$__rate_interval', '10s')
+                with self.subTest(query=query):
+                    self.assertTrue(self.ask('api/v1/query', query=query)['result'])
+        metadata = self.ask('api/v1/metadata')
+        families = exposition.parse(urllib.request.urlopen(
+            f'http://127.0.0.1:{exporter_port}/metrics', timeout=TIMEOUT).read().decode())
+        for name, family in families.items():
+            self.assertEqual(metadata[name][0]['type'], family['type'], name)
 
 
 if __name__ == '__main__':
