@@ -48,8 +48,9 @@ enum ctl_option {
 	CTL_OPTION_OWNER = 1 << 21,
 	CTL_OPTION_CONTAINER = 1 << 22,
 	CTL_OPTION_DISPLAY = 1 << 23,
+	CTL_OPTION_PROMETHEUS = 1 << 24,
 };
-#define CTL_OPTION_END (CTL_OPTION_DISPLAY << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_PROMETHEUS << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -121,6 +122,7 @@ struct ctl {
 	bool new_ids;
 	bool dry_run;
 	bool container;
+	bool prometheus;
 };
 
 struct ctl_command {
@@ -143,6 +145,7 @@ struct ctl_command {
 	row(list)                                                              \
 	row(show)                                                              \
 	row(top)                                                               \
+	row(stats)                                                             \
 	row(create)                                                            \
 	row(destroy)                                                           \
 	row(define)                                                            \

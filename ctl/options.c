@@ -47,6 +47,7 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONFIG},
 	{"dry-run", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DRY_RUN},
 	{"owner", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_OWNER},
+	{"prometheus", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_PROMETHEUS},
 	{"container", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONTAINER},
 	{},
 };
@@ -134,6 +135,9 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return true;
 	case CTL_OPTION_CONTAINER:
 		ctl->container = true;
+		return true;
+	case CTL_OPTION_PROMETHEUS:
+		ctl->prometheus = true;
 		return true;
 	case CTL_OPTION_FORCE:
 		ctl->force = true;

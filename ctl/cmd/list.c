@@ -8,28 +8,27 @@
 #include "ctl/common/message.h"
 #include "ctl/common/owner.h"
 #include "ctl/common/table.h"
+#include "ctl/common/vm.h"
 #include "lib/util.h"
 
-static enum ctl_exit print_table(sd_json_variant *vgpus)
+static enum ctl_exit print_table(const struct ctl *ctl, sd_json_variant *vgpus)
 {
 	static const struct ctl_column columns[] = {
-		{"UUID", CTL_LEFT},
-		{"NAME", CTL_LEFT},
-		{"TYPE", CTL_LEFT},
-		{"GPU", CTL_LEFT},
-		{"FRAMEBUFFER", CTL_RIGHT},
-		{"HEADS", CTL_RIGHT},
-		{"OWNER", CTL_LEFT},
-		{"STATE", CTL_LEFT},
-		{},
+		{"UUID", CTL_LEFT},	    {"NAME", CTL_LEFT},
+		{"TYPE", CTL_LEFT},	    {"GPU", CTL_LEFT},
+		{"FRAMEBUFFER", CTL_RIGHT}, {"HEADS", CTL_RIGHT},
+		{"OWNER", CTL_LEFT},	    {"SHARE", CTL_RIGHT},
+		{"FRAMES/S", CTL_RIGHT},    {"STATE", CTL_LEFT},
+		{"VM", CTL_LEFT},	    {},
 	};
 	ctl_autotable struct ctl_table *table = ctl_table_create(columns);
-	bool has_owner = false;
+	bool has_owner = false, has_vm = false;
 
 	for (size_t i = 0; i < sd_json_variant_elements(vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(vgpus, i);
 		sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
 		vgpu_autofree char *owner = ctl_owner_short_text(vgpu);
+		struct ctl_vm vm;
 		uint64_t n;
 
 		ctl_table_string(table, vgpu, "uuid");
@@ -46,10 +45,24 @@ static enum ctl_exit print_table(sd_json_variant *vgpus)
 			ctl_table_text(table, NULL);
 		ctl_table_text(table, owner);
 		has_owner |= owner != NULL;
+		if (ctl_json_unsigned(vgpu, "grantedPpm", &n))
+			ctl_table_printf(table, "%.1f%%", n / 1e4);
+		else
+			ctl_table_text(table, NULL);
+		ctl_table_number(table, vgpu, "framesPerSecond", "");
 		ctl_table_state(table, vgpu);
+		ctl_vm_of_vgpu(ctl, vgpu, &vm);
+		ctl_table_text(table, vm.name);
+		has_vm |= vm.name[0] != '\0';
 	}
 	if (!has_owner)
 		ctl_table_leave_out(table, "OWNER");
+	if (!ctl_json_some_has(vgpus, "grantedPpm"))
+		ctl_table_leave_out(table, "SHARE");
+	if (!ctl_json_some_has(vgpus, "framesPerSecond"))
+		ctl_table_leave_out(table, "FRAMES/S");
+	if (!has_vm)
+		ctl_table_leave_out(table, "VM");
 	if (ctl_table_print(table, stdout) < 0)
 		return ctl_fail("out of memory");
 	return CTL_DONE;
@@ -69,7 +82,7 @@ static enum ctl_exit run(struct ctl *ctl)
 		ctl_note("no vGPU yet; 'vgpuctl create --type T' makes one");
 		return CTL_DONE;
 	}
-	return print_table(vgpus);
+	return print_table(ctl, vgpus);
 }
 
 const struct ctl_command ctl_command_list = {
@@ -79,7 +92,9 @@ const struct ctl_command ctl_command_list = {
 	.help = "States: defined (not started, no framebuffer held), active (waits for a virtual\n"
 		"machine), attached (a virtual machine has it), failed ('vgpuctl show V' says\n"
 		"why). One that others made on a virtual function is said to be foreign: it is\n"
-		"not destroyed here.\n"
+		"not destroyed here. SHARE is its part of the GPU's time if all have work,\n"
+		"FRAMES/S what its heads showed in the last second, VM the name that its\n"
+		"virtual machine has on QEMU's command line. Columns with nothing are left out.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl list\n"

@@ -9,7 +9,9 @@
 #include "ctl/common/message.h"
 #include "ctl/common/number.h"
 #include "ctl/common/owner.h"
+#include "ctl/common/sample.h"
 #include "ctl/common/text.h"
+#include "ctl/common/vm.h"
 #include "lib/util.h"
 
 static void print_line(const char *label, const char *text)
@@ -164,48 +166,47 @@ static void print_shares(sd_json_variant *vgpu)
 	print_string("Priority:", vgpu, "schedulingPriority");
 }
 
-/*
- * What the virtual machine of process @pid is called, as QEMU's command line
- * says: the manager may be shut in so that it does not see that.
- */
-static char *find_vm_name(uint64_t pid)
+static void print_vm(const struct ctl *ctl, sd_json_variant *vgpu)
 {
-	vgpu_autofclose FILE *f = NULL;
-	vgpu_autofree char *word = NULL;
-	bool is_name = false;
-	char path[64];
-	size_t size = 0;
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/cmdline", pid);
-	f = fopen(path, "re");
-	while (f && getdelim(&word, &size, '\0', f) > 0) {
-		if (is_name) {
-			/* "NAME,more" or "guest=NAME,more" */
-			const char *name = strncmp(word, "guest=", 6) == 0
-						   ? word + 6
-						   : word;
-
-			return strndup(name, strcspn(name, ","));
-		}
-		is_name = strcmp(word, "-name") == 0;
-	}
-	return NULL;
-}
-
-static void print_vm(sd_json_variant *vgpu)
-{
-	vgpu_autofree char *name = NULL, *escaped = NULL;
+	vgpu_autofree char *escaped = NULL;
+	struct ctl_vm vm;
 	uint64_t pid;
 
 	if (!ctl_json_unsigned(vgpu, "vmPid", &pid))
 		return;
-	name = find_vm_name(pid);
-	escaped = name ? ctl_text_escape(name) : NULL;
+	ctl_vm_of_vgpu(ctl, vgpu, &vm);
+	escaped = vm.name[0] ? ctl_text_escape(vm.name) : NULL;
 	printf("%-13s%" PRIu64 "%s%s%s\n", "VM PID:", pid, escaped ? " (" : "",
 	       escaped ? escaped : "", escaped ? ")" : "");
+	if (vm.uuid[0])
+		print_line("VM UUID:", vm.uuid);
 }
 
-static void print_vgpu(sd_json_variant *vgpu)
+/* What it may have of the GPU, and what it showed. */
+static void print_figures(sd_json_variant *vgpu)
+{
+	uint64_t ppm, frames, p50, p99, n;
+
+	if (ctl_json_unsigned(vgpu, "grantedPpm", &ppm))
+		printf("%-13s%.1f%% of the GPU's time if all have work\n",
+		       "Share:", ppm / 1e4);
+	if (ctl_json_unsigned(vgpu, "framesPerSecond", &frames)) {
+		printf("%-13s%" PRIu64 " a second", "Frames:", frames);
+		if (ctl_sample_interval(vgpu, NULL, 0.5, &p50) &&
+		    ctl_sample_interval(vgpu, NULL, 0.99, &p99))
+			printf(", %.1f ms apart (99%%: %.1f ms)",
+			       (double)p50 / 1000, (double)p99 / 1000);
+		putchar('\n');
+	}
+	if (ctl_json_unsigned(vgpu, "contexts", &n)) {
+		printf("%-13s%" PRIu64, "Contexts:", n);
+		if (ctl_sample_count(vgpu, "contextsLost", &n))
+			printf(", %" PRIu64 " lost", n);
+		putchar('\n');
+	}
+}
+
+static void print_vgpu(const struct ctl *ctl, sd_json_variant *vgpu)
 {
 	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
 	const char *provider = ctl_json_string(vgpu, "provider");
@@ -234,10 +235,11 @@ static void print_vgpu(sd_json_variant *vgpu)
 	print_guest(vgpu);
 	print_engines(vgpu);
 	print_shares(vgpu);
+	print_figures(vgpu);
 	print_string("Socket:", vgpu, "socket");
 	print_string("CDI device:", vgpu, "cdiDevice");
 	print_number("Device PID:", vgpu, "devicePid");
-	print_vm(vgpu);
+	print_vm(ctl, vgpu);
 	print_number("Client PID:", vgpu, "clientPid");
 	/* Of a device process; a virtual function has none. */
 	if (!is_vf) {
@@ -267,7 +269,7 @@ static enum ctl_exit run(struct ctl *ctl)
 		return ctl_fail_reply("GetVgpu", "lacks the vGPU");
 	if (ctl->format != CTL_TEXT)
 		return ctl_print_json(ctl, vgpu);
-	print_vgpu(vgpu);
+	print_vgpu(ctl, vgpu);
 	return CTL_DONE;
 }
 

@@ -10,80 +10,17 @@
 #include "ctl/common/manager.h"
 #include "ctl/common/message.h"
 #include "ctl/common/number.h"
+#include "ctl/common/sample.h"
 #include "ctl/common/table.h"
 #include "ctl/common/terminal.h"
 #include "lib/util.h"
 
 #define INTERVAL_MS 1000
 
-/* The figures at one moment. */
-struct sample {
-	sd_json_variant *gpus;
-	sd_json_variant *vgpus;
-	double seconds; /* on the monotonic clock */
-};
-
-static void sample_finish(struct sample *sample)
-{
-	sd_json_variant_unref(sample->gpus);
-	sd_json_variant_unref(sample->vgpus);
-}
-
-static int sample_init(struct sample *ret, struct ctl *ctl, struct vgpu_err *err)
-{
-	ctl_autojson sd_json_variant *gpus = NULL;
-	ctl_autojson sd_json_variant *vgpus = NULL;
-	struct timespec now;
-	int r;
-
-	r = ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, err);
-	if (r < 0)
-		return r;
-	r = ctl_manager_call_array(ctl, "ListVgpus", NULL, "vgpus", &vgpus, err);
-	if (r < 0)
-		return r;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	*ret = (struct sample){
-		.gpus = vgpu_steal(&gpus),
-		.vgpus = vgpu_steal(&vgpus),
-		.seconds = now.tv_sec + now.tv_nsec / 1e9,
-	};
-	return 0;
-}
-
-/* The same vGPU in the previous sample, or NULL. */
-static sd_json_variant *find_before(const struct sample *before,
-				    sd_json_variant *vgpu)
-{
-	const char *uuid = ctl_json_string(vgpu, "uuid");
-
-	for (size_t i = 0; i < sd_json_variant_elements(before->vgpus); i++) {
-		sd_json_variant *old = sd_json_variant_by_index(before->vgpus, i);
-		const char *old_uuid = ctl_json_string(old, "uuid");
-
-		if (uuid && old_uuid && strcmp(uuid, old_uuid) == 0)
-			return old;
-	}
-	return NULL;
-}
-
-/* Growth of the member @key of @vgpu for each second; negative: unknown. */
-static double rate_of(sd_json_variant *vgpu, const char *key,
-		      sd_json_variant *old, double seconds)
-{
-	uint64_t now, then;
-
-	/* The counter starts again when a VM attaches, so it may decrease. */
-	if (old && seconds > 0 && ctl_json_unsigned(vgpu, key, &now) &&
-	    ctl_json_unsigned(old, key, &then) && now >= then)
-		return (now - then) / seconds;
-	return -1;
-}
-
 static void add_rate(struct ctl_table *table, sd_json_variant *vgpu,
 		     const char *key, sd_json_variant *old, double seconds)
 {
-	double rate = rate_of(vgpu, key, old, seconds);
+	double rate = ctl_sample_rate(vgpu, key, old, seconds);
 
 	if (rate >= 0)
 		ctl_table_printf(table, "%.0f", rate);
@@ -95,7 +32,7 @@ static void add_rate(struct ctl_table *table, sd_json_variant *vgpu,
 static void add_engine(struct ctl_table *table, sd_json_variant *vgpu,
 		       const char *key, sd_json_variant *old, double seconds)
 {
-	double percent = rate_of(vgpu, key, old, seconds) / 1e9 * 100;
+	double percent = ctl_sample_rate(vgpu, key, old, seconds) / 1e9 * 100;
 
 	/*
 	 * The driver gets samples in pieces: one interval may contain a piece
@@ -122,12 +59,10 @@ static void add_granted(struct ctl_table *table, sd_json_variant *vgpu)
 static void add_processors(struct ctl_table *table, sd_json_variant *vgpu,
 			   sd_json_variant *old, double seconds)
 {
-	long processors = VGPU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-	double percent = rate_of(vgpu, "cpuUsec", old, seconds) / 1e6 * 100 /
-			 (double)processors;
+	double percent = ctl_sample_cpu_percent(vgpu, old, seconds);
 
 	if (percent >= 0)
-		ctl_table_printf(table, "%.1f%%", VGPU_MIN(percent, 100.0));
+		ctl_table_printf(table, "%.1f%%", percent);
 	else
 		ctl_table_text(table, NULL);
 }
@@ -173,7 +108,7 @@ static void add_heads(struct ctl_table *table, sd_json_variant *vgpu)
 	ctl_table_text(table, text);
 }
 
-static int print_gpus(const struct sample *now, FILE *f)
+static int print_gpus(const struct ctl_sample *now, FILE *f)
 {
 	static const struct ctl_column columns[] = {
 		{"GPU", CTL_LEFT},
@@ -200,8 +135,9 @@ static int print_gpus(const struct sample *now, FILE *f)
 }
 
 /* @columns_max: the width of the terminal; 0 for no limit. */
-static int print_vgpus(const struct sample *now, const struct sample *before,
-		       size_t columns_max, FILE *f)
+static int print_vgpus(const struct ctl_sample *now,
+		       const struct ctl_sample *before, size_t columns_max,
+		       FILE *f)
 {
 	/*
 	 * Columns to leave out on a narrow terminal, the least important first.
@@ -243,7 +179,8 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 		ctl_table_leave_out(table, "MEMORY");
 	for (size_t i = 0; i < sd_json_variant_elements(now->vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(now->vgpus, i);
-		sd_json_variant *old = before ? find_before(before, vgpu) : NULL;
+		sd_json_variant *old =
+			before ? ctl_sample_find(before, vgpu) : NULL;
 		const char *name = ctl_json_string(vgpu, "name");
 
 		ctl_table_text(table, name && name[0]
@@ -274,8 +211,9 @@ static int print_vgpus(const struct sample *now, const struct sample *before,
 	return ctl_table_print(table, f);
 }
 
-static int print_sample(const struct sample *now, const struct sample *before,
-			size_t columns_max, FILE *f)
+static int print_sample(const struct ctl_sample *now,
+			const struct ctl_sample *before, size_t columns_max,
+			FILE *f)
 {
 	int r = print_gpus(now, f);
 
@@ -285,7 +223,7 @@ static int print_sample(const struct sample *now, const struct sample *before,
 	return print_vgpus(now, before, columns_max, f);
 }
 
-static int draw(const struct sample *now, const struct sample *before)
+static int draw(const struct ctl_sample *now, const struct ctl_sample *before)
 {
 	vgpu_autofree char *text = NULL;
 	size_t size = 0;
@@ -307,28 +245,28 @@ static int draw(const struct sample *now, const struct sample *before)
  * Draw @now, then a new sample every second, until the user quits. Frees @now.
  * Errors are printed after the screen was restored.
  */
-static int draw_on(struct ctl *ctl, struct sample now, struct vgpu_err *err)
+static int draw_on(struct ctl *ctl, struct ctl_sample now, struct vgpu_err *err)
 {
-	struct sample before = {};
+	struct ctl_sample before = {};
 	int r;
 
 	for (;;) {
 		r = draw(&now, before.vgpus ? &before : NULL);
 		if (r < 0)
 			vgpu_err_set(err, r, NULL, "out of memory");
-		sample_finish(&before);
+		ctl_sample_finish(&before);
 		before = now;
 		if (r < 0 || ctl_terminal_wait(INTERVAL_MS))
 			break;
-		r = sample_init(&now, ctl, err);
+		r = ctl_sample_init(&now, ctl, err);
 		if (r < 0)
 			break;
 	}
-	sample_finish(&before);
+	ctl_sample_finish(&before);
 	return r;
 }
 
-static enum ctl_exit print_once(struct ctl *ctl, const struct sample *now)
+static enum ctl_exit print_once(struct ctl *ctl, const struct ctl_sample *now)
 {
 	if (ctl->format != CTL_TEXT)
 		return ctl_print_json(ctl, now->vgpus);
@@ -340,20 +278,20 @@ static enum ctl_exit print_once(struct ctl *ctl, const struct sample *now)
 static enum ctl_exit run(struct ctl *ctl)
 {
 	struct vgpu_err err = {};
-	struct sample now = {};
+	struct ctl_sample now = {};
 	enum ctl_exit e;
 	int r;
 
-	if (sample_init(&now, ctl, &err) < 0)
+	if (ctl_sample_init(&now, ctl, &err) < 0)
 		return ctl_fail("%s", err.text);
 	if (ctl->format != CTL_TEXT || !ctl_terminal_is_there()) {
 		e = print_once(ctl, &now);
-		sample_finish(&now);
+		ctl_sample_finish(&now);
 		return e;
 	}
 	r = ctl_terminal_init();
 	if (r < 0) {
-		sample_finish(&now);
+		ctl_sample_finish(&now);
 		return ctl_fail("cannot use the terminal: %s", strerror(-r));
 	}
 	r = draw_on(ctl, now, &err);

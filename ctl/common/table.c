@@ -151,12 +151,21 @@ bool ctl_has_colours(void)
 	       strcmp(term, "dumb") != 0;
 }
 
+static size_t last_column(const struct ctl_table *table)
+{
+	size_t last = table->width - 1;
+
+	while (last > 0 && table->left_out & UINT64_C(1) << last)
+		last--;
+	return last;
+}
+
 /* In column @i, which is @width wide. */
 static void print_cell(const struct ctl_table *table, FILE *f, size_t i,
 		       const char *text, const char *colour, size_t width)
 {
 	enum ctl_alignment alignment = table->columns[i].alignment;
-	bool is_last = i == table->width - 1; /* which is never left out */
+	bool is_last = i == last_column(table);
 	size_t own = ctl_text_width(text);
 	int padding = own < width ? width - own : 0;
 

@@ -26,10 +26,7 @@ struct ctl_table;
  */
 struct ctl_table *ctl_table_create(const struct ctl_column *columns);
 void ctl_table_destroy(struct ctl_table *table);
-/*
- * Hide the column @title, which must not be the last. Its cells are still
- * added.
- */
+/* Hide the column @title. Its cells are still added. */
 void ctl_table_leave_out(struct ctl_table *table, const char *title);
 
 /*

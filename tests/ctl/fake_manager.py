@@ -227,6 +227,23 @@ def cad():
                        'preferredWidth': 0, 'preferredHeight': 0}]}
 
 
+def counted():
+    """A vGPU that has everything that is counted."""
+    vgpu = cad()
+    vgpu.update(
+        cpuUsec=1234567, memoryBytes=2**30, memoryMaxBytes=2**31, grantedPpm=250000,
+        graphicsNs=1500000000, encoderNs=0, decoderNs=7, frames=600,
+        frameRateLimit=60, queueDepth=3, contexts=2, submits=99, framesPerSecond=59,
+        contextsLost=[{'what': 'time', 'count': 1}, {'what': 'stream', 'count': 0}],
+        refusals=[{'what': 'resource', 'count': 4}],
+        frameIntervals=[{'upToUsec': 16000, 'frames': 10},
+                        {'upToUsec': 18000, 'frames': 500},
+                        {'upToUsec': 1000000, 'frames': 1}],
+        frameIntervalsUsec=9000000)
+    vgpu['heads'][0]['vncClients'] = 2
+    return vgpu
+
+
 def nameless():
     return {'uuid': '9f1d5c1e-63a2-4a0c-8f67-0d2b6c3e4f55', 'name': None,
             'type': '4C', 'gpu': 'embedded', 'provider': 'mediated',

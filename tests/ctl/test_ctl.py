@@ -6,9 +6,11 @@ import os
 import shlex
 import socket
 import subprocess
+import time
 import unittest
 from xml.etree import ElementTree
 
+import exposition
 import fake_manager as fake
 from fake_manager import CtlTest, Error, Raw, Several, TIMEOUT, VGPUCTL
 
@@ -23,6 +25,70 @@ def events():
     third = {'sequence': 3, 'time': 1763696714999999, 'event': 'guest-fault',
              'uuid': UUID, 'text': '\x1b[31mbad\ncommand'}
     return [{'event': e} for e in (first, second, third)]
+
+
+class Stats(CtlTest):
+    def start(self, **more):
+        self.calls = 0
+
+        def vgpus(_):
+            self.calls += 1
+            vgpu = dict(fake.counted(), **more)
+            # From the second sample on all frames are of the fastest class.
+            vgpu['frameIntervals'][0]['frames'] += 100 * (self.calls - 1)
+            return {'vgpus': [vgpu, fake.nameless()]}
+        self.manager(GetInfo={'version': '1'}, ListGpus=fake.gpus(), ListVgpus=vgpus)
+
+    def test_json(self):
+        self.start()
+        code, out, _ = self.ctl('stats', '--json=short')
+        self.assertEqual(code, 0)
+        sample = json.loads(out)
+        self.assertEqual(out.count('\n'), 1)
+        self.assertAlmostEqual(sample['time'] / 1e6, time.time(), delta=600)
+        self.assertEqual(sample['gpus'], fake.gpus()['gpus'])
+        vgpu = sample['vgpus'][0]
+        self.assertEqual(vgpu | fake.counted(), vgpu)
+        # 510 of 511 are within 18 ms; half of all lies within (16, 18].
+        self.assertEqual(vgpu['frameIntervalP50Usec'],
+                         16000 + int(2000 * (511 / 2 - 10) / 500))
+        self.assertEqual(vgpu['frameIntervalP99Usec'],
+                         16000 + int(2000 * (511 * 0.99 - 10) / 500))
+        self.assertNotIn('frameIntervalP50Usec', sample['vgpus'][1])
+
+    def test_follow(self):
+        """A line a second, each at once, with what is new since the last."""
+        self.start()
+        with subprocess.Popen([VGPUCTL, 'stats', '--follow', '--json=short'],
+                              stdout=subprocess.PIPE, env=self.environment) as stats:
+            samples = [json.loads(stats.stdout.readline()) for _ in range(3)]
+            stats.terminate()
+        p99 = [sample['vgpus'][0]['frameIntervalP99Usec'] for sample in samples]
+        self.assertGreater(p99[0], 16000)
+        self.assertEqual(p99[1:], [int(16000 * 0.99)] * 2)
+        self.assertLess(samples[0]['time'], samples[1]['time'])
+
+    def test_vm(self):
+        uuid = '6f2d1f3c-0001-4222-8333-abcdefabcdef'
+        with subprocess.Popen(['/bin/sh', '-c', 'read x', 'qemu', '-name',
+                               'guest=a,,b\x1b[2J,debug-threads=on', '-uuid', uuid],
+                              stdin=subprocess.PIPE) as vm:
+            self.start(vmPid=vm.pid)
+            _, out, _ = self.ctl('stats', '--json=short')
+            vgpu = json.loads(out)['vgpus'][0]
+            self.assertEqual((vgpu['vmName'], vgpu['vmUuid']), ('a,b\x1b[2J', uuid))
+            for command in 'stats', 'list':
+                self.assertIn('a,b\\x1b[2J\n', self.ctl(command)[1])
+            vm.communicate()
+
+    def test_prometheus(self):
+        self.start()
+        code, out, err = self.ctl('stats', '--prometheus')
+        self.assertEqual((code, err), (0, ''))
+        families = exposition.parse(out)
+        self.assertEqual(exposition.value_of(families, 'vgpu_contexts', uuid=UUID), 2)
+        for extra in '--follow', '--json=short':
+            self.assert_fails(2, 'stats', '--prometheus', extra)
 
 
 class Golden(CtlTest):
@@ -73,6 +139,17 @@ class Golden(CtlTest):
     def test_top(self):
         self.manager(ListVgpus=fake.vgpus(), ListGpus=fake.gpus())
         self.check('top', 'top')
+
+    def test_counted(self):
+        """What a device process counts; the VM's process is none here."""
+        vgpu = dict(fake.counted(), vmPid=2**22 + 1)
+        self.manager(GetVgpu={'vgpu': vgpu}, ListGpus=fake.gpus(), ListVgpus={
+            'vgpus': [vgpu, fake.nameless()]})
+        self.check('show-counted', 'show', 'cad')
+        self.check('list-counted', 'list')
+        code, out, err = self.ctl('stats')
+        self.assertEqual((code, err), (0, ''))
+        self.assert_golden('stats.txt', out)
 
     def test_qemu_args(self):
         self.manager(GetQemuArguments={

@@ -23,28 +23,11 @@ LIMITS = dict(re.findall(r'#define (EXPORTER_\w+) (\d+)', open(
 UUID = fake.cad()['uuid']
 
 
-def counted():
-    """A vGPU that has everything that is counted."""
-    vgpu = fake.cad()
-    vgpu.update(
-        cpuUsec=1234567, memoryBytes=2**30, memoryMaxBytes=2**31, grantedPpm=250000,
-        graphicsNs=1500000000, encoderNs=0, decoderNs=7, frames=600,
-        frameRateLimit=60, queueDepth=3, contexts=2, submits=99,
-        contextsLost=[{'what': 'time', 'count': 1}, {'what': 'stream', 'count': 0}],
-        refusals=[{'what': 'resource', 'count': 4}],
-        frameIntervals=[{'upToUsec': 16000, 'frames': 10},
-                        {'upToUsec': 18000, 'frames': 500},
-                        {'upToUsec': 1000000, 'frames': 1}],
-        frameIntervalsUsec=9000000)
-    vgpu['heads'][0]['vncClients'] = 2
-    return vgpu
-
-
 class Exporter(CtlTest):
     def start(self, **replies):
         replies.setdefault('GetInfo', {'version': '1.2', 'pid': 1})
         replies.setdefault('ListGpus', fake.gpus())
-        replies.setdefault('ListVgpus', {'vgpus': [counted(), fake.nameless()]})
+        replies.setdefault('ListVgpus', {'vgpus': [fake.counted(), fake.nameless()]})
         self.fake = self.manager(**replies)
         self.begin()
 
@@ -189,7 +172,7 @@ class Metrics(Exporter):
 
     def test_hostile_names(self):
         """What a name holds stays within its quotes."""
-        vgpu = counted()
+        vgpu = fake.counted()
         vgpu['name'] = 'a"} 1\nvgpu_up 7\\\x1b[2J\u2028é'
         gpus = fake.gpus()
         gpus['gpus'][0]['name'] = '\\" \n# TYPE'
@@ -202,7 +185,7 @@ class Metrics(Exporter):
         self.assertIn('é', info[1]['name'])
 
     def test_hostile_values(self):
-        vgpu = counted()
+        vgpu = fake.counted()
         vgpu.update(usedBytes=-1, frames='many', contexts=2**63 - 1, submits=None,
                     framebufferMib=2**63 - 1, heads=[None, {'vncClients': 2**63 - 1}],
                     contextsLost=[1, {}, {'count': 3}], frameIntervals={'x': 1},
@@ -233,7 +216,7 @@ class Metrics(Exporter):
                               stdin=subprocess.PIPE)
         self.addCleanup(vm.wait)
         self.addCleanup(vm.stdin.close)
-        vgpu = counted()
+        vgpu = fake.counted()
         vgpu['vmPid'] = vm.pid
         self.start(ListVgpus={'vgpus': [vgpu]})
         info, = self.metrics()['vgpu_info']['samples']
@@ -331,7 +314,7 @@ class Http(Exporter):
         """They are given up in time, and others are served meanwhile."""
         vgpus = []
         for i in range(1024):
-            vgpu = counted()
+            vgpu = fake.counted()
             vgpu['uuid'] = f'{i:08x}' + vgpu['uuid'][8:]
             vgpus.append(vgpu)
         self.start(ListVgpus={'vgpus': vgpus})
@@ -418,7 +401,7 @@ class Prometheus(Exporter):
         counter = iter(range(1, 10**6))
 
         def vgpus(_):
-            vgpu, n = counted(), next(counter)
+            vgpu, n = fake.counted(), next(counter)
             for key in 'cpuUsec', 'graphicsNs', 'frames', 'submits':
                 vgpu[key] += 1000 * n
             vgpu['frameIntervals'][1]['frames'] += 60 * n
