@@ -27,6 +27,9 @@ static struct {
 	bool has_keys; /* stdin is a terminal too */
 	struct termios before; /* with has_keys */
 	sigset_t before_signals;
+	/* What was typed and not taken yet. */
+	char typed[64];
+	size_t typed_bytes;
 } terminal;
 
 bool ctl_terminal_is_there(void)
@@ -92,13 +95,18 @@ unsigned int ctl_terminal_columns(void)
 	return 80;
 }
 
-void ctl_terminal_draw(const char *text)
+unsigned int ctl_terminal_rows(void)
 {
 	struct winsize size = {};
-	unsigned int rows = 24;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
-		rows = size.ws_row;
+		return size.ws_row;
+	return 24;
+}
+
+void ctl_terminal_draw(const char *text)
+{
+	unsigned int rows = ctl_terminal_rows();
 
 	fputs(HOME, stdout);
 	for (unsigned int row = 0; row < rows && *text; row++) {
@@ -119,15 +127,53 @@ void ctl_terminal_draw(const char *text)
 	fflush(stdout);
 }
 
-/* Read pending keys and signals. True if one of them ends the program. */
-static bool has_key_to_end(void)
+static void drop_typed(size_t bytes)
 {
-	char keys[64];
-	ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
+	terminal.typed_bytes -= bytes;
+	memmove(terminal.typed, terminal.typed + bytes, terminal.typed_bytes);
+}
 
-	if (n <= 0)
-		return !(n < 0 && (errno == EINTR || errno == EAGAIN));
-	return memchr(keys, 'q', n) || memchr(keys, 'Q', n);
+/* The next key of those typed; CTL_KEY_NONE: there is none. */
+static int take_key(void)
+{
+	static const struct {
+		const char *bytes;
+		int key;
+	} keys[] = {
+		{"\x1b[A", CTL_KEY_UP},	      {"\x1bOA", CTL_KEY_UP},
+		{"\x1b[B", CTL_KEY_DOWN},     {"\x1bOB", CTL_KEY_DOWN},
+		{"\x1b[5~", CTL_KEY_PAGE_UP}, {"\x1b[6~", CTL_KEY_PAGE_DOWN},
+		{"\x1b[H", CTL_KEY_FIRST},    {"\x1bOH", CTL_KEY_FIRST},
+		{"\x1b[F", CTL_KEY_LAST},     {"\x1bOF", CTL_KEY_LAST},
+		{"q", CTL_KEY_END},	      {"Q", CTL_KEY_END},
+	};
+	int key;
+
+	if (terminal.typed_bytes == 0)
+		return CTL_KEY_NONE;
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(keys); i++) {
+		size_t n = strlen(keys[i].bytes);
+
+		if (n <= terminal.typed_bytes &&
+		    memcmp(terminal.typed, keys[i].bytes, n) == 0) {
+			drop_typed(n);
+			return keys[i].key;
+		}
+	}
+	key = (unsigned char)terminal.typed[0];
+	/* Of what no key is known by, no part is one. */
+	drop_typed(key == '\x1b' ? terminal.typed_bytes : 1);
+	return key;
+}
+
+/* Returns false if there will be no more. */
+static bool read_keys(void)
+{
+	/* take_key() has left nothing. */
+	ssize_t n = read(STDIN_FILENO, terminal.typed, sizeof(terminal.typed));
+
+	terminal.typed_bytes = n > 0 ? (size_t)n : 0;
+	return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
 static bool has_signal_to_end(void)
@@ -151,9 +197,10 @@ static int milliseconds_until(const struct timespec *end)
 	return VGPU_MAX(left, 0);
 }
 
-bool ctl_terminal_wait(int milliseconds)
+int ctl_terminal_wait(int milliseconds)
 {
 	struct timespec end;
+	int key;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += milliseconds / 1000;
@@ -163,7 +210,7 @@ bool ctl_terminal_wait(int milliseconds)
 		end.tv_nsec -= 1000000000L;
 	}
 
-	for (;;) {
+	while ((key = take_key()) == CTL_KEY_NONE) {
 		struct pollfd fds[] = {
 			{.fd = terminal.signals, .events = POLLIN},
 			{.fd = terminal.has_keys ? STDIN_FILENO : -1,
@@ -174,13 +221,13 @@ bool ctl_terminal_wait(int milliseconds)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n < 0;
+			return n < 0 ? CTL_KEY_END : CTL_KEY_NONE;
 		if (fds[0].revents && has_signal_to_end())
-			return true;
-		/* Redraw at once if the size has changed. */
+			return CTL_KEY_END;
 		if (fds[0].revents)
-			return false;
-		if (fds[1].revents && has_key_to_end())
-			return true;
+			return CTL_KEY_RESIZED;
+		if (fds[1].revents && !read_keys())
+			return CTL_KEY_END;
 	}
+	return key;
 }
