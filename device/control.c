@@ -196,7 +196,7 @@ static int send_all(struct vgpu_link *link)
 }
 
 /* Send what there is to send and fits. */
-static void flush(struct vgpu_link *link)
+static void flush_messages(struct vgpu_link *link)
 {
 	uint32_t events;
 	int r;
@@ -231,14 +231,14 @@ static void on_slot_change(void *opaque, uint32_t slot)
 	if (!link->n_changed && send_slot(link, slot) >= 0)
 		return;
 	mark_changed(link, slot);
-	flush(link);
+	flush_messages(link);
 	int64_t deadline = now_ms() + ROOM_MS;
 	while (link->n_changed && !link->is_stuck && link->socket >= 0) {
 		int64_t left = deadline - now_ms();
 
 		link->is_stuck = left <= 0 || poll(&poll_fd, 1, (int)left) <= 0;
 		if (!link->is_stuck)
-			flush(link);
+			flush_messages(link);
 	}
 }
 
@@ -253,8 +253,8 @@ static void announce_all(struct vgpu_link *link, uint32_t serial)
 	link->status_serial = serial;
 }
 
-static void handle(struct vgpu_link *link, const struct vgpu_control_msg *msg,
-		   int fd)
+static void handle_message(struct vgpu_link *link,
+			   const struct vgpu_control_msg *msg, int fd)
 {
 	switch (msg->type) {
 	case VGPU_CONTROL_CAPTURE:
@@ -301,7 +301,7 @@ static int on_manager(sd_event_source *source, int fd, uint32_t revents,
 	if (!link->has_reply && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
 		r = vgpu_control_receive(link->socket, &msg, &msg_fd);
 		if (r == 1)
-			handle(link, &msg, msg_fd);
+			handle_message(link, &msg, msg_fd);
 		else if (r != -EAGAIN && r != -EINTR) {
 			lose_manager(link);
 			return 0;
@@ -310,7 +310,7 @@ static int on_manager(sd_event_source *source, int fd, uint32_t revents,
 		lose_manager(link);
 		return 0;
 	}
-	flush(link);
+	flush_messages(link);
 	return 0;
 }
 
@@ -343,7 +343,7 @@ static void on_admitted(void *opaque, int socket, uint32_t serial)
 		return;
 	}
 	announce_all(link, serial);
-	flush(link);
+	flush_messages(link);
 }
 
 static void on_refused(void *opaque, int32_t pid)
@@ -367,7 +367,7 @@ static int on_soon(sd_event_source *source, uint64_t usec, void *opaque)
 	struct vgpu_link *link = opaque;
 
 	link->is_soon = false;
-	flush(link);
+	flush_messages(link);
 	return 0;
 }
 
@@ -424,7 +424,7 @@ void vgpu_link_status_now(struct vgpu_link *link)
 	if (!link)
 		return;
 	link->has_status = true;
-	flush(link);
+	flush_messages(link);
 }
 
 void vgpu_link_status_soon(struct vgpu_link *link)

@@ -137,8 +137,8 @@ static int poll_viewer(struct vgpu_device *device, uint32_t head)
 			       EPOLLIN, on_viewer, viewer);
 }
 
-static int view(struct vgpu_device *device, uint32_t head, int fd,
-		struct vgpu_err *err)
+static int attach_viewer(struct vgpu_device *device, uint32_t head, int fd,
+			 struct vgpu_err *err)
 {
 	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
 	int r;
@@ -164,9 +164,9 @@ static int view(struct vgpu_device *device, uint32_t head, int fd,
 }
 
 /* Whoever asks for a picture is told that there is none, rather than shown black. */
-static int capture(struct vgpu_device *device, uint32_t head,
-		   struct vgpu_control_frame *ret_frame, int *ret_fd,
-		   struct vgpu_err *err)
+static int capture_head(struct vgpu_device *device, uint32_t head,
+			struct vgpu_control_frame *ret_frame, int *ret_fd,
+			struct vgpu_err *err)
 {
 	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
 	struct vgpu_control_status status = {};
@@ -190,10 +190,11 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 	switch (msg->type) {
 	case VGPU_CONTROL_CAPTURE:
 		vgpu_close(fd);
-		r = capture(device, msg->head, &ret_reply->frame, ret_fd, &err);
+		r = capture_head(device, msg->head, &ret_reply->frame, ret_fd,
+				 &err);
 		break;
 	case VGPU_CONTROL_VIEW:
-		r = view(device, msg->head, fd, &err);
+		r = attach_viewer(device, msg->head, fd, &err);
 		break;
 	case VGPU_CONTROL_SET_FRAME_RATE:
 		vgpu_close(fd);

@@ -28,18 +28,18 @@ struct vgpu_door {
 	unsigned int next; /* whose place the next visitor takes */
 };
 
-static void forget(struct visitor *visitor)
+static void forget_visitor(struct visitor *visitor)
 {
 	visitor->source = sd_event_source_disable_unref(visitor->source);
 	visitor->socket = vgpu_close(visitor->socket);
 }
 
-static void refuse(struct visitor *visitor)
+static void refuse_visitor(struct visitor *visitor)
 {
 	struct vgpu_door *door = visitor->door;
 	int32_t pid = vgpu_peer_pid(visitor->socket);
 
-	forget(visitor);
+	forget_visitor(visitor);
 	door->ops->refused(door->opaque, pid);
 }
 
@@ -68,11 +68,11 @@ static int on_message(sd_event_source *source, int fd, uint32_t revents,
 	if (r == -EAGAIN || r == -EINTR)
 		return 0;
 	if (r != 1 || msg.type != VGPU_CONTROL_ADOPT || !is_key(door, msg.key)) {
-		refuse(visitor);
+		refuse_visitor(visitor);
 		return 0;
 	}
 	socket = vgpu_steal_fd(&visitor->socket);
-	forget(visitor);
+	forget_visitor(visitor);
 	door->ops->admitted(door->opaque, socket, msg.serial);
 	return 0;
 }
@@ -87,12 +87,12 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 	if (socket < 0)
 		return 0;
 	if (visitor->socket >= 0)
-		refuse(visitor);
+		refuse_visitor(visitor);
 	door->next = (door->next + 1) % VISITORS_MAX;
 	visitor->socket = socket;
 	if (sd_event_add_io(door->event, &visitor->source, socket, EPOLLIN,
 			    on_message, visitor) < 0) {
-		forget(visitor);
+		forget_visitor(visitor);
 		return 0;
 	}
 	sd_event_source_set_priority(visitor->source,
@@ -135,7 +135,7 @@ void vgpu_door_destroy(struct vgpu_door *door)
 		return;
 	sd_event_source_disable_unref(door->listening);
 	for (size_t i = 0; i < VISITORS_MAX; i++)
-		forget(&door->visitors[i]);
+		forget_visitor(&door->visitors[i]);
 	explicit_bzero(door->key, sizeof(door->key));
 	free(door);
 }

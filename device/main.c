@@ -117,8 +117,9 @@ static int add_memory(struct vgpu_slots *slots, uint32_t slot, const char *name,
 	return 0;
 }
 
-static int configure(const struct vgpu_options *options, struct vgpu_slots *slots,
-		     struct vgpu_control_start *start, struct vgpu_err *err)
+static int configure_start(const struct vgpu_options *options,
+			   struct vgpu_slots *slots,
+			   struct vgpu_control_start *start, struct vgpu_err *err)
 {
 	int r;
 
@@ -227,9 +228,10 @@ static int run_loop(sd_event *event)
 }
 
 /* Fill in the slots and *start. *ret_fd is a socket of a VMM's, or of our own. */
-static int begin(const struct vgpu_options *options, struct vgpu_slots *slots,
-		 struct vgpu_control_start *start, bool *ret_listens,
-		 int *ret_fd, int *ret_remover, struct vgpu_err *err)
+static int begin_device(const struct vgpu_options *options,
+			struct vgpu_slots *slots,
+			struct vgpu_control_start *start, bool *ret_listens,
+			int *ret_fd, int *ret_remover, struct vgpu_err *err)
 {
 	const char *path = options->vtest_path ? options->vtest_path
 					       : options->socket_path;
@@ -245,7 +247,7 @@ static int begin(const struct vgpu_options *options, struct vgpu_slots *slots,
 		if (r >= 0 && *ret_listens)
 			vgpu_slots_put(slots, VGPU_SLOT_LISTEN, fd);
 		if (r >= 0)
-			r = configure(options, slots, start, err);
+			r = configure_start(options, slots, start, err);
 	}
 	if (r >= 0)
 		r = start->has_renderer ? find_launcher(slots, err) : 0;
@@ -293,7 +295,8 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	int fd = -1, own;
 	int r;
 
-	r = begin(options, slots, &config.start, &listens, &fd, ret_remover, err);
+	r = begin_device(options, slots, &config.start, &listens, &fd,
+			 ret_remover, err);
 	if (r < 0)
 		return r;
 	config.udmabuf = open_udmabuf(&config.start);

@@ -36,7 +36,7 @@ static uint64_t count_report(struct vgpu_report_limit *limit)
 	return 0;
 }
 
-static void report(struct vgpu_report_limit *limit, const char *text);
+static void report_event(struct vgpu_report_limit *limit, const char *text);
 
 /* No other came that would have told of those left out. */
 static int on_period_over(sd_event_source *source, uint64_t usec, void *opaque)
@@ -48,7 +48,7 @@ static int on_period_over(sd_event_source *source, uint64_t usec, void *opaque)
 		return 0;
 	limit->n_left_out--;
 	memcpy(text, limit->last, sizeof(text));
-	report(limit, text);
+	report_event(limit, text);
 	return 0;
 }
 
@@ -65,7 +65,7 @@ static void report_later(struct vgpu_report_limit *limit, uint64_t usec)
 	sd_event_source_set_enabled(limit->timer, SD_EVENT_ONESHOT);
 }
 
-static void report(struct vgpu_report_limit *limit, const char *text)
+static void report_event(struct vgpu_report_limit *limit, const char *text)
 {
 	uint64_t wait_usec = count_report(limit);
 	uint32_t n_left_out = limit->n_left_out;
@@ -106,7 +106,7 @@ void vgpu_reports_finish(struct vgpu_reports *reports)
 
 void vgpu_report_fault(struct vgpu_reports *reports, const char *text)
 {
-	report(&reports->faults, text);
+	report_event(&reports->faults, text);
 }
 
 void vgpu_report_weak_sandbox(struct vgpu_reports *reports, const char *process,
@@ -135,7 +135,7 @@ static void on_forbidden_call(void *opaque, const char *name)
 	char text[VGPU_CONTROL_TEXT_MAX];
 
 	snprintf(text, sizeof(text), VGPU_LAUNCH_FORBIDDEN, name);
-	report(&reports->forbidden_calls, text);
+	report_event(&reports->forbidden_calls, text);
 }
 
 const struct vgpu_launcher_ops vgpu_report_launcher_ops = {

@@ -46,7 +46,7 @@ int vgpu_slots_get(const struct vgpu_slots *slots, uint32_t slot)
 	return slots->fd_plus_1[slot] - 1;
 }
 
-static void change(struct vgpu_slots *slots, uint32_t slot, int fd)
+static void change_slot(struct vgpu_slots *slots, uint32_t slot, int fd)
 {
 	int old = vgpu_slots_get(slots, slot);
 
@@ -61,7 +61,7 @@ static void change(struct vgpu_slots *slots, uint32_t slot, int fd)
 void vgpu_slots_put(struct vgpu_slots *slots, uint32_t slot, int fd)
 {
 	assert(fd >= 0);
-	change(slots, slot, fd);
+	change_slot(slots, slot, fd);
 }
 
 int vgpu_slots_copy(struct vgpu_slots *slots, uint32_t from, uint32_t to)
@@ -70,11 +70,11 @@ int vgpu_slots_copy(struct vgpu_slots *slots, uint32_t from, uint32_t to)
 
 	if (fd < 0)
 		return -errno;
-	change(slots, to, fd);
+	change_slot(slots, to, fd);
 	return 0;
 }
 
 void vgpu_slots_drop(struct vgpu_slots *slots, uint32_t slot)
 {
-	change(slots, slot, -1);
+	change_slot(slots, slot, -1);
 }

@@ -63,8 +63,8 @@ static const char *check_queue(const struct vgpu_state_queue *queue)
 	return NULL;
 }
 
-static const char *check(const struct vgpu_state *state, size_t gpu_bytes,
-			 uint64_t bytes)
+static const char *check_state(const struct vgpu_state *state, size_t gpu_bytes,
+			       uint64_t bytes)
 {
 	const char *fault;
 
@@ -135,7 +135,7 @@ int vgpu_state_map(int fd, size_t gpu_bytes, struct vgpu_state **ret_state,
 		state->gpu_bytes = gpu_bytes;
 		vgpu_state_commit(state->magic, VGPU_STATE_MAGIC);
 	} else {
-		fault = check(state, gpu_bytes, bytes);
+		fault = check_state(state, gpu_bytes, bytes);
 		if (fault) {
 			vgpu_state_unmap(state, gpu_bytes);
 			return vgpu_err_set(err, -EBADMSG, NULL,

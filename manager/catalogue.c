@@ -13,7 +13,7 @@
 #define TYPES_FILE_MAX (1024 * 1024) /* 64 types take some kilobytes */
 
 /* types.ini in the folder that @config is in: the caller's. */
-static char *beside(const char *config)
+static char *find_own_file(const char *config)
 {
 	const char *slash = strrchr(config, '/');
 	char *path;
@@ -50,8 +50,8 @@ static char *find_types_file(const char *given, const char *own)
 	return strdup(VGPU_DATADIR "/types.ini");
 }
 
-static int parse(const char *text, size_t length, const char *name,
-		 struct vgpu_types **ret_types, struct vgpu_err *err)
+static int parse_types(const char *text, size_t length, const char *name,
+		       struct vgpu_types **ret_types, struct vgpu_err *err)
 {
 	vgpu_autofclose FILE *file = NULL;
 
@@ -65,8 +65,8 @@ static int parse(const char *text, size_t length, const char *name,
 	return vgpu_types_read(file, name, ret_types, err);
 }
 
-static int load(const char *path, char **ret_text, size_t *ret_length,
-		struct vgpu_types **ret_types, struct vgpu_err *err)
+static int load_types(const char *path, char **ret_text, size_t *ret_length,
+		      struct vgpu_types **ret_types, struct vgpu_err *err)
 {
 	vgpu_autofree char *text = NULL;
 	size_t length;
@@ -77,7 +77,7 @@ static int load(const char *path, char **ret_text, size_t *ret_length,
 		return vgpu_err_set(err, r, "Internal",
 				    "the types file %s cannot be read: %s",
 				    path, strerror(-r));
-	r = parse(text, length, path, ret_types, err);
+	r = parse_types(text, length, path, ret_types, err);
 	if (r < 0)
 		return r;
 	*ret_text = vgpu_steal(&text);
@@ -108,7 +108,7 @@ int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue)
 	}
 	free(catalogue->file);
 	catalogue->file = file;
-	r = load(file, &text, &length, &types, &err);
+	r = load_types(file, &text, &length, &types, &err);
 	if (r < 0) {
 		set_problem(catalogue, err.text);
 		return r;
@@ -127,7 +127,7 @@ int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue)
 int vgpu_catalogue_check(const char *file, const char *config,
 			 struct vgpu_err *err)
 {
-	vgpu_autofree char *own = beside(config);
+	vgpu_autofree char *own = find_own_file(config);
 	vgpu_autofree char *path = own ? find_types_file(file, own) : NULL;
 	vgpu_autofree char *text = NULL;
 	struct vgpu_types *types;
@@ -136,7 +136,7 @@ int vgpu_catalogue_check(const char *file, const char *config,
 
 	if (!path)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
-	r = load(path, &text, &length, &types, err);
+	r = load_types(path, &text, &length, &types, err);
 	if (r >= 0)
 		vgpu_types_destroy(types);
 	return r;
@@ -153,7 +153,7 @@ int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
 	int r;
 
 	catalogue.given = file ? strdup(file) : NULL;
-	catalogue.own = beside(config);
+	catalogue.own = find_own_file(config);
 	catalogue.copy = strdup(copy);
 	if ((file && !catalogue.given) || !catalogue.own || !catalogue.copy) {
 		vgpu_catalogue_finish(&catalogue);
@@ -161,7 +161,8 @@ int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
 	}
 
 	r = vgpu_catalogue_reload(&catalogue);
-	if (r < 0 && load(copy, &text, &length, &catalogue.types, &copy_err) < 0) {
+	if (r < 0 &&
+	    load_types(copy, &text, &length, &catalogue.types, &copy_err) < 0) {
 		/* No older one: what is wrong with the file is what counts. */
 		r = vgpu_catalogue_check(file, config, err);
 		vgpu_catalogue_finish(&catalogue);

@@ -94,7 +94,7 @@ static int parse_options(int argc, char **argv,
 	return ret;
 }
 
-static int check(const struct vgpu_manager_options *options)
+static int check_options(const struct vgpu_manager_options *options)
 {
 	struct vgpu_err err = {};
 
@@ -140,7 +140,7 @@ static int add_signals(sd_event *event, struct vgpu_manager *manager)
 	return r;
 }
 
-static int run(const struct vgpu_manager_options *options)
+static int run_manager(const struct vgpu_manager_options *options)
 {
 	__attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
 	struct vgpu_manager *manager = calloc(1, sizeof(*manager));
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 	if (r <= 0)
 		return -r;
 	if (r == 2)
-		return check(&options);
+		return check_options(&options);
 	/* Sockets get their modes from where they are made, not from here. */
 	umask(0007);
 	/* All vGPUs' fds are here: others of the same user must not get at them. */
@@ -197,5 +197,5 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error, no more */
 	raise_fd_limit();
-	return run(&options);
+	return run_manager(&options);
 }

@@ -71,7 +71,7 @@ struct vgpu_console {
 	struct message message; /* the one that is sent now */
 };
 
-static void end(struct vgpu_console *console, const char *why)
+static void end_console(struct vgpu_console *console, const char *why)
 {
 	if (console->is_over)
 		return;
@@ -80,7 +80,7 @@ static void end(struct vgpu_console *console, const char *why)
 	console->ops->over(console->opaque, why);
 }
 
-static void watch(struct vgpu_console *console, bool is_full)
+static void watch_socket(struct vgpu_console *console, bool is_full)
 {
 	if (console->is_full == is_full)
 		return;
@@ -105,13 +105,13 @@ static bool send_message(struct vgpu_console *console, uint32_t request,
 	if (sent == (ssize_t)part.iov_len)
 		return true;
 	if (sent == -EAGAIN)
-		watch(console, true);
+		watch_socket(console, true);
 	else if (sent < 0)
-		end(console, sent == -EPIPE || sent == -ECONNRESET
-				     ? NULL
-				     : strerror((int)-sent));
+		end_console(console, sent == -EPIPE || sent == -ECONNRESET
+					     ? NULL
+					     : strerror((int)-sent));
 	else
-		end(console, "its socket takes parts of messages");
+		end_console(console, "its socket takes parts of messages");
 	return false;
 }
 
@@ -255,7 +255,7 @@ static bool send_head(struct vgpu_console *console, uint32_t id)
 }
 
 /* Send what is new, as far as the socket has room. */
-static void update(struct vgpu_console *console)
+static void send_news(struct vgpu_console *console)
 {
 	if (console->is_over || console->is_full)
 		return;
@@ -292,7 +292,7 @@ static bool is_answer(const struct vgpu_console *console)
 }
 
 /* Returns whether there may be more. */
-static bool receive(struct vgpu_console *console)
+static bool receive_answers(struct vgpu_console *console)
 {
 	struct answer *answer = &console->answer;
 	ssize_t n;
@@ -302,15 +302,16 @@ static bool receive(struct vgpu_console *console)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return errno == EINTR;
 	if (n <= 0) {
-		end(console,
-		    n == 0 || errno == ECONNRESET ? NULL : strerror(errno));
+		end_console(console, n == 0 || errno == ECONNRESET
+					     ? NULL
+					     : strerror(errno));
 		return false;
 	}
 	console->answer_bytes += (size_t)n;
 	if (console->answer_bytes < sizeof(answer->header))
 		return true;
 	if (!is_answer(console)) {
-		end(console, "it sends what was not asked for");
+		end_console(console, "it sends what was not asked for");
 		return false;
 	}
 	if (console->answer_bytes < sizeof(*answer))
@@ -325,11 +326,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *opaque
 	struct vgpu_console *console = opaque;
 
 	if (revents & ~(uint32_t)EPOLLOUT)
-		while (receive(console))
+		while (receive_answers(console))
 			;
 	if (!console->is_over && revents & EPOLLOUT)
-		watch(console, false);
-	update(console);
+		watch_socket(console, false);
+	send_news(console);
 	return 0;
 }
 
@@ -382,7 +383,7 @@ void vgpu_console_damage(struct vgpu_console *console, uint32_t head,
 	if (!console)
 		return;
 	vgpu_damage_add(&console->head[head].damage, x, y, width, height);
-	update(console);
+	send_news(console);
 }
 
 void vgpu_console_picture_changed(struct vgpu_console *console, uint32_t head)
@@ -392,7 +393,7 @@ void vgpu_console_picture_changed(struct vgpu_console *console, uint32_t head)
 	console->head[head].is_picture_new = true;
 	/* The cursor comes and goes with what is below it. */
 	console->head[head].is_cursor_new = true;
-	update(console);
+	send_news(console);
 }
 
 void vgpu_console_cursor_changed(struct vgpu_console *console, uint32_t head)
@@ -400,7 +401,7 @@ void vgpu_console_cursor_changed(struct vgpu_console *console, uint32_t head)
 	if (!console)
 		return;
 	console->head[head].is_cursor_new = true;
-	update(console);
+	send_news(console);
 }
 
 void vgpu_console_cursor_moved(struct vgpu_console *console, uint32_t head)
@@ -408,7 +409,7 @@ void vgpu_console_cursor_moved(struct vgpu_console *console, uint32_t head)
 	if (!console)
 		return;
 	console->head[head].is_cursor_moved = true;
-	update(console);
+	send_news(console);
 }
 
 bool vgpu_console_is_open(const struct vgpu_console *console)
@@ -421,7 +422,7 @@ bool vgpu_console_ask(struct vgpu_console *console)
 	if (!vgpu_console_is_open(console))
 		return false;
 	console->is_to_ask = true;
-	update(console);
+	send_news(console);
 	return !console->is_over;
 }
 

@@ -44,8 +44,8 @@ void vgpu_pixels_to_argb(uint32_t *to, const uint32_t *from, uint32_t n,
 }
 
 /* One colour of a premultiplied pixel over that of the pixel below. */
-static uint32_t over(uint32_t top, uint32_t below, uint32_t alpha,
-		     unsigned int shift)
+static uint32_t blend_colour(uint32_t top, uint32_t below, uint32_t alpha,
+			     unsigned int shift)
 {
 	uint32_t colour = (top >> shift & 0xff) +
 			  ((below >> shift & 0xff) * (255 - alpha) + 127) / 255;
@@ -78,9 +78,9 @@ void vgpu_pixels_blend_cursor(const struct vgpu_picture *picture,
 
 			if (pixel == 0)
 				continue;
-			*to = over(pixel, below, alpha, 16) |
-			      over(pixel, below, alpha, 8) |
-			      over(pixel, below, alpha, 0);
+			*to = blend_colour(pixel, below, alpha, 16) |
+			      blend_colour(pixel, below, alpha, 8) |
+			      blend_colour(pixel, below, alpha, 0);
 		}
 	}
 }

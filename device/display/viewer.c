@@ -162,13 +162,13 @@ static bool send_batch(struct vgpu_viewer *viewer)
 	return true;
 }
 
-static void end(struct vgpu_viewer *viewer)
+static void end_viewer(struct vgpu_viewer *viewer)
 {
 	viewer->state = OVER;
 	shutdown(viewer->socket, SHUT_RDWR);
 }
 
-static void update(struct vgpu_viewer *viewer)
+static void send_news(struct vgpu_viewer *viewer)
 {
 	if (viewer->state != READY)
 		return;
@@ -178,7 +178,7 @@ static void update(struct vgpu_viewer *viewer)
 	if (send_batch(viewer))
 		viewer->state = WAITING;
 	else
-		end(viewer);
+		end_viewer(viewer);
 }
 
 int vgpu_viewer_create(int socket, uint32_t head,
@@ -208,7 +208,7 @@ int vgpu_viewer_create(int socket, uint32_t head,
 	viewer->frame = VGPU_FRAME_NONE;
 	viewer->is_picture_new = true;
 	viewer->is_cursor_new = true;
-	update(viewer);
+	send_news(viewer);
 	*ret_viewer = viewer;
 	return 0;
 }
@@ -233,7 +233,7 @@ void vgpu_viewer_damage(struct vgpu_viewer *viewer, uint32_t x, uint32_t y,
 	if (!viewer)
 		return;
 	vgpu_damage_add(&viewer->damage, x, y, width, height);
-	update(viewer);
+	send_news(viewer);
 }
 
 void vgpu_viewer_picture_changed(struct vgpu_viewer *viewer)
@@ -243,7 +243,7 @@ void vgpu_viewer_picture_changed(struct vgpu_viewer *viewer)
 	viewer->is_picture_new = true;
 	/* The cursor comes and goes with what is below it. */
 	viewer->is_cursor_new = true;
-	update(viewer);
+	send_news(viewer);
 }
 
 void vgpu_viewer_cursor_changed(struct vgpu_viewer *viewer)
@@ -251,7 +251,7 @@ void vgpu_viewer_cursor_changed(struct vgpu_viewer *viewer)
 	if (!viewer)
 		return;
 	viewer->is_cursor_new = true;
-	update(viewer);
+	send_news(viewer);
 }
 
 void vgpu_viewer_cursor_moved(struct vgpu_viewer *viewer)
@@ -259,7 +259,7 @@ void vgpu_viewer_cursor_moved(struct vgpu_viewer *viewer)
 	if (!viewer)
 		return;
 	viewer->is_cursor_moved = true;
-	update(viewer);
+	send_news(viewer);
 }
 
 bool vgpu_viewer_readable(struct vgpu_viewer *viewer)
@@ -279,6 +279,6 @@ bool vgpu_viewer_readable(struct vgpu_viewer *viewer)
 	    viewer->state != WAITING)
 		return false;
 	viewer->state = READY;
-	update(viewer);
+	send_news(viewer);
 	return viewer->state != OVER;
 }

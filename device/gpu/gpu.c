@@ -196,8 +196,9 @@ void vgpu_gpu_set_features(struct vgpu_gpu *gpu, uint64_t features)
 	gpu->state->features = features & served_features(gpu);
 }
 
-static const struct vgpu_gpu_rule *find(const struct vgpu_gpu_rule *rules,
-					size_t n, uint32_t first, uint32_t type)
+static const struct vgpu_gpu_rule *find_rule(const struct vgpu_gpu_rule *rules,
+					     size_t n, uint32_t first,
+					     uint32_t type)
 {
 	if (type < first || type - first >= n)
 		return NULL;
@@ -225,7 +226,7 @@ static const char *begin_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	return NULL;
 }
 
-static void run(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+static void run_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t answer = VGPU_GPU_LATER;
 
@@ -262,18 +263,19 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 	if (!why && request->writable_bytes < NODATA)
 		why = "no room for any answer";
 	if (!why) {
-		call.rule = find(control_rules, VGPU_ARRAY_SIZE(control_rules),
-				 VGPU_GPU_GET_DISPLAY_INFO, call.header.type);
+		call.rule =
+			find_rule(control_rules, VGPU_ARRAY_SIZE(control_rules),
+				  VGPU_GPU_GET_DISPLAY_INFO, call.header.type);
 		if (!call.rule)
-			call.rule = find(context_rules,
-					 VGPU_ARRAY_SIZE(context_rules),
-					 VGPU_GPU_CTX_CREATE, call.header.type);
+			call.rule = find_rule(
+				context_rules, VGPU_ARRAY_SIZE(context_rules),
+				VGPU_GPU_CTX_CREATE, call.header.type);
 		why = begin_call(gpu, &call);
 	}
 	if (why)
 		vgpu_gpu_end_call(gpu, &call, VGPU_GPU_ERR_UNSPEC, why);
 	else
-		run(gpu, &call);
+		run_call(gpu, &call);
 }
 
 void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
@@ -282,8 +284,8 @@ void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 	const char *why = read_header(gpu, &call, request);
 
 	if (!why) {
-		call.rule = find(cursor_rules, VGPU_ARRAY_SIZE(cursor_rules),
-				 VGPU_GPU_UPDATE_CURSOR, call.header.type);
+		call.rule = find_rule(cursor_rules, VGPU_ARRAY_SIZE(cursor_rules),
+				      VGPU_GPU_UPDATE_CURSOR, call.header.type);
 		why = begin_call(gpu, &call);
 	}
 	if (why)

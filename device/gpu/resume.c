@@ -6,7 +6,7 @@
 #include "device/gpu/display/display.h"
 #include "device/gpu/memory/memory.h"
 
-static void begin(struct vgpu_gpu *gpu)
+static void begin_state(struct vgpu_gpu *gpu)
 {
 	struct vgpu_gpu_state *state = gpu->state;
 
@@ -181,7 +181,7 @@ int vgpu_gpu_resume(struct vgpu_gpu *gpu)
 	struct vgpu_gpu_state *state = gpu->state;
 
 	if (state->magic != VGPU_GPU_STATE_MAGIC) {
-		begin(gpu);
+		begin_state(gpu);
 		return 0;
 	}
 	state->features &= vgpu_gpu_features(gpu);

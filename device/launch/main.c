@@ -55,8 +55,8 @@ static int64_t now_ms(void)
 }
 
 /* The fds stay the caller's. */
-static void reply(const struct vgpu_launch_reply *message, const int *fds,
-		  size_t n_fds)
+static void send_reply(const struct vgpu_launch_reply *message, const int *fds,
+		       size_t n_fds)
 {
 	union {
 		struct cmsghdr header;
@@ -104,7 +104,7 @@ static void reply_started(const struct launcher *launcher,
 	if (statm >= 0)
 		fds[n++] = statm;
 	process->is_named = true;
-	reply(&answer, fds, n);
+	send_reply(&answer, fds, n);
 }
 
 /*
@@ -121,8 +121,9 @@ static int make_pair(int ret_pair[2])
 	return 0;
 }
 
-static int start(const struct launcher *launcher, struct vgpu_kept_process *place,
-		 uint64_t id, struct vgpu_err *err)
+static int start_render(const struct launcher *launcher,
+			struct vgpu_kept_process *place, uint64_t id,
+			struct vgpu_err *err)
 {
 	int command[2] = {-1, -1}, memory[2] = {-1, -1}, calls[2] = {-1, -1};
 	pid_t pid = 0;
@@ -172,7 +173,7 @@ static void start_process(struct launcher *launcher, uint64_t id)
 		launcher->refused = vgpu_start_probe();
 	launcher->is_probed = true;
 	answer.status =
-		place ? start(launcher, place, id, &err)
+		place ? start_render(launcher, place, id, &err)
 		      : vgpu_err_set(&err, -EAGAIN, NULL, "too many processes");
 	if (answer.status == 0 && place) {
 		reply_started(launcher, place);
@@ -180,10 +181,10 @@ static void start_process(struct launcher *launcher, uint64_t id)
 	}
 	snprintf(answer.text, sizeof(answer.text), "%.*s",
 		 (int)sizeof(answer.text) - 1, err.text);
-	reply(&answer, NULL, 0);
+	send_reply(&answer, NULL, 0);
 }
 
-static void adopt(struct launcher *launcher, uint64_t id)
+static void adopt_process(struct launcher *launcher, uint64_t id)
 {
 	struct vgpu_kept_process *process =
 		vgpu_kept_find_id(&launcher->kept, id);
@@ -196,10 +197,10 @@ static void adopt(struct launcher *launcher, uint64_t id)
 	if (process)
 		reply_started(launcher, process);
 	else
-		reply(&none, NULL, 0);
+		send_reply(&none, NULL, 0);
 }
 
-static void begin(struct launcher *launcher, uint64_t id)
+static void begin_lease(struct launcher *launcher, uint64_t id)
 {
 	const struct vgpu_launch_reply answer = {
 		.type = VGPU_LAUNCH_BEGUN,
@@ -214,11 +215,11 @@ static void begin(struct launcher *launcher, uint64_t id)
 	launcher->lease = pair[0];
 	launcher->alone_end = 0;
 	vgpu_kept_begin(&launcher->kept);
-	reply(&answer, &pair[1], pair[1] >= 0);
+	send_reply(&answer, &pair[1], pair[1] >= 0);
 	vgpu_close(pair[1]);
 }
 
-static void fetch(struct launcher *launcher, uint64_t id)
+static void fetch_files(struct launcher *launcher, uint64_t id)
 {
 	int fd = vgpu_kept_get(&launcher->kept, id);
 	const struct vgpu_launch_reply answer = {
@@ -227,17 +228,17 @@ static void fetch(struct launcher *launcher, uint64_t id)
 		.status = fd < 0 ? -ENOENT : 0,
 	};
 
-	reply(&answer, &fd, fd >= 0);
+	send_reply(&answer, &fd, fd >= 0);
 }
 
-static void synced(uint64_t id)
+static void reply_synced(uint64_t id)
 {
 	const struct vgpu_launch_reply answer = {
 		.type = VGPU_LAUNCH_SYNCED,
 		.id = id,
 	};
 
-	reply(&answer, NULL, 0);
+	send_reply(&answer, NULL, 0);
 }
 
 /* What is about a process that there is. */
@@ -260,8 +261,8 @@ static void handle_process(struct vgpu_kept_process *process,
 	}
 }
 
-static void handle(struct launcher *launcher,
-		   const struct vgpu_launch_request *request, int *fd)
+static void handle_message(struct launcher *launcher,
+			   const struct vgpu_launch_request *request, int *fd)
 {
 	struct vgpu_kept_process *process;
 
@@ -270,13 +271,13 @@ static void handle(struct launcher *launcher,
 		start_process(launcher, request->id);
 		break;
 	case VGPU_LAUNCH_SYNC:
-		synced(request->id);
+		reply_synced(request->id);
 		break;
 	case VGPU_LAUNCH_BEGIN:
-		begin(launcher, request->id);
+		begin_lease(launcher, request->id);
 		break;
 	case VGPU_LAUNCH_ADOPT:
-		adopt(launcher, request->id);
+		adopt_process(launcher, request->id);
 		break;
 	case VGPU_LAUNCH_KEEP:
 		vgpu_kept_put(&launcher->kept, request->id, vgpu_steal_fd(fd));
@@ -285,7 +286,7 @@ static void handle(struct launcher *launcher,
 		vgpu_kept_drop(&launcher->kept, request->id);
 		break;
 	case VGPU_LAUNCH_FETCH:
-		fetch(launcher, request->id);
+		fetch_files(launcher, request->id);
 		break;
 	case VGPU_LAUNCH_END_OTHERS:
 		vgpu_kept_end_others(&launcher->kept);
@@ -319,11 +320,11 @@ static bool handle_request(struct launcher *launcher)
 		return false;
 	vgpu_fds_take(&header, &fd, 1);
 	if (n == sizeof(request))
-		handle(launcher, &request, &fd);
+		handle_message(launcher, &request, &fd);
 	return true;
 }
 
-static void reap(struct launcher *launcher)
+static void reap_processes(struct launcher *launcher)
 {
 	siginfo_t info = {};
 
@@ -340,7 +341,7 @@ static void reap(struct launcher *launcher)
 
 		if (process) {
 			vgpu_kept_forget(process);
-			reply(&answer, NULL, 0);
+			send_reply(&answer, NULL, 0);
 		}
 		info.si_pid = 0;
 	}
@@ -406,7 +407,7 @@ static void run(struct launcher *launcher, int signals)
 			vgpu_output_read(&launcher->output);
 		while (read(signals, &number, sizeof(number)) > 0)
 			;
-		reap(launcher);
+		reap_processes(launcher);
 		if (fds[2].revents)
 			lose_device(launcher);
 		if (fds[0].revents && !handle_request(launcher))
@@ -447,7 +448,7 @@ static int shut_in(struct vgpu_err *err)
 	return 0;
 }
 
-static int prepare(struct vgpu_err *err)
+static int prepare_launcher(struct vgpu_err *err)
 {
 	struct rlimit files;
 
@@ -491,7 +492,7 @@ int main(int argc, char **argv)
 		fputs("vgpu-launch is started by vgpud or vgpu-device\n", stderr);
 		return 2;
 	}
-	r = prepare(&err);
+	r = prepare_launcher(&err);
 	if (r >= 0 && vgpu_output_open(&launcher.output) < 0)
 		r = vgpu_err_set(&err, -errno, NULL, "no pipe: %s",
 				 strerror(errno));

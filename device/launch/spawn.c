@@ -35,7 +35,7 @@ static bool find_path(char *ret_path, size_t size)
 				VGPU_LIBEXECDIR) < size;
 }
 
-static int spawn(const char *path, int fd)
+static int spawn_launcher(const char *path, int fd)
 {
 	char *const argv[] = {(char *)"vgpu-launch", NULL};
 	posix_spawn_file_actions_t actions;
@@ -66,7 +66,7 @@ int vgpu_launch_spawn(int *ret_fd, struct vgpu_err *err)
 	ours = pair[0];
 	theirs = pair[1];
 	above = fcntl(theirs, F_DUPFD_CLOEXEC, FD_ASIDE_MIN);
-	r = above < 0 ? -errno : spawn(path, above);
+	r = above < 0 ? -errno : spawn_launcher(path, above);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "cannot run %s: %s", path,
 				    strerror(-r));

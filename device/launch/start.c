@@ -162,7 +162,7 @@ static int make_root(void)
 	return fcntl(fd, F_DUPFD, FD_ASIDE_MIN);
 }
 
-static void place(int fd, int where)
+static void place_fd(int fd, int where)
 {
 	if (fd >= 0 && dup2(fd, where) < 0)
 		_exit(EXIT_FAILURE);
@@ -201,14 +201,14 @@ __attribute__((noreturn)) static void become(struct vgpu_start_fds fds, int reco
 	if (null < 0 || fds.command < 0 || fds.memory < 0 || fds.calls < 0 ||
 	    fds.output < 0 || program < 0)
 		_exit(EXIT_FAILURE);
-	place(null, STDIN_FILENO);
-	place(fds.output, STDOUT_FILENO);
-	place(fds.output, STDERR_FILENO);
-	place(fds.command, VGPU_RENDER_FD_COMMAND);
-	place(fds.memory, VGPU_RENDER_FD_MEMORY);
-	place(root, VGPU_RENDER_FD_ROOT);
-	place(record, VGPU_RENDER_FD_RECORD);
-	place(fds.calls, VGPU_RENDER_FD_CALLS);
+	place_fd(null, STDIN_FILENO);
+	place_fd(fds.output, STDOUT_FILENO);
+	place_fd(fds.output, STDERR_FILENO);
+	place_fd(fds.command, VGPU_RENDER_FD_COMMAND);
+	place_fd(fds.memory, VGPU_RENDER_FD_MEMORY);
+	place_fd(root, VGPU_RENDER_FD_ROOT);
+	place_fd(record, VGPU_RENDER_FD_RECORD);
+	place_fd(fds.calls, VGPU_RENDER_FD_CALLS);
 	if (close_range(VGPU_RENDER_FD_CALLS + 1, UINT_MAX,
 			CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(EXIT_FAILURE);

@@ -230,7 +230,7 @@ static bool set_limits(struct vgpu_host_process *process)
 	return true;
 }
 
-static uint64_t sum(const uint64_t pair[2])
+static uint64_t sum_pair(const uint64_t pair[2])
 {
 	/* A driver has one file that grows; all may grow to the limit. */
 	return pair[SPACE] + pair[FILES];
@@ -243,7 +243,7 @@ static uint64_t get_room(const struct vgpu_host_memory *memory)
 
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link))
-		taken += sum(process->granted);
+		taken += sum_pair(process->granted);
 	return taken < memory->bytes_max ? memory->bytes_max - taken : 0;
 }
 
@@ -261,14 +261,15 @@ static uint64_t get_unused(const struct vgpu_host_memory *memory)
 
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link))
-		used += sum(is_open(process) ? process->used : process->granted);
+		used += sum_pair(is_open(process) ? process->used
+						  : process->granted);
 	return used < memory->bytes_max ? memory->bytes_max - used : 0;
 }
 
 /* What a process gets before others get more than that. */
 static uint64_t due_to(const struct vgpu_host_process *process)
 {
-	uint64_t used = sum(process->used);
+	uint64_t used = sum_pair(process->used);
 
 	if (used >= MODEST(process->memory->bytes_max))
 		return 0;
@@ -277,13 +278,15 @@ static uint64_t due_to(const struct vgpu_host_process *process)
 
 static bool is_hungry(const struct vgpu_host_process *process)
 {
-	uint64_t used = sum(process->used), granted = sum(process->granted);
+	uint64_t used = sum_pair(process->used),
+		 granted = sum_pair(process->granted);
 
 	return used > process->last_used + GROWTH ||
 	       (granted > used && granted - used < 2 * LITTLE);
 }
 
-static struct survey survey(struct vgpu_host_memory *memory, uint64_t wanted)
+static struct survey survey_processes(struct vgpu_host_memory *memory,
+				      uint64_t wanted)
 {
 	struct vgpu_host_process *process;
 	uint64_t taken = memory->charged_bytes + wanted;
@@ -292,11 +295,11 @@ static struct survey survey(struct vgpu_host_memory *memory, uint64_t wanted)
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link)) {
 		if (!is_open(process)) {
-			taken += sum(process->granted);
+			taken += sum_pair(process->granted);
 			continue;
 		}
 		look_at(process);
-		taken += sum(process->used);
+		taken += sum_pair(process->used);
 		s.n++;
 		s.due_bytes += due_to(process);
 		s.n_hungry += is_hungry(process);
@@ -328,8 +331,8 @@ static void note_granted(const struct vgpu_host_process *process)
 		memcpy(process->kept, process->granted, sizeof(process->granted));
 }
 
-static void grant(struct vgpu_host_process *process, const uint64_t wanted[2],
-		  uint64_t *room)
+static void grant_memory(struct vgpu_host_process *process,
+			 const uint64_t wanted[2], uint64_t *room)
 {
 	for (int i = 0; i < 2; i++) {
 		uint64_t more = wanted[i] > process->granted[i]
@@ -370,7 +373,7 @@ static bool get_less(const struct vgpu_host_process *process,
 }
 
 /* It is held to less. What it has taken meanwhile stays granted. */
-static void take_back(struct vgpu_host_process *process)
+static void take_back_memory(struct vgpu_host_process *process)
 {
 	process->is_shrinking = false;
 	look_at(process);
@@ -409,7 +412,7 @@ static void end_shrink(struct vgpu_host_memory *memory)
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link))
 		if (process->is_shrinking)
-			take_back(process);
+			take_back_memory(process);
 }
 
 /* Grant what is free, but for @wanted_bytes. Returns whether any is wanted. */
@@ -426,11 +429,11 @@ static bool share_out(struct vgpu_host_memory *memory, const struct survey *s,
 		if (!is_open(process))
 			continue;
 		get_wanted(process, s, wanted);
-		grant(process, wanted, &room);
+		grant_memory(process, wanted, &room);
 	}
 	for (process = TAILQ_FIRST(&memory->processes); process;
 	     process = TAILQ_NEXT(process, link))
-		process->last_used = sum(process->used);
+		process->last_used = sum_pair(process->used);
 	return s->n_hungry;
 }
 
@@ -445,13 +448,13 @@ static void note_use(struct vgpu_host_memory *memory, bool is_wanted)
 }
 
 /* Begin to grant anew: all that are to have less come first. */
-static void balance(struct vgpu_host_memory *memory)
+static void balance_grants(struct vgpu_host_memory *memory)
 {
 	struct survey s;
 
 	if (is_shrinking(memory))
 		return;
-	s = survey(memory, 0);
+	s = survey_processes(memory, 0);
 	begin_shrink(memory, &s, SLACK);
 	if (!is_shrinking(memory))
 		note_use(memory, share_out(memory, &s, 0));
@@ -463,7 +466,7 @@ static void on_shrunk(void *opaque)
 	struct survey s;
 
 	end_shrink(memory);
-	s = survey(memory, 0);
+	s = survey_processes(memory, 0);
 	note_use(memory, share_out(memory, &s, 0));
 }
 
@@ -485,7 +488,7 @@ static void balance_now(struct vgpu_host_memory *memory, uint64_t wanted_bytes)
 
 	if (!wait_for_shrink(memory))
 		return;
-	s = survey(memory, wanted_bytes);
+	s = survey_processes(memory, wanted_bytes);
 	begin_shrink(memory, &s, 0);
 	if (wait_for_shrink(memory))
 		share_out(memory, &s, wanted_bytes);
@@ -497,7 +500,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 
 	if (TAILQ_EMPTY(&memory->processes))
 		return 0;
-	balance(memory);
+	balance_grants(memory);
 	set_timer(memory, memory->quiet_ticks < QUIET_TICKS ? BUSY_US : IDLE_US);
 	return 0;
 }
@@ -582,7 +585,7 @@ void vgpu_host_memory_ready(struct vgpu_host_process *process,
 	process->n_files = n_files;
 	process->fixed_bytes = fixed_bytes;
 	process->is_ready = true;
-	balance(process->memory);
+	balance_grants(process->memory);
 	look_soon(process->memory);
 }
 
@@ -686,8 +689,8 @@ static void raise_limits(struct vgpu_host_process *process)
 	vgpu_launcher_sync(launched->launcher, &process->raise);
 }
 
-static void change(struct vgpu_host_process *process, uint64_t *counted,
-		   uint64_t bytes, bool is_more)
+static void change_count(struct vgpu_host_process *process, uint64_t *counted,
+			 uint64_t bytes, bool is_more)
 {
 	if (!process->memory)
 		return;
@@ -707,30 +710,30 @@ static void change(struct vgpu_host_process *process, uint64_t *counted,
 
 void vgpu_host_memory_share(struct vgpu_host_process *process, uint64_t bytes)
 {
-	change(process, &process->shared_bytes, bytes, true);
+	change_count(process, &process->shared_bytes, bytes, true);
 }
 
 void vgpu_host_memory_unshare(struct vgpu_host_process *process, uint64_t bytes)
 {
-	change(process, &process->shared_bytes, bytes, false);
+	change_count(process, &process->shared_bytes, bytes, false);
 }
 
 void vgpu_host_memory_attach(struct vgpu_host_process *process, uint64_t bytes)
 {
-	change(process, &process->attached_bytes, bytes, true);
+	change_count(process, &process->attached_bytes, bytes, true);
 }
 
 void vgpu_host_memory_detach(struct vgpu_host_process *process, uint64_t bytes)
 {
-	change(process, &process->attached_bytes, bytes, false);
+	change_count(process, &process->attached_bytes, bytes, false);
 }
 
 void vgpu_host_memory_map(struct vgpu_host_process *process, uint64_t bytes)
 {
-	change(process, &process->device_bytes, bytes, true);
+	change_count(process, &process->device_bytes, bytes, true);
 }
 
 void vgpu_host_memory_unmap(struct vgpu_host_process *process, uint64_t bytes)
 {
-	change(process, &process->device_bytes, bytes, false);
+	change_count(process, &process->device_bytes, bytes, false);
 }

@@ -349,8 +349,8 @@ static void send_waiting(struct vgpu_launcher *launcher)
 	update_events(launcher);
 }
 
-static int keep(struct vgpu_launcher *launcher,
-		const struct vgpu_launch_request *request, int fd)
+static int queue_request(struct vgpu_launcher *launcher,
+			 const struct vgpu_launch_request *request, int fd)
 {
 	vgpu_autoclose int own = -1;
 	struct waiting *waiting;
@@ -380,7 +380,7 @@ static int send_request(struct vgpu_launcher *launcher,
 		return -EPIPE;
 	if (STAILQ_EMPTY(&launcher->waiting))
 		r = send_now(launcher, request, fd);
-	return r == -EAGAIN ? keep(launcher, request, fd) : r;
+	return r == -EAGAIN ? queue_request(launcher, request, fd) : r;
 }
 
 static int on_event(sd_event_source *source, int fd, uint32_t revents,
@@ -477,7 +477,7 @@ static int add_sources(struct vgpu_launcher *launcher)
 	return r;
 }
 
-static int begin(struct vgpu_launcher *launcher)
+static int send_begin(struct vgpu_launcher *launcher)
 {
 	const struct vgpu_launch_request request = {
 		.type = VGPU_LAUNCH_BEGIN,
@@ -516,7 +516,7 @@ int vgpu_launcher_create(sd_event *event, int fd,
 	STAILQ_INIT(&launcher->waiting);
 	r = add_sources(launcher);
 	if (r >= 0)
-		r = begin(launcher);
+		r = send_begin(launcher);
 	if (r < 0) {
 		vgpu_launcher_destroy(launcher);
 		return r;

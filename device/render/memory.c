@@ -12,8 +12,8 @@
 #define PAGE_BYTES 4096U
 
 /* What a predecessor had given for it, if that is the question it died on. */
-static bool find(struct vgpu_render *render, uint64_t question,
-		 struct vgpu_render_message *answer)
+static bool find_given(struct vgpu_render *render, uint64_t question,
+		       struct vgpu_render_message *answer)
 {
 	const struct vgpu_render_config *config = &render->config;
 
@@ -33,7 +33,8 @@ static int64_t release_memory(struct vgpu_render *render, uint64_t name)
 }
 
 /* There is no memory for what was allocated. */
-static void refuse(struct vgpu_render *render, struct vgpu_render_message *answer)
+static void refuse_memory(struct vgpu_render *render,
+			  struct vgpu_render_message *answer)
 {
 	release_memory(render, answer->offset);
 	render->answer_fd = -1;
@@ -46,13 +47,13 @@ static void on_filled(void *opaque, int status)
 	struct vgpu_render *render = opaque;
 
 	if (status < 0)
-		refuse(render, &render->answer);
+		refuse_memory(render, &render->answer);
 	vgpu_render_release(render);
 }
 
 /* The process is to be given answer_fd: it needs its pages, and may map it. */
-static void fill(struct vgpu_render *render, struct vgpu_render_message *answer,
-		 bool is_new)
+static void fill_file(struct vgpu_render *render,
+		      struct vgpu_render_message *answer, bool is_new)
 {
 	if (render->answer_fd < 0)
 		return;
@@ -61,15 +62,15 @@ static void fill(struct vgpu_render *render, struct vgpu_render_message *answer,
 	render->fill = (struct vgpu_fill){.filled = on_filled, .opaque = render};
 	if (vgpu_reserve_fill(render->config.reserve, &render->fill,
 			      render->answer_fd, answer->bytes, is_new) < 0)
-		refuse(render, answer);
+		refuse_memory(render, answer);
 }
 
-static void allocate(struct vgpu_render *render,
-		     const struct vgpu_render_message *question,
-		     struct vgpu_render_message *answer)
+static void answer_alloc(struct vgpu_render *render,
+			 const struct vgpu_render_message *question,
+			 struct vgpu_render_message *answer)
 {
 	bool is_charge = question->flags & VGPU_RENDER_FLAG_CHARGE;
-	bool is_new = !find(render, question->id, answer);
+	bool is_new = !find_given(render, question->id, answer);
 	int r = 0;
 
 	if (is_new)
@@ -80,12 +81,12 @@ static void allocate(struct vgpu_render *render,
 	answer->status = (uint32_t)-r;
 	answer->bytes = question->bytes;
 	if (r == 0)
-		fill(render, answer, is_new);
+		fill_file(render, answer, is_new);
 }
 
-static void release(struct vgpu_render *render,
-		    const struct vgpu_render_message *question,
-		    struct vgpu_render_message *answer)
+static void answer_free(struct vgpu_render *render,
+			const struct vgpu_render_message *question,
+			struct vgpu_render_message *answer)
 {
 	int64_t mapped = release_memory(render, question->offset);
 
@@ -124,9 +125,9 @@ static bool answer_again(struct vgpu_render *render,
 		open_resource(render, question, answer);
 	if (question->type != VGPU_RENDER_ALLOC || answer->status)
 		return true;
-	if (!find(render, question->id, answer))
+	if (!find_given(render, question->id, answer))
 		return false;
-	fill(render, answer, /* is_new= */ false);
+	fill_file(render, answer, /* is_new= */ false);
 	return true;
 }
 
@@ -148,11 +149,11 @@ static bool find_answer(struct vgpu_render *render,
 	if (question->id < render->kept->question)
 		return false;
 	if (question->type == VGPU_RENDER_ALLOC)
-		allocate(render, question, answer);
+		answer_alloc(render, question, answer);
 	else if (question->type == VGPU_RENDER_OPEN)
 		open_resource(render, question, answer);
 	else
-		release(render, question, answer);
+		answer_free(render, question, answer);
 	return true;
 }
 
@@ -191,7 +192,7 @@ static void make_dmabuf(struct vgpu_render *render,
 		return;
 	}
 	if (answer->type == VGPU_RENDER_ALLOC)
-		refuse(render, answer);
+		refuse_memory(render, answer);
 	render->answer_fd = -1;
 	answer->status = (uint32_t)-fd;
 }

@@ -25,7 +25,7 @@ void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket,
 }
 
 /* A memfd with commands is an fd of ours, too: there are few at a time. */
-static size_t cost(const struct vgpu_render_parcel *parcel)
+static size_t parcel_cost(const struct vgpu_render_parcel *parcel)
 {
 	if (!parcel->own_bytes)
 		return parcel->body_bytes;
@@ -48,7 +48,7 @@ static void drop_first(struct vgpu_render_outbox *outbox)
 	vgpu_host_memory_uncharge(outbox->host_memory,
 				  charge_of(&packet->parcel));
 	outbox->n_packets--;
-	outbox->bytes -= cost(&packet->parcel);
+	outbox->bytes -= parcel_cost(&packet->parcel);
 	vgpu_close(packet->parcel.own_fd);
 	free(packet);
 }
@@ -97,13 +97,13 @@ static int send_parcel(struct vgpu_render_outbox *outbox,
 	return 0;
 }
 
-static int keep(struct vgpu_render_outbox *outbox,
-		const struct vgpu_render_parcel *parcel)
+static int keep_parcel(struct vgpu_render_outbox *outbox,
+		       const struct vgpu_render_parcel *parcel)
 {
 	struct vgpu_render_packet *packet;
 
 	if (outbox->n_packets >= VGPU_RENDER_QUEUE_PACKETS_MAX ||
-	    cost(parcel) > VGPU_RENDER_QUEUE_BYTES_MAX - outbox->bytes ||
+	    parcel_cost(parcel) > VGPU_RENDER_QUEUE_BYTES_MAX - outbox->bytes ||
 	    !vgpu_host_memory_charge(outbox->host_memory, charge_of(parcel)))
 		return -ENOBUFS;
 	packet = malloc(sizeof(*packet) + parcel->body_bytes);
@@ -117,7 +117,7 @@ static int keep(struct vgpu_render_outbox *outbox,
 	packet->parcel.body = packet->body;
 	STAILQ_INSERT_TAIL(&outbox->packets, packet, link);
 	outbox->n_packets++;
-	outbox->bytes += cost(parcel);
+	outbox->bytes += parcel_cost(parcel);
 	return 0;
 }
 
@@ -129,7 +129,7 @@ int vgpu_render_outbox_put(struct vgpu_render_outbox *outbox,
 	if (STAILQ_EMPTY(&outbox->packets))
 		r = send_parcel(outbox, parcel);
 	if (r == -EAGAIN) {
-		r = keep(outbox, parcel);
+		r = keep_parcel(outbox, parcel);
 		if (r == 0)
 			return 0; /* its fd is the packet's now */
 	}

@@ -8,8 +8,9 @@
 
 #include "lib/util.h"
 
-static ssize_t receive(int socket, void *buffer, size_t size, void *control,
-		       size_t control_size, int flags, struct msghdr *ret_header)
+static ssize_t receive_packet(int socket, void *buffer, size_t size,
+			      void *control, size_t control_size, int flags,
+			      struct msghdr *ret_header)
 {
 	struct iovec iov = {buffer, size};
 	/* With no place for fds the kernel closes those that come. */
@@ -34,7 +35,7 @@ static ssize_t receive(int socket, void *buffer, size_t size, void *control,
 static ssize_t receive_no_files(int socket, void *buffer, size_t size, int flags)
 {
 	struct msghdr header = {};
-	ssize_t n = receive(socket, buffer, size, NULL, 0, flags, &header);
+	ssize_t n = receive_packet(socket, buffer, size, NULL, 0, flags, &header);
 
 	if (n > 0 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return -EPROTO;
@@ -67,8 +68,8 @@ ssize_t vgpu_render_receive_files(int socket, void *buffer, size_t size,
 	} control;
 	struct msghdr header = {};
 	struct cmsghdr *cmsg;
-	ssize_t n = receive(socket, buffer, size, &control, sizeof(control), 0,
-			    &header);
+	ssize_t n = receive_packet(socket, buffer, size, &control,
+				   sizeof(control), 0, &header);
 
 	*ret_n_files = 0;
 	if (n <= 0)

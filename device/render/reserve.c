@@ -54,8 +54,8 @@ static int change_file(int fd, uint64_t from, uint64_t to, int mode)
 }
 
 /* The same of the segments. If that fails part of it may be so. */
-static int change(const struct vgpu_reserve *reserve, uint64_t from,
-		  uint64_t to, int mode)
+static int change_pages(const struct vgpu_reserve *reserve, uint64_t from,
+			uint64_t to, int mode)
 {
 	int r = 0;
 
@@ -76,12 +76,12 @@ static uint64_t get_out(const struct vgpu_reserve *reserve)
 }
 
 /* Let the first @bytes have no pages. */
-static void lend(struct vgpu_reserve *reserve, uint64_t bytes)
+static void lend_pages(struct vgpu_reserve *reserve, uint64_t bytes)
 {
 	bytes = VGPU_MIN(bytes, reserve->bytes);
 	if (bytes <= reserve->empty)
 		return;
-	change(reserve, reserve->empty, bytes, HOLE);
+	change_pages(reserve, reserve->empty, bytes, HOLE);
 	reserve->empty = bytes;
 	reserve->lent = VGPU_MAX(reserve->lent, bytes);
 }
@@ -96,7 +96,7 @@ static void refill_slice(struct vgpu_reserve *reserve)
 		return;
 	from = reserve->lent -
 	       VGPU_MIN(reserve->lent - out, VGPU_RESERVE_SLICE_BYTES);
-	r = change(reserve, from, reserve->lent, 0);
+	r = change_pages(reserve, from, reserve->lent, 0);
 	if (r < 0 && !reserve->is_short)
 		fprintf(stderr,
 			"vgpu-device: %llu MiB of the framebuffer cannot be taken back from the machine now: %s\n",
@@ -116,7 +116,7 @@ static int fill_slice(struct vgpu_reserve *reserve, struct vgpu_fill *fill)
 	int r;
 
 	reserve->missing -= n;
-	lend(reserve, get_out(reserve));
+	lend_pages(reserve, get_out(reserve));
 	r = change_file(fill->fd, fill->done, fill->done + n, 0);
 	fill->done += n;
 	return r;
@@ -178,7 +178,7 @@ static void set_timer(struct vgpu_reserve *reserve, uint64_t usec)
 }
 
 /* See to it that what is left to do is done. */
-static void go_on(struct vgpu_reserve *reserve)
+static void continue_fills(struct vgpu_reserve *reserve)
 {
 	uint64_t out = get_out(reserve);
 
@@ -204,7 +204,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 	struct vgpu_reserve *reserve = opaque;
 
 	take_turn(reserve);
-	go_on(reserve);
+	continue_fills(reserve);
 	return 0;
 }
 
@@ -260,7 +260,7 @@ void vgpu_reserve_destroy(struct vgpu_reserve *reserve)
 
 int vgpu_reserve_fill_up(struct vgpu_reserve *reserve)
 {
-	return change(reserve, 0, reserve->bytes, 0);
+	return change_pages(reserve, 0, reserve->bytes, 0);
 }
 
 void vgpu_reserve_resume(struct vgpu_reserve *reserve, uint64_t bytes)
@@ -269,8 +269,8 @@ void vgpu_reserve_resume(struct vgpu_reserve *reserve, uint64_t bytes)
 		return;
 	reserve->owed = bytes;
 	reserve->lent = reserve->bytes;
-	lend(reserve, bytes);
-	go_on(reserve);
+	lend_pages(reserve, bytes);
+	continue_fills(reserve);
 }
 
 /* Nobody else is held up by what is as small as this. */
@@ -295,12 +295,12 @@ int vgpu_reserve_fill(struct vgpu_reserve *reserve, struct vgpu_fill *fill,
 	if (is_small(bytes)) {
 		drain_next(reserve);
 		r = fill_slice(reserve, fill);
-		go_on(reserve);
+		continue_fills(reserve);
 		return r;
 	}
 	fill->reserve = reserve;
 	TAILQ_INSERT_TAIL(&reserve->fills, fill, link);
-	go_on(reserve);
+	continue_fills(reserve);
 	return 1;
 }
 
@@ -319,7 +319,7 @@ void vgpu_reserve_drain(struct vgpu_reserve *reserve, int fd, uint64_t bytes)
 	if (drain) {
 		*drain = (struct drain){.fd = fd, .bytes = bytes};
 		TAILQ_INSERT_TAIL(&reserve->drains, drain, link);
-		go_on(reserve);
+		continue_fills(reserve);
 		return;
 	}
 	change_file(fd, 0, bytes, HOLE);
@@ -332,7 +332,7 @@ void vgpu_reserve_charge(struct vgpu_reserve *reserve, uint64_t bytes)
 	if (!reserve)
 		return;
 	reserve->owed += bytes;
-	lend(reserve, get_out(reserve));
+	lend_pages(reserve, get_out(reserve));
 }
 
 void vgpu_reserve_uncharge(struct vgpu_reserve *reserve, uint64_t bytes)
@@ -340,5 +340,5 @@ void vgpu_reserve_uncharge(struct vgpu_reserve *reserve, uint64_t bytes)
 	if (!reserve)
 		return;
 	reserve->owed -= bytes;
-	go_on(reserve);
+	continue_fills(reserve);
 }

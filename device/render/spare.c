@@ -53,7 +53,7 @@ static const struct vgpu_render_ops spare_ops = {
 	.lost = on_lost,
 };
 
-static void start(struct vgpu_render_spare *spare)
+static void start_spare(struct vgpu_render_spare *spare)
 {
 	struct vgpu_err err = {};
 	int r = 0;
@@ -74,7 +74,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 
 	if (spare->is_wanted) {
 		spare->is_wanted = false;
-		start(spare);
+		start_spare(spare);
 		if (!spare->n_contexts)
 			set_timer(spare, KEEP_US);
 	} else if (!spare->n_contexts) {

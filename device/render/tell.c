@@ -73,8 +73,9 @@ static int submit_bulk(struct vgpu_render *render, const void *commands,
 	return r == -ENOMEM ? vgpu_render_sent(render, r) : r;
 }
 
-static int submit(struct vgpu_render *render, const void *commands, size_t bytes,
-		  uint32_t ring_idx, uint32_t flags, uint64_t *token)
+static int send_submit(struct vgpu_render *render, const void *commands,
+		       size_t bytes, uint32_t ring_idx, uint32_t flags,
+		       uint64_t *token)
 {
 	struct vgpu_render_parcel parcel = {
 		.message = {.type = VGPU_RENDER_SUBMIT,
@@ -103,14 +104,14 @@ int vgpu_render_submit(struct vgpu_render *render, const void *commands,
 	if (r < 0)
 		return r;
 	if (!fence)
-		return submit(render, commands, bytes, 0, 0, token);
+		return send_submit(render, commands, bytes, 0, 0, token);
 	if (fence->ring_idx >= VGPU_RENDER_TIMELINES) {
 		vgpu_render_end(render, "the guest names timeline %" PRIu32,
 				fence->ring_idx);
 		return -EPIPE;
 	}
-	r = submit(render, commands, bytes, fence->ring_idx,
-		   VGPU_RENDER_FLAG_FENCE, token);
+	r = send_submit(render, commands, bytes, fence->ring_idx,
+			VGPU_RENDER_FLAG_FENCE, token);
 	if (r < 0)
 		return r;
 	/* What was asked for and cannot be waited for ends the context. */
@@ -119,7 +120,8 @@ int vgpu_render_submit(struct vgpu_render *render, const void *commands,
 }
 
 /* Let it map so much more. Returns 0, or -EAGAIN until it may. */
-static int share(struct vgpu_render *render, uint32_t resource_id, uint64_t bytes)
+static int share_memory(struct vgpu_render *render, uint32_t resource_id,
+			uint64_t bytes)
 {
 	if (render->sharing != resource_id)
 		vgpu_host_memory_share(&render->host, bytes);
@@ -142,7 +144,7 @@ int vgpu_render_resource_add(struct vgpu_render *render, uint32_t resource_id,
 	int r = vgpu_render_may_tell(render);
 
 	if (r == 0 && fd >= 0)
-		r = share(render, resource_id, bytes);
+		r = share_memory(render, resource_id, bytes);
 	if (r < 0)
 		return r;
 	/* Only what may have to be kept needs an fd of its own. */

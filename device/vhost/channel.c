@@ -30,8 +30,8 @@ struct vgpu_channel {
 	bool is_dead;
 	bool must_resume; /* before the first request */
 	/*
-	 * Answers to the syncs of resume() that are to come, one right after
-	 * the other, until it is known that no other is a predecessor's.
+	 * Answers to the syncs of sync_channel() that are to come, one right
+	 * after the other, until it is known that no other is a predecessor's.
 	 */
 	unsigned int n_resuming;
 	sd_event_source *source;
@@ -52,7 +52,7 @@ static void finish_first(struct vgpu_channel *channel, int status)
 	pending.done(pending.opaque, status);
 }
 
-static void die(struct vgpu_channel *channel)
+static void end_channel(struct vgpu_channel *channel)
 {
 	channel->is_dead = true;
 	channel->source = sd_event_source_disable_unref(channel->source);
@@ -106,12 +106,12 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents,
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) {
-		die(channel);
+		end_channel(channel);
 		return 0;
 	}
 	channel->n_in += (size_t)n;
 	if (channel->n_in == sizeof(channel->in) && !handle_reply(channel))
-		die(channel);
+		end_channel(channel);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ static int send_message(struct vgpu_channel *channel, uint32_t request,
 	return sent < 0 ? (int)sent : 0;
 }
 
-static int resume(struct vgpu_channel *channel)
+static int sync_channel(struct vgpu_channel *channel)
 {
 	for (int i = 0; i < RESUME_SYNCS; i++) {
 		int r = send_message(channel, SYNC, VHOST_USER_NEED_REPLY, NULL,
@@ -178,7 +178,7 @@ void vgpu_channel_destroy(struct vgpu_channel *channel)
 {
 	if (!channel)
 		return;
-	die(channel);
+	end_channel(channel);
 	free(channel);
 }
 
@@ -188,16 +188,16 @@ int vgpu_channel_config_changed(struct vgpu_channel *channel)
 			    NULL, 0, /* fd= */ -1);
 }
 
-static int ask(struct vgpu_channel *channel, uint32_t request,
-	       const void *payload, uint32_t size, int fd,
-	       vgpu_channel_done *done, void *opaque)
+static int send_question(struct vgpu_channel *channel, uint32_t request,
+			 const void *payload, uint32_t size, int fd,
+			 vgpu_channel_done *done, void *opaque)
 {
 	uint32_t flags = channel->has_replies ? VHOST_USER_NEED_REPLY : 0;
 	unsigned int last;
 	int r;
 
 	if (channel->must_resume) {
-		r = resume(channel);
+		r = sync_channel(channel);
 		if (r < 0)
 			return r;
 	}
@@ -218,7 +218,7 @@ static int ask(struct vgpu_channel *channel, uint32_t request,
 int vgpu_channel_sync(struct vgpu_channel *channel, vgpu_channel_done *done,
 		      void *opaque)
 {
-	return ask(channel, SYNC, NULL, 0, /* fd= */ -1, done, opaque);
+	return send_question(channel, SYNC, NULL, 0, /* fd= */ -1, done, opaque);
 }
 
 int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,
@@ -233,8 +233,8 @@ int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,
 		.flags = is_writable ? VHOST_USER_MAP_WRITABLE : 0,
 	};
 
-	return ask(channel, VHOST_USER_BACKEND_SHMEM_MAP, &mmap, sizeof(mmap),
-		   fd, done, opaque);
+	return send_question(channel, VHOST_USER_BACKEND_SHMEM_MAP, &mmap,
+			     sizeof(mmap), fd, done, opaque);
 }
 
 int vgpu_channel_unmap(struct vgpu_channel *channel, uint8_t shmid,
@@ -247,6 +247,7 @@ int vgpu_channel_unmap(struct vgpu_channel *channel, uint8_t shmid,
 		.bytes = bytes,
 	};
 
-	return ask(channel, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap, sizeof(mmap),
-		   /* fd= */ -1, done, opaque);
+	return send_question(channel, VHOST_USER_BACKEND_SHMEM_UNMAP, &mmap,
+			     sizeof(mmap),
+			     /* fd= */ -1, done, opaque);
 }

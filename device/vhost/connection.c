@@ -89,7 +89,7 @@ static void make_room(struct vgpu_vhost *vhost)
 }
 
 /* Let the message leave the socket up to its byte @total; 0 or -EPROTO. */
-static int consume(struct vgpu_vhost *vhost, size_t total)
+static int consume_message(struct vgpu_vhost *vhost, size_t total)
 {
 	size_t done;
 
@@ -119,8 +119,8 @@ struct found {
  * @found is NULL. A look ends at a piece that has fds. Returns how many bytes
  * there are, not 0, or -errno.
  */
-static ssize_t peek(const struct vgpu_vhost *vhost, void *to, size_t len,
-		    struct found *found)
+static ssize_t peek_bytes(const struct vgpu_vhost *vhost, void *to, size_t len,
+			  struct found *found)
 {
 	union {
 		struct cmsghdr align;
@@ -244,7 +244,7 @@ static int look_further(struct vgpu_vhost *vhost, struct look *look)
 
 	/* The header says how large the rest is, so without fds at first. */
 	if (known < header)
-		n = peek(vhost, look->text + known, header - known, NULL);
+		n = peek_bytes(vhost, look->text + known, header - known, NULL);
 	if (n < 0)
 		return (int)n;
 	look->size = header;
@@ -254,7 +254,8 @@ static int look_further(struct vgpu_vhost *vhost, struct look *look)
 			return r;
 		look->size += look->header.size;
 	}
-	n = peek(vhost, look->text + known, look->size - known, &look->found);
+	n = peek_bytes(vhost, look->text + known, look->size - known,
+		       &look->found);
 	if (n < 0)
 		return (int)n;
 	look->known += (size_t)n;
@@ -304,7 +305,7 @@ static int record_part(struct vgpu_vhost *vhost, struct look *look, uint32_t n_f
  * was recorded before has left the socket, so that its sender, whose buffer
  * may be full, can send the rest. NONE or GATHERING -> GATHERING or RECORDED
  */
-static int record(struct vgpu_vhost *vhost)
+static int record_message(struct vgpu_vhost *vhost)
 {
 	struct vgpu_state_message *record = &vhost->state->message;
 	struct look look = {};
@@ -317,7 +318,7 @@ static int record(struct vgpu_vhost *vhost)
 		look.known = record->gathered & 0xffff;
 		n_fds = record->gathered >> 16;
 		memcpy(look.text, record->text, look.known);
-		r = consume(vhost, look.known);
+		r = consume_message(vhost, look.known);
 	}
 	if (r >= 0)
 		r = look_further(vhost, &look);
@@ -331,7 +332,7 @@ static int record(struct vgpu_vhost *vhost)
 	return r;
 }
 
-static void finish(struct vgpu_vhost *vhost)
+static void finish_message(struct vgpu_vhost *vhost)
 {
 	vgpu_state_commit(vhost->state->message.phase, VGPU_MESSAGE_NONE);
 	forget_fds(vhost);
@@ -370,7 +371,7 @@ static int carry_out(struct vgpu_vhost *vhost)
 		message.reply.u64 = r < 0 ? (uint64_t)-r : 0;
 	}
 	if (!message.reply.size) {
-		finish(vhost);
+		finish_message(vhost);
 		return 0;
 	}
 
@@ -388,7 +389,7 @@ static int carry_out(struct vgpu_vhost *vhost)
 }
 
 /* Send the answer: ANSWERING -> NONE. -EAGAIN if the socket is full. */
-static int answer(struct vgpu_vhost *vhost)
+static int send_answer(struct vgpu_vhost *vhost)
 {
 	size_t left;
 
@@ -403,7 +404,7 @@ static int answer(struct vgpu_vhost *vhost)
 		if (n <= 0 && errno != EINTR)
 			return -ECONNRESET;
 	}
-	finish(vhost);
+	finish_message(vhost);
 	return 0;
 }
 
@@ -416,13 +417,14 @@ int vgpu_vhost_step(struct vgpu_vhost *vhost)
 		switch (message->phase) {
 		case VGPU_MESSAGE_NONE:
 		case VGPU_MESSAGE_GATHERING:
-			r = record(vhost);
+			r = record_message(vhost);
 			if (r == -EAGAIN && vhost->has_hung_up)
 				r = -ECONNRESET;
 			break;
 		case VGPU_MESSAGE_RECORDED:
-			r = consume(vhost, sizeof(struct vhost_user_header) +
-						   message->size);
+			r = consume_message(vhost,
+					    sizeof(struct vhost_user_header) +
+						    message->size);
 			if (r >= 0)
 				vgpu_state_commit(message->phase,
 						  VGPU_MESSAGE_CONSUMED);
@@ -433,7 +435,7 @@ int vgpu_vhost_step(struct vgpu_vhost *vhost)
 			break;
 		default:
 			vhost->is_blocked = false;
-			r = answer(vhost);
+			r = send_answer(vhost);
 			break;
 		}
 	}

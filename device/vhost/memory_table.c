@@ -72,7 +72,7 @@ static int add_region(struct vgpu_vhost *vhost, uint32_t index, uint32_t from,
 	return 0;
 }
 
-static void changed(struct vgpu_vhost *vhost)
+static void resolve_queues(struct vgpu_vhost *vhost)
 {
 	vgpu_virtio_resolve(vhost->virtio);
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++)
@@ -124,7 +124,7 @@ int vgpu_vhost_set_mem_table(struct vgpu_vhost *vhost,
 			return r;
 		}
 	}
-	changed(vhost);
+	resolve_queues(vhost);
 	return 0;
 }
 
@@ -195,7 +195,7 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 	r = add_region(vhost, (uint32_t)free, 0, wire);
 	if (r < 0)
 		return r;
-	changed(vhost);
+	resolve_queues(vhost);
 	return 0;
 }
 
@@ -209,7 +209,7 @@ int vgpu_vhost_rem_mem_reg(struct vgpu_vhost *vhost,
 		if (!is_same(&vhost->state->region[i], wire))
 			continue;
 		forget_region(vhost, i);
-		changed(vhost);
+		resolve_queues(vhost);
 		break;
 	}
 	return 0;

@@ -22,7 +22,7 @@
 #define CONFIG_RETRY_US (20 * 1000ULL)
 
 /* Let the front end go, and be as new for the next. */
-static void detach(struct vgpu_vhost *vhost)
+static void detach_front_end(struct vgpu_vhost *vhost)
 {
 	struct vgpu_state *state = vhost->state;
 
@@ -65,7 +65,7 @@ static void give_up(struct vgpu_vhost *vhost, int r)
 		vhost->ops->fault(vhost->opaque, text);
 		vgpu_vhost_hold(vhost);
 	}
-	detach(vhost);
+	detach_front_end(vhost);
 	vhost->ops->link_changed(vhost->opaque);
 }
 
@@ -75,7 +75,7 @@ static bool has_half(const struct vgpu_vhost *vhost)
 	return vhost->state->message.phase == VGPU_MESSAGE_GATHERING;
 }
 
-static void step(struct vgpu_vhost *vhost)
+static void step_connection(struct vgpu_vhost *vhost)
 {
 	bool was_blocked = vhost->is_blocked;
 	int r = vgpu_vhost_step(vhost);
@@ -111,13 +111,13 @@ static int on_message(sd_event_source *source, int fd, uint32_t revents,
 	 */
 	if (revents & (EPOLLHUP | EPOLLRDHUP | EPOLLERR))
 		vhost->has_hung_up = true;
-	step(vhost);
+	step_connection(vhost);
 	return 0;
 }
 
 static int on_step(sd_event_source *source, void *opaque)
 {
-	step(opaque);
+	step_connection(opaque);
 	return 0;
 }
 
@@ -134,11 +134,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *opaque)
 			  "requests in flight were given up: their queue was"
 			  " to stop");
 	vgpu_virtio_abandon(vhost->virtio, vhost->draining);
-	step(vhost);
+	step_connection(vhost);
 	return 0;
 }
 
-static int attach(struct vgpu_vhost *vhost)
+static int attach_front_end(struct vgpu_vhost *vhost)
 {
 	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND);
 
@@ -152,7 +152,7 @@ int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd)
 	int r;
 
 	vgpu_slots_put(vhost->slots, VGPU_SLOT_FRONTEND, fd);
-	r = attach(vhost);
+	r = attach_front_end(vhost);
 	if (r < 0) {
 		vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
 		return r;
@@ -199,7 +199,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 		return 0;
 	/* One machine may start at the moment when another has just ended. */
 	if (vgpu_vhost_is_attached(vhost) && has_peer_gone(vhost)) {
-		detach(vhost);
+		detach_front_end(vhost);
 		vhost->ops->link_changed(vhost->opaque);
 	}
 	if (vgpu_vhost_is_attached(vhost)) {
@@ -442,7 +442,7 @@ static const struct vgpu_virtio_ops virtio_ops = {
 };
 
 /* Go on with the front end of a predecessor. */
-static int resume(struct vgpu_vhost *vhost)
+static int resume_front_end(struct vgpu_vhost *vhost)
 {
 	int r;
 
@@ -460,7 +460,7 @@ static int resume(struct vgpu_vhost *vhost)
 	r = vgpu_vhost_resume_message(vhost);
 	if (r < 0)
 		return r;
-	r = attach(vhost);
+	r = attach_front_end(vhost);
 	if (r >= 0 && vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ) >= 0)
 		r = vgpu_vhost_open_channel(vhost, /* is_resumed= */ true);
 	if (r >= 0)
@@ -469,7 +469,7 @@ static int resume(struct vgpu_vhost *vhost)
 		return r;
 	vgpu_virtio_resume(vhost->virtio);
 	/* The message first: it may be the one that gives the rings. */
-	step(vhost);
+	step_connection(vhost);
 	if (!vgpu_vhost_is_attached(vhost))
 		return 0;
 	vgpu_vhost_follow_rings(vhost);
@@ -560,17 +560,17 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 		 * A front end that cannot be gone on with (its memory file has
 		 * shrunk, say) loses its connection; the vGPU goes on.
 		 */
-		r = resume(vhost);
+		r = resume_front_end(vhost);
 		if (r < 0) {
 			snprintf(text, sizeof(text),
 				 "cannot go on with the front end: %.150s",
 				 r == -EPROTO ? vhost->fault : strerror(-r));
-			detach(vhost);
+			detach_front_end(vhost);
 			vhost->ops->fault(vhost->opaque, text);
 		}
 	} else {
 		/* A predecessor may have been killed while it did this. */
-		detach(vhost);
+		detach_front_end(vhost);
 	}
 	*ret_vhost = vhost;
 	return 0;

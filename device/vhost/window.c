@@ -72,15 +72,15 @@ static bool has_room(const struct vgpu_window *window, uint32_t program)
 	       (window->mappings + 1 <= all - reserve && its <= all - 2 * reserve);
 }
 
-static void count(struct vgpu_window *window,
-		  const struct vgpu_gpu_mapping *mapping)
+static void count_mapping(struct vgpu_window *window,
+			  const struct vgpu_gpu_mapping *mapping)
 {
 	window->mappings++;
 	window->mappings_of[mapping->program]++;
 }
 
-static void uncount(struct vgpu_window *window,
-		    const struct vgpu_gpu_mapping *mapping)
+static void uncount_mapping(struct vgpu_window *window,
+			    const struct vgpu_gpu_mapping *mapping)
 {
 	uint32_t *its = &window->mappings_of[mapping->program];
 
@@ -103,8 +103,9 @@ static void on_answer(void *opaque, int status)
 	pump_soon(operation->window);
 }
 
-static struct operation *add(struct vgpu_window *window, uint64_t cookie,
-			     bool is_map, const struct vgpu_gpu_mapping *mapping)
+static struct operation *add_operation(struct vgpu_window *window,
+				       uint64_t cookie, bool is_map,
+				       const struct vgpu_gpu_mapping *mapping)
 {
 	struct operation *operation = malloc(sizeof(*operation));
 	uint64_t now = 0;
@@ -126,17 +127,17 @@ static struct operation *add(struct vgpu_window *window, uint64_t cookie,
 }
 
 /* Let nothing be left of a map that nobody wants any more. */
-static void undo(struct vgpu_window *window, struct operation *map)
+static void undo_map(struct vgpu_window *window, struct operation *map)
 {
-	uncount(window, &map->mapping);
+	uncount_mapping(window, &map->mapping);
 	map->is_sent = true;
 	if (map->is_asked)
-		add(window, 0, /* is_map= */ false, &map->mapping);
+		add_operation(window, 0, /* is_map= */ false, &map->mapping);
 }
 
 /* Tell who waits for it; it may still be under way. */
-static void notify(struct vgpu_window *window, struct operation *operation,
-		   int status)
+static void notify_waiter(struct vgpu_window *window,
+			  struct operation *operation, int status)
 {
 	uint64_t cookie = operation->cookie;
 
@@ -144,18 +145,18 @@ static void notify(struct vgpu_window *window, struct operation *operation,
 	if (!cookie)
 		return;
 	if (operation->is_map && status < 0)
-		undo(window, operation);
+		undo_map(window, operation);
 	window->ops->done(window->opaque, cookie, status);
 }
 
-static void drop(struct vgpu_window *window, struct operation *operation)
+static void drop_operation(struct vgpu_window *window, struct operation *operation)
 {
 	TAILQ_REMOVE(&window->operations, operation, entry);
 	vgpu_close(operation->mapping.fd);
 	free(operation);
 }
 
-static int ask(struct vgpu_window *window, struct operation *operation)
+static int send_operation(struct vgpu_window *window, struct operation *operation)
 {
 	const struct vgpu_gpu_mapping *mapping = &operation->mapping;
 	int r;
@@ -183,7 +184,7 @@ static bool send_all(struct vgpu_window *window, struct operation *operation)
 
 	while (r >= 0 && !operation->is_sent) {
 		if (!operation->is_asked) {
-			r = ask(window, operation);
+			r = send_operation(window, operation);
 			continue;
 		}
 		if (operation->is_map) {
@@ -202,7 +203,7 @@ static bool send_all(struct vgpu_window *window, struct operation *operation)
 	return true;
 }
 
-static void arm(struct vgpu_window *window, uint64_t usec)
+static void arm_timer(struct vgpu_window *window, uint64_t usec)
 {
 	sd_event_source_set_time_relative(window->timer, usec);
 	sd_event_source_set_enabled(window->timer, SD_EVENT_ONESHOT);
@@ -226,13 +227,13 @@ static void send_waiting(struct vgpu_window *window)
 			continue;
 		if (window->ops->has_message(window->opaque) ||
 		    !send_all(window, operation)) {
-			arm(window, RETRY_US);
+			arm_timer(window, RETRY_US);
 			return;
 		}
 	}
 }
 
-static void pump(struct vgpu_window *window)
+static void send_operations(struct vgpu_window *window)
 {
 	struct operation *operation, *next;
 	uint64_t now = 0;
@@ -244,31 +245,31 @@ static void pump(struct vgpu_window *window)
 		bool is_over = operation->is_sent && !operation->unanswered;
 
 		if (is_over)
-			notify(window, operation,
-			       operation->has_failed ? -EIO : 0);
+			notify_waiter(window, operation,
+				      operation->has_failed ? -EIO : 0);
 		else if (!is_running(window)) /* an unmap that came since */
-			notify(window, operation, 0);
+			notify_waiter(window, operation, 0);
 		else if (operation->deadline <= now)
-			notify(window, operation, -ETIMEDOUT);
+			notify_waiter(window, operation, -ETIMEDOUT);
 		/* What was told may have added some, behind this one. */
 		next = TAILQ_NEXT(operation, entry);
 		if (is_over)
-			drop(window, operation);
+			drop_operation(window, operation);
 	}
 	if (!TAILQ_EMPTY(&window->operations) &&
 	    sd_event_source_get_enabled(window->timer, NULL) == 0)
-		arm(window, ANSWER_US);
+		arm_timer(window, ANSWER_US);
 }
 
 static int on_pump(sd_event_source *source, void *opaque)
 {
-	pump(opaque);
+	send_operations(opaque);
 	return 0;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 {
-	pump(opaque);
+	send_operations(opaque);
 	return 0;
 }
 
@@ -306,7 +307,7 @@ void vgpu_window_destroy(struct vgpu_window *window)
 	if (!window)
 		return;
 	while (!TAILQ_EMPTY(&window->operations))
-		drop(window, TAILQ_FIRST(&window->operations));
+		drop_operation(window, TAILQ_FIRST(&window->operations));
 	sd_event_source_disable_unref(window->pump);
 	sd_event_source_disable_unref(window->timer);
 	free(window);
@@ -344,11 +345,11 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 	fd = fcntl(mapping->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return -errno;
-	operation = add(window, cookie, /* is_map= */ true, mapping);
+	operation = add_operation(window, cookie, /* is_map= */ true, mapping);
 	if (!operation)
 		return -ENOMEM;
 	operation->mapping.fd = vgpu_steal_fd(&fd);
-	count(window, mapping);
+	count_mapping(window, mapping);
 	return 0;
 }
 
@@ -357,17 +358,17 @@ int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
 {
 	if (!window->channel)
 		return -ENOTCONN;
-	if (!add(window, cookie, /* is_map= */ false, mapping))
+	if (!add_operation(window, cookie, /* is_map= */ false, mapping))
 		return -ENOMEM;
 	/* One whose map was refused has been uncounted. */
-	uncount(window, mapping);
+	uncount_mapping(window, mapping);
 	return 0;
 }
 
 void vgpu_window_count(struct vgpu_window *window,
 		       const struct vgpu_gpu_mapping *mapping)
 {
-	count(window, mapping);
+	count_mapping(window, mapping);
 }
 
 void vgpu_window_set_vgpus(struct vgpu_window *window, uint32_t vgpus)
@@ -385,11 +386,11 @@ void vgpu_window_forget(struct vgpu_window *window)
 		/* It may come after the front end has emptied the window. */
 		if (operation->is_map && operation->cookie &&
 		    operation->unanswered)
-			undo(window, operation);
+			undo_map(window, operation);
 		operation->cookie = 0;
 		if (!operation->unanswered && !operation->is_asked &&
 		    operation->is_map)
-			drop(window, operation);
+			drop_operation(window, operation);
 	}
 	window->mappings = 0;
 	memset(window->mappings_of, 0, sizeof(window->mappings_of));
@@ -410,6 +411,6 @@ void vgpu_window_settle(struct vgpu_window *window)
 	     operation = TAILQ_NEXT(operation, entry)) {
 		bool has_failed = operation->is_map && !operation->is_sent;
 
-		notify(window, operation, has_failed ? -ESHUTDOWN : 0);
+		notify_waiter(window, operation, has_failed ? -ESHUTDOWN : 0);
 	}
 }

@@ -23,9 +23,9 @@ static struct vring_desc read_desc(const char *table, uint32_t index)
 	return desc;
 }
 
-static const char *add(struct vgpu_memory *memory,
-		       struct vgpu_queue_request *request,
-		       const struct vring_desc *desc)
+static const char *add_descriptor(struct vgpu_memory *memory,
+				  struct vgpu_queue_request *request,
+				  const struct vring_desc *desc)
 {
 	struct vgpu_gpu_request *gpu = &request->gpu;
 	bool is_writable = desc->flags & VRING_DESC_F_WRITE;
@@ -68,8 +68,9 @@ static const char *add(struct vgpu_memory *memory,
 }
 
 /* What table an indirect descriptor stands for. */
-static const char *enter(struct vgpu_queue *queue, const struct vring_desc *desc,
-			 const char **table, uint32_t *table_num)
+static const char *enter_table(struct vgpu_queue *queue,
+			       const struct vring_desc *desc,
+			       const char **table, uint32_t *table_num)
 {
 	if (!queue->has_indirect)
 		return "an indirect descriptor that was not negotiated";
@@ -104,14 +105,14 @@ static const char *read_chain(struct vgpu_queue *queue, uint32_t index,
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			if (is_indirect)
 				return "an indirect table in an indirect table";
-			fault = enter(queue, &desc, &table, &table_num);
+			fault = enter_table(queue, &desc, &table, &table_num);
 			if (fault)
 				return fault;
 			is_indirect = true;
 			index = 0;
 			continue;
 		}
-		fault = add(queue->memory, request, &desc);
+		fault = add_descriptor(queue->memory, request, &desc);
 		if (fault)
 			return fault;
 		if (!(desc.flags & VRING_DESC_F_NEXT))

@@ -114,13 +114,13 @@ static uint32_t index_of(const struct ring *ring)
 	return (uint32_t)(ring - ring->virtio->ring);
 }
 
-static void call(struct ring *ring)
+static void signal_guest(struct ring *ring)
 {
 	if (ring->queue.used && vgpu_queue_wants_call(&ring->queue))
 		signal_fd(ring->virtio, VGPU_SLOT_CALL + index_of(ring));
 }
 
-static void report(struct ring *ring, const char *fault)
+static void report_fault(struct ring *ring, const char *fault)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
 
@@ -133,12 +133,12 @@ static void report(struct ring *ring, const char *fault)
 static void break_ring(struct ring *ring, const char *fault)
 {
 	vgpu_state_commit(ring->queue.state->is_broken, 1U);
-	report(ring, fault);
+	report_fault(ring, fault);
 	signal_fd(ring->virtio, VGPU_SLOT_ERROR + index_of(ring));
 }
 
 /* What is in flight is forgotten: nobody waits for the answers any more. */
-static void forget(struct ring *ring)
+static void forget_requests(struct ring *ring)
 {
 	struct vgpu_state_queue *state = ring->queue.state;
 
@@ -151,13 +151,13 @@ static void forget(struct ring *ring)
 			vgpu_state_commit(state->request[i], 0);
 }
 
-static void finish(struct ring *ring, uint16_t head, uint32_t written)
+static void finish_request(struct ring *ring, uint16_t head, uint32_t written)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 
 	vgpu_queue_answer(&ring->queue, head, written);
 	if (!virtio->is_in_batch)
-		call(ring);
+		signal_guest(ring);
 	if (ring->is_draining && !ring->queue.in_flight)
 		virtio->ops->drained(virtio->opaque);
 }
@@ -177,12 +177,12 @@ static void gpu_complete(void *opaque, struct vgpu_gpu_request *gpu_request,
 	if (!is_current || ring->queue.state->is_broken)
 		return;
 	if (ring->queue.used)
-		finish(ring, head, (uint32_t)written);
+		finish_request(ring, head, (uint32_t)written);
 	else
 		break_ring(ring, "its memory went away while it was in use");
 }
 
-static void execute(struct ring *ring, struct vgpu_queue_request *request)
+static void execute_request(struct ring *ring, struct vgpu_queue_request *request)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	uint64_t *word = &ring->queue.state->request[request->head];
@@ -214,7 +214,7 @@ static bool run_one(struct ring *ring)
 	}
 	r = vgpu_queue_fetch(&ring->queue, request, &fault);
 	if (r > 0) {
-		execute(ring, request);
+		execute_request(ring, request);
 		return true;
 	}
 	put_request(ring->virtio, request);
@@ -224,7 +224,7 @@ static bool run_one(struct ring *ring)
 }
 
 /* Answer the request at @head that nobody will execute. */
-static void refuse(struct ring *ring, uint16_t head)
+static void refuse_request(struct ring *ring, uint16_t head)
 {
 	struct vgpu_queue_request *request = take_request(ring->virtio);
 	struct virtio_gpu_ctrl_hdr in = {}, out = {};
@@ -263,11 +263,11 @@ static void refuse(struct ring *ring, uint16_t head)
 		n += size;
 	}
 	put_request(ring->virtio, request);
-	finish(ring, head, n);
+	finish_request(ring, head, n);
 }
 
 /* The oldest request in flight that was fetched after @after others. */
-static int oldest(const struct ring *ring, uint32_t *age)
+static int find_oldest(const struct ring *ring, uint32_t *age)
 {
 	const struct vgpu_state_queue *state = ring->queue.state;
 	uint32_t best = 0;
@@ -287,21 +287,21 @@ static int oldest(const struct ring *ring, uint32_t *age)
 }
 
 /* Execute again, in order, what a predecessor left in flight. */
-static void redo(struct ring *ring)
+static void redo_requests(struct ring *ring)
 {
 	struct vgpu_state_queue *state = ring->queue.state;
 	uint32_t age = UINT32_MAX;
 	int head;
 
-	while (!state->is_broken && (head = oldest(ring, &age)) >= 0) {
+	while (!state->is_broken && (head = find_oldest(ring, &age)) >= 0) {
 		uint64_t word = state->request[head];
 		struct vgpu_queue_request *request;
 		const char *fault;
 
 		if (((word >> 4) & 0xf) >= DEATHS_MAX) {
-			report(ring, "a request that killed its device twice "
-				     "is refused");
-			refuse(ring, (uint16_t)head);
+			report_fault(ring, "a request that killed its device twice "
+					   "is refused");
+			refuse_request(ring, (uint16_t)head);
 			continue;
 		}
 		request = take_request(ring->virtio);
@@ -316,11 +316,11 @@ static void redo(struct ring *ring)
 			return;
 		}
 		request->gpu.is_retry = (word & 0xf) == VGPU_REQUEST_WAITING;
-		execute(ring, request);
+		execute_request(ring, request);
 	}
 }
 
-static void resume(struct ring *ring)
+static void resume_ring(struct ring *ring)
 {
 	struct vgpu_queue *queue = &ring->queue;
 
@@ -329,10 +329,10 @@ static void resume(struct ring *ring)
 	queue->notified = queue->state->answered;
 	/* The call for an answer may have died with its sender. */
 	queue->must_notify = true;
-	redo(ring);
+	redo_requests(ring);
 	if (index_of(ring) == 0)
 		vgpu_gpu_requests_resumed(ring->virtio->gpu);
-	call(ring);
+	signal_guest(ring);
 }
 
 static uint64_t now_ns(void)
@@ -343,7 +343,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void run(struct ring *ring)
+static void run_ring(struct ring *ring)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	struct vgpu_queue *queue = &ring->queue;
@@ -351,7 +351,7 @@ static void run(struct ring *ring)
 	uint64_t start = now_ns();
 
 	if (ring->must_resume && queue->used)
-		resume(ring);
+		resume_ring(ring);
 	if (!vgpu_queue_is_running(queue))
 		return;
 	virtio->is_in_batch = true;
@@ -364,25 +364,25 @@ static void run(struct ring *ring)
 	virtio->is_in_batch = false;
 	if (!budget)
 		sd_event_source_set_enabled(ring->again, SD_EVENT_ONESHOT);
-	call(ring);
+	signal_guest(ring);
 }
 
 static int on_kick(sd_event_source *source, int fd, uint32_t revents, void *opaque)
 {
 	/* Edge-triggered: nothing is read, which saves a system call. */
-	run(opaque);
+	run_ring(opaque);
 	return 0;
 }
 
 static int on_again(sd_event_source *source, uint64_t usec, void *opaque)
 {
-	run(opaque);
+	run_ring(opaque);
 	return 0;
 }
 
 static int on_poll(sd_event_source *source, uint64_t usec, void *opaque)
 {
-	run(opaque);
+	run_ring(opaque);
 	sd_event_source_set_time_relative(source, POLL_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -587,7 +587,7 @@ void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index)
 	ring->poll = sd_event_source_disable_unref(ring->poll);
 }
 
-static int hook(struct ring *ring)
+static int watch_ring(struct ring *ring)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	int fd = vgpu_slots_get(virtio->slots, VGPU_SLOT_KICK + index_of(ring));
@@ -606,14 +606,14 @@ int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index)
 	struct ring *ring = &virtio->ring[index];
 	struct vgpu_queue *queue = &ring->queue;
 
-	if (!queue->used || hook(ring) < 0)
+	if (!queue->used || watch_ring(ring) < 0)
 		return -EINVAL;
 	if (!queue->state->is_started) {
 		queue->state->answered = le16toh(queue->used->idx);
 		queue->notified = queue->state->answered;
 		vgpu_state_commit(queue->state->is_started, 1U);
 	}
-	run(ring);
+	run_ring(ring);
 	return 0;
 }
 
@@ -623,12 +623,12 @@ int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
 	struct vgpu_state_queue *state = ring->queue.state;
 
 	if (ring->must_resume && ring->queue.used)
-		resume(ring);
+		resume_ring(ring);
 	vgpu_state_commit(state->is_started, 0U);
 	vgpu_virtio_unhook(virtio, index);
 	sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
 	if (state->is_broken || !ring->queue.used)
-		forget(ring);
+		forget_requests(ring);
 	if (ring->queue.in_flight) {
 		ring->is_draining = true;
 		return -EAGAIN;
@@ -648,14 +648,14 @@ void vgpu_virtio_abandon(struct vgpu_virtio *virtio, uint32_t index)
 	ring->queue.life++;
 	ring->is_draining = false;
 	while (!ring->queue.state->is_broken && ring->queue.used &&
-	       (head = oldest(ring, &age)) >= 0)
-		refuse(ring, (uint16_t)head);
-	forget(ring);
+	       (head = find_oldest(ring, &age)) >= 0)
+		refuse_request(ring, (uint16_t)head);
+	forget_requests(ring);
 }
 
 void vgpu_virtio_run(struct vgpu_virtio *virtio, uint32_t index)
 {
-	run(&virtio->ring[index]);
+	run_ring(&virtio->ring[index]);
 }
 
 void vgpu_virtio_reset(struct vgpu_virtio *virtio)
@@ -666,7 +666,7 @@ void vgpu_virtio_reset(struct vgpu_virtio *virtio)
 		vgpu_state_commit(ring->queue.state->is_started, 0U);
 		vgpu_virtio_unhook(virtio, i);
 		sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
-		forget(ring);
+		forget_requests(ring);
 		ring->queue.state->fetched = 0;
 		ring->queue.state->is_enabled = 0;
 		vgpu_state_commit(ring->queue.state->is_broken, 0U);
@@ -680,7 +680,7 @@ void vgpu_virtio_resume(struct vgpu_virtio *virtio)
 		struct ring *ring = &virtio->ring[i];
 
 		ring->must_resume = true;
-		if (ring->queue.state->is_started && hook(ring) < 0)
+		if (ring->queue.state->is_started && watch_ring(ring) < 0)
 			break_ring(ring, "a kick fd that cannot be polled");
 	}
 }

@@ -50,9 +50,9 @@ static bool do_overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_byte
 	return a < b + b_bytes && b < a + a_bytes;
 }
 
-static int check(const struct vgpu_memory *memory, uint32_t index,
-		 const struct vgpu_state_region *region, int fd,
-		 struct vgpu_err *err)
+static int check_region(const struct vgpu_memory *memory, uint32_t index,
+			const struct vgpu_state_region *region, int fd,
+			struct vgpu_err *err)
 {
 	uint64_t end;
 	struct stat st;
@@ -97,7 +97,7 @@ int vgpu_memory_add(struct vgpu_memory *memory, uint32_t index,
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t lead = region->file_offset & (page - 1);
 	struct mapping *mapping;
-	int r = check(memory, index, region, fd, err);
+	int r = check_region(memory, index, region, fd, err);
 
 	if (r < 0)
 		return r;
@@ -149,7 +149,7 @@ void vgpu_memory_release(struct vgpu_memory *memory)
 	}
 }
 
-static bool has(const struct mapping *mapping, uint64_t gpa)
+static bool has_address(const struct mapping *mapping, uint64_t gpa)
 {
 	return mapping && gpa >= mapping->guest &&
 	       gpa - mapping->guest < mapping->bytes;
@@ -160,7 +160,7 @@ void *vgpu_memory_guest_part(struct vgpu_memory *memory, uint64_t gpa,
 {
 	struct mapping *mapping = memory->last;
 
-	for (int i = 0; !has(mapping, gpa); i++) {
+	for (int i = 0; !has_address(mapping, gpa); i++) {
 		if (i == VGPU_SLOT_MEMORY_MAX)
 			return NULL;
 		mapping = memory->mapping[i];

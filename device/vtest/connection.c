@@ -24,7 +24,7 @@
 #define BODY_BYTES_KEPT (64UL * 1024)
 
 /* on_end() goes on from here: our callers may still be at work on @c. */
-static void enter(struct connection *c, enum phase phase)
+static void enter_phase(struct connection *c, enum phase phase)
 {
 	c->phase = phase;
 	sd_event_source_set_enabled(c->on_io, SD_EVENT_OFF);
@@ -44,15 +44,15 @@ int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 	c->vtest->errors++;
 	vgpu_vtest_fault(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
 			 (int)c->pid, text);
-	enter(c, c->phase == SERVED ? LOST : OVER);
+	enter_phase(c, c->phase == SERVED ? LOST : OVER);
 	return -ECONNABORTED;
 }
 
 /* The client is gone: nothing to say about that. */
-static void leave(struct connection *c)
+static void leave_client(struct connection *c)
 {
 	if (c->phase != OVER)
-		enter(c, OVER);
+		enter_phase(c, OVER);
 }
 
 static void update_events(struct connection *c)
@@ -108,7 +108,7 @@ static ssize_t send_byte(struct connection *c)
 	return n;
 }
 
-static void flush(struct connection *c)
+static void flush_answers(struct connection *c)
 {
 	while (c->has_answer && c->phase != OVER) {
 		ssize_t n = c->answer_sent < c->answer_bytes ? send_rest(c)
@@ -119,7 +119,7 @@ static void flush(struct connection *c)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
-			leave(c);
+			leave_client(c);
 		else if (n < 0)
 			vgpu_connection_end(c, "cannot be answered: %s",
 					    strerror(errno));
@@ -128,8 +128,8 @@ static void flush(struct connection *c)
 	update_events(c);
 }
 
-static void answer(struct connection *c, const uint32_t *words, size_t n_words,
-		   bool has_byte, int fd)
+static void send_answer(struct connection *c, const uint32_t *words,
+			size_t n_words, bool has_byte, int fd)
 {
 	const struct vtest_header header = {(uint32_t)n_words, c->header.command};
 
@@ -144,23 +144,24 @@ static void answer(struct connection *c, const uint32_t *words, size_t n_words,
 	c->has_byte = has_byte;
 	c->has_answer = true;
 	c->owes_answer = false;
-	flush(c);
+	flush_answers(c);
 }
 
 void vgpu_connection_answer(struct connection *c, const uint32_t *words,
 			    size_t n_words, int fd)
 {
-	answer(c, words, n_words, /* has_byte= */ fd >= 0, fd);
+	send_answer(c, words, n_words, /* has_byte= */ fd >= 0, fd);
 }
 
 void vgpu_connection_answer_no_fd(struct connection *c, const uint32_t *words,
 				  size_t n_words)
 {
-	answer(c, words, n_words, /* has_byte= */ true, /* fd= */ -1);
+	send_answer(c, words, n_words, /* has_byte= */ true, /* fd= */ -1);
 }
 
 /* Returns whether all of it is there. */
-static bool receive(struct connection *c, void *buffer, size_t *bytes, size_t size)
+static bool receive_bytes(struct connection *c, void *buffer, size_t *bytes,
+			  size_t size)
 {
 	while (*bytes < size) {
 		struct iovec iov = {(char *)buffer + *bytes, size - *bytes};
@@ -177,7 +178,7 @@ static bool receive(struct connection *c, void *buffer, size_t *bytes, size_t si
 			return false;
 		}
 		if (n <= 0) {
-			leave(c);
+			leave_client(c);
 			return false;
 		}
 		if (header.msg_flags & MSG_CTRUNC) {
@@ -223,7 +224,7 @@ static bool receive_header(struct connection *c)
 {
 	if (c->header_bytes == sizeof(c->header))
 		return true;
-	if (!receive(c, &c->header, &c->header_bytes, sizeof(c->header)))
+	if (!receive_bytes(c, &c->header, &c->header_bytes, sizeof(c->header)))
 		return false;
 	c->body_bytes = 0;
 	if (vgpu_command_check(c, &c->body_size) >= 0 && make_room(c))
@@ -233,10 +234,10 @@ static bool receive_header(struct connection *c)
 }
 
 /* Returns whether a command was handled. */
-static bool step(struct connection *c)
+static bool step_client(struct connection *c)
 {
 	if (!receive_header(c) ||
-	    !receive(c, c->body, &c->body_bytes, c->body_size))
+	    !receive_bytes(c, c->body, &c->body_bytes, c->body_size))
 		return false;
 	c->header_bytes = 0;
 	c->owes_answer = vgpu_command_is_answered(c);
@@ -259,14 +260,14 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *opaque
 	struct connection *c = opaque;
 
 	if (revents & (EPOLLHUP | EPOLLERR)) {
-		leave(c);
+		leave_client(c);
 		return 0;
 	}
-	flush(c);
+	flush_answers(c);
 	for (int i = 0; i < TURN && c->phase != OVER && !c->has_answer &&
 			!c->held_resource && !c->is_capset_held;
 	     i++)
-		if (!step(c))
+		if (!step_client(c))
 			break;
 	update_events(c);
 	return 0;
@@ -284,7 +285,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 		 sd_event_source_set_time_relative(source, LATE_US - SILENT_US) <
 			 0 ||
 		 sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
-		leave(c);
+		leave_client(c);
 	c->is_last_call = true;
 	return 0;
 }
@@ -304,7 +305,7 @@ static int wait_for_leave(struct connection *c)
  * stays as it is, and accounted for, until the client has gone: it may look
  * there for what is done, and must not find that all is.
  */
-static void lose(struct connection *c)
+static void lose_context(struct connection *c)
 {
 	vgpu_render_end(c->render, "its client breaks a rule");
 	vgpu_syncs_finish(&c->syncs);
@@ -313,7 +314,7 @@ static void lose(struct connection *c)
 	if (c->owes_answer)
 		vgpu_command_refuse(c);
 	if (wait_for_leave(c) < 0) {
-		leave(c);
+		leave_client(c);
 		return;
 	}
 	sd_event_source_set_enabled(c->on_io, SD_EVENT_ON);
@@ -325,7 +326,7 @@ static int on_end(sd_event_source *source, void *opaque)
 	struct connection *c = opaque;
 
 	if (c->phase == LOST)
-		lose(c);
+		lose_context(c);
 	else
 		vgpu_connection_destroy(c);
 	return 0;

@@ -15,7 +15,7 @@
 #define FLAGS_KNOWN                                                            \
 	(VTEST_BLOB_MAPPABLE | VTEST_BLOB_SHAREABLE | VTEST_BLOB_CROSS_DEVICE)
 
-static bool grow(struct vgpu_resources *resources)
+static bool grow_table(struct vgpu_resources *resources)
 {
 	uint32_t n = resources->n_slots + VGPU_MAX(GROWTH, resources->n_slots);
 	struct resource *slot;
@@ -44,7 +44,7 @@ static uint32_t find_free(struct vgpu_resources *resources)
 		return RESOURCE_IDS;
 	while (i < resources->n_slots && resources->slot[i].kind)
 		i = (i + 1) % RESOURCE_IDS;
-	if (i >= resources->n_slots && !grow(resources))
+	if (i >= resources->n_slots && !grow_table(resources))
 		return RESOURCE_IDS;
 	resources->next = (i + 1) % RESOURCE_IDS;
 	return i;
@@ -174,7 +174,7 @@ void vgpu_resource_fail_ring(struct connection *c, uint32_t id,
 		vgpu_render_set_fatal(slot->fd, slot->bytes, status_offset);
 }
 
-static void drop(struct connection *c, uint32_t index)
+static void drop_resource(struct connection *c, uint32_t index)
 {
 	struct resource *slot = &c->resources.slot[index];
 
@@ -200,7 +200,7 @@ int vgpu_resource_unref(struct connection *c, uint32_t id)
 	slot = &c->resources.slot[id - 1];
 	vgpu_render_resource_remove(c->render, id, slot->kind == RESOURCE_MEMORY,
 				    slot->kind == RESOURCE_SHM ? slot->bytes : 0);
-	drop(c, id - 1);
+	drop_resource(c, id - 1);
 	return 0;
 }
 
@@ -208,6 +208,6 @@ void vgpu_resources_finish(struct connection *c)
 {
 	for (uint32_t i = 0; i < c->resources.n_slots; i++)
 		if (c->resources.slot[i].kind)
-			drop(c, i);
+			drop_resource(c, i);
 	free(c->resources.slot);
 }

@@ -63,7 +63,7 @@ void vgpu_syncs_init(struct vgpu_syncs *syncs, struct vgpu_fd_share *fds)
 		STAILQ_INIT(&syncs->submissions[i]);
 }
 
-static void put(struct sync *sync)
+static void put_sync(struct sync *sync)
 {
 	if (!sync || --sync->references)
 		return;
@@ -71,17 +71,17 @@ static void put(struct sync *sync)
 	free(sync);
 }
 
-static void place(struct sync *sync, struct point *point, uint32_t at)
+static void place_point(struct sync *sync, struct point *point, uint32_t at)
 {
 	sync->heap[at] = point;
 	point->at = at;
 }
 
 /* Put @point where it belongs, from the gap at @at upwards or downwards. */
-static void sift(struct sync *sync, struct point *point, uint32_t at)
+static void sift_point(struct sync *sync, struct point *point, uint32_t at)
 {
 	while (at && sync->heap[(at - 1) / 2]->value > point->value) {
-		place(sync, sync->heap[(at - 1) / 2], at);
+		place_point(sync, sync->heap[(at - 1) / 2], at);
 		at = (at - 1) / 2;
 	}
 	for (;;) {
@@ -93,10 +93,10 @@ static void sift(struct sync *sync, struct point *point, uint32_t at)
 		if (child >= sync->n_heap ||
 		    sync->heap[child]->value >= point->value)
 			break;
-		place(sync, sync->heap[child], at);
+		place_point(sync, sync->heap[child], at);
 		at = child;
 	}
-	place(sync, point, at);
+	place_point(sync, point, at);
 }
 
 static bool heap_add(struct point *point, struct wait *wait)
@@ -115,7 +115,7 @@ static bool heap_add(struct point *point, struct wait *wait)
 		sync->heap_capacity = n;
 	}
 	point->wait = wait;
-	sift(sync, point, sync->n_heap++);
+	sift_point(sync, point, sync->n_heap++);
 	return true;
 }
 
@@ -128,10 +128,10 @@ static void heap_remove(struct point *point)
 	last = sync->heap[--sync->n_heap];
 	point->wait = NULL;
 	if (last != point)
-		sift(sync, last, point->at);
+		sift_point(sync, last, point->at);
 }
 
-static struct sync *find(const struct vgpu_syncs *syncs, uint32_t id)
+static struct sync *find_sync(const struct vgpu_syncs *syncs, uint32_t id)
 {
 	return id && id <= syncs->n_slots ? syncs->slot[id - 1] : NULL;
 }
@@ -148,7 +148,7 @@ static void free_wait(struct vgpu_syncs *syncs, struct wait *wait)
 	for (uint32_t i = 0; i < wait->n; i++) {
 		if (wait->point[i].wait)
 			heap_remove(&wait->point[i]);
-		put(wait->point[i].sync);
+		put_sync(wait->point[i].sync);
 	}
 	syncs->n_points -= wait->n;
 	if (wait->pipe >= 0)
@@ -168,7 +168,7 @@ static void free_submission(struct vgpu_syncs *syncs,
 			    struct submission *submission)
 {
 	for (uint32_t i = 0; i < submission->n; i++)
-		put(submission->point[i].sync);
+		put_sync(submission->point[i].sync);
 	syncs->n_points -= submission->n;
 	free(submission);
 }
@@ -188,14 +188,14 @@ void vgpu_syncs_finish(struct vgpu_syncs *syncs)
 		}
 	}
 	for (uint32_t i = 0; i < syncs->n_slots; i++)
-		put(syncs->slot[i]);
+		put_sync(syncs->slot[i]);
 	free((void *)syncs->slot);
 }
 
 /* Reached is reached, even if it is set back later. */
-static void reach(struct point *point, struct wait *wait)
+static void reach_point(struct point *point, struct wait *wait)
 {
-	put(vgpu_steal(&point->sync));
+	put_sync(vgpu_steal(&point->sync));
 	wait->is_reached = true;
 	wait->n_left--;
 }
@@ -206,7 +206,7 @@ static bool is_over(const struct wait *wait)
 }
 
 /* Its value has changed: tell those who waited for it. */
-static void settle(struct vgpu_syncs *syncs, struct sync *sync)
+static void settle_points(struct vgpu_syncs *syncs, struct sync *sync)
 {
 	const char byte = 1;
 
@@ -216,14 +216,14 @@ static void settle(struct vgpu_syncs *syncs, struct sync *sync)
 		struct wait *wait = point->wait;
 
 		heap_remove(point);
-		reach(point, wait);
+		reach_point(point, wait);
 		if (!is_over(wait))
 			continue;
 		/* An empty pipe has room; who has gone needs no word. */
 		(void)!write(wait->pipe, &byte, sizeof(byte));
 		drop_wait(syncs, wait);
 	}
-	put(sync);
+	put_sync(sync);
 }
 
 /* Reach what is, and put the rest into heaps. Returns false for no memory. */
@@ -231,7 +231,7 @@ static bool enter_points(struct wait *wait)
 {
 	for (uint32_t i = 0; i < wait->n; i++)
 		if (wait->point[i].sync->value >= wait->point[i].value)
-			reach(&wait->point[i], wait);
+			reach_point(&wait->point[i], wait);
 	for (uint32_t i = 0; !is_over(wait) && i < wait->n; i++)
 		if (wait->point[i].sync && !heap_add(&wait->point[i], wait))
 			return false;
@@ -280,16 +280,16 @@ int vgpu_sync_unref(struct connection *c, uint32_t id)
 {
 	struct vgpu_syncs *syncs = &c->syncs;
 
-	if (!find(syncs, id))
+	if (!find_sync(syncs, id))
 		return no_such(c, id);
-	put(vgpu_steal(&syncs->slot[id - 1]));
+	put_sync(vgpu_steal(&syncs->slot[id - 1]));
 	syncs->lowest_free = VGPU_MIN(syncs->lowest_free, id - 1);
 	return 0;
 }
 
 int vgpu_sync_read(struct connection *c, uint32_t id)
 {
-	const struct sync *sync = find(&c->syncs, id);
+	const struct sync *sync = find_sync(&c->syncs, id);
 	uint32_t answer[2];
 
 	if (!sync)
@@ -301,17 +301,17 @@ int vgpu_sync_read(struct connection *c, uint32_t id)
 
 int vgpu_sync_write(struct connection *c, uint32_t id, uint64_t value)
 {
-	struct sync *sync = find(&c->syncs, id);
+	struct sync *sync = find_sync(&c->syncs, id);
 
 	if (!sync)
 		return no_such(c, id);
 	sync->value = value;
-	settle(&c->syncs, sync);
+	settle_points(&c->syncs, sync);
 	return 0;
 }
 
 /* Drop the waits that their client has given up. */
-static void sweep(struct vgpu_syncs *syncs)
+static void sweep_waits(struct vgpu_syncs *syncs)
 {
 	struct wait *wait, *next;
 
@@ -329,7 +329,7 @@ static bool take_fd(struct vgpu_syncs *syncs)
 {
 	if (vgpu_fd_share_take(syncs->fds, 1))
 		return true;
-	sweep(syncs);
+	sweep_waits(syncs);
 	return vgpu_fd_share_take(syncs->fds, 1);
 }
 
@@ -339,7 +339,7 @@ static int begin_wait(struct connection *c, struct wait *wait)
 	int fds[2];
 
 	if (syncs->n_waits >= syncs->sweep_at)
-		sweep(syncs);
+		sweep_waits(syncs);
 	if (syncs->n_waits >= WAITS_MAX) {
 		free_wait(syncs, wait);
 		return vgpu_connection_end(c, "waits %u times at once",
@@ -390,7 +390,7 @@ int vgpu_sync_wait(struct connection *c, const uint32_t *body, size_t n_words)
 	wait->is_any = body[0] & VTEST_WAIT_ANY;
 	for (; wait->n < n; wait->n++) {
 		const uint32_t *words = body + 2 + wait->n * VTEST_POINT_WORDS;
-		struct sync *sync = find(syncs, words[0]);
+		struct sync *sync = find_sync(syncs, words[0]);
 
 		if (!sync)
 			break;
@@ -416,7 +416,7 @@ static void carry_out(struct vgpu_syncs *syncs, struct submission *submission)
 	for (uint32_t i = 0; i < submission->n; i++)
 		submission->point[i].sync->value = submission->point[i].value;
 	for (uint32_t i = 0; i < submission->n; i++)
-		settle(syncs, submission->point[i].sync);
+		settle_points(syncs, submission->point[i].sync);
 	free_submission(syncs, submission);
 }
 
@@ -434,7 +434,7 @@ int vgpu_sync_submit(struct connection *c, uint32_t ring_idx,
 		return vgpu_connection_end(c, "no memory for its submit");
 	submission->n = 0;
 	for (; submission->n < n; submission->n++, points += VTEST_POINT_WORDS) {
-		struct sync *sync = find(syncs, points[0]);
+		struct sync *sync = find_sync(syncs, points[0]);
 
 		if (!sync)
 			break;

@@ -29,8 +29,8 @@ static void pending_destroy(struct pending *pending)
 }
 
 /* Ask the device of @instance, and answer @link when it has answered. */
-static int ask(struct vgpu_instance *instance, sd_varlink *link,
-	       struct vgpu_control_msg *msg, vgpu_device_reply_t callback)
+static int ask_device(struct vgpu_instance *instance, sd_varlink *link,
+		      struct vgpu_control_msg *msg, vgpu_device_reply_t callback)
 {
 	struct pending *pending = calloc(1, sizeof(*pending));
 	struct vgpu_err err = {};
@@ -126,7 +126,7 @@ static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 }
 
 /* A refusal of the device's, as an error with @name. */
-static int take_refusal(const struct vgpu_control_reply *reply,
+static int read_refusal(const struct vgpu_control_reply *reply,
 			const char *name, struct vgpu_err *err)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
@@ -175,7 +175,7 @@ static void on_captured(void *userdata, const struct vgpu_control_reply *reply,
 			"the head is unplugged and shows nothing: `vgpuctl mode` plugs it in");
 		err = &refusal;
 	} else if (reply && reply->status != 0) {
-		take_refusal(reply, "TryAgain", &refusal);
+		read_refusal(reply, "TryAgain", &refusal);
 		err = &refusal;
 	} else if (!err && !is_frame_sound(&frame, fd)) {
 		vgpu_err_set(&refusal, -EPROTO, "Internal",
@@ -220,7 +220,7 @@ int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 	if (!instance)
 		return vgpu_reply_error(link, &err);
 	msg.head = p.head;
-	return ask(instance, link, &msg, on_captured);
+	return ask_device(instance, link, &msg, on_captured);
 }
 
 static void report_mode(struct vgpu_instance *instance, sd_varlink *link,
@@ -247,7 +247,7 @@ static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
 	vgpu_close(fd);
 	instance = vgpu_instance_find(pending->manager, pending->uuid, &own);
 	if (reply && reply->status != 0) {
-		take_refusal(reply, "BadMode", &own);
+		read_refusal(reply, "BadMode", &own);
 		err = &own;
 	} else if (!err && !instance) {
 		err = &own;
@@ -323,7 +323,7 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 	}
 	msg.mode = (struct vgpu_control_mode){
 		.head = p.head, .width = p.width, .height = p.height};
-	return ask(instance, link, &msg, on_mode_set);
+	return ask_device(instance, link, &msg, on_mode_set);
 }
 
 int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,

@@ -60,8 +60,8 @@ static int dispatch_placement(const char *name, sd_json_variant *variant,
 }
 
 /* @caller was not taken: it is answered with @err. */
-static int refuse(struct vgpu_caller *caller, struct vgpu_manager *manager,
-		  struct vgpu_gpu *gpu, const struct vgpu_err *err)
+static int refuse_caller(struct vgpu_caller *caller, struct vgpu_manager *manager,
+			 struct vgpu_gpu *gpu, const struct vgpu_err *err)
 {
 	int r;
 
@@ -150,7 +150,7 @@ int vgpu_method_create(sd_varlink *link, sd_json_variant *parameters,
 		return r;
 	caller = vgpu_reply_caller(link);
 	r = vgpu_create(userdata, &request, &caller, &gpu, &err);
-	return r < 0 ? refuse(&caller, userdata, gpu, &err) : 0;
+	return r < 0 ? refuse_caller(&caller, userdata, gpu, &err) : 0;
 }
 
 int vgpu_method_define(sd_varlink *link, sd_json_variant *parameters,
@@ -220,7 +220,7 @@ static int change_vgpu(sd_varlink *link, sd_json_variant *parameters,
 	manager->hooks->refresh(manager);
 	caller = vgpu_reply_caller(link);
 	r = change(manager, target.vgpu, target.force > 0, &caller, &gpu, &err);
-	return r < 0 ? refuse(&caller, manager, gpu, &err) : 0;
+	return r < 0 ? refuse_caller(&caller, manager, gpu, &err) : 0;
 }
 
 static int start_vgpu(struct vgpu_manager *manager, const char *uuid_or_name,

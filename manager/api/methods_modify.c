@@ -111,8 +111,8 @@ static void hand_over(struct vgpu_instance *instance)
 		vgpu_log("%s: %s", instance->definition.uuid, err.text);
 }
 
-static void report(struct vgpu_instance *instance, sd_varlink *link,
-		   const struct vgpu_definition *last)
+static void report_changes(struct vgpu_instance *instance, sd_varlink *link,
+			   const struct vgpu_definition *last)
 {
 	const struct vgpu_definition *d = &instance->definition;
 	char old[VGPU_NAME_MAX + 16] = "";
@@ -127,8 +127,9 @@ static void report(struct vgpu_instance *instance, sd_varlink *link,
 		d->is_manual ? "started by hand only" : "starts by itself", old);
 }
 
-static int modify(struct vgpu_instance *instance, const struct change *change,
-		  sd_varlink *link, struct vgpu_err *err)
+static int modify_vgpu(struct vgpu_instance *instance,
+		       const struct change *change, sd_varlink *link,
+		       struct vgpu_err *err)
 {
 	struct vgpu_definition last = instance->definition, next = last;
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_FRAME_RATE};
@@ -165,7 +166,7 @@ static int modify(struct vgpu_instance *instance, const struct change *change,
 	instance->definition = next;
 	if (last.owner.uid != next.owner.uid || last.owner.gid != next.owner.gid)
 		hand_over(instance);
-	report(instance, link, &last);
+	report_changes(instance, link, &last);
 	vgpu_share_update(instance);
 	/* A device that does not run now is started with it. */
 	msg.frame_rate = next.type.frame_rate_limit;
@@ -216,7 +217,7 @@ int vgpu_method_modify(sd_varlink *link, sd_json_variant *parameters,
 				  &change.vgpu, userdata, &instance);
 	if (r <= 0)
 		return r;
-	r = modify(instance, &change, link, &err);
+	r = modify_vgpu(instance, &change, link, &err);
 	return r < 0 ? vgpu_reply_error(link, &err)
 		     : sd_varlink_reply(link, NULL);
 }

@@ -91,8 +91,8 @@ static int describe_display(const struct vgpu_instance *instance, const char *id
 		SD_JSON_BUILD_PAIR_UNSIGNED("yres", height));
 }
 
-static int check(const struct vgpu_instance *instance, bool has_display,
-		 struct vgpu_err *err)
+static int check_vgpu(const struct vgpu_instance *instance, bool has_display,
+		      struct vgpu_err *err)
 {
 	if (instance->definition.is_for_container)
 		return vgpu_err_set(
@@ -173,7 +173,7 @@ int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters
 			"QEMU's display cannot show a virtual function: its guest's driver has the heads");
 		return vgpu_reply_error(link, &err);
 	}
-	if (check(instance, p.has_display, &err) < 0)
+	if (check_vgpu(instance, p.has_display, &err) < 0)
 		return vgpu_reply_error(link, &err);
 	return reply_arguments(link, instance, p.has_display);
 }

@@ -60,7 +60,7 @@ struct vgpu_deposit {
 	bool is_left;
 };
 
-static void keep(const char *name, int fd)
+static void keep_fd(const char *name, int fd)
 {
 	char text[96];
 
@@ -147,7 +147,7 @@ static void set_id(struct vgpu_deposit *deposit, uint32_t i, uint32_t id)
 	__atomic_store_n(&deposit->table->entries[i].id, id, __ATOMIC_RELEASE);
 }
 
-static uint32_t refuse(struct vgpu_deposit *deposit, uint32_t handle)
+static uint32_t refuse_fd(struct vgpu_deposit *deposit, uint32_t handle)
 {
 	vgpu_deposit_remove(deposit, handle);
 	deposit->full(deposit->userdata);
@@ -163,7 +163,7 @@ static uint32_t id_for(struct vgpu_deposit *deposit, int fd, int compared)
 		return id;
 	id = new_id(deposit);
 	snprintf(name, sizeof(name), "%" PRIx32, id);
-	keep(name, fd);
+	keep_fd(name, fd);
 	deposit->n_kept++;
 	return id;
 }
@@ -179,13 +179,13 @@ uint32_t vgpu_deposit_put(struct vgpu_deposit *deposit, uint32_t handle,
 		return handle;
 	i = handle ? handle - 1 : find_free(deposit);
 	if (i >= ENTRIES_MAX)
-		return refuse(deposit, handle);
+		return refuse_fd(deposit, handle);
 	/* Segments are vgpud's own, each made once: no two slots have one. */
 	if (!is_segment(slot))
 		compared = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	id = id_for(deposit, fd, compared);
 	if (!id)
-		return refuse(deposit, handle);
+		return refuse_fd(deposit, handle);
 
 	entry = &deposit->table->entries[i];
 	last = deposit->ids[i];
@@ -266,7 +266,7 @@ static int make_table(struct vgpu_deposit *deposit)
 	table->magic = TABLE_MAGIC;
 	table->version = TABLE_VERSION;
 	deposit->table = table;
-	keep(TABLE_NAME, fd);
+	keep_fd(TABLE_NAME, fd);
 	deposit->n_kept++;
 	return 0;
 }
@@ -291,7 +291,7 @@ static bool has_table(struct vgpu_deposit *deposit, int fd)
 }
 
 /* Give the entries whose name is @name their fd. Takes @fd. */
-static void match(struct vgpu_deposit *deposit, const char *name, int fd)
+static void match_fd(struct vgpu_deposit *deposit, const char *name, int fd)
 {
 	vgpu_autoclose int own = fd;
 	bool is_first = true;
@@ -342,7 +342,7 @@ static void drop_unmatched(struct vgpu_deposit *deposit)
 			set_id(deposit, i, 0);
 }
 
-static int take_over(struct vgpu_deposit *deposit)
+static int take_entries(struct vgpu_deposit *deposit)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(true, &names);
@@ -365,7 +365,7 @@ static int take_over(struct vgpu_deposit *deposit)
 		if (fd == table_fd || !deposit->table)
 			vgpu_closer_close(fd);
 		else
-			match(deposit, names[i], fd);
+			match_fd(deposit, names[i], fd);
 		free(names[i]);
 	}
 	free((void *)names);
@@ -406,7 +406,7 @@ int vgpu_deposit_open(vgpu_deposit_full_t full, void *userdata,
 	deposit->ids = calloc(ENTRIES_MAX, sizeof(*deposit->ids));
 	for (uint32_t i = 0; deposit->items && i < ENTRIES_MAX; i++)
 		deposit->items[i] = (struct item){-1, -1};
-	r = deposit->items && deposit->ids ? take_over(deposit) : -ENOMEM;
+	r = deposit->items && deposit->ids ? take_entries(deposit) : -ENOMEM;
 	if (r < 0) {
 		vgpu_deposit_close(deposit);
 		return r;

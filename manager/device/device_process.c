@@ -180,14 +180,14 @@ static void ask_for_life(void *opaque)
 	vgpu_control_send(device->control, &msg, -1);
 }
 
-static void drain(struct vgpu_device *device);
+static void drain_messages(struct vgpu_device *device);
 
 static void on_frozen(void *opaque)
 {
 	struct vgpu_device *device = opaque;
 
 	/* Its answer may be here unread. */
-	drain(device);
+	drain_messages(device);
 	if (device->watchdog.is_waiting)
 		vgpu_device_kill(device, VGPU_WATCHDOG_REASON);
 	else
@@ -209,8 +209,8 @@ static void begin_watchdog(struct vgpu_device *device)
 }
 
 /* Takes @fd. Returns -EPROTO for what a device may not send. */
-static int handle(struct vgpu_device *device,
-		  const struct vgpu_control_msg *msg, int fd)
+static int handle_message(struct vgpu_device *device,
+			  const struct vgpu_control_msg *msg, int fd)
 {
 	bool is_fd_expected = msg->type == VGPU_CONTROL_FD;
 
@@ -265,7 +265,7 @@ static int receive_fd(struct vgpu_device *device)
 		vgpu_close(fd);
 		return 0;
 	}
-	r = handle(device, &msg, fd);
+	r = handle_message(device, &msg, fd);
 	fd = -1;
 	if (vgpu_control_receive(device->control, &msg, &fd) == 1)
 		vgpu_closer_close(fd);
@@ -291,7 +291,7 @@ static int receive_one(struct vgpu_device *device)
 		return -EPIPE;
 	if (r < 0)
 		return r;
-	r = handle(device, &msg, fd);
+	r = handle_message(device, &msg, fd);
 	return r < 0 ? r : 1;
 }
 
@@ -363,7 +363,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 }
 
 /* What it sent before it died still counts. */
-static void drain(struct vgpu_device *device)
+static void drain_messages(struct vgpu_device *device)
 {
 	/* A full socket buffer holds less. */
 	for (int i = 0; i < 4096 && receive_one(device) > 0; i++)
@@ -392,7 +392,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	/* Of one that died before this vgpud began the number is not known. */
 	if (pid > 0)
 		snprintf(number, sizeof(number), " %d", pid);
-	drain(device);
+	drain_messages(device);
 	vgpu_watchdog_stop(&device->watchdog);
 	device->is_serving = false;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -413,15 +413,15 @@ static int on_first_status_timeout(sd_event_source *source, uint64_t usec,
 	struct vgpu_device *device = userdata;
 
 	/* Where we get no processor for long, its answer may be here unread. */
-	drain(device);
+	drain_messages(device);
 	if (!device->is_serving)
 		vgpu_device_kill(device, "did not answer and ");
 	return 0;
 }
 
 /* Takes @process and @control; on failure they are the device's to close. */
-static int watch(struct vgpu_device *device, uint32_t control_events,
-		 uint64_t timeout_usec)
+static int watch_device(struct vgpu_device *device, uint32_t control_events,
+			uint64_t timeout_usec)
 {
 	int r;
 
@@ -488,7 +488,7 @@ static int start_process(struct vgpu_device *device, char *const argv[],
 		    : vgpu_process_record(&device->process, pid_path,
 					  pid_temporary);
 	if (r >= 0)
-		r = watch(device, EPOLLIN | EPOLLOUT, START_TIMEOUT_USEC);
+		r = watch_device(device, EPOLLIN | EPOLLOUT, START_TIMEOUT_USEC);
 	if (r < 0) {
 		char how[VGPU_PROCESS_REASON_SIZE];
 
@@ -607,7 +607,7 @@ int vgpu_device_adopt_kept(sd_event *event, const struct vgpu_device_ops *ops,
 	device->process.pid = pidfd_getpid(device->process.pidfd);
 	r = ask_for_all(device, /* key= */ NULL);
 	if (r >= 0 || r == -EPIPE) /* its end comes next */
-		r = watch(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
+		r = watch_device(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
 	if (r < 0)
 		return vgpu_err_set(
 			err, r, "Internal",
@@ -646,7 +646,7 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 		vgpu_process_signal(&device->process, SIGKILL);
 		return vgpu_err_set(err, -ENOENT, NULL, "it cannot be reached");
 	}
-	r = watch(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
+	r = watch_device(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
 	if (r < 0)
 		return vgpu_err_set(
 			err, r, "Internal",

@@ -50,7 +50,8 @@ bool vgpu_fd_store_is_given(uint32_t slot)
 	       slot >= VGPU_SLOT_SEGMENT;
 }
 
-static struct vgpu_fd_entry *find(const struct vgpu_fd_store *store, uint32_t slot)
+static struct vgpu_fd_entry *find_entry(const struct vgpu_fd_store *store,
+					uint32_t slot)
 {
 	for (size_t i = 0; i < store->count; i++)
 		if (store->entries[i].slot == slot)
@@ -58,8 +59,8 @@ static struct vgpu_fd_entry *find(const struct vgpu_fd_store *store, uint32_t sl
 	return NULL;
 }
 
-static struct vgpu_fd_entry *append(struct vgpu_fd_store *store, uint32_t slot,
-				    int fd)
+static struct vgpu_fd_entry *append_entry(struct vgpu_fd_store *store,
+					  uint32_t slot, int fd)
 {
 	struct vgpu_fd_entry *entry;
 
@@ -86,7 +87,7 @@ static void remove_entry(struct vgpu_fd_store *store, struct vgpu_fd_entry *entr
 
 int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 {
-	struct vgpu_fd_entry *entry = find(store, slot);
+	struct vgpu_fd_entry *entry = find_entry(store, slot);
 
 	if (!vgpu_fd_store_is_slot(slot)) {
 		vgpu_closer_close(fd);
@@ -97,7 +98,7 @@ int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 		entry->fd = fd;
 		entry->is_recovered = false;
 	} else {
-		entry = append(store, slot, fd);
+		entry = append_entry(store, slot, fd);
 	}
 	if (!entry) {
 		vgpu_closer_close(fd);
@@ -110,7 +111,7 @@ int vgpu_fd_store_put(struct vgpu_fd_store *store, uint32_t slot, int fd)
 
 void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot)
 {
-	struct vgpu_fd_entry *entry = find(store, slot);
+	struct vgpu_fd_entry *entry = find_entry(store, slot);
 
 	if (!entry)
 		return;
@@ -123,8 +124,8 @@ static void on_found(void *userdata, uint32_t slot, int fd, uint32_t kept)
 	struct vgpu_fd_store *store = userdata;
 	struct vgpu_fd_entry *entry = NULL;
 
-	if (vgpu_fd_store_is_slot(slot) && !find(store, slot))
-		entry = append(store, slot, fd);
+	if (vgpu_fd_store_is_slot(slot) && !find_entry(store, slot))
+		entry = append_entry(store, slot, fd);
 	if (!entry) {
 		vgpu_closer_close(fd);
 		vgpu_deposit_remove(store->deposit, kept);
@@ -157,7 +158,7 @@ void vgpu_fd_store_drop_recovered(struct vgpu_fd_store *store)
 
 int vgpu_fd_store_get(const struct vgpu_fd_store *store, uint32_t slot)
 {
-	const struct vgpu_fd_entry *entry = find(store, slot);
+	const struct vgpu_fd_entry *entry = find_entry(store, slot);
 
 	return entry ? entry->fd : -1;
 }

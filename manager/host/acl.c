@@ -58,8 +58,8 @@ static bool has_own_group(const struct stat *file,
 	return false;
 }
 
-static void put(struct acl *acl, size_t *n, unsigned int tag, unsigned int perm,
-		uint32_t id)
+static void put_entry(struct acl *acl, size_t *n, unsigned int tag,
+		      unsigned int perm, uint32_t id)
 {
 	acl->entries[(*n)++] = (struct posix_acl_xattr_entry){
 		.e_tag = htole16((uint16_t)tag),
@@ -74,8 +74,8 @@ static void put_named(struct acl *acl, size_t *n, const struct stat *file,
 {
 	for (size_t i = 0; i < count; i++)
 		if (entries[i].is_group == is_group && is_new(file, entries, i))
-			put(acl, n, is_group ? ACL_GROUP : ACL_USER, perm,
-			    entries[i].id);
+			put_entry(acl, n, is_group ? ACL_GROUP : ACL_USER, perm,
+				  entries[i].id);
 }
 
 int vgpu_acl_set(const char *path, unsigned int own, unsigned int others,
@@ -94,14 +94,14 @@ int vgpu_acl_set(const char *path, unsigned int own, unsigned int others,
 		return -errno;
 	group = has_own_group(&file, entries, count) ? others : 0;
 	acl->header.a_version = htole32(POSIX_ACL_XATTR_VERSION);
-	put(acl, &n, ACL_USER_OBJ, own, ACL_UNDEFINED_ID);
+	put_entry(acl, &n, ACL_USER_OBJ, own, ACL_UNDEFINED_ID);
 	put_named(acl, &n, &file, entries, count, false, others);
-	put(acl, &n, ACL_GROUP_OBJ, group, ACL_UNDEFINED_ID);
+	put_entry(acl, &n, ACL_GROUP_OBJ, group, ACL_UNDEFINED_ID);
 	put_named(acl, &n, &file, entries, count, true, others);
 	has_names = n > 2;
 	if (has_names)
-		put(acl, &n, ACL_MASK, others, ACL_UNDEFINED_ID);
-	put(acl, &n, ACL_OTHER, 0, ACL_UNDEFINED_ID);
+		put_entry(acl, &n, ACL_MASK, others, ACL_UNDEFINED_ID);
+	put_entry(acl, &n, ACL_OTHER, 0, ACL_UNDEFINED_ID);
 	/* At once: whoever may come in before and after never is kept out. */
 	if (lsetxattr(path, NAME, acl,
 		      sizeof(*acl) + n * sizeof(acl->entries[0]), 0) == 0)

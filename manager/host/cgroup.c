@@ -141,7 +141,7 @@ static int open_delegated(char *path)
 	return folder >= 0 && is_delegated(folder) ? vgpu_steal_fd(&folder) : -1;
 }
 
-static bool lock(int folder)
+static bool lock_folder(int folder)
 {
 	for (int waited = 0; flock(folder, LOCK_EX | LOCK_NB) < 0;
 	     waited += LOCK_STEP_MS) {
@@ -227,7 +227,7 @@ void vgpu_cgroups_init(struct vgpu_cgroups *ret_cgroups,
 	if (cgroups->folder < 0) {
 		set_problem(cgroups, "%s is not delegated to vgpud",
 			    cgroups->path);
-	} else if (!lock(cgroups->folder)) {
+	} else if (!lock_folder(cgroups->folder)) {
 		set_problem(cgroups, "another vgpud uses %s", cgroups->path);
 	} else {
 		r = enter_leaf(cgroups->folder);

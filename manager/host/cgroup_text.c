@@ -32,7 +32,7 @@ char *vgpu_cgroup_text_own(const char *text)
 }
 
 /* Undo the kernel's escapes, "\040" for a space, in place. */
-static void unescape(char *text)
+static void unescape_path(char *text)
 {
 	char *to = text;
 
@@ -77,8 +77,8 @@ char *vgpu_cgroup_text_locate(const char *text, const char *path)
 		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0 ||
 		    sscanf(copy, "%*d %*d %*s %ms %ms", &root, &point) != 2)
 			continue;
-		unescape(root);
-		unescape(point);
+		unescape_path(root);
+		unescape_path(point);
 		rest = below(path, root);
 		if (!rest)
 			continue;

@@ -24,7 +24,7 @@
 #endif
 #define IDENTITY_SIZE 80
 
-static char *join(const char *folder, const char *name)
+static char *join_path(const char *folder, const char *name)
 {
 	char *path;
 
@@ -51,12 +51,12 @@ static char *find_helper(const char *name)
 	folders[count++] = VGPU_LIBEXECDIR;
 
 	for (size_t i = 0; i < count - 1; i++) {
-		vgpu_autofree char *path = join(folders[i], name);
+		vgpu_autofree char *path = join_path(folders[i], name);
 
 		if (!path || access(path, X_OK) == 0)
 			return vgpu_steal(&path);
 	}
-	return join(folders[count - 1], name);
+	return join_path(folders[count - 1], name);
 }
 
 /* What of vgpud's environment even an almost empty one has. */
@@ -123,8 +123,8 @@ static int set_attributes(posix_spawnattr_t *attributes, int group)
 	return r;
 }
 
-static int spawn(const char *path, char *const argv[], int fd, int group,
-		 unsigned int flags, int *ret_pidfd)
+static int spawn_process(const char *path, char *const argv[], int fd,
+			 int group, unsigned int flags, int *ret_pidfd)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -161,7 +161,7 @@ static int spawn_and_move(const char *path, char *const argv[], int fd,
 {
 	int r;
 
-	r = spawn(path, argv, fd, /* group= */ -1, flags, ret_pidfd);
+	r = spawn_process(path, argv, fd, /* group= */ -1, flags, ret_pidfd);
 	if (r < 0)
 		return r;
 	r = vgpu_cgroup_adopt(group, pidfd_getpid(*ret_pidfd));
@@ -190,7 +190,7 @@ int vgpu_process_start(char *const argv[], int fd, int group, unsigned int flags
 	if (above < 0)
 		r = -errno;
 	else
-		r = spawn(path, argv, above, group, flags, &pidfd);
+		r = spawn_process(path, argv, above, group, flags, &pidfd);
 	if (r < 0 && group >= 0)
 		r = spawn_and_move(path, argv, above, group, flags, &pidfd);
 	if (r < 0)
@@ -269,8 +269,8 @@ static int start_time(pid_t pid, uint64_t *ret_ticks)
  * the machine is up, since Linux 6.9 (pidfs), and needs no /proc: where a service
  * has ProtectProc=invisible, processes that cannot be dumped are not there.
  */
-static int identify(const struct vgpu_process *process,
-		    char ret_identity[IDENTITY_SIZE])
+static int identify_process(const struct vgpu_process *process,
+			    char ret_identity[IDENTITY_SIZE])
 {
 	sd_id128_t boot;
 	struct statfs fs;
@@ -305,7 +305,7 @@ int vgpu_process_record(const struct vgpu_process *process, const char *path,
 	char identity[IDENTITY_SIZE];
 	int r;
 
-	r = identify(process, identity);
+	r = identify_process(process, identity);
 	if (r < 0)
 		return r;
 	f = fopen(temporary, "we");
@@ -336,7 +336,8 @@ int vgpu_process_recall(const char *path, struct vgpu_process *ret_process)
 	if (pidfd < 0)
 		return -errno;
 	process.pidfd = pidfd;
-	if (identify(&process, identity) < 0 || strcmp(identity, recorded) != 0)
+	if (identify_process(&process, identity) < 0 ||
+	    strcmp(identity, recorded) != 0)
 		return -ESRCH;
 
 	vgpu_steal_fd(&pidfd);

@@ -32,7 +32,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t revents,
 	return 0;
 }
 
-static void finish(void *userdata)
+static void finish_watched(void *userdata)
 {
 	struct watched *watched = userdata;
 
@@ -56,7 +56,7 @@ int vgpu_reaper_watch(sd_event *event, const char *what,
 		free(watched);
 		return r;
 	}
-	sd_event_source_set_destroy_callback(source, finish);
+	sd_event_source_set_destroy_callback(source, finish_watched);
 	sd_event_source_set_floating(source, true);
 	sd_event_source_unref(source);
 	return 0;

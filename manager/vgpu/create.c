@@ -178,9 +178,10 @@ static int check_type(struct vgpu_manager *manager,
 }
 
 /* Fill in all of @definition but where it is on its GPU. */
-static int describe(struct vgpu_manager *manager,
-		    const struct vgpu_create_request *request,
-		    struct vgpu_definition *definition, struct vgpu_err *err)
+static int fill_definition(struct vgpu_manager *manager,
+			   const struct vgpu_create_request *request,
+			   struct vgpu_definition *definition,
+			   struct vgpu_err *err)
 {
 	int r = check_type(manager, request, err);
 
@@ -229,8 +230,8 @@ static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	return r;
 }
 
-static int begin(struct vgpu_instance *instance,
-		 const struct vgpu_caller *caller, struct vgpu_err *err)
+static int begin_creation(struct vgpu_instance *instance,
+			  const struct vgpu_caller *caller, struct vgpu_err *err)
 {
 	int r;
 
@@ -248,9 +249,9 @@ static int begin(struct vgpu_instance *instance,
 }
 
 /* On disk and in the list. NULL: nothing is left. */
-static struct vgpu_instance *add(struct vgpu_manager *manager,
-				 const struct vgpu_definition *definition,
-				 struct vgpu_err *err)
+static struct vgpu_instance *add_instance(struct vgpu_manager *manager,
+					  const struct vgpu_definition *definition,
+					  struct vgpu_err *err)
 {
 	struct vgpu_instance *instance = NULL;
 	int r;
@@ -279,7 +280,7 @@ int vgpu_create(struct vgpu_manager *manager,
 	struct vgpu_gpu *gpu = NULL;
 	int r;
 
-	r = describe(manager, request, &definition, err);
+	r = fill_definition(manager, request, &definition, err);
 	if (r < 0)
 		return r;
 	if (request->gpu) {
@@ -298,10 +299,10 @@ int vgpu_create(struct vgpu_manager *manager,
 					 &definition, err);
 	if (r < 0)
 		return r;
-	instance = add(manager, &definition, err);
+	instance = add_instance(manager, &definition, err);
 	if (!instance)
 		return -EIO;
-	r = begin(instance, caller, err);
+	r = begin_creation(instance, caller, err);
 	if (r < 0) {
 		vgpu_store_remove(&manager->paths, definition.uuid, NULL);
 		vgpu_instance_destroy(instance);
@@ -356,11 +357,11 @@ struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 	struct vgpu_instance *instance;
 	struct vgpu_gpu *gpu = NULL;
 
-	if (describe(manager, request, &definition, err) < 0 ||
+	if (fill_definition(manager, request, &definition, err) < 0 ||
 	    choose_gpu_to_define(manager, request, &gpu, &definition, err) < 0 ||
 	    set_up(manager, gpu, request, &definition, err) < 0)
 		return NULL;
-	instance = add(manager, &definition, err);
+	instance = add_instance(manager, &definition, err);
 	if (!instance)
 		return NULL;
 	vgpu_instance_set_phase(instance, VGPU_PHASE_STOPPED);
@@ -471,15 +472,15 @@ int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
 				    "it cannot be started");
 	instance->is_kept = true;
 	instance->quick_ends = 0;
-	r = begin(instance, caller, err);
+	r = begin_creation(instance, caller, err);
 	if (r < 0)
 		vgpu_lifecycle_rest(instance);
 	return r;
 }
 
 /* Its virtual machine, or what others did, must not have it. */
-static int release(struct vgpu_instance *instance, bool force,
-		   struct vgpu_err *err)
+static int release_vgpu(struct vgpu_instance *instance, bool force,
+			struct vgpu_err *err)
 {
 	if (instance->gpu && instance->gpu->ops && instance->gpu->ops->release)
 		return instance->gpu->ops->release(instance, err);
@@ -496,10 +497,10 @@ static int release(struct vgpu_instance *instance, bool force,
 	return 0;
 }
 
-static int end(struct vgpu_instance *instance, bool force, bool is_kept,
-	       const struct vgpu_caller *caller, struct vgpu_err *err)
+static int end_vgpu(struct vgpu_instance *instance, bool force, bool is_kept,
+		    const struct vgpu_caller *caller, struct vgpu_err *err)
 {
-	int r = release(instance, force, err);
+	int r = release_vgpu(instance, force, err);
 
 	if (r < 0)
 		return r;
@@ -526,7 +527,7 @@ int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name,
 			err, -EBADMSG, "BadState",
 			"the vGPU does not run: %s; `vgpuctl undefine` removes it",
 			instance->failure);
-	return end(instance, force, /* is_kept= */ true, caller, err);
+	return end_vgpu(instance, force, /* is_kept= */ true, caller, err);
 }
 
 int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
@@ -541,8 +542,8 @@ int vgpu_undefine(struct vgpu_manager *manager, const char *uuid_or_name,
 		return vgpu_err_set(
 			err, -EBUSY, "BadState",
 			"the vGPU is started: stop it first (`vgpuctl stop`), or end and forget it in one (`vgpuctl destroy`)");
-	return end(instance, /* force= */ false, /* is_kept= */ false, caller,
-		   err);
+	return end_vgpu(instance, /* force= */ false, /* is_kept= */ false,
+			caller, err);
 }
 
 int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
@@ -554,7 +555,7 @@ int vgpu_destroy(struct vgpu_manager *manager, const char *uuid_or_name,
 	instance = find_idle(manager, uuid_or_name, err);
 	if (!instance)
 		return -ENOENT;
-	return end(instance, force, /* is_kept= */ false, caller, err);
+	return end_vgpu(instance, force, /* is_kept= */ false, caller, err);
 }
 
 void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu)

@@ -30,9 +30,9 @@ struct setting {
 	const char *vnc;
 };
 
-static int take_one(sd_json_variant *json, const struct vgpu_paths *paths,
-		    struct vgpu_definition *d, uint32_t *seen,
-		    struct vgpu_err *err)
+static int read_head(sd_json_variant *json, const struct vgpu_paths *paths,
+		     struct vgpu_definition *d, uint32_t *seen,
+		     struct vgpu_err *err)
 {
 	static const sd_json_dispatch_field fields[] = {
 		{"head", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64,
@@ -100,8 +100,8 @@ int vgpu_heads_parse(sd_json_variant *array, const struct vgpu_paths *paths,
 			"the heads of a vGPU on a VF are its guest's alone: nothing of them can be set");
 	memset(d.heads, 0, sizeof(d.heads));
 	for (size_t i = 0; i < sd_json_variant_elements(array); i++) {
-		r = take_one(sd_json_variant_by_index(array, i), paths, &d,
-			     &seen, err);
+		r = read_head(sd_json_variant_by_index(array, i), paths, &d,
+			      &seen, err);
 		if (r < 0)
 			return r;
 	}

@@ -162,7 +162,7 @@ static void start_device(struct vgpu_instance *instance)
 }
 
 /* It is taken away from a virtual machine that has it, if one does. */
-static void retire(struct vgpu_instance *instance)
+static void retire_device(struct vgpu_instance *instance)
 {
 	struct vgpu_control_start start;
 	struct vgpu_err err = {};
@@ -301,7 +301,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 		return;
 	VGPU_TEXT_SET(instance->failure, text);
 	vgpu_vnc_finish(instance);
-	retire(instance);
+	retire_device(instance);
 	make_fresh(instance);
 	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	vgpu_instance_event(instance, "failed", "%s", text);
@@ -332,7 +332,7 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 }
 
 /* No process runs any more. */
-static void forget(struct vgpu_instance *instance)
+static void forget_instance(struct vgpu_instance *instance)
 {
 	struct vgpu_manager *manager = instance->manager;
 	const char *uuid = instance->definition.uuid;
@@ -390,7 +390,7 @@ void vgpu_lifecycle_rest(struct vgpu_instance *instance)
 }
 
 /* No process runs any more, and its definition stays. */
-static void keep(struct vgpu_instance *instance)
+static void keep_stopped(struct vgpu_instance *instance)
 {
 	vgpu_lifecycle_rest(instance);
 	if (instance->create_err.status)
@@ -413,7 +413,8 @@ static void keep(struct vgpu_instance *instance)
 /* Its device runs no more. */
 static void finish_stop(struct vgpu_instance *instance)
 {
-	vgpu_share_end(instance, instance->is_kept ? keep : forget);
+	vgpu_share_end(instance,
+		       instance->is_kept ? keep_stopped : forget_instance);
 }
 
 void vgpu_lifecycle_stop(struct vgpu_instance *instance)
@@ -501,7 +502,7 @@ static void lose_device(struct vgpu_instance *instance, const char *reason)
 	instance->device = NULL;
 	vgpu_device_forget_kept(&instance->fds);
 	if (instance->phase == VGPU_PHASE_STOPPING) {
-		retire(instance);
+		retire_device(instance);
 		finish_stop(instance);
 		return;
 	}

@@ -68,8 +68,9 @@ void vgpu_scheduler_load(struct vgpu_manager *manager)
 			 r == -EBADMSG ? "it is damaged" : strerror(-r));
 }
 
-static int save(struct vgpu_manager *manager, const struct vgpu_gpu *changed,
-		const struct vgpu_scheduling *to)
+static int save_scheduling(struct vgpu_manager *manager,
+			   const struct vgpu_gpu *changed,
+			   const struct vgpu_scheduling *to)
 {
 	vgpu_autojson sd_json_variant *json = NULL;
 	vgpu_autofree char *path = path_of(manager);
@@ -163,7 +164,7 @@ int vgpu_scheduler_set(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	r = vgpu_scheduler_check(manager, gpu, &next, NULL, err);
 	if (r < 0)
 		return r;
-	r = save(manager, gpu, &next);
+	r = save_scheduling(manager, gpu, &next);
 	if (r < 0)
 		return vgpu_err_set(err, r, "CannotSave",
 				    "the scheduler cannot be written below %s: %s",

@@ -55,7 +55,7 @@ static int set_limits(struct vgpu_instance *instance)
 				 &limits);
 }
 
-static void report(struct vgpu_instance *instance, int r)
+static void report_failure(struct vgpu_instance *instance, int r)
 {
 	vgpu_instance_event(
 		instance, "manager",
@@ -71,7 +71,7 @@ void vgpu_share_update(struct vgpu_instance *instance)
 		return;
 	r = set_limits(instance);
 	if (r < 0)
-		report(instance, r);
+		report_failure(instance, r);
 }
 
 void vgpu_share_begin(struct vgpu_instance *instance)
@@ -85,7 +85,7 @@ void vgpu_share_begin(struct vgpu_instance *instance)
 		r = vgpu_cgroup_open(cgroups, instance->definition.uuid,
 				     &instance->group);
 	if (r < 0)
-		report(instance, r);
+		report_failure(instance, r);
 	else
 		vgpu_share_update(instance);
 }

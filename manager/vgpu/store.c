@@ -89,7 +89,7 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 				     #stored,                                  \
 				     SD_JSON_BUILD_UNSIGNED(d->type.member))
 
-static int build(const struct vgpu_definition *d, sd_json_variant **ret)
+static int build_definition(const struct vgpu_definition *d, sd_json_variant **ret)
 {
 	vgpu_autojson sd_json_variant *heads = NULL;
 	vgpu_autojson sd_json_variant *json = NULL;
@@ -140,7 +140,7 @@ int vgpu_store_save(const struct vgpu_paths *paths,
 	vgpu_autofree char *text = NULL;
 	int r;
 
-	r = path ? build(definition, &json) : -ENOMEM;
+	r = path ? build_definition(definition, &json) : -ENOMEM;
 	if (r >= 0)
 		r = sd_json_variant_format(
 			json, SD_JSON_FORMAT_PRETTY | SD_JSON_FORMAT_NEWLINE,
@@ -191,7 +191,7 @@ struct raw_head {
 	const char *vnc;
 };
 
-static int take_head(struct vgpu_definition *d, sd_json_variant *json)
+static int read_head(struct vgpu_definition *d, sd_json_variant *json)
 {
 	static const sd_json_dispatch_field fields[] = {
 		{"head", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
@@ -221,7 +221,7 @@ static int take_head(struct vgpu_definition *d, sd_json_variant *json)
 	return 0;
 }
 
-static int take_type(struct vgpu_definition *d, const struct raw *raw)
+static int read_type(struct vgpu_definition *d, const struct raw *raw)
 {
 	struct vgpu_type type = raw->limits;
 	uint32_t mib;
@@ -251,7 +251,7 @@ static int take_type(struct vgpu_definition *d, const struct raw *raw)
 	 offsetof(struct raw, limits.member),                                  \
 	 (fallback) ? 0 : SD_JSON_MANDATORY}
 
-static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
+static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 {
 	static const sd_json_dispatch_field fields[] = {
 		{"version", SD_JSON_VARIANT_UNSIGNED, NULL, 0, SD_JSON_MANDATORY},
@@ -303,11 +303,11 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
 	    raw.vf.number > VGPU_VF_MAX ||
 	    (raw.is_for_container && (raw.vf.number || raw.limits.heads)) ||
-	    !vgpu_owner_is_sound(&raw.owner) || take_type(d, &raw) < 0 ||
+	    !vgpu_owner_is_sound(&raw.owner) || read_type(d, &raw) < 0 ||
 	    !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;
 	for (size_t i = 0; i < sd_json_variant_elements(raw.heads); i++)
-		if (take_head(d, sd_json_variant_by_index(raw.heads, i)) < 0)
+		if (read_head(d, sd_json_variant_by_index(raw.heads, i)) < 0)
 			return -EINVAL;
 	d->place = raw.place;
 	d->vf = raw.vf;
@@ -320,7 +320,8 @@ static int take_fields(struct vgpu_definition *d, sd_json_variant *json)
 }
 
 /* What a person would still like to see of a definition that is not used. */
-static void take_what_can_be_told(struct vgpu_definition *d, sd_json_variant *json)
+static void read_what_can_be_shown(struct vgpu_definition *d,
+				   sd_json_variant *json)
 {
 	static const char *const keys[] = {"name", "type", "gpu"};
 	const char *text[3];
@@ -342,8 +343,9 @@ static void take_what_can_be_told(struct vgpu_definition *d, sd_json_variant *js
 	vgpu_text_make_printable(d->gpu);
 }
 
-static int parse(const char *path, const char *text,
-		 struct vgpu_definition *definition, struct vgpu_err *err)
+static int parse_definition(const char *path, const char *text,
+			    struct vgpu_definition *definition,
+			    struct vgpu_err *err)
 {
 	struct vgpu_definition d = *definition;
 	vgpu_autojson sd_json_variant *json = NULL;
@@ -354,7 +356,7 @@ static int parse(const char *path, const char *text,
 	if (r < 0 || !sd_json_variant_is_object(json))
 		return vgpu_err_set(err, -EBADMSG, "Internal",
 				    "its definition %s is damaged", path);
-	take_what_can_be_told(definition, json);
+	read_what_can_be_shown(definition, json);
 	d = *definition;
 
 	version = sd_json_variant_by_key(json, "version");
@@ -366,7 +368,7 @@ static int parse(const char *path, const char *text,
 			path,
 			(unsigned long long)sd_json_variant_unsigned(version));
 	if (!sd_json_variant_is_unsigned(version) ||
-	    sd_json_variant_unsigned(version) < 1 || take_fields(&d, json) < 0)
+	    sd_json_variant_unsigned(version) < 1 || read_fields(&d, json) < 0)
 		return vgpu_err_set(err, -EBADMSG, "Internal",
 				    "its definition %s is damaged", path);
 	*definition = d;
@@ -399,7 +401,7 @@ int vgpu_store_load(const struct vgpu_paths *paths, const char *uuid,
 	if (strlen(text) != length)
 		return vgpu_err_set(err, -EBADMSG, "Internal",
 				    "its definition %s is damaged", path);
-	return parse(path, text, definition, err);
+	return parse_definition(path, text, definition, err);
 }
 
 static bool has_end(const char *name, const char *end)

@@ -99,7 +99,7 @@ static void close_process(struct vgpu_vnc *vnc)
 	vnc->is_stopping = false;
 }
 
-static void destroy(struct vgpu_vnc *vnc)
+static void destroy_server(struct vgpu_vnc *vnc)
 {
 	if (vnc->instance)
 		vnc->instance->vnc[vnc->head] = NULL;
@@ -127,7 +127,7 @@ static void kill_later(struct vgpu_vnc *vnc)
 		vgpu_process_signal(&vnc->process, SIGKILL);
 }
 
-static void stop(struct vgpu_vnc *vnc)
+static void stop_server(struct vgpu_vnc *vnc)
 {
 	vnc->is_stopping = true;
 	vgpu_watchdog_stop(&vnc->watchdog);
@@ -276,7 +276,7 @@ static void on_listening(struct vgpu_vnc *vnc)
 			 vgpu_caller_uid(&vnc->caller), &err) < 0) {
 		vnc->address[0] = '\0';
 		vgpu_caller_fail(&vnc->caller, &err);
-		stop(vnc);
+		stop_server(vnc);
 		return;
 	}
 	open_socket(vnc);
@@ -329,11 +329,11 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents,
 	return 0;
 }
 
-static void start(struct vgpu_vnc *vnc);
+static void start_server(struct vgpu_vnc *vnc);
 
 static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	start(userdata);
+	start_server(userdata);
 	return 0;
 }
 
@@ -351,7 +351,7 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 			save_address(instance, vnc->head, "",
 				     VGPU_EVENT_BY_NOBODY, NULL);
 		vgpu_caller_fail(&vnc->caller, &err);
-		destroy(vnc);
+		destroy_server(vnc);
 		return;
 	}
 	if (++vnc->failures >= FAILURES_MAX ||
@@ -361,7 +361,7 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 		vgpu_instance_event(instance, "head",
 				    "the VNC server of head %u %s", vnc->head,
 				    why);
-		destroy(vnc);
+		destroy_server(vnc);
 	}
 }
 
@@ -384,12 +384,12 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	close_process(vnc);
 	remove_socket(vnc);
 	if (!vnc->instance) {
-		destroy(vnc);
+		destroy_server(vnc);
 	} else if (was_stopping && !vnc->address[0]) {
 		vgpu_caller_succeed(&vnc->caller, NULL);
-		destroy(vnc);
+		destroy_server(vnc);
 	} else if (was_stopping) {
-		start(vnc);
+		start_server(vnc);
 	} else {
 		/* What it says names the address. */
 		if (vnc->problem[0])
@@ -412,7 +412,7 @@ static int on_listen_timeout(sd_event_source *source, uint64_t usec,
 	return 0;
 }
 
-static int spawn(struct vgpu_vnc *vnc, struct vgpu_err *err)
+static int spawn_server(struct vgpu_vnc *vnc, struct vgpu_err *err)
 {
 	const struct vgpu_definition *d = &vnc->instance->definition;
 	sd_event *event = vnc->manager->event;
@@ -460,14 +460,14 @@ static int spawn(struct vgpu_vnc *vnc, struct vgpu_err *err)
 	return 0;
 }
 
-static void start(struct vgpu_vnc *vnc)
+static void start_server(struct vgpu_vnc *vnc)
 {
 	char why[VGPU_ERR_TEXT_MAX + VGPU_VNC_ADDRESS_SIZE + 32];
 	struct vgpu_err err = {};
 
 	vnc->problem[0] = '\0';
 	vnc->timer = sd_event_source_disable_unref(vnc->timer);
-	if (spawn(vnc, &err) < 0) {
+	if (spawn_server(vnc, &err) < 0) {
 		close_process(vnc);
 		snprintf(why, sizeof(why), "on %s cannot be started: %s",
 			 vnc->address, err.text);
@@ -475,7 +475,8 @@ static void start(struct vgpu_vnc *vnc)
 	}
 }
 
-static struct vgpu_vnc *create(struct vgpu_instance *instance, uint32_t head)
+static struct vgpu_vnc *create_server(struct vgpu_instance *instance,
+				      uint32_t head)
 {
 	struct vgpu_vnc *vnc = calloc(1, sizeof(*vnc));
 
@@ -498,12 +499,12 @@ static void change_address(struct vgpu_vnc *vnc, const char *address,
 	vnc->caller = *caller;
 	vnc->failures = 0;
 	if (vnc->process.pidfd >= 0) {
-		stop(vnc);
+		stop_server(vnc);
 	} else if (address[0]) {
-		start(vnc);
+		start_server(vnc);
 	} else {
 		vgpu_caller_succeed(&vnc->caller, NULL);
-		destroy(vnc);
+		destroy_server(vnc);
 	}
 }
 
@@ -542,7 +543,7 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 		return 0;
 	}
 	if (!vnc)
-		vnc = create(instance, head);
+		vnc = create_server(instance, head);
 	if (!vnc)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
 	change_address(vnc, address ? address : "", caller);
@@ -572,10 +573,10 @@ void vgpu_vnc_on_serving(struct vgpu_instance *instance)
 				i, err.text);
 			continue;
 		}
-		vnc = create(instance, i);
+		vnc = create_server(instance, i);
 		if (vnc) {
 			VGPU_TEXT_SET(vnc->address, saved);
-			start(vnc);
+			start_server(vnc);
 		}
 	}
 }
@@ -601,21 +602,21 @@ void vgpu_vnc_finish(struct vgpu_instance *instance)
 			continue;
 		vgpu_caller_fail(&vnc->caller, &err);
 		if (vnc->process.pidfd < 0) {
-			destroy(vnc);
+			destroy_server(vnc);
 			continue;
 		}
 		/* It stays until it is reaped. */
 		instance->vnc[i] = NULL;
 		vnc->instance = NULL;
 		TAILQ_INSERT_TAIL(&vnc->manager->ending_vncs, vnc, entry);
-		stop(vnc);
+		stop_server(vnc);
 	}
 }
 
 void vgpu_vnc_forget_ending(struct vgpu_manager *manager)
 {
 	while (!TAILQ_EMPTY(&manager->ending_vncs))
-		destroy(TAILQ_FIRST(&manager->ending_vncs));
+		destroy_server(TAILQ_FIRST(&manager->ending_vncs));
 }
 
 unsigned int vgpu_vnc_clients(const struct vgpu_instance *instance, uint32_t head)

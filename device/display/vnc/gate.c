@@ -93,7 +93,7 @@ static uint32_t whole_bytes(const rfbClientRec *client, const uint8_t *data,
 }
 
 /* Returns whether all of it is gone. */
-static bool skip(struct vgpu_vnc_gate *gate, int socket)
+static bool drop_bytes(struct vgpu_vnc_gate *gate, int socket)
 {
 	uint8_t data[4096];
 
@@ -131,7 +131,7 @@ enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 	uint32_t bytes;
 	ssize_t n;
 
-	if (!skip(gate, client->sock))
+	if (!drop_bytes(gate, client->sock))
 		return wait_for_rest(gate, client->sock);
 	n = recv(client->sock, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -147,7 +147,7 @@ enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 		return VGPU_VNC_LOOK_END;
 	if (is_void && n >= (ssize_t)VGPU_MIN(bytes, TEXT_BYTES)) {
 		gate->skip_bytes = bytes;
-		return skip(gate, client->sock)
+		return drop_bytes(gate, client->sock)
 			       ? VGPU_VNC_LOOK_NOTHING
 			       : wait_for_rest(gate, client->sock);
 	}

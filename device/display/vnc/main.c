@@ -61,7 +61,7 @@ static void usage(FILE *to)
 	      to);
 }
 
-static void report(int control, char tag, const char *text)
+static void report_state(int control, char tag, const char *text)
 {
 	char packet[1 + VGPU_ERR_TEXT_MAX];
 	size_t length = strnlen(text, sizeof(packet) - 1);
@@ -95,7 +95,7 @@ static void report_clients(const struct vnc *vnc)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", vgpu_vnc_server_clients(vnc->server));
-	report(vnc->control, 'P', text);
+	report_state(vnc->control, 'P', text);
 }
 
 /* False when vgpud is gone. */
@@ -135,7 +135,7 @@ static void handle_picture(struct vnc *vnc)
 	if (vnc->has_picture)
 		return;
 	vnc->has_picture = true;
-	report(vnc->control, 'F', "");
+	report_state(vnc->control, 'F', "");
 }
 
 static void handle_source(struct vnc *vnc)
@@ -156,7 +156,7 @@ static void handle_source(struct vnc *vnc)
 		/* Clients keep the last picture; vgpud sends another 'V'. */
 		vgpu_vnc_source_attach(&vnc->source, -1);
 		vnc->owes_ack = false;
-		report(vnc->control, 'O', "");
+		report_state(vnc->control, 'O', "");
 		break;
 	case VGPU_VNC_NONE:
 		break;
@@ -231,19 +231,19 @@ static int serve(int control, const char *address, const char *name)
 	if (vgpu_vnc_listen(&vnc.listener, address, &err) < 0 ||
 	    shut_in(&vnc, &err) < 0) {
 		vgpu_vnc_listener_finish(&vnc.listener);
-		report(control, 'E', err.text);
+		report_state(control, 'E', err.text);
 		fprintf(stderr, "vgpu-vnc: %s\n", err.text);
 		return EXIT_FAILURE;
 	}
 	if (vgpu_vnc_source_init(&vnc.source) == 0)
 		vnc.server = vgpu_vnc_server_create(name, &vnc.source);
 	if (vnc.server && vgpu_seccomp_enter(VGPU_SANDBOX_VNC, -1, &err) < 0) {
-		report(control, 'E', err.text);
+		report_state(control, 'E', err.text);
 	} else if (vnc.server) {
-		report(control, 'R', "");
+		report_state(control, 'R', "");
 		run(&vnc, &unblocked);
 	} else {
-		report(control, 'E', "no memory for a VNC server");
+		report_state(control, 'E', "no memory for a VNC server");
 	}
 	vgpu_vnc_listener_finish(&vnc.listener);
 	vgpu_vnc_server_destroy(vnc.server);

@@ -123,8 +123,8 @@ static struct vgpu_vnc_rect cursor_rect(const struct vgpu_vnc_source *source)
 }
 
 /* Bring @damage over, and the cursor to where it is now. */
-static void compose(struct vgpu_vnc_source *source,
-		    const struct vgpu_vnc_rect *damage)
+static void compose_picture(struct vgpu_vnc_source *source,
+			    const struct vgpu_vnc_rect *damage)
 {
 	const struct vgpu_vnc_rect before = source->cursor_rect;
 	const struct vgpu_picture whole = {
@@ -178,14 +178,15 @@ static enum vgpu_vnc_news take_damage(struct vgpu_vnc_source *source,
 		/* All of it, whatever the device says is new. */
 		rect = (struct vgpu_vnc_rect){0, 0, source->width,
 					      source->height};
-		compose(source, &rect);
+		compose_picture(source, &rect);
 		return VGPU_VNC_RESIZED;
 	}
-	compose(source, &rect);
+	compose_picture(source, &rect);
 	return VGPU_VNC_DAMAGE;
 }
 
-static ssize_t receive(int socket, struct vgpu_viewer_msg *msg, int *ret_fd)
+static ssize_t receive_message(int socket, struct vgpu_viewer_msg *msg,
+			       int *ret_fd)
 {
 	char space[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {msg, sizeof(*msg)};
@@ -212,7 +213,7 @@ enum vgpu_vnc_news vgpu_vnc_source_receive(struct vgpu_vnc_source *source,
 {
 	vgpu_autoclose int fd = -1;
 	struct vgpu_viewer_msg msg;
-	ssize_t got = receive(source->socket, &msg, &fd);
+	ssize_t got = receive_message(source->socket, &msg, &fd);
 	bool is_good = true;
 
 	if (got < 0 && errno == EAGAIN)

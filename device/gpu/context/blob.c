@@ -12,8 +12,8 @@
 #include "lib/type.h"
 
 /* The slot of a new blob, which is not put yet; else *ret_answer. */
-static uint32_t begin(struct vgpu_gpu *gpu, uint32_t kind, uint64_t bytes,
-		      uint32_t *ret_answer)
+static uint32_t get_blob_slot(struct vgpu_gpu *gpu, uint32_t kind,
+			      uint64_t bytes, uint32_t *ret_answer)
 {
 	uint32_t slot = vgpu_gpu_slot_get(gpu);
 	struct vgpu_gpu_state_resource *resource;
@@ -32,7 +32,8 @@ static uint32_t create_guest(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	const struct vgpu_gpu_create_blob *create = &call->create_blob;
 	uint32_t answer;
-	uint32_t slot = begin(gpu, VGPU_GPU_KIND_BLOB, create->bytes, &answer);
+	uint32_t slot =
+		get_blob_slot(gpu, VGPU_GPU_KIND_BLOB, create->bytes, &answer);
 
 	if (slot == VGPU_GPU_NO_SLOT)
 		return answer;
@@ -63,7 +64,8 @@ static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	fd = vgpu_sealed_memfd("vgpu-shared", create->bytes);
 	slot = fd < 0 ? VGPU_GPU_NO_SLOT
-		      : begin(gpu, VGPU_GPU_KIND_SHARED, create->bytes, &answer);
+		      : get_blob_slot(gpu, VGPU_GPU_KIND_SHARED, create->bytes,
+				      &answer);
 	if (slot == VGPU_GPU_NO_SLOT) {
 		vgpu_host_memory_uncharge(gpu->config.render->host_memory,
 					  create->bytes);
@@ -125,7 +127,7 @@ static uint32_t take_export(struct vgpu_gpu *gpu,
 					 : VGPU_GPU_ERR_INVALID_PARAMETER;
 	if (create->bytes > bytes)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
-	slot = begin(gpu, VGPU_GPU_KIND_MEMORY, create->bytes, &answer);
+	slot = get_blob_slot(gpu, VGPU_GPU_KIND_MEMORY, create->bytes, &answer);
 	if (slot == VGPU_GPU_NO_SLOT)
 		return answer;
 	storage_bytes = vgpu_gpu_storage_share(gpu, render, number);

@@ -32,7 +32,7 @@ struct vgpu_gpu_context {
 	struct vgpu_gpu_pendings fences[VGPU_RENDER_TIMELINES];
 };
 
-static struct vgpu_gpu_context *find(struct vgpu_gpu *gpu, uint32_t id)
+static struct vgpu_gpu_context *find_context(struct vgpu_gpu *gpu, uint32_t id)
 {
 	for (uint32_t i = 0; id && i < VGPU_GPU_CONTEXTS_MAX; i++)
 		if (gpu->context[i] && gpu->context[i]->id == id)
@@ -242,8 +242,8 @@ static const struct vgpu_render_ops render_ops = {
 	.lost = on_lost,
 };
 
-static struct vgpu_gpu_context *make(struct vgpu_gpu *gpu, uint32_t index,
-				     uint32_t id)
+static struct vgpu_gpu_context *make_context(struct vgpu_gpu *gpu,
+					     uint32_t index, uint32_t id)
 {
 	struct vgpu_gpu_context *context = calloc(1, sizeof(*context));
 
@@ -258,7 +258,7 @@ static struct vgpu_gpu_context *make(struct vgpu_gpu *gpu, uint32_t index,
 	return context;
 }
 
-static void unmake(struct vgpu_gpu_context *context)
+static void unmake_context(struct vgpu_gpu_context *context)
 {
 	struct vgpu_gpu *gpu = context->gpu;
 	uint32_t index = context->index;
@@ -273,7 +273,7 @@ static void unmake(struct vgpu_gpu_context *context)
 uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t id = call->header.ctx_id;
-	struct vgpu_gpu_context *context = find(gpu, id);
+	struct vgpu_gpu_context *context = find_context(gpu, id);
 	struct vgpu_gpu_state_context *at;
 	struct vgpu_err err = {};
 	uint32_t index = 0;
@@ -286,7 +286,7 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	if (context && context->render)
 		return VGPU_GPU_OK_NODATA;
 	if (context)
-		unmake(context);
+		unmake_context(context);
 	while (index < VGPU_GPU_CONTEXTS_MAX && gpu->context[index])
 		index++;
 	if (index == VGPU_GPU_CONTEXTS_MAX)
@@ -294,14 +294,14 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	at = &gpu->state->context[index];
 	vgpu_gpu_commit(&at->id, 0u);
 	memset(at, 0, sizeof(*at));
-	context = make(gpu, index, id);
+	context = make_context(gpu, index, id);
 	if (!context)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	if (vgpu_render_create(&gpu->render, &at->render, &render_ops, context,
 			       &context->render, &err) < 0) {
 		char text[VGPU_CONTROL_TEXT_MAX];
 
-		unmake(context);
+		unmake_context(context);
 		snprintf(text, sizeof(text), "no process for a context: %.150s",
 			 err.text);
 		gpu->ops->guest_fault(gpu->opaque, text);
@@ -313,7 +313,7 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 
 uint32_t vgpu_gpu_ctx_destroy(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
-	struct vgpu_gpu_context *context = find(gpu, call->header.ctx_id);
+	struct vgpu_gpu_context *context = find_context(gpu, call->header.ctx_id);
 
 	if (!context)
 		return call->is_retry && call->header.ctx_id != 0
@@ -325,7 +325,7 @@ uint32_t vgpu_gpu_ctx_destroy(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	answer_fences(context, VGPU_GPU_OK_NODATA);
 	answer_pendings(context);
 	vgpu_gpu_commit(&state_of(context)->id, 0u);
-	unmake(context);
+	unmake_context(context);
 	vgpu_gpu_wake(gpu);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -334,7 +334,8 @@ struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 					    struct vgpu_gpu_call *call,
 					    uint32_t *ret_answer)
 {
-	const struct vgpu_gpu_context *context = find(gpu, call->header.ctx_id);
+	const struct vgpu_gpu_context *context =
+		find_context(gpu, call->header.ctx_id);
 
 	if (!context) {
 		*ret_answer = VGPU_GPU_ERR_INVALID_CONTEXT_ID;
@@ -366,20 +367,20 @@ uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
 
 uint32_t vgpu_gpu_context_program(struct vgpu_gpu *gpu, uint32_t id)
 {
-	const struct vgpu_gpu_context *context = find(gpu, id);
+	const struct vgpu_gpu_context *context = find_context(gpu, id);
 
 	return context ? context->index + 1 : 0;
 }
 
 uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
-	find(gpu, call->header.ctx_id)->is_full = true;
+	find_context(gpu, call->header.ctx_id)->is_full = true;
 	return vgpu_gpu_again(gpu, call);
 }
 
 static bool is_full(struct vgpu_gpu *gpu, uint32_t id)
 {
-	const struct vgpu_gpu_context *context = find(gpu, id);
+	const struct vgpu_gpu_context *context = find_context(gpu, id);
 
 	return context && context->render &&
 	       (!context->is_ready || context->is_full);
@@ -397,7 +398,7 @@ static bool is_for_process(const struct vgpu_gpu *gpu, uint32_t slot)
 uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 				      struct vgpu_gpu_call *call)
 {
-	struct vgpu_gpu_context *context = find(gpu, call->header.ctx_id);
+	struct vgpu_gpu_context *context = find_context(gpu, call->header.ctx_id);
 	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
 	const struct vgpu_gpu_state_resource *resource;
 	uint32_t answer;
@@ -431,7 +432,7 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
  * Returns -EAGAIN if the process cannot be told now. To tell it twice does no
  * harm, for the id is the resource's until all have been told.
  */
-static int detach(struct vgpu_gpu_context *context, uint32_t slot)
+static int detach_resource(struct vgpu_gpu_context *context, uint32_t slot)
 {
 	const struct vgpu_gpu_state_resource *resource;
 	int r = 0;
@@ -475,7 +476,7 @@ static int open_resource(struct vgpu_gpu *gpu, struct vgpu_render *render,
 uint32_t vgpu_gpu_ctx_detach_resource(struct vgpu_gpu *gpu,
 				      struct vgpu_gpu_call *call)
 {
-	struct vgpu_gpu_context *context = find(gpu, call->header.ctx_id);
+	struct vgpu_gpu_context *context = find_context(gpu, call->header.ctx_id);
 	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
 
 	if (!context)
@@ -485,7 +486,8 @@ uint32_t vgpu_gpu_ctx_detach_resource(struct vgpu_gpu *gpu,
 	/* That it is not attached, a lost context's guest cannot know. */
 	if (!is_attached(context, slot) && context->render && !call->is_retry)
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
-	if (is_attached(context, slot) && detach(context, slot) == -EAGAIN)
+	if (is_attached(context, slot) &&
+	    detach_resource(context, slot) == -EAGAIN)
 		return vgpu_gpu_context_again(gpu, call);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -499,7 +501,7 @@ uint32_t vgpu_gpu_contexts_leave(struct vgpu_gpu *gpu,
 		struct vgpu_gpu_context *context = gpu->context[i];
 
 		if (!context || !is_attached(context, slot) ||
-		    detach(context, slot) != -EAGAIN)
+		    detach_resource(context, slot) != -EAGAIN)
 			continue;
 		context->is_full = true;
 		is_left = false;
@@ -523,8 +525,8 @@ static void wait_for_fence(struct vgpu_gpu_context *context,
 }
 
 /* Hand it to the process, and a fence if @ring_idx is a timeline. */
-static int submit(struct vgpu_gpu_context *context, struct vgpu_gpu_call *call,
-		  uint32_t ring_idx)
+static int submit_commands(struct vgpu_gpu_context *context,
+			   struct vgpu_gpu_call *call, uint32_t ring_idx)
 {
 	uint32_t bytes = call->submit.bytes;
 	const struct vgpu_render_fence fence = {ring_idx,
@@ -547,7 +549,7 @@ static int submit(struct vgpu_gpu_context *context, struct vgpu_gpu_call *call,
 
 uint32_t vgpu_gpu_submit_3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
-	struct vgpu_gpu_context *context = find(gpu, call->header.ctx_id);
+	struct vgpu_gpu_context *context = find_context(gpu, call->header.ctx_id);
 	bool is_fenced = call->header.flags & VGPU_GPU_FLAG_FENCE;
 	struct vgpu_gpu_pending *pending = call->pending;
 	uint32_t ring_idx = timeline_of(call);
@@ -568,7 +570,8 @@ uint32_t vgpu_gpu_submit_3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 		if (!pending)
 			return VGPU_GPU_ERR_OUT_OF_MEMORY;
 	}
-	r = submit(context, call, is_fenced ? ring_idx : VGPU_RENDER_TIMELINES);
+	r = submit_commands(context, call,
+			    is_fenced ? ring_idx : VGPU_RENDER_TIMELINES);
 	gpu->figures.submits += r == 0;
 	if (r < 0 || !is_fenced) {
 		if (!call->pending)
@@ -630,7 +633,7 @@ bool vgpu_gpu_context_retake(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 
 	if (!call->rule->is_context)
 		return false;
-	context = find(gpu, call->header.ctx_id);
+	context = find_context(gpu, call->header.ctx_id);
 	if (!context || !context->render || !context->is_resuming ||
 	    !*call->request->token)
 		return false;
@@ -650,11 +653,11 @@ void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu)
 			continue;
 		for (uint32_t ring = 0; ring < VGPU_RENDER_TIMELINES; ring++)
 			vgpu_gpu_forget(gpu, &context->fences[ring]);
-		unmake(context);
+		unmake_context(context);
 	}
 }
 
-static void refuse(struct vgpu_gpu *gpu, uint32_t index, const char *why)
+static void refuse_context(struct vgpu_gpu *gpu, uint32_t index, const char *why)
 {
 	struct vgpu_gpu_context *context = gpu->context[index];
 
@@ -666,7 +669,7 @@ const struct vgpu_gpu_context_ops vgpu_gpu_context_ops = {
 	.is_full = is_full,
 	.owner = find_owner,
 	.index = vgpu_gpu_context_index,
-	.refuse = refuse,
+	.refuse = refuse_context,
 	.open = open_resource,
 };
 
@@ -710,7 +713,7 @@ void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu)
 
 		if (!*id)
 			continue;
-		if (find(gpu, *id) || !make(gpu, i, *id))
+		if (find_context(gpu, *id) || !make_context(gpu, i, *id))
 			vgpu_gpu_commit(id, 0u);
 		else
 			resume_process(gpu->context[i]);

@@ -22,8 +22,8 @@ static const char *answer_name(uint32_t answer)
 	}
 }
 
-static void fault(struct vgpu_gpu *gpu, const char *name, uint32_t type,
-		  const char *why)
+static void report_fault(struct vgpu_gpu *gpu, const char *name, uint32_t type,
+			 const char *why)
 {
 	char text[128];
 
@@ -72,8 +72,8 @@ void vgpu_gpu_end_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		gpu->figures.refusals[refusal < VGPU_REFUSAL_MAX ? refusal : 0]++;
 	}
 	if (why)
-		fault(gpu, call->rule ? call->rule->name : "command",
-		      call->header.type, why);
+		report_fault(gpu, call->rule ? call->rule->name : "command",
+			     call->header.type, why);
 	gpu->ops->status_changed(gpu->opaque);
 	gpu->ops->complete(gpu->opaque, call->request, written);
 }

@@ -27,7 +27,7 @@ void vgpu_gpu_extents_finish(struct vgpu_gpu_extents *e)
 }
 
 /* Index of the first range at or beyond @offset. */
-static size_t find(const struct vgpu_gpu_extents *e, uint64_t offset)
+static size_t find_extent(const struct vgpu_gpu_extents *e, uint64_t offset)
 {
 	size_t low = 0, high = e->n;
 
@@ -42,8 +42,8 @@ static size_t find(const struct vgpu_gpu_extents *e, uint64_t offset)
 	return low;
 }
 
-static void insert(struct vgpu_gpu_extents *e, size_t at, uint64_t offset,
-		   uint64_t size)
+static void insert_extent(struct vgpu_gpu_extents *e, size_t at,
+			  uint64_t offset, uint64_t size)
 {
 	memmove(&e->extent[at + 1], &e->extent[at],
 		(e->n - at) * sizeof(e->extent[0]));
@@ -64,7 +64,7 @@ int vgpu_gpu_extents_alloc(struct vgpu_gpu_extents *e, uint64_t size,
 		uint64_t next = i < e->n ? e->extent[i].offset : e->total;
 
 		if (next - end >= size) {
-			insert(e, i, end, size);
+			insert_extent(e, i, end, size);
 			*ret_offset = end;
 			return 0;
 		}
@@ -83,18 +83,18 @@ int vgpu_gpu_extents_claim(struct vgpu_gpu_extents *e, uint64_t offset,
 	if (size == 0 || e->n == e->n_max ||
 	    !vgpu_checked_add(offset, size, &end) || end > e->total)
 		return -EINVAL;
-	at = find(e, offset);
+	at = find_extent(e, offset);
 	if (at < e->n && e->extent[at].offset < end)
 		return -EINVAL;
 	if (at > 0 && e->extent[at - 1].offset + e->extent[at - 1].size > offset)
 		return -EINVAL;
-	insert(e, at, offset, size);
+	insert_extent(e, at, offset, size);
 	return 0;
 }
 
 void vgpu_gpu_extents_free(struct vgpu_gpu_extents *e, uint64_t offset)
 {
-	size_t at = find(e, offset);
+	size_t at = find_extent(e, offset);
 
 	assert(at < e->n && e->extent[at].offset == offset);
 	e->used -= e->extent[at].size;

@@ -24,8 +24,8 @@ const uint32_t *vgpu_gpu_cursor_of(const struct vgpu_gpu *gpu, uint32_t head,
 	return gpu->state->cursor[head][in_use - 1];
 }
 
-static void move(struct vgpu_gpu *gpu,
-		 const struct vgpu_gpu_cursor_request *request)
+static void move_cursor(struct vgpu_gpu *gpu,
+			const struct vgpu_gpu_cursor_request *request)
 {
 	vgpu_gpu_commit(&gpu->state->head[request->scanout_id].cursor_position,
 			(uint64_t)request->x << 32 | request->y);
@@ -35,7 +35,7 @@ uint32_t vgpu_gpu_move_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	if (call->cursor.scanout_id >= gpu->config.heads)
 		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
-	move(gpu, &call->cursor);
+	move_cursor(gpu, &call->cursor);
 	vgpu_gpu_cursor_moved(gpu, call->cursor.scanout_id);
 	return VGPU_GPU_OK_NODATA;
 }
@@ -103,7 +103,7 @@ uint32_t vgpu_gpu_update_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call
 		VGPU_MIN(update->hot_x, VGPU_GPU_CURSOR_SIDE - 1u);
 	at->cursor[next - 1].hot_y =
 		VGPU_MIN(update->hot_y, VGPU_GPU_CURSOR_SIDE - 1u);
-	move(gpu, update);
+	move_cursor(gpu, update);
 	vgpu_gpu_commit(&at->cursor_in_use, next);
 	vgpu_gpu_cursor_changed(gpu, head);
 	return VGPU_GPU_OK_NODATA;

@@ -22,7 +22,7 @@
 /* Between the end of a desktop's output and the next. */
 #define SETTLE_US (USEC_PER_S / 4)
 
-static void tell(struct vgpu_gpu *gpu)
+static void tell_guest(struct vgpu_gpu *gpu)
 {
 	gpu->state->events_read |= VGPU_GPU_EVENT_DISPLAY;
 	gpu->ops->config_changed(gpu->opaque);
@@ -47,10 +47,10 @@ static int on_time(sd_event_source *source, uint64_t usec, void *opaque)
 
 	if (at->is_away) {
 		vgpu_gpu_commit(&at->is_away, 0u);
-		tell(gpu);
+		tell_guest(gpu);
 	} else if (shows_other_size(gpu, head)) {
 		vgpu_gpu_commit(&at->is_away, 1u);
-		tell(gpu);
+		tell_guest(gpu);
 		sd_event_source_set_time_relative(source, AWAY_US);
 		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	}
@@ -58,7 +58,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *opaque)
 }
 
 /* Returns whether on_time() comes then. */
-static bool arm(struct vgpu_gpu *gpu, uint32_t head, uint64_t after_us)
+static bool arm_timer(struct vgpu_gpu *gpu, uint32_t head, uint64_t after_us)
 {
 	struct vgpu_gpu_replug *replug = &gpu->replug[head];
 
@@ -78,12 +78,12 @@ void vgpu_gpu_replug_mode_set(struct vgpu_gpu *gpu, uint32_t head)
 {
 	/* It learns of this mode when it comes back. */
 	if (!gpu->state->head[head].is_away && shows_other_size(gpu, head))
-		arm(gpu, head, FOLLOW_US);
+		arm_timer(gpu, head, FOLLOW_US);
 }
 
 void vgpu_gpu_replug_off(struct vgpu_gpu *gpu, uint32_t head)
 {
-	if (gpu->state->head[head].is_away && !arm(gpu, head, SETTLE_US))
+	if (gpu->state->head[head].is_away && !arm_timer(gpu, head, SETTLE_US))
 		vgpu_gpu_commit(&gpu->state->head[head].is_away, 0u);
 }
 
@@ -92,8 +92,8 @@ void vgpu_gpu_replug_resume(struct vgpu_gpu *gpu)
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++) {
 		struct vgpu_gpu_state_head *at = &gpu->state->head[head];
 
-		if (at->is_away &&
-		    (head >= gpu->config.heads || !arm(gpu, head, SETTLE_US)))
+		if (at->is_away && (head >= gpu->config.heads ||
+				    !arm_timer(gpu, head, SETTLE_US)))
 			at->is_away = 0;
 	}
 }

@@ -83,8 +83,8 @@ void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id)
 	}
 }
 
-static uint32_t show(struct vgpu_gpu *gpu, uint32_t head, bool is_blob,
-		     const struct vgpu_gpu_state_view *view)
+static uint32_t show_view(struct vgpu_gpu *gpu, uint32_t head, bool is_blob,
+			  const struct vgpu_gpu_state_view *view)
 {
 	struct vgpu_gpu_state_head *at;
 	uint32_t old_width, old_height, next, answer;
@@ -122,11 +122,11 @@ uint32_t vgpu_gpu_set_scanout(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	const struct vgpu_gpu_set_scanout *set = &call->set_scanout;
 
-	return show(gpu, set->scanout_id, /* is_blob= */ false,
-		    &(struct vgpu_gpu_state_view){
-			    .resource_id = set->resource_id,
-			    .rect = set->rect,
-		    });
+	return show_view(gpu, set->scanout_id, /* is_blob= */ false,
+			 &(struct vgpu_gpu_state_view){
+				 .resource_id = set->resource_id,
+				 .rect = set->rect,
+			 });
 }
 
 uint32_t vgpu_gpu_set_scanout_blob(struct vgpu_gpu *gpu,
@@ -135,22 +135,22 @@ uint32_t vgpu_gpu_set_scanout_blob(struct vgpu_gpu *gpu,
 	const struct vgpu_gpu_set_scanout_blob *set = &call->set_scanout_blob;
 
 	/* All formats have one plane. */
-	return show(gpu, set->scanout_id, /* is_blob= */ true,
-		    &(struct vgpu_gpu_state_view){
-			    .resource_id = set->resource_id,
-			    .rect = set->rect,
-			    .format = set->format,
-			    .width = set->width,
-			    .height = set->height,
-			    .stride_bytes = set->strides[0],
-			    .offset = set->offsets[0],
-		    });
+	return show_view(gpu, set->scanout_id, /* is_blob= */ true,
+			 &(struct vgpu_gpu_state_view){
+				 .resource_id = set->resource_id,
+				 .rect = set->rect,
+				 .format = set->format,
+				 .width = set->width,
+				 .height = set->height,
+				 .stride_bytes = set->strides[0],
+				 .offset = set->offsets[0],
+			 });
 }
 
 /* What of @rect, in the resource, the head shows: its damage, on the head. */
-static void damage(struct vgpu_gpu *gpu, uint32_t head,
-		   const struct vgpu_gpu_rect *shown,
-		   const struct vgpu_gpu_rect *rect)
+static void damage_head(struct vgpu_gpu *gpu, uint32_t head,
+			const struct vgpu_gpu_rect *shown,
+			const struct vgpu_gpu_rect *rect)
 {
 	/* In 64 bits, for the rectangle is the guest's. */
 	uint64_t left = VGPU_MAX(shown->x, rect->x);
@@ -192,7 +192,7 @@ uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 		view = vgpu_gpu_view_of(gpu, head);
 		if (!view || view->resource_id != call->flush.resource_id)
 			continue;
-		damage(gpu, head, &view->rect, rect);
+		damage_head(gpu, head, &view->rect, rect);
 		heads |= 1u << head;
 	}
 	return vgpu_gpu_pace(gpu, call, heads);

@@ -19,7 +19,7 @@ static struct vgpu_gpu_mapping mapping_of(const struct vgpu_gpu *gpu,
 	};
 }
 
-static void forget(struct vgpu_gpu *gpu, uint32_t slot)
+static void forget_mapping(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	uint64_t *window = &gpu->state->resource[slot].window;
 	uint64_t offset = *window & ~VGPU_GPU_WINDOW_MAPPED;
@@ -30,10 +30,10 @@ static void forget(struct vgpu_gpu *gpu, uint32_t slot)
 	vgpu_gpu_extents_free(&gpu->window, offset);
 }
 
-static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
-		       uint32_t slot,
-		       int (*operation)(void *opaque, uint64_t cookie,
-					const struct vgpu_gpu_mapping *mapping))
+static uint32_t
+change_window(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call, uint32_t slot,
+	      int (*operation)(void *opaque, uint64_t cookie,
+			       const struct vgpu_gpu_mapping *mapping))
 {
 	const struct vgpu_gpu_mapping mapping = mapping_of(gpu, slot);
 	struct vgpu_gpu_pending *pending;
@@ -49,13 +49,13 @@ static uint32_t change(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 	return VGPU_GPU_ERR_UNSPEC;
 }
 
-static uint32_t map(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
-		    uint32_t slot)
+static uint32_t map_in_window(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+			      uint32_t slot)
 {
-	uint32_t answer = change(gpu, call, slot, gpu->ops->window_map);
+	uint32_t answer = change_window(gpu, call, slot, gpu->ops->window_map);
 
 	if (answer != VGPU_GPU_LATER)
-		forget(gpu, slot);
+		forget_mapping(gpu, slot);
 	return answer;
 }
 
@@ -89,13 +89,13 @@ uint32_t vgpu_gpu_resource_map_blob(struct vgpu_gpu *gpu,
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	vgpu_gpu_commit(&resource->window, offset | VGPU_GPU_WINDOW_MAPPED);
 	call->is_retry = false; /* nothing of it was done */
-	return map(gpu, call, slot);
+	return map_in_window(gpu, call, slot);
 }
 
 uint32_t vgpu_gpu_window_leave(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 			       uint32_t slot)
 {
-	return change(gpu, call, slot, gpu->ops->window_unmap);
+	return change_window(gpu, call, slot, gpu->ops->window_unmap);
 }
 
 uint32_t vgpu_gpu_resource_unmap_blob(struct vgpu_gpu *gpu,
@@ -111,8 +111,8 @@ uint32_t vgpu_gpu_resource_unmap_blob(struct vgpu_gpu *gpu,
 }
 
 /* What comes after the window's answer to @pending. */
-static uint32_t go_on(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending,
-		      int status)
+static uint32_t continue_call(struct vgpu_gpu *gpu,
+			      struct vgpu_gpu_pending *pending, int status)
 {
 	struct vgpu_gpu_call *call = &pending->call;
 	uint32_t slot = vgpu_gpu_slot_find(gpu, call->only.resource_id);
@@ -123,22 +123,22 @@ static uint32_t go_on(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending,
 		if (call->is_retry) {
 			/* It is unmapped for certain: now as if it were new. */
 			call->is_retry = false;
-			return map(gpu, call, slot);
+			return map_in_window(gpu, call, slot);
 		}
 		if (status < 0) {
-			forget(gpu, slot);
+			forget_mapping(gpu, slot);
 			call->is_blameless = true;
 			return VGPU_GPU_ERR_UNSPEC;
 		}
 		call->answer.map_info.map_info = VGPU_GPU_MAP_CACHED;
 		return VGPU_GPU_OK_MAP_INFO;
 	case VGPU_GPU_RESOURCE_UNREF:
-		forget(gpu, slot);
+		forget_mapping(gpu, slot);
 		vgpu_gpu_slot_drop(gpu, slot);
 		return VGPU_GPU_OK_NODATA;
 	default:
 		/* What the VMM cannot unmap was not mapped. */
-		forget(gpu, slot);
+		forget_mapping(gpu, slot);
 		return VGPU_GPU_OK_NODATA;
 	}
 }
@@ -152,7 +152,7 @@ void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
 		pending = TAILQ_NEXT(pending, entry);
 	if (!pending)
 		return;
-	answer = go_on(gpu, pending, status);
+	answer = continue_call(gpu, pending, status);
 	if (answer == VGPU_GPU_LATER)
 		return;
 	vgpu_gpu_finish(gpu, &gpu->pendings, pending, answer);
