@@ -117,6 +117,7 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 	container->slots = slots;
 	container->start = config->start;
 	vgpu_reports_init(&container->reports, event, container->start.name);
+	vtest.name = container->start.name;
 	vtest.launcher_opaque = &container->reports;
 	memcpy(vtest.gpu_uuid, config->start.gpu_uuid, sizeof(vtest.gpu_uuid));
 	r = reserve_framebuffer(container, err);

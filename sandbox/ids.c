@@ -38,19 +38,23 @@ static void add_group(struct identity *identity, gid_t gid)
 }
 
 /*
- * Keep the groups of the GPUs' device nodes: the driver opens them after the
- * ids have changed.
+ * Keep the groups of the GPUs' device nodes, and of what dma-bufs are made
+ * with: the driver opens them after the ids have changed.
  */
 static void add_gpu_groups(struct identity *identity)
 {
-	glob_t found = {};
-	struct stat st;
+	static const char *const paths[] = {"/dev/dri/renderD*", "/dev/udmabuf"};
 
-	if (glob("/dev/dri/renderD*", 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			if (stat(found.gl_pathv[i], &st) == 0)
-				add_group(identity, st.st_gid);
-	globfree(&found);
+	for (size_t k = 0; k < VGPU_ARRAY_SIZE(paths); k++) {
+		glob_t found = {};
+		struct stat st;
+
+		if (glob(paths[k], 0, NULL, &found) == 0)
+			for (size_t i = 0; i < found.gl_pathc; i++)
+				if (stat(found.gl_pathv[i], &st) == 0)
+					add_group(identity, st.st_gid);
+		globfree(&found);
+	}
 }
 
 static void choose_identity(struct identity *ret_identity)

@@ -121,15 +121,20 @@ static int add_sanitizers(scmp_filter_ctx filter)
 	return r;
 }
 
-static int add_list(scmp_filter_ctx filter,
-		    const struct vgpu_seccomp_list *list, bool is_hardware)
+static int add_list(scmp_filter_ctx filter, const struct vgpu_seccomp_list *list,
+		    bool is_hardware, uint32_t otherwise)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < list->n && r == 0; i++)
-		if (vgpu_seccomp_counts(&list->rule[i], is_hardware) &&
-		    !is_sanitizers(list->rule[i].call))
-			r = add_rule(filter, list, &list->rule[i]);
+	for (size_t i = 0; i < list->n && r == 0; i++) {
+		const struct vgpu_seccomp_rule *rule = &list->rule[i];
+
+		/* libseccomp takes no rule that says what there is without it. */
+		if (vgpu_seccomp_counts(rule, is_hardware) &&
+		    !is_sanitizers(rule->call) &&
+		    !(rule->error && otherwise == SCMP_ACT_ERRNO(rule->error)))
+			r = add_rule(filter, list, rule);
+	}
 	return r;
 }
 
@@ -152,7 +157,7 @@ scmp_filter_ctx vgpu_seccomp_build(enum vgpu_sandbox_role role,
 	if (r == 0)
 		r = add_sanitizers(filter);
 	for (; list && r == 0; list = list->base)
-		r = add_list(filter, list, is_hardware);
+		r = add_list(filter, list, is_hardware, otherwise);
 	if (r == 0)
 		return filter;
 	seccomp_release(filter);

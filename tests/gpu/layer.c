@@ -4,10 +4,15 @@
  * as drivers of hardware show it; what it is given is still carried out. Built
  * once for each KIND.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <vulkan/vk_layer.h>
 #include <vulkan/vulkan.h>
@@ -35,6 +40,7 @@ static const struct kind {
 	uint32_t n_types;
 	uint32_t pointer_types, dmabuf_types; /* that imports are offered */
 	bool takes_files;		      /* as host pointers */
+	bool opens_node; /* for each device, where there is one */
 } kind =
 #if KIND == 1
 	{
@@ -65,6 +71,7 @@ static const struct kind {
 			 {HV | COHERENT | CACHED, HEAP_HOST}},
 		.n_types = 3,
 		.dmabuf_types = 1 << 2,
+		.opens_node = true,
 };
 #else
 	{
@@ -153,6 +160,32 @@ static VkLayerInstanceCreateInfo *instance_link(const VkInstanceCreateInfo *info
 	return (VkLayerInstanceCreateInfo *)s;
 }
 
+/* The node of whatever GPU the machine has. */
+#define NODE "/dev/dri/renderD128"
+
+static int node = -1;
+
+/* As drivers do that have a file of the kernel's for each device. */
+static bool open_again(void)
+{
+	struct stat st;
+	char path[64];
+	int fd, link = -1;
+
+	if (node < 0)
+		return true;
+	fd = open(NODE, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/uevent",
+		 major(st.st_rdev), minor(st.st_rdev));
+	link = open(path, O_RDONLY | O_CLOEXEC);
+	close(fd);
+	close(link);
+	/* And nothing else. */
+	return link >= 0 && open("/etc/passwd", O_RDONLY) < 0;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL
 create_instance(const VkInstanceCreateInfo *info,
 		const VkAllocationCallbacks *allocator, VkInstance *instance)
@@ -168,10 +201,14 @@ create_instance(const VkInstanceCreateInfo *info,
 	result = create(info, allocator, instance);
 	if (result == VK_SUCCESS) {
 		the_instance = *instance;
+		if (kind.opens_node && node < 0)
+			node = open(NODE, O_RDWR | O_CLOEXEC);
 		add_next(*instance, get, NULL);
 	}
 	return result;
 }
+
+static unsigned int n_devices;
 
 static VKAPI_ATTR VkResult VKAPI_CALL
 create_device(VkPhysicalDevice gpu, const VkDeviceCreateInfo *info,
@@ -188,6 +225,9 @@ create_device(VkPhysicalDevice gpu, const VkDeviceCreateInfo *info,
 			      VK_LAYER_LINK_INFO))
 		s = s->pNext;
 	link = (VkLayerDeviceCreateInfo *)s;
+	/* The first is a try of the process' own, before it is shut in. */
+	if (n_devices++ > 0 && !open_again())
+		return VK_ERROR_INITIALIZATION_FAILED;
 	get_instance = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
 	get_device = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
 	link->u.pLayerInfo = link->u.pLayerInfo->pNext;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Preloaded where the kernel has no /dev/udmabuf: the dma-buf of a memfd is the
- * memfd, which lavapipe maps like one. The real one is used in tests/vm.
+ * memfd, which lavapipe maps like one. tests/vm/test_udmabuf.py has the real ones.
  */
 #include <dlfcn.h>
 #include <errno.h>

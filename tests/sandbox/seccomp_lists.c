@@ -182,13 +182,31 @@ static void test_replay(void **state)
 	check_role("replay", VGPU_SANDBOX_REPLAY);
 }
 
+/* The kernel gets it as it is, whatever becomes of other calls. */
+static void test_builds(void **state)
+{
+	const uint32_t otherwise[] = {SCMP_ACT_ERRNO(EPERM),
+				      SCMP_ACT_KILL_PROCESS};
+	const enum vgpu_sandbox_role roles[] = {
+		VGPU_SANDBOX_RENDER, VGPU_SANDBOX_REPLAY, VGPU_SANDBOX_DEVICE,
+		VGPU_SANDBOX_VNC};
+
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(roles); i++)
+		for (int is_hardware = 0; is_hardware < 2; is_hardware++) {
+			scmp_filter_ctx filter = vgpu_seccomp_build(
+				roles[i], is_hardware, otherwise[!is_hardware]);
+
+			assert_non_null(filter);
+			seccomp_release(filter);
+		}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_render),
-		cmocka_unit_test(test_replay),
-		cmocka_unit_test(test_device),
-		cmocka_unit_test(test_vnc),
+		cmocka_unit_test(test_render), cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_device), cmocka_unit_test(test_vnc),
+		cmocka_unit_test(test_builds),
 	};
 
 	if (argc != 2)
