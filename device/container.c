@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One device for programs without a VM, in containers say. */
+/* A vGPU for programs on the host, such as those in containers: no VM. */
 #include "container.h"
 
 #include <string.h>
@@ -54,7 +54,7 @@ static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
 	vgpu_vtest_figures(container->vtest, ret_figures);
 }
 
-/* All but the frame rate is about heads, which it has none of. */
+/* It has no heads: of all requests, only the frame rate applies. */
 static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		       struct vgpu_control_reply *ret_reply, int *ret_fd)
 {
@@ -84,7 +84,7 @@ static int reserve_framebuffer(struct vgpu_container *container,
 				  start->framebuffer_bytes, err);
 	if (r < 0)
 		return r;
-	/* Nothing that a predecessor had lent is anybody's any more. */
+	/* A predecessor's clients are gone: refill what it had given out. */
 	r = vgpu_reserve_fill_up(container->framebuffer.reserve);
 	return r < 0 ? vgpu_err_set(err, r, NULL,
 				    "its framebuffer cannot be filled: %s",

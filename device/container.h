@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One device for programs without a VM, in containers say. */
+/* A vGPU for programs on the host, such as those in containers: no VM. */
 #ifndef VGPU_DEVICE_CONTAINER_H
 #define VGPU_DEVICE_CONTAINER_H
 
@@ -10,9 +10,9 @@
 struct vgpu_container;
 
 /*
- * A device that serves vtest clients at VGPU_SLOT_LISTEN of @slots, which stay
- * the caller's, with their segments as its framebuffer, or none and memory of
- * its own. @config's sandbox is not looked at yet.
+ * Serve vtest clients on the socket in VGPU_SLOT_LISTEN. Its framebuffer is the
+ * segments in @slots, or memory of its own if there are none. @slots stay the
+ * caller's. @config->sandbox is not used.
  */
 int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 			  const struct vgpu_device_config *config,
@@ -21,8 +21,8 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 void vgpu_container_destroy(struct vgpu_container *container); /* NULL is fine */
 
 /*
- * It is shut in as @sandbox says: tell the manager at @control, which is taken
- * over, that it serves. -1: there is none.
+ * The process is confined as @sandbox says: tell the manager at @control that
+ * it serves. Takes ownership of @control; -1: there is no manager.
  */
 int vgpu_container_serve(struct vgpu_container *container, int control,
 			 const struct vgpu_sandbox_report *sandbox,

@@ -12,14 +12,14 @@
 #include "device/door.h"
 #include "lib/util.h"
 
-/* How long vgpud may take to say what we are to be. */
+/* How long vgpud may take to send START. */
 #define BEGIN_MS 10000
 /*
- * How long we wait for a manager that is slow to read what fds there are: the
- * state block is going to refer to them, and a successor needs both.
+ * How long to wait until the manager has room for the fds that we announce: the
+ * state block will refer to them, and a successor needs both.
  */
 #define ROOM_MS 200
-/* Changes of the status within this time make one message. */
+/* Status changes within this time are sent as one message. */
 #define SOON_US (50 * 1000ULL)
 
 struct vgpu_link {
@@ -119,7 +119,7 @@ static void lose_manager(struct vgpu_link *link)
 
 static void clear_changed(struct vgpu_link *link)
 {
-	/* By number, so that the pages of those never used stay untouched. */
+	/* Entry by entry, to leave pages that were never used untouched. */
 	for (uint32_t i = 0; link->n_changed && i < VGPU_SLOT_MAX; i++) {
 		link->n_changed -= link->is_changed[i];
 		if (link->is_changed[i])
@@ -204,7 +204,10 @@ static void flush_messages(struct vgpu_link *link)
 	if (link->socket < 0)
 		return;
 	r = send_all(link);
-	/* Too many fds under way at once: no event says when it is better. */
+	/*
+	 * Too many fds in flight: no event tells when there are fewer, so
+	 * retry.
+	 */
 	if (r == -ETOOMANYREFS)
 		arm_soon(link);
 	else if (r < 0 && r != -EAGAIN) {
@@ -242,7 +245,7 @@ static void on_slot_change(void *opaque, uint32_t slot)
 	}
 }
 
-/* All that a manager must know which knows nothing yet. */
+/* Announce every fd and the status: a new manager knows nothing yet. */
 static void announce_all(struct vgpu_link *link, uint32_t serial)
 {
 	for (uint32_t i = 0; i < VGPU_SLOT_MAX; i++)
@@ -284,7 +287,7 @@ static void handle_message(struct vgpu_link *link,
 		announce_all(link, msg->serial);
 		break;
 	default:
-		/* A manager of a later version may say more than we know. */
+		/* Ignore unknown messages: a newer manager may send them. */
 		vgpu_close(fd);
 		break;
 	}
@@ -350,7 +353,7 @@ static void on_refused(void *opaque, int32_t pid)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
 
-	/* Which user's it is cannot be seen from within our namespace. */
+	/* The user cannot be told from within our user namespace. */
 	snprintf(text, sizeof(text),
 		 "process %d asked for what the vGPU has and is not vgpud: refused",
 		 pid);
@@ -445,7 +448,10 @@ void vgpu_link_event(struct vgpu_link *link, uint32_t kind, uint32_t suppressed,
 	msg.event.kind = kind;
 	msg.event.suppressed = suppressed + link->events_lost;
 	snprintf(msg.event.text, sizeof(msg.event.text), "%s", text);
-	/* Behind what waits already it would overtake nothing, so it is lost. */
+	/*
+	 * If fds are still queued it would have to wait behind them: drop and
+	 * count it.
+	 */
 	if (!link->n_changed &&
 	    vgpu_control_send(link->socket, &msg, /* fd= */ -1) >= 0)
 		link->events_lost = 0;

@@ -24,18 +24,18 @@ struct vgpu_link_ops {
 };
 
 /*
- * Read from @socket what vgpud says to a device that begins: fds, which go
- * into @slots, and the configuration.
+ * Read the fds that vgpud sends to a new device, which go into @slots, and the
+ * configuration (START), from @socket.
  */
 int vgpu_link_begin(int socket, struct vgpu_slots *slots,
 		    struct vgpu_control_start *ret_start, struct vgpu_err *err);
 
 /*
- * Serve the manager at @socket, which is taken over, and each that connects to
- * VGPU_SLOT_CONTROL and knows @key in its place. Without that slot the event
- * loop ends with the manager. From here on @slots' changes
- * are announced to it. A manager that is slow to read fds is given a moment,
- * once; nothing else here ever waits for it.
+ * Serve the manager at @socket, of which this takes ownership, until another
+ * one connects to VGPU_SLOT_CONTROL and sends @key. Without that slot the event
+ * loop exits when the manager is gone. From here on changes of @slots are
+ * announced to the manager. A manager that is slow to read fds is waited for
+ * once, briefly; nothing else here waits for it.
  */
 int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
 		     const uint8_t key[VGPU_CONTROL_KEY_BYTES],
@@ -43,10 +43,16 @@ int vgpu_link_create(sd_event *event, struct vgpu_slots *slots, int socket,
 		     struct vgpu_link **ret_link);
 void vgpu_link_destroy(struct vgpu_link *link); /* NULL is fine */
 
-/* Send a status, at once or with others of the same moment. NULL is fine. */
+/*
+ * Send the status, at once or together with changes that follow shortly. NULL
+ * is fine.
+ */
 void vgpu_link_status_now(struct vgpu_link *link);
 void vgpu_link_status_soon(struct vgpu_link *link);
-/* Tell of an event, or of its absence in the next one. NULL is fine. */
+/*
+ * Report an event. One that cannot be sent is counted in the next one's
+ * @suppressed. NULL is fine.
+ */
 void vgpu_link_event(struct vgpu_link *link, uint32_t kind, uint32_t suppressed,
 		     const char *text);
 

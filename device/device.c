@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One device: the parts of vgpu-device put together. */
+/* A vGPU for a virtual machine: connects the parts of vgpu-device. */
 #include "device.h"
 
 #include <inttypes.h>
@@ -49,7 +49,7 @@ static void on_fault(void *opaque, const char *text)
 	vgpu_report_fault(&device->reports, text);
 }
 
-/* Of what a kernel lacks: once for each process that lacks it. */
+/* Reported once for each process that lacks a layer of the sandbox. */
 static void on_render_lacks(void *opaque, const char *text)
 {
 	struct vgpu_device *device = opaque;
@@ -115,7 +115,10 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents,
 	struct viewer *viewer = opaque;
 	struct vgpu_gpu *gpu = vgpu_vhost_gpu(viewer->device->vhost);
 
-	/* Its last words come before its end: this is called again for that. */
+	/*
+	 * Unread messages come before end of file, for which this is called
+	 * again.
+	 */
 	vgpu_gpu_viewer_readable(gpu, viewer->head);
 	if (vgpu_gpu_viewer_fd(gpu, viewer->head) < 0)
 		drop_viewer(viewer);
@@ -163,7 +166,7 @@ static int attach_viewer(struct vgpu_device *device, uint32_t head, int fd,
 	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot poll the viewer") : 0;
 }
 
-/* Whoever asks for a picture is told that there is none, rather than shown black. */
+/* An unplugged head is an error rather than a black picture. */
 static int capture_head(struct vgpu_device *device, uint32_t head,
 			struct vgpu_control_frame *ret_frame, int *ret_fd,
 			struct vgpu_err *err)
@@ -344,7 +347,10 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 	}
 	r = vgpu_vhost_create(device->event, device->state, device->slots,
 			      &config, &vhost_ops, device, &device->vhost, err);
-	/* Contexts of a predecessor that are none of ours. */
+	/*
+	 * End render processes of a predecessor whose contexts were not
+	 * resumed.
+	 */
 	if (r >= 0 && device->launcher)
 		vgpu_launcher_end_others(device->launcher);
 	return r;
@@ -369,7 +375,9 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
 		device->viewer[i] = (struct viewer){device, i, -1, NULL};
 
-	/* First the link: what the rest changes in the slots must be told. */
+	/*
+	 * The link comes first, to announce what the rest changes in the slots.
+	 */
 	if (control >= 0) {
 		r = vgpu_link_create(event, slots, control, config->start.key,
 				     &link_ops, device, &device->link);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One device: the parts of vgpu-device put together. */
+/* A vGPU for a virtual machine: connects the parts of vgpu-device. */
 #ifndef VGPU_DEVICE_DEVICE_H
 #define VGPU_DEVICE_DEVICE_H
 
@@ -21,17 +21,23 @@ struct vgpu_device_config {
 };
 
 /*
- * A device with @slots' fds, which stay the caller's. @control is the socket
- * of its manager, which is taken over, or -1. It serves when this returns.
+ * Create a device from the fds in @slots, which stay the caller's. Takes
+ * ownership of @control, the socket of its manager, or -1. It serves when this
+ * returns.
  */
 int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 		       const struct vgpu_device_config *config, int control,
 		       struct vgpu_device **ret_device, struct vgpu_err *err);
 void vgpu_device_destroy(struct vgpu_device *device); /* NULL is fine */
 
-/* End when the front end that it has lets go, or now if it has none. */
+/*
+ * Exit the event loop when the front end disconnects; at once if there is none.
+ */
 void vgpu_device_end_with_front_end(struct vgpu_device *device);
-/* Serve @fd, a connected front end that is taken over, and then end. */
+/*
+ * Serve only @fd, a connected front end of which this takes ownership, then
+ * exit the event loop.
+ */
 int vgpu_device_serve_one(struct vgpu_device *device, int fd);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who may take a device over: the listening control socket and its key. */
+/* The listening control socket: lets in a manager that sends the key. */
 #include "door.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "lib/peer.h"
 #include "lib/util.h"
 
-/* Connections that have not said ADOPT yet: one more ends the oldest. */
+/* Connections that have not sent ADOPT yet: one more closes the oldest. */
 #define VISITORS_MAX 4
 
 struct visitor {
@@ -43,7 +43,7 @@ static void refuse_visitor(struct visitor *visitor)
 	door->ops->refused(door->opaque, pid);
 }
 
-/* Takes the same time wherever the first difference is. */
+/* In constant time. */
 static bool is_key(const struct vgpu_door *door,
 		   const uint8_t key[VGPU_CONTROL_KEY_BYTES])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who may take a device over: the listening control socket and its key. */
+/* The listening control socket: lets in a manager that sends the key. */
 #ifndef VGPU_DEVICE_DOOR_H
 #define VGPU_DEVICE_DOOR_H
 
@@ -13,8 +13,8 @@ struct vgpu_door;
 
 struct vgpu_door_ops {
 	/*
-	 * Its peer knows the key; @socket is nonblocking and taken over,
-	 * @serial that of its ADOPT.
+	 * The peer sent the key. @socket is nonblocking, and the callee's from
+	 * now on; @serial is that of its ADOPT.
 	 */
 	void (*admitted)(void *opaque, int socket, uint32_t serial);
 	/* Process @pid, 0 if unknown, was sent away. */

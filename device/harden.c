@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a device process does not keep of who started it. */
+/* Drops what a device process inherits from whoever started it. */
 #include "harden.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a device process does not keep of who started it. */
+/* Drops what a device process inherits from whoever started it. */
 #ifndef VGPU_DEVICE_HARDEN_H
 #define VGPU_DEVICE_HARDEN_H
 
 /*
- * No fds but 0, 1, 2 and @keep (-1 for none), files of its own private, and as
- * many fds as it may have. Returns 0 or -errno.
+ * Close all fds but 0, 1, 2 and @keep (-1 for none), create files private to
+ * our user, and raise the limit of fds. Returns 0 or -errno.
  */
 int vgpu_harden(int keep);
 

@@ -100,7 +100,7 @@ static int check_fd(int fd, bool *ret_listens, struct vgpu_err *err)
 	return 0;
 }
 
-/* A file in memory of our own, as vgpud would have given us. */
+/* Create a memfd, as vgpud would have sent us. */
 static int add_memory(struct vgpu_slots *slots, uint32_t slot, const char *name,
 		      uint64_t bytes, struct vgpu_err *err)
 {
@@ -137,7 +137,10 @@ static int configure_start(const struct vgpu_options *options,
 		.is_framebuffer_new = true,
 	};
 	if (options->vtest_path) {
-		/* Its programs' files are all the memory that it needs. */
+		/*
+		 * Without segments: the files of its programs are all of its
+		 * memory.
+		 */
 		start->segments = 0;
 		start->has_renderer = true;
 		start->is_for_container = true;
@@ -166,7 +169,7 @@ static int make_event(sd_event **ret_event)
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	r = sd_event_new(&event);
-	if (r >= 0) /* no handler: the event loop ends with status 0 */
+	if (r >= 0) /* no handler: exits the event loop with status 0 */
 		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
@@ -179,8 +182,8 @@ static int make_event(sd_event **ret_event)
 }
 
 /*
- * When it has its sockets and its memory, and before it meets a guest. @fd, a
- * socket of our own, listens from then on; it may be -1.
+ * Enter the sandbox: when the process has its sockets and memory, and before it
+ * handles guest data. Then listen on @fd, a socket of our own, or -1.
  */
 static int shut_in(int fd, struct vgpu_sandbox_report *report,
 		   struct vgpu_err *err)
@@ -196,7 +199,7 @@ static int shut_in(int fd, struct vgpu_sandbox_report *report,
 	return r;
 }
 
-/* What starts render processes: vgpud's, or one of our own. */
+/* Use vgpud's launcher, or start one. */
 static int find_launcher(struct vgpu_slots *slots, struct vgpu_err *err)
 {
 	int fd = -1;
@@ -219,7 +222,7 @@ static int open_udmabuf(const struct vgpu_control_start *start)
 	return vgpu_udmabuf_open();
 }
 
-/* The event loop's end with an error has told why already. */
+/* The reason for a positive status was printed already. */
 static int run_loop(sd_event *event)
 {
 	int r = sd_event_loop(event);
@@ -227,7 +230,10 @@ static int run_loop(sd_event *event)
 	return r > 0 ? -ESHUTDOWN : r;
 }
 
-/* Fill in the slots and *start. *ret_fd is a socket of a VMM's, or of our own. */
+/*
+ * Fill in @slots and *start, from the control socket or the options. *ret_fd is
+ * a VMM's socket, or a listening one.
+ */
 static int begin_device(const struct vgpu_options *options,
 			struct vgpu_slots *slots,
 			struct vgpu_control_start *start, bool *ret_listens,

@@ -225,7 +225,7 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 	}
 }
 
-/* Whoever asks for the capabilities gets them, whatever else is there. */
+/* --print-capabilities wins over all other options. */
 static bool asks_capabilities(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)

@@ -26,8 +26,8 @@ struct vgpu_options {
 };
 
 /*
- * Returns -1 if the program shall go on, else its exit status: everything was
- * said already.
+ * Returns -1 to continue, else the exit status of the program, which has
+ * printed everything.
  */
 int vgpu_options_parse(int argc, char **argv, struct vgpu_options *ret_options);
 

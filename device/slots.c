@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fds that a successor would need, each under its number. */
+/* The fds that a successor needs, by slot number. */
 #include "slots.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fds that a successor would need, each under its number. */
+/* The fds that a successor needs, by slot number. */
 #ifndef VGPU_DEVICE_SLOTS_H
 #define VGPU_DEVICE_SLOTS_H
 
@@ -15,7 +15,7 @@ typedef void vgpu_slots_announce(void *opaque, uint32_t slot);
 int vgpu_slots_create(struct vgpu_slots **ret_slots);
 void vgpu_slots_destroy(struct vgpu_slots *slots); /* NULL is fine */
 
-/* From now on every change is announced; those before were not. */
+/* Call @announce for every change from now on. */
 void vgpu_slots_on_change(struct vgpu_slots *slots,
 			  vgpu_slots_announce *announce, void *opaque);
 

@@ -12,7 +12,7 @@
 
 #define TYPES_FILE_MAX (1024 * 1024) /* 64 types take some kilobytes */
 
-/* types.ini in the folder that @config is in: the caller's. */
+/* The path of types.ini beside @config. The caller frees it. */
 static char *find_own_file(const char *config)
 {
 	const char *slash = strrchr(config, '/');
@@ -163,7 +163,9 @@ int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
 	r = vgpu_catalogue_reload(&catalogue);
 	if (r < 0 &&
 	    load_types(copy, &text, &length, &catalogue.types, &copy_err) < 0) {
-		/* No older one: what is wrong with the file is what counts. */
+		/*
+		 * There is no older copy: report what is wrong with the file.
+		 */
 		r = vgpu_catalogue_check(file, config, err);
 		vgpu_catalogue_finish(&catalogue);
 		return r < 0 ? r : -EAGAIN;

@@ -30,7 +30,7 @@ int vgpu_catalogue_init(struct vgpu_catalogue *ret_catalogue, const char *file,
  * failure the old catalogue stays and problem says why.
  */
 int vgpu_catalogue_reload(struct vgpu_catalogue *catalogue);
-/* Whether such a catalogue could be read now; the copy does not count. */
+/* Whether the types file can be read now. The copy does not count. */
 int vgpu_catalogue_check(const char *file, const char *config,
 			 struct vgpu_err *err);
 void vgpu_catalogue_finish(struct vgpu_catalogue *catalogue);

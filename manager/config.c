@@ -166,7 +166,7 @@ int vgpu_config_load(const char *path, struct vgpu_config *ret_config,
 		return vgpu_err_set(err, -EINVAL, "Internal", "%s, line %d: %s",
 				    name, VGPU_MAX(r, 0),
 				    parse.problem[0] ? parse.problem : "not INI");
-	/* What is not there at all is not promised to anybody. */
+	/* Do not offer more than the machine has. */
 	config.embedded_mib = VGPU_MIN(config.embedded_wanted_mib,
 				       vgpu_memory_total() / VGPU_MIB);
 	if (config.embedded_reserve_mib > config.embedded_mib)

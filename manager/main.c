@@ -190,9 +190,12 @@ int main(int argc, char **argv)
 		return -r;
 	if (r == 2)
 		return check_options(&options);
-	/* Sockets get their modes from where they are made, not from here. */
+	/* Permissions are set where sockets are created, not by this umask. */
 	umask(0007);
-	/* All vGPUs' fds are here: others of the same user must not get at them. */
+	/*
+	 * This process holds all vGPUs' fds: keep other processes of the same
+	 * user from them.
+	 */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error, no more */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The manager: all that vgpud has, in one place. */
+/* Sets up the manager: everything that vgpud has. */
 #include "manager.h"
 
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 /* How long the start of the service may wait for vGPUs that were defined. */
 #define READY_TIMEOUT_USEC (60 * 1000000ULL)
 
-/* It serves, or nothing will change soon without somebody's doing. */
+/* It serves, or will not without somebody's action. */
 static bool is_settled(const struct vgpu_instance *instance)
 {
 	struct vgpu_gpu *gpu = instance->gpu;
@@ -56,8 +56,8 @@ static void tell_ready(struct vgpu_manager *manager)
 }
 
 /*
- * Who is ordered after the service, as libvirt's daemons are for the machines
- * that they start by themselves, finds every vGPU's socket.
+ * READY=1 is sent when every vGPU is settled: services ordered after this one,
+ * as libvirt's for machines that it autostarts, find every vGPU's socket.
  */
 static void tell_ready_if_settled(struct vgpu_manager *manager)
 {
@@ -125,7 +125,7 @@ static int serve(struct vgpu_manager *manager)
 	return 0;
 }
 
-/* Not before it can say of every vGPU how it is. */
+/* Serve only once the state of every vGPU is known. */
 static int serve_if_ready(struct vgpu_manager *manager)
 {
 	struct vgpu_instance *instance;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The manager: it sets up all that vgpud has, and runs it. */
+/* Sets up and runs the manager: everything that vgpud has. */
 #ifndef VGPU_MANAGER_MANAGER_H
 #define VGPU_MANAGER_MANAGER_H
 
@@ -21,7 +21,7 @@ int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 		      struct vgpu_err *err);
 /* Bring back every vGPU that is defined, and begin to serve. */
 int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err);
-/* Let go of everything. Device processes run on. */
+/* Free everything. Device processes run on. */
 void vgpu_manager_finish(struct vgpu_manager *manager);
 
 void vgpu_manager_reload(struct vgpu_manager *manager);

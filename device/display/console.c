@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VMM's own display shows the heads: QEMU's vhost-user-gpu and -vga. */
+/* Heads on the VMM's own display: QEMU's vhost-user-gpu and vhost-user-vga. */
 #include "device/display/console.h"
 
 #include <errno.h>
@@ -13,11 +13,11 @@
 #include "lib/fds.h"
 
 /*
- * Messages are small enough that the kernel takes one whole or not at all (one
- * buffer of a stream socket holds 32 KiB), so that a device process that is
- * killed leaves no part of one behind: its successor begins with whole
- * pictures. What does not fit into the socket now stays in the flags and
- * rectangles below, joined with what comes, and is sent when there is room.
+ * Messages are small enough that the kernel takes each as a whole or not at all
+ * (a buffer of a stream socket holds 32 KiB). So a device process that is
+ * killed never leaves part of a message behind, and its successor starts with
+ * whole pictures. What does not fit into the socket is kept as flags and
+ * rectangles, merged with later changes, and sent when there is room.
  */
 #define MESSAGE_MAX 32768U
 #define PIXELS_MAX                                                             \
@@ -26,7 +26,7 @@
 	 sizeof(uint32_t))
 
 struct head {
-	/* What the VMM was told; 0 x 0: nothing is shown. */
+	/* The size last sent to the VMM; 0 x 0: the head shows nothing. */
 	uint32_t width;
 	uint32_t height;
 	bool is_picture_new;
@@ -352,7 +352,10 @@ int vgpu_console_create(sd_event *event, int socket, uint32_t heads,
 	console->source = source;
 	console->ops = ops;
 	console->opaque = opaque;
-	/* A full one at first: nothing calls the owner back while it creates. */
+	/*
+	 * Taken as full at first, so that no callback comes from within
+	 * create().
+	 */
 	console->is_full = true;
 	console->is_to_ask = true;
 	r = sd_event_add_io(event, &console->io, socket, EPOLLIN | EPOLLOUT,
@@ -391,7 +394,7 @@ void vgpu_console_picture_changed(struct vgpu_console *console, uint32_t head)
 	if (!console)
 		return;
 	console->head[head].is_picture_new = true;
-	/* The cursor comes and goes with what is below it. */
+	/* The cursor is shown only while the head shows a picture. */
 	console->head[head].is_cursor_new = true;
 	send_news(console);
 }

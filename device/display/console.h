@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VMM's own display shows the heads: QEMU's vhost-user-gpu and -vga. */
+/* Heads on the VMM's own display: QEMU's vhost-user-gpu and vhost-user-vga. */
 #ifndef VGPU_DEVICE_DISPLAY_CONSOLE_H
 #define VGPU_DEVICE_DISPLAY_CONSOLE_H
 
@@ -17,11 +17,11 @@ struct vgpu_console_mode {
 
 /* All are required. Neither may destroy the console. */
 struct vgpu_console_ops {
-	/* The answer to all that was asked: a mode for each head. */
+	/* Answers all questions so far: a mode for each head. */
 	void (*modes)(void *opaque, const struct vgpu_console_mode *mode);
 	/*
-	 * It is over: the VMM closed the socket (@why is NULL), or broke the
-	 * protocol. Nothing is sent any more, and no answer comes.
+	 * The VMM closed the socket (@why is NULL) or violated the protocol.
+	 * Nothing is sent from now on, and no modes() follow.
 	 */
 	void (*over)(void *opaque, const char *why);
 };
@@ -49,7 +49,7 @@ void vgpu_console_cursor_moved(struct vgpu_console *console, uint32_t head);
 bool vgpu_console_is_open(const struct vgpu_console *console);
 /* Ask the VMM for the modes. False if it is not open. */
 bool vgpu_console_ask(struct vgpu_console *console);
-/* Whether an answer is still to come. NULL is fine. */
+/* Whether modes() is still to come. NULL is fine. */
 bool vgpu_console_is_asking(const struct vgpu_console *console);
 
 #endif

@@ -40,7 +40,7 @@ static inline void vgpu_damage_add(struct vgpu_damage *damage, uint32_t x,
 	damage->bottom = VGPU_MAX(damage->bottom, bottom);
 }
 
-/* The picture may be smaller by now: what is beyond it is no damage. */
+/* Cut the damage to the picture, which may have become smaller. */
 static inline void vgpu_damage_clip(struct vgpu_damage *damage, uint32_t width,
 				    uint32_t height)
 {

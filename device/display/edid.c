@@ -200,7 +200,7 @@ static void put_base(uint8_t *edid, const struct vgpu_edid_config *config,
 {
 	static const uint8_t header[8] = {0,	0xff, 0xff, 0xff,
 					  0xff, 0xff, 0xff, 0};
-	/* Letters count from 1, five bits each: a vendor nobody is. */
+	/* Three letters, A is 1, five bits each; no vendor has these. */
 	const uint16_t vendor =
 		('O' - '@') << 10 | ('V' - '@') << 5 | ('G' - '@');
 	char text[14];
@@ -260,7 +260,7 @@ static uint8_t *put_block(uint8_t **at, uint8_t tag, uint8_t bytes)
 	return payload;
 }
 
-/* Who it is, what it measures, how it is connected: each section has these. */
+/* Product, display parameters and interface: required in each section. */
 static void put_identity(uint8_t **at, const struct vgpu_edid_config *config)
 {
 	uint32_t longer = VGPU_MAX(config->width, config->height);
@@ -352,9 +352,11 @@ size_t vgpu_edid_make(const struct vgpu_edid_config *config,
 		    VGPU_MAX(config->max_height, config->height));
 	fits = fits_descriptor(&preferred);
 	first = preferred;
-	/* The base block must begin with a mode; the extension tells of the
-	 * preferred one then. Linux drops a first mode that is not the
-	 * preferred one, so it is one that is listed otherwise too. */
+	/*
+	 * The base block must begin with a detailed mode, although the
+	 * preferred one is in the extension. Linux drops a first mode that is
+	 * not the preferred one, so use one that is listed elsewhere too.
+	 */
 	if (!fits)
 		make_timing(&first, VGPU_MIN(config->width, 1024u),
 			    VGPU_MIN(config->height, 768u));

@@ -62,8 +62,9 @@ int vgpu_frame_seal(struct vgpu_frame *frame)
 int vgpu_frame_seal_contents(struct vgpu_frame *frame)
 {
 	/*
-	 * F_SEAL_WRITE would say no more where no mapping is left, and fails
-	 * with EBUSY while the kernel holds a page of it (compaction, reclaim).
+	 * Without a writable mapping F_SEAL_FUTURE_WRITE is as good as
+	 * F_SEAL_WRITE, which fails with EBUSY while the kernel holds a page
+	 * (compaction, reclaim).
 	 */
 	unmap(frame);
 	return vgpu_frame_seal(frame);

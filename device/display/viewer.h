@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The device's side of a viewer: sends what is new, never waits for it. */
+/* The device's side of a viewer: sends what is new, without ever waiting. */
 #ifndef VGPU_DEVICE_DISPLAY_VIEWER_H
 #define VGPU_DEVICE_DISPLAY_VIEWER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Capability sets: venus', if there is a renderer, and no other. */
+/* Capability sets: that of venus, if there is a renderer. */
 #include "device/gpu/internal.h"
 
 #include <string.h>

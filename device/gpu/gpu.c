@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The gpu as its transport sees it: life, configuration, commands. */
+/*
+ * The device model's interface: create, reset, configuration space, commands.
+ */
 #include "device/gpu/gpu.h"
 
 #include <string.h>
@@ -126,7 +128,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 		gpu->render.reserve = config->reserve;
 		gpu->render.spare = vgpu_render_spare_new();
 	}
-	/* Now, for once the process is shut in it may not ask for any. */
+	/* Get random bytes now: the sandbox will not allow it later. */
 	if (getrandom(gpu->uuid_base, sizeof(gpu->uuid_base), 0) !=
 	    sizeof(gpu->uuid_base)) {
 		vgpu_gpu_destroy(gpu);
@@ -151,7 +153,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 	return 0;
 }
 
-/* What this process knows, and a successor will not. */
+/* Drop what exists only in this process, not in the state block. */
 static void forget_everything(struct vgpu_gpu *gpu)
 {
 	vgpu_gpu_forget(gpu, &gpu->pendings);
@@ -178,7 +180,7 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 	free(gpu);
 }
 
-/* What is done for a guest that has accepted it. */
+/* Features that are implemented. A retired device offers more. */
 static uint64_t served_features(const struct vgpu_gpu *gpu)
 {
 	uint64_t features = F_EDID | F_UUID | F_BLOB;
@@ -316,7 +318,7 @@ int vgpu_gpu_config_write(struct vgpu_gpu *gpu, uint32_t offset,
 
 	if (!vgpu_checked_add(offset, len, &end) || end > VGPU_GPU_CONFIG_BYTES)
 		return -EINVAL;
-	/* Only this field can be written, in whatever pieces. */
+	/* Only events_clear is writable, in pieces of any size. */
 	for (uint32_t i = 0; i < len; i++)
 		if (offset + i >= field && offset + i < field + sizeof(clear))
 			clear |= (uint32_t)data[i] << 8 * (offset + i - field);

@@ -12,7 +12,9 @@ vgpu_gpu_handler vgpu_gpu_resource_unref, vgpu_gpu_resource_assign_uuid;
 vgpu_gpu_handler vgpu_gpu_get_capset_info, vgpu_gpu_get_capset;
 
 /* resume.c */
-/* Make what is private from the state, dropping what makes no sense in it. */
+/*
+ * Rebuild what is private from the state, and drop what is inconsistent in it.
+ */
 int vgpu_gpu_resume(struct vgpu_gpu *gpu);
 
 #endif

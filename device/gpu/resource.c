@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What all kinds of resources have: their end, and a UUID. */
+/*
+ * RESOURCE_UNREF and RESOURCE_ASSIGN_UUID, which apply to all kinds of
+ * resources.
+ */
 #include "device/gpu/internal.h"
 
 #include <string.h>
@@ -21,7 +24,10 @@ uint32_t vgpu_gpu_resource_unref(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 	answer = vgpu_gpu_contexts_leave(gpu, call, slot);
 	if (answer != VGPU_GPU_OK_NODATA)
 		return answer;
-	/* No one else's memory may ever show where the guest mapped this. */
+	/*
+	 * Unmap it before its memory is used again: another owner's must not
+	 * appear there.
+	 */
 	if (gpu->state->resource[slot].window)
 		return vgpu_gpu_window_leave(gpu, call, slot);
 	vgpu_gpu_slot_drop(gpu, slot);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Going on from a state block, which is trusted in nothing. */
+/* Resumes from a predecessor's state block, without trusting any of it. */
 #include "device/gpu/internal.h"
 
 #include "device/gpu/context/context.h"
@@ -35,7 +35,7 @@ static void begin_state(struct vgpu_gpu *gpu)
 		vgpu_reserve_resume(gpu->config.reserve, 0);
 }
 
-/* Drops the backing if it is not one that an attach could have made. */
+/* Drop the backing if no attach could have made it. */
 static void resume_backing(struct vgpu_gpu *gpu, uint32_t slot)
 {
 	struct vgpu_gpu_state_resource *resource = &gpu->state->resource[slot];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What passes between a device process and its vgpu-launch. */
+/* Messages between a device process and its vgpu-launch. */
 #ifndef VGPU_DEVICE_LAUNCH_ABI_H
 #define VGPU_DEVICE_LAUNCH_ABI_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ends a render process that makes a forbidden system call, and learns which. */
+/*
+ * Kills a render process that makes a forbidden system call, and reports the
+ * call.
+ */
 #include "device/launch/calls.h"
 
 #include <poll.h>
@@ -25,7 +28,7 @@ static void receive_listener(struct vgpu_kept_process *process)
 				.msg_controllen = sizeof(control)};
 	int listener = -1;
 
-	/* One without a filter of its own closes the socket. */
+	/* A process without a filter closes the socket. */
 	if (recvmsg(process->calls, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) > 0)
 		vgpu_fds_take(&header, &listener, 1);
 	vgpu_close(process->calls);
@@ -38,13 +41,16 @@ static void receive_call(struct vgpu_kept_process *process)
 	struct seccomp_notif *told = NULL;
 	int r = seccomp_notify_alloc(&told, NULL);
 
-	/* It was readable and nobody else reads, so this does not wait. */
+	/* It is readable and nobody else reads it: this does not block. */
 	if (r == 0)
 		r = seccomp_notify_receive(process->calls, told);
 	if (r == 0)
 		process->call = told->data.nr;
 	seccomp_notify_free(told, NULL);
-	/* Before the call returns, which it does when the listener is closed. */
+	/*
+	 * Kill it before the call returns, which it does when the listener is
+	 * closed.
+	 */
 	kill(process->pid, SIGKILL);
 	process->calls = vgpu_close(process->calls);
 }
@@ -53,7 +59,9 @@ void vgpu_calls_look(struct vgpu_kept_process *process)
 {
 	struct pollfd poll_fd = {.fd = process->calls, .events = POLLIN};
 
-	/* First the listener, if that has not come yet, and then the call. */
+	/*
+	 * First receive the listener, if that has not come yet, then the call.
+	 */
 	for (int i = 0; i < 2; i++) {
 		if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLIN))
 			return;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ends a render process that makes a forbidden system call, and learns which. */
+/*
+ * Kills a render process that makes a forbidden system call, and reports the
+ * call.
+ */
 #ifndef VGPU_DEVICE_LAUNCH_CALLS_H
 #define VGPU_DEVICE_LAUNCH_CALLS_H
 
@@ -16,8 +19,8 @@
  */
 void vgpu_calls_handle(struct vgpu_kept_process *process);
 /*
- * Learn of a call that it waits in, if it does: before it is killed for another
- * reason, by which the call would be forgotten.
+ * Check for a call that the kernel holds. Call this before killing the process
+ * for another reason, after which the call cannot be read.
  */
 void vgpu_calls_look(struct vgpu_kept_process *process);
 

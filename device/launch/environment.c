@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of our environment a render process gets. */
+/* The environment of render processes. */
 #include "device/launch/environment.h"
 
 #include <assert.h>
@@ -10,15 +10,15 @@
 #include "lib/util.h"
 
 /*
- * The software driver has two threads for each of so many processors, each with
- * a stack that counts as the context's memory.
+ * Processors that the software driver may use. It has two threads for each,
+ * whose stacks count as the context's memory.
  */
 #define DRIVER_THREADS_MAX 8
 
 /*
- * What passes on. The rest of our environment is nothing that a process needs
- * which carries out a guest's commands, and some of it (VN_DEBUG) would send
- * its driver back to us.
+ * Variables that are passed on. Nothing else of our environment is needed to
+ * carry out a guest's commands, and some of it (VN_DEBUG) would make the driver
+ * connect back to us.
  */
 static const char *const passed_on[] = {
 	"VK_DRIVER_FILES",
@@ -61,11 +61,16 @@ bool vgpu_environment_init(struct vgpu_environment *environment)
 		if (value && !add_variable(environment, passed_on[i], value))
 			return false;
 	}
-	/* A thread of the driver's for each processor would be too many. */
+	/*
+	 * Limit the driver's threads: one for each processor would be too many.
+	 */
 	if (!getenv("LP_NUM_THREADS") && get_nprocs() > DRIVER_THREADS_MAX &&
 	    !add_variable(environment, "LP_NUM_THREADS", "8"))
 		return false;
-	/* Guests would see in its timing what others have compiled. */
+	/*
+	 * A shared shader cache would show guests, by timing, what others have
+	 * compiled.
+	 */
 	return add_variable(environment, "MESA_SHADER_CACHE_DISABLE", "true");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of our environment a render process gets. */
+/* The environment of render processes. */
 #ifndef VGPU_DEVICE_LAUNCH_ENVIRONMENT_H
 #define VGPU_DEVICE_LAUNCH_ENVIRONMENT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vgpu-launch keeps of the processes it started, for another device. */
+/* What vgpu-launch keeps of render processes for a successor of the device. */
 #include "device/launch/kept.h"
 
 #include <fcntl.h>
@@ -34,7 +34,7 @@ void vgpu_kept_forget(struct vgpu_kept_process *process)
 	*process = (struct vgpu_kept_process){};
 }
 
-/* A memfd refers to nothing else, whoever it comes from. */
+/* Keep memfds only: another fd could keep anything alive. */
 static bool is_memfd(int fd)
 {
 	struct stat st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vgpu-launch keeps of the processes it started, for another device. */
+/* What vgpu-launch keeps of render processes for a successor of the device. */
 #ifndef VGPU_DEVICE_LAUNCH_KEPT_H
 #define VGPU_DEVICE_LAUNCH_KEPT_H
 
@@ -34,7 +34,7 @@ struct vgpu_kept_process *vgpu_kept_find_pid(struct vgpu_kept *kept, pid_t pid);
 struct vgpu_kept_process *vgpu_kept_find_id(struct vgpu_kept *kept, uint64_t id);
 /* Its process has ended. */
 void vgpu_kept_forget(struct vgpu_kept_process *process);
-/* Keep @fd, which is taken over, if it is a memfd and there is room. */
+/* Keep @fd if it is a memfd and there is room. Takes ownership of @fd. */
 void vgpu_kept_add_file(struct vgpu_kept_process *process, int fd);
 void vgpu_kept_put(struct vgpu_kept *kept, uint64_t id, int fd);
 void vgpu_kept_drop(struct vgpu_kept *kept, uint64_t id);

@@ -28,9 +28,9 @@
 #include "sandbox/seccomp.h"
 
 /*
- * A device process may neither fork nor execute, and one may follow another
- * while render processes run on. So this one, which no guest's data reaches,
- * does that for them.
+ * A device process may neither fork nor execute, and may be replaced while its
+ * render processes run on. So this process, which handles no guest data, starts
+ * them.
  */
 
 #define FD 3
@@ -76,7 +76,7 @@ static void send_reply(const struct vgpu_launch_reply *message, const int *fds,
 		};
 		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
 	}
-	/* A device that reads nothing has no more than it asked for. */
+	/* A device that reads nothing only misses its own answers. */
 	do
 		n = sendmsg(FD, &header, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -85,7 +85,7 @@ static void send_reply(const struct vgpu_launch_reply *message, const int *fds,
 			strerror(errno));
 }
 
-/* It is there: say so, with what it is reached by. */
+/* Send STARTED with the fds by which the process is reached. */
 static void reply_started(const struct launcher *launcher,
 			  struct vgpu_kept_process *process)
 {
@@ -108,8 +108,8 @@ static void reply_started(const struct launcher *launcher,
 }
 
 /*
- * What a guest sends its context waits in the socket and nowhere else. More
- * room than the system allows is not had, and that is no fault.
+ * Make a pair with a large buffer, where a guest's messages to its context
+ * wait. The system's limit may allow less, which is fine.
  */
 static int make_pair(int ret_pair[2])
 {
@@ -168,7 +168,7 @@ static void start_process(struct launcher *launcher, uint64_t id)
 	};
 	struct vgpu_err err = {};
 
-	/* It takes processes, so it is done for the first. */
+	/* The probe starts processes, so do it once, before the first START. */
 	if (!launcher->is_probed)
 		launcher->refused = vgpu_start_probe();
 	launcher->is_probed = true;
@@ -347,7 +347,7 @@ static void reap_processes(struct launcher *launcher)
 	}
 }
 
-/* The device is dead. Another may come, but nothing waits for it for ever. */
+/* The device is dead: wait for a successor, but not for ever. */
 static void lose_device(struct launcher *launcher)
 {
 	launcher->lease = vgpu_close(launcher->lease);
@@ -401,7 +401,10 @@ static void run(struct launcher *launcher, int signals)
 				return;
 			continue;
 		}
-		/* Before their end is told, and before others are in their place. */
+		/*
+		 * Before ENDED is sent, and before their entries are used
+		 * again.
+		 */
 		handle_calls(launcher, fds + 4);
 		if (fds[3].revents)
 			vgpu_output_read(&launcher->output);
@@ -433,7 +436,7 @@ static int64_t read_alone_ms(void)
 static int shut_in(struct vgpu_err *err)
 {
 	struct vgpu_sandbox_report report = {};
-	/* The folder of recordings is that of who started us. */
+	/* Recordings go to the folder that our starter has chosen. */
 	uint64_t kept = vgpu_start_record_folder() ? 1ULL << CAP_DAC_OVERRIDE : 0;
 	char text[VGPU_ERR_TEXT_MAX];
 	int r;
@@ -453,7 +456,7 @@ static int prepare_launcher(struct vgpu_err *err)
 	struct rlimit files;
 
 	close_range(FD + 1, UINT_MAX, 0);
-	/* What is kept are fds, some ten thousands at most. */
+	/* Kept files are fds: some ten thousands at most. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -465,7 +468,7 @@ static int prepare_launcher(struct vgpu_err *err)
 	return vgpu_start_prepare(err);
 }
 
-/* It ends when its socket does, not when a terminal says so to all. */
+/* Ignore a terminal's signals: it ends when its socket closes. */
 static int open_signals(void)
 {
 	sigset_t all, child;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What render processes print, as a bounded number of log lines of ours. */
+/* Output of render processes, passed on to our log at a limited rate. */
 #include "device/launch/output.h"
 
 #include <errno.h>
@@ -11,11 +11,11 @@
 
 #include "lib/util.h"
 
-/* A driver's complaint, or a sanitizer's report, is printed whole. */
+/* Lines at once: enough for a driver's message or a sanitizer's report. */
 #define TOKENS_MAX 100
-/* After that one line a second, so that no vGPU fills the log. */
+/* After that one line a second, so that no vGPU can fill the log. */
 #define TOKENS_PER_S 1
-/* Read at a time: the launcher has other things to do. */
+/* Bytes read at a time: the launcher has other work. */
 #define READ_BYTES 4096
 /* Reads when nobody writes any more: more than the pipe holds. */
 #define READS_MAX 64
@@ -81,7 +81,7 @@ static void add_byte(struct vgpu_output *output, unsigned char byte)
 		print_line(output);
 		return;
 	}
-	/* The rest of a line that is too long is left out. */
+	/* Drop the rest of a line that is too long. */
 	if (output->n == VGPU_OUTPUT_LINE_MAX)
 		return;
 	output->line[output->n++] =

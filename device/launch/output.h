@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What render processes print, as a bounded number of log lines of ours. */
+/* Output of render processes, passed on to our log at a limited rate. */
 #ifndef VGPU_DEVICE_LAUNCH_OUTPUT_H
 #define VGPU_DEVICE_LAUNCH_OUTPUT_H
 
@@ -10,10 +10,10 @@
 #define VGPU_OUTPUT_LINE_MAX 300
 
 /*
- * A guest may control a render process, so that has no stderr of the service's:
- * all of them write into one pipe, which never makes them wait, and which we
- * read. A line is printed behind our own name, without control characters, as
- * long as there are tokens for it.
+ * A guest may control a render process, so it does not get the service's
+ * stderr. All of them write into one nonblocking pipe, which we read. We print
+ * each line with our own name before it and without control characters, as long
+ * as there are tokens.
  */
 struct vgpu_output {
 	int pipe[2]; /* to read, to write */

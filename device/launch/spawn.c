@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A vgpu-launch of a device process that no vgpud started. */
+/* Starts a vgpu-launch for a device process that runs without vgpud. */
 #include "device/launch/spawn.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 /* Where no fd lies that is put in order. */
 #define FD_ASIDE_MIN 8
 
-/* Beside our own program, or where it is installed. */
+/* Look beside our own program, then where it is installed. */
 static bool find_path(char *ret_path, size_t size)
 {
 	char own[PATH_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Starting vgpu-render, in namespaces of its own. */
+/* Starts vgpu-render in namespaces of its own. */
 #include "device/launch/start.h"
 
 #include <assert.h>
@@ -24,7 +24,7 @@
 #include "sandbox/ids.h"
 #include "sandbox/namespaces.h"
 
-/* The child's place for its fds while those below are put in order. */
+/* Fds from here on are free in the child while the lower ones are arranged. */
 #define FD_ASIDE_MIN 16
 #define CAP_BIT(cap) (1ULL << (cap))
 /*
@@ -47,7 +47,7 @@ static struct {
 	struct vgpu_environment environment;
 } start = {.program = -1, .null = -1, .self = -1, .oom = -1, .record_folder = -1};
 
-/* Where the program is: told, beside our own, or where it is installed. */
+/* Find the program: as configured, beside our own, or where it is installed. */
 static bool find_path(char *ret_path, size_t size)
 {
 	const char *told = secure_getenv("VGPU_RENDER");
@@ -130,7 +130,7 @@ static int make_recording(void)
 	return fd;
 }
 
-/* Whether our parent has died before it could be known that we die with it. */
+/* Whether our parent died before PR_SET_PDEATHSIG was set. */
 static bool is_orphan(void)
 {
 	struct pollfd poll_fd = {.fd = start.self, .events = POLLIN};
@@ -170,7 +170,7 @@ static void place_fd(int fd, int where)
 		close(where);
 }
 
-/* In the child, where only calls that are safe in a signal handler may be made. */
+/* Runs in the child: async-signal-safe calls only. */
 __attribute__((noreturn)) static void become(struct vgpu_start_fds fds, int record)
 {
 	char *arguments[] = {(char *)"vgpu-render", NULL};
@@ -189,7 +189,7 @@ __attribute__((noreturn)) static void become(struct vgpu_start_fds fds, int reco
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 
-	/* Out of the way first, as any of them may lie where another goes. */
+	/* Move all out of the way first: any may lie where another must go. */
 	null = fcntl(start.null, F_DUPFD, FD_ASIDE_MIN);
 	fds.command = fcntl(fds.command, F_DUPFD, FD_ASIDE_MIN);
 	fds.memory = fcntl(fds.memory, F_DUPFD, FD_ASIDE_MIN);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Starting vgpu-render, in namespaces of its own. */
+/* Starts vgpu-render in namespaces of its own. */
 #ifndef VGPU_DEVICE_LAUNCH_START_H
 #define VGPU_DEVICE_LAUNCH_START_H
 
@@ -9,16 +9,16 @@
 #include "lib/err.h"
 
 /*
- * Find and open all that is needed to start processes: the program, the folder
- * of recordings. Before the launcher shuts itself in. What is missing is said
- * when a process is to be started.
+ * Find and open what is needed to start processes: the program, the folder of
+ * recordings. Call this before the launcher enters its sandbox. What is missing
+ * is reported when a process is started.
  */
 int vgpu_start_prepare(struct vgpu_err *err);
 /* Where recordings go; NULL: nowhere. */
 const char *vgpu_start_record_folder(void);
 /*
- * Find out which namespaces there are: when the launcher is shut in. Returns
- * the layers that the kernel refuses, a bit for each.
+ * Find out which namespaces the kernel allows, from within the sandbox. Returns
+ * the layers that it refuses, a bit for each.
  */
 unsigned int vgpu_start_probe(void);
 
@@ -39,8 +39,8 @@ int vgpu_start(const struct vgpu_start_fds *fds, pid_t *ret_pid,
 /* Its /proc/PID/statm, which tells what memory it has; -1 if it cannot be read. */
 int vgpu_start_open_statm(pid_t pid);
 /*
- * Hold it to these, or let it have more. It cannot do so itself. What cannot be
- * set stays as it was: never more than the process was let have.
+ * Lower or raise the limits of the process, which cannot do so itself. A limit
+ * that cannot be set stays as it was.
  */
 void vgpu_start_limit(pid_t pid, const uint64_t limit[VGPU_LAUNCH_LIMITS]);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fds that clients make us hold: a part for each, and a part for who is first. */
+/*
+ * Limits of fds held for clients: a guaranteed share for each, and a common
+ * pool.
+ */
 #include "fd_share.h"
 
 #include "lib/util.h"

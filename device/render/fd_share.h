@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fds that clients make us hold: a part for each, and a part for who is first. */
+/*
+ * Limits of fds held for clients: a guaranteed share for each, and a common
+ * pool.
+ */
 #ifndef VGPU_DEVICE_RENDER_FD_SHARE_H
 #define VGPU_DEVICE_RENDER_FD_SHARE_H
 
@@ -7,9 +10,9 @@
 #include <stdint.h>
 
 /*
- * Each share has @base fds that nobody can take from it. What it holds beyond
- * these comes from @common, of which it may have no more than four times what
- * it leaves to others. So base * shares + common is all there ever is.
+ * Each share has @base fds that no other can take. Beyond these it takes from
+ * @common, but no more than four times what it leaves there. So at most base *
+ * shares + common fds are held.
  */
 struct vgpu_fd_pool {
 	uint32_t base;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the contexts of a vGPU take of the host's memory, and the end of it. */
+/* Limits the host memory of a vGPU's contexts. */
 #include "host_memory.h"
 
 #include <stdio.h>

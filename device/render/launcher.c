@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Having render processes started, and learning of their end. */
+/*
+ * The device's side of vgpu-launch: starts render processes, and reports their
+ * end.
+ */
 #include "device/render/launcher.h"
 
 #include <fcntl.h>
@@ -21,8 +24,8 @@
  */
 #define PATIENCE_MS 2500
 /*
- * It answers in a few ms, if it gets a processor. A tick at which we were late
- * ourselves says nothing about it.
+ * It answers within a few ms, if it gets a processor. A tick that came late
+ * does not count: then we got none either.
  */
 #define TICK_US	     (1000 * 1000ULL)
 #define FROZEN_TICKS 30
@@ -145,7 +148,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *opaque)
 	return 0;
 }
 
-/* Something was asked. If this fails, nobody notices that it is frozen. */
+/*
+ * A request was sent: watch for its answer. If this fails, a frozen launcher
+ * goes unnoticed.
+ */
 static void expect_answer(struct vgpu_launcher *launcher)
 {
 	int is_on = SD_EVENT_OFF;
@@ -209,14 +215,14 @@ static void note_start(struct vgpu_launched *process,
 static void note_fetch(struct fetch *fetch,
 		       const struct vgpu_launch_reply *reply, int *fd)
 {
-	/* Of an earlier device may be left what nobody waits for. */
+	/* Ignore answers to an earlier device process. */
 	if (fetch->n_done == fetch->n ||
 	    reply->id != fetch->number[fetch->n_done])
 		return;
 	fetch->fd[fetch->n_done++] = vgpu_steal_fd(fd);
 }
 
-/* It does one after another what it is asked for. */
+/* The launcher handles requests in order. */
 static void note_sync(struct vgpu_launcher *launcher, uint64_t id)
 {
 	struct vgpu_launcher_sync *sync;
@@ -248,7 +254,7 @@ static void note_end(struct vgpu_launcher *launcher,
 static void handle_reply(struct vgpu_launcher *launcher,
 			 const struct vgpu_launch_reply *reply, int *fd)
 {
-	/* What an earlier device had started is nothing to us. */
+	/* Ignore processes of an earlier device that were not adopted. */
 	struct vgpu_launched *process = find_process(launcher, reply->id);
 
 	launcher->ticks = 0;
@@ -336,7 +342,7 @@ static void drop_first(struct vgpu_launcher *launcher)
 	free(first);
 }
 
-/* That it is gone is noticed where its answers are read. */
+/* A closed socket is handled where answers are read. */
 static void send_waiting(struct vgpu_launcher *launcher)
 {
 	while (!STAILQ_EMPTY(&launcher->waiting)) {
@@ -507,7 +513,7 @@ int vgpu_launcher_create(sd_event *event, int fd,
 	launcher->opaque = opaque;
 	launcher->lease = -1;
 	launcher->patience_ms = PATIENCE_MS; /* before the first turn */
-	/* Unlike the numbers of the device process before this one. */
+	/* Must differ from the numbers of the previous device process. */
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	launcher->last_id =
 		(uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Having render processes started, and learning of their end. */
+/*
+ * The device's side of vgpu-launch: starts render processes, and reports their
+ * end.
+ */
 #ifndef VGPU_DEVICE_RENDER_LAUNCHER_H
 #define VGPU_DEVICE_RENDER_LAUNCHER_H
 
@@ -13,7 +16,7 @@
 
 struct vgpu_launcher;
 
-/* A process that was started, part of whoever had it started. */
+/* A render process, embedded in the struct of whoever starts it. */
 struct vgpu_launched {
 	LIST_ENTRY(vgpu_launched) entry; /* of vgpu_launcher.processes */
 	struct vgpu_launcher *launcher;	 /* NULL: none was started */
@@ -39,7 +42,10 @@ struct vgpu_launched {
 	void *opaque;
 };
 
-/* All that was asked for before is done; part of whoever waits for that. */
+/*
+ * A wait until all earlier requests are done, embedded in the struct of whoever
+ * waits.
+ */
 struct vgpu_launcher_sync {
 	TAILQ_ENTRY(vgpu_launcher_sync) entry; /* of vgpu_launcher.syncs */
 	struct vgpu_launcher *launcher;	       /* NULL: nobody waits */

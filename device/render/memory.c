@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The render process asks for memory; what it says is not believed. */
+/* Answers a render process's requests for memory, without trusting them. */
 #include "internal.h"
 
 #include <string.h>
@@ -11,7 +11,10 @@
 
 #define PAGE_BYTES 4096U
 
-/* What a predecessor had given for it, if that is the question it died on. */
+/*
+ * Whether a predecessor died while it answered this question: *answer is then
+ * what it had allocated.
+ */
 static bool find_given(struct vgpu_render *render, uint64_t question,
 		       struct vgpu_render_message *answer)
 {
@@ -51,13 +54,19 @@ static void on_filled(void *opaque, int status)
 	vgpu_render_release(render);
 }
 
-/* The process is to be given answer_fd: it needs its pages, and may map it. */
+/*
+ * Before answer_fd is sent: give the file its pages, and let the process map
+ * it.
+ */
 static void fill_file(struct vgpu_render *render,
 		      struct vgpu_render_message *answer, bool is_new)
 {
 	if (render->answer_fd < 0)
 		return;
-	/* A predecessor's counts already, but may not be mapped yet. */
+	/*
+	 * It counts already if a predecessor allocated it, but may not be
+	 * mapped yet.
+	 */
 	vgpu_host_memory_map(&render->host, is_new ? answer->bytes : 0);
 	render->fill = (struct vgpu_fill){.filled = on_filled, .opaque = render};
 	if (vgpu_reserve_fill(render->config.reserve, &render->fill,
@@ -206,7 +215,7 @@ static int finish_answer(struct vgpu_render *render,
 
 	if (answer->flags & VGPU_RENDER_FLAG_DMABUF && render->answer_fd >= 0)
 		make_dmabuf(render, answer, &dmabuf);
-	/* Before it is sent, so that a successor finds it as it was. */
+	/* Written before the answer is sent, for a successor. */
 	if (render->is_answer_new) {
 		render->kept->answer = answer->status;
 		__atomic_store_n(&render->kept->question, answer->id,

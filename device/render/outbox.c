@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is on its way to a render process: sent if it fits, else kept. */
+/* Messages to a render process: sent if they fit into the socket, else kept. */
 #include "outbox.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ void vgpu_render_outbox_init(struct vgpu_render_outbox *outbox, int socket,
 	STAILQ_INIT(&outbox->packets);
 }
 
-/* A memfd with commands is an fd of ours, too: there are few at a time. */
+/* A memfd with commands also costs an fd, so few may wait. */
 static size_t parcel_cost(const struct vgpu_render_parcel *parcel)
 {
 	if (!parcel->own_bytes)

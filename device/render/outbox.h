@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is on its way to a render process: sent if it fits, else kept. */
+/* Messages to a render process: sent if they fit into the socket, else kept. */
 #ifndef VGPU_DEVICE_RENDER_OUTBOX_H
 #define VGPU_DEVICE_RENDER_OUTBOX_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a render process owes us: what was asked of it and is to be answered. */
+/* Outstanding requests to a render process, to check its answers against. */
 #include "internal.h"
 
 #include <limits.h>
@@ -35,7 +35,7 @@ int vgpu_render_owe_fence(struct vgpu_render *render,
 	struct fence *last = TAILQ_LAST(fences, fences);
 	struct fence *new;
 
-	/* Out of order is nothing but what a stranger left in the state. */
+	/* Only a corrupted state block has them out of order. */
 	if (render->n_fences >= FENCES_MAX || (last && last->seq >= seq))
 		return -ENOBUFS;
 	new = malloc(sizeof(*new));
@@ -131,7 +131,7 @@ static bool is_owed(const struct fences *fences, uint64_t seq)
 	return fence && fence->seq == seq;
 }
 
-/* Whether a predecessor asked for it, who need not have left word of it. */
+/* Whether a predecessor may have asked for it, which the state need not say. */
 static bool is_of_predecessor(const struct vgpu_render *render, uint64_t seq)
 {
 	return seq < render->resume_seq;
@@ -149,7 +149,9 @@ bool vgpu_render_settle_fence(struct vgpu_render *render,
 	if (!is_owed(fences, message->id) &&
 	    !is_of_predecessor(render, message->id))
 		return false;
-	/* A timeline goes one way: those before it are done, too. */
+	/*
+	 * Fences of a timeline are done in order: earlier ones are done, too.
+	 */
 	while ((fence = TAILQ_FIRST(fences)) && fence->seq <= message->id) {
 		uint64_t id = fence->id;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Framebuffer that is held, and exchanged for pages of other files. */
+/* The framebuffer's reserve of pages, exchanged for pages of other files. */
 #include "reserve.h"
 
 #include <errno.h>
@@ -11,9 +11,12 @@
 #include "lib/util.h"
 
 #define HOLE (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
-/* What programs give back they often want again: less than a slice waits. */
+/*
+ * How long less than a slice of freed pages is kept: programs often allocate it
+ * again.
+ */
 #define SETTLE_US (100 * 1000ULL)
-/* The machine had no memory: how soon it is asked again. */
+/* How soon to try again after the machine had no memory. */
 #define RETRY_US (1000 * 1000ULL)
 
 /* A file whose pages are taken back. */
@@ -53,7 +56,7 @@ static int change_file(int fd, uint64_t from, uint64_t to, int mode)
 	return r < 0 ? -errno : 0;
 }
 
-/* The same of the segments. If that fails part of it may be so. */
+/* The same for the segments. On failure part of it may be done. */
 static int change_pages(const struct vgpu_reserve *reserve, uint64_t from,
 			uint64_t to, int mode)
 {
@@ -189,7 +192,9 @@ static void continue_fills(struct vgpu_reserve *reserve)
 		set_timer(reserve, reserve->is_short ? RETRY_US : SETTLE_US);
 }
 
-/* What one file gives back another gets, and what is left the reserve. */
+/*
+ * Give freed pages to files that are being filled, and the rest to the reserve.
+ */
 static void take_turn(struct vgpu_reserve *reserve)
 {
 	drain_next(reserve);
@@ -210,7 +215,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *opaque)
 
 static int add_timer(struct vgpu_reserve *reserve, sd_event *event)
 {
-	/* By default it may be a quarter of a second late. */
+	/* sd-event's default accuracy is a quarter of a second. */
 	int r = sd_event_add_time(event, &reserve->timer, CLOCK_MONOTONIC, 0,
 				  /* accuracy= */ 1, on_timer, reserve);
 
@@ -273,7 +278,7 @@ void vgpu_reserve_resume(struct vgpu_reserve *reserve, uint64_t bytes)
 	continue_fills(reserve);
 }
 
-/* Nobody else is held up by what is as small as this. */
+/* As small as this it delays nobody. */
 static bool is_small(uint64_t bytes)
 {
 	return bytes <= VGPU_RESERVE_SLICE_BYTES;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Framebuffer that is held, and exchanged for pages of other files. */
+/* The framebuffer's reserve of pages, exchanged for pages of other files. */
 #ifndef VGPU_DEVICE_RENDER_RESERVE_H
 #define VGPU_DEVICE_RENDER_RESERVE_H
 
@@ -19,7 +19,7 @@ struct vgpu_reserve;
 
 #define VGPU_RESERVE_SLICE_BYTES (8ULL * 1024 * 1024)
 
-/* A file that is being given its pages. Zeroed it is none. */
+/* A file that is being filled with pages. Zeroed: none. */
 struct vgpu_fill {
 	TAILQ_ENTRY(vgpu_fill) link;
 	struct vgpu_reserve *reserve; /* NULL: none, or it is done */
@@ -59,14 +59,14 @@ void vgpu_reserve_resume(struct vgpu_reserve *reserve, uint64_t bytes);
  */
 int vgpu_reserve_fill(struct vgpu_reserve *reserve, struct vgpu_fill *fill,
 		      int fd, uint64_t bytes, bool is_new);
-/* Nobody waits for it any more. It counts as filled. */
+/* Cancel the callback. The file counts as filled. */
 void vgpu_fill_cancel(struct vgpu_fill *fill);
 /* Whether filled() is still to come. */
 static inline bool vgpu_fill_is_active(const struct vgpu_fill *fill)
 {
 	return fill->reserve;
 }
-/* Take the @bytes of @fd, which was filled, back; @fd is taken over. */
+/* Take back the @bytes of @fd, which was filled. Takes ownership of @fd. */
 void vgpu_reserve_drain(struct vgpu_reserve *reserve, int fd, uint64_t bytes);
 /* @bytes are somewhere else, with pages of their own; they are no more. */
 void vgpu_reserve_charge(struct vgpu_reserve *reserve, uint64_t bytes);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a guest looks for word that its context is lost: its rings' status. */
+/*
+ * The status of a guest's rings, which tells the guest that its context is
+ * lost.
+ */
 #include "internal.h"
 
 #include <unistd.h>

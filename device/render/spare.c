@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A render process that waits for a context to come. */
+/* A spare render process, started ahead for the next context. */
 #include "internal.h"
 
 #include <errno.h>
@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The context that has just become ready has the machine for itself first. */
+/*
+ * Delay, so that a context that has just become ready does not compete with it.
+ */
 #define START_AFTER_US (200 * 1000ULL)
 /* How long there is a spare without a context. */
 #define KEEP_US (2000 * 1000ULL)
@@ -35,7 +37,7 @@ static void on_exported(void *opaque, uint32_t resource_id, int status,
 {
 }
 
-/* A guest notices nothing. The next one that gets ready brings another try. */
+/* No guest notices. It is tried again when the next context is ready. */
 static void on_lost(void *opaque, const char *why)
 {
 	struct vgpu_render_spare *spare = opaque;
@@ -62,7 +64,7 @@ static void start_spare(struct vgpu_render_spare *spare)
 		r = vgpu_render_start(&spare->config, /* is_spare= */ true,
 				      /* state= */ NULL, &spare_ops, spare,
 				      &spare->render, &err);
-	/* Where memory is short there is none, and that is no fault. */
+	/* Without memory for it there is none, which is no error. */
 	if (r < 0 && r != -ENOMEM)
 		fprintf(stderr, "vgpu-device %s: no spare render process: %s\n",
 			spare->config.name, err.text);

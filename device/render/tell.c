@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a render process is told: commands, fences, resources. */
+/* Sends commands, fences and resources to a render process. */
 #include "internal.h"
 
 #include <fcntl.h>

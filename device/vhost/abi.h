@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-/* From the front end. Those we do not implement are left out. */
+/* From the front end, as far as they are implemented. */
 enum vgpu_vhost_request {
 	VHOST_USER_GET_FEATURES = 1,
 	VHOST_USER_SET_FEATURES = 2,

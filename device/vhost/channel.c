@@ -10,7 +10,7 @@
 #include "lib/fds.h"
 #include "lib/util.h"
 
-/* Requests without an answer; more are refused with -EAGAIN. */
+/* Requests in flight; more are refused with -EAGAIN. */
 #define PENDING_MAX 64
 
 struct reply {
@@ -30,12 +30,13 @@ struct vgpu_channel {
 	bool is_dead;
 	bool must_resume; /* before the first request */
 	/*
-	 * Answers to the syncs of sync_channel() that are to come, one right
-	 * after the other, until it is known that no other is a predecessor's.
+	 * Outstanding answers to the requests of sync_channel(). When they come
+	 * one right after the other, no answer to a predecessor is left in the
+	 * socket.
 	 */
 	unsigned int n_resuming;
 	sd_event_source *source;
-	/* The front end answers in order: a ring of those it owes us. */
+	/* Requests in flight, a ring: the front end answers in order. */
 	struct pending pending[PENDING_MAX];
 	unsigned int first;
 	unsigned int n_pending;
@@ -63,7 +64,7 @@ static void end_channel(struct vgpu_channel *channel)
 #define SYNC	     VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
 #define RESUME_SYNCS 2 /* in a row, which else never happens */
 
-/* True if @request is an answer to us, and no leftover. */
+/* True if @request answers one of ours, and not a predecessor's. */
 static bool is_ours(struct vgpu_channel *channel, uint32_t request)
 {
 	if (channel->n_resuming) {
@@ -71,7 +72,7 @@ static bool is_ours(struct vgpu_channel *channel, uint32_t request)
 						      : RESUME_SYNCS;
 		return false;
 	}
-	/* What other predecessors asked for, who did not get further. */
+	/* Answers to earlier predecessors, which did not get further. */
 	return channel->n_pending &&
 	       (request != SYNC ||
 		channel->pending[channel->first].request == SYNC);
@@ -132,7 +133,7 @@ static int send_message(struct vgpu_channel *channel, uint32_t request,
 
 	if (channel->is_dead)
 		return -ECONNRESET;
-	/* A unix socket takes a message as small as this whole or not. */
+	/* A unix socket takes so small a message as a whole or not at all. */
 	sent = vgpu_fds_send(channel->socket, part, size ? 2 : 1, fd,
 			     MSG_DONTWAIT);
 	return sent < 0 ? (int)sent : 0;
@@ -144,7 +145,7 @@ static int sync_channel(struct vgpu_channel *channel)
 		int r = send_message(channel, SYNC, VHOST_USER_NEED_REPLY, NULL,
 				     0, /* fd= */ -1);
 
-		/* A full one is of no use: its reader stands still. */
+		/* Give up on a full socket: the front end does not read. */
 		if (r < 0)
 			return r;
 	}

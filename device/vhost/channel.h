@@ -20,7 +20,7 @@ typedef void vgpu_channel_done(void *opaque, int status);
  */
 int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
 			bool is_resumed, struct vgpu_channel **ret_channel);
-/* Requests not answered yet are done with -ECONNRESET. NULL is fine. */
+/* Requests in flight are completed with -ECONNRESET. NULL is fine. */
 void vgpu_channel_destroy(struct vgpu_channel *channel);
 
 /* All below return 0, or -EAGAIN if the channel is full: try again later. */

@@ -68,13 +68,13 @@ static int connection_fd(const struct vgpu_vhost *vhost)
 	return vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND);
 }
 
-/* Bytes of the recorded message that have left the socket. */
+/* How many bytes of the recorded message have left the socket. */
 static size_t bytes_consumed(const struct vgpu_vhost *vhost)
 {
 	return vhost->state->message.emptied + bytes_in_pipe(vhost);
 }
 
-/* Make room in the pipe; a predecessor may have begun with that. */
+/* Empty the pipe; a predecessor may have started to. */
 static void make_room(struct vgpu_vhost *vhost)
 {
 	struct vgpu_state_message *message = &vhost->state->message;
@@ -88,7 +88,7 @@ static void make_room(struct vgpu_vhost *vhost)
 			  message->emptied & ~VGPU_STATE_EMPTYING);
 }
 
-/* Let the message leave the socket up to its byte @total; 0 or -EPROTO. */
+/* Remove the message from the socket up to its byte @total; 0 or -EPROTO. */
 static int consume_message(struct vgpu_vhost *vhost, size_t total)
 {
 	size_t done;
@@ -173,7 +173,7 @@ static bool is_expected_kind(int fd)
 	}
 }
 
-/* Put those @found into the slots behind the @n there, and record them. */
+/* Put the fds @found into the slots after the first @n, and record them. */
 static int record_fds(struct vgpu_vhost *vhost, struct found *found, uint32_t n)
 {
 	struct vgpu_state_message *record = &vhost->state->message;
@@ -322,7 +322,7 @@ static int record_message(struct vgpu_vhost *vhost)
 	}
 	if (r >= 0)
 		r = look_further(vhost, &look);
-	/* Else its last bytes came just now: the next look sees it all. */
+	/* Otherwise its last bytes came just now: look again. */
 	if (r >= 0 && look.known == sizeof(look.header) + look.header.size)
 		r = record_whole(vhost, &look, n_fds);
 	else if (r >= 0 && look.known < look.size)
@@ -380,7 +380,10 @@ static int carry_out(struct vgpu_vhost *vhost)
 	out.header.size = message.reply.size;
 	memcpy(out.payload, &message.reply.u64, message.reply.size);
 	total = sizeof(out.header) + message.reply.size;
-	/* Less than PIPE_BUF, and the pipe is empty: all of it or an error. */
+	/*
+	 * Less than PIPE_BUF into an empty pipe: written as a whole, or an
+	 * error.
+	 */
 	if (write(pipe_write(vhost), &out, total) != (ssize_t)total)
 		return vgpu_vhost_violation(vhost, "cannot answer: %s",
 					    strerror(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What each vhost-user message does, and what it must look like. */
+/* Handlers of vhost-user messages, and the table that checks them. */
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,7 +63,7 @@ static struct vgpu_state_queue *queue_of(struct vgpu_vhost *vhost, uint32_t inde
 	return NULL;
 }
 
-/* The guest's driver begins anew, with the features accepted already. */
+/* The guest's driver starts again, with the features accepted before. */
 static void reset_model(struct vgpu_vhost *vhost)
 {
 	vgpu_gpu_reset(vgpu_virtio_gpu(vhost->virtio));
@@ -121,8 +121,10 @@ static int get_queue_num(struct vgpu_vhost *vhost,
 	return reply_u64(message, VGPU_STATE_QUEUES);
 }
 
-/* SET_OWNER begins a session, which the connection did already; RESET_OWNER
- * is best ignored, says the specification. */
+/*
+ * The connection has started the session that SET_OWNER would; RESET_OWNER
+ * should be ignored, as the specification says.
+ */
 static int do_nothing(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message)
 {
 	return 0;
@@ -256,7 +258,9 @@ static int take_eventfd(struct vgpu_vhost *vhost,
 	}
 
 	fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_MESSAGE);
-	/* An eventfd has no file type; and we never want to wait for one. */
+	/*
+	 * An eventfd has no file type. Make it nonblocking: we must never wait.
+	 */
 	if (fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) ||
 	    fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		return vgpu_vhost_violation(vhost, "an fd that is no eventfd");
@@ -386,7 +390,7 @@ static int set_config(struct vgpu_vhost *vhost, struct vgpu_vhost_message *messa
 					    in->size, in->offset);
 	r = vgpu_gpu_config_write(vgpu_virtio_gpu(vhost->virtio), in->offset,
 				  in->data, in->size);
-	/* The guest did that, and its connection must not suffer for it. */
+	/* The guest did that: keep the connection. */
 	if (r < 0)
 		vhost->ops->fault(vhost->opaque,
 				  "a write beyond the config space");
@@ -406,8 +410,8 @@ static int get_max_mem_slots(struct vgpu_vhost *vhost,
 			     struct vgpu_vhost_message *message)
 {
 	/*
-	 * Each mapping in a window, ours or another vGPU's, takes one, of which
-	 * we keep none.
+	 * Each mapping in a window, ours or another vGPU's, takes a slot of the
+	 * front end's; we keep none of them.
 	 */
 	return reply_u64(message, MEM_SLOTS);
 }
@@ -519,7 +523,7 @@ int vgpu_vhost_handle(struct vgpu_vhost *vhost, struct vgpu_vhost_message *messa
 {
 	int r;
 
-	/* It may come from a state block that somebody else wrote. */
+	/* Check it: it may come from a corrupted state block. */
 	r = vgpu_vhost_check(vhost, &message->header);
 	if (r < 0)
 		return r;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A VMM that was cut off goes on with what it has mapped of the vGPU. */
+/*
+ * Keeps a vGPU from others while a VMM that was disconnected still has it
+ * mapped.
+ */
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -12,10 +15,10 @@
 #endif
 
 /*
- * It broke a rule, so its connection was closed; but its machine runs on, and
- * has the framebuffer in its window. Until the process ends no other gets the
- * vGPU, which is told to be attached. An older kernel does not tell of the end,
- * and there it is free at once.
+ * A VMM that violated the protocol was disconnected, but its machine runs on
+ * with the framebuffer mapped in its window. Until that process ends no other
+ * gets the vGPU, which is shown as attached. Kernels without SO_PEERPIDFD do
+ * not report the end: there the vGPU is free at once.
  */
 
 static void let_go(struct vgpu_vhost *vhost)

@@ -57,9 +57,12 @@ struct vgpu_vhost_message {
 };
 
 /* holder.c */
-/* The front end is cut off, and its process still has the vGPU's memory. */
+/*
+ * The front end was disconnected, and its process still has the vGPU's memory
+ * mapped.
+ */
 void vgpu_vhost_hold(struct vgpu_vhost *vhost);
-/* Whether another process has it still than that of @connection. */
+/* Whether a process other than @connection's still has it mapped. */
 bool vgpu_vhost_is_held_from(struct vgpu_vhost *vhost, int connection);
 
 /*
@@ -82,10 +85,10 @@ uint32_t vgpu_vhost_fds_of(const struct vgpu_vhost_message *message);
 __attribute__((format(printf, 2, 3))) int
 vgpu_vhost_violation(struct vgpu_vhost *vhost, const char *fmt, ...);
 
-/* Map what the state block has of guest memory. (memory_table.c) */
+/* Map the guest memory that the state block lists. (memory_table.c) */
 int vgpu_vhost_map_memory(struct vgpu_vhost *vhost);
 void vgpu_vhost_forget_memory(struct vgpu_vhost *vhost);
-/* Whether the front end has told of any. (memory_table.c) */
+/* Whether the front end has sent any guest memory. (memory_table.c) */
 bool vgpu_vhost_has_memory(const struct vgpu_vhost *vhost);
 int vgpu_vhost_set_mem_table(struct vgpu_vhost *vhost,
 			     struct vgpu_vhost_message *message);
@@ -124,7 +127,7 @@ void vgpu_vhost_follow_rings(struct vgpu_vhost *vhost);
 int vgpu_vhost_step(struct vgpu_vhost *vhost);
 /* A predecessor may have been killed in the middle of a message. */
 int vgpu_vhost_resume_message(struct vgpu_vhost *vhost);
-/* Whatever message was being handled, nobody waits for it any more. */
+/* Forget the message that was being handled. */
 void vgpu_vhost_forget_message(struct vgpu_vhost *vhost);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Guest memory as the front end tells it: SET_MEM_TABLE, ADD and REM_MEM_REG. */
+/* Guest memory: SET_MEM_TABLE, ADD_MEM_REG and REM_MEM_REG. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -41,11 +41,11 @@ static int map_region(struct vgpu_vhost *vhost, uint32_t index,
 		vgpu_slots_get(vhost->slots, VGPU_SLOT_MEMORY + index), &err);
 	if (r == -EINVAL)
 		return vgpu_vhost_violation(vhost, "%s", err.text);
-	/* To whoever calls a handler -EAGAIN means something else. */
+	/* -EAGAIN has another meaning for callers of handlers. */
 	return r == -EAGAIN ? -ENOMEM : r;
 }
 
-/* Region @index becomes what fd number @from of the message holds. */
+/* Map fd number @from of the message as region @index. */
 static int add_region(struct vgpu_vhost *vhost, uint32_t index, uint32_t from,
 		      const struct vhost_user_region *wire)
 {
@@ -185,7 +185,9 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 		if (!vhost->state->region[i].is_used)
 			free = i;
 	}
-	/* Some other device's window, most likely: the guest must not suffer. */
+	/*
+	 * Most likely another device's window: ignore it, for the guest's sake.
+	 */
 	if (free < 0) {
 		vhost->ops->fault(
 			vhost->opaque,
@@ -204,7 +206,10 @@ int vgpu_vhost_rem_mem_reg(struct vgpu_vhost *vhost,
 {
 	const struct vhost_user_region *wire = &message->single_region.region;
 
-	/* None is fine: a predecessor may have removed it. */
+	/*
+	 * A region that is not there is fine: a predecessor may have removed
+	 * it.
+	 */
 	for (uint32_t i = 0; i < VGPU_SLOT_MEMORY_MAX; i++) {
 		if (!is_same(&vhost->state->region[i], wire))
 			continue;

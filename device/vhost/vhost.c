@@ -18,10 +18,10 @@
  * long we wait for the rest of a message.
  */
 #define DEADLINE_US (5 * 1000 * 1000ULL)
-/* How soon to try again if the back-end channel is full. */
+/* Retry interval while the back-end channel is full. */
 #define CONFIG_RETRY_US (20 * 1000ULL)
 
-/* Let the front end go, and be as new for the next. */
+/* Disconnect the front end, and reset for the next one. */
 static void detach_front_end(struct vgpu_vhost *vhost)
 {
 	struct vgpu_state *state = vhost->state;
@@ -54,7 +54,7 @@ static void detach_front_end(struct vgpu_vhost *vhost)
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
 }
 
-/* Let the front end go because of @r, an error. */
+/* Disconnect the front end because of error @r. */
 static void give_up(struct vgpu_vhost *vhost, int r)
 {
 	char text[VGPU_CONTROL_TEXT_MAX];
@@ -197,7 +197,10 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 
 	if (connection < 0)
 		return 0;
-	/* One machine may start at the moment when another has just ended. */
+	/*
+	 * A machine may start at the moment when the previous one has just
+	 * ended.
+	 */
 	if (vgpu_vhost_is_attached(vhost) && has_peer_gone(vhost)) {
 		detach_front_end(vhost);
 		vhost->ops->link_changed(vhost->opaque);
@@ -264,7 +267,7 @@ int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed)
 			   1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
 	int r;
 
-	/* Nothing that is answered is ever asked but about the window. */
+	/* Only requests about the window are answered. */
 	r = vgpu_channel_create(vhost->event, fd, has_replies,
 				is_resumed && vgpu_vhost_has_window(vhost),
 				&vhost->channel);
@@ -333,7 +336,7 @@ static void virtio_drained(void *opaque)
 {
 	struct vgpu_vhost *vhost = opaque;
 
-	/* Not now: the device model is still in the middle of something. */
+	/* Defer it: the device model is still running. */
 	sd_event_source_set_enabled(vhost->step, SD_EVENT_ONESHOT);
 }
 
@@ -468,7 +471,7 @@ static int resume_front_end(struct vgpu_vhost *vhost)
 	if (r < 0)
 		return r;
 	vgpu_virtio_resume(vhost->virtio);
-	/* The message first: it may be the one that gives the rings. */
+	/* Resume the message first: it may set up the rings. */
 	step_connection(vhost);
 	if (!vgpu_vhost_is_attached(vhost))
 		return 0;
@@ -557,8 +560,8 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 	}
 	if (state->is_connected) {
 		/*
-		 * A front end that cannot be gone on with (its memory file has
-		 * shrunk, say) loses its connection; the vGPU goes on.
+		 * If the front end cannot be resumed (for example, its memory
+		 * file has shrunk), close its connection; the vGPU stays.
 		 */
 		r = resume_front_end(vhost);
 		if (r < 0) {
@@ -569,7 +572,7 @@ int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
 			vhost->ops->fault(vhost->opaque, text);
 		}
 	} else {
-		/* A predecessor may have been killed while it did this. */
+		/* A predecessor may have been killed halfway. */
 		detach_front_end(vhost);
 	}
 	*ret_vhost = vhost;

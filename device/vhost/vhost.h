@@ -44,7 +44,9 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost); /* NULL is fine */
 /* Take @fd, a connected front end, over. */
 int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd);
 bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost);
-/* ... or was cut off, and its process still has the vGPU's memory. */
+/*
+ * ... or was disconnected, and its process still has the vGPU's memory mapped.
+ */
 bool vgpu_vhost_is_held(const struct vgpu_vhost *vhost);
 /* Process id of the front end, 0 if unknown. */
 /* So many vGPUs has the VM, this one included. */

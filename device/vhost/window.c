@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host-visible window: what the front end is asked to map there. */
+/* The host-visible window: maps and unmaps that the front end carries out. */
 #include "window.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 /* How long the guest waits for the front end. */
 #define ANSWER_US (10 * 1000 * 1000ULL)
-/* How soon to try again if the channel takes nothing. */
+/* Retry interval while the channel is full. */
 #define RETRY_US (2 * 1000ULL)
 /*
  * Mapped at a time. QEMU 11.1.3 counts each as a memory region of the device's
@@ -59,7 +59,7 @@ struct vgpu_window {
 	sd_event_source *timer; /* to try again, and for deadlines */
 };
 
-/* Whether another may be @program's, and others still find room. */
+/* Whether @program may have another mapping, with room left for others. */
 static bool has_room(const struct vgpu_window *window, uint32_t program)
 {
 	const uint32_t all = MAPPINGS_MAX / window->vgpus;
@@ -126,7 +126,7 @@ static struct operation *add_operation(struct vgpu_window *window,
 	return operation;
 }
 
-/* Let nothing be left of a map that nobody wants any more. */
+/* Undo a map that nobody wants any more. */
 static void undo_map(struct vgpu_window *window, struct operation *map)
 {
 	uncount_mapping(window, &map->mapping);
@@ -135,7 +135,7 @@ static void undo_map(struct vgpu_window *window, struct operation *map)
 		add_operation(window, 0, /* is_map= */ false, &map->mapping);
 }
 
-/* Tell who waits for it; it may still be under way. */
+/* Tell the waiter, if any; the operation itself may still be in flight. */
 static void notify_waiter(struct vgpu_window *window,
 			  struct operation *operation, int status)
 {
@@ -251,7 +251,7 @@ static void send_operations(struct vgpu_window *window)
 			notify_waiter(window, operation, 0);
 		else if (operation->deadline <= now)
 			notify_waiter(window, operation, -ETIMEDOUT);
-		/* What was told may have added some, behind this one. */
+		/* Callbacks may have added operations behind this one. */
 		next = TAILQ_NEXT(operation, entry);
 		if (is_over)
 			drop_operation(window, operation);
@@ -360,7 +360,7 @@ int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
 		return -ENOTCONN;
 	if (!add_operation(window, cookie, /* is_map= */ false, mapping))
 		return -ENOMEM;
-	/* One whose map was refused has been uncounted. */
+	/* A refused map was uncounted already. */
 	uncount_mapping(window, mapping);
 	return 0;
 }
@@ -406,7 +406,7 @@ void vgpu_window_settle(struct vgpu_window *window)
 {
 	struct operation *operation;
 
-	/* What is told here may add operations, all of them behind this one. */
+	/* Callbacks may add operations, all of them behind this one. */
 	for (operation = TAILQ_FIRST(&window->operations); operation;
 	     operation = TAILQ_NEXT(operation, entry)) {
 		bool has_failed = operation->is_map && !operation->is_sent;

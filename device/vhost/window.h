@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host-visible window: what the front end is asked to map there. */
+/* The host-visible window: maps and unmaps that the front end carries out. */
 #ifndef VGPU_DEVICE_VHOST_WINDOW_H
 #define VGPU_DEVICE_VHOST_WINDOW_H
 
@@ -44,7 +44,7 @@ int vgpu_window_unmap(struct vgpu_window *window, uint64_t cookie,
 /* A predecessor had it mapped. */
 void vgpu_window_count(struct vgpu_window *window,
 		       const struct vgpu_gpu_mapping *mapping);
-/* The VMM has so many vGPUs, which share what it can bear. */
+/* The VMM has so many vGPUs, which share its limit of mappings. */
 void vgpu_window_set_vgpus(struct vgpu_window *window, uint32_t vgpus);
 /* The front end has emptied the window, or is about to. */
 void vgpu_window_forget(struct vgpu_window *window);

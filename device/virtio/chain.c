@@ -67,7 +67,7 @@ static const char *add_descriptor(struct vgpu_memory *memory,
 	return NULL;
 }
 
-/* What table an indirect descriptor stands for. */
+/* Find the table of an indirect descriptor. */
 static const char *enter_table(struct vgpu_queue *queue,
 			       const struct vring_desc *desc,
 			       const char **table, uint32_t *table_num)

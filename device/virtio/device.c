@@ -37,7 +37,7 @@ struct ring {
 	sd_event_source *poll;	/* in place of a kick fd */
 	sd_event_source *again; /* the budget was used up */
 	bool is_draining;
-	bool must_resume; /* a predecessor may have left something half done */
+	bool must_resume; /* a predecessor may have left requests in flight */
 };
 
 struct vgpu_virtio {
@@ -129,7 +129,7 @@ static void report_fault(struct ring *ring, const char *fault)
 	ring->virtio->ops->fault(ring->virtio->opaque, text);
 }
 
-/* The guest broke a rule of the ring: it stands until it is reset. */
+/* The guest corrupted the ring: stop it until it is reset. */
 static void break_ring(struct ring *ring, const char *fault)
 {
 	vgpu_state_commit(ring->queue.state->is_broken, 1U);
@@ -137,7 +137,7 @@ static void break_ring(struct ring *ring, const char *fault)
 	signal_fd(ring->virtio, VGPU_SLOT_ERROR + index_of(ring));
 }
 
-/* What is in flight is forgotten: nobody waits for the answers any more. */
+/* Forget the requests in flight: nobody waits for the answers any more. */
 static void forget_requests(struct ring *ring)
 {
 	struct vgpu_state_queue *state = ring->queue.state;
@@ -195,7 +195,10 @@ static void execute_request(struct ring *ring, struct vgpu_queue_request *reques
 		vgpu_gpu_control(virtio->gpu, &request->gpu);
 	else
 		vgpu_gpu_cursor(virtio->gpu, &request->gpu);
-	/* Not answered yet: whoever dies from now on, it was not this one. */
+	/*
+	 * It waits now: a death from here on is not counted against this
+	 * request.
+	 */
 	if (ring->queue.life == life && (*word & 0xf) == VGPU_REQUEST_EXECUTING)
 		vgpu_state_commit(*word,
 				  (*word & ~0xfULL) | VGPU_REQUEST_WAITING);
@@ -223,7 +226,7 @@ static bool run_one(struct ring *ring)
 	return false;
 }
 
-/* Answer the request at @head that nobody will execute. */
+/* Answer the request at @head without executing it. */
 static void refuse_request(struct ring *ring, uint16_t head)
 {
 	struct vgpu_queue_request *request = take_request(ring->virtio);
@@ -248,7 +251,7 @@ static void refuse_request(struct ring *ring, uint16_t head)
 		n += size;
 	}
 	out.type = htole32(VIRTIO_GPU_RESP_ERR_UNSPEC);
-	/* Whoever waits for the fence must not wait for ever. */
+	/* Complete its fence, too: the guest may wait for it. */
 	out.flags = in.flags & htole32(VIRTIO_GPU_FLAG_FENCE |
 				       VIRTIO_GPU_FLAG_INFO_RING_IDX);
 	out.fence_id = in.fence_id;
@@ -327,7 +330,7 @@ static void resume_ring(struct ring *ring)
 	ring->must_resume = false;
 	vgpu_queue_recover(queue);
 	queue->notified = queue->state->answered;
-	/* The call for an answer may have died with its sender. */
+	/* A predecessor may have died before it signalled an answer. */
 	queue->must_notify = true;
 	redo_requests(ring);
 	if (index_of(ring) == 0)
@@ -524,7 +527,7 @@ void vgpu_virtio_destroy(struct vgpu_virtio *virtio)
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
 		vgpu_virtio_unhook(virtio, i);
 		sd_event_source_unref(virtio->ring[i].again);
-		/* The gpu lets go of its requests; a successor answers them. */
+		/* Free the requests unanswered: a successor answers them. */
 		virtio->ring[i].queue.life++;
 	}
 	vgpu_gpu_destroy(virtio->gpu);
@@ -644,7 +647,7 @@ void vgpu_virtio_abandon(struct vgpu_virtio *virtio, uint32_t index)
 	uint32_t age = UINT32_MAX;
 	int head;
 
-	/* What the device model still has will be of an older life. */
+	/* Completions of older requests will be ignored. */
 	ring->queue.life++;
 	ring->is_draining = false;
 	while (!ring->queue.state->is_broken && ring->queue.used &&

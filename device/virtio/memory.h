@@ -31,7 +31,7 @@ void vgpu_memory_release(struct vgpu_memory *memory);
 
 /* Host address of guest-physical [gpa, gpa + len) in one region, or NULL. */
 void *vgpu_memory_guest(struct vgpu_memory *memory, uint64_t gpa, uint64_t len);
-/* The same of a range that may go over regions: as much as is in the first. */
+/* The same for a range that may cross regions: as much as is in the first. */
 void *vgpu_memory_guest_part(struct vgpu_memory *memory, uint64_t gpa,
 			     uint64_t len, uint64_t *ret_part);
 /* Host address of what the front end has at [address, address + len). */

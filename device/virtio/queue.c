@@ -138,7 +138,9 @@ void vgpu_queue_recover(struct vgpu_queue *queue)
 
 		if (!word)
 			continue;
-		/* Not counted yet as fetched: it will be fetched again. */
+		/*
+		 * It does not count as fetched yet, and will be fetched again.
+		 */
 		if ((uint32_t)(word >> 32) == (uint32_t)state->fetched) {
 			vgpu_state_commit(state->request[i], 0);
 			continue;
@@ -169,7 +171,7 @@ bool vgpu_queue_listen(struct vgpu_queue *queue)
 			fetched);
 	else
 		store16(&queue->used->flags, 0);
-	/* Our wish must be there before we look whether it came too late. */
+	/* Publish avail_event before checking for new requests. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return load16(&queue->avail->idx) != fetched;
 }
@@ -185,7 +187,9 @@ bool vgpu_queue_wants_call(struct vgpu_queue *queue)
 		return false;
 	queue->notified = now;
 	queue->must_notify = false;
-	/* The answers must be there before we look at what the guest wants. */
+	/*
+	 * Publish the answers before reading whether the guest wants a signal.
+	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (must_notify)
 		return true;

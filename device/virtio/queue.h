@@ -31,7 +31,7 @@ struct vgpu_queue {
 	/* `answered` when the guest was last told, if it ever was */
 	uint64_t notified;
 	bool must_notify;
-	/* Which life of the queue; a request of an older one is forgotten. */
+	/* Counts resets: a request of an earlier count is forgotten. */
 	uint32_t life;
 	uint32_t in_flight;
 };
@@ -66,11 +66,11 @@ void vgpu_queue_answer(struct vgpu_queue *queue, uint16_t head, uint32_t written
 /* Finish what a predecessor was killed in. */
 void vgpu_queue_recover(struct vgpu_queue *queue);
 
-/* Ask the guest for no kicks, while it is looked at anyway. */
+/* Suppress kicks while the queue is polled anyway. */
 void vgpu_queue_quiet(struct vgpu_queue *queue);
-/* Ask for kicks again. True if requests came meanwhile. */
+/* Enable kicks again. True if requests came meanwhile. */
 bool vgpu_queue_listen(struct vgpu_queue *queue);
-/* True once if the guest wants to hear of what was answered. */
+/* True, once, if the guest wants a signal for the answers. */
 bool vgpu_queue_wants_call(struct vgpu_queue *queue);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The vtest protocol's numbers, as far as version 3 and venus go. */
+/* Constants of the vtest protocol: version 3, venus only. */
 #ifndef VGPU_DEVICE_VTEST_ABI_H
 #define VGPU_DEVICE_VTEST_ABI_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The commands: how long each may be, when it may come, what it does. */
+/* The vtest commands: a table of lengths and states, and their handlers. */
 #include "internal.h"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@ struct command {
 
 static int create_renderer(struct connection *c, const uint32_t *body)
 {
-	/* The name that a program gives itself proves nothing: no use for it. */
+	/* Ignore the name: a program can choose any. */
 	c->phase = NAMED;
 	return 0;
 }
@@ -38,7 +38,7 @@ static int resource_busy_wait(struct connection *c, const uint32_t *body)
 {
 	const uint32_t is_busy = 0;
 
-	/* Resource 0 is none, which is all that venus ever asks about. */
+	/* Resource 0 does not exist; venus asks about no other. */
 	if (body[0])
 		return vgpu_connection_end(c, "waits for a resource");
 	vgpu_connection_answer(c, &is_busy, 1, /* fd= */ -1);
@@ -91,8 +91,8 @@ static int get_capset(struct connection *c, const uint32_t *body)
 	struct vgpu_err err = {};
 
 	/*
-	 * Without the capset Mesa says that it cannot initialise. After it
-	 * nothing but an abort is left, so the context must be had by now.
+	 * Start the context now: without a capset Mesa reports that it cannot
+	 * initialise, but a later failure makes it abort.
 	 */
 	if (is_valid && c->phase < STARTED && vgpu_context_start(c, &err) < 0) {
 		vgpu_vtest_fault(c->vtest, "no context: %s", err.text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One client: its commands come in, its answers go out. */
+/* A vtest client's connection: reads commands, sends answers. */
 #include "internal.h"
 
 #include <inttypes.h>
@@ -10,9 +10,9 @@
 #include "lib/peer.h"
 #include "lib/util.h"
 
-/* Commands handled before others have their turn. */
+/* Commands of one client handled before others get a turn. */
 #define TURN 32
-/* How long a client may say nothing, and take to ask for its context. */
+/* How long a client may take until it asks for its context. */
 #define SILENT_US (10 * 1000 * 1000ULL)
 #define LATE_US	  (30 * 1000 * 1000ULL)
 /*
@@ -23,7 +23,7 @@
 /* A buffer larger than this is given back after use. */
 #define BODY_BYTES_KEPT (64UL * 1024)
 
-/* on_end() goes on from here: our callers may still be at work on @c. */
+/* on_end() continues later: our callers may still use @c. */
 static void enter_phase(struct connection *c, enum phase phase)
 {
 	c->phase = phase;
@@ -48,7 +48,7 @@ int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 	return -ECONNABORTED;
 }
 
-/* The client is gone: nothing to say about that. */
+/* The client has left, which is no fault. */
 static void leave_client(struct connection *c)
 {
 	if (c->phase != OVER)
@@ -133,7 +133,10 @@ static void send_answer(struct connection *c, const uint32_t *words,
 {
 	const struct vtest_header header = {(uint32_t)n_words, c->header.command};
 
-	/* One command at a time: the last answer is long sent. */
+	/*
+	 * Commands are handled one at a time: the last answer was sent long
+	 * ago.
+	 */
 	memcpy(c->answer, &header, sizeof(header));
 	if (n_words)
 		memcpy(c->answer + sizeof(header), words,
@@ -292,7 +295,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *opaque)
 
 static int wait_for_leave(struct connection *c)
 {
-	/* Commands that it sends from now on fail; that it leaves, we see. */
+	/* From now on its commands fail; watch only for its end. */
 	if (shutdown(c->socket, SHUT_RD) < 0)
 		return -errno;
 	return sd_event_add_time_relative(c->vtest->event, &c->on_late,
@@ -352,7 +355,7 @@ static int add_sources(struct connection *c)
 bool vgpu_connection_is_of_same(const struct connection *a,
 				const struct connection *b)
 {
-	/* One in a pid namespace that we do not see has no number. */
+	/* A process outside our pid namespace has no pid here. */
 	return a->pid && a->pid == b->pid;
 }
 

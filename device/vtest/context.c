@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The render process of a client, and what the client submits to it. */
+/* A client's render process, and its submits. */
 #include "internal.h"
 
 #include <string.h>
@@ -48,7 +48,7 @@ static void on_lost(void *opaque, const char *why)
 		vgpu_connection_end(c, "its context is lost: %s", why);
 		return;
 	}
-	/* There never was a process. The client may ask for one again. */
+	/* No process was started. The client may ask again. */
 	vgpu_vtest_fault(c->vtest, "no context: %s", why);
 	vgpu_context_finish(c);
 	if (c->phase == STARTED)
@@ -65,7 +65,7 @@ static const struct vgpu_render_ops render_ops = {
 	.lost = on_lost,
 };
 
-/* So that no process takes all contexts there are. */
+/* Limit the contexts of one client process. */
 static uint32_t count_contexts(const struct connection *c)
 {
 	const struct connection *other;

@@ -16,7 +16,7 @@
 #include "device/vtest/vtest.h"
 #include "render/abi.h"
 
-/* The largest command of a client. Mesa's larger ones lie in its streams. */
+/* The largest command of a client. Mesa puts larger ones into its streams. */
 #define BODY_BYTES_MAX (4UL * 1024 * 1024)
 /* The largest answer but for its fd: a capset. */
 #define ANSWER_BYTES_MAX 256U
@@ -153,7 +153,7 @@ struct vgpu_vtest {
 };
 
 /* vtest.c */
-/* vgpu_vtest_status() has something else to say. */
+/* The status has changed. */
 void vgpu_vtest_changed(struct vgpu_vtest *vtest);
 /* Tell the owner that a client broke a rule, or cannot be served. */
 __attribute__((format(printf, 2, 3))) void
@@ -162,12 +162,12 @@ vgpu_vtest_fault(struct vgpu_vtest *vtest, const char *fmt, ...);
 /* connection.c */
 int vgpu_connection_create(struct vgpu_vtest *vtest, int socket);
 void vgpu_connection_destroy(struct connection *c);
-/* Whether both are of one process that we know. */
+/* Whether both belong to the same process, whose pid is known. */
 bool vgpu_connection_is_of_same(const struct connection *a,
 				const struct connection *b);
-/* One that says nothing, or nothing more, makes room for another. */
+/* Close a silent connection, to make room for another. */
 void vgpu_connection_evict(struct connection *c);
-/* Say why, lose or end it soon, and return -ECONNABORTED. */
+/* Report @fmt, end the connection soon, and return -ECONNABORTED. */
 __attribute__((format(printf, 2, 3))) int
 vgpu_connection_end(struct connection *c, const char *fmt, ...);
 /*
@@ -176,7 +176,7 @@ vgpu_connection_end(struct connection *c, const char *fmt, ...);
  */
 void vgpu_connection_answer(struct connection *c, const uint32_t *words,
 			    size_t n_words, int fd);
-/* The same for one who expects an fd, which there is none of. */
+/* The same for an answer whose fd there is not. */
 void vgpu_connection_answer_no_fd(struct connection *c, const uint32_t *words,
 				  size_t n_words);
 
@@ -184,7 +184,7 @@ void vgpu_connection_answer_no_fd(struct connection *c, const uint32_t *words,
 /* Whether a body of @header.length may come; *ret_bytes is its size. */
 int vgpu_command_check(struct connection *c, size_t *ret_bytes);
 int vgpu_command_handle(struct connection *c);
-/* The context that the capset waits for has a process, or never will. */
+/* The process that GET_CAPSET waits for was started, or cannot be. */
 void vgpu_command_started(struct connection *c);
 bool vgpu_command_is_answered(const struct connection *c);
 /* Answer it, but with nothing: the context is lost. */
@@ -201,7 +201,7 @@ int vgpu_resource_create_blob(struct connection *c, const uint32_t *body);
 /* The render process takes commands: what was held back for that can go. */
 void vgpu_resources_ready(struct connection *c);
 int vgpu_resource_unref(struct connection *c, uint32_t id);
-/* Its context is lost: say so in a ring of its. */
+/* Set a ring's status: the context is lost. */
 void vgpu_resource_fail_ring(struct connection *c, uint32_t id,
 			     uint64_t status_offset);
 /* The render process has said what the memory of held_resource is. */

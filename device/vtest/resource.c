@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a client shares with its render process: rings, and device memory. */
+/*
+ * A client's resources: rings and device memory, shared with its render
+ * process.
+ */
 #include "internal.h"
 
 #include <fcntl.h>

@@ -192,7 +192,7 @@ void vgpu_syncs_finish(struct vgpu_syncs *syncs)
 	free((void *)syncs->slot);
 }
 
-/* Reached is reached, even if it is set back later. */
+/* A point stays reached even if its sync's value is lowered later. */
 static void reach_point(struct point *point, struct wait *wait)
 {
 	put_sync(vgpu_steal(&point->sync));
@@ -219,7 +219,10 @@ static void settle_points(struct vgpu_syncs *syncs, struct sync *sync)
 		reach_point(point, wait);
 		if (!is_over(wait))
 			continue;
-		/* An empty pipe has room; who has gone needs no word. */
+		/*
+		 * An empty pipe has room. If the reader has gone, the error
+		 * does not matter.
+		 */
 		(void)!write(wait->pipe, &byte, sizeof(byte));
 		drop_wait(syncs, wait);
 	}
@@ -310,7 +313,7 @@ int vgpu_sync_write(struct connection *c, uint32_t id, uint64_t value)
 	return 0;
 }
 
-/* Drop the waits that their client has given up. */
+/* Free waits that their clients have given up. */
 static void sweep_waits(struct vgpu_syncs *syncs)
 {
 	struct wait *wait, *next;

@@ -13,9 +13,9 @@
 #include "device/vtest/internal.h"
 #include "lib/util.h"
 
-/* A vGPU has so many connections for each context that it can have. */
+/* Connections of a vGPU, for each context that it can have. */
 #define CONNECTIONS_PER_CONTEXT 2U
-/* Those of one process that have no context; its newest ones count. */
+/* Connections without a context of one process; its newest ones are kept. */
 #define SILENT_PER_PROCESS 16U
 
 /* Fds: of the device itself; of a context and its connections; its least. */
@@ -28,10 +28,10 @@
 	(6 + 2 * CONNECTIONS_PER_CONTEXT +                                     \
 	 VGPU_RENDER_QUEUE_BYTES_MAX / VGPU_RENDER_BULK_BYTES_MIN)
 #define FDS_OF_CLIENT_MIN 128U
-/* More than clients could ever use, which have other limits. */
+/* More than clients could use within their other limits. */
 #define FDS_MAX (1U << 20)
 
-/* With no fd left for it, who waits to be accepted would keep us awake. */
+/* Limits wake-ups by a connection that cannot be accepted for want of an fd. */
 #define ACCEPTS_PER_S 1000
 
 void vgpu_vtest_fault(struct vgpu_vtest *vtest, const char *fmt, ...)
@@ -92,7 +92,9 @@ static int make_never_ready(void)
 	return fds[0];
 }
 
-/* Divide what the process may have, so that all limits together fit. */
+/*
+ * Divide the process's limit of fds, so that all limits together fit into it.
+ */
 static void divide_fds(struct vgpu_vtest *vtest)
 {
 	struct rlimit limit = {};
@@ -121,7 +123,7 @@ static struct vgpu_fd_share *find_fds(void *opaque,
 	return NULL;
 }
 
-/* Those without a context of the process of @than. */
+/* Count connections without a context of @than's process. */
 static uint32_t count_silent(const struct vgpu_vtest *vtest,
 			     const struct connection *than)
 {
@@ -134,9 +136,9 @@ static uint32_t count_silent(const struct vgpu_vtest *vtest,
 }
 
 /*
- * The one that makes room: without a context, of the process that has most of
- * those, and of them the oldest of those that have said least. Of @process, if
- * that is not NULL.
+ * Choose the connection to close: one without a context, of the process that
+ * has most of these (or of @process's, if not NULL), and of these the oldest in
+ * the earliest phase.
  */
 static struct connection *find_silent(const struct vgpu_vtest *vtest,
 				      const struct connection *process)

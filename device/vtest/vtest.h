@@ -12,8 +12,8 @@
 #include "lib/err.h"
 
 /*
- * A connection is one context, which is one process with a Vulkan driver. There
- * are fewer where RLIMIT_NOFILE is below some 10000.
+ * A connection has one context, which is one process with a Vulkan driver. The
+ * limit is lower where RLIMIT_NOFILE is below some 10000.
  */
 #define VGPU_VTEST_CONTEXTS_MAX 64U
 /* Rings, streams and replies of all contexts; Mesa takes some 10 MiB each. */
@@ -26,7 +26,7 @@ struct vgpu_vtest;
 struct vgpu_vtest_ops {
 	/* A client broke a rule, or lost its context. Any number may come. */
 	void (*fault)(void *opaque, const char *text);
-	/* vgpu_vtest_status() has something else to say. */
+	/* vgpu_vtest_status() has changed. */
 	void (*changed)(void *opaque);
 };
 

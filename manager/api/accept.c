@@ -10,7 +10,7 @@
 #include "manager/device/listen.h"
 #include "methods.h"
 
-/* With no fd left for it, who waits to be accepted would keep us awake. */
+/* Limits wake-ups by a connection that cannot be accepted for want of an fd. */
 #define ACCEPTS_PER_S 1000
 
 static int on_connect(sd_event_source *source, int fd, uint32_t revents,
@@ -21,7 +21,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 	struct vgpu_manager *manager = userdata;
 	sd_varlink *link;
 
-	/* Whatever it is that is short now: the next one may have it. */
+	/* Whatever is short now: a later connection may succeed. */
 	if (client < 0 ||
 	    sd_varlink_server_add_connection(manager->server, client, &link) < 0)
 		return 0;

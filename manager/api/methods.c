@@ -16,7 +16,7 @@
 #include "reply.h"
 #include "subscribers.h"
 
-/* Each may hold 16 MiB of unfinished call, which is libsystemd's own bound. */
+/* Each may buffer an unfinished call of up to 16 MiB, libsystemd's limit. */
 #define CONNECTIONS_MAX		256
 #define CONNECTIONS_PER_UID_MAX 128
 
@@ -264,7 +264,7 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link,
 	vgpu_subscribers_forget(manager->subscribers, link);
 }
 
-/* Called first: each method has one of these, named as it is. */
+/* Wrap each method in a check of the caller's right. */
 #define CHECKED(name, method, right, about)                                      \
 	static int checked_##name(sd_varlink *link, sd_json_variant *parameters, \
 				  sd_varlink_method_flags_t flags,               \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Methods about heads: what is asked of the device, and answered by it. */
+/* Methods about heads: Capture, SetMode, SetVnc. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,7 +58,7 @@ static int dispatch_number(const char *name, sd_json_variant *variant,
 
 	if (sd_json_variant_is_null(variant))
 		return 0;
-	/* Whatever is no such number is no such head or mode either. */
+	/* What is no such number becomes one that no head or mode has. */
 	*number = UINT32_MAX;
 	if (sd_json_variant_is_unsigned(variant))
 		*number = (uint32_t)VGPU_MIN(sd_json_variant_unsigned(variant),
@@ -66,7 +66,7 @@ static int dispatch_number(const char *name, sd_json_variant *variant,
 	return 0;
 }
 
-/* What the calls here are given: each has those that its fields name. */
+/* Parameters of all methods here; each uses those in its fields. */
 struct parameters {
 	const char *vgpu;
 	uint32_t head;
@@ -125,7 +125,7 @@ static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 	return instance;
 }
 
-/* A refusal of the device's, as an error with @name. */
+/* Turn the device's refusal into an error called @name. */
 static int read_refusal(const struct vgpu_control_reply *reply,
 			const char *name, struct vgpu_err *err)
 {
@@ -138,8 +138,8 @@ static int read_refusal(const struct vgpu_control_reply *reply,
 }
 
 /*
- * What a device sends is not trusted: the client maps as many bytes as the
- * frame says, and they must stay.
+ * Check what the device sends: a client will map as many bytes as the frame
+ * says, and the file must not shrink.
  */
 static bool is_frame_sound(const struct vgpu_control_frame *frame, int fd)
 {
@@ -272,7 +272,7 @@ static void on_mode_set(void *userdata, const struct vgpu_control_reply *reply,
 	pending_destroy(pending);
 }
 
-/* Of one that is stopped: its device is started with it. */
+/* Save the setting of a stopped vGPU, whose device will start with it. */
 static int keep_setting(struct vgpu_instance *instance,
 			const struct vgpu_head_setting *setting, uint32_t head,
 			sd_varlink *link)

@@ -59,7 +59,7 @@ static int dispatch_placement(const char *name, sd_json_variant *variant,
 	return 0;
 }
 
-/* @caller was not taken: it is answered with @err. */
+/* Answer @caller, which nobody took over, with @err. */
 static int refuse_caller(struct vgpu_caller *caller, struct vgpu_manager *manager,
 			 struct vgpu_gpu *gpu, const struct vgpu_err *err)
 {
@@ -187,7 +187,7 @@ int vgpu_method_check_definition(sd_varlink *link, sd_json_variant *parameters,
 		     : sd_varlink_reply(link, NULL);
 }
 
-/* What is to be done to a vGPU that is there; see create.h. */
+/* Start, stop, undefine or destroy a vGPU; see create.h. */
 typedef int (*change_t)(struct vgpu_manager *manager, const char *uuid_or_name,
 			bool force, const struct vgpu_caller *caller,
 			struct vgpu_gpu **ret_gpu, struct vgpu_err *err);

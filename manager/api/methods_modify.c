@@ -168,7 +168,7 @@ static int modify_vgpu(struct vgpu_instance *instance,
 		hand_over(instance);
 	report_changes(instance, link, &last);
 	vgpu_share_update(instance);
-	/* A device that does not run now is started with it. */
+	/* A device that is not running will start with the change. */
 	msg.frame_rate = next.type.frame_rate_limit;
 	if (change->rate >= 0 && vgpu_instance_is_serving(instance))
 		vgpu_device_request(instance->device, &msg, -1,

@@ -10,14 +10,14 @@
 #include "methods.h"
 #include "reply.h"
 
-/* What QEMU is told of a device that it does not know: a virtio-gpu. */
+/* A virtio-gpu, described to QEMU's generic vhost-user device. */
 #define QEMU_VIRTIO_ID	  16U
 #define QEMU_QUEUES	  2U
 #define QEMU_CONFIG_BYTES 16U
 
 #define ID_SIZE	    16
 #define DEVICE_SIZE 160
-/* In a chardev's option commas of the path are doubled. */
+/* Commas in the path are doubled in a chardev's option. */
 #define CHARDEV_SIZE (2 * VGPU_SOCKET_PATH_SIZE + 64)
 
 static int reply_provider_arguments(sd_varlink *link,
@@ -53,8 +53,8 @@ static void set_chardev(const char *id, const char *path,
 }
 
 /*
- * A virtio-gpu that QEMU knows nothing of: with Vulkan, from QEMU 11.0 on. As
- * the text of a -device, and as the same in JSON.
+ * QEMU's generic vhost-user device (11.0 or newer), with Vulkan: as the text of
+ * a -device, and as JSON.
  */
 static int describe_generic(const char *id, char text[DEVICE_SIZE],
 			    sd_json_variant **ret_json)
@@ -120,7 +120,10 @@ static int reply_arguments(sd_varlink *link, struct vgpu_instance *instance,
 
 	vgpu_paths_instance(&instance->manager->paths,
 			    instance->definition.uuid, "vhost.sock", socket);
-	/* Eight digits tell the vGPUs of one machine apart. */
+	/*
+	 * Eight digits of the uuid are enough to tell the vGPUs of one machine
+	 * apart.
+	 */
 	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
 	set_chardev(id, socket, chardev);
 	r = has_display ? describe_display(instance, id, device, &json)

@@ -10,7 +10,7 @@
 #include "manager/vgpu/share.h"
 #include "manager/host/text.h"
 
-/* A number of 32 bits; what is none is larger than any limit. */
+/* A number of 32 bits. Anything else becomes larger than any limit. */
 int vgpu_method_dispatch_number(const char *name, sd_json_variant *variant,
 				sd_json_dispatch_flags_t flags, void *userdata)
 {
@@ -25,7 +25,7 @@ int vgpu_method_dispatch_number(const char *name, sd_json_variant *variant,
 	return 0;
 }
 
-/* The GPU of that name, or the first that it can be said of. */
+/* The GPU of that name, or the first whose time the manager shares. */
 static struct vgpu_gpu *find_shared(struct vgpu_manager *manager,
 				    const char *id, struct vgpu_err *err)
 {

@@ -14,10 +14,12 @@
 
 void vgpu_reply_check(sd_varlink *link, int r)
 {
-	/* sd_varlink_error() says -EBADR of an error of ours that it sent. */
+	/*
+	 * sd_varlink_error() returns -EBADR after it has sent an error of ours.
+	 */
 	if (r >= 0 || r == -EBADR)
 		return;
-	/* Not sd_varlink_close(), which no method may call for its own link. */
+	/* A method may not call sd_varlink_close() for its own link. */
 	shutdown(sd_varlink_get_fd(link), SHUT_RDWR);
 }
 
@@ -27,7 +29,7 @@ int vgpu_reply_error(sd_varlink *link, const struct vgpu_err *err)
 
 	snprintf(name, sizeof(name), VGPU_INTERFACE ".%s",
 		 err->name ? err->name : "Internal");
-	/* JSON is UTF-8, and the text may have been cut within a letter. */
+	/* JSON is UTF-8, and the text may have been cut within a character. */
 	VGPU_TEXT_SET(text, err->text);
 	vgpu_text_make_printable(text);
 	vgpu_reply_check(link, sd_varlink_errorbo(

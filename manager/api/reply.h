@@ -9,8 +9,8 @@
 #include "manager/vgpu/caller.h"
 
 /*
- * @r is what sending an answer came to. A client that gets none must not wait
- * for it: its connection is closed.
+ * @r is the result of sending an answer. If that failed, close the connection,
+ * so that the client does not wait.
  */
 void vgpu_reply_check(sd_varlink *link, int r);
 

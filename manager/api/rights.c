@@ -30,7 +30,7 @@ static bool is_in_group(sd_varlink *link, uint32_t wanted)
 		return false;
 	if (sd_varlink_get_peer_gid(link, &gid) >= 0 && gid == wanted)
 		return true;
-	/* Those that it had when it connected: their number changes no more. */
+	/* Groups that the peer had when it connected. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &bytes) < 0) {
 		if (errno != ERANGE)
 			return false;
@@ -88,7 +88,7 @@ static int check_owner_of_named(sd_varlink *link, sd_json_variant *parameters,
 		vgpu_instance_find(manager, sd_json_variant_string(name), &err);
 	if (instance && is_owner(link, &instance->definition.owner))
 		return 1;
-	/* Of others' vGPUs he does not learn that there are any. */
+	/* Do not reveal that others' vGPUs exist. */
 	vgpu_instance_set_unknown(sd_json_variant_string(name), &err);
 	return vgpu_reply_error(link, &err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What clients are told of GPUs, types and vGPUs. */
+/* JSON descriptions of GPUs, types and vGPUs. */
 #include "manager/vgpu/capacity.h"
 #include "manager/vgpu/heads.h"
 #include "manager/host/json.h"
@@ -14,7 +14,7 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 {
 	const struct vgpu_framebuffer *fb = &gpu->framebuffer;
 	uint64_t free_bytes = vgpu_capacity_free(manager, gpu);
-	/* Without device processes nothing has to be made ready. */
+	/* Without device processes no memory has to be populated. */
 	uint64_t ready = gpu->memory ? gpu->memory->ready(gpu) : free_bytes;
 	int r;
 
@@ -86,7 +86,7 @@ static int show_heads(const struct vgpu_instance *instance,
 	int r;
 
 	r = sd_json_variant_new_array(&heads, NULL, 0);
-	/* Those of one without a device process are its guest's alone. */
+	/* Heads of a vGPU without a device process are not known here. */
 	for (uint32_t i = 0; r >= 0 && i < instance->definition.type.heads &&
 			     instance->definition.vf.number == 0;
 	     i++) {
@@ -119,7 +119,7 @@ static int show_heads(const struct vgpu_instance *instance,
 	return 0;
 }
 
-/* A device counts what it likes; varlink has integers of 63 bits. */
+/* A device may send any count; varlink integers have 63 bits. */
 static uint64_t within(uint64_t count)
 {
 	return VGPU_MIN(count, (uint64_t)INT64_MAX);
@@ -172,7 +172,7 @@ static int show_figures(const struct vgpu_instance *instance,
 					    within(figures->intervals_usec)));
 }
 
-/* What it may have and has of the GPU's time and of the host. */
+/* Limits and use of the GPU's time and of the host. */
 static int show_share(struct vgpu_instance *instance, sd_json_variant **json)
 {
 	struct vgpu_manager *manager = instance->manager;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fds that systemd keeps for the next vgpud: its fd store. */
+/* Keeps fds in systemd's fd store for the next vgpud. */
 #include "deposit.h"
 
 #include <fcntl.h>
@@ -44,7 +44,7 @@ struct table {
 /* What this vgpud knows of an entry besides. */
 struct item {
 	int compared; /* a duplicate for comparison, -1 for none */
-	int found; /* kept by an earlier vgpud, not yet asked for; -1: none */
+	int found;    /* kept by an earlier vgpud and not taken yet; -1: none */
 };
 
 struct vgpu_deposit {
@@ -98,14 +98,14 @@ static uint32_t count_of_id(const struct vgpu_deposit *deposit, uint32_t id)
 
 static uint32_t new_id(struct vgpu_deposit *deposit)
 {
-	/* There are many times more of them than entries. */
+	/* There are far more ids than entries: this ends. */
 	do
 		deposit->last_id = deposit->last_id % ID_MAX + 1;
 	while (count_of_id(deposit, deposit->last_id) > 0);
 	return deposit->last_id;
 }
 
-/* The name under which the file of @fd is kept already, or 0. */
+/* The name under which @fd's file is kept already, or 0. */
 static uint32_t id_of_file(const struct vgpu_deposit *deposit, int fd)
 {
 	for (uint32_t i = 0; i < deposit->n_used; i++)
@@ -140,7 +140,7 @@ static uint32_t find_free(struct vgpu_deposit *deposit)
 	return deposit->n_used;
 }
 
-/* One store, so that no vgpud is killed in the middle of it. */
+/* One store: a kill cannot leave it half done. */
 static void set_id(struct vgpu_deposit *deposit, uint32_t i, uint32_t id)
 {
 	deposit->ids[i] = id;
@@ -180,7 +180,7 @@ uint32_t vgpu_deposit_put(struct vgpu_deposit *deposit, uint32_t handle,
 	i = handle ? handle - 1 : find_free(deposit);
 	if (i >= ENTRIES_MAX)
 		return refuse_fd(deposit, handle);
-	/* Segments are vgpud's own, each made once: no two slots have one. */
+	/* Segments are created by vgpud, each for one slot: never shared. */
 	if (!is_segment(slot))
 		compared = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	id = id_for(deposit, fd, compared);
@@ -271,7 +271,7 @@ static int make_table(struct vgpu_deposit *deposit)
 	return 0;
 }
 
-/* False for a table that is none of ours, or of another version. */
+/* False if it is no table of ours, or of another version. */
 static bool has_table(struct vgpu_deposit *deposit, int fd)
 {
 	struct table *table = NULL;
@@ -315,7 +315,7 @@ static void match_fd(struct vgpu_deposit *deposit, const char *name, int fd)
 		deposit->n_kept += is_first;
 		is_first = false;
 	}
-	/* A vgpud that was killed before it had put it into the table. */
+	/* An fd whose vgpud was killed before it wrote the table. */
 	if (is_first)
 		keep_no_more(name);
 }
@@ -334,7 +334,7 @@ static void read_table(struct vgpu_deposit *deposit)
 	}
 }
 
-/* Entries whose fd systemd does not have are none. */
+/* Free the entries whose fd systemd does not have. */
 static void drop_unmatched(struct vgpu_deposit *deposit)
 {
 	for (uint32_t i = 0; i < ENTRIES_MAX; i++)
@@ -374,7 +374,7 @@ static int take_entries(struct vgpu_deposit *deposit)
 	return n < 0 ? n : r;
 }
 
-/* How many fds systemd keeps of this service at most; since version 254. */
+/* systemd's limit of fds for this service; since version 254. */
 static uint32_t read_max(void)
 {
 	const char *text = getenv("FDSTORE");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fds that systemd keeps for the next vgpud: its fd store. */
+/* Keeps fds in systemd's fd store for the next vgpud. */
 #ifndef VGPU_MANAGER_DEVICE_DEPOSIT_H
 #define VGPU_MANAGER_DEVICE_DEPOSIT_H
 
@@ -28,7 +28,7 @@ typedef void (*vgpu_deposit_full_t)(void *userdata);
  */
 int vgpu_deposit_open(vgpu_deposit_full_t full, void *userdata,
 		      struct vgpu_deposit **ret_deposit);
-/* From here on nothing changes in it: what is kept is the next vgpud's. */
+/* Keep it unchanged from here on, for the next vgpud. */
 void vgpu_deposit_leave(struct vgpu_deposit *deposit); /* NULL is fine */
 void vgpu_deposit_close(struct vgpu_deposit *deposit); /* NULL is fine */
 
@@ -44,10 +44,10 @@ void vgpu_deposit_remove(struct vgpu_deposit *deposit, uint32_t handle);
 /* @fd is the callee's. */
 typedef void (*vgpu_deposit_found_t)(void *userdata, uint32_t slot, int fd,
 				     uint32_t handle);
-/* Tell of all that an earlier vgpud kept of vGPU @uuid, once. */
+/* Call @found, once, for each fd that an earlier vgpud kept of vGPU @uuid. */
 void vgpu_deposit_recover(struct vgpu_deposit *deposit, const char *uuid,
 			  vgpu_deposit_found_t found, void *userdata);
-/* Let go of what belongs to vGPUs of which @is_known(uuid) is false. */
+/* Drop the fds of vGPUs for which @is_known(uuid) is false. */
 void vgpu_deposit_clean(struct vgpu_deposit *deposit,
 			bool (*is_known)(void *userdata, const char *uuid),
 			void *userdata);

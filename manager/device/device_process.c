@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One running vgpu-device, and what is said with it over its control socket. */
+/* A running vgpu-device, and the manager's end of its control socket. */
 #include "device_process.h"
 
 #include <fcntl.h>
@@ -20,13 +20,13 @@
 #include "manager/host/watchdog.h"
 
 #define USEC_PER_S 1000000ULL
-/* A program takes a while to start on a machine that has much else to do. */
+/* Time limit of the start: long, for a busy machine. */
 #define START_TIMEOUT_USEC (20 * USEC_PER_S)
 #define ADOPT_TIMEOUT_USEC (5 * USEC_PER_S)
 #define STOP_TIMEOUT_USEC  (1 * USEC_PER_S)
 #define REPLY_TIMEOUT_USEC (5 * USEC_PER_S)
 #define REQUESTS_MAX	   64 /* unanswered at once */
-/* Messages read before other vGPUs and clients get their turn. */
+/* Messages read before other vGPUs and clients get a turn. */
 #define MESSAGES_AT_ONCE 64
 
 struct request {
@@ -132,7 +132,7 @@ static void take_figures(struct vgpu_device *device,
 	passed = now - device->figures_usec;
 	frames = figures->frames - device->figures.frames;
 	device->frame_rate = 0;
-	/* None in an hour are so many too: no sum here may overflow. */
+	/* More frames are not credible, and the product would overflow. */
 	if (device->figures.is_known && passed > 0 && frames <= UINT32_MAX)
 		device->frame_rate = (frames * USEC_PER_S + passed / 2) / passed;
 	device->figures = *figures;
@@ -214,7 +214,7 @@ static int handle_message(struct vgpu_device *device,
 {
 	bool is_fd_expected = msg->type == VGPU_CONTROL_FD;
 
-	/* Before it has everything it has nothing to say. */
+	/* It may send nothing before it has received everything. */
 	if (!device->is_start_sent ||
 	    (msg->type != VGPU_CONTROL_REPLY && is_fd_expected != (fd >= 0))) {
 		vgpu_close(fd);
@@ -320,7 +320,7 @@ static void send_rest(struct vgpu_device *device)
 		sd_event_source_set_io_events(device->control_source, EPOLLIN);
 	}
 out:
-	/* Any other failure shows as the end of the process. */
+	/* Other failures show up as the end of the process. */
 	if (r < 0 && r != -EAGAIN && r != -ETOOMANYREFS)
 		sd_event_source_set_io_events(device->control_source, EPOLLIN);
 }
@@ -331,7 +331,7 @@ static int on_still_running(sd_event_source *source, uint64_t usec, void *userda
 	return 0;
 }
 
-/* Either it is dying, which is known in a moment, or it is of no more use. */
+/* It is dying, or of no use any more: kill it if it has not ended shortly. */
 static void on_closed(struct vgpu_device *device)
 {
 	sd_event_source_set_enabled(device->control_source, SD_EVENT_OFF);
@@ -370,7 +370,10 @@ static void drain_messages(struct vgpu_device *device)
 		;
 }
 
-/* It cannot say so itself. The kernel's audit log, if any, names the call. */
+/*
+ * The process cannot report the call itself. The kernel's audit log, if any,
+ * names it.
+ */
 static void report_forbidden_call(struct vgpu_device *device, const char *reason)
 {
 	struct vgpu_control_event event = {.kind = VGPU_EVENT_FORBIDDEN_CALL};
@@ -389,7 +392,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	char number[16] = "";
 	bool is_forbidden;
 
-	/* Of one that died before this vgpud began the number is not known. */
+	/* The pid of one that died before this vgpud started is not known. */
 	if (pid > 0)
 		snprintf(number, sizeof(number), " %d", pid);
 	drain_messages(device);
@@ -412,7 +415,10 @@ static int on_first_status_timeout(sd_event_source *source, uint64_t usec,
 {
 	struct vgpu_device *device = userdata;
 
-	/* Where we get no processor for long, its answer may be here unread. */
+	/*
+	 * If we got no processor for long, its answer may be unread in the
+	 * socket.
+	 */
 	drain_messages(device);
 	if (!device->is_serving)
 		vgpu_device_kill(device, "did not answer and ");
@@ -492,10 +498,10 @@ static int start_process(struct vgpu_device *device, char *const argv[],
 	if (r < 0) {
 		char how[VGPU_PROCESS_REASON_SIZE];
 
-		/* The store may have a duplicate of its fd, which stays open. */
+		/* The store may keep a duplicate of its fd open. */
 		device->process_source =
 			sd_event_source_disable_unref(device->process_source);
-		/* Reaped by init in the end, if it is not quick enough here. */
+		/* If it does not end quickly, init reaps it. */
 		vgpu_process_signal(&device->process, SIGKILL);
 		vgpu_process_reap(&device->process, how);
 		return vgpu_err_set(err, r, "Internal",
@@ -511,7 +517,7 @@ int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 		      const char *pid_path, const char *pid_temporary, int group,
 		      struct vgpu_device **ret_device, struct vgpu_err *err)
 {
-	/* What it is called is told by the socket: this is for ps(1). */
+	/* Arguments for ps(1) only: the device gets its name by the socket. */
 	char *const argv[] = {
 		(char *)"vgpu-device", (char *)"--control-fd",
 		(char *)"3",	       (char *)"--uuid",
@@ -630,19 +636,19 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 	if (!device)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
 	/*
-	 * It is known by the record, not by the socket's credentials: those are
-	 * of whoever called listen(), an earlier vgpud.
+	 * Identify the process by the record. The socket's credentials are of
+	 * whoever called listen(), an earlier vgpud.
 	 */
 	if (vgpu_process_recall(pid_path, &device->process) < 0)
 		return vgpu_err_set(err, -ENOENT, NULL, "none runs");
 
 	r = connect_to(control_path, &device->control);
-	/* One that knows no key tells whoever connects. */
+	/* A device without a key sends everything to whoever connects. */
 	device->is_of_old = !key;
 	if (r >= 0 && key)
 		r = ask_for_all(device, key);
 	if (r < 0) {
-		/* It runs and cannot be reached: it is of no use any more. */
+		/* It runs but cannot be reached: it is of no use any more. */
 		vgpu_process_signal(&device->process, SIGKILL);
 		return vgpu_err_set(err, -ENOENT, NULL, "it cannot be reached");
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One running vgpu-device, and what is said with it over its control socket. */
+/* A running vgpu-device, and the manager's end of its control socket. */
 #ifndef VGPU_MANAGER_DEVICE_DEVICE_PROCESS_H
 #define VGPU_MANAGER_DEVICE_DEVICE_PROCESS_H
 
@@ -15,11 +15,14 @@
 struct vgpu_device;
 
 /*
- * What its owner gets to know. All are required; only ended may destroy the
- * device, and must.
+ * Callbacks to its owner, all required. Only ended() may, and must, destroy the
+ * device.
  */
 struct vgpu_device_ops {
-	/* @fd, now the owner's, is @slot; -1: the slot is needed no more. */
+	/*
+	 * The device announces @fd, now the owner's, as @slot; -1: the slot is
+	 * not needed any more.
+	 */
 	int (*fd)(void *owner, uint32_t slot, int fd);
 	/* The first one says that it serves. */
 	void (*status)(void *owner, const struct vgpu_control_status *status);
@@ -59,19 +62,19 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 int vgpu_device_adopt_kept(sd_event *event, const struct vgpu_device_ops *ops,
 			   void *owner, struct vgpu_fd_store *store,
 			   struct vgpu_device **ret_device, struct vgpu_err *err);
-/* There is none any more, and nothing of it remains in @store. */
+/* The process has ended: remove from @store what belonged to it. */
 void vgpu_device_forget_kept(struct vgpu_fd_store *store);
 
 /* End it: SIGTERM, a second later SIGKILL. ops->ended() follows. */
 void vgpu_device_stop(struct vgpu_device *device);
-/* End it at once, @why going before how it ended in the reason. */
+/* SIGKILL. @why is put before how it ended in the reason. */
 void vgpu_device_kill(struct vgpu_device *device, const char *why);
-/* Let go of it; if it runs, it runs on. NULL is fine. */
+/* Free it; the process, if it runs, runs on. NULL is fine. */
 void vgpu_device_destroy(struct vgpu_device *device);
 
-/* The frames that its heads showed in the last second, as it counts them. */
+/* Frames shown in the last second, as counted by the device. */
 uint64_t vgpu_device_frame_rate(const struct vgpu_device *device);
-/* What it has counted when it last answered; NULL: it has not said. */
+/* The counters of its last answer; NULL: none yet. */
 const struct vgpu_figures *vgpu_device_figures(const struct vgpu_device *device);
 bool vgpu_device_is_serving(const struct vgpu_device *device);
 pid_t vgpu_device_pid(const struct vgpu_device *device);

@@ -10,7 +10,7 @@
 #include "deposit.h"
 #include "lib/control_abi.h"
 
-/* vgpud's own, of which no device gets to know. */
+/* Slots of vgpud's own, which are not sent to devices. */
 enum vgpu_own_slot {
 	VGPU_SLOT_OWN_CONTROL = VGPU_SLOT_MAX, /* its end of the control socket */
 	VGPU_SLOT_OWN_PROCESS,		       /* the device's pidfd */
@@ -27,14 +27,14 @@ struct vgpu_fd_store {
 	} *entries;
 	size_t count;
 	size_t allocated;
-	/* Where all of it is kept for the next vgpud; NULL: nowhere. */
+	/* Also keeps all fds for the next vgpud; NULL: nothing does. */
 	struct vgpu_deposit *deposit;
 	const char *uuid; /* whose it is there */
 };
 
 bool vgpu_fd_store_is_slot(uint32_t slot); /* one of the contract's */
 
-/* What the manager gives a device, and never takes from one that it knows. */
+/* Slots that only the manager fills, not the device. */
 bool vgpu_fd_store_is_given(uint32_t slot);
 
 /*
@@ -46,9 +46,12 @@ void vgpu_fd_store_drop(struct vgpu_fd_store *store, uint32_t slot);
 /* The fd of @slot, still the store's, or -1. */
 int vgpu_fd_store_get(const struct vgpu_fd_store *store, uint32_t slot);
 
-/* Have what an earlier vgpud kept in the deposit. */
+/* Recover what an earlier vgpud kept in the deposit. */
 void vgpu_fd_store_recover(struct vgpu_fd_store *store);
-/* Close what was recovered and never put again of the device's own slots. */
+/*
+ * Close recovered fds in the device's own slots that the device has not
+ * announced.
+ */
 void vgpu_fd_store_drop_recovered(struct vgpu_fd_store *store);
 
 /* Take the segments out, @n at most, into @ret_fds. Returns how many. */

@@ -22,7 +22,7 @@ static bool is_alive(int socket)
 	return socket >= 0 && poll(&poll_fd, 1, 0) == 0;
 }
 
-/* A duplicate, for vgpud and the next one to kill it by. */
+/* A duplicate of its pidfd, for this vgpud and the next one to kill it by. */
 static int keep_pidfd(struct vgpu_fd_store *store,
 		      const struct vgpu_process *process)
 {

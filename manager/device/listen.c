@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a new device process begins with: its sockets and its state block. */
+/*
+ * Creates what a device process starts with: its sockets and its state block.
+ */
 #include "listen.h"
 
 #include <string.h>
@@ -11,7 +13,7 @@
 #include "lib/util.h"
 #include "manager/host/text.h"
 
-/* One VMM, and the next while the last goes away. */
+/* One VMM, and the next one while the last disconnects. */
 #define BACKLOG 4
 
 int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
@@ -26,7 +28,10 @@ int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
 		return -errno;
 
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* The mode that bind() gives the file: nobody gets in before chmod. */
+	/*
+	 * bind() creates the file with the socket's mode: it is never open to
+	 * others.
+	 */
 	if (fd < 0 || fchmod(fd, mode) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, backlog) < 0)
@@ -50,7 +55,7 @@ static int add_socket(const struct vgpu_paths *paths, const char *uuid,
 
 static int add_state_block(struct vgpu_fd_store *store)
 {
-	/* The device sizes it: how large it is, is the device's own affair. */
+	/* Empty: the device sets its size. */
 	int fd = memfd_create("vgpu-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	return fd < 0 ? -errno : vgpu_fd_store_put(store, VGPU_SLOT_STATE, fd);
@@ -67,7 +72,10 @@ int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
 	if (r >= 0)
 		r = add_socket(paths, uuid, name, SOCK_STREAM, 0600, store,
 			       VGPU_SLOT_LISTEN);
-	/* With a deposit the next vgpud has its connection to the device. */
+	/*
+	 * With a deposit the next vgpud gets the connection to the device
+	 * itself.
+	 */
 	if (r >= 0 && !store->deposit)
 		r = add_socket(paths, uuid, "control.sock", SOCK_SEQPACKET,
 			       0600, store, VGPU_SLOT_CONTROL);

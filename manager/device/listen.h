@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a new device process begins with: its sockets and its state block. */
+/*
+ * Creates what a device process starts with: its sockets and its state block.
+ */
 #ifndef VGPU_MANAGER_DEVICE_LISTEN_H
 #define VGPU_MANAGER_DEVICE_LISTEN_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Something for a VMM whose vGPU is taken away. */
+/* A device process without a vGPU, for a VMM whose vGPU was taken away. */
 #include "retire.h"
 
 #include <signal.h>
@@ -15,7 +15,7 @@
 /* The least that a device takes for a framebuffer. */
 #define FRAMEBUFFER_BYTES (64 * 1024)
 
-/* What is the VMM's, and where it has got to with it. */
+/* The slots of the VMM's connection, and the state of its session. */
 static bool is_of_vmm(uint32_t slot)
 {
 	return slot != VGPU_SLOT_LISTEN && slot != VGPU_SLOT_CONTROL &&
@@ -31,7 +31,7 @@ static int make_framebuffer(void)
 	return vgpu_steal_fd(&fd);
 }
 
-/* Nobody reads yet: all of it fits into the socket, or fails. */
+/* Nobody reads the socket yet: a message that does not fit fails. */
 static int send_all(int socket, const struct vgpu_fd_store *store,
 		    const struct vgpu_control_start *start)
 {
@@ -82,7 +82,7 @@ int vgpu_retire(sd_event *event, const struct vgpu_fd_store *store,
 				    strerror(errno));
 	ours = pair[0];
 	theirs = pair[1];
-	/* In vgpud's own group: the vGPU's ends with it. */
+	/* In vgpud's own cgroup: the vGPU's is removed. */
 	r = vgpu_process_start(argv, theirs, /* group= */ -1, 0, &process, err);
 	if (r < 0)
 		return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Something for a VMM whose vGPU is taken away. */
+/* A device process without a vGPU, for a VMM whose vGPU was taken away. */
 #ifndef VGPU_MANAGER_DEVICE_RETIRE_H
 #define VGPU_MANAGER_DEVICE_RETIRE_H
 

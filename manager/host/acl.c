@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* POSIX ACLs: letting users in whom a file's mode cannot name. */
+/* POSIX ACLs: access for users that a file's mode cannot name. */
 #include "acl.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@ bool vgpu_acl_is_supported(const char *path)
 	return lgetxattr(path, NAME, NULL, 0) >= 0 || errno == ENODATA;
 }
 
-/* Whether entry @i says something that neither the mode nor another entry does. */
+/* Whether entry @i grants what neither the mode nor another entry does. */
 static bool is_new(const struct stat *file,
 		   const struct vgpu_acl_entry *entries, size_t i)
 {
@@ -102,7 +102,9 @@ int vgpu_acl_set(const char *path, unsigned int own, unsigned int others,
 	if (has_names)
 		put_entry(acl, &n, ACL_MASK, others, ACL_UNDEFINED_ID);
 	put_entry(acl, &n, ACL_OTHER, 0, ACL_UNDEFINED_ID);
-	/* At once: whoever may come in before and after never is kept out. */
+	/*
+	 * Replaced in one call: whoever has access before and after keeps it.
+	 */
 	if (lsetxattr(path, NAME, acl,
 		      sizeof(*acl) + n * sizeof(acl->entries[0]), 0) == 0)
 		return 0;

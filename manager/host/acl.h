@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* POSIX ACLs: letting users in whom a file's mode cannot name. */
+/* POSIX ACLs: access for users that a file's mode cannot name. */
 #ifndef VGPU_MANAGER_HOST_ACL_H
 #define VGPU_MANAGER_HOST_ACL_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whom to let in: a user, or the members of a group. */
+/* Who gets access: a user, or the members of a group. */
 struct vgpu_acl_entry {
 	uint32_t id;
 	bool is_group;

@@ -17,13 +17,13 @@
 
 #define LEAF   "manager"
 #define PREFIX "vgpu-"
-/* Far above what the kernel's files that are read here hold. */
+/* Larger than any of the kernel's files read here. */
 #define TEXT_MAX (1024 * 1024)
 
 /* vgpud answers, whatever its vGPUs do. */
 #define MANAGER_WEIGHT "10000"
 
-/* A vgpud that was just killed takes a moment to let go. */
+/* A vgpud that was just killed takes a moment to release the lock. */
 #define LOCK_WAIT_MS 3000
 #define LOCK_STEP_MS 10
 
@@ -42,7 +42,7 @@ static int read_at(int folder, const char *name, char **ret_text)
 	char path[64 + NAME_MAX];
 	size_t length;
 
-	/* By its fd, so that it is read as other files are. */
+	/* Opened by its fd, to be read as other files are. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", folder, name);
 	return vgpu_file_read(path, TEXT_MAX, ret_text, &length);
 }
@@ -123,7 +123,7 @@ static char *find_own(const struct vgpu_cgroup_sources *sources)
 	return path ? vgpu_cgroup_text_locate(mounts, path) : NULL;
 }
 
-/* Of a group in whose leaf somebody put us already, it is the one above. */
+/* If somebody has put us into its leaf already, use the parent. */
 static int open_delegated(char *path)
 {
 	char *leaf = strrchr(path, '/');
@@ -300,7 +300,7 @@ static int limit_memory(int group, uint64_t bytes)
 {
 	int r;
 
-	/* What cannot be kept is killed, not swapped; a process, not all. */
+	/* No swap; the OOM killer ends one process, not the whole group. */
 	r = write_at(group, "memory.swap.max", "0");
 	if (r < 0 && r != -ENOENT) /* a kernel without swap */
 		return r;
@@ -354,7 +354,7 @@ int vgpu_cgroup_adopt(int group, pid_t pid)
 	r = write_at(group, "cgroup.procs", "%s", word);
 	if (r < 0)
 		return r;
-	/* Where the kernel tells of them; else they stay where they are. */
+	/* Children can be moved only where the kernel lists them. */
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	if (vgpu_file_read(path, TEXT_MAX, &children, &length) < 0)
 		return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of control groups in text, read. */
+/* Parses what the kernel prints about control groups. */
 #include "cgroup_text.h"
 
 #include <inttypes.h>
@@ -49,7 +49,10 @@ static void unescape_path(char *text)
 	*to = '\0';
 }
 
-/* What of @path is below @root, beginning with '/' or empty; NULL: it is not. */
+/*
+ * The part of @path below @root: empty, or beginning with '/'. NULL: it is not
+ * below.
+ */
 static const char *below(const char *path, const char *root)
 {
 	size_t length = strlen(root);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of control groups in text, read. */
+/* Parses what the kernel prints about control groups. */
 #ifndef VGPU_MANAGER_HOST_CGROUP_TEXT_H
 #define VGPU_MANAGER_HOST_CGROUP_TEXT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Closing of fds that came from a device process, off the event loop. */
+/* Closes fds that came from a device process, in a thread of its own. */
 #include "closer.h"
 
 #include <fcntl.h>
@@ -44,7 +44,10 @@ void vgpu_closer_close(int fd)
 
 	if (fd < 0)
 		return;
-	/* It holds 16384; full, the thread has been held up for long. */
+	/*
+	 * The pipe holds 16384 fds. It is full only if the thread has been
+	 * blocked for long.
+	 */
 	if (write(pipe_fds[1], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
 		close(fd);
 	errno = saved;

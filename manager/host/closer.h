@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Closing of fds that came from a device process, off the event loop. */
+/* Closes fds that came from a device process, in a thread of its own. */
 #ifndef VGPU_MANAGER_HOST_CLOSER_H
 #define VGPU_MANAGER_HOST_CLOSER_H
 
-/* Start the thread, once, when the signals of the event
- * loop are blocked. Returns 0 or -errno. */
+/*
+ * Start the thread, once, after blocking the event loop's signals. Returns 0 or
+ * -errno.
+ */
 int vgpu_closer_start(void);
 
 /*

@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Which line of ours it was tells nobody anything. */
+/* Do not log the source line. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
@@ -30,7 +30,7 @@ static bool is_journal(void)
 	unsigned long long device, inode;
 	struct stat st;
 
-	/* libsystemd does not tell that nobody is there to hear it. */
+	/* libsystemd does not report that no journal is running. */
 	return stream && access(JOURNAL, W_OK) == 0 &&
 	       sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&

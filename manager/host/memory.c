@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How much memory there is, of the machine and of the control group. */
+/* Total and available memory, of the machine and of the control group. */
 #include "memory.h"
 
 #include <inttypes.h>

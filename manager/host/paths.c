@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the manager keeps its files and sockets, and that it is alone there. */
+/*
+ * Paths of the manager's files and sockets, and the lock against a second
+ * manager.
+ */
 #include "paths.h"
 
 #include <dirent.h>

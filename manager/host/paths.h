@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the manager keeps its files and sockets, and that it is alone there. */
+/*
+ * Paths of the manager's files and sockets, and the lock against a second
+ * manager.
+ */
 #ifndef VGPU_MANAGER_HOST_PATHS_H
 #define VGPU_MANAGER_HOST_PATHS_H
 
@@ -47,7 +50,7 @@ void vgpu_paths_finish(struct vgpu_paths *paths);
 void vgpu_paths_instance(const struct vgpu_paths *paths, const char *uuid,
 			 const char *name, char ret[VGPU_SOCKET_PATH_SIZE]);
 
-/* Remove what a device's listening control socket is made of. */
+/* Remove the files of a device's listening control socket. */
 void vgpu_paths_remove_control(const struct vgpu_paths *paths, const char *uuid);
 int vgpu_paths_make_instance(const struct vgpu_paths *paths, const char *uuid);
 /* Remove the folder and every file that this program makes in it. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Helper programs as processes: finding, starting, knowing and ending them. */
+/*
+ * Helper processes: finding the program, starting, identifying and ending them.
+ */
 #include "process.h"
 
 #include <assert.h>
@@ -59,7 +61,7 @@ static char *find_helper(const char *name)
 	return join_path(folders[count - 1], name);
 }
 
-/* What of vgpud's environment even an almost empty one has. */
+/* Variables of vgpud's that every helper gets. */
 static char **make_environment(void)
 {
 	static const char *const kept[] = {"ASAN_OPTIONS=",
@@ -88,7 +90,7 @@ static int set_fds(posix_spawn_file_actions_t *actions, int fd, unsigned int fla
 {
 	int r;
 
-	/* stdout would keep a reader of vgpud's waiting after vgpud's end. */
+	/* Not stdout: whoever reads vgpud's would wait beyond vgpud's end. */
 	r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
 					     O_RDONLY, 0);
 	if (r == 0 && flags & VGPU_PROCESS_STDOUT)
@@ -153,8 +155,8 @@ finish_actions:
 }
 
 /*
- * Where clone3() is refused, as by systemd's RestrictNamespaces=, it is moved
- * there: it has started nobody yet, for it waits for what we are going to say.
+ * Where clone3() is refused, as by systemd's RestrictNamespaces=, move the
+ * child there. It has no children yet, for it waits for our first message.
  */
 static int spawn_and_move(const char *path, char *const argv[], int fd,
 			  int group, unsigned int flags, int *ret_pidfd)
@@ -185,7 +187,7 @@ int vgpu_process_start(char *const argv[], int fd, int group, unsigned int flags
 
 	if (!path)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
-	/* Out of the way of the numbers that the child's fds get. */
+	/* Above the numbers of the child's fds. */
 	above = fcntl(fd, F_DUPFD_CLOEXEC, VGPU_PROCESS_CHILD_FD + 1);
 	if (above < 0)
 		r = -errno;
@@ -331,7 +333,10 @@ int vgpu_process_recall(const char *path, struct vgpu_process *ret_process)
 	if (fscanf(f, "%d %79s", &process.pid, recorded) != 2 || process.pid <= 1)
 		return -ESRCH;
 
-	/* Opened before it is checked: the number cannot change hands after. */
+	/*
+	 * Open the pidfd before checking: then the pid cannot be reused in
+	 * between.
+	 */
 	pidfd = pidfd_open(process.pid, 0);
 	if (pidfd < 0)
 		return -errno;

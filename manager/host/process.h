@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Helper programs as processes: finding, starting, knowing and ending them. */
+/*
+ * Helper processes: finding the program, starting, identifying and ending them.
+ */
 #ifndef VGPU_MANAGER_HOST_PROCESS_H
 #define VGPU_MANAGER_HOST_PROCESS_H
 
@@ -19,7 +21,7 @@ struct vgpu_process {
 #define VGPU_PROCESS_CHILD_FD 3
 
 enum vgpu_process_flags {
-	/* Give it vgpud's own environment instead of an almost empty one. */
+	/* Pass on vgpud's own environment instead of an almost empty one. */
 	VGPU_PROCESS_KEEP_ENVIRONMENT = 1,
 	/* The given fd becomes its stdout too. */
 	VGPU_PROCESS_STDOUT = 2,

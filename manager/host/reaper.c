@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Helpers that nobody asks anything: reaping them when they end. */
+/* Reaps helper processes that nobody waits for. */
 #include "reaper.h"
 
 #include <string.h>

@@ -37,7 +37,10 @@ static int open_attribute(int root, int flags, const char *path, va_list args)
 
 	if (r < 0)
 		return r;
-	/* O_NONBLOCK: what is no attribute must not stop the manager. */
+	/*
+	 * O_NONBLOCK: a FIFO in place of an attribute must not block the
+	 * manager.
+	 */
 	r = openat(root, full, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return r < 0 ? -errno : r;
 }
@@ -148,7 +151,7 @@ bool vgpu_sysfs_is_denied(int root, const char *path, ...)
 
 int vgpu_sysfs_write(int root, const char *value, const char *path, ...)
 {
-	/* O_TRUNC, as a shell has it: files that stand for attributes need it. */
+	/* O_TRUNC, as a shell has it: regular files used by tests need it. */
 	const int flags = O_WRONLY | O_TRUNC;
 	vgpu_autoclose int fd = -1;
 	ssize_t n;

@@ -32,7 +32,7 @@ __attribute__((format(printf, 4, 5))) int
 vgpu_sysfs_read_link(int root, char *ret, size_t size, const char *path, ...);
 __attribute__((format(printf, 2, 3))) bool
 vgpu_sysfs_exists(int root, const char *path, ...);
-/* Whether this process may not write there, whatever else is so. */
+/* Whether this process lacks the permission to write there. */
 __attribute__((format(printf, 2, 3))) bool
 vgpu_sysfs_is_denied(int root, const char *path, ...);
 /* Write @value in one write; the attribute must be there. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Copies of text with a bound, and text from outside made fit to print. */
+/* Bounded copies of text, and escaping of untrusted text. */
 #ifndef VGPU_MANAGER_HOST_TEXT_H
 #define VGPU_MANAGER_HOST_TEXT_H
 

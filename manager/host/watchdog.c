@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Notices that a process answers no more, though it runs. */
+/* Detects a process that runs but does not answer. */
 #include "watchdog.h"
 
 #include "lib/util.h"
@@ -13,9 +13,9 @@
  * and the tick counts for nothing. In suspend the clock stands still.
  */
 #define LATE_USEC (TICK_USEC / 2)
-/* Asked at one tick, frozen after this many more. */
+/* Ticks without an answer after which it counts as frozen. */
 #define COUNTED_MAX 4
-/* On a machine that is never in time a process has this many. */
+/* The same, late ticks included, for a machine whose ticks are always late. */
 #define TICKS_MAX 30
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Notices that a process answers no more, though it runs. */
+/* Detects a process that runs but does not answer. */
 #ifndef VGPU_MANAGER_HOST_WATCHDOG_H
 #define VGPU_MANAGER_HOST_WATCHDOG_H
 
@@ -8,13 +8,13 @@
 
 #include <systemd/sd-event.h>
 
-/* How long a process may go without an answer, in words of a reason. */
+/* How long a process may leave a question unanswered, as text for messages. */
 #define VGPU_WATCHDOG_REASON "did not answer for 5 s and "
 
 struct vgpu_watchdog_ops {
-	/* Ask the process for an answer. Whether that fails is not asked. */
+	/* Ask the process for an answer. A failure is not reported. */
 	void (*ask)(void *opaque);
-	/* There was none for almost 5 s. The last call. */
+	/* There was none for almost 5 s. No call follows. */
 	void (*frozen)(void *opaque);
 };
 

@@ -23,7 +23,7 @@ void vgpu_access_init(struct vgpu_manager *manager)
 	struct vgpu_access *access = &manager->access;
 	uint32_t managers = vgpu_group_find(MANAGERS);
 
-	/* A private manager is its user's alone, whatever groups there are. */
+	/* A private manager is for its user only, whatever groups exist. */
 	access->managers = manager->config.managers;
 	if (!access->managers && managers == getegid())
 		access->managers = managers;
@@ -47,7 +47,7 @@ void vgpu_access_choose_owner(const struct vgpu_manager *manager, int64_t uid,
 {
 	struct vgpu_owner owner = {};
 
-	/* Root's are for whatever runs virtual machines here. */
+	/* Those of root are for the group that runs virtual machines. */
 	if (uid <= 0)
 		owner.gid = manager->access.users;
 	else
@@ -106,7 +106,7 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 			  const struct vgpu_definition *definition,
 			  struct vgpu_err *err)
 {
-	/* Managers have nothing to do but at VNC servers' sockets. */
+	/* Managers use only the VNC servers' sockets in there. */
 	const struct vgpu_acl_entry entries[] = {
 		{definition->owner.uid, .is_group = false},
 		{definition->owner.gid, .is_group = true},
@@ -115,7 +115,7 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 	char path[VGPU_SOCKET_PATH_SIZE];
 	int r;
 
-	/* First the folder: what is closed keeps all out. */
+	/* The folder first: while it is closed nobody gets in. */
 	vgpu_paths_instance(&manager->paths, definition->uuid, NULL, path);
 	r = vgpu_acl_set(path, USE | TRAVERSE, TRAVERSE, entries,
 			 VGPU_ARRAY_SIZE(entries));
@@ -136,7 +136,10 @@ int vgpu_access_open_vnc(const struct vgpu_manager *manager,
 			 const struct vgpu_definition *definition,
 			 const char *path)
 {
-	/* Not the group: it runs virtual machines, and they look at no other. */
+	/*
+	 * Not the owning group: it runs virtual machines, which must not see
+	 * each other's screens.
+	 */
 	const struct vgpu_acl_entry entries[] = {
 		{definition->owner.uid, .is_group = false},
 		{manager->access.managers, .is_group = true},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is let in at the sockets: the managers' group and every owner at the
- * manager's, a vGPU's owner at that one's. What may be called there: api/rights.h.
+ * Access to sockets: the manager's is open to the managers' group and to every
+ * owner of a vGPU, a vGPU's to its owner. What they may call: api/rights.h.
  */
 #ifndef VGPU_MANAGER_VGPU_ACCESS_H
 #define VGPU_MANAGER_VGPU_ACCESS_H
@@ -14,20 +14,20 @@ struct vgpu_instance;
 /* Find the groups, once at the start. */
 void vgpu_access_init(struct vgpu_manager *manager);
 
-/* Whose a vGPU is that user @uid makes for nobody in particular. */
+/* The owner of a vGPU that user @uid makes without naming one. */
 void vgpu_access_choose_owner(const struct vgpu_manager *manager, int64_t uid,
 			      struct vgpu_owner *ret_owner);
-/* Refuse an owner that a vGPU cannot have here. */
+/* Check an owner that a client has named. */
 int vgpu_access_check_owner(const struct vgpu_manager *manager,
 			    const struct vgpu_owner *owner, struct vgpu_err *err);
 
-/* Let in at the manager's socket who manages and who owns a vGPU. */
+/* Give managers and owners of vGPUs access to the manager's socket. */
 void vgpu_access_open_manager(struct vgpu_manager *manager);
-/* Let in at the sockets of a vGPU who may use it. */
+/* Give those who may use a vGPU access to its sockets. */
 int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 			  const struct vgpu_definition *definition,
 			  struct vgpu_err *err);
-/* Let in at the socket @path of a VNC server who may look. */
+/* Give those who may look access to the VNC server's socket @path. */
 int vgpu_access_open_vnc(const struct vgpu_manager *manager,
 			 const struct vgpu_definition *definition,
 			 const char *path);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who asked for a change of a vGPU, and is told how it ended. */
+/*
+ * The client that asked for a change of a vGPU, to be answered when it is done.
+ */
 #include "caller.h"
 
 #include "events.h"
 
-/* Nobody waits any more when the answer is given: it may lead back here. */
+/* Clear it before answering: the answer may lead back here. */
 static struct vgpu_caller take_caller(struct vgpu_caller *caller)
 {
 	struct vgpu_caller taken = *caller;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who asked for a change of a vGPU, and is told how it ended. */
+/*
+ * The client that asked for a change of a vGPU, to be answered when it is done.
+ */
 #ifndef VGPU_MANAGER_VGPU_CALLER_H
 #define VGPU_MANAGER_VGPU_CALLER_H
 
@@ -16,8 +18,8 @@ struct vgpu_caller_ops {
 };
 
 /*
- * Zeroed: nobody. It is answered once. A function that takes one owns it when
- * it succeeds, and leaves it to whoever called when it fails.
+ * Zeroed: nobody. It is answered once. A function that takes one owns it on
+ * success; on failure it stays the caller's.
  */
 struct vgpu_caller {
 	const struct vgpu_caller_ops *ops; /* NULL: nobody waits */
@@ -25,7 +27,7 @@ struct vgpu_caller {
 	int64_t uid; /* VGPU_EVENT_BY_NOBODY: not known */
 };
 
-/* Answer it, if anyone waits; nobody does from then on. */
+/* Answer it, if anyone waits, and clear it. */
 void vgpu_caller_succeed(struct vgpu_caller *caller, const char *uuid);
 void vgpu_caller_fail(struct vgpu_caller *caller, const struct vgpu_err *err);
 void vgpu_caller_drop(struct vgpu_caller *caller);

@@ -26,12 +26,14 @@ uint64_t vgpu_capacity_count(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 void vgpu_capacity_list_fitting(struct vgpu_manager *manager,
 				struct vgpu_gpu *gpu, char *ret, size_t size);
 /*
- * A place on @gpu for what @definition says, which is changed on success only.
- * err "NoRoom" says what is free and what fits.
+ * Find a place for @definition on @gpu, and put it there; on failure it is
+ * unchanged. err "NoRoom" says what is free and what fits.
  */
 int vgpu_capacity_place(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			struct vgpu_definition *definition, struct vgpu_err *err);
-/* True if no vGPU on @gpu has any of the place that @definition says. */
+/*
+ * True if the place in @definition does not overlap that of any vGPU on @gpu.
+ */
 bool vgpu_capacity_is_free(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			   const struct vgpu_definition *definition);
 unsigned int vgpu_capacity_vgpus(struct vgpu_manager *manager,

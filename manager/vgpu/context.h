@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What all of vgpud works on: its event loop, its settings, the GPUs and the
- * vGPUs. manager.c sets it up; the rooms below take of it what they need.
+ * struct vgpu_manager: event loop, settings, GPUs and vGPUs, as manager.c sets
+ * them up and lower rooms use them.
  */
 #ifndef VGPU_MANAGER_VGPU_CONTEXT_H
 #define VGPU_MANAGER_VGPU_CONTEXT_H
@@ -34,17 +34,20 @@ struct vgpu_access {
 	bool has_acls;	   /* the runtime folder's file system */
 };
 
-/* What the manager does when something happens below it. All are required. */
+/* Callbacks from lower rooms to the manager. All are required. */
 struct vgpu_manager_hooks {
 	/* A vGPU came, went or changed its state. */
 	void (*changed)(struct vgpu_manager *manager);
-	/* A device that ran before was taken over, or was not. */
+	/* Taking over a device that ran before has succeeded or failed. */
 	void (*adopted)(struct vgpu_manager *manager);
-	/* Before a call is answered: see what others did to GPUs and vGPUs. */
+	/*
+	 * Called before a call is handled: read again what others may have
+	 * changed of GPUs and vGPUs.
+	 */
 	void (*refresh)(struct vgpu_manager *manager);
 };
 
-/* One thread runs all of it; the pool's thread has its own small state. */
+/* Used by one thread; the pool's thread has its own state. */
 struct vgpu_manager {
 	const struct vgpu_manager_hooks *hooks;
 	sd_event *event;
@@ -57,7 +60,7 @@ struct vgpu_manager {
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;
 	struct vgpu_events events;
-	/* What a process of some vGPU lacked of its sandbox lately, or "". */
+	/* Layers of the sandbox that some vGPU's process lacked last, or "". */
 	char sandbox_problem[VGPU_CONTROL_TEXT_MAX];
 	struct vgpu_subscribers *subscribers; /* clients that follow them */
 	struct vgpu_deposit *deposit;	      /* NULL where there is none */

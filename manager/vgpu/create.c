@@ -14,7 +14,7 @@
 #include "scheduler.h"
 #include "manager/host/text.h"
 
-/* Populating the largest types takes seconds; more than this is a fault. */
+/* Time limit: populating the largest types takes seconds. */
 #define CREATE_TIMEOUT_USEC 60000000ULL
 
 int vgpu_create_check_name(struct vgpu_manager *manager, const char *name,
@@ -82,7 +82,7 @@ static int choose_owner(struct vgpu_manager *manager,
 	return vgpu_access_check_owner(manager, ret_owner, err);
 }
 
-/* Fill in type and place of @definition as they are on @gpu. */
+/* Fill in @definition's type and place for @gpu. */
 static int try_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		   const char *type_name, struct vgpu_definition *definition,
 		   struct vgpu_err *err)
@@ -116,7 +116,7 @@ static int choose_gpu(struct vgpu_manager *manager, const char *type,
 		if (!vgpu_capacity_find_type(manager, gpu, type) ||
 		    (definition->is_for_container && !gpu->memory))
 			continue;
-		/* Without room anywhere the first one's answer is given. */
+		/* If it fits nowhere, report the first GPU's reason. */
 		if (try_gpu(manager, gpu, type, definition,
 			    *ret_gpu ? NULL : err) == 0) {
 			*ret_gpu = gpu;
@@ -177,7 +177,7 @@ static int check_type(struct vgpu_manager *manager,
 			    vgpu_text_quote(quoted, request->type));
 }
 
-/* Fill in all of @definition but where it is on its GPU. */
+/* Fill in @definition but for its place on the GPU. */
 static int fill_definition(struct vgpu_manager *manager,
 			   const struct vgpu_create_request *request,
 			   struct vgpu_definition *definition,
@@ -200,7 +200,7 @@ static int fill_definition(struct vgpu_manager *manager,
 	return choose_uuid(manager, request->uuid, definition->uuid, err);
 }
 
-/* What it is to be on @gpu, where its type is known now. */
+/* Fill in what depends on @gpu and on its type there. */
 static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		  const struct vgpu_create_request *request,
 		  struct vgpu_definition *definition, struct vgpu_err *err)
@@ -248,7 +248,7 @@ static int begin_creation(struct vgpu_instance *instance,
 	return 0;
 }
 
-/* On disk and in the list. NULL: nothing is left. */
+/* Save it and add it to the list. NULL: neither was done. */
 static struct vgpu_instance *add_instance(struct vgpu_manager *manager,
 					  const struct vgpu_definition *definition,
 					  struct vgpu_err *err)
@@ -396,7 +396,7 @@ int vgpu_check_definition(struct vgpu_manager *manager,
 	return r < 0 ? r : set_up(manager, gpu, request, &definition, err);
 }
 
-/* One that can be told to do something now; NULL with err if there is none. */
+/* Find a vGPU that can be changed now; NULL with err if there is none. */
 static struct vgpu_instance *find_idle(struct vgpu_manager *manager,
 				       const char *uuid_or_name,
 				       struct vgpu_err *err)
@@ -414,7 +414,9 @@ static struct vgpu_instance *find_idle(struct vgpu_manager *manager,
 	return NULL;
 }
 
-/* It is stopped, or failed and was placed or not: have a place for it. */
+/*
+ * Find a place for a vGPU that is stopped, or has failed, with or without one.
+ */
 static int place_to_start(struct vgpu_instance *instance, struct vgpu_err *err)
 {
 	struct vgpu_manager *manager = instance->manager;
@@ -478,7 +480,7 @@ int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
 	return r;
 }
 
-/* Its virtual machine, or what others did, must not have it. */
+/* Refuse if a virtual machine has it, or others manage it. */
 static int release_vgpu(struct vgpu_instance *instance, bool force,
 			struct vgpu_err *err)
 {

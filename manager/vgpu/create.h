@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Making and unmaking vGPUs, and bringing back those that are defined. */
+/* Creating and destroying vGPUs, and restoring those that are defined. */
 #ifndef VGPU_MANAGER_VGPU_CREATE_H
 #define VGPU_MANAGER_VGPU_CREATE_H
 
@@ -7,7 +7,7 @@
 #include "context.h"
 #include "store.h"
 
-/* Of a new vGPU. What is unset is its type's, or the default. */
+/* A new vGPU, as requested. Unset: as the type says, or the default. */
 struct vgpu_create_request {
 	const char *type;
 	const char *gpu;    /* NULL: any where it fits */
@@ -33,8 +33,8 @@ int vgpu_create(struct vgpu_manager *manager,
 		const struct vgpu_caller *caller, struct vgpu_gpu **ret_gpu,
 		struct vgpu_err *err);
 /*
- * Make the definition of a vGPU that user @uid asks for, and no more. Returns
- * it, or NULL with nothing left; answers nothing.
+ * Only define a vGPU for user @uid. Returns it, or NULL with nothing left
+ * behind. Answers nobody.
  */
 struct vgpu_instance *vgpu_define(struct vgpu_manager *manager,
 				  const struct vgpu_create_request *request,
@@ -50,11 +50,11 @@ int vgpu_check_definition(struct vgpu_manager *manager,
  * is done, or fails with nothing answered and nothing changed.
  */
 
-/* Bring one to life that is stopped or failed; ret_gpu as above. */
+/* Start a vGPU that is stopped or failed; ret_gpu as above. */
 int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
 	       const struct vgpu_caller *caller, struct vgpu_gpu **ret_gpu,
 	       struct vgpu_err *err);
-/* End its process and let go of its framebuffer; its definition stays. */
+/* End its process and free its framebuffer; its definition stays. */
 int vgpu_stop(struct vgpu_manager *manager, const char *uuid_or_name, bool force,
 	      const struct vgpu_caller *caller, struct vgpu_err *err);
 /* Forget one that does not run. */
@@ -72,12 +72,15 @@ int vgpu_create_check_name(struct vgpu_manager *manager, const char *name,
 int vgpu_create_set_share(struct vgpu_type *type, int64_t weight, int64_t rate,
 			  struct vgpu_err *err);
 
-/* Creations that wait for memory of @gpu, which is short of it, fail. */
+/* Fail creations that wait for memory of @gpu, which has none. */
 void vgpu_create_fail_waiting(struct vgpu_manager *manager, struct vgpu_gpu *gpu);
 
-/* At the start: every definition becomes a vGPU again. load.c */
+/* Restore a vGPU for every definition, at startup. (load.c) */
 int vgpu_load(struct vgpu_manager *manager);
-/* After new types: begin what failed for want of its type. load.c */
+/*
+ * After new types were read: start vGPUs that failed because their type was
+ * missing. (load.c)
+ */
 void vgpu_load_retry(struct vgpu_manager *manager);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happened: kept for a while, logged, and told to a listener. */
+/* Events: kept for a while, logged, and passed to a listener. */
 #include "events.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happened: kept for a while, logged, and told to a listener. */
+/* Events: kept for a while, logged, and passed to a listener. */
 #ifndef VGPU_MANAGER_VGPU_EVENTS_H
 #define VGPU_MANAGER_VGPU_EVENTS_H
 
@@ -24,7 +24,7 @@ struct vgpu_event {
 
 #define VGPU_EVENT_BY_NOBODY (-1)
 
-/* Called with each event when it is added; it stays the callee's no longer. */
+/* Called with each event when it is added. Do not keep the pointer. */
 typedef void (*vgpu_events_listener_t)(void *userdata,
 				       const struct vgpu_event *event);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is set of a vGPU's heads: modes and VNC servers. */
+/* Settings of a vGPU's heads: modes and VNC servers. */
 #include "heads.h"
 
 #include <string.h>
@@ -131,7 +131,7 @@ void vgpu_heads_first_mode(const struct vgpu_definition *definition,
 	const struct vgpu_head_setting *h = &definition->heads[head];
 	const struct vgpu_type *type = &definition->type;
 
-	/* As the device has it: the first is plugged, the others are not. */
+	/* As the device has it: only the first head is plugged in. */
 	*ret_width = head == 0 ? type->max_width : 0;
 	*ret_height = head == 0 ? type->max_height : 0;
 	if (h->has_mode) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is set of a vGPU's heads: modes and VNC servers. */
+/* Settings of a vGPU's heads: modes and VNC servers. */
 #ifndef VGPU_MANAGER_VGPU_HEADS_H
 #define VGPU_MANAGER_VGPU_HEADS_H
 
@@ -19,7 +19,7 @@ int vgpu_heads_check_mode(const struct vgpu_type *type, uint32_t width,
 int vgpu_heads_parse(sd_json_variant *array, const struct vgpu_paths *paths,
 		     struct vgpu_definition *definition, struct vgpu_err *err);
 
-/* Forget what a head of its type cannot have: it has another type now. */
+/* Drop settings that its new type does not allow. */
 void vgpu_heads_fit(struct vgpu_definition *definition);
 
 /* The mode that a head prefers when its device is started. */

@@ -58,7 +58,10 @@ struct vgpu_instance {
 	unsigned int quick_ends; /* processes in a row that ended early */
 	uint64_t restarts;
 
-	/* Events that its device may still cause now, and when that grew. */
+	/*
+	 * Tokens: events that its device may still cause, and when they were
+	 * last refilled.
+	 */
 	struct vgpu_event_budget {
 		unsigned int tokens;
 		uint64_t usec;
@@ -89,7 +92,7 @@ void vgpu_instance_destroy(struct vgpu_instance *instance);
 
 /* Go to @next if the table in instance.c allows it; else log and refuse. */
 int vgpu_instance_set_phase(struct vgpu_instance *instance, enum vgpu_phase next);
-/* Whether it runs, or is to, as far as that can be. */
+/* Whether it is meant to run. */
 bool vgpu_instance_is_started(const struct vgpu_instance *instance);
 /* What is being done to it: "made", "started", "stopped" or "destroyed". */
 const char *vgpu_instance_doing(const struct vgpu_instance *instance);
@@ -108,7 +111,10 @@ struct vgpu_instance *vgpu_instance_find(struct vgpu_manager *manager,
 					 const char *uuid_or_name,
 					 struct vgpu_err *err);
 
-/* The same error, of one that is not to be told of. Returns -ENOENT. */
+/*
+ * Set the same error, for a vGPU whose existence must not be revealed. Returns
+ * -ENOENT.
+ */
 int vgpu_instance_set_unknown(const char *uuid_or_name, struct vgpu_err *err);
 
 __attribute__((format(printf, 3, 4))) void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happens to a vGPU between its creation and its end. */
+/* The life of a vGPU: starting, replacing and ending its processes. */
 #include "lifecycle.h"
 
 #include <stdarg.h>
@@ -21,10 +21,10 @@
 #include "vnc.h"
 
 #define USEC_PER_S 1000000ULL
-/* A process that served so long ends a row of quick ends. */
+/* A process that served for so long resets the count of quick deaths. */
 #define QUICK_END_USEC (5 * USEC_PER_S)
 #define QUICK_ENDS_MAX 10
-/* What a device may cause at once, and then each second. */
+/* Events that a device may cause at once, and then each second. */
 #define EVENT_TOKENS_MAX   20
 #define EVENT_TOKENS_PER_S 2
 
@@ -74,7 +74,7 @@ static void fill_start(const struct vgpu_instance *instance,
 
 static void lose_device(struct vgpu_instance *instance, const char *reason);
 
-/* Again: an earlier vgpud may have let others in. */
+/* Set access again: an earlier vgpud may have had other owners. */
 static void open_sockets(struct vgpu_instance *instance)
 {
 	struct vgpu_err err = {};
@@ -85,8 +85,8 @@ static void open_sockets(struct vgpu_instance *instance)
 }
 
 /*
- * By which a later vgpud finds the device: its connection, where that is kept,
- * else a listening socket and a key.
+ * How a later vgpud reaches the device: by its connection, where that is kept;
+ * else by a listening socket and a key.
  */
 static int prepare_control(struct vgpu_instance *instance,
 			   uint8_t ret_key[VGPU_CONTROL_KEY_BYTES],
@@ -108,7 +108,7 @@ static int prepare_control(struct vgpu_instance *instance,
 		     : 0;
 }
 
-/* What of a vGPU is in the runtime folder, and who may connect there. */
+/* Create the vGPU's folder and sockets, and set who may connect. */
 static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
 {
 	struct vgpu_manager *manager = instance->manager;
@@ -123,13 +123,15 @@ static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
 				vgpu_definition_socket(d), &instance->fds, err);
 	if (r >= 0)
 		r = vgpu_access_open_vgpu(manager, d, err);
-	/* Nobody uses it yet: the next try is to fail, too. */
+	/*
+	 * Drop the state block: the next attempt must prepare everything again.
+	 */
 	if (r < 0)
 		vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_STATE);
 	return r;
 }
 
-/* Start a process: the first, or one that goes on with all in the store. */
+/* Start the first process, or a successor that resumes from the store. */
 static void start_device(struct vgpu_instance *instance)
 {
 	const struct vgpu_paths *paths = &instance->manager->paths;
@@ -180,7 +182,7 @@ static void retire_device(struct vgpu_instance *instance)
 			err.text);
 }
 
-/* Forget every process there was; what is held of the framebuffer stays. */
+/* Forget all processes; the framebuffer stays allocated. */
 static void make_fresh(struct vgpu_instance *instance)
 {
 	vgpu_fd_store_keep_segments(&instance->fds);
@@ -210,7 +212,7 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 		return;
 	}
 	make_fresh(instance);
-	/* An earlier process may have given pages of it back. */
+	/* An earlier process may have given some of its pages back. */
 	instance->is_framebuffer_new = !instance->has_memory;
 	if (!instance->has_memory)
 		r = gpu->memory->take(gpu, instance->definition.place.size,
@@ -226,7 +228,7 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 	start_device(instance);
 }
 
-/* By its listening socket: one that no deposit knows of. */
+/* Take over by the listening socket a device that is not in the deposit. */
 static int adopt_by_socket(struct vgpu_instance *instance, struct vgpu_err *err)
 {
 	const struct vgpu_paths *paths = &instance->manager->paths;
@@ -287,7 +289,7 @@ void vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...)
 	vgpu_text_make_printable(text);
 
 	if (instance->creator.ops) {
-		/* Its creator is told, and all is as it was before. */
+		/* Answer its creator, and undo everything. */
 		if (!instance->create_err.status)
 			vgpu_err_set(&instance->create_err, -EIO, "Internal",
 				     "the vGPU cannot be %s: %s",
@@ -384,12 +386,12 @@ void vgpu_lifecycle_rest(struct vgpu_instance *instance)
 	instance->is_wanted = false;
 	instance->is_placed = false;
 	d->is_stopped = true;
-	/* Else it is found to be stopped by the next vgpud, by looking. */
+	/* If this fails the next vgpud finds that it is stopped. */
 	if (vgpu_store_save(&manager->paths, d, &err) < 0)
 		vgpu_instance_log(instance, "%s", err.text);
 }
 
-/* No process runs any more, and its definition stays. */
+/* No process runs any more: keep its definition, stopped. */
 static void keep_stopped(struct vgpu_instance *instance)
 {
 	vgpu_lifecycle_rest(instance);
@@ -441,7 +443,7 @@ void vgpu_lifecycle_stop(struct vgpu_instance *instance)
 		manager->hooks->adopted(manager);
 }
 
-/* What a successor needs at least, and no less framebuffer than it has. */
+/* Whether the store has what a successor needs, and all of its framebuffer. */
 static bool is_whole(const struct vgpu_instance *instance)
 {
 	const struct vgpu_fd_store *fds = &instance->fds;
@@ -471,7 +473,7 @@ int vgpu_lifecycle_resume(struct vgpu_instance *instance)
 	return 0;
 }
 
-/* It ended, or never answered, while it was to be taken over. */
+/* The device ended or did not answer while being taken over. */
 static void lose_adopted(struct vgpu_instance *instance, const char *reason)
 {
 	struct vgpu_gpu *gpu = instance->gpu;
@@ -590,7 +592,7 @@ static void report_link(struct vgpu_instance *instance,
 				    who, instance->status.peer_pid);
 }
 
-/* Modes that were set and that a fresh device does not know. */
+/* Send the modes that were set: a new device does not know them. */
 static void restore_modes(struct vgpu_instance *instance)
 {
 	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
@@ -691,7 +693,7 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 {
 	uint64_t segments;
 
-	/* What the manager gave, only the manager changes. */
+	/* The device may not change slots that the manager fills. */
 	if (instance->phase != VGPU_PHASE_ADOPTING)
 		return !vgpu_fd_store_is_given(slot);
 	segments = instance->gpu->segment_bytes
@@ -701,7 +703,7 @@ static bool is_slot_allowed(const struct vgpu_instance *instance, uint32_t slot)
 	return slot < VGPU_SLOT_SEGMENT || slot - VGPU_SLOT_SEGMENT < segments;
 }
 
-/* What the manager gave it and has, as it was kept by the manager before. */
+/* Whether the manager sent the fd and still has it. */
 static bool is_given(const struct vgpu_instance *instance, uint32_t slot)
 {
 	return instance->fds.deposit && vgpu_fd_store_is_given(slot) &&
@@ -731,8 +733,8 @@ static int on_fd(void *owner, uint32_t slot, int fd)
 }
 
 /*
- * When it has ended the device does, too, and its successor gets another. One
- * that we have no pidfd of ends when nobody holds its socket any more.
+ * The device exits with its launcher, and its successor gets a new one. A
+ * launcher without a pidfd here exits when nobody holds its socket any more.
  */
 static void end_launcher(struct vgpu_instance *instance)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happens to a vGPU between its creation and its end. */
+/* The life of a vGPU: starting, replacing and ending its processes. */
 #ifndef VGPU_MANAGER_VGPU_LIFECYCLE_H
 #define VGPU_MANAGER_VGPU_LIFECYCLE_H
 
 #include "instance.h"
 
 /*
- * Bring a defined vGPU to life: take its framebuffer if that is there (else it
- * is tried again when memory comes), and start its device. It fails if its type
- * is gone.
+ * Start a defined vGPU: allocate its framebuffer (if there is none yet, this is
+ * tried again when there is), and start its device. It fails if its type is
+ * gone.
  */
 void vgpu_lifecycle_begin(struct vgpu_instance *instance);
 /*
@@ -21,7 +21,10 @@ int vgpu_lifecycle_adopt(struct vgpu_instance *instance);
  * needs was kept; else return -ENOENT, and nothing of it is held any more.
  */
 int vgpu_lifecycle_resume(struct vgpu_instance *instance);
-/* It cannot be used. No process of it runs; its fds and VNC servers end. */
+/*
+ * The vGPU has failed. No process of it runs; close its fds and end its VNC
+ * servers.
+ */
 __attribute__((format(printf, 2, 3))) void
 vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...);
 /*
@@ -30,7 +33,7 @@ vgpu_lifecycle_fail(struct vgpu_instance *instance, const char *fmt, ...);
  * or destroy_link at its end.
  */
 void vgpu_lifecycle_stop(struct vgpu_instance *instance);
-/* No process of it runs: let go of what it holds, and be STOPPED. */
+/* No process of it runs: free what it holds, and become STOPPED. */
 void vgpu_lifecycle_rest(struct vgpu_instance *instance);
 /* It serves: tell whoever made or started it. */
 void vgpu_lifecycle_answer(struct vgpu_instance *instance);

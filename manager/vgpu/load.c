@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bringing back the vGPUs that are defined. */
+/* Restores the vGPUs that are defined. */
 #include <dirent.h>
 #include <string.h>
 
@@ -73,7 +73,7 @@ static void bring_back(struct vgpu_instance *instance)
 {
 	if (!instance->gpu->memory)
 		return; /* when its GPU is started */
-	/* A running device serves its VM on, whatever became of its type. */
+	/* A running device keeps serving its VM even if its type is gone. */
 	if (vgpu_lifecycle_adopt(instance) == 0 ||
 	    vgpu_lifecycle_resume(instance) == 0)
 		return;
@@ -90,7 +90,7 @@ static bool is_known(void *opaque, const char *uuid)
 	return vgpu_instance_find(opaque, uuid, /* err= */ NULL);
 }
 
-/* Folders and groups of vGPUs that have no definition. */
+/* Remove folders and groups of vGPUs without a definition. */
 static void clean_runtime(struct vgpu_manager *manager)
 {
 	struct vgpu_process process = VGPU_PROCESS_NONE;
@@ -134,7 +134,10 @@ int vgpu_load(struct vgpu_manager *manager)
 	if (r < 0)
 		return r;
 
-	/* First who has a place, some of whom give it up, then who seeks one. */
+	/*
+	 * First vGPUs with a place, some of which lose it, then those that need
+	 * one.
+	 */
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	if (instance->phase == VGPU_PHASE_DEFINED && instance->is_placed)
 		bring_back(instance);
@@ -146,7 +149,7 @@ int vgpu_load(struct vgpu_manager *manager)
 		if (instance->phase == VGPU_PHASE_DEFINED)
 			bring_back(instance);
 	}
-	/* The device of a vGPU that has no definition ends by this. */
+	/* This ends devices of vGPUs without a definition. */
 	vgpu_deposit_clean(manager->deposit, is_known, manager);
 	clean_runtime(manager);
 	return 0;

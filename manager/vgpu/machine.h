@@ -6,9 +6,9 @@
 struct vgpu_manager;
 
 /*
- * A VMM can bear only so many mappings in the windows of all vGPUs together, so
- * each has to know what part of them is its own. Call when one was attached or
- * detached, or has another device process.
+ * A VMM allows a limited number of mappings in the windows of all its vGPUs, so
+ * each must know its share. Call this when a vGPU was attached or detached, or
+ * has a new device process.
  */
 void vgpu_machine_tell(struct vgpu_manager *manager);
 

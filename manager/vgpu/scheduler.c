@@ -106,7 +106,7 @@ static uint32_t fixed_share(struct vgpu_manager *manager,
 			    const struct vgpu_definition *d)
 {
 	const struct vgpu_framebuffer *fb = &gpu->framebuffer;
-	/* The type as it is, or as the vGPU has it where it is gone. */
+	/* The current type, or the vGPU's copy if the type is gone. */
 	const struct vgpu_type *type =
 		vgpu_types_find(manager->catalogue.types, d->type.name);
 
@@ -190,7 +190,7 @@ void vgpu_scheduler_cpu(const struct vgpu_instance *instance,
 			  (uint32_t)VGPU_MAX(processors, 1), ret_share);
 }
 
-/* Whether it counts when the GPU is shared out. */
+/* Whether the vGPU counts for the division of the GPU. */
 static bool is_sharing(const struct vgpu_instance *instance,
 		       const struct vgpu_gpu *gpu)
 {
@@ -212,7 +212,7 @@ uint32_t vgpu_scheduler_granted(const struct vgpu_instance *instance)
 	TAILQ_FOREACH(other, &instance->manager->instances, entry)
 	if (other != instance && is_sharing(other, gpu))
 		sum += by_weight ? other->definition.type.weight : 1;
-	/* A vGPU whose definition is damaged weighs nothing. */
+	/* A vGPU with a damaged definition has no weight. */
 	return sum ? (uint32_t)(own * VGPU_SHARE_WHOLE / sum) : 0;
 }
 

@@ -27,9 +27,9 @@ int vgpu_scheduler_check(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 /* What the kernel is to be told of it. */
 void vgpu_scheduler_cpu(const struct vgpu_instance *instance,
 			struct vgpu_cpu_share *ret_share);
-/* Its part of the GPU if all vGPUs that are active have work, in millionths. */
+/* Its share of the GPU if all active vGPUs have work, in millionths. */
 uint32_t vgpu_scheduler_granted(const struct vgpu_instance *instance);
-/* One more of its vGPUs serves, or one less: equal parts are others now. */
+/* The number of serving vGPUs on it has changed: equal shares change, too. */
 void vgpu_scheduler_divide(struct vgpu_manager *manager,
 			   const struct vgpu_gpu *gpu);
 

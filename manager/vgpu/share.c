@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a vGPU may take of the host, by its control group. */
+/* Limits of a vGPU's control group: processor, memory, tasks. */
 #include "share.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@
 uint64_t vgpu_share_memory_max(const struct vgpu_instance *instance)
 {
 	const struct vgpu_definition *d = &instance->definition;
-	/* Its device exchanges pages of the pool's for its own. */
+	/* Its device exchanges pages of the pool for files of its own. */
 	return (d->type.host_memory_mib + OWN_MEMORY_MIB +
 		d->type.framebuffer_mib) *
 	       VGPU_MIB;
@@ -44,7 +44,7 @@ static int set_limits(struct vgpu_instance *instance)
 	};
 	struct vgpu_cpu_share cpu = {.weight = type->weight};
 
-	/* Where it is not the processor that is the GPU, it is not shared so. */
+	/* Only a software GPU's time is processor time. */
 	if (instance->gpu->is_software)
 		vgpu_scheduler_cpu(instance, &cpu);
 	limits.cpu_weight = cpu.weight;
@@ -96,7 +96,7 @@ void vgpu_share_adopt(struct vgpu_instance *instance)
 	int r;
 
 	vgpu_share_begin(instance);
-	/* One that died with the vgpud before has no number any more. */
+	/* The pid of one that died with the previous vgpud is not known. */
 	if (instance->group < 0 || pid <= 0)
 		return;
 	r = vgpu_cgroup_adopt(instance->group, pid);
@@ -147,7 +147,10 @@ void vgpu_share_end(struct vgpu_instance *instance,
 {
 	struct vgpu_cgroups *cgroups = &instance->manager->cgroups;
 
-	/* One that never began in this vgpud may have one from before. */
+	/*
+	 * A vGPU that was not started by this vgpud may have a group from
+	 * before.
+	 */
 	if (instance->group < 0 && cgroups->controllers)
 		vgpu_cgroup_open(cgroups, instance->definition.uuid,
 				 &instance->group);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a vGPU may take of the host, by its control group. */
+/* Limits of a vGPU's control group: processor, memory, tasks. */
 #ifndef VGPU_MANAGER_VGPU_SHARE_H
 #define VGPU_MANAGER_VGPU_SHARE_H
 
 #include "instance.h"
 
 /*
- * Before a process of the vGPU is started: have its group there, with its
- * limits. Where that fails the vGPU goes without, and an event says so.
+ * Create its group with its limits, before a process of the vGPU is started. If
+ * that fails the vGPU runs without one, and an event says so.
  */
 void vgpu_share_begin(struct vgpu_instance *instance);
 /* The same for a vGPU whose device runs already: it is in the group then. */
 void vgpu_share_adopt(struct vgpu_instance *instance);
 
-/* Its weight or its GPU's scheduler is another one. */
+/* Its weight or its GPU's scheduler has changed. */
 void vgpu_share_update(struct vgpu_instance *instance);
 
 /*

@@ -14,7 +14,7 @@
 #define SUFFIX	       ".json"
 #define UNFINISHED     ".json.new"
 
-/* Whoever the kernel has no id for here has this one. */
+/* The kernel shows this id for users without one in our namespace. */
 #define OVERFLOW_ID 65534
 
 static bool is_nobody(uint32_t id)
@@ -319,7 +319,7 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 	return 0;
 }
 
-/* What a person would still like to see of a definition that is not used. */
+/* Read what can be shown of a definition that cannot be used. */
 static void read_what_can_be_shown(struct vgpu_definition *d,
 				   sd_json_variant *json)
 {

@@ -13,8 +13,8 @@
 #include "manager/host/paths.h"
 
 /*
- * Of the file. A file of a later version is left alone and not used. One that
- * has nothing of the last is written as of the version before.
+ * Version of the file. A file of a later version is not used and not touched.
+ * One that needs nothing of this version is written as the version before.
  */
 #define VGPU_DEFINITION_VERSION		  5
 #define VGPU_DEFINITION_VERSION_OF_OTHERS 4
@@ -74,7 +74,7 @@ vgpu_definition_socket(const struct vgpu_definition *definition)
 void vgpu_definition_set_type(struct vgpu_definition *definition,
 			      const struct vgpu_type *type);
 
-/* Whether it is of a user and a group who are somebody in particular. */
+/* Whether neither id is a placeholder (-1, or the overflow id). */
 bool vgpu_owner_is_sound(const struct vgpu_owner *owner);
 
 int vgpu_store_save(const struct vgpu_paths *paths,

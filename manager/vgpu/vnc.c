@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VNC servers of heads: a vgpu-vnc process each. */
+/* VNC servers: a vgpu-vnc process for each head that has one. */
 #include "vnc.h"
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #define LISTEN_TIMEOUT_USEC (20 * USEC_PER_S)
 #define STOP_TIMEOUT_USEC   (1 * USEC_PER_S)
 #define RESTART_DELAY_USEC  (1 * USEC_PER_S)
-/* The device sends one at once; what is late, clients wait for. */
+/* The first picture usually comes at once; clients wait for a late one. */
 #define PICTURE_TIMEOUT_USEC (20 * USEC_PER_S)
 #define FAILURES_MAX	     10 /* in a row, without having listened */
 
@@ -51,7 +51,9 @@ struct vgpu_vnc {
 	char problem[200];    /* what it said before it ended */
 };
 
-/* One that is killed does not remove its socket. Another may have the name. */
+/*
+ * A killed server does not remove its socket. Another may use the name by now.
+ */
 static void remove_socket(struct vgpu_vnc *vnc)
 {
 	struct stat file;
@@ -62,7 +64,7 @@ static void remove_socket(struct vgpu_vnc *vnc)
 	vnc->path[0] = '\0';
 }
 
-/* It listens: let in who may look. Nobody else did come in before. */
+/* It listens: give access to those who may look. Nobody had access before. */
 static void open_socket(struct vgpu_vnc *vnc)
 {
 	const char *path = vnc->address + strlen("unix:");
@@ -161,7 +163,7 @@ static int send_viewer(int control, int viewer)
 	return (int)VGPU_MIN(vgpu_fds_send(control, &part, 1, viewer, 0), 0);
 }
 
-/* Join it with the device that serves now, if one does. */
+/* Connect it with the device, if that serves. */
 static void give_viewer(struct vgpu_vnc *vnc)
 {
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_VIEW,
@@ -239,7 +241,7 @@ static const struct vgpu_watchdog_ops watchdog_ops = {
 	.frozen = on_frozen,
 };
 
-/* Whoever asked for it is answered by a picture to be seen. */
+/* Answer the caller once there is a picture. */
 static void on_picture(struct vgpu_vnc *vnc)
 {
 	vnc->has_picture = true;
@@ -344,7 +346,7 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 	struct vgpu_err err = {};
 
 	if (vnc->caller.ops) {
-		/* Whoever asked for it knows; it is not tried again. */
+		/* The caller was told; do not try again. */
 		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
 			     "the VNC server of head %u %s", vnc->head, why);
 		if (instance->definition.heads[vnc->head].vnc[0])

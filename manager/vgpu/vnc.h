@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VNC servers of heads: a vgpu-vnc process each. */
+/* VNC servers: a vgpu-vnc process for each head that has one. */
 #ifndef VGPU_MANAGER_VGPU_VNC_H
 #define VGPU_MANAGER_VGPU_VNC_H
 
@@ -32,12 +32,12 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 		 const char *address, const struct vgpu_caller *caller,
 		 struct vgpu_err *err);
 
-/* Those that looked at @head a second ago; 0 if it has no server. */
+/* Clients of @head's server, a second old; 0 if it has no server. */
 unsigned int vgpu_vnc_clients(const struct vgpu_instance *instance,
 			      uint32_t head);
-/* Who may look has changed: let them in, and the others no more. */
+/* Set access again: those who may look have changed. */
 void vgpu_vnc_open_again(struct vgpu_instance *instance);
-/* A new device process serves: start what is saved, give all a viewer. */
+/* A new device process serves: start saved servers, and connect all to it. */
 void vgpu_vnc_on_serving(struct vgpu_instance *instance);
 /* End all of a vGPU's servers; what is saved stays saved. */
 void vgpu_vnc_finish(struct vgpu_instance *instance);

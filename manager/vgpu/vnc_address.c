@@ -10,7 +10,7 @@
 #include "manager/host/text.h"
 #include "vnc.h"
 
-/* The name in @folder that @path is of, or NULL. */
+/* The name of @path within @folder, or NULL if it is not there. */
 static const char *name_in(const char *folder, const char *path)
 {
 	size_t n = strlen(folder);

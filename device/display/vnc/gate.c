@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a viewer has sent, looked at before LibVNCServer waits for the rest. */
+/*
+ * Checks that a client's message is complete, for LibVNCServer blocks on the
+ * rest of one.
+ */
 #include "device/display/vnc/gate.h"
 
 #include <errno.h>
@@ -11,7 +14,7 @@
 
 #include "lib/util.h"
 
-/* To say who it is, and to end a message that it has begun. */
+/* Time limits: for the handshake, and for the rest of a message. */
 #define LATE_NS (10 * 1000000000ULL)
 /* Nobody knows as many encodings. */
 #define ENCODINGS_MAX 256U
@@ -39,7 +42,10 @@ void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate)
 	*gate = (struct vgpu_vnc_gate){.since_ns = now_ns(), .is_half = true};
 }
 
-/* Bytes of the message that begins so; 0 if it is none; 1 more than @n: more. */
+/*
+ * Length of the message that begins with these @n bytes; 0: invalid. More than
+ * @n: read so many to tell, or to have all of it.
+ */
 static uint32_t message_bytes(const uint8_t *data, uint32_t n, bool *ret_is_void)
 {
 	uint32_t encodings, text;
@@ -109,7 +115,7 @@ static bool drop_bytes(struct vgpu_vnc_gate *gate, int socket)
 	return true;
 }
 
-/* The rest may come, but not for ever, nor from one who has hung up. */
+/* Wait for the rest within the time limit, unless the client has hung up. */
 static enum vgpu_vnc_look wait_for_rest(struct vgpu_vnc_gate *gate, int socket)
 {
 	struct pollfd hangup = {.fd = socket, .events = POLLRDHUP};
@@ -153,7 +159,7 @@ enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 	}
 	if ((uint32_t)n < bytes)
 		return wait_for_rest(gate, client->sock);
-	/* All steps of the beginning have one deadline. */
+	/* One deadline for all steps of the handshake. */
 	if (is_normal)
 		gate->is_half = false;
 	return VGPU_VNC_LOOK_WHOLE;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a viewer has sent, looked at before LibVNCServer waits for the rest. */
+/*
+ * Checks that a client's message is complete, for LibVNCServer blocks on the
+ * rest of one.
+ */
 #ifndef VGPU_DEVICE_DISPLAY_VNC_GATE_H
 #define VGPU_DEVICE_DISPLAY_VNC_GATE_H
 
@@ -21,7 +24,10 @@ enum vgpu_vnc_look {
 };
 
 void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate);
-/* Take what means nothing to us from @client's socket, and look at the rest. */
+/*
+ * Discard messages that a view-only server ignores from @client's socket, and
+ * check the next one.
+ */
 enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 				      const rfbClientRec *client);
 

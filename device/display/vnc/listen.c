@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Listening on a unix socket or a loopback port, and nowhere else. */
+/* Listens on a unix socket or a loopback port, and nowhere else. */
 #include "device/display/vnc/listen.h"
 
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@ static int cannot(const char *address, struct vgpu_err *err)
 			    "cannot listen on %s: %s", address, strerror(saved));
 }
 
-/* Remove what a server that is gone left there, and nothing else. */
+/* Remove a stale socket file, and no other file. */
 static int remove_stale(const struct sockaddr_un *to, const char *address,
 			struct vgpu_err *err)
 {
@@ -73,7 +73,7 @@ static int listen_unix(struct vgpu_vnc_listener *listener, const char *address,
 	fd = socket(AF_UNIX, FLAGS, 0);
 	if (fd < 0)
 		return cannot(address, err);
-	/* There is no password: only who owns it may connect. */
+	/* There is no password: only the socket's owner may connect. */
 	mask = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&to, sizeof(to));
 	umask(mask);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VNC server: LibVNCServer, with everything off that is not looking. */
+/* The VNC server: LibVNCServer, view only, with all other features off. */
 #include "device/display/vnc/server.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "device/display/vnc/gate.h"
 #include "lib/util.h"
 
-/* How long a client that reads slowly may hold up the others, in ms. */
+/* How long a client that reads slowly may delay the others, in ms. */
 #define CLIENT_WAIT_MS 1000
 /* How often to look for the rest of half a message. */
 #define HALF_MS 20
@@ -26,9 +26,9 @@
 
 struct vgpu_vnc_server {
 	/*
-	 * A new client is shown this pair's first end, where there always is
-	 * something to read: LibVNCServer looks for a websocket's first bytes,
-	 * and waits for them.
+	 * A new client is created on one end of this pair, which always has
+	 * something to read: LibVNCServer waits for the first bytes of a
+	 * websocket.
 	 */
 	int lure[2];
 	rfbScreenInfoPtr screen;
@@ -99,7 +99,7 @@ vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source)
 		vgpu_vnc_server_destroy(server);
 		return NULL;
 	}
-	/* What it logs is for clients to trigger, as often as they like. */
+	/* Clients could fill the log: drop LibVNCServer's messages. */
 	rfbLogEnable(FALSE);
 	server->source = source;
 	server->name = strdup(name);
@@ -186,7 +186,10 @@ unsigned int vgpu_vnc_server_clients(const struct vgpu_vnc_server *server)
 	return n;
 }
 
-/* The oldest that has not begun to look; NULL: all look, or there is room. */
+/*
+ * The oldest client that has not finished the handshake; NULL if none has to
+ * make room.
+ */
 static rfbClientPtr find_silent(struct vgpu_vnc_server *server, bool *ret_has_room)
 {
 	rfbClientIteratorPtr iterator = rfbGetClientIterator(server->screen);
@@ -205,7 +208,7 @@ static rfbClientPtr find_silent(struct vgpu_vnc_server *server, bool *ret_has_ro
 	return *ret_has_room ? NULL : found;
 }
 
-/* What the library greeted the lure with is not read by anybody. */
+/* Nobody reads the greeting that the library sent to the pair. */
 static void clean_lure(const struct vgpu_vnc_server *server)
 {
 	char greeting[64];
@@ -214,7 +217,10 @@ static void clean_lure(const struct vgpu_vnc_server *server)
 		;
 }
 
-/* Put the viewer in the lure's place. Returns false if it has gone already. */
+/*
+ * Put the client's socket in place of the pair's end. False if the client is
+ * gone already.
+ */
 static bool connect_client(const struct vgpu_vnc_server *server,
 			   rfbClientPtr client, int fd)
 {
@@ -298,8 +304,10 @@ void vgpu_vnc_server_resize(struct vgpu_vnc_server *server)
 	rfbClientIteratorPtr iterator;
 	rfbClientPtr client;
 
-	/* To a client that knows of one size only, what is beyond is an
-	 * error: it has to connect again. */
+	/*
+	 * A client without resize support would fail on a larger picture: it
+	 * must reconnect.
+	 */
 	iterator = rfbGetClientIterator(screen);
 	while ((client = rfbClientIteratorNext(iterator)))
 		if (!client->useNewFBSize && client->state == RFB_NORMAL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VNC server: LibVNCServer, with everything off that is not looking. */
+/* The VNC server: LibVNCServer, view only, with all other features off. */
 #ifndef VGPU_DEVICE_DISPLAY_VNC_SERVER_H
 #define VGPU_DEVICE_DISPLAY_VNC_SERVER_H
 
@@ -8,7 +8,10 @@
 
 #include "device/display/vnc/source.h"
 
-/* Clients at a time; more are turned away once all of these look. */
+/*
+ * Clients at a time; more are refused once all of these have finished the
+ * handshake.
+ */
 #define VGPU_VNC_CLIENTS_MAX 8
 
 struct vgpu_vnc_server;
@@ -33,9 +36,9 @@ void vgpu_vnc_server_serve(struct vgpu_vnc_server *server);
 
 /* The source's damage is new to all clients. */
 void vgpu_vnc_server_damage(struct vgpu_vnc_server *server);
-/* The source's pixels are elsewhere and of another size. */
+/* The source has new pixels, at another address and of another size. */
 void vgpu_vnc_server_resize(struct vgpu_vnc_server *server);
-/* No client waits for what is new: one has it all, or there is none. */
+/* True if a client has everything that is new, or there is no client. */
 bool vgpu_vnc_server_is_ready(struct vgpu_vnc_server *server);
 
 #endif

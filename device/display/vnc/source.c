@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pictures from a device, which is not trusted: it lives with a guest. */
+/*
+ * Pictures from a device process, which is not trusted: a guest may control it.
+ */
 #include "device/display/vnc/source.h"
 
 #include <errno.h>
@@ -53,7 +55,7 @@ void vgpu_vnc_source_finish(struct vgpu_vnc_source *source)
 	source->pixels = NULL;
 }
 
-/* A mapping of @bytes that cannot be cut short under us, or NULL. */
+/* Map @bytes of a file that is sealed against shrinking, or NULL. */
 static void *map_memfd(int fd, uint64_t bytes)
 {
 	struct stat stat;
@@ -122,7 +124,7 @@ static struct vgpu_vnc_rect cursor_rect(const struct vgpu_vnc_source *source)
 	return (struct vgpu_vnc_rect){left, top, right - left, bottom - top};
 }
 
-/* Bring @damage over, and the cursor to where it is now. */
+/* Copy @damage, and redraw the cursor. */
 static void compose_picture(struct vgpu_vnc_source *source,
 			    const struct vgpu_vnc_rect *damage)
 {
@@ -135,7 +137,10 @@ static void compose_picture(struct vgpu_vnc_source *source,
 	};
 
 	source->cursor_rect = cursor_rect(source);
-	/* Below both cursors too: what is blended twice would be wrong. */
+	/*
+	 * Copy the areas of the old and the new cursor first: blending twice
+	 * would be wrong.
+	 */
 	copy_rect(source, damage);
 	copy_rect(source, &before);
 	copy_rect(source, &source->cursor_rect);

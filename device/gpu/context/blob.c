@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Blobs: in the guest's memory, shared with a context, or a context's own. */
+/*
+ * RESOURCE_CREATE_BLOB: guest memory, memory shared with contexts, or a
+ * context's device memory.
+ */
 #include "device/gpu/context/context.h"
 
 #include <sys/stat.h>
@@ -11,7 +14,10 @@
 #include "device/render/render.h"
 #include "lib/type.h"
 
-/* The slot of a new blob, which is not put yet; else *ret_answer. */
+/*
+ * Get a slot for a new blob, to be put when it is complete. On failure returns
+ * NO_SLOT, with *ret_answer set.
+ */
 static uint32_t get_blob_slot(struct vgpu_gpu *gpu, uint32_t kind,
 			      uint64_t bytes, uint32_t *ret_answer)
 {
@@ -47,7 +53,7 @@ static uint32_t create_guest(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	return VGPU_GPU_OK_NODATA;
 }
 
-/* For rings, streams and replies: of the host's memory, on the vGPU's cap. */
+/* For rings, streams and replies: host memory, charged to the vGPU's limit. */
 static uint32_t create_shared(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	const struct vgpu_gpu_create_blob *create = &call->create_blob;
@@ -144,7 +150,7 @@ static uint32_t take_export(struct vgpu_gpu *gpu,
 	return VGPU_GPU_OK_NODATA;
 }
 
-/* The creation that waits for this export, or NULL. */
+/* The pending RESOURCE_CREATE_BLOB that waits for this export, or NULL. */
 static struct vgpu_gpu_pending *
 find_creation(struct vgpu_gpu *gpu, uint32_t context, uint32_t resource_id)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Contexts: each a process that renders, and what is waited for in it. */
+/* Contexts: each has a render process, and requests that wait for it. */
 #include "device/gpu/context/context.h"
 
 #include <inttypes.h>
@@ -14,14 +14,14 @@ struct vgpu_gpu_context {
 	struct vgpu_render *render; /* NULL: lost */
 	bool is_ready;
 	/*
-	 * Its process takes nothing more now. A guest that goes on is kept
-	 * waiting: its requests stay in its own queue.
+	 * The socket to its process is full. Further requests of the guest stay
+	 * in the guest's queue.
 	 */
 	bool is_full;
 	/*
-	 * What of a predecessor's requests its process has got is not known
-	 * yet: those that would leave something to wait for are taken to be
-	 * there.
+	 * It is not known yet which of a predecessor's requests its process has
+	 * received. Until then those that are answered later are taken as
+	 * received.
 	 */
 	bool is_resuming;
 	char refusal[160]; /* why it is lost, until that can be said */
@@ -87,7 +87,7 @@ static void answer_fences(struct vgpu_gpu_context *context, uint32_t answer)
 	}
 }
 
-/* What was asked of the process, or waits to be, comes to nothing. */
+/* Fail all pending requests of the context. */
 static void answer_pendings(struct vgpu_gpu_context *context)
 {
 	struct vgpu_gpu *gpu = context->gpu;
@@ -190,7 +190,7 @@ static void on_lost(void *opaque, const char *why)
 	vgpu_gpu_wake(gpu);
 }
 
-/* A predecessor did not get it sent: it is as if it were new. */
+/* A predecessor did not send it: handle it as a new request. */
 static void start_over(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending)
 {
 	vgpu_gpu_commit(pending->call.request->token, (uint64_t)0);
@@ -204,7 +204,7 @@ static bool was_sent(const struct vgpu_gpu_context *context,
 	return vgpu_render_was_sent(context->render, *call->request->token);
 }
 
-/* What a predecessor sent has come: what did not was taken to be sent. */
+/* It is known now what the process has received: start over what it has not. */
 static void on_resumed(void *opaque)
 {
 	struct vgpu_gpu_context *context = opaque;
@@ -265,7 +265,9 @@ static void unmake_context(struct vgpu_gpu_context *context)
 
 	end_process(context);
 	gpu->context[index] = NULL;
-	/* If its process does not end, what it has is nobody else's. */
+	/*
+	 * If its process does not end, its memory must not be given to others.
+	 */
 	vgpu_gpu_storage_abandon(gpu, index);
 	free(context);
 }
@@ -321,7 +323,7 @@ uint32_t vgpu_gpu_ctx_destroy(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 			       : VGPU_GPU_ERR_INVALID_CONTEXT_ID;
 	vgpu_gpu_commit(&state_of(context)->is_ended, 1u);
 	end_process(context);
-	/* It is as the guest wants it: nothing in it is under way any more. */
+	/* The guest asked for it: its pending requests succeed. */
 	answer_fences(context, VGPU_GPU_OK_NODATA);
 	answer_pendings(context);
 	vgpu_gpu_commit(&state_of(context)->id, 0u);
@@ -386,7 +388,7 @@ static bool is_full(struct vgpu_gpu *gpu, uint32_t id)
 	       (!context->is_ready || context->is_full);
 }
 
-/* Whether the process is told of resources like that in @slot. */
+/* Whether the process is told when the resource in @slot is attached. */
 static bool is_for_process(const struct vgpu_gpu *gpu, uint32_t slot)
 {
 	uint32_t kind = gpu->state->resource[slot].kind;
@@ -429,8 +431,8 @@ uint32_t vgpu_gpu_ctx_attach_resource(struct vgpu_gpu *gpu,
 }
 
 /*
- * Returns -EAGAIN if the process cannot be told now. To tell it twice does no
- * harm, for the id is the resource's until all have been told.
+ * Returns -EAGAIN if the process cannot be told now. Telling it twice is
+ * harmless: the id is not used again until all have been told.
  */
 static int detach_resource(struct vgpu_gpu_context *context, uint32_t slot)
 {
@@ -483,7 +485,7 @@ uint32_t vgpu_gpu_ctx_detach_resource(struct vgpu_gpu *gpu,
 		return VGPU_GPU_ERR_INVALID_CONTEXT_ID;
 	if (slot == VGPU_GPU_NO_SLOT)
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
-	/* That it is not attached, a lost context's guest cannot know. */
+	/* The guest of a lost context cannot know that it is not attached. */
 	if (!is_attached(context, slot) && context->render && !call->is_retry)
 		return VGPU_GPU_ERR_INVALID_RESOURCE_ID;
 	if (is_attached(context, slot) &&
@@ -515,7 +517,7 @@ static uint32_t timeline_of(const struct vgpu_gpu_call *call)
 							   : 0;
 }
 
-/* It is with the process: answer @pending when fence @id is done. */
+/* The process has the request: answer it when fence @id is done. */
 static void wait_for_fence(struct vgpu_gpu_context *context,
 			   struct vgpu_gpu_pending *pending, uint32_t ring_idx,
 			   uint64_t id)
@@ -524,7 +526,7 @@ static void wait_for_fence(struct vgpu_gpu_context *context,
 	TAILQ_INSERT_TAIL(&context->fences[ring_idx], pending, entry);
 }
 
-/* Hand it to the process, and a fence if @ring_idx is a timeline. */
+/* Send the commands to the process, and a fence if @ring_idx is a timeline. */
 static int submit_commands(struct vgpu_gpu_context *context,
 			   struct vgpu_gpu_call *call, uint32_t ring_idx)
 {
@@ -562,7 +564,10 @@ uint32_t vgpu_gpu_submit_3d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	    call->submit.bytes > VGPU_GPU_SUBMIT_MAX ||
 	    call->submit.bytes > call->rest_bytes)
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
-	/* By a predecessor; what has a fence was taken over by retake(). */
+	/*
+	 * A predecessor sent it. What has a fence was taken over by
+	 * vgpu_gpu_context_retake().
+	 */
 	if (was_sent(context, call))
 		return VGPU_GPU_OK_NODATA;
 	if (is_fenced && !pending) {
@@ -616,7 +621,7 @@ static bool retake_export(struct vgpu_gpu_context *context,
 	const struct vgpu_gpu_create_blob *create = &call->create_blob;
 	struct vgpu_gpu *gpu = context->gpu;
 
-	/* If it is there, all that is missing is the answer. */
+	/* If the resource exists, only the answer is missing. */
 	if (create->blob_mem != VGPU_GPU_BLOB_MEM_HOST3D || !create->blob_id ||
 	    vgpu_gpu_resource_find(gpu, create->resource_id))
 		return false;
@@ -673,7 +678,7 @@ const struct vgpu_gpu_context_ops vgpu_gpu_context_ops = {
 	.open = open_resource,
 };
 
-/* Go on with its process, or with another if it had been given nothing. */
+/* Continue with its process, or with a new one if it was given nothing yet. */
 static void resume_process(struct vgpu_gpu_context *context)
 {
 	struct vgpu_gpu_state_context *at = state_of(context);
@@ -701,7 +706,7 @@ static void resume_process(struct vgpu_gpu_context *context)
 	if (r == 0)
 		return;
 	snprintf(context->refusal, sizeof(context->refusal), "%.150s", err.text);
-	/* What it had may be another's when it has ended. */
+	/* Its memory may be given to others only once the process has ended. */
 	if (!vgpu_render_end_process(&gpu->render, at->render.process))
 		vgpu_gpu_storage_abandon(gpu, context->index);
 }
@@ -729,7 +734,7 @@ uint32_t vgpu_gpu_contexts_alive(const struct vgpu_gpu *gpu)
 	return n;
 }
 
-/* Whoever looks at its rings is to know that it is lost. */
+/* Tell whoever polls its rings that the context is lost. */
 static void fail_rings(struct vgpu_gpu_context *context)
 {
 	const struct vgpu_render_state *state = &state_of(context)->render;
@@ -740,7 +745,7 @@ static void fail_rings(struct vgpu_gpu_context *context)
 				     state->ring[i].status_offset);
 }
 
-/* What the process has been told of, and may have opened all of. */
+/* What the process has been told of. It may have opened all of it. */
 static struct vgpu_render_told resume_attached(struct vgpu_gpu_context *context)
 {
 	const struct vgpu_gpu *gpu = context->gpu;

@@ -13,31 +13,40 @@ extern const struct vgpu_gpu_context_ops vgpu_gpu_context_ops;
 vgpu_gpu_handler vgpu_gpu_ctx_create, vgpu_gpu_ctx_destroy,
 	vgpu_gpu_ctx_attach_resource, vgpu_gpu_ctx_detach_resource,
 	vgpu_gpu_submit_3d;
-/* Its process, or NULL with *ret_answer: there is none of that id, or none
- * any more, for which @call is not to blame. */
+/*
+ * The process of @call's context. NULL with *ret_answer if there is no such
+ * context, or its process is lost, which is not @call's fault.
+ */
 struct vgpu_render *vgpu_gpu_context_render(struct vgpu_gpu *gpu,
 					    struct vgpu_gpu_call *call,
 					    uint32_t *ret_answer);
-/* Its process takes nothing more now: @call is handled again when it does. */
+/* The socket to its process is full: handle @call again when it has room. */
 uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
 /*
- * Tell all contexts' processes that the resource in @slot goes: OK_NODATA, or
- * LATER if one cannot be told yet.
+ * Tell all contexts' processes that the resource in @slot is removed:
+ * OK_NODATA, or LATER if one cannot be told yet.
  */
 uint32_t vgpu_gpu_contexts_leave(struct vgpu_gpu *gpu,
 				 struct vgpu_gpu_call *call, uint32_t slot);
 void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu);
 /* How many there are that are not lost. */
 uint32_t vgpu_gpu_contexts_alive(const struct vgpu_gpu *gpu);
-/* The contexts of a predecessor, those that are lost included. */
+/* Take over the contexts of a predecessor, including lost ones. */
 void vgpu_gpu_contexts_resume(struct vgpu_gpu *gpu);
-/* ... once the resources are there: what their processes know of these. */
+/*
+ * ... and, once the resources are resumed, what their processes know of them.
+ */
 void vgpu_gpu_contexts_resume_resources(struct vgpu_gpu *gpu);
-/* @call was handed to its context by a predecessor: wait for what comes of it. */
+/*
+ * Whether a predecessor sent @call to its context's process: then it waits for
+ * that, or is answered.
+ */
 bool vgpu_gpu_context_retake(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
-/* The place of the context with that id + 1; 0: there is none. */
+/* The index of the context with that id, plus 1; 0: there is none. */
 uint32_t vgpu_gpu_context_program(struct vgpu_gpu *gpu, uint32_t id);
-/* The place of the context that @render is of; NO_SLOT if it is none's. */
+/*
+ * The index of the context that @render belongs to; NO_SLOT if there is none.
+ */
 uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
 				const struct vgpu_render *render);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * struct vgpu_gpu: the state block, and what each part of the device model
- * keeps beside it.
+ * struct vgpu_gpu: the state block, and what each room of device/gpu keeps
+ * besides.
  */
 #ifndef VGPU_DEVICE_GPU_CORE_CORE_H
 #define VGPU_DEVICE_GPU_CORE_CORE_H
@@ -21,7 +21,10 @@ static_assert(VGPU_GPU_PROGRAMS == VGPU_GPU_CONTEXTS_MAX + 1, "programs");
 /* No slot, and no place of a context. */
 #define VGPU_GPU_NO_SLOT UINT32_MAX
 
-/* What a slot of the resource table has besides its state: recomputed. */
+/*
+ * What a slot of the resource table has besides its state; rebuilt by a
+ * successor.
+ */
 struct vgpu_gpu_slot {
 	uint64_t backing_bytes; /* sum of its entries */
 	uint32_t next;	   /* slot + 1 in its hash chain or the free list */
@@ -52,19 +55,21 @@ struct vgpu_gpu_pending;
 TAILQ_HEAD(vgpu_gpu_pendings, vgpu_gpu_pending);
 struct vgpu_gpu_context;
 
-/* What the rooms below device/gpu/context ask of it. */
+/* What lower rooms ask of device/gpu/context. */
 struct vgpu_gpu_context_ops {
-	/* True if it starts yet, or takes nothing more now: nothing may be
-	 * given to it. So a guest waits for its first ring's memory, and for
-	 * nothing in it. */
+	/*
+	 * True if its process is still starting, or its socket is full: nothing
+	 * may be sent to it. So a guest waits until its first ring's memory is
+	 * created, and not for the ring itself.
+	 */
 	bool (*is_full)(struct vgpu_gpu *gpu, uint32_t id);
-	/* The process of the context in place @index of the state; NULL: none. */
+	/* The process of context @index in the state; NULL: none. */
 	const struct vgpu_render *(*owner)(const struct vgpu_gpu *gpu,
 					   uint32_t index);
-	/* And back; NO_SLOT if it is no context's. */
+	/* The reverse; NO_SLOT if it is no context's. */
 	uint32_t (*index)(const struct vgpu_gpu *gpu,
 			  const struct vgpu_render *render);
-	/* The state says of the one in place @index what cannot be: it is lost. */
+	/* The state of context @index is inconsistent: the context is lost. */
 	void (*refuse)(struct vgpu_gpu *gpu, uint32_t index, const char *why);
 	/* As in struct vgpu_render_memory_ops. */
 	int (*open)(struct vgpu_gpu *gpu, struct vgpu_render *render,
@@ -77,7 +82,7 @@ struct vgpu_gpu {
 	const struct vgpu_gpu_transport_ops *ops;
 	void *opaque;
 	struct vgpu_gpu_state *state;
-	/* In the order of their coming: those that wait, or hold others up. */
+	/* Requests that wait or that others wait for, in order of arrival. */
 	struct vgpu_gpu_pendings pendings;
 
 	/* Of memory/: the resource table, and what resources are made of. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests that are answered later, and those that have to wait for them. */
+/* The order of requests: those answered later, and those that wait for them. */
 #include "device/gpu/core/request.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call)
 	uint32_t context = context_of(call);
 	const struct vgpu_gpu_pending *before = TAILQ_FIRST(&gpu->pendings);
 
-	/* Whoever ends a context waits for nothing in it. */
+	/* CTX_DESTROY does not wait for requests of its context. */
 	if (call->header.type == VGPU_GPU_CTX_DESTROY)
 		return false;
 	for (; before && before != call->pending;
@@ -126,7 +126,7 @@ void vgpu_gpu_wake(struct vgpu_gpu *gpu)
 	struct vgpu_gpu_pending *pending, *next;
 	uint32_t answer;
 
-	/* Nothing that is handled here makes an earlier one ready. */
+	/* One pass is enough: no request makes an earlier one ready. */
 	for (pending = TAILQ_FIRST(&gpu->pendings); pending; pending = next) {
 		next = TAILQ_NEXT(pending, entry);
 		if (pending->is_running ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests: one command while it is handled, and those that are answered later. */
+/* A request while it is handled, and requests that are answered later. */
 #ifndef VGPU_DEVICE_GPU_CORE_REQUEST_H
 #define VGPU_DEVICE_GPU_CORE_REQUEST_H
 
@@ -81,11 +81,14 @@ void vgpu_gpu_end_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 void vgpu_gpu_answer(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		     uint32_t answer);
 
-/* lane.c: requests that wait for others, or for someone else */
+/* lane.c: requests that wait for others, for a context or for an event */
 struct vgpu_gpu_pending {
 	TAILQ_ENTRY(vgpu_gpu_pending) entry;
 	struct vgpu_gpu_call call;
-	/* Running: somebody works on it. Else it waits for its turn. */
+	/*
+	 * Running: it was handled and waits for an event. Else it waits for its
+	 * turn.
+	 */
 	bool is_running;
 	uint32_t context;  /* it keeps others of this id waiting; 0 for none */
 	uint32_t resource; /* the same */
@@ -94,7 +97,10 @@ struct vgpu_gpu_pending {
 	uint64_t storage;  /* of a 2D resource that is being made; or 0 */
 	struct vgpu_fill fill;
 	struct vgpu_gpu *gpu; /* for its callback */
-	/* Undo what was begun for it, which nobody waits for; may be NULL. */
+	/*
+	 * Undo what was started for it, for nobody waits for it any more. May
+	 * be NULL.
+	 */
 	void (*cancel)(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending);
 	uint64_t due_usec; /* of a frame: when it is answered; else 0 */
 };
@@ -103,22 +109,31 @@ bool vgpu_gpu_must_wait(struct vgpu_gpu *gpu, const struct vgpu_gpu_call *call);
 /* Let @call wait. NULL if there is no memory for that. */
 struct vgpu_gpu_pending *vgpu_gpu_park(struct vgpu_gpu *gpu,
 				       struct vgpu_gpu_call *call);
-/* The same, for handlers to return: they are called again. LATER or an error. */
+/*
+ * Park @call so that it is handled again, and return LATER or an error: for
+ * handlers.
+ */
 uint32_t vgpu_gpu_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
-/* @call runs from now on, and keeps others from its resource. The same. */
+/*
+ * Park @call as running: others wait for its resource. NULL if there is no
+ * memory.
+ */
 struct vgpu_gpu_pending *vgpu_gpu_park_running(struct vgpu_gpu *gpu,
 					       struct vgpu_gpu_call *call);
-/* As if @call, which was parked as @pending, never had been. */
+/* Undo parking @call as @pending. */
 void vgpu_gpu_unpark(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		     struct vgpu_gpu_pending *pending);
-/* A copy of @call, which is not pending, in no list. NULL the same. */
+/*
+ * Copy @call, which is not pending yet, into no list. NULL if there is no
+ * memory.
+ */
 struct vgpu_gpu_pending *vgpu_gpu_pending_new(const struct vgpu_gpu_call *call);
 /* Answer it, out of the list it was in. */
 void vgpu_gpu_finish(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list,
 		     struct vgpu_gpu_pending *pending, uint32_t answer);
 /* Something that was waited for has happened. */
 void vgpu_gpu_wake(struct vgpu_gpu *gpu);
-/* Let go of all in @list; nobody waits for the answers. */
+/* Drop all in @list unanswered: nobody waits for them. */
 void vgpu_gpu_forget(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list);
 
 /* iov.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pictures of heads: one for a screenshot, many for a viewer. */
+/* Pictures of heads, for screenshots, viewers and the VMM's display. */
 #include "device/gpu/display/display.h"
 
 #include <stdio.h>
@@ -54,7 +54,7 @@ static void read_blob(struct vgpu_gpu *gpu,
 	for (uint32_t row = 0; row < part->height; row++) {
 		uint32_t *to = row_of(part, row);
 
-		/* Without its memory, as after a detach, a blob is black. */
+		/* A blob without backing (after a detach) is black. */
 		if (!vgpu_gpu_walk_copy(
 			    &walk, offset + (uint64_t)row * view->stride_bytes,
 			    to, (uint64_t)part->width * 4))

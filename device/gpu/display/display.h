@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Heads, what they show, and who is told of it. */
+/* Heads: modes, scanouts, cursors, frame rate, and viewers. */
 #ifndef VGPU_DEVICE_GPU_DISPLAY_DISPLAY_H
 #define VGPU_DEVICE_GPU_DISPLAY_DISPLAY_H
 
@@ -24,7 +24,7 @@ void vgpu_gpu_scanout_off(struct vgpu_gpu *gpu, uint32_t head);
 void vgpu_gpu_scanouts_forget(struct vgpu_gpu *gpu, uint32_t resource_id);
 
 /* replug.c */
-/* The mode that @head prefers is another one, and the guest is told that. */
+/* The preferred mode of @head has changed, and the guest was notified. */
 void vgpu_gpu_replug_mode_set(struct vgpu_gpu *gpu, uint32_t head);
 /* @head shows nothing any more. */
 void vgpu_gpu_replug_off(struct vgpu_gpu *gpu, uint32_t head);
@@ -32,10 +32,10 @@ void vgpu_gpu_replug_resume(struct vgpu_gpu *gpu);
 void vgpu_gpu_replug_finish(struct vgpu_gpu *gpu);
 
 /* pace.c */
-/* A frame is new on @heads, a bit each: OK_NODATA, or LATER. */
+/* @heads (a bit each) have a new frame: OK_NODATA, or LATER to delay it. */
 uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		       uint32_t heads);
-/* Look at frames that wait no later than then; 0: there are none. */
+/* Check delayed frames at @due_usec; 0: there are none. */
 void vgpu_gpu_pace_arm(struct vgpu_gpu *gpu, uint64_t due_usec);
 
 /* cursor.c */
@@ -53,12 +53,12 @@ bool vgpu_gpu_mode_is_valid(const struct vgpu_gpu *gpu, uint32_t width,
 			    uint32_t height);
 uint32_t vgpu_gpu_head_first_mode(const struct vgpu_gpu *gpu, uint32_t head);
 /*
- * The VMM's display wants @head to be so large, 0 x 0 for unplugged; it has
- * told the guest that something changed. What the head cannot be is cut.
+ * The VMM's display requests this size for @head (0 x 0: unplugged), and has
+ * notified the guest itself. The size is clamped to what the type allows.
  */
 void vgpu_gpu_head_follow(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
 			  uint32_t height);
-/* Answer who asked for the modes, with what is known of them. */
+/* Answer pending GET_DISPLAY_INFO and GET_EDID with the modes known now. */
 void vgpu_gpu_modes_known(struct vgpu_gpu *gpu);
 
 /* capture.c */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Heads: their modes, and what the guest is told of them. */
+/* Heads: preferred modes, GET_DISPLAY_INFO and GET_EDID. */
 #include "device/gpu/display/display.h"
 
 #include "device/display/console.h"
 #include "device/display/edid.h"
 
-/* Of a head that is not plugged in and shows nothing. */
+/* The size of a head that is unplugged and shows nothing. */
 #define UNPLUGGED_WIDTH	 1024
 #define UNPLUGGED_HEIGHT 768
 
@@ -28,8 +28,10 @@ bool vgpu_gpu_mode_is_valid(const struct vgpu_gpu *gpu, uint32_t width,
 	       height <= gpu->config.max_height;
 }
 
-/* One monitor at the type's resolution: the others are plugged in by a mode,
- * so that no guest has to paint screens that nobody looks at. */
+/*
+ * Only the first head is plugged in at first, at the type's resolution; setting
+ * a mode plugs in others. So no guest draws on monitors that nobody looks at.
+ */
 uint32_t vgpu_gpu_head_first_mode(const struct vgpu_gpu *gpu, uint32_t head)
 {
 	if (head > 0 || gpu->config.heads == 0)
@@ -115,7 +117,7 @@ static uint32_t answer_edid(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 
 	if (head >= gpu->n_scanouts)
 		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
-	/* Drivers read the EDID of an unplugged head too: give them one. */
+	/* Drivers read the EDID of unplugged heads, too. */
 	if (head < gpu->config.heads)
 		vgpu_gpu_head_mode(gpu, head, &config.width, &config.height);
 	if (config.width == 0)

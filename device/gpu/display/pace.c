@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The frame rate limit: a guest is told that a frame is shown when its time has
- * come, and so begins the next one no earlier. Each head has its own times.
+ * The frame rate limit: RESOURCE_FLUSH is answered when the frame is due, so
+ * that the guest does not start the next one earlier. Each head has its own
+ * times.
  */
 #include "device/gpu/display/display.h"
 
@@ -34,7 +35,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *opaque)
 			first = pending->due_usec;
 	}
 	vgpu_gpu_pace_arm(gpu, first);
-	/* Those of the same resource have waited for it. */
+	/* Requests for the same resource were waiting. */
 	vgpu_gpu_wake(gpu);
 	return 0;
 }
@@ -112,7 +113,10 @@ void vgpu_gpu_set_frame_rate_limit(struct vgpu_gpu *gpu, uint32_t limit)
 {
 	gpu->config.frame_rate_limit =
 		VGPU_MIN(limit, (uint32_t)VGPU_TYPE_FRAME_RATE_MAX);
-	/* Frames that wait keep their times; the next ones go by the new limit. */
+	/*
+	 * Frames that are delayed keep their times; later ones follow the new
+	 * limit.
+	 */
 	for (uint32_t head = 0; head < VGPU_GPU_SCANOUTS_MAX; head++)
 		gpu->next_frame_usec[head] = 0;
 }

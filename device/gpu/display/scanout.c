@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Scanouts: which part of which resource a head shows, and what is new in it. */
+/* Scanouts: the part of a resource that a head shows, and flushes of it. */
 #include "device/gpu/display/display.h"
 
 #include "device/gpu/memory/memory.h"
@@ -96,7 +96,7 @@ static uint32_t show_view(struct vgpu_gpu *gpu, uint32_t head, bool is_blob,
 		vgpu_gpu_scanout_off(gpu, head);
 		return VGPU_GPU_OK_NODATA;
 	}
-	/* The scanout of a vGPU without heads can only be off. */
+	/* Without heads, the one scanout can only be disabled. */
 	if (head >= gpu->config.heads)
 		return VGPU_GPU_ERR_INVALID_SCANOUT_ID;
 	answer = vgpu_gpu_view_check(gpu, view, is_blob);
@@ -110,8 +110,10 @@ static uint32_t show_view(struct vgpu_gpu *gpu, uint32_t head, bool is_blob,
 	at->view[next - 1] = *view;
 	vgpu_gpu_commit(&at->view_in_use, next);
 
-	/* A flip to another buffer of the same size shows by the flush that
-	 * follows it, so that a viewer gets no more than what is new. */
+	/*
+	 * After a flip to a buffer of the same size a flush follows: viewers
+	 * are sent only what that says is new.
+	 */
 	if (was_off || view->rect.width != old_width ||
 	    view->rect.height != old_height)
 		vgpu_gpu_picture_changed(gpu, head);
@@ -147,7 +149,10 @@ uint32_t vgpu_gpu_set_scanout_blob(struct vgpu_gpu *gpu,
 			 });
 }
 
-/* What of @rect, in the resource, the head shows: its damage, on the head. */
+/*
+ * Report the visible part of @rect, which is in the resource's coordinates, as
+ * damage of the head.
+ */
 static void damage_head(struct vgpu_gpu *gpu, uint32_t head,
 			const struct vgpu_gpu_rect *shown,
 			const struct vgpu_gpu_rect *rect)

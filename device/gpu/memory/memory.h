@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Resources, and the memory that they are made of. */
+/* Resources and their memory. */
 #ifndef VGPU_DEVICE_GPU_MEMORY_MEMORY_H
 #define VGPU_DEVICE_GPU_MEMORY_MEMORY_H
 
@@ -14,20 +14,20 @@ uint32_t vgpu_gpu_slot_find(const struct vgpu_gpu *gpu, uint32_t id);
 /* NULL if there is none. */
 struct vgpu_gpu_state_resource *vgpu_gpu_resource_find(struct vgpu_gpu *gpu,
 						       uint32_t id);
-/* A free slot of zeroes that is nobody's until it is put, or NO_SLOT. */
+/* A free slot, zeroed, to be put when it is complete; or NO_SLOT. */
 uint32_t vgpu_gpu_slot_get(struct vgpu_gpu *gpu);
-/* Make it @id's; what else is in the slot is written already. */
+/* Commit the slot, which is complete, as resource @id. */
 void vgpu_gpu_slot_put(struct vgpu_gpu *gpu, uint32_t slot, uint32_t id);
 /* A slot that was got, but not put. */
 void vgpu_gpu_slot_abandon(struct vgpu_gpu *gpu, uint32_t slot);
-/* Its id names nothing any more; storage and backing are free. */
+/* Remove the resource: free its storage and backing, and the slot. */
 void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot);
 void vgpu_gpu_table_clear(struct vgpu_gpu *gpu);
 
-/* storage.c: the framebuffer, and who has what of it */
+/* storage.c: allocations of the framebuffer */
 extern const struct vgpu_render_memory_ops vgpu_gpu_memory_ops;
 int vgpu_gpu_storage_init(struct vgpu_gpu *gpu);
-/* Let go of everything, which stays as the state says it is. */
+/* Free all of this process's; the state block keeps the allocations. */
 void vgpu_gpu_storage_finish(struct vgpu_gpu *gpu);
 /* A reset: no context and no resource is left. */
 void vgpu_gpu_storage_clear(struct vgpu_gpu *gpu);
@@ -36,37 +36,40 @@ uint64_t vgpu_gpu_storage_used(const struct vgpu_gpu *gpu);
 uint64_t vgpu_gpu_storage_of(const struct vgpu_gpu *gpu,
 			     const struct vgpu_render *owner);
 /*
- * A part of it for a resource alone, in a file that has no pages yet. Returns 0
- * or -ENOMEM.
+ * Allocate @bytes for one resource, as a file without pages yet. Returns 0 or
+ * -ENOMEM.
  */
 int vgpu_gpu_storage_take(struct vgpu_gpu *gpu, uint64_t bytes,
 			  uint64_t *ret_number);
 /*
- * A resource names @number, too, which @owner was given. Returns how large it
- * is, 0 if it has no such file.
+ * Take a reference on allocation @number for a resource. Returns its size; 0 if
+ * @owner has no such file.
  */
 uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
 				const struct vgpu_render *owner, uint64_t number);
 /*
- * A resource of a predecessor names it, which needs @bytes of it. @is_shared:
- * it may be larger, and others may name it, too.
+ * Resume a resource's reference on allocation @number. It must be of @bytes;
+ * with @is_shared it may be larger and have other references.
  */
 bool vgpu_gpu_storage_claim(struct vgpu_gpu *gpu, uint64_t number,
 			    uint64_t bytes, bool is_shared);
-/* What a predecessor's contexts and resources have; the contexts are there. */
+/* Resume a predecessor's allocations. The contexts are resumed already. */
 int vgpu_gpu_storage_resume(struct vgpu_gpu *gpu);
-/* Nobody claims anything more: the rest is free. */
+/* All references are resumed: free the rest. */
 void vgpu_gpu_storage_settle(struct vgpu_gpu *gpu);
-/* What the context in place @index has no longer counts as its, for ever. */
+/*
+ * Allocations of context @index belong to its process alone from now on, and
+ * stay in use until that has ended.
+ */
 void vgpu_gpu_storage_abandon(struct vgpu_gpu *gpu, uint32_t index);
 /* A resource names it no more. */
 void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t number);
-/* The file of what a resource names, which stays ours. */
+/* The fd of allocation @number, which stays ours. */
 static inline int vgpu_gpu_storage_fd(const struct vgpu_gpu *gpu, uint64_t number)
 {
 	return gpu->storage.file[number - 1].fd_plus_1 - 1;
 }
-/* All of it, where we see it. NULL if there is no memory for that. */
+/* Our mapping of all of it. NULL if it cannot be mapped. */
 uint8_t *vgpu_gpu_storage_map(struct vgpu_gpu *gpu, uint64_t number);
 
 /* backing.c: the guest memory behind a resource */
@@ -117,11 +120,14 @@ static inline uint64_t vgpu_gpu_storage_bytes(uint64_t bytes)
 }
 
 /* shared.c: memory that contexts' processes and the guest share */
-/* Get the memory of a predecessor's shared blobs again. */
+/* Fetch the files of a predecessor's shared blobs. */
 void vgpu_gpu_shared_resume(struct vgpu_gpu *gpu);
-/* The file of what the resource in @slot shares with contexts; -1: none. */
+/*
+ * The fd of the memory that the resource in @slot shares with contexts; -1:
+ * none.
+ */
 int vgpu_gpu_resource_fd(const struct vgpu_gpu *gpu, uint32_t slot);
-/* The resource in @slot, which is shared, has no memory any more. */
+/* Free the shared memory of the resource in @slot, if it has any. */
 void vgpu_gpu_shared_drop(struct vgpu_gpu *gpu, uint32_t slot);
 
 /* transfer.c */
@@ -132,7 +138,7 @@ vgpu_gpu_handler vgpu_gpu_resource_map_blob, vgpu_gpu_resource_unmap_blob;
 /* Unmap the resource in @slot for @call: LATER, or an error. */
 uint32_t vgpu_gpu_window_leave(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 			       uint32_t slot);
-/* False if what the state says of the mapping cannot be. */
+/* False if the state of the mapping is inconsistent. */
 bool vgpu_gpu_window_resume(struct vgpu_gpu *gpu, uint32_t slot);
 
 #endif

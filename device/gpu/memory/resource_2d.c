@@ -14,7 +14,7 @@ bool vgpu_gpu_2d_bytes(uint32_t format, uint32_t width, uint32_t height,
 	return true;
 }
 
-/* Its pixels are allocation @storage, with all its pages. */
+/* Create the resource on allocation @storage, which has all its pages. */
 static uint32_t finish_2d(struct vgpu_gpu *gpu,
 			  const struct vgpu_gpu_resource_create_2d *create,
 			  uint64_t storage)
@@ -61,7 +61,7 @@ static void cancel_2d(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending)
 	vgpu_gpu_storage_put(gpu, pending->storage);
 }
 
-/* A large one gets its pages while others have their turn. */
+/* Give it its pages; other requests run meanwhile if it is large. */
 static uint32_t fill_2d(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 			uint64_t bytes, uint64_t storage)
 {

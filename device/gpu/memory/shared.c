@@ -15,7 +15,10 @@ void vgpu_gpu_shared_drop(struct vgpu_gpu *gpu, uint32_t slot)
 	int fd = gpu->slot[slot].shared_plus_1 - 1;
 	uint64_t bytes;
 
-	/* What a slot never had is not read: it would take memory. */
+	/*
+	 * Do not touch the state of slots that were never used: that would
+	 * allocate pages.
+	 */
 	if (fd < 0)
 		return;
 	bytes = gpu->state->resource[slot].bytes;
@@ -45,7 +48,7 @@ static bool resume_shared(struct vgpu_gpu *gpu,
 	return true;
 }
 
-/* What was kept cannot be the resource's, which has nothing then. */
+/* The kept file does not match the resource, which loses its memory. */
 static void forget_shared(struct vgpu_gpu *gpu, uint32_t slot, int fd)
 {
 	vgpu_launcher_drop(gpu->config.launcher, slot);

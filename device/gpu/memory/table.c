@@ -41,7 +41,7 @@ uint32_t vgpu_gpu_slot_get(struct vgpu_gpu *gpu)
 		memset(&state->resource[slot], 0, sizeof(state->resource[0]));
 	} else if (state->slots_used < VGPU_GPU_RESOURCES_MAX) {
 		slot = state->slots_used;
-		/* What a stranger left there must not come to life. */
+		/* Zero what may be left in the block. */
 		memset(&state->resource[slot], 0, sizeof(state->resource[0]));
 		vgpu_gpu_commit(&state->slots_used, slot + 1);
 	} else {
@@ -87,7 +87,7 @@ void vgpu_gpu_slot_drop(struct vgpu_gpu *gpu, uint32_t slot)
 
 void vgpu_gpu_table_clear(struct vgpu_gpu *gpu)
 {
-	/* Those of slots that were dropped are closed and zero. */
+	/* Slots that were dropped have no fd any more. */
 	for (uint32_t slot = 0; slot < VGPU_GPU_RESOURCES_MAX; slot++)
 		vgpu_gpu_shared_drop(gpu, slot);
 	memset(gpu->chain, 0, sizeof(gpu->chain));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Blobs in the host-visible window, where the guest's processes reach them. */
+/* Blobs mapped into the host-visible window. */
 #include "device/gpu/memory/memory.h"
 
 #include <assert.h>
@@ -81,7 +81,7 @@ uint32_t vgpu_gpu_resource_map_blob(struct vgpu_gpu *gpu,
 		if (!call->is_retry ||
 		    resource->window != (offset | VGPU_GPU_WINDOW_MAPPED))
 			return VGPU_GPU_ERR_UNSPEC;
-		/* How far a predecessor got with it, nobody knows. */
+		/* A predecessor may have mapped it: unmap it first. */
 		return vgpu_gpu_window_leave(gpu, call, slot);
 	}
 	if (offset % VGPU_GPU_PAGE != 0 ||
@@ -110,7 +110,7 @@ uint32_t vgpu_gpu_resource_unmap_blob(struct vgpu_gpu *gpu,
 	return vgpu_gpu_window_leave(gpu, call, slot);
 }
 
-/* What comes after the window's answer to @pending. */
+/* Continue @pending after the window has answered. */
 static uint32_t continue_call(struct vgpu_gpu *gpu,
 			      struct vgpu_gpu_pending *pending, int status)
 {
@@ -121,7 +121,7 @@ static uint32_t continue_call(struct vgpu_gpu *gpu,
 	switch (call->header.type) {
 	case VGPU_GPU_RESOURCE_MAP_BLOB:
 		if (call->is_retry) {
-			/* It is unmapped for certain: now as if it were new. */
+			/* It is unmapped for certain now: map it. */
 			call->is_retry = false;
 			return map_in_window(gpu, call, slot);
 		}
