@@ -114,7 +114,7 @@ void ctl_version(void)
 
 void ctl_help(void)
 {
-	puts("usage: vgpuctl [--socket PATH] COMMAND ...\n"
+	puts("usage: vgpuctl [--host URL] [--socket PATH] COMMAND ...\n"
 	     "\n"
 	     "Make, watch and end virtual GPUs. V is a vGPU's uuid or name.\n");
 	for (size_t i = 0; ctl_commands[i]; i++)
@@ -124,6 +124,7 @@ void ctl_help(void)
 	     "Options for every command:\n"
 	     "  --socket PATH         the manager's socket; else $VGPU_SOCKET, else\n"
 	     "                        " CTL_DEFAULT_SOCKET "\n"
+	     "  --host URL            another machine: ssh://[USER@]HOST[:PORT]; else $VGPU_HOST\n"
 	     "  --json[=pretty|short] print JSON, where a command prints anything\n"
 	     "  --help                say more: 'vgpuctl COMMAND --help'\n"
 	     "  --version             print the version\n"

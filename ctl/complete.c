@@ -51,7 +51,8 @@ static void offer_known(struct ctl *ctl, const char *method, const char *array,
 	ctl_autojson sd_json_variant *list = NULL;
 	struct vgpu_err err = {};
 
-	if (ctl_manager_connect(ctl, &err) < 0)
+	/* No other machine is asked behind a person's back. */
+	if (ctl->host || ctl_manager_connect(ctl, &err) < 0)
 		return;
 	sd_varlink_set_relative_timeout(ctl->link, PATIENCE_USEC);
 	if (ctl_manager_call_array(ctl, method, NULL, array, &list, &err) < 0)
@@ -128,6 +129,9 @@ static void offer_value(struct ctl *ctl, enum ctl_value value, const char *begin
 	case CTL_VALUE_FILE:
 		puts(":files");
 		break;
+	case CTL_VALUE_FLEET:
+		offer("list", NULL, begin);
+		break;
 	case CTL_VALUE_COMMAND:
 		offer_commands(begin);
 		break;
@@ -179,6 +183,8 @@ static void take_option(struct line *line, const char *word)
 		return;
 	line->is_socket = strcmp(info.name, "socket") == 0;
 	line->is_value = !equals;
+	if (strcmp(info.name, "host") == 0)
+		line->ctl.host = "";
 	line->value = info.value;
 	if (line->is_socket && equals)
 		line->ctl.socket = equals + 1;
@@ -213,6 +219,7 @@ enum ctl_exit ctl_complete(int count, char **words)
 	line.ctl.socket = getenv("VGPU_SOCKET");
 	if (!line.ctl.socket || !line.ctl.socket[0])
 		line.ctl.socket = CTL_DEFAULT_SOCKET;
+	line.ctl.host = getenv("VGPU_HOST");
 	for (int i = 0; i + 1 < count; i++)
 		take_word(&line, words[i]);
 	if (line.is_value)

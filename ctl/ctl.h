@@ -75,6 +75,7 @@ enum ctl_value {
 	CTL_VALUE_MEMORY,
 	CTL_VALUE_FILE,
 	CTL_VALUE_COMMAND,
+	CTL_VALUE_FLEET,
 };
 
 struct ctl_option_info {
@@ -88,6 +89,7 @@ struct ctl_option_info {
 /* One run of vgpuctl. Strings are the command line's. */
 struct ctl {
 	const char *socket; /* --socket, or VGPU_SOCKET, or the default */
+	const char *host;   /* --host, or VGPU_HOST; NULL: this machine */
 	const char *gpu;
 	const char *type;
 	const char *name;
@@ -97,6 +99,7 @@ struct ctl {
 	const char *config;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */
 	sd_varlink *link;		  /* NULL until the manager is called */
+	struct ctl_remote *remote;	  /* of @host, once it was called */
 	uint64_t memory_mib;		  /* 0: not given */
 	enum ctl_format format;
 	uint32_t head;
@@ -123,6 +126,9 @@ struct ctl {
 	bool dry_run;
 	bool container;
 	bool prometheus;
+	bool has_socket; /* by --socket: it is on @host */
+	bool has_host;	 /* by --host */
+	bool is_batch;	 /* nobody is there to ask */
 };
 
 struct ctl_command {
@@ -163,6 +169,8 @@ struct ctl_command {
 	row(mode)                                                              \
 	row(vnc)                                                               \
 	row(events)                                                            \
+	row(bridge)                                                            \
+	row(fleet)                                                             \
 	row(doctor)                                                            \
 	row(help)                                                              \
 	row(version)

@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "ctl/common/manager.h"
 #include "ctl/common/message.h"
 #include "ctl/complete.h"
 #include "ctl/ctl.h"
@@ -19,7 +20,7 @@ int main(int argc, char **argv)
 		return ctl_complete(argc - 2, argv + 2);
 	if (ctl_options_parse(&ctl, argc, argv, &command, &e))
 		e = command->run(&ctl);
-	sd_varlink_unref(ctl.link);
+	ctl_manager_disconnect(&ctl);
 
 	/* Output that could not be written is a failure. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {

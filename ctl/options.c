@@ -8,11 +8,13 @@
 
 #include "ctl/common/message.h"
 #include "ctl/common/number.h"
+#include "ctl/common/remote.h"
 #include "lib/util.h"
 
 enum {
 	OPTION_SOCKET = 0x100,
 	OPTION_VERSION,
+	OPTION_HOST,
 	OPTION_COMMAND = 0x1000, /* + enum ctl_option */
 };
 
@@ -20,6 +22,7 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"host", required_argument, NULL, OPTION_HOST},
 	{"json", optional_argument, NULL, OPTION_COMMAND + CTL_OPTION_JSON},
 	{"gpu", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_GPU},
 	{"type", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_TYPE},
@@ -266,6 +269,7 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 	ctl->socket = getenv("VGPU_SOCKET");
 	if (!ctl->socket || !ctl->socket[0])
 		ctl->socket = CTL_DEFAULT_SOCKET;
+	ctl->host = getenv("VGPU_HOST");
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) !=
@@ -280,6 +284,11 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 			return false;
 		case OPTION_SOCKET:
 			ctl->socket = optarg;
+			ctl->has_socket = true;
+			break;
+		case OPTION_HOST:
+			ctl->host = optarg;
+			ctl->has_host = true;
 			break;
 		case ':':
 			return ctl_complain("%s needs a value", argv[optind - 1]);
@@ -322,6 +331,12 @@ bool ctl_options_parse(struct ctl *ctl, int argc, char **argv,
 	if (!check_words(ctl, command, argv + optind, argc - optind))
 		return false;
 
+	if (ctl->host && !ctl->host[0])
+		ctl->host = NULL;
+	if (ctl->host && !ctl_remote_is_url(ctl->host))
+		return ctl_complain(
+			"--host takes ssh://[USER@]HOST[:PORT], not '%s'",
+			ctl->host);
 	*ret_command = command;
 	*ret_exit = CTL_DONE;
 	return true;

@@ -2,15 +2,33 @@
 /* vgpuctl doctor: check the host, and say what to do about what is wrong. */
 #include "ctl/ctl.h"
 
+#include <unistd.h>
+
 #include "ctl/common/manager.h"
 #include "ctl/common/message.h"
+#include "ctl/common/remote.h"
 #include "ctl/doctor/doctor.h"
+
+/* What is to be looked at is there, and not here. */
+static enum ctl_exit run_there(struct ctl *ctl)
+{
+	static const char *const json[] = {
+		[CTL_TEXT] = NULL,
+		[CTL_JSON_PRETTY] = "--json=pretty",
+		[CTL_JSON_SHORT] = "--json=short",
+	};
+	const char *const arguments[] = {"doctor", json[ctl->format], NULL};
+
+	return ctl_remote_run(ctl, arguments, STDOUT_FILENO);
+}
 
 static enum ctl_exit run(struct ctl *ctl)
 {
 	struct ctl_findings findings = {.ctl = ctl};
 	enum ctl_exit e = CTL_DONE;
 
+	if (ctl->host)
+		return run_there(ctl);
 	ctl_doctor_manager(&findings);
 	ctl_doctor_unit(&findings);
 	ctl_doctor_qemu(&findings);

@@ -203,7 +203,7 @@ static enum ctl_exit connect_again(struct subscription *s)
 	struct vgpu_err err = {};
 	bool is_said = false;
 
-	ctl->link = sd_varlink_close_unref(ctl->link);
+	ctl_manager_disconnect(ctl);
 	while (ctl_manager_connect(ctl, &err) < 0) {
 		if (err.status != -ENOENT && err.status != -ECONNREFUSED &&
 		    err.status != -EAGAIN)
@@ -234,7 +234,7 @@ static enum ctl_exit run(struct ctl *ctl)
 		r = serve(&s);
 		if (r == 0)
 			return s.exit;
-		if (!ctl->follow ||
+		if (!ctl->follow || ctl->host ||
 		    (r != -ECONNRESET && r != -EPIPE && r != -ENOTCONN)) {
 			ctl_manager_explain(ctl, "Subscribe", r, NULL, NULL,
 					    &err);

@@ -27,7 +27,7 @@ static enum ctl_exit print_table(const struct ctl *ctl, sd_json_variant *vgpus)
 	for (size_t i = 0; i < sd_json_variant_elements(vgpus); i++) {
 		sd_json_variant *vgpu = sd_json_variant_by_index(vgpus, i);
 		sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
-		vgpu_autofree char *owner = ctl_owner_short_text(vgpu);
+		vgpu_autofree char *owner = ctl_owner_short_text(ctl, vgpu);
 		struct ctl_vm vm;
 		uint64_t n;
 

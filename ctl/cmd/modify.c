@@ -33,7 +33,7 @@ static enum ctl_exit modify(struct ctl *ctl)
 			&parameters, "frameRateLimit", ctl->frame_rate_limit);
 	if (r < 0)
 		return ctl_parameters_failed(r);
-	if (ctl->owner && !ctl_owner_set(&parameters, ctl->owner))
+	if (ctl->owner && !ctl_owner_set(ctl, &parameters))
 		return CTL_USAGE;
 	return ctl_call(ctl, "Modify", parameters, /* ret_reply= */ NULL);
 }

@@ -12,6 +12,7 @@
 #include "ctl/common/manager.h"
 #include "ctl/common/message.h"
 #include "ctl/common/png_file.h"
+#include "ctl/common/remote.h"
 #include "lib/type.h"
 #include "lib/util.h"
 
@@ -135,31 +136,51 @@ static char *temporary_beside(const char *path)
 	return name;
 }
 
-/* @file is closed, whatever happens. Returns 0 or a negative errno with @err. */
-static int write_and_close(FILE *file, struct frame *frame, struct vgpu_err *err)
+/* Of another machine, which sends it as a PNG file: no fd passes by ssh. */
+static enum ctl_exit fetch(struct ctl *ctl, int output)
 {
+	char head[16];
+	const char *arguments[] = {"screenshot",  "--head", head, "--",
+				   ctl->words[0], "-",	    NULL};
+
+	snprintf(head, sizeof(head), "%u", ctl->has_head ? ctl->head : 0);
+	return ctl_remote_run(ctl, arguments, output);
+}
+
+/*
+ * The picture into @file, which is closed, whatever happens; @frame is NULL for
+ * another machine's.
+ */
+static enum ctl_exit write_and_close(struct ctl *ctl, FILE *file,
+				     struct frame *frame, const char *path)
+{
+	enum ctl_exit e = CTL_DONE;
+	struct vgpu_err err = {};
 	mode_t mask = umask(0);
-	int r;
+	int r = 0;
 
 	umask(mask);
-	r = ctl_png_write(file, frame->width, frame->height, next_row, frame,
-			  err);
+	if (frame)
+		r = ctl_png_write(file, frame->width, frame->height, next_row,
+				  frame, &err);
+	else
+		e = fetch(ctl, fileno(file));
 	/*
 	 * mkstemp() makes the file private: give it the mode that the umask
 	 * says.
 	 */
 	if (r == 0 && fchmod(fileno(file), 0666 & ~mask) < 0)
-		r = vgpu_err_set(err, -errno, NULL, "%m");
+		r = vgpu_err_set(&err, -errno, NULL, "%m");
 	if (fclose(file) != 0 && r == 0)
-		r = vgpu_err_set(err, -errno, NULL, "%m");
-	return r;
+		r = vgpu_err_set(&err, -errno, NULL, "%m");
+	return r < 0 ? ctl_fail("cannot write %s: %s", path, err.text) : e;
 }
 
-static enum ctl_exit save(struct frame *frame, const char *path)
+static enum ctl_exit save(struct ctl *ctl, struct frame *frame, const char *path)
 {
 	vgpu_autofree char *temporary = NULL;
-	struct vgpu_err err = {};
 	struct stat st;
+	enum ctl_exit e;
 	FILE *file;
 	int fd;
 
@@ -179,27 +200,24 @@ static enum ctl_exit save(struct frame *frame, const char *path)
 		unlink(temporary);
 		return ctl_fail("out of memory");
 	}
-	if (write_and_close(file, frame, &err) < 0) {
+	e = write_and_close(ctl, file, frame, path);
+	if (e == CTL_DONE && rename(temporary, path) < 0)
+		e = ctl_fail("cannot write %s: %s", path, strerror(errno));
+	if (e != CTL_DONE)
 		unlink(temporary);
-		return ctl_fail("cannot write %s: %s", path, err.text);
-	}
-	if (rename(temporary, path) < 0) {
-		err.status = -errno;
-		unlink(temporary);
-		return ctl_fail("cannot write %s: %s", path,
-				strerror(-err.status));
-	}
-	return CTL_DONE;
+	return e;
 }
 
 /* To standard output, which a failure leaves incomplete. */
-static enum ctl_exit print(struct frame *frame)
+static enum ctl_exit print(struct ctl *ctl, struct frame *frame)
 {
 	struct vgpu_err err = {};
 
 	if (isatty(STDOUT_FILENO))
 		return ctl_fail(
 			"a PNG file is nothing for a terminal: name a file, or send it to another program");
+	if (!frame)
+		return fetch(ctl, STDOUT_FILENO);
 	if (ctl_png_write(stdout, frame->width, frame->height, next_row, frame,
 			  &err) < 0)
 		return ctl_fail("cannot write the picture: %s", err.text);
@@ -210,14 +228,13 @@ static enum ctl_exit print(struct frame *frame)
 
 static enum ctl_exit run(struct ctl *ctl)
 {
-	struct frame frame = {.fd = -1};
-	enum ctl_exit e;
+	struct frame frame = {.fd = -1}, *from = ctl->host ? NULL : &frame;
+	enum ctl_exit e = from ? capture(ctl, from) : CTL_DONE;
 
-	e = capture(ctl, &frame);
 	if (e != CTL_DONE)
 		return e;
-	e = strcmp(ctl->words[1], "-") == 0 ? print(&frame)
-					    : save(&frame, ctl->words[1]);
+	e = strcmp(ctl->words[1], "-") == 0 ? print(ctl, from)
+					    : save(ctl, from, ctl->words[1]);
 	free(frame.row);
 	return e;
 }

@@ -101,9 +101,9 @@ static void print_head(sd_json_variant *head)
 	putchar('\n');
 }
 
-static void print_owner(sd_json_variant *vgpu)
+static void print_owner(const struct ctl *ctl, sd_json_variant *vgpu)
 {
-	vgpu_autofree char *text = ctl_owner_text(vgpu);
+	vgpu_autofree char *text = ctl_owner_text(ctl, vgpu);
 
 	if (text)
 		print_line("Owner:", text);
@@ -228,7 +228,7 @@ static void print_vgpu(const struct ctl *ctl, sd_json_variant *vgpu)
 	if (ctl_json_is_true(vgpu, "container"))
 		print_line("For:", "containers");
 	print_string("Failure:", vgpu, "failure");
-	print_owner(vgpu);
+	print_owner(ctl, vgpu);
 	print_framebuffer(vgpu);
 	print_host_memory(vgpu);
 	print_number("Placement:", vgpu, "placement");

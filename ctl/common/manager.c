@@ -8,21 +8,18 @@
 #include <sys/un.h>
 
 #include "ctl/common/message.h"
+#include "ctl/common/remote.h"
 #include "ctl/common/text.h"
 #include "lib/util.h"
 
 #define CONNECT_TIMEOUT_S 10 /* if the manager's backlog is full */
 
-int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
+static int open_local(const struct ctl *ctl, int *ret_fd, struct vgpu_err *err)
 {
 	const struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t length = strlen(ctl->socket);
 	vgpu_autoclose int fd = -1;
-	int r;
-
-	if (ctl->link)
-		return 0;
 
 	if (length == 0)
 		return vgpu_err_set(
@@ -67,6 +64,26 @@ int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
 		}
 	}
 
+	*ret_fd = vgpu_steal_fd(&fd);
+	return 0;
+}
+
+int ctl_manager_open(struct ctl *ctl, int *ret_fd, struct vgpu_err *err)
+{
+	return ctl->host ? ctl_remote_connect(ctl, ret_fd, err)
+			 : open_local(ctl, ret_fd, err);
+}
+
+int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
+{
+	vgpu_autoclose int fd = -1;
+	int r;
+
+	if (ctl->link)
+		return 0;
+	r = ctl_manager_open(ctl, &fd, err);
+	if (r < 0)
+		return r;
 	r = sd_varlink_connect_fd(&ctl->link, fd);
 	if (r < 0)
 		return vgpu_err_set(err, r, NULL, "cannot speak varlink: %s",
@@ -76,11 +93,24 @@ int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err)
 	return 0;
 }
 
+void ctl_manager_disconnect(struct ctl *ctl)
+{
+	ctl->link = sd_varlink_close_unref(ctl->link);
+	ctl_remote_finish(ctl);
+}
+
+/* Where the manager is, for messages. */
+static const char *where(const struct ctl *ctl)
+{
+	return ctl->host ? ctl->host : ctl->socket;
+}
+
 int ctl_manager_explain(struct ctl *ctl, const char *method, int r,
 			const char *error_id, sd_json_variant *parameters,
 			struct vgpu_err *err)
 {
 	const char *text;
+	int explained;
 
 	if (!error_id) {
 		switch (r) {
@@ -89,24 +119,27 @@ int ctl_manager_explain(struct ctl *ctl, const char *method, int r,
 			return vgpu_err_set(
 				err, r, NULL,
 				"the manager at %s does not answer: look at it ('systemctl status vgpud')",
-				ctl->socket);
+				where(ctl));
 		case -ECONNRESET:
 		case -EPIPE:
 		case -ENOTCONN:
+			explained = ctl_remote_explain(ctl, err);
+			if (explained < 0)
+				return explained;
 			return vgpu_err_set(
 				err, r, NULL,
 				"the manager at %s closed the connection without an answer: look at its log ('journalctl -u vgpud'), and try again",
-				ctl->socket);
+				where(ctl));
 		case -EBADMSG:
 		case -EUCLEAN:
 			return vgpu_err_set(
 				err, r, NULL,
 				"what answers at %s does not speak varlink: is it the manager's socket?",
-				ctl->socket);
+				where(ctl));
 		default:
 			return vgpu_err_set(err, r, NULL,
 					    "calling the manager at %s failed: %s",
-					    ctl->socket, strerror(-r));
+					    where(ctl), strerror(-r));
 		}
 	}
 
@@ -121,7 +154,7 @@ int ctl_manager_explain(struct ctl *ctl, const char *method, int r,
 			"what answers at %s does not know " CTL_INTERFACE
 			".%s: is it the manager's socket, and a manager as new as this vgpuctl (" VGPU_VERSION
 			")?",
-			ctl->socket, method);
+			where(ctl), method);
 	if (strcmp(error_id, SD_VARLINK_ERROR_INVALID_PARAMETER) == 0) {
 		const char *which = ctl_json_string(parameters, "parameter");
 

@@ -13,6 +13,9 @@
  * Connect, unless connected already. Returns 0 or a negative errno with @err.
  */
 int ctl_manager_connect(struct ctl *ctl, struct vgpu_err *err);
+void ctl_manager_disconnect(struct ctl *ctl);
+/* A connection to the manager that is the caller's. */
+int ctl_manager_open(struct ctl *ctl, int *ret_fd, struct vgpu_err *err);
 
 /*
  * Call @method (its name alone) with @parameters (NULL for none). Returns 0 and

@@ -12,12 +12,22 @@
 #include "ctl/common/number.h"
 #include "lib/util.h"
 
-static bool find_user(const char *name, uint32_t *ret_uid)
+/* Users and groups of this machine are not those of another. */
+static bool complain_of_name(const char *name)
+{
+	return ctl_complain(
+		"--owner takes numbers with --host, not '%s': names of users are each machine's own",
+		name);
+}
+
+static bool find_user(const struct ctl *ctl, const char *name, uint32_t *ret_uid)
 {
 	const struct passwd *entry;
 
 	if (ctl_number_parse(name, ret_uid))
 		return true;
+	if (ctl->host)
+		return complain_of_name(name);
 	entry = getpwnam(name);
 	if (!entry)
 		return ctl_complain("there is no user '%s'", name);
@@ -25,12 +35,14 @@ static bool find_user(const char *name, uint32_t *ret_uid)
 	return true;
 }
 
-static bool find_group(const char *name, uint32_t *ret_gid)
+static bool find_group(const struct ctl *ctl, const char *name, uint32_t *ret_gid)
 {
 	const struct group *entry;
 
 	if (ctl_number_parse(name, ret_gid))
 		return true;
+	if (ctl->host)
+		return complain_of_name(name);
 	entry = getgrnam(name);
 	if (!entry)
 		return ctl_complain("there is no group '%s'", name);
@@ -38,8 +50,9 @@ static bool find_group(const char *name, uint32_t *ret_gid)
 	return true;
 }
 
-bool ctl_owner_set(sd_json_variant **parameters, const char *text)
+bool ctl_owner_set(const struct ctl *ctl, sd_json_variant **parameters)
 {
+	const char *text = ctl->owner;
 	const char *colon = strchr(text, ':');
 	size_t length = colon ? (size_t)(colon - text) : strlen(text);
 	vgpu_autofree char *user = strndup(text, length);
@@ -50,8 +63,8 @@ bool ctl_owner_set(sd_json_variant **parameters, const char *text)
 	if ((!length && !colon) || (colon && !colon[1]))
 		return ctl_complain(
 			"--owner takes USER[:GROUP] or :GROUP, not '%s'", text);
-	if ((length && !find_user(user, &uid)) ||
-	    (colon && !find_group(colon + 1, &gid)))
+	if ((length && !find_user(ctl, user, &uid)) ||
+	    (colon && !find_group(ctl, colon + 1, &gid)))
 		return false;
 	if (sd_json_variant_set_field_unsigned(parameters, "ownerUid", uid) < 0 ||
 	    sd_json_variant_set_field_unsigned(parameters, "ownerGid", gid) < 0)
@@ -75,21 +88,21 @@ static char *name_of(const char *name, uint64_t id)
 	return asprintf(&text, "%" PRIu64, id) < 0 ? NULL : text;
 }
 
-static char *user_name(uint64_t uid)
+static char *user_name(const struct ctl *ctl, uint64_t uid)
 {
-	const struct passwd *entry = getpwuid((uid_t)uid);
+	const struct passwd *entry = ctl->host ? NULL : getpwuid((uid_t)uid);
 
 	return name_of(entry ? entry->pw_name : NULL, uid);
 }
 
-static char *group_name(uint64_t gid)
+static char *group_name(const struct ctl *ctl, uint64_t gid)
 {
-	const struct group *entry = getgrgid((gid_t)gid);
+	const struct group *entry = ctl->host ? NULL : getgrgid((gid_t)gid);
 
 	return name_of(entry ? entry->gr_name : NULL, gid);
 }
 
-char *ctl_owner_text(sd_json_variant *vgpu)
+char *ctl_owner_text(const struct ctl *ctl, sd_json_variant *vgpu)
 {
 	vgpu_autofree char *user = NULL, *group = NULL;
 	uint64_t uid = 0, gid = 0;
@@ -97,9 +110,9 @@ char *ctl_owner_text(sd_json_variant *vgpu)
 	int r = -1;
 
 	if (ctl_json_unsigned(vgpu, "ownerUid", &uid) && uid > 0)
-		user = user_name(uid);
+		user = user_name(ctl, uid);
 	if (ctl_json_unsigned(vgpu, "ownerGid", &gid) && gid > 0)
-		group = group_name(gid);
+		group = group_name(ctl, gid);
 	if (user && group)
 		r = asprintf(&text, "%s (%" PRIu64 "), group %s (%" PRIu64 ")",
 			     user, uid, group, gid);
@@ -110,15 +123,15 @@ char *ctl_owner_text(sd_json_variant *vgpu)
 	return r < 0 ? NULL : text;
 }
 
-char *ctl_owner_short_text(sd_json_variant *vgpu)
+char *ctl_owner_short_text(const struct ctl *ctl, sd_json_variant *vgpu)
 {
 	vgpu_autofree char *group = NULL;
 	char *text = NULL;
 	uint64_t id;
 
 	if (ctl_json_unsigned(vgpu, "ownerUid", &id) && id > 0)
-		return user_name(id);
+		return user_name(ctl, id);
 	if (ctl_json_unsigned(vgpu, "ownerGid", &id) && id > 0)
-		group = group_name(id);
+		group = group_name(ctl, id);
 	return group && asprintf(&text, ":%s", group) >= 0 ? text : NULL;
 }

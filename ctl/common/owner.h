@@ -5,18 +5,19 @@
 
 #include <stdbool.h>
 
-#include <systemd/sd-json.h>
+#include "ctl/ctl.h"
 
 /*
- * Parse @text, USER[:GROUP] or :GROUP, and set ownerUid and ownerGid in
+ * Parse --owner, USER[:GROUP] or :GROUP, and set ownerUid and ownerGid in
  * *@parameters; 0 for one that is not named. Returns false, with a line
- * printed, if there is no such user or group.
+ * printed, if there is no such user or group, or if it is a name and the
+ * manager another machine's.
  */
-bool ctl_owner_set(sd_json_variant **parameters, const char *text);
+bool ctl_owner_set(const struct ctl *ctl, sd_json_variant **parameters);
 
 /* "cad (1000), group vm (104)" of @vgpu, which the caller frees; NULL: nobody. */
-char *ctl_owner_text(sd_json_variant *vgpu);
+char *ctl_owner_text(const struct ctl *ctl, sd_json_variant *vgpu);
 /* "cad" or ":vm", which the caller frees; NULL: nobody. */
-char *ctl_owner_short_text(sd_json_variant *vgpu);
+char *ctl_owner_short_text(const struct ctl *ctl, sd_json_variant *vgpu);
 
 #endif

@@ -70,6 +70,7 @@ void ctl_vm_of_vgpu(const struct ctl *ctl, sd_json_variant *vgpu,
 	uint64_t pid;
 
 	*ret = (struct ctl_vm){};
-	if (ctl_json_unsigned(vgpu, "vmPid", &pid))
+	/* A number of another machine says nothing here. */
+	if (!ctl->host && ctl_json_unsigned(vgpu, "vmPid", &pid))
 		ctl_vm_find(pid, ret);
 }

@@ -21,7 +21,10 @@ struct ctl_vm {
  * changed that line.
  */
 void ctl_vm_find(uint64_t pid, struct ctl_vm *ret);
-/* The same of a vGPU that a virtual machine has, as the manager shows it. */
+/*
+ * The same of a vGPU that a virtual machine has, as the manager shows it;
+ * nothing of another machine's.
+ */
 void ctl_vm_of_vgpu(const struct ctl *ctl, sd_json_variant *vgpu,
 		    struct ctl_vm *ret);
 

@@ -119,7 +119,7 @@ enum ctl_exit ctl_definition_parameters(struct ctl *ctl, const char *verb,
 		r = sd_json_variant_set_field_boolean(ret, "container", true);
 	if (r >= 0 && ctl->has_mode)
 		r = set_mode(ctl, ret);
-	if (r >= 0 && ctl->owner && !ctl_owner_set(ret, ctl->owner))
+	if (r >= 0 && ctl->owner && !ctl_owner_set(ctl, ret))
 		return CTL_USAGE;
 	return r < 0 ? ctl_parameters_failed(r) : CTL_DONE;
 }

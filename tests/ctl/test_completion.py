@@ -72,7 +72,7 @@ class Completion(CtlTest):
             _, out, _ = self.ctl(command, '--help')
             options = re.findall(r'(--[a-z-]+)', out.partition('\n\n')[0])
             self.assertEqual(self.complete(f'vgpuctl {command} --'),
-                             sorted(options + ['--help', '--socket']), command)
+                             sorted(options + ['--help', '--host', '--socket']), command)
 
     def test_vgpus(self):
         for command in ('show', 'destroy', 'qemu-args', 'screenshot', 'mode',
@@ -143,13 +143,13 @@ class Table(CtlTest):
         commands = dict(re.findall(r'^  ([a-z][a-z-]+) +([A-Z].*)', out, re.M))
         self.assertEqual(dict(self.offered('')), commands)
         self.assertEqual(self.offered('--'), [['--help'], ['--version'],
-                                              ['--socket']])
+                                              ['--socket'], ['--host']])
         for command in commands:
             _, out, _ = self.ctl(command, '--help')
             options = re.findall(r'(--[a-z-]+)', out.partition('\n\n')[0])
             self.assertEqual(
                 sorted(o for [o] in self.offered(command, '--')),
-                sorted(options + ['--help', '--socket']), command)
+                sorted(options + ['--help', '--host', '--socket']), command)
 
     def test_what_is_known(self):
         self.manager(ListVgpus={'vgpus': [fake.cad(), fake.hostile(),

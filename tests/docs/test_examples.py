@@ -30,6 +30,11 @@ echo '{"execute":"qmp_capabilities"}{"execute":"query-status"}{"execute":"quit"}
 exec REAL -S -display none -accel tcg -qmp stdio "$@"
 """
 
+SSH = """#!/bin/sh
+for line; do :; done
+exec sh -c "$line"
+"""
+
 
 def blocks(path):
     """(language, text) of each block of code."""
@@ -65,8 +70,15 @@ class Examples(unittest.TestCase):
             path = os.path.join(programs, 'qemu-system-x86_64')
             self.manager.write(path, QEMU.replace('REAL', real))
             os.chmod(path, 0o755)
+        # Every other host is this one.
+        ssh = os.path.join(programs, 'ssh')
+        self.manager.write(ssh, SSH)
+        os.chmod(ssh, 0o755)
+        os.makedirs(f'{self.manager.folder}/config/vgpu')
+        self.manager.write(f'{self.manager.folder}/config/vgpu/hosts', 'local\nrack7\n')
         self.environment = dict(
             os.environ, VGPU_SOCKET=self.manager.socket,
+            XDG_CONFIG_HOME=f'{self.manager.folder}/config',
             PATH=f'{programs}:{BUILD}:{os.environ["PATH"]}')
 
     def type_line(self, line):
