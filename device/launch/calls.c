@@ -57,16 +57,15 @@ static void receive_call(struct vgpu_kept_process *process)
 
 void vgpu_calls_look(struct vgpu_kept_process *process)
 {
-	struct pollfd poll_fd = {.fd = process->calls, .events = POLLIN};
-
 	/*
 	 * First receive the listener, if that has not come yet, then the call.
 	 */
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 && process->calls >= 0; i++) {
+		struct pollfd poll_fd = {.fd = process->calls, .events = POLLIN};
+
 		if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLIN))
 			return;
 		vgpu_calls_handle(process);
-		poll_fd.fd = process->calls;
 	}
 }
 
