@@ -121,6 +121,13 @@ class Managed(unittest.TestCase):
             self.assertEqual(set(self.manager.slots), before | {6, 7})
             before |= {6, 7}
 
+    def test_no_segments(self):
+        """The framebuffer of a GPU with memory of its own is not held in files."""
+        self.manager.segments = 0
+        self.manager.start()
+        self.front = self.manager.connect()
+        self.assertTrue(self.front.ask_u64(fe.GET_FEATURES))
+
     def test_bad_starts(self):
         good = struct.pack(fe.START_FORMAT, b"", b"test", b"1Q",
                            fe.START_VERSION, 1, 1920, 1080, 2, 60, 1 << 20,
@@ -138,7 +145,6 @@ class Managed(unittest.TestCase):
         for name, start in {
                 "version": with_u32(0, fe.START_VERSION + 1), "heads": with_u32(1, 17),
                 "width": with_u32(2, 8193), "height": with_u32(3, 0),
-                "no segments": with_u32(4, 0),
                 "many segments": with_u32(4, 0xFFFFFFFF),
                 "segment size": with_u64(0, 4 << 20),
                 "odd size": with_u64(1, 12345),
