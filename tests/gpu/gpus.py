@@ -48,6 +48,14 @@ def layer_environment(folder, kind):
             "VK_LAYER_PATH": folder}
 
 
+def launch_script(environment):
+    """A vgpu-launch whose render processes have an environment: vgpud's own
+    processes do not get that of vgpud."""
+    exports = "".join(f"export {name}={value}\n"
+                      for name, value in environment.items())
+    return f'#!/bin/sh\n{exports}exec {BUILD}/vgpu-launch "$@"\n'
+
+
 def shim():
     return os.path.join(HERE, "libudmabuf.so")
 

@@ -116,6 +116,7 @@ class VulkanTest(unittest.TestCase):
         cls.addClassCleanup(cls.keep_logs)
         if cls.LAYERS:
             cls.use_layers()
+        cls.prepare()
         cls.manager = Manager(cls.folder, 1024 * len(cls.MACHINES))
         cls.enterClassContext(cls.manager)
         cls.vms = {}
@@ -130,6 +131,10 @@ class VulkanTest(unittest.TestCase):
             vm.wait_desktop()
             cls.manager.wait_desktop(name, vm.color)
             vm.unpack_programs()
+
+    @classmethod
+    def prepare(cls):
+        """Before vgpud is started."""
 
     @classmethod
     def use_layers(cls):
