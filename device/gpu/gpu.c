@@ -156,7 +156,7 @@ int vgpu_gpu_create(const struct vgpu_gpu_config *config,
 /* Drop what exists only in this process, not in the state block. */
 static void forget_everything(struct vgpu_gpu *gpu)
 {
-	vgpu_gpu_forget(gpu, &gpu->pendings);
+	vgpu_gpu_drop_pendings(gpu, &gpu->pendings);
 	vgpu_gpu_contexts_clear(gpu);
 	vgpu_gpu_table_clear(gpu);
 	vgpu_gpu_extents_clear(&gpu->entries);
@@ -175,7 +175,7 @@ void vgpu_gpu_destroy(struct vgpu_gpu *gpu)
 	vgpu_gpu_storage_finish(gpu);
 	vgpu_gpu_extents_finish(&gpu->entries);
 	vgpu_gpu_extents_finish(&gpu->window);
-	sd_event_source_disable_unref(gpu->pace);
+	sd_event_source_disable_unref(gpu->frame_timer);
 	vgpu_gpu_replug_finish(gpu);
 	free(gpu);
 }

@@ -164,9 +164,10 @@ find_creation(struct vgpu_gpu *gpu, uint32_t context, uint32_t resource_id)
 	return pending;
 }
 
-void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
-		       const struct vgpu_render *render, uint32_t resource_id,
-		       int status, uint64_t number, uint64_t bytes)
+void vgpu_gpu_finish_export(struct vgpu_gpu *gpu, uint32_t context,
+			    const struct vgpu_render *render,
+			    uint32_t resource_id, int status, uint64_t number,
+			    uint64_t bytes)
 {
 	struct vgpu_gpu_pending *pending =
 		find_creation(gpu, context, resource_id);
@@ -176,7 +177,7 @@ void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
 	vgpu_gpu_finish(gpu, &gpu->pendings, pending,
 			take_export(gpu, &pending->call.create_blob, render,
 				    status, number, bytes));
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 }
 
 static uint32_t kind_of(const struct vgpu_gpu_create_blob *create)

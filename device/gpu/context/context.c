@@ -129,7 +129,7 @@ static void on_ready(void *opaque)
 	struct vgpu_gpu_context *context = opaque;
 
 	context->is_ready = true;
-	vgpu_gpu_wake(context->gpu);
+	vgpu_gpu_run_waiting(context->gpu);
 }
 
 static void on_room(void *opaque)
@@ -137,7 +137,7 @@ static void on_room(void *opaque)
 	struct vgpu_gpu_context *context = opaque;
 
 	context->is_full = false;
-	vgpu_gpu_wake(context->gpu);
+	vgpu_gpu_run_waiting(context->gpu);
 }
 
 static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
@@ -152,7 +152,7 @@ static void on_fence_done(void *opaque, uint32_t ring_idx, uint64_t id)
 	fences = &context->fences[ring_idx];
 	while ((first = TAILQ_FIRST(fences)) && first->fence <= id)
 		vgpu_gpu_finish(gpu, fences, first, VGPU_GPU_OK_NODATA);
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 }
 
 static void on_exported(void *opaque, uint32_t resource_id, int status,
@@ -160,8 +160,8 @@ static void on_exported(void *opaque, uint32_t resource_id, int status,
 {
 	struct vgpu_gpu_context *context = opaque;
 
-	vgpu_gpu_exported(context->gpu, context->id, context->render,
-			  resource_id, status, name, bytes);
+	vgpu_gpu_finish_export(context->gpu, context->id, context->render,
+			       resource_id, status, name, bytes);
 }
 
 static void on_fail_ring(void *opaque, uint32_t resource_id,
@@ -187,7 +187,7 @@ static void on_lost(void *opaque, const char *why)
 	end_process(context);
 	answer_fences(context, VGPU_GPU_ERR_UNSPEC);
 	answer_pendings(context);
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 }
 
 /* A predecessor did not send it: handle it as a new request. */
@@ -328,7 +328,7 @@ uint32_t vgpu_gpu_ctx_destroy(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	answer_pendings(context);
 	vgpu_gpu_commit(&state_of(context)->id, 0u);
 	unmake_context(context);
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 	return VGPU_GPU_OK_NODATA;
 }
 
@@ -377,7 +377,7 @@ uint32_t vgpu_gpu_context_program(struct vgpu_gpu *gpu, uint32_t id)
 uint32_t vgpu_gpu_context_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	find_context(gpu, call->header.ctx_id)->is_full = true;
-	return vgpu_gpu_again(gpu, call);
+	return vgpu_gpu_park_again(gpu, call);
 }
 
 static bool is_full(struct vgpu_gpu *gpu, uint32_t id)
@@ -508,7 +508,7 @@ uint32_t vgpu_gpu_contexts_leave(struct vgpu_gpu *gpu,
 		context->is_full = true;
 		is_left = false;
 	}
-	return is_left ? VGPU_GPU_OK_NODATA : vgpu_gpu_again(gpu, call);
+	return is_left ? VGPU_GPU_OK_NODATA : vgpu_gpu_park_again(gpu, call);
 }
 
 static uint32_t timeline_of(const struct vgpu_gpu_call *call)
@@ -657,7 +657,7 @@ void vgpu_gpu_contexts_clear(struct vgpu_gpu *gpu)
 		if (!context)
 			continue;
 		for (uint32_t ring = 0; ring < VGPU_RENDER_TIMELINES; ring++)
-			vgpu_gpu_forget(gpu, &context->fences[ring]);
+			vgpu_gpu_drop_pendings(gpu, &context->fences[ring]);
 		unmake_context(context);
 	}
 }

@@ -52,8 +52,9 @@ uint32_t vgpu_gpu_context_index(const struct vgpu_gpu *gpu,
 
 /* blob.c */
 vgpu_gpu_handler vgpu_gpu_resource_create_blob;
-void vgpu_gpu_exported(struct vgpu_gpu *gpu, uint32_t context,
-		       const struct vgpu_render *render, uint32_t resource_id,
-		       int status, uint64_t number, uint64_t bytes);
+void vgpu_gpu_finish_export(struct vgpu_gpu *gpu, uint32_t context,
+			    const struct vgpu_render *render,
+			    uint32_t resource_id, int status, uint64_t number,
+			    uint64_t bytes);
 
 #endif

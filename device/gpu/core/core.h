@@ -111,7 +111,7 @@ struct vgpu_gpu {
 	} replug[VGPU_GPU_SCANOUTS_MAX];
 	/* When a head may show its next frame, and who waits for that. */
 	uint64_t next_frame_usec[VGPU_GPU_SCANOUTS_MAX]; /* CLOCK_MONOTONIC */
-	sd_event_source *pace;
+	sd_event_source *frame_timer;
 	uint64_t last_frame_usec[VGPU_GPU_SCANOUTS_MAX];
 	struct vgpu_figures figures; /* but for contexts */
 

@@ -69,7 +69,7 @@ struct vgpu_gpu_rule {
 	uint32_t body_bytes;   /* of the request, without the header */
 	uint32_t answer_bytes; /* with the header, when all is well */
 	vgpu_gpu_handler *handle;
-	/* What it needs in order: see lane.c. */
+	/* What it needs in order: see pending.c. */
 	uint8_t resource_at; /* offset of the id in the body, +1; 0 for none */
 	bool is_context;     /* it is of the context in its header */
 };
@@ -81,7 +81,7 @@ void vgpu_gpu_end_call(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 void vgpu_gpu_answer(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 		     uint32_t answer);
 
-/* lane.c: requests that wait for others, for a context or for an event */
+/* pending.c: requests that wait for others, for a context or for an event */
 struct vgpu_gpu_pending {
 	TAILQ_ENTRY(vgpu_gpu_pending) entry;
 	struct vgpu_gpu_call call;
@@ -113,7 +113,7 @@ struct vgpu_gpu_pending *vgpu_gpu_park(struct vgpu_gpu *gpu,
  * Park @call so that it is handled again, and return LATER or an error: for
  * handlers.
  */
-uint32_t vgpu_gpu_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
+uint32_t vgpu_gpu_park_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call);
 /*
  * Park @call as running: others wait for its resource. NULL if there is no
  * memory.
@@ -132,9 +132,9 @@ struct vgpu_gpu_pending *vgpu_gpu_pending_new(const struct vgpu_gpu_call *call);
 void vgpu_gpu_finish(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list,
 		     struct vgpu_gpu_pending *pending, uint32_t answer);
 /* Something that was waited for has happened. */
-void vgpu_gpu_wake(struct vgpu_gpu *gpu);
+void vgpu_gpu_run_waiting(struct vgpu_gpu *gpu);
 /* Drop all in @list unanswered: nobody waits for them. */
-void vgpu_gpu_forget(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list);
+void vgpu_gpu_drop_pendings(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list);
 
 /* iov.c */
 void vgpu_gpu_reader_init(struct vgpu_gpu_reader *reader,

@@ -210,8 +210,8 @@ void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head)
 	gpu->ops->status_changed(gpu->opaque);
 }
 
-void vgpu_gpu_damage(struct vgpu_gpu *gpu, uint32_t head,
-		     const struct vgpu_gpu_rect *rect)
+void vgpu_gpu_damage_head(struct vgpu_gpu *gpu, uint32_t head,
+			  const struct vgpu_gpu_rect *rect)
 {
 	vgpu_viewer_damage(gpu->viewer[head], rect->x, rect->y, rect->width,
 			   rect->height);

@@ -31,12 +31,10 @@ void vgpu_gpu_replug_off(struct vgpu_gpu *gpu, uint32_t head);
 void vgpu_gpu_replug_resume(struct vgpu_gpu *gpu);
 void vgpu_gpu_replug_finish(struct vgpu_gpu *gpu);
 
-/* pace.c */
+/* frame_rate.c */
 /* @heads (a bit each) have a new frame: OK_NODATA, or LATER to delay it. */
-uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
-		       uint32_t heads);
-/* Check delayed frames at @due_usec; 0: there are none. */
-void vgpu_gpu_pace_arm(struct vgpu_gpu *gpu, uint64_t due_usec);
+uint32_t vgpu_gpu_delay_frame(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+			      uint32_t heads);
 
 /* cursor.c */
 vgpu_gpu_handler vgpu_gpu_update_cursor, vgpu_gpu_move_cursor;
@@ -68,8 +66,8 @@ void vgpu_gpu_picture_size(const struct vgpu_gpu *gpu, uint32_t head,
 /* The head's picture changed in its size or its source: all of it is new. */
 void vgpu_gpu_picture_changed(struct vgpu_gpu *gpu, uint32_t head);
 /* A part of it is new, where the head shows it. */
-void vgpu_gpu_damage(struct vgpu_gpu *gpu, uint32_t head,
-		     const struct vgpu_gpu_rect *rect);
+void vgpu_gpu_damage_head(struct vgpu_gpu *gpu, uint32_t head,
+			  const struct vgpu_gpu_rect *rect);
 void vgpu_gpu_cursor_changed(struct vgpu_gpu *gpu, uint32_t head);
 void vgpu_gpu_cursor_moved(struct vgpu_gpu *gpu, uint32_t head);
 

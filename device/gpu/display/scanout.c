@@ -166,13 +166,13 @@ static void damage_head(struct vgpu_gpu *gpu, uint32_t head,
 				   (uint64_t)rect->y + rect->height);
 
 	if (left < right && top < bottom)
-		vgpu_gpu_damage(gpu, head,
-				&(struct vgpu_gpu_rect){
-					.x = (uint32_t)(left - shown->x),
-					.y = (uint32_t)(top - shown->y),
-					.width = (uint32_t)(right - left),
-					.height = (uint32_t)(bottom - top),
-				});
+		vgpu_gpu_damage_head(gpu, head,
+				     &(struct vgpu_gpu_rect){
+					     .x = (uint32_t)(left - shown->x),
+					     .y = (uint32_t)(top - shown->y),
+					     .width = (uint32_t)(right - left),
+					     .height = (uint32_t)(bottom - top),
+				     });
 }
 
 uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
@@ -200,5 +200,5 @@ uint32_t vgpu_gpu_resource_flush(struct vgpu_gpu *gpu, struct vgpu_gpu_call *cal
 		damage_head(gpu, head, &view->rect, rect);
 		heads |= 1u << head;
 	}
-	return vgpu_gpu_pace(gpu, call, heads);
+	return vgpu_gpu_delay_frame(gpu, call, heads);
 }

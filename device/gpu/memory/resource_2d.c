@@ -50,7 +50,7 @@ static void on_filled(void *opaque, int status)
 	else
 		vgpu_gpu_storage_put(gpu, pending->storage);
 	vgpu_gpu_finish(gpu, &gpu->pendings, pending, answer);
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 }
 
 static void cancel_2d(struct vgpu_gpu *gpu, struct vgpu_gpu_pending *pending)

@@ -156,7 +156,7 @@ void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status)
 	if (answer == VGPU_GPU_LATER)
 		return;
 	vgpu_gpu_finish(gpu, &gpu->pendings, pending, answer);
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 }
 
 bool vgpu_gpu_window_resume(struct vgpu_gpu *gpu, uint32_t slot)

@@ -18,6 +18,8 @@ static uint64_t now_usec(void)
 	return (uint64_t)now.tv_sec * USEC_PER_S + (uint64_t)now.tv_nsec / 1000;
 }
 
+static void arm_timer(struct vgpu_gpu *gpu, uint64_t due_usec);
+
 static int on_due(sd_event_source *source, uint64_t usec, void *opaque)
 {
 	struct vgpu_gpu *gpu = opaque;
@@ -34,32 +36,33 @@ static int on_due(sd_event_source *source, uint64_t usec, void *opaque)
 		else if (first == 0 || pending->due_usec < first)
 			first = pending->due_usec;
 	}
-	vgpu_gpu_pace_arm(gpu, first);
+	arm_timer(gpu, first);
 	/* Requests for the same resource were waiting. */
-	vgpu_gpu_wake(gpu);
+	vgpu_gpu_run_waiting(gpu);
 	return 0;
 }
 
-void vgpu_gpu_pace_arm(struct vgpu_gpu *gpu, uint64_t due_usec)
+/* Have on_due() called at @due_usec, if not earlier; 0: for nothing. */
+static void arm_timer(struct vgpu_gpu *gpu, uint64_t due_usec)
 {
 	uint64_t set = 0;
 	int enabled = SD_EVENT_OFF;
 
 	if (due_usec == 0)
 		return;
-	if (!gpu->pace &&
-	    sd_event_add_time(gpu->config.event, &gpu->pace, CLOCK_MONOTONIC,
-			      due_usec, 1, on_due, gpu) < 0) {
-		gpu->pace = NULL;
+	if (!gpu->frame_timer &&
+	    sd_event_add_time(gpu->config.event, &gpu->frame_timer,
+			      CLOCK_MONOTONIC, due_usec, 1, on_due, gpu) < 0) {
+		gpu->frame_timer = NULL;
 		return;
 	}
 	/* What is under way may be later than this. */
-	sd_event_source_get_enabled(gpu->pace, &enabled);
-	sd_event_source_get_time(gpu->pace, &set);
+	sd_event_source_get_enabled(gpu->frame_timer, &enabled);
+	sd_event_source_get_time(gpu->frame_timer, &set);
 	if (enabled != SD_EVENT_OFF && set <= due_usec)
 		return;
-	sd_event_source_set_time(gpu->pace, due_usec);
-	sd_event_source_set_enabled(gpu->pace, SD_EVENT_ONESHOT);
+	sd_event_source_set_time(gpu->frame_timer, due_usec);
+	sd_event_source_set_enabled(gpu->frame_timer, SD_EVENT_ONESHOT);
 }
 
 /* When the frame that is new on @head now is due; 0: at once. */
@@ -86,8 +89,8 @@ static void count_frame(struct vgpu_gpu *gpu, uint32_t heads, uint64_t now)
 	}
 }
 
-uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
-		       uint32_t heads)
+uint32_t vgpu_gpu_delay_frame(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
+			      uint32_t heads)
 {
 	struct vgpu_gpu_pending *pending;
 	uint64_t now, due = 0;
@@ -105,7 +108,7 @@ uint32_t vgpu_gpu_pace(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call,
 	if (!pending)
 		return VGPU_GPU_OK_NODATA;
 	pending->due_usec = due;
-	vgpu_gpu_pace_arm(gpu, due);
+	arm_timer(gpu, due);
 	return VGPU_GPU_LATER;
 }
 

@@ -86,7 +86,7 @@ struct vgpu_gpu_pending *vgpu_gpu_park(struct vgpu_gpu *gpu,
 	return pending;
 }
 
-uint32_t vgpu_gpu_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
+uint32_t vgpu_gpu_park_again(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	return vgpu_gpu_park(gpu, call) ? VGPU_GPU_LATER
 					: VGPU_GPU_ERR_OUT_OF_MEMORY;
@@ -121,7 +121,7 @@ void vgpu_gpu_finish(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list,
 	free(pending);
 }
 
-void vgpu_gpu_wake(struct vgpu_gpu *gpu)
+void vgpu_gpu_run_waiting(struct vgpu_gpu *gpu)
 {
 	struct vgpu_gpu_pending *pending, *next;
 	uint32_t answer;
@@ -138,7 +138,7 @@ void vgpu_gpu_wake(struct vgpu_gpu *gpu)
 	}
 }
 
-void vgpu_gpu_forget(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list)
+void vgpu_gpu_drop_pendings(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list)
 {
 	struct vgpu_gpu_pending *pending;
 
