@@ -251,6 +251,41 @@ class Installed(unittest.TestCase):
         self.wait_for_driver()
         self.assertEqual(self.show('cad')['state'], 'attached')
 
+    def scrape(self):
+        get = ("import urllib.request; print(urllib.request.urlopen("
+               "'http://127.0.0.1:9846/metrics').read().decode())")
+        return self.system.check(f'python3 -c "{get}"')
+
+    def test_6_scraped(self):
+        """The exporter is off, and when it is on sees all there is, with no rights."""
+        self.assertIn('disabled', self.system.run(
+            'systemctl is-enabled vgpu-exporter.socket')[1])
+        self.assertIn('inactive', self.system.run(
+            'systemctl is-active vgpu-exporter.socket vgpu-exporter')[1])
+        self.system.check('systemctl enable --now vgpu-exporter.socket')
+        self.assertIn('inactive', self.system.run('systemctl is-active vgpu-exporter')[1])
+        metrics = self.scrape()
+        self.assertIn('\nvgpu_up 1\n', metrics)
+        # Of the machine's process it reads the command line.
+        uuid = self.system.check('virsh domuuid cad').strip()
+        self.assertRegex(metrics, rf'vgpu_info{{.*vm="cad",vm_uuid="{uuid}",name="cad"')
+        pid = self.system.check('systemctl show -P MainPID vgpu-exporter').strip()
+        status = self.system.check(f'cat /proc/{pid}/status')
+        self.assertNotRegex(status, r'(?m)^Uid:.*\t0\b')
+        self.assertRegex(status, r'(?m)^CapEff:\t0+$')
+        self.assertRegex(status, r'(?m)^Seccomp:\t2$')
+        watch = self.system.check('getent group vgpu-watch').split(':')[2]
+        self.assertIn(watch, status.split('Groups:')[1].splitlines()[0].split())
+        # It sees vgpud's next one, too, and what it may not do is refused.
+        self.system.check('systemctl restart vgpud')
+        self.system.wait_for(lambda: '\nvgpu_up 1\n' in self.scrape(), 'vgpud again')
+        self.assertEqual(self.system.run(
+            'systemd-run --quiet --pipe --wait --property=DynamicUser=yes '
+            '--property=SupplementaryGroups=vgpu-watch vgpuctl destroy cad --force')[0], 1)
+        self.assertIn('cad', self.system.check(
+            'systemd-run --quiet --pipe --wait --property=DynamicUser=yes '
+            '--property=SupplementaryGroups=vgpu-watch vgpuctl list'))
+
     def test_7_upgrade(self):
         """Nothing changes for machines that run."""
         before = {name: self.show(name) for name in ('cad', 'kept')}
