@@ -37,6 +37,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(deviceUuid, SD_VARLINK_STRING, 0),
 	ABOUT("The PCI address, where it has one"),
 	FIELD(pciAddress, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("The NUMA node that its slot is at, where the machine has several"),
+	FIELD(numaNode, SD_VARLINK_INT, NULLABLE),
 	ABOUT("Why no vGPU can be made on it, where that is so"),
 	FIELD(unusable, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Whether it is a software GPU"),

@@ -84,19 +84,6 @@ int vgpu_method_list_gpus(sd_varlink *link, sd_json_variant *parameters,
 	return reply_array(link, "gpus", array);
 }
 
-static struct vgpu_gpu *find_gpu(struct vgpu_manager *manager, const char *id,
-				 struct vgpu_err *err)
-{
-	struct vgpu_gpu *gpu = vgpu_inventory_find(&manager->inventory, id);
-	char quoted[VGPU_QUOTED_SIZE];
-
-	if (!gpu)
-		vgpu_err_set(err, -ENODEV, "NoSuchGpu",
-			     "there is no GPU '%s': `vgpuctl gpus` lists them",
-			     vgpu_text_quote(quoted, id));
-	return gpu;
-}
-
 static int append_types(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			sd_json_variant **array)
 {
@@ -136,7 +123,7 @@ int vgpu_method_list_types(sd_varlink *link, sd_json_variant *parameters,
 		return r;
 	manager->hooks->refresh(manager);
 	if (p.gpu) {
-		only = find_gpu(manager, p.gpu, &err);
+		only = vgpu_inventory_choose(&manager->inventory, p.gpu, &err);
 		if (!only)
 			return vgpu_reply_error(link, &err);
 	}

@@ -31,15 +31,10 @@ static struct vgpu_gpu *find_shared(struct vgpu_manager *manager,
 {
 	struct vgpu_inventory *inventory = &manager->inventory;
 	struct vgpu_gpu *gpu =
-		vgpu_inventory_find(inventory, id ? id : "embedded");
-	char quoted[VGPU_QUOTED_SIZE];
+		vgpu_inventory_choose(inventory, id ? id : "embedded", err);
 
-	if (!gpu) {
-		vgpu_err_set(err, -ENODEV, "NoSuchGpu",
-			     "there is no GPU '%s': `vgpuctl gpus` lists them",
-			     vgpu_text_quote(quoted, id ? id : "embedded"));
+	if (!gpu)
 		return NULL;
-	}
 	if (!gpu->memory) {
 		vgpu_err_set(err, -EOPNOTSUPP, "GpuUnusable",
 			     gpu->ops ? "the scheduler of %s is its driver's: set it in sysfs, in the folder vgpu/scheduler of the device"

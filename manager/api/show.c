@@ -3,6 +3,7 @@
 #include "manager/vgpu/capacity.h"
 #include "manager/vgpu/heads.h"
 #include "manager/host/json.h"
+#include "manager/host/sysfs.h"
 #include "lib/util.h"
 #include "methods.h"
 #include "manager/vgpu/scheduler.h"
@@ -16,6 +17,7 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 	uint64_t free_bytes = vgpu_capacity_free(manager, gpu);
 	/* Without device processes no memory has to be populated. */
 	uint64_t ready = gpu->memory ? gpu->memory->ready(gpu) : free_bytes;
+	uint64_t node;
 	int r;
 
 	r = sd_json_buildo(
@@ -51,6 +53,13 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 				vgpu_scheduler_name(gpu->scheduling.scheduler)),
 			SD_JSON_BUILD_PAIR_UNSIGNED(
 				"timeSliceMs", gpu->scheduling.time_slice_ms));
+	/* -1, where it is none, is no such number. */
+	if (r >= 0 && gpu->pci_address[0] &&
+	    vgpu_sysfs_read_number(manager->sysfs, &node,
+				   "bus/pci/devices/%s/numa_node",
+				   gpu->pci_address) == 0)
+		r = sd_json_variant_merge_objectbo(
+			ret_json, SD_JSON_BUILD_PAIR_UNSIGNED("numaNode", node));
 	if (r >= 0 && gpu->ops && gpu->ops->show_gpu)
 		r = gpu->ops->show_gpu(gpu, ret_json);
 	return r;

@@ -254,6 +254,40 @@ struct vgpu_gpu *vgpu_inventory_find(const struct vgpu_inventory *inventory,
 	return NULL;
 }
 
+static bool is_meant(const struct vgpu_gpu *gpu, const char *text)
+{
+	const char *pci = gpu->pci_address;
+
+	if (strncmp(pci, "0000:", 5) == 0 && strcasecmp(pci + 5, text) == 0)
+		return true;
+	return *text && (strcasecmp(gpu->device_uuid, text) == 0 ||
+			 strcasecmp(gpu->name, text) == 0);
+}
+
+struct vgpu_gpu *vgpu_inventory_choose(const struct vgpu_inventory *inventory,
+				       const char *text, struct vgpu_err *err)
+{
+	struct vgpu_gpu *found = vgpu_inventory_find(inventory, text);
+	char quoted[VGPU_QUOTED_SIZE];
+	size_t n = 0;
+
+	if (found)
+		return found;
+	for (size_t i = 0; i < inventory->count; i++) {
+		if (!is_meant(&inventory->gpus[i], text))
+			continue;
+		found = &inventory->gpus[i];
+		n++;
+	}
+	if (n == 1)
+		return found;
+	vgpu_err_set(err, -ENODEV, "NoSuchGpu",
+		     n ? "several GPUs are called '%s': name one as `vgpuctl gpus` does"
+		       : "there is no GPU '%s': `vgpuctl gpus` lists them",
+		     vgpu_text_quote(quoted, text));
+	return NULL;
+}
+
 struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,
 				    const char *pci_address)
 {

@@ -27,7 +27,14 @@ void vgpu_inventory_finish(struct vgpu_inventory *inventory);
 /* One more, at a PCI address; NULL if there is no room. */
 struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,
 				    const char *pci_address);
+/* The GPU with that id, as definitions name it; or NULL. */
 struct vgpu_gpu *vgpu_inventory_find(const struct vgpu_inventory *inventory,
 				     const char *id);
+/*
+ * The one that a person means: by its id, its PCI address without the domain
+ * 0000, its Vulkan UUID, or a name that no other has. NULL: see @err.
+ */
+struct vgpu_gpu *vgpu_inventory_choose(const struct vgpu_inventory *inventory,
+				       const char *text, struct vgpu_err *err);
 
 #endif

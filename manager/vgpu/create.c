@@ -140,15 +140,8 @@ static bool is_type_known(struct vgpu_manager *manager, const char *type)
 static int find_gpu(struct vgpu_manager *manager, const char *id,
 		    struct vgpu_gpu **ret_gpu, struct vgpu_err *err)
 {
-	char quoted[VGPU_QUOTED_SIZE];
-
-	*ret_gpu = vgpu_inventory_find(&manager->inventory, id);
-	if (*ret_gpu)
-		return 0;
-	vgpu_err_set(err, -ENODEV, "NoSuchGpu",
-		     "there is no GPU '%s': `vgpuctl gpus` lists them",
-		     vgpu_text_quote(quoted, id));
-	return -ENODEV;
+	*ret_gpu = vgpu_inventory_choose(&manager->inventory, id, err);
+	return *ret_gpu ? 0 : -ENODEV;
 }
 
 static int on_create_timeout(sd_event_source *source, uint64_t usec,

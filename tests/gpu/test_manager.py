@@ -56,6 +56,10 @@ class Gpus(harness.ManagerTest):
         self.assertNotIn("scheduler", gpu)
         self.assert_refused("GpuUnusable", m.call, "SetScheduler", gpu="gpu1",
                             scheduler="equal-share")
+        uuid = gpus.device_uuid()
+        for name in (uuid.upper(), "test gpu that takes files"):
+            m.call("Destroy", vgpu=m.create(type="128MB", gpu=name))
+        self.assert_refused("NoSuchGpu", m.create, type="128MB", gpu=uuid[:-1])
         # It comes before the embedded one, in containers and for VMs.
         m.create(type="256MQ", name="c", container=True)
         m.create(type="256MQ", name="d")
