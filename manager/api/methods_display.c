@@ -125,6 +125,27 @@ static struct vgpu_instance *find_head(struct vgpu_manager *manager,
 	return instance;
 }
 
+/*
+ * Read a call's parameters and find the vGPU; @or_stopped as above. Returns 1;
+ * else @link is answered, or -errno.
+ */
+static int read_call(sd_varlink *link, sd_json_variant *parameters,
+		     const sd_json_dispatch_field *fields,
+		     struct vgpu_manager *manager, bool or_stopped,
+		     struct parameters *ret_parameters,
+		     struct vgpu_instance **ret_instance)
+{
+	struct vgpu_err err = {};
+	int r;
+
+	r = sd_varlink_dispatch(link, parameters, fields, ret_parameters);
+	if (r != 0)
+		return VGPU_MIN(r, 0);
+	*ret_instance = find_head(manager, ret_parameters->vgpu,
+				  ret_parameters->head, or_stopped, &err);
+	return *ret_instance ? 1 : vgpu_reply_error(link, &err);
+}
+
 /* Turn the device's refusal into an error called @name. */
 static int read_refusal(const struct vgpu_control_reply *reply,
 			const char *name, struct vgpu_err *err)
@@ -209,16 +230,12 @@ int vgpu_method_capture(sd_varlink *link, sd_json_variant *parameters,
 	struct parameters p = {};
 	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_CAPTURE};
 	struct vgpu_instance *instance;
-	struct vgpu_err err = {};
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
+	r = read_call(link, parameters, fields, userdata,
+		      /* or_stopped= */ false, &p, &instance);
+	if (r <= 0)
 		return r;
-	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ false,
-			     &err);
-	if (!instance)
-		return vgpu_reply_error(link, &err);
 	msg.head = p.head;
 	return ask_device(instance, link, &msg, on_captured);
 }
@@ -304,13 +321,12 @@ int vgpu_method_set_mode(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_err err = {};
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
+	r = read_call(link, parameters, fields, userdata,
+		      /* or_stopped= */ true, &p, &instance);
+	if (r <= 0)
 		return r;
-	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ true,
-			     &err);
-	if (!instance || vgpu_heads_check_mode(&instance->definition.type,
-					       p.width, p.height, &err) < 0)
+	if (vgpu_heads_check_mode(&instance->definition.type, p.width, p.height,
+				  &err) < 0)
 		return vgpu_reply_error(link, &err);
 	if (instance->phase == VGPU_PHASE_STOPPED) {
 		struct vgpu_head_setting setting =
@@ -340,17 +356,14 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 	struct vgpu_err err = {};
 	int r;
 
-	r = sd_varlink_dispatch(link, parameters, fields, &p);
-	if (r != 0)
+	r = read_call(link, parameters, fields, userdata,
+		      /* or_stopped= */ true, &p, &instance);
+	if (r <= 0)
 		return r;
-	instance = find_head(userdata, p.vgpu, p.head, /* or_stopped= */ true,
-			     &err);
-	if (!instance ||
-	    (p.address &&
-	     vgpu_vnc_check_address(&instance->manager->paths,
-				    instance->definition.uuid, p.address,
-				    vgpu_rights_is_manager(userdata, link),
-				    &err) < 0))
+	if (p.address &&
+	    vgpu_vnc_check_address(
+		    &instance->manager->paths, instance->definition.uuid,
+		    p.address, vgpu_rights_is_manager(userdata, link), &err) < 0)
 		return vgpu_reply_error(link, &err);
 	if (instance->phase == VGPU_PHASE_STOPPED) {
 		struct vgpu_head_setting setting =

@@ -589,6 +589,18 @@ static int ask_for_all(struct vgpu_device *device, const uint8_t *key)
 	return vgpu_control_send(device->control, &msg, -1);
 }
 
+/* @r is the result so far. A device that is taken over is not sent START. */
+static int finish_takeover(struct vgpu_device *device, int r, struct vgpu_err *err)
+{
+	if (r < 0)
+		return vgpu_err_set(
+			err, r, "Internal",
+			"the device process %d cannot be taken over: %s",
+			device->process.pid, strerror(-r));
+	device->is_start_sent = true;
+	return 0;
+}
+
 int vgpu_device_adopt_kept(sd_event *event, const struct vgpu_device_ops *ops,
 			   void *owner, struct vgpu_fd_store *store,
 			   struct vgpu_device **ret_device, struct vgpu_err *err)
@@ -614,14 +626,10 @@ int vgpu_device_adopt_kept(sd_event *event, const struct vgpu_device_ops *ops,
 	r = ask_for_all(device, /* key= */ NULL);
 	if (r >= 0 || r == -EPIPE) /* its end comes next */
 		r = watch_device(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
-	if (r < 0)
-		return vgpu_err_set(
-			err, r, "Internal",
-			"the device process %d cannot be taken over: %s",
-			device->process.pid, strerror(-r));
-	device->is_start_sent = true;
-	*ret_device = vgpu_steal(&device);
-	return 0;
+	r = finish_takeover(device, r, err);
+	if (r >= 0)
+		*ret_device = vgpu_steal(&device);
+	return r;
 }
 
 int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
@@ -653,14 +661,10 @@ int vgpu_device_adopt(sd_event *event, const struct vgpu_device_ops *ops,
 		return vgpu_err_set(err, -ENOENT, NULL, "it cannot be reached");
 	}
 	r = watch_device(device, EPOLLIN, ADOPT_TIMEOUT_USEC);
-	if (r < 0)
-		return vgpu_err_set(
-			err, r, "Internal",
-			"the device process %d cannot be taken over: %s",
-			device->process.pid, strerror(-r));
-	device->is_start_sent = true;
-	*ret_device = vgpu_steal(&device);
-	return 0;
+	r = finish_takeover(device, r, err);
+	if (r >= 0)
+		*ret_device = vgpu_steal(&device);
+	return r;
 }
 
 void vgpu_device_destroy(struct vgpu_device *device)
