@@ -534,6 +534,8 @@ static void obey(struct view *view, int key)
 	case CTL_KEY_LAST:
 		view->scroll = SIZE_MAX / 2;
 		break;
+	default:
+		break;
 	}
 }
 

@@ -178,8 +178,7 @@ __attribute__((noreturn)) static void execute(const char *const *words,
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if ((input < 0 || dup2(input, STDIN_FILENO) >= 0) &&
-	    dup2(output, STDOUT_FILENO) >= 0 &&
+	if (dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
 	    (errors < 0 || dup2(errors, STDERR_FILENO) >= 0))
 		execvp(words[0], (char *const *)words);
 	fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
@@ -318,6 +317,8 @@ enum ctl_exit ctl_remote_run(struct ctl *ctl, const char *const *arguments,
 	int status = 0;
 	pid_t pid;
 
+	if (null < 0)
+		return ctl_fail("cannot open /dev/null: %s", strerror(errno));
 	fflush(stdout);
 	if (start(ctl, arguments, null, output, -1, &pid, &err) < 0)
 		return ctl_fail("%s", err.text);
