@@ -151,6 +151,22 @@ class Installed(unittest.TestCase):
                 'for pid in $pids; do wait $pid || exit 1; done')
         self.assertEqual(json.loads(self.system.check('vgpuctl list --json=short')), [])
 
+    def test_2_namespaces(self):
+        """A device has a user and a network namespace of its own, and in them no
+        capability."""
+        def of(pid, file):
+            return self.system.check(f'cat /proc/{pid}/status | grep ^Cap'
+                                     if file == 'status' else
+                                     f'readlink /proc/{pid}/ns/{file}')
+
+        self.create('apart')
+        device = self.show('apart')['devicePid']
+        for kind in 'user', 'net':
+            self.assertNotEqual(of(device, kind), of(self.main_pid(), kind))
+        for line in of(device, 'status').splitlines():
+            self.assertEqual(int(line.split()[1], 16), 0, line)
+        self.system.check('vgpuctl destroy apart')
+
     def test_3_autopkgtest(self):
         self.system.check('/mnt/source/debian/tests/installed')
 
