@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vtest protocol as Mesa uses it, with a fake render process."""
 
+import errno
 import fcntl
 import mmap
 import os
@@ -330,6 +331,17 @@ class Memory(vt.Test):
         two.run(["alloc", 5, 40 * MIB])
         self.assertEqual(two.report()["answers"][-1]["status"], 0)
         two.socket.close()
+
+    def test_dmabuf_where_none_can_be_made(self):
+        """It is refused, and nothing stays counted."""
+        with self.begin() as client:
+            for _ in range(2):
+                client.run(["alloc", 1, 64 * MIB, 1 << 5])
+                answer = client.report()["answers"][-1]
+                self.assertEqual((answer["status"], answer["fds"], answer["offset"]),
+                                 (errno.ENODEV, 0, 0))
+            client.run(["alloc", 1, 64 * MIB])
+            self.assertEqual(client.report()["answers"][-1]["status"], 0)
 
     def test_export_holds_only_its_client(self):
         with self.begin() as client, self.begin() as other:
