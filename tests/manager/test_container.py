@@ -13,7 +13,7 @@ from harness import ManagerTest, wait_for
 
 sys.path.insert(0, os.path.join(harness.HERE, '..', 'device', 'vtest'))
 os.environ.setdefault('VGPU_BUILD', harness.BUILD)
-from client import Client  # noqa: E402
+from client import batch, Client  # noqa: E402
 
 ICD = '/usr/share/vulkan/icd.d/virtio_icd.json'
 MIB = 1 << 20
@@ -127,6 +127,26 @@ class Container(ManagerTest):
         client.send(b'\xff' * 8)
         wait_for(lambda: [e for e in m.events() if e['event'] == 'guest-fault'], 'event')
         wait_for(lambda: m.show('c')['errors'] == 1, 'an error to be counted')
+
+    def test_lost_contexts(self):
+        """Each is counted by how it was lost, by a real render process."""
+        m = self.m
+        path = self.create()['socket']
+
+        def losses():
+            return {one['what']: one['count'] for one in
+                    m.show('c').get('contextsLost', []) if one['count']}
+        bad, gone, _ = (self.begin(path) for _ in range(3))
+        wait_for(lambda: m.show('c').get('contexts') == 3, 'three contexts')
+        # No command has this number.
+        bad.send(batch(b'\xff' * 64))
+        wait_for(lambda: losses() == {'stream': 1}, 'the stream to be counted')
+        self.assertEqual(m.show('c')['contexts'], 2)
+        # To leave is no loss.
+        gone.socket.close()
+        wait_for(lambda: m.show('c')['contexts'] == 1, 'the client to be gone')
+        self.assertEqual(losses(), {'stream': 1})
+        self.assertEqual(m.show('c')['submits'], 1)
 
     def test_rules_are_broken_often(self):
         """Of many in a row a few are told of at once, and of the rest how many
