@@ -62,10 +62,11 @@ static void add_granted(struct ctl_table *table, sd_json_variant *vgpu)
 }
 
 /* Its processes' share of the time of all processors. */
-static void add_processors(struct ctl_table *table, sd_json_variant *vgpu,
+static void add_processors(struct ctl_table *table,
+			   const struct ctl_sample *now, sd_json_variant *vgpu,
 			   sd_json_variant *old, double seconds)
 {
-	double percent = ctl_sample_cpu_percent(vgpu, old, seconds);
+	double percent = ctl_sample_cpu_percent(now, vgpu, old, seconds);
 
 	if (percent >= 0)
 		ctl_table_printf(table, "%.1f%%", percent);
@@ -162,12 +163,13 @@ static int print_gpus(const struct ctl_sample *now, size_t columns_max, FILE *f)
 	return ctl_table_print(table, f);
 }
 
-static double load_of(sd_json_variant *vgpu, sd_json_variant *old, double seconds)
+static double load_of(const struct ctl_sample *now, sd_json_variant *vgpu,
+		      sd_json_variant *old, double seconds)
 {
 	double engine = ctl_sample_rate(vgpu, "graphicsNs", old, seconds);
 
 	return engine >= 0 ? VGPU_MIN(engine / 1e7, 100.0)
-			   : ctl_sample_cpu_percent(vgpu, old, seconds);
+			   : ctl_sample_cpu_percent(now, vgpu, old, seconds);
 }
 
 /* What one vGPU did in the last seconds, the newest last; negative: unknown. */
@@ -225,8 +227,8 @@ static int add_history(struct view *view, const struct ctl_sample *now,
 			at->percent[j] = old && j + 1 < HISTORY
 						 ? old->percent[j + 1]
 						 : -1;
-		at->percent[HISTORY - 1] =
-			load_of(vgpu, ctl_sample_find(before, vgpu), seconds);
+		at->percent[HISTORY - 1] = load_of(
+			now, vgpu, ctl_sample_find(before, vgpu), seconds);
 	}
 	free(view->histories);
 	view->histories = histories;
@@ -259,7 +261,8 @@ static void add_bars(struct ctl_table *table, const struct view *view, size_t i)
 	ctl_table_text(table, text);
 }
 
-static double value_of(const struct row *row, enum sort sort, double seconds)
+static double value_of(const struct ctl_sample *now, const struct row *row,
+		       enum sort sort, double seconds)
 {
 	static const char *const keys[SORT_MAX] = {
 		[SORT_FRAMES] = "framesPerSecond",
@@ -269,7 +272,7 @@ static double value_of(const struct row *row, enum sort sort, double seconds)
 	uint64_t n;
 
 	if (sort == SORT_LOAD)
-		return load_of(row->vgpu, row->old, seconds);
+		return load_of(now, row->vgpu, row->old, seconds);
 	if (keys[sort] && ctl_json_unsigned(row->vgpu, keys[sort], &n))
 		return (double)n;
 	return -1;
@@ -301,7 +304,7 @@ static struct row *sort_rows(const struct view *view,
 		row->index = i;
 		row->is_reversed = view && view->is_reversed;
 		if (view)
-			row->value = value_of(row, view->sort, seconds);
+			row->value = value_of(now, row, view->sort, seconds);
 	}
 	if (rows && view)
 		qsort(rows, n, sizeof(*rows), compare);
@@ -321,8 +324,9 @@ static void add_name(struct ctl_table *table, sd_json_variant *vgpu, size_t max)
 		ctl_table_text(table, name);
 }
 
-static void add_row(struct ctl_table *table, const struct row *row,
-		    const struct view *view, double seconds)
+static void add_row(struct ctl_table *table, const struct ctl_sample *now,
+		    const struct row *row, const struct view *view,
+		    double seconds)
 {
 	sd_json_variant *vgpu = row->vgpu, *old = row->old;
 	uint64_t used;
@@ -338,7 +342,7 @@ static void add_row(struct ctl_table *table, const struct row *row,
 		ctl_table_text(table, NULL);
 	ctl_table_number(table, vgpu, "framebufferMib", " MiB");
 	add_granted(table, vgpu);
-	add_processors(table, vgpu, old, seconds);
+	add_processors(table, now, vgpu, old, seconds);
 	add_memory(table, vgpu);
 	add_engine(table, vgpu, "graphicsNs", old, seconds);
 	add_engine(table, vgpu, "encoderNs", old, seconds);
@@ -415,7 +419,7 @@ static int print_vgpus(const struct ctl_sample *now,
 		return -ENOMEM;
 	leave_out_unknown(table, now->vgpus);
 	for (size_t i = 0; i < sd_json_variant_elements(now->vgpus); i++)
-		add_row(table, &rows[i], view, seconds);
+		add_row(table, now, &rows[i], view, seconds);
 	if (view)
 		ctl_table_fit(table, ctl_terminal_columns(), least);
 	else

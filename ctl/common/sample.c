@@ -18,13 +18,36 @@ void ctl_sample_finish(struct ctl_sample *sample)
 	*sample = (struct ctl_sample){};
 }
 
+/* Of another machine, if the manager there says it. */
+static int count_processors(struct ctl *ctl, double *ret, struct vgpu_err *err)
+{
+	ctl_autojson sd_json_variant *info = NULL;
+	uint64_t n = 0;
+	int r;
+
+	if (!ctl->host) {
+		*ret = (double)VGPU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+		return 0;
+	}
+	r = ctl_manager_call(ctl, "GetInfo", NULL, &info, err);
+	if (r < 0)
+		return r;
+	ctl_json_unsigned(info, "processors", &n);
+	*ret = (double)n;
+	return 0;
+}
+
 int ctl_sample_init(struct ctl_sample *ret, struct ctl *ctl, struct vgpu_err *err)
 {
 	ctl_autojson sd_json_variant *gpus = NULL;
 	ctl_autojson sd_json_variant *vgpus = NULL;
+	double processors = 0;
 	struct timespec now;
 	int r;
 
+	r = count_processors(ctl, &processors, err);
+	if (r < 0)
+		return r;
 	r = ctl_manager_call_array(ctl, "ListGpus", NULL, "gpus", &gpus, err);
 	if (r < 0)
 		return r;
@@ -36,6 +59,7 @@ int ctl_sample_init(struct ctl_sample *ret, struct ctl *ctl, struct vgpu_err *er
 		.gpus = vgpu_steal(&gpus),
 		.vgpus = vgpu_steal(&vgpus),
 		.seconds = now.tv_sec + now.tv_nsec / 1e9,
+		.processors = processors,
 	};
 	return 0;
 }
@@ -67,23 +91,23 @@ double ctl_sample_rate(sd_json_variant *vgpu, const char *key,
 	return -1;
 }
 
-double ctl_sample_cpu_percent(sd_json_variant *vgpu, sd_json_variant *old,
-			      double seconds)
+double ctl_sample_cpu_percent(const struct ctl_sample *now, sd_json_variant *vgpu,
+			      sd_json_variant *old, double seconds)
 {
-	long processors = VGPU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-	double percent = ctl_sample_rate(vgpu, "cpuUsec", old, seconds) / 1e6 *
-			 100 / (double)processors;
+	double used = ctl_sample_rate(vgpu, "cpuUsec", old, seconds) / 1e6;
 
-	return VGPU_MIN(percent, 100.0);
+	if (now->processors <= 0 || used < 0)
+		return -1;
+	return VGPU_MIN(used * 100 / now->processors, 100.0);
 }
 
-struct class
-{
+struct interval {
 	double up_to; /* microseconds */
 	double frames;
 };
 
-static size_t read_classes(sd_json_variant *vgpu, struct class ret[CLASSES_MAX])
+static size_t read_classes(sd_json_variant *vgpu,
+			   struct interval ret[CLASSES_MAX])
 {
 	sd_json_variant *array = sd_json_variant_by_key(vgpu, "frameIntervals");
 	size_t n = 0;
@@ -96,14 +120,15 @@ static size_t read_classes(sd_json_variant *vgpu, struct class ret[CLASSES_MAX])
 
 		if (ctl_json_unsigned(one, "upToUsec", &up_to) &&
 		    ctl_json_unsigned(one, "frames", &frames))
-			ret[n++] = (struct class){(double)up_to, (double)frames};
+			ret[n++] =
+				(struct interval){(double)up_to, (double)frames};
 	}
 	return n;
 }
 
-static void subtract(struct class *classes, size_t n, sd_json_variant *old)
+static void subtract(struct interval *classes, size_t n, sd_json_variant *old)
 {
-	struct class before[CLASSES_MAX];
+	struct interval before[CLASSES_MAX];
 	size_t there = old ? read_classes(old, before) : 0;
 
 	for (size_t i = 0; i < n && there == n; i++)
@@ -117,7 +142,7 @@ static void subtract(struct class *classes, size_t n, sd_json_variant *old)
 bool ctl_sample_interval(sd_json_variant *vgpu, sd_json_variant *old,
 			 double fraction, uint64_t *ret_usec)
 {
-	struct class classes[CLASSES_MAX];
+	struct interval classes[CLASSES_MAX];
 	size_t n = read_classes(vgpu, classes);
 	double all = 0, below = 0, from = 0;
 

@@ -13,7 +13,8 @@ struct vgpu_err;
 struct ctl_sample {
 	sd_json_variant *gpus;
 	sd_json_variant *vgpus;
-	double seconds; /* on the monotonic clock */
+	double seconds;	   /* on the monotonic clock */
+	double processors; /* of the manager's machine; 0: unknown */
 };
 
 int ctl_sample_init(struct ctl_sample *ret, struct ctl *ctl,
@@ -30,8 +31,8 @@ sd_json_variant *ctl_sample_find(const struct ctl_sample *before,
 double ctl_sample_rate(sd_json_variant *vgpu, const char *key,
 		       sd_json_variant *old, double seconds);
 /* Its processes' part of the time of all processors, in percent; or negative. */
-double ctl_sample_cpu_percent(sd_json_variant *vgpu, sd_json_variant *old,
-			      double seconds);
+double ctl_sample_cpu_percent(const struct ctl_sample *now, sd_json_variant *vgpu,
+			      sd_json_variant *old, double seconds);
 /*
  * The time from one frame to the next that @fraction of them keep, since @old
  * (NULL: since the beginning), as estimated from their classes, in

@@ -216,7 +216,9 @@ static SD_VARLINK_DEFINE_METHOD(
 	OUTPUT(cgroupProblem, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("What a process of a vGPU lacks of its sandbox: the last that said so since the manager began"),
 	OUTPUT(sandboxProblem, SD_VARLINK_STRING, NULLABLE),
-	OUTPUT(pid, SD_VARLINK_INT, 0));
+	OUTPUT(pid, SD_VARLINK_INT, 0),
+	ABOUT("Processors of the machine that are online"),
+	OUTPUT(processors, SD_VARLINK_INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(ListGpus,
 				OUTPUT_BY_TYPE(gpus, Gpu, SD_VARLINK_ARRAY));

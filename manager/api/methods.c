@@ -20,6 +20,12 @@
 #define CONNECTIONS_MAX		256
 #define CONNECTIONS_PER_UID_MAX 128
 
+/* Those that may run; what a part of the time of all is reckoned by. */
+static unsigned int count_processors(void)
+{
+	return (unsigned int)VGPU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+}
+
 int vgpu_method_get_info(sd_varlink *link, sd_json_variant *parameters,
 			 sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -49,7 +55,8 @@ int vgpu_method_get_info(sd_varlink *link, sd_json_variant *parameters,
 		SD_JSON_BUILD_PAIR_CONDITION(
 			manager->sandbox_problem[0], "sandboxProblem",
 			SD_JSON_BUILD_STRING(manager->sandbox_problem)),
-		SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()));
+		SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()),
+		SD_JSON_BUILD_PAIR_UNSIGNED("processors", count_processors()));
 }
 
 static int reply_array(sd_varlink *link, const char *field, sd_json_variant *array)
