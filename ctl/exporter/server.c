@@ -256,24 +256,33 @@ static void make_room(struct exporter_server *server)
 	}
 }
 
-static int on_connect(sd_event_source *source, int fd, uint32_t revents,
-		      void *opaque)
+int exporter_server_add(struct exporter_server *server, int fd)
 {
 	static const char busy[] =
 		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\n"
 		"Content-Length: 21\r\nConnection: close\r\n\r\n"
 		"too many connections\n";
-	struct exporter_server *server = opaque;
-	vgpu_autoclose int client =
-		accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	vgpu_autoclose int client = fd;
+	int r = -EBUSY;
 
-	if (client < 0)
-		return 0;
 	make_room(server);
 	if (server->n_clients >= EXPORTER_CLIENTS_MAX)
 		send(client, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
-	else if (add_client(server, client) >= 0)
+	else
+		r = add_client(server, client);
+	if (r >= 0)
 		vgpu_steal_fd(&client);
+	return VGPU_MIN(r, 0);
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t revents,
+		      void *opaque)
+{
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	/* Whatever it is that is short now: the next one may have it. */
+	if (client >= 0)
+		exporter_server_add(opaque, client);
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct exporter_server;
 int exporter_server_create(sd_event *event, struct exporter_scrape *scrape,
 			   struct exporter_server **ret_server);
 void exporter_server_destroy(struct exporter_server *server); /* NULL is fine */
+/* Serve one that has connected; @fd is taken over. Returns 0 or -errno. */
+int exporter_server_add(struct exporter_server *server, int fd);
 /* Accept from @fd, a listening stream socket, which is taken over. */
 int exporter_server_listen(struct exporter_server *server, int fd);
 
