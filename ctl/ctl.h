@@ -49,8 +49,9 @@ enum ctl_option {
 	CTL_OPTION_CONTAINER = 1 << 22,
 	CTL_OPTION_DISPLAY = 1 << 23,
 	CTL_OPTION_PROMETHEUS = 1 << 24,
+	CTL_OPTION_REPORT = 1 << 25,
 };
-#define CTL_OPTION_END (CTL_OPTION_PROMETHEUS << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_REPORT << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -126,6 +127,7 @@ struct ctl {
 	bool dry_run;
 	bool container;
 	bool prometheus;
+	bool report;
 	bool has_socket; /* by --socket: it is on @host */
 	bool has_host;	 /* by --host */
 	bool is_batch;	 /* nobody is there to ask */

@@ -51,6 +51,7 @@ static const struct option long_options[] = {
 	{"dry-run", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DRY_RUN},
 	{"owner", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_OWNER},
 	{"prometheus", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_PROMETHEUS},
+	{"report", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_REPORT},
 	{"container", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONTAINER},
 	{},
 };
@@ -141,6 +142,9 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return true;
 	case CTL_OPTION_PROMETHEUS:
 		ctl->prometheus = true;
+		return true;
+	case CTL_OPTION_REPORT:
+		ctl->report = true;
 		return true;
 	case CTL_OPTION_FORCE:
 		ctl->force = true;

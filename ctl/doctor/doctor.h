@@ -17,6 +17,7 @@ enum ctl_verdict {
 struct ctl_findings {
 	struct ctl *ctl;
 	sd_json_variant *list; /* the findings, for --json */
+	char *probe;	       /* what vgpu-probe printed, or NULL */
 	bool has_failed;       /* at least one is CTL_FAIL */
 	int status; /* 0, or a negative errno: a finding could not be added */
 };

@@ -119,7 +119,6 @@ void ctl_doctor_vulkan(struct ctl_findings *findings)
 	vgpu_autofree char *path = find_probe();
 	char *const argv[] = {path, NULL};
 	ctl_autojson sd_json_variant *reply = NULL;
-	vgpu_autofree char *output = NULL;
 	struct vgpu_err err = {};
 	sd_json_variant *gpus;
 
@@ -133,14 +132,14 @@ void ctl_doctor_vulkan(struct ctl_findings *findings)
 			" is neither beside vgpuctl nor in " VGPU_LIBEXECDIR);
 		return;
 	}
-	if (ctl_process_run(argv, &output, &err) < 0) {
+	if (ctl_process_run(argv, &findings->probe, &err) < 0) {
 		ctl_add_finding(findings, "vulkan", CTL_FAIL,
 				"a Vulkan driver is broken: run " PROBE
 				" by hand, then mend or remove that driver",
 				"%s", err.text);
 		return;
 	}
-	if (sd_json_parse(output, 0, &reply, NULL, NULL) < 0 ||
+	if (sd_json_parse(findings->probe, 0, &reply, NULL, NULL) < 0 ||
 	    !sd_json_variant_is_object(reply)) {
 		ctl_add_finding(findings, "vulkan", CTL_FAIL,
 				"install OpenVGPU anew: vgpuctl and " PROBE

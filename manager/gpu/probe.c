@@ -120,6 +120,27 @@ static uint64_t device_local_bytes(VkPhysicalDevice gpu)
 	return sum;
 }
 
+/* [MiB, flags] of each heap, and [flags, heap] of each type, as Vulkan has them. */
+static void print_memory(VkPhysicalDevice gpu)
+{
+	VkPhysicalDeviceMemoryProperties memory;
+
+	vkGetPhysicalDeviceMemoryProperties(gpu, &memory);
+	fputs(",\"memoryHeaps\":[", stdout);
+	for (uint32_t i = 0;
+	     i < VGPU_MIN(memory.memoryHeapCount, VK_MAX_MEMORY_HEAPS); i++)
+		printf("%s[%llu,%u]", i ? "," : "",
+		       (unsigned long long)(memory.memoryHeaps[i].size / VGPU_MIB),
+		       memory.memoryHeaps[i].flags);
+	fputs("],\"memoryTypes\":[", stdout);
+	for (uint32_t i = 0;
+	     i < VGPU_MIN(memory.memoryTypeCount, VK_MAX_MEMORY_TYPES); i++)
+		printf("%s[%u,%u]", i ? "," : "",
+		       memory.memoryTypes[i].propertyFlags,
+		       memory.memoryTypes[i].heapIndex);
+	putchar(']');
+}
+
 /* How a guest's Vulkan memory comes out of its framebuffer. */
 static void print_import(VkInstance instance, VkPhysicalDevice gpu)
 {
@@ -191,6 +212,7 @@ static void print_gpu(VkInstance instance, VkPhysicalDevice gpu,
 	printf(",\"vulkanVersion\":\"%u.%u\"",
 	       VK_API_VERSION_MAJOR(properties.properties.apiVersion),
 	       VK_API_VERSION_MINOR(properties.properties.apiVersion));
+	print_memory(gpu);
 	print_import(instance, gpu);
 	printf(",\"memoryMib\":%llu}",
 	       (unsigned long long)(device_local_bytes(gpu) / VGPU_MIB));

@@ -216,6 +216,21 @@ class Doctor(CtlTest):
         self.program('vgpu-probe', 'echo \'{"gpus":[1,{}]}\'')
         self.assert_found('vulkan', 'ok')
 
+    def test_report(self):
+        """All of it in one text, and nothing else of the machine's."""
+        self.manager(GetInfo=INFO, ListGpus=fake.gpus(), ListVgpus={'vgpus': []})
+        code, out, err = self.ctl('doctor', '--report')
+        self.assertEqual((code, err), (0, ''))
+        lines = out.splitlines()
+        self.assertRegex(lines[0], f'^OpenVGPU .* {os.uname().release} ')
+        self.assertRegex(lines[1], '^(OK  |WARN|FAIL)  ')
+        self.assertEqual(lines[-2], f'vgpu-probe: {PROBE}')
+        self.assertEqual(json.loads(lines[-1].removeprefix('gpus: ')),
+                         fake.gpus()['gpus'])
+        code, out, err = self.ctl('doctor', '--report', '--json')
+        self.assertEqual((code, out), (2, ''))
+        self.assertIn('leave out --json', err)
+
     def test_probe_that_prints_without_end(self):
         self.program('vgpu-probe', 'echo \'{"gpus":[{"name":"G",'
                      '"memoryImport":"none","memoryImportFailure":"udmabuf: x"}]}\'')

@@ -36,7 +36,10 @@ class Probe(unittest.TestCase):
         gpu, = json.loads(out)['gpus']
         self.assertEqual(set(gpu), {'name', 'driver', 'deviceUuid', 'software',
                                     'memoryMib', 'memoryImport',
-                                    'memoryImportFailure', 'vulkanVersion'})
+                                    'memoryImportFailure', 'memoryHeaps',
+                                    'memoryTypes', 'vulkanVersion'})
+        self.assertEqual(gpu['memoryTypes'], [[15, 0]])
+        self.assertEqual(gpu['memoryHeaps'], [[gpu['memoryMib'], 1]])
         self.assertEqual(gpu['memoryImport'], 'host-pointer')
         self.assertEqual(gpu['memoryImportFailure'], '')
         self.assertIn('llvmpipe', gpu['name'])
