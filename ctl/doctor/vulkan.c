@@ -10,7 +10,8 @@
 #include "ctl/doctor/process.h"
 #include "lib/util.h"
 
-#define PROBE "vgpu-probe"
+#define PROBE	   "vgpu-probe"
+#define SIZE_LIMIT "/sys/module/udmabuf/parameters/size_limit_mb"
 #define INSTALL                                                                \
 	"install a Vulkan driver for the GPU; the software GPU is in mesa-vulkan-drivers"
 
@@ -54,6 +55,24 @@ static char *find_probe(void)
 	return probe_in(VGPU_LIBEXECDIR);
 }
 
+/* A dma-buf is no larger than that, and so is no allocation of a guest's. */
+static void find_size_limit(struct ctl_findings *findings, const char *name)
+{
+	vgpu_autofclose FILE *file = fopen(SIZE_LIMIT, "re");
+	uint64_t mib = 0;
+
+	/* From Linux 7.3 on it is 2^31 - 1. */
+	if (!file || fscanf(file, "%" SCNu64, &mib) != 1 || mib >= 1 << 20)
+		return;
+	ctl_add_finding(
+		findings, "guest-memory", CTL_WARN,
+		"write a larger number to " SIZE_LIMIT
+		", and to /etc/modprobe.d or the kernel's command line (udmabuf.size_limit_mb=)",
+		"%s: an allocation of more than %" PRIu64
+		" MiB fails, for udmabuf makes no larger one",
+		name, mib);
+}
+
 /* Without a way guests fall back to llvmpipe on their own processors. */
 static void find_guest_memory(struct ctl_findings *findings,
 			      sd_json_variant *gpu, const char *name)
@@ -63,6 +82,8 @@ static void find_guest_memory(struct ctl_findings *findings,
 
 	if (!way)
 		return; /* an older vgpu-probe does not say */
+	if (strcmp(way, "udmabuf") == 0)
+		find_size_limit(findings, name);
 	if (strcmp(way, "none") != 0)
 		ctl_add_finding(
 			findings, "guest-memory", CTL_OK, NULL,

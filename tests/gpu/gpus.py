@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from vtest import Vtest, native_env
+from vtest import NATIVE, Vtest, native_env
 
 BUILD = os.environ["VGPU_BUILD"]
 HERE = os.path.join(BUILD, "tests", "gpu")

@@ -82,5 +82,27 @@ class Gpus(unittest.TestCase):
             self.assertIn("/dev/udmabuf: No such file", server.log())
 
 
+@unittest.skipUnless(os.path.exists("/dev/udmabuf"), "no dma-bufs here")
+class Doctor(unittest.TestCase):
+    LIMIT = "/sys/module/udmabuf/parameters/size_limit_mb"
+
+    def doctor(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        return subprocess.run(
+            [os.path.join(gpus.BUILD, "vgpuctl"), "doctor"], text=True,
+            env={**os.environ, **gpus.layer_environment(folder, "no-pointers"),
+                 "VK_DRIVER_FILES": gpus.NATIVE},
+            stdout=subprocess.PIPE, timeout=TIMEOUT, check=False).stdout
+
+    def test_size_limit(self):
+        """What is larger than a dma-buf may be is told before it is missed."""
+        for limit, warns in (("64", True), ("2147483647", False)):
+            with open(self.LIMIT, "w", encoding="ascii") as file:
+                file.write(limit)
+            said = self.doctor()
+            self.assertIn("imported (udmabuf)", said)
+            self.assertEqual("of more than 64 MiB fails" in said, warns, said)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -51,6 +51,9 @@ class Udmabuf(unittest.TestCase):
         self.assertIn("/dev/udmabuf", self.machine.check("ls /dev/udmabuf"))
         self.run_inside("python3 tests/gpu/test_gpus.py Gpus.test_memory")
 
+    def test_doctor(self):
+        self.run_inside("python3 tests/gpu/test_gpus.py Doctor")
+
 
 if __name__ == "__main__":
     unittest.main()
