@@ -76,7 +76,8 @@ static void lifecycle_orphan(struct vgpu_vf *vf, int rc)
 	vf->is_dirty = true;
 	if (mgr->pf->ops->is_wedged(mgr->pf))
 		return;
-	pci_err(mgr->pdev,
+	dev_err_ratelimited(
+		&mgr->pdev->dev,
 		"VF %u: its task was not ended: %d: place %u and channels from %u stay its own\n",
 		vf->gfid, rc, vf->place.id, vf->place.first_chid);
 	mgr->pf->ops->wedge(mgr->pf, "a vGPU's task does not end");
@@ -96,7 +97,8 @@ static void lifecycle_take_down(struct vgpu_vf *vf)
 		rc = lifecycle_scrub_place(vf);
 		vf->is_dirty = rc != 0;
 		if (rc)
-			pci_err(vf->mgr->pdev,
+			dev_err_ratelimited(
+				&vf->mgr->pdev->dev,
 				"VF %u: its framebuffer could not be scrubbed: %d\n",
 				vf->gfid, rc);
 	}
@@ -118,8 +120,8 @@ static int lifecycle_bring_up(struct vgpu_vf *vf)
 		vf->why_failed = NULL;
 		return 0;
 	}
-	pci_err(vf->mgr->pdev, "VF %u: no vGPU: %s: %d\n", vf->gfid,
-		lifecycle_name_step(step), rc);
+	dev_err_ratelimited(&vf->mgr->pdev->dev, "VF %u: no vGPU: %s: %d\n",
+			    vf->gfid, lifecycle_name_step(step), rc);
 	lifecycle_take_down(vf);
 	vf->why_failed = lifecycle_name_step(step);
 	return rc;
@@ -154,11 +156,12 @@ static void lifecycle_uncount_open(struct vgpu_vf *vf)
 /* How long something took that began at @began, and how much of it the GPU. */
 static void lifecycle_log_time(struct vgpu_vf *vf, const char *what, ktime_t began)
 {
-	pci_info(vf->mgr->pdev,
-		 "VF %u: %s, place %u: %s in %lld ms, %lld ms of it the GPU's\n",
-		 vf->gfid, vf->type->name, vf->place.id, what,
-		 ktime_ms_delta(ktime_get(), began),
-		 div_s64(vf->task.waited_us, USEC_PER_MSEC));
+	dev_info_ratelimited(
+		&vf->mgr->pdev->dev,
+		"VF %u: %s, place %u: %s in %lld ms, %lld ms of it the GPU's\n",
+		vf->gfid, vf->type->name, vf->place.id, what,
+		ktime_ms_delta(ktime_get(), began),
+		div_s64(vf->task.waited_us, USEC_PER_MSEC));
 }
 
 static int lifecycle_open_vf(struct vgpu_vf *vf, struct vgpu_vf_user *user)
@@ -260,7 +263,8 @@ int vgpu_vf_reset(struct vgpu_vf *vf)
 	vf->is_driver_loaded = false;
 	mutex_unlock(&vf->lock);
 	if (rc)
-		pci_err(vf->mgr->pdev, "VF %u: not reset: %d\n", vf->gfid, rc);
+		dev_err_ratelimited(&vf->mgr->pdev->dev,
+				    "VF %u: not reset: %d\n", vf->gfid, rc);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(vgpu_vf_reset);

@@ -60,7 +60,8 @@ void vgpu_vf_tell_loss(struct vgpu_vf *vf, const char *why)
 	char *environment[4] = {number, uuid, reason, NULL};
 
 	WRITE_ONCE(vf->losses, vf->losses + 1);
-	pci_err(mgr->pdev, "VF %u: its vGPU is lost: %s\n", vf->gfid, why);
+	dev_err_ratelimited(&mgr->pdev->dev, "VF %u: its vGPU is lost: %s\n",
+			    vf->gfid, why);
 	snprintf(number, sizeof(number), "VGPU_LOST=%u", vf->gfid);
 	snprintf(uuid, sizeof(uuid), "VGPU_UUID=%pU", &vf->uuid);
 	snprintf(reason, sizeof(reason), "VGPU_REASON=%s", why);

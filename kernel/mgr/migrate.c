@@ -53,8 +53,9 @@ static int migrate_read_task_offset(struct vgpu_vf *vf, u32 *ret_offset)
 	u32 offset = ioread32(response + layout->task_offset_at);
 
 	if (offset >= layout->migration.bytes) {
-		pci_err(vf->mgr->pdev, "VF %u: its task is at %#x of the ring\n",
-			vf->gfid, offset);
+		dev_err_ratelimited(&vf->mgr->pdev->dev,
+				    "VF %u: its task is at %#x of the ring\n",
+				    vf->gfid, offset);
 		return -EIO;
 	}
 	*ret_offset = offset;

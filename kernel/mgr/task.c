@@ -110,8 +110,9 @@ static int task_send_message(struct vgpu_vf *vf, enum vgpu_task_message type,
 	rc = task_wait_word(vf, response + layout->processed_at,
 			    vf->task.sequence, ms);
 	if (rc) {
-		pci_err(vf->mgr->pdev, "VF %u: no answer to message %u: %d\n",
-			vf->gfid, type, rc);
+		dev_err_ratelimited(&vf->mgr->pdev->dev,
+				    "VF %u: no answer to message %u: %d\n",
+				    vf->gfid, type, rc);
 		WRITE_ONCE(vf->task.is_dead, true);
 		/* Where vf->lock is not held, its vGPU is lost. */
 		schedule_work(&vf->mgr->work);

@@ -49,7 +49,8 @@ static void state_lost_work(struct work_struct *work)
 
 	if (!v->is_loss_told) {
 		v->is_loss_told = true;
-		pci_err(pdev, "the vGPU is lost; its user is told\n");
+		dev_err_ratelimited(&pdev->dev,
+				    "the vGPU is lost; its user is told\n");
 		/* By the error interrupt, which tells of AER's errors, too. */
 		vfio_pci_core_aer_err_detected(pdev, pci_channel_io_perm_failure);
 	}
@@ -74,8 +75,9 @@ static int state_check_bar1(struct vgpu_vfio *v)
 	     IORESOURCE_MEM_64) &&
 	    want && want <= have)
 		return 0;
-	pci_err(pdev, "the type has a BAR1 of %llu bytes, the VF has %llu\n",
-		want, have);
+	dev_err_ratelimited(&pdev->dev,
+			    "the type has a BAR1 of %llu bytes, the VF has %llu\n",
+			    want, have);
 	return -EINVAL;
 }
 
@@ -87,7 +89,7 @@ int vgpu_vfio_start(struct vgpu_vfio *v)
 	int rc;
 
 	if (!v->core.reset_works) {
-		pci_err(pdev, "the VF cannot be reset\n");
+		dev_err_ratelimited(&pdev->dev, "the VF cannot be reset\n");
 		return -EIO;
 	}
 	v->ones = alloc_page(GFP_KERNEL_ACCOUNT);
@@ -205,8 +207,9 @@ static void state_reset_done(struct pci_dev *pdev)
 		rc = vgpu_vf_reset(v->vgpu);
 		v->is_master = false;
 		if (rc) {
-			pci_err(pdev, "the vGPU was not reset: %pe\n",
-				ERR_PTR(rc));
+			dev_err_ratelimited(&pdev->dev,
+					    "the vGPU was not reset: %pe\n",
+					    ERR_PTR(rc));
 			state_lose(v);
 		}
 	}
