@@ -51,7 +51,9 @@ static void terminate_strings(struct vgpu_control_msg *msg)
 		terminate(msg->event.text, sizeof(msg->event.text));
 		break;
 	case VGPU_CONTROL_REPLY:
-		terminate(msg->reply.text, sizeof(msg->reply.text));
+		/* One that says no error may have figures in its place. */
+		if (msg->reply.status != 0)
+			terminate(msg->reply.text, sizeof(msg->reply.text));
 		break;
 	default:
 		break;

@@ -167,6 +167,11 @@ static void terminates_strings(void **state)
 	assert_int_equal(vgpu_control_send(pair->a, &in, -1), 0);
 	assert_int_equal(vgpu_control_receive(pair->b, &out, &fd), 1);
 	assert_int_equal(strlen(out.reply.text), VGPU_CONTROL_TEXT_MAX - 1);
+	/* Without an error there is no text, but there may be figures. */
+	in.reply.status = 0;
+	assert_int_equal(vgpu_control_send(pair->a, &in, -1), 0);
+	assert_int_equal(vgpu_control_receive(pair->b, &out, &fd), 1);
+	assert_memory_equal(&out.reply, &in.reply, sizeof(in.reply));
 }
 
 static void refuses_a_wrong_size(void **state)
