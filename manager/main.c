@@ -147,7 +147,11 @@ static int run_manager(const struct vgpu_manager_options *options)
 	struct vgpu_err err = {};
 	int r;
 
-	r = manager ? sd_event_default(&event) : -ENOMEM;
+	if (!manager) {
+		vgpu_log("out of memory");
+		return 1;
+	}
+	r = sd_event_default(&event);
 	if (r >= 0)
 		r = add_signals(event, manager);
 	if (r >= 0)

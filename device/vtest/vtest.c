@@ -77,8 +77,8 @@ void vgpu_vtest_figures(const struct vgpu_vtest *vtest,
 	*figures = vtest->figures;
 	figures->is_known = 1;
 	figures->contexts = 0;
-	TAILQ_FOREACH(c, &vtest->connections, link)
-	figures->contexts += c->render && c->phase < LOST;
+	for (c = TAILQ_FIRST(&vtest->connections); c; c = TAILQ_NEXT(c, link))
+		figures->contexts += c->render && c->phase < LOST;
 }
 
 /* The read end of a pipe that nobody writes to: poll() finds POLLHUP alone. */
