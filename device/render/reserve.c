@@ -125,10 +125,8 @@ static int fill_slice(struct vgpu_reserve *reserve, struct vgpu_fill *fill)
 	return r;
 }
 
-static void end_fill(struct vgpu_fill *fill)
+static void end_fill(struct vgpu_reserve *reserve, struct vgpu_fill *fill)
 {
-	struct vgpu_reserve *reserve = fill->reserve;
-
 	reserve->missing -= fill->bytes - fill->done;
 	TAILQ_REMOVE(&reserve->fills, fill, link);
 	fill->reserve = NULL;
@@ -148,7 +146,7 @@ static void fill_next(struct vgpu_reserve *reserve)
 		TAILQ_INSERT_TAIL(&reserve->fills, fill, link);
 		return;
 	}
-	end_fill(fill);
+	end_fill(reserve, fill);
 	fill->filled(fill->opaque, r);
 }
 
@@ -258,7 +256,7 @@ void vgpu_reserve_destroy(struct vgpu_reserve *reserve)
 	while (!TAILQ_EMPTY(&reserve->drains))
 		end_drain(reserve, TAILQ_FIRST(&reserve->drains));
 	while (!TAILQ_EMPTY(&reserve->fills))
-		end_fill(TAILQ_FIRST(&reserve->fills));
+		end_fill(reserve, TAILQ_FIRST(&reserve->fills));
 	sd_event_source_disable_unref(reserve->timer);
 	free(reserve);
 }
@@ -312,7 +310,7 @@ int vgpu_reserve_fill(struct vgpu_reserve *reserve, struct vgpu_fill *fill,
 void vgpu_fill_cancel(struct vgpu_fill *fill)
 {
 	if (fill->reserve)
-		end_fill(fill);
+		end_fill(fill->reserve, fill);
 }
 
 void vgpu_reserve_drain(struct vgpu_reserve *reserve, int fd, uint64_t bytes)
