@@ -10,7 +10,9 @@
 #include "ctl/common/manager.h"
 #include "ctl/common/message.h"
 #include "ctl/common/remote.h"
+#include "ctl/common/text.h"
 #include "ctl/doctor/doctor.h"
+#include "lib/util.h"
 
 /* What is to be looked at is there, and not here. */
 static enum ctl_exit run_there(struct ctl *ctl)
@@ -39,17 +41,19 @@ static void report_machine(void)
 static void report_gpus(struct ctl *ctl, const struct ctl_findings *findings)
 {
 	ctl_autojson sd_json_variant *gpus = NULL;
+	vgpu_autofree char *probe = NULL;
 
+	/* Drivers name their GPUs as they like. */
 	if (findings->probe)
-		printf("vgpu-probe: %s%s", findings->probe,
-		       strchr(findings->probe, '\n') ? "" : "\n");
+		probe = ctl_text_escape_json(findings->probe);
+	if (probe)
+		printf("vgpu-probe: %s%s", probe,
+		       strchr(probe, '\n') ? "" : "\n");
 	fflush(stdout);
 	if (ctl_call_array(ctl, "ListGpus", NULL, "gpus", &gpus) != CTL_DONE)
 		return;
 	printf("gpus: ");
-	ctl->format = CTL_JSON_SHORT;
 	ctl_print_json(ctl, gpus);
-	ctl->format = CTL_TEXT;
 }
 
 static enum ctl_exit run(struct ctl *ctl)

@@ -227,6 +227,10 @@ class Doctor(CtlTest):
         self.assertEqual(lines[-2], f'vgpu-probe: {PROBE}')
         self.assertEqual(json.loads(lines[-1].removeprefix('gpus: ')),
                          fake.gpus()['gpus'])
+        # A driver may name its GPU as it likes.
+        self.program('vgpu-probe', "printf '%s\\n' '" '{"gpus":[{"name":"A\u202eB\u009b"}]}' "'")
+        self.assertIn('vgpu-probe: {"gpus":[{"name":"A\\u202eB\\u009b"}]}\n',
+                      self.ctl('doctor', '--report')[1])
         code, out, err = self.ctl('doctor', '--report', '--json')
         self.assertEqual((code, out), (2, ''))
         self.assertIn('leave out --json', err)
