@@ -138,6 +138,21 @@ void vgpu_host_warm_up(const struct vgpu_host *host)
 	vk.DestroyDevice(device, NULL);
 }
 
+/* Whether a host pointer may be at any multiple of a page, as mappings are. */
+static bool imports_pages(const struct vgpu_host *host)
+{
+	VkPhysicalDeviceExternalMemoryHostPropertiesEXT import = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT,
+	};
+	VkPhysicalDeviceProperties2 props = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+		.pNext = &import,
+	};
+
+	host->vk->GetPhysicalDeviceProperties2(host->physical, &props);
+	return import.minImportedHostPointerAlignment <= 4096;
+}
+
 /*
  * How it takes memory of ours, and the types that do. One that runs on the
  * processor takes what the processor can reach, so it is not tried in each
@@ -145,10 +160,9 @@ void vgpu_host_warm_up(const struct vgpu_host *host)
  */
 static const char *choose_import(struct vgpu_host *host, uint32_t *ret_types)
 {
-	static char why[sizeof((struct vgpu_import){}.why)];
-	struct vgpu_import import;
+	static struct vgpu_import import; /* its reason is returned */
 
-	if (host->is_software && host->import) {
+	if (host->is_software && host->import && imports_pages(host)) {
 		*ret_types = ~0u;
 		return NULL;
 	}
@@ -156,8 +170,7 @@ static const char *choose_import(struct vgpu_host *host, uint32_t *ret_types)
 			&import);
 	host->import = import.way;
 	*ret_types = import.types;
-	snprintf(why, sizeof(why), "%s", import.why);
-	return import.way ? NULL : why;
+	return import.way ? NULL : import.why;
 }
 
 static const char *read_memory(struct vgpu_host *host, uint64_t framebuffer_bytes)
