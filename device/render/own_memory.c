@@ -74,20 +74,6 @@ void vgpu_lent_memfd_revoke(int fd)
 	close(fd);
 }
 
-/*
- * A file whose pages a dma-buf may hold: it cannot be made smaller. A program
- * that has freed it finds zeros; one whose context is lost finds what was
- * there, for zeros would be an answer, and its pages stay until it unmaps them.
- */
-static void take_back(int fd, uint64_t bytes, bool is_lost)
-{
-	const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-
-	if (!is_lost && fallocate(fd, hole, 0, (off_t)bytes) < 0)
-		perror("vgpu-device: cannot take memory back");
-	close(fd);
-}
-
 int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
 			   bool has_dmabufs, vgpu_own_memory_fds *find_fds,
 			   void *opaque, struct vgpu_own_memory **ret_memory)
@@ -108,25 +94,33 @@ int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
 	return 0;
 }
 
-static void release_file(const struct vgpu_own_memory *memory,
-			 const struct allocation *slot, bool is_lost)
+/*
+ * Let go of a file that nobody's context has any more. One of which there may be
+ * dma-bufs cannot be made smaller. A program that still maps it finds what was
+ * there, for zeros would be an answer, and its pages stay until it unmaps them.
+ */
+static void abandon_file(const struct vgpu_own_memory *memory, int fd)
 {
-	if (slot->fd < 0 || !memory->has_dmabufs)
-		vgpu_lent_memfd_revoke(slot->fd);
+	if (memory->has_dmabufs)
+		vgpu_close(fd);
 	else
-		take_back(slot->fd, slot->bytes, is_lost);
+		vgpu_lent_memfd_revoke(fd);
 }
 
 static void drop(struct vgpu_own_memory *memory, uint32_t index, bool is_lost)
 {
 	struct allocation *slot = &memory->slot[index];
 
-	release_file(memory, slot, is_lost);
 	if (slot->fd >= 0)
 		vgpu_fd_share_give(slot->fds, 1);
 	memory->used_bytes -= slot->bytes;
-	/* Nobody can have a page of it any more, mapped or not. */
-	vgpu_reserve_uncharge(memory->reserve, slot->bytes);
+	if (slot->fd >= 0 && memory->has_dmabufs && !is_lost) {
+		/* Who has freed it and still maps it finds zeros. */
+		vgpu_reserve_drain(memory->reserve, slot->fd, slot->bytes);
+	} else {
+		abandon_file(memory, slot->fd);
+		vgpu_reserve_uncharge(memory->reserve, slot->bytes);
+	}
 	slot->owner = NULL;
 	slot->next = memory->first_free;
 	memory->first_free = index;
@@ -139,8 +133,7 @@ void vgpu_own_memory_destroy(struct vgpu_own_memory *memory)
 	/* Those of a process that would not end are still there. */
 	for (uint32_t i = 0; i < memory->n_slots; i++)
 		if (memory->slot[i].owner)
-			release_file(memory, &memory->slot[i],
-				     /* is_lost= */ true);
+			abandon_file(memory, memory->slot[i].fd);
 	free(memory->slot);
 	free(memory);
 }
