@@ -75,7 +75,8 @@ static const char *check_state(const struct vgpu_state *state, size_t gpu_bytes,
 	if (state->bytes != bytes || state->gpu_offset != gpu_offset() ||
 	    state->gpu_bytes != gpu_bytes)
 		return "its sizes are not those of this version";
-	if (state->is_connected > 1 || state->has_config_changed > 1)
+	if (state->is_connected > 1 || state->has_config_changed > 1 ||
+	    state->is_request_begun > 1)
 		return "a mark is not 0 or 1";
 	if (state->message.phase > VGPU_MESSAGE_GATHERING ||
 	    (state->message.gathered & 0xffff) > VGPU_STATE_MESSAGE_MAX ||

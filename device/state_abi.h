@@ -19,7 +19,7 @@
  * Whoever reads a block that it did not write itself checks all of it first.
  */
 #define VGPU_STATE_MAGIC   0x4b434f4c42555047ULL /* "GPUBLOCK" */
-#define VGPU_STATE_VERSION 4
+#define VGPU_STATE_VERSION 5
 
 #define VGPU_STATE_QUEUES      2    /* control and cursor (virtio 1.3, 5.7.2) */
 #define VGPU_STATE_QUEUE_NUM   1024 /* largest ring; QEMU's limit too */
@@ -155,6 +155,8 @@ struct vgpu_state {
 	struct vgpu_state_file frontend; /* of the connection */
 	uint32_t is_connected;	     /* VGPU_SLOT_FRONTEND is a front end's */
 	uint32_t has_config_changed; /* the front end is still to be told */
+	uint32_t is_request_begun;   /* one of the back-end channel, maybe */
+	uint32_t pad;
 	struct vgpu_state_message message;
 	struct vgpu_state_region region[VGPU_SLOT_MEMORY_MAX];
 	struct vgpu_state_queue queue[VGPU_STATE_QUEUES];
@@ -163,7 +165,7 @@ struct vgpu_state {
 static_assert(sizeof(struct vgpu_state_region) == 56, "region size");
 static_assert(sizeof(struct vgpu_state_message) == 352 + 16 * 32, "message size");
 static_assert(sizeof(struct vgpu_state_queue) == 72 + 16 * 1024, "queue size");
-static_assert(sizeof(struct vgpu_state) == 80 + 864 + 56 * 32 + 2 * 16456,
+static_assert(sizeof(struct vgpu_state) == 88 + 864 + 56 * 32 + 2 * 16456,
 	      "state size");
 
 /* Commit one word: after all stores before it, before all after it. */

@@ -2,6 +2,7 @@
 /* What vgpu-device calls once a guest may send it something. */
 #include <fcntl.h>
 #include <linux/udmabuf.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW_IF(getsockopt, IS(1, SOL_SOCKET)),
 	ALLOW_IF(socketpair, IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET | SOCK_CLOEXEC)),
 	ALLOW_IF(ioctl, IS(1, FIONREAD)),
+	ALLOW_IF(ioctl, IS(1, SIOCOUTQ)),
 	/* No O_ASYNC: nobody is sent a signal. */
 	ALLOW_IF(fcntl, IS(1, F_SETFL), ONLY(2, O_RDWR | O_NONBLOCK)),
 	ALLOW_IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),

@@ -151,6 +151,12 @@ void vgpu_gpu_cursor(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request);
 /* The answer to window_map or window_unmap: 0 or -errno. */
 void vgpu_gpu_window_done(struct vgpu_gpu *gpu, uint64_t cookie, int status);
 
+/*
+ * How many requests of the control queue wait for the window, or behind one
+ * that does: they stay as they are while the queue is stopped.
+ */
+uint32_t vgpu_gpu_count_held(struct vgpu_gpu *gpu);
+
 /* Whether @inode is that of memory that a resource may show to the guest. */
 bool vgpu_gpu_shares(const struct vgpu_gpu *gpu, uint64_t inode);
 

@@ -39,6 +39,7 @@ enum vgpu_vhost_request {
 /* To the front end, on the back-end channel. */
 enum vgpu_vhost_backend_request {
 	VHOST_USER_BACKEND_CONFIG_CHANGE_MSG = 2,
+	VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG = 3,
 	VHOST_USER_BACKEND_SHMEM_MAP = 9,
 	VHOST_USER_BACKEND_SHMEM_UNMAP = 10,
 };
@@ -51,6 +52,7 @@ enum vgpu_vhost_protocol_feature {
 	VHOST_USER_PROTOCOL_F_BACKEND_REQ = 5,
 	VHOST_USER_PROTOCOL_F_CONFIG = 9,
 	VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD = 10,
+	VHOST_USER_PROTOCOL_F_HOST_NOTIFIER = 11,
 	VHOST_USER_PROTOCOL_F_RESET_DEVICE = 13,
 	VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS = 15,
 	VHOST_USER_PROTOCOL_F_SHMEM = 22, /* QEMU 11.1.3 */
@@ -137,5 +139,12 @@ struct vhost_user_mmap {
 #define VHOST_USER_MAP_WRITABLE 1U
 #define VHOST_USER_SHMID_WINDOW 1 /* virtio 1.3, 5.7.6: VIRTIO_GPU_SHM_ID */
 static_assert(sizeof(struct vhost_user_mmap) == 40, "mmap size");
+
+struct vhost_user_vring_area {
+	uint64_t index; /* and VHOST_USER_VRING_NO_FD */
+	uint64_t bytes;
+	uint64_t offset;
+};
+static_assert(sizeof(struct vhost_user_vring_area) == 24, "area size");
 
 #endif

@@ -2,16 +2,35 @@
 /* The back-end channel: requests that the device makes of the front end. */
 #include "channel.h"
 
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "device/state_abi.h"
 #include "device/vhost/abi.h"
 #include "lib/fds.h"
 #include "lib/util.h"
 
+/*
+ * QEMU 11.1.3 reads a message when its main loop comes to it, and crashes on a
+ * map, an unmap or a change of the configuration that it finds after it has
+ * stopped the device. So such a message is handed over: its first byte is sent
+ * with its fd, and the rest when QEMU has taken that byte, for then it waits
+ * for the rest and stops nothing meanwhile. If the rings are to stop first,
+ * another rest follows, which makes an unknown message of it: that is refused
+ * and does nothing, whenever it is read.
+ */
+
 /* Requests in flight; more are refused with -EAGAIN. */
 #define PENDING_MAX 64
+
+/* One that is handed over, and what says that it is in effect. */
+#define HANDOVER_MAX                                                           \
+	(2 * sizeof(struct vhost_user_header) +                                \
+	 sizeof(struct vhost_user_mmap) + sizeof(struct vhost_user_vring_area))
 
 struct reply {
 	struct vhost_user_header header;
@@ -27,6 +46,7 @@ struct pending {
 struct vgpu_channel {
 	int socket;
 	bool has_replies;
+	bool has_handover;
 	bool is_dead;
 	bool must_resume; /* before the first request */
 	/*
@@ -42,6 +62,14 @@ struct vgpu_channel {
 	unsigned int n_pending;
 	char in[sizeof(struct reply)];
 	size_t n_in;
+	/* What is handed over: its first byte is sent, if there is one. */
+	uint8_t handover[HANDOVER_MAX];
+	size_t n_handover;
+	unsigned int n_questions; /* the last of pending[], not in effect */
+	vgpu_channel_done *told;  /* if it is no question */
+	void *told_opaque;
+	uint32_t *is_begun; /* of the state block: a first byte may be sent */
+	sd_event_source *taken;
 };
 
 static void finish_first(struct vgpu_channel *channel, int status)
@@ -53,29 +81,53 @@ static void finish_first(struct vgpu_channel *channel, int status)
 	pending.done(pending.opaque, status);
 }
 
+static void finish_news(struct vgpu_channel *channel, int status)
+{
+	vgpu_channel_done *told = channel->told;
+
+	channel->told = NULL;
+	if (told)
+		told(channel->told_opaque, status);
+}
+
 static void end_channel(struct vgpu_channel *channel)
 {
 	channel->is_dead = true;
+	channel->n_handover = 0;
+	channel->n_questions = 0;
 	channel->source = sd_event_source_disable_unref(channel->source);
+	channel->taken = sd_event_source_disable_unref(channel->taken);
 	while (channel->n_pending)
 		finish_first(channel, -ECONNRESET);
+	finish_news(channel, -ECONNRESET);
 }
 
-#define SYNC	     VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
 #define RESUME_SYNCS 2 /* in a row, which else never happens */
+
+/*
+ * A request whose answer says that all before it is in effect. The second one
+ * takes no notifier from a ring that has none: it does nothing at any time.
+ */
+static uint32_t sync_request(const struct vgpu_channel *channel)
+{
+	return channel->has_handover ? VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG
+				     : VHOST_USER_BACKEND_CONFIG_CHANGE_MSG;
+}
 
 /* True if @request answers one of ours, and not a predecessor's. */
 static bool is_ours(struct vgpu_channel *channel, uint32_t request)
 {
+	const uint32_t sync = sync_request(channel);
+
 	if (channel->n_resuming) {
-		channel->n_resuming = request == SYNC ? channel->n_resuming - 1
+		channel->n_resuming = request == sync ? channel->n_resuming - 1
 						      : RESUME_SYNCS;
 		return false;
 	}
 	/* Answers to earlier predecessors, which did not get further. */
 	return channel->n_pending &&
-	       (request != SYNC ||
-		channel->pending[channel->first].request == SYNC);
+	       (request != sync ||
+		channel->pending[channel->first].request == sync);
 }
 
 /* False if the front end said something that is no answer. */
@@ -90,7 +142,8 @@ static bool handle_reply(struct vgpu_channel *channel)
 		return false;
 	if (!is_ours(channel, reply.header.request))
 		return true;
-	if (reply.header.request != channel->pending[channel->first].request)
+	if (channel->n_pending == channel->n_questions ||
+	    reply.header.request != channel->pending[channel->first].request)
 		return false;
 	finish_first(channel, reply.status ? -EIO : 0);
 	return true;
@@ -116,34 +169,159 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents,
 	return 0;
 }
 
-static int send_message(struct vgpu_channel *channel, uint32_t request,
-			uint32_t flags, const void *payload, uint32_t size,
-			int fd)
+static size_t write_message(uint8_t *to, uint32_t request, uint32_t flags,
+			    const void *payload, uint32_t size)
 {
-	struct vhost_user_header header = {
+	const struct vhost_user_header header = {
 		.request = request,
 		.flags = VHOST_USER_VERSION | flags,
 		.size = size,
 	};
-	struct iovec part[2] = {
-		{&header, sizeof(header)},
-		{(void *)payload, size},
-	};
+
+	memcpy(to, &header, sizeof(header));
+	if (size)
+		memcpy(to + sizeof(header), payload, size);
+	return sizeof(header) + size;
+}
+
+/* 0 or -errno: a unix socket takes so few bytes as a whole or not at all. */
+static int send_bytes(struct vgpu_channel *channel, const uint8_t *bytes,
+		      size_t n, int fd)
+{
+	const struct iovec part = {(void *)bytes, n};
 	ssize_t sent;
 
 	if (channel->is_dead)
 		return -ECONNRESET;
-	/* A unix socket takes so small a message as a whole or not at all. */
-	sent = vgpu_fds_send(channel->socket, part, size ? 2 : 1, fd,
-			     MSG_DONTWAIT);
+	sent = vgpu_fds_send(channel->socket, &part, 1, fd, MSG_DONTWAIT);
 	return sent < 0 ? (int)sent : 0;
+}
+
+static int hand_over(struct vgpu_channel *channel, uint32_t request,
+		     uint32_t flags, const void *payload, uint32_t size, int fd)
+{
+	int r;
+
+	if (channel->n_handover)
+		return -EAGAIN;
+	channel->n_handover =
+		write_message(channel->handover, request, flags, payload, size);
+	/* Before: a successor ends what may be begun, see end_handover(). */
+	vgpu_state_commit(*channel->is_begun, 1U);
+	r = send_bytes(channel, channel->handover, 1, fd);
+	if (r < 0) {
+		vgpu_state_commit(*channel->is_begun, 0U);
+		channel->n_handover = 0;
+	}
+	return r;
+}
+
+static int send_message(struct vgpu_channel *channel, uint32_t request,
+			uint32_t flags, const void *payload, uint32_t size,
+			int fd)
+{
+	uint8_t bytes[HANDOVER_MAX];
+
+	if (channel->is_dead)
+		return -ECONNRESET;
+	if (channel->has_handover && request != sync_request(channel))
+		return hand_over(channel, request, flags, payload, size, fd);
+	if (!channel->n_handover)
+		return send_bytes(
+			channel, bytes,
+			write_message(bytes, request, flags, payload, size), fd);
+	/* The sync of what is handed over goes with it. */
+	if (channel->n_questions != 1)
+		return -EAGAIN;
+	channel->n_handover +=
+		write_message(channel->handover + channel->n_handover, request,
+			      flags, payload, size);
+	return 0;
+}
+
+static int on_taken(sd_event_source *source, int fd, uint32_t revents,
+		    void *opaque)
+{
+	struct vgpu_channel *channel = opaque;
+	int unread = 0;
+
+	if (!channel->n_handover)
+		return 0;
+	if (ioctl(channel->socket, SIOCOUTQ, &unread) < 0 || unread)
+		return 0;
+	if (send_bytes(channel, channel->handover + 1, channel->n_handover - 1,
+		       /* fd= */ -1) < 0) {
+		end_channel(channel);
+		return 0;
+	}
+	vgpu_state_commit(*channel->is_begun, 0U);
+	channel->n_handover = 0;
+	channel->n_questions = 0;
+	finish_news(channel, 0);
+	return 0;
+}
+
+/*
+ * Make a whole, unknown message of a first byte that may have been sent: a
+ * predecessor can have died before it was. So what is sent reads as whole
+ * messages either way. After a first byte it is the rest of one: 11 bytes of
+ * its header, and a payload of 256. Without, it is one with a payload of a
+ * byte and one with a payload of 242. QEMU takes up to 268, looks at the flags
+ * for one that is not set here, and knows no request of these numbers.
+ */
+static int end_handover(struct vgpu_channel *channel)
+{
+	const uint8_t rest[11 + 256] = {
+		[0] = 0xff,
+		[8] = 1,
+		[13] = 0xff,
+		[21] = 242,
+	};
+	int r = send_bytes(channel, rest, sizeof(rest), /* fd= */ -1);
+
+	if (r >= 0)
+		vgpu_state_commit(*channel->is_begun, 0U);
+	return r;
+}
+
+void vgpu_channel_withdraw(struct vgpu_channel *channel)
+{
+	struct pending withdrawn[2];
+	unsigned int n = channel->n_questions;
+
+	if (!channel->n_handover)
+		return;
+	if (end_handover(channel) < 0) {
+		end_channel(channel);
+		return;
+	}
+	channel->n_handover = 0;
+	channel->n_questions = 0;
+	channel->n_pending -= n;
+	for (unsigned int i = 0; i < n; i++)
+		withdrawn[i] =
+			channel->pending[(channel->first + channel->n_pending + i) %
+					 PENDING_MAX];
+	for (unsigned int i = 0; i < n; i++)
+		withdrawn[i].done(withdrawn[i].opaque, -ECANCELED);
+	finish_news(channel, -ECANCELED);
+}
+
+static int send_sync(struct vgpu_channel *channel)
+{
+	const struct vhost_user_vring_area area = {
+		.index = VHOST_USER_VRING_NO_FD, /* of ring 0 */
+	};
+
+	return send_message(channel, sync_request(channel), VHOST_USER_NEED_REPLY,
+			    &area, channel->has_handover ? sizeof(area) : 0,
+			    /* fd= */ -1);
 }
 
 static int sync_channel(struct vgpu_channel *channel)
 {
 	for (int i = 0; i < RESUME_SYNCS; i++) {
-		int r = send_message(channel, SYNC, VHOST_USER_NEED_REPLY, NULL,
-				     0, /* fd= */ -1);
+		int r = send_sync(channel);
 
 		/* Give up on a full socket: the front end does not read. */
 		if (r < 0)
@@ -154,8 +332,26 @@ static int sync_channel(struct vgpu_channel *channel)
 	return 0;
 }
 
+/* Learn when the front end has read what was sent: each time, and only then. */
+static int watch_taken(sd_event *event, struct vgpu_channel *channel)
+{
+	vgpu_autoclose int fd = fcntl(channel->socket, F_DUPFD_CLOEXEC, 3);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = sd_event_add_io(event, &channel->taken, fd, EPOLLOUT | EPOLLET,
+			    on_taken, channel);
+	if (r < 0)
+		return r;
+	sd_event_source_set_io_fd_own(channel->taken, true);
+	vgpu_steal_fd(&fd);
+	return 0;
+}
+
 int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
-			bool is_resumed, struct vgpu_channel **ret_channel)
+			bool is_resumed, uint32_t *is_begun,
+			struct vgpu_channel **ret_channel)
 {
 	struct vgpu_channel *channel = calloc(1, sizeof(*channel));
 	int r;
@@ -164,13 +360,20 @@ int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
 		return -ENOMEM;
 	channel->socket = socket;
 	channel->has_replies = has_replies;
+	channel->has_handover = is_begun;
+	channel->is_begun = is_begun;
+	channel->must_resume = is_resumed && has_replies;
 	r = sd_event_add_io(event, &channel->source, socket, EPOLLIN,
 			    on_readable, channel);
+	if (r >= 0 && is_begun)
+		r = watch_taken(event, channel);
 	if (r < 0) {
-		free(channel);
+		vgpu_channel_destroy(channel);
 		return r;
 	}
-	channel->must_resume = is_resumed && has_replies;
+	/* QEMU waits for it, whether the rings run or not. */
+	if (is_begun && *is_begun && end_handover(channel) < 0)
+		end_channel(channel);
 	*ret_channel = channel;
 	return 0;
 }
@@ -183,10 +386,48 @@ void vgpu_channel_destroy(struct vgpu_channel *channel)
 	free(channel);
 }
 
-int vgpu_channel_config_changed(struct vgpu_channel *channel)
+int vgpu_channel_config_changed(struct vgpu_channel *channel,
+				vgpu_channel_done *done, void *opaque)
 {
-	return send_message(channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0,
-			    NULL, 0, /* fd= */ -1);
+	int r = send_message(channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0,
+			     NULL, 0, /* fd= */ -1);
+
+	if (r < 0)
+		return r;
+	if (channel->has_handover) {
+		channel->told = done;
+		channel->told_opaque = opaque;
+	} else {
+		done(opaque, 0);
+	}
+	return 0;
+}
+
+/* Room for a question's answer, and none of a predecessor's to come. */
+static int prepare_question(struct vgpu_channel *channel)
+{
+	if (channel->must_resume) {
+		int r = sync_channel(channel);
+
+		if (r < 0)
+			return r;
+	}
+	return channel->n_pending == PENDING_MAX || channel->n_resuming ? -EAGAIN
+									: 0;
+}
+
+static void add_question(struct vgpu_channel *channel, uint32_t request,
+			 vgpu_channel_done *done, void *opaque)
+{
+	unsigned int last;
+
+	if (!channel->has_replies) {
+		done(opaque, 0);
+		return;
+	}
+	last = (channel->first + channel->n_pending++) % PENDING_MAX;
+	channel->pending[last] = (struct pending){request, done, opaque};
+	channel->n_questions += channel->n_handover != 0;
 }
 
 static int send_question(struct vgpu_channel *channel, uint32_t request,
@@ -194,32 +435,27 @@ static int send_question(struct vgpu_channel *channel, uint32_t request,
 			 vgpu_channel_done *done, void *opaque)
 {
 	uint32_t flags = channel->has_replies ? VHOST_USER_NEED_REPLY : 0;
-	unsigned int last;
-	int r;
+	int r = prepare_question(channel);
 
-	if (channel->must_resume) {
-		r = sync_channel(channel);
-		if (r < 0)
-			return r;
-	}
-	if (channel->n_pending == PENDING_MAX || channel->n_resuming)
-		return -EAGAIN;
-	r = send_message(channel, request, flags, payload, size, fd);
+	if (r >= 0)
+		r = send_message(channel, request, flags, payload, size, fd);
 	if (r < 0)
 		return r;
-	if (!channel->has_replies) {
-		done(opaque, 0);
-		return 0;
-	}
-	last = (channel->first + channel->n_pending++) % PENDING_MAX;
-	channel->pending[last] = (struct pending){request, done, opaque};
+	add_question(channel, request, done, opaque);
 	return 0;
 }
 
 int vgpu_channel_sync(struct vgpu_channel *channel, vgpu_channel_done *done,
 		      void *opaque)
 {
-	return send_question(channel, SYNC, NULL, 0, /* fd= */ -1, done, opaque);
+	int r = prepare_question(channel);
+
+	if (r >= 0)
+		r = send_sync(channel);
+	if (r < 0)
+		return r;
+	add_question(channel, sync_request(channel), done, opaque);
+	return 0;
 }
 
 int vgpu_channel_map(struct vgpu_channel *channel, uint8_t shmid, int fd,

@@ -16,15 +16,28 @@ typedef void vgpu_channel_done(void *opaque, int status);
  * @socket stays the caller's. With @has_replies (REPLY_ACK was negotiated)
  * requests are answered by the front end, else at once. With @is_resumed a
  * predecessor may have left requests unanswered: none is taken before they are.
- * Nothing is sent before the first request.
+ * With @is_begun (VHOST_USER_PROTOCOL_F_HOST_NOTIFIER was negotiated) messages
+ * are handed over one by one, and can be withdrawn until the front end has
+ * begun to read them. It is a word of the state block, and says that a
+ * predecessor may have begun one: that is ended. Else nothing is sent before
+ * the first request.
  */
 int vgpu_channel_create(sd_event *event, int socket, bool has_replies,
-			bool is_resumed, struct vgpu_channel **ret_channel);
+			bool is_resumed, uint32_t *is_begun,
+			struct vgpu_channel **ret_channel);
 /* Requests in flight are completed with -ECONNRESET. NULL is fine. */
 void vgpu_channel_destroy(struct vgpu_channel *channel);
 
+/*
+ * The rings are to stop: what the front end has not begun to read is completed
+ * with -ECANCELED, and has no effect.
+ */
+void vgpu_channel_withdraw(struct vgpu_channel *channel);
+
 /* All below return 0, or -EAGAIN if the channel is full: try again later. */
-int vgpu_channel_config_changed(struct vgpu_channel *channel);
+/* @done is called once, later or at once, when it can be withdrawn no more. */
+int vgpu_channel_config_changed(struct vgpu_channel *channel,
+				vgpu_channel_done *done, void *opaque);
 
 /*
  * @done is called when all that was asked before is in effect: QEMU 11.1.3

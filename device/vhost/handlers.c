@@ -15,6 +15,7 @@
 	 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ |                           \
 	 1ULL << VHOST_USER_PROTOCOL_F_CONFIG |                                \
 	 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD |                       \
+	 1ULL << VHOST_USER_PROTOCOL_F_HOST_NOTIFIER |                         \
 	 1ULL << VHOST_USER_PROTOCOL_F_RESET_DEVICE |                          \
 	 1ULL << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |                   \
 	 1ULL << VHOST_USER_PROTOCOL_F_SHMEM)

@@ -50,6 +50,7 @@ static void detach_front_end(struct vgpu_vhost *vhost)
 	state->features = 0;
 	state->protocol_features = 0;
 	state->has_config_changed = 0;
+	state->is_request_begun = 0;
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_BACKEND_REQ);
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_FRONTEND);
 }
@@ -232,6 +233,14 @@ static bool has_message(const struct vgpu_vhost *vhost)
 	return poll_front_end(vhost, POLLIN);
 }
 
+static void on_config_told(void *opaque, int status)
+{
+	struct vgpu_vhost *vhost = opaque;
+
+	if (status == -ECANCELED)
+		vgpu_state_commit(vhost->state->has_config_changed, 1U);
+}
+
 static void send_config_changed(struct vgpu_vhost *vhost)
 {
 	int r;
@@ -243,7 +252,8 @@ static void send_config_changed(struct vgpu_vhost *vhost)
 	else if (has_message(vhost))
 		r = -EAGAIN;
 	else
-		r = vgpu_channel_config_changed(vhost->channel);
+		r = vgpu_channel_config_changed(vhost->channel, on_config_told,
+						vhost);
 	if (r == -EAGAIN) {
 		sd_event_source_set_time_relative(vhost->config_retry,
 						  CONFIG_RETRY_US);
@@ -263,13 +273,22 @@ static int on_config_retry(sd_event_source *source, uint64_t usec, void *opaque)
 int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed)
 {
 	int fd = vgpu_slots_get(vhost->slots, VGPU_SLOT_BACKEND_REQ);
-	bool has_replies = vhost->state->protocol_features &
-			   1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+	const uint64_t features = vhost->state->protocol_features;
+	bool has_replies = features & 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+	bool has_handover =
+		has_replies &&
+		(features & 1ULL << VHOST_USER_PROTOCOL_F_HOST_NOTIFIER);
 	int r;
 
+	/* It may be what a predecessor did not hand over to its end. */
+	if (vhost->state->is_request_begun &&
+	    (features & 1ULL << VHOST_USER_PROTOCOL_F_CONFIG))
+		vgpu_state_commit(vhost->state->has_config_changed, 1U);
 	/* Only requests about the window are answered. */
 	r = vgpu_channel_create(vhost->event, fd, has_replies,
 				is_resumed && vgpu_vhost_has_window(vhost),
+				has_handover ? &vhost->state->is_request_begun
+					     : NULL,
 				&vhost->channel);
 	if (r >= 0)
 		vgpu_window_set_channel(vhost->window, vhost->channel);
@@ -279,6 +298,8 @@ int vgpu_vhost_open_channel(struct vgpu_vhost *vhost, bool is_resumed)
 void vgpu_vhost_follow_rings(struct vgpu_vhost *vhost)
 {
 	if (!is_running(vhost)) {
+		if (vhost->channel)
+			vgpu_channel_withdraw(vhost->channel);
 		vgpu_window_settle(vhost->window);
 		return;
 	}
@@ -348,7 +369,7 @@ static int virtio_window_map(void *opaque, uint64_t cookie,
 
 	if (vgpu_vhost_has_window(vhost))
 		r = vgpu_window_map(vhost->window, cookie, mapping);
-	if (r < 0 && r != -ESHUTDOWN)
+	if (r < 0)
 		vhost->ops->fault(vhost->opaque,
 				  r == -ENOSPC
 					  ? "the window holds as many mappings"
@@ -406,7 +427,7 @@ static void window_done(void *opaque, uint64_t cookie, int status)
 {
 	struct vgpu_vhost *vhost = opaque;
 
-	if (status < 0 && status != -ESHUTDOWN)
+	if (status < 0)
 		vhost->ops->fault(vhost->opaque,
 				  status == -ETIMEDOUT
 					  ? "the VMM does not answer about the"

@@ -98,7 +98,10 @@ static void on_answer(void *opaque, int status)
 	struct operation *operation = opaque;
 
 	operation->unanswered--;
-	if (status < 0)
+	if (status == -ECANCELED) { /* it is still to be sent */
+		operation->is_asked = false;
+		operation->is_sent = false;
+	} else if (status < 0)
 		operation->has_failed = true;
 	pump_soon(operation->window);
 }
@@ -214,6 +217,12 @@ static bool is_running(const struct vgpu_window *window)
 	return window->ops->is_running(window->opaque);
 }
 
+/* It waits until the rings run again. */
+static bool is_held(const struct operation *operation)
+{
+	return operation->is_map && !operation->is_sent;
+}
+
 static void send_waiting(struct vgpu_window *window)
 {
 	struct operation *operation;
@@ -247,9 +256,9 @@ static void send_operations(struct vgpu_window *window)
 		if (is_over)
 			notify_waiter(window, operation,
 				      operation->has_failed ? -EIO : 0);
-		else if (!is_running(window)) /* an unmap that came since */
+		else if (!is_running(window) && !is_held(operation))
 			notify_waiter(window, operation, 0);
-		else if (operation->deadline <= now)
+		else if (is_running(window) && operation->deadline <= now)
 			notify_waiter(window, operation, -ETIMEDOUT);
 		/* Callbacks may have added operations behind this one. */
 		next = TAILQ_NEXT(operation, entry);
@@ -338,8 +347,6 @@ int vgpu_window_map(struct vgpu_window *window, uint64_t cookie,
 
 	if (!window->channel)
 		return -ENOTCONN;
-	if (!is_running(window))
-		return -ESHUTDOWN;
 	if (!has_room(window, mapping->program))
 		return -ENOSPC;
 	fd = fcntl(mapping->fd, F_DUPFD_CLOEXEC, 3);
@@ -398,8 +405,15 @@ void vgpu_window_forget(struct vgpu_window *window)
 
 void vgpu_window_resume(struct vgpu_window *window)
 {
-	if (!TAILQ_EMPTY(&window->operations))
-		pump_soon(window);
+	struct operation *operation;
+	uint64_t now = 0;
+
+	if (TAILQ_EMPTY(&window->operations))
+		return;
+	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
+	TAILQ_FOREACH(operation, &window->operations, entry)
+	operation->deadline = now + ANSWER_US;
+	pump_soon(window);
 }
 
 void vgpu_window_settle(struct vgpu_window *window)
@@ -408,9 +422,7 @@ void vgpu_window_settle(struct vgpu_window *window)
 
 	/* Callbacks may add operations, all of them behind this one. */
 	for (operation = TAILQ_FIRST(&window->operations); operation;
-	     operation = TAILQ_NEXT(operation, entry)) {
-		bool has_failed = operation->is_map && !operation->is_sent;
-
-		notify_waiter(window, operation, has_failed ? -ESHUTDOWN : 0);
-	}
+	     operation = TAILQ_NEXT(operation, entry))
+		if (!is_held(operation))
+			notify_waiter(window, operation, 0);
 }

@@ -17,8 +17,8 @@ struct vgpu_window_ops {
 	/*
 	 * Whether the device's rings run. While they do not, nothing is sent,
 	 * for QEMU 11.1 dies of a request that it reads then: what is to be
-	 * mapped is refused with -ESHUTDOWN, and what is to be unmapped is
-	 * sent when they run again.
+	 * mapped waits, and what is to be unmapped counts as done and is sent
+	 * when they run again.
 	 */
 	bool (*is_running)(void *opaque);
 	/*
@@ -54,8 +54,7 @@ void vgpu_window_resume(struct vgpu_window *window);
 /*
  * The rings run no more, and the front end answers nothing until it has stopped
  * them: what it was sent counts as done, for it does that before the guest runs
- * on. Maps that were not sent have failed. Nobody waits for the window after
- * this.
+ * on, and so does an unmap that was not. Maps that were not sent wait.
  */
 void vgpu_window_settle(struct vgpu_window *window);
 

@@ -158,7 +158,7 @@ static void finish_request(struct ring *ring, uint16_t head, uint32_t written)
 	vgpu_queue_answer(&ring->queue, head, written);
 	if (!virtio->is_in_batch)
 		signal_guest(ring);
-	if (ring->is_draining && !ring->queue.in_flight)
+	if (ring->is_draining)
 		virtio->ops->drained(virtio->opaque);
 }
 
@@ -424,6 +424,9 @@ static int gpu_window_map(void *opaque, uint64_t cookie,
 {
 	struct vgpu_virtio *virtio = opaque;
 
+	/* It may be all that is left in flight, and need not end now. */
+	if (virtio->ring[0].is_draining)
+		virtio->ops->drained(virtio->opaque);
 	return virtio->ops->window_map(virtio->opaque, cookie, mapping);
 }
 
@@ -624,6 +627,7 @@ int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
 {
 	struct ring *ring = &virtio->ring[index];
 	struct vgpu_state_queue *state = ring->queue.state;
+	uint32_t held;
 
 	if (ring->must_resume && ring->queue.used)
 		resume_ring(ring);
@@ -632,7 +636,8 @@ int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
 	sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
 	if (state->is_broken || !ring->queue.used)
 		forget_requests(ring);
-	if (ring->queue.in_flight) {
+	held = index == 0 ? vgpu_gpu_count_held(virtio->gpu) : 0;
+	if (ring->queue.in_flight > held) {
 		ring->is_draining = true;
 		return -EAGAIN;
 	}

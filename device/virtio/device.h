@@ -69,7 +69,9 @@ void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index);
 int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index);
 /*
  * Stop queue @index. -EAGAIN if requests are still in flight: ops->drained()
- * says when to try again.
+ * says when to try again. Those that wait for the window, which can change
+ * while the queue runs only, are not waited for: they are answered when it
+ * runs again, and forgotten by a reset.
  */
 int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index);
 /* Answer with an error what is in flight in @index, a stopped queue. */

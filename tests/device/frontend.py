@@ -49,6 +49,7 @@ REM_MEM_REG = 38
 GET_SHMEM_CONFIG = 44
 
 BACKEND_CONFIG_CHANGE = 2
+BACKEND_HOST_NOTIFIER = 3
 
 F_INDIRECT = 1 << 28
 F_EVENT_IDX = 1 << 29
@@ -60,11 +61,12 @@ P_REPLY_ACK = 1 << 3
 P_BACKEND_REQ = 1 << 5
 P_CONFIG = 1 << 9
 P_BACKEND_SEND_FD = 1 << 10
+P_HOST_NOTIFIER = 1 << 11
 P_RESET_DEVICE = 1 << 13
 P_MEM_SLOTS = 1 << 15
 P_SHMEM = 1 << 22
 P_ALL = (P_MQ | P_REPLY_ACK | P_BACKEND_REQ | P_CONFIG | P_BACKEND_SEND_FD |
-         P_RESET_DEVICE | P_MEM_SLOTS | P_SHMEM)
+         P_HOST_NOTIFIER | P_RESET_DEVICE | P_MEM_SLOTS | P_SHMEM)
 
 VERSION = 1
 REPLY = 4
@@ -327,6 +329,7 @@ class FrontEnd:
                   protocol=P_ALL):
         offered = self.ask_u64(GET_FEATURES)
         assert offered & F_PROTOCOL_FEATURES
+        self.protocol = protocol
         self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", protocol))
         self.send(SET_OWNER)
         self.features = offered & (F_VERSION_1 | F_PROTOCOL_FEATURES |
@@ -338,6 +341,16 @@ class FrontEnd:
         self.channel.settimeout(TIMEOUT)
         assert self.tell(SET_BACKEND_REQ_FD, fds=[theirs.fileno()]) == 0
         theirs.close()
+
+    def read_channel(self, count):
+        """The bytes and the fds of a message's next @count bytes. The device sends the
+        first byte of one alone, and the rest when that was read."""
+        data, fds, _, _ = socket.recv_fds(self.channel, 1, 4)
+        while data and len(data) < count:
+            more = self.channel.recv(count - len(data))
+            assert more, "the device closed the channel in a message"
+            data += more
+        return data, fds
 
     def set_memory(self, memory):
         self.memory = memory
@@ -376,9 +389,9 @@ class FrontEnd:
         return num
 
     def bring_up(self, num=64, features=F_INDIRECT | F_EVENT_IDX, kick=True,
-                 size=16 << 20):
+                 size=16 << 20, protocol=P_ALL):
         """All that a VMM does before the guest's driver runs."""
-        self.negotiate(features)
+        self.negotiate(features, protocol)
         self.open_channel()
         self.set_memory(Memory(size))
         for index in range(2):
@@ -481,7 +494,8 @@ SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL, SLOT_FRONTEND = 1, 2, 3, 4
 SLOT_BACKEND_REQ, SLOT_LAUNCHER = 5, 8
 SLOT_MESSAGE, SLOT_SEGMENT = 128, 1024
 # Offsets in the state block (device/state_abi.h).
-STATE_MESSAGE = 80
+STATE_IS_REQUEST_BEGUN = 80
+STATE_MESSAGE = 88
 STATE_MESSAGE_FILES = STATE_MESSAGE + 352
 EVENT_GUEST_FAULT, EVENT_RESUMED, EVENT_REFUSED = 1, 2, 3
 MESSAGE_SIZE = 264

@@ -18,7 +18,7 @@ LAYOUTS = {
     'VGPU_STATE_VERSION': (
         'device/state_abi.h',
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h'],
-        4, 'd406c231bf15ef41'),
+        5, '79bbe7b25d582119'),
     'VGPU_DEFINITION_VERSION': (
         'manager/vgpu/store.h', ['manager/vgpu/store.c', 'lib/type_fields.h'], 5, 'c3d3c7b9f99b7348'),
     'VGPU_RECORDING_VERSION': (

@@ -138,6 +138,36 @@ void vgpu_gpu_run_waiting(struct vgpu_gpu *gpu)
 	}
 }
 
+/* Whether @pending waits behind one that is held. */
+static bool is_behind_held(const struct vgpu_gpu *gpu,
+			   const struct vgpu_gpu_pending *pending)
+{
+	const struct vgpu_gpu_pending *before;
+
+	for (before = TAILQ_FIRST(&gpu->pendings); before != pending;
+	     before = TAILQ_NEXT(before, entry))
+		if (before->is_held &&
+		    ((pending->resource && before->resource == pending->resource) ||
+		     (pending->context && before->context == pending->context)))
+			return true;
+	return false;
+}
+
+uint32_t vgpu_gpu_count_held(struct vgpu_gpu *gpu)
+{
+	struct vgpu_gpu_pending *pending;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(pending, &gpu->pendings, entry)
+	{
+		pending->is_held = pending->is_running
+					   ? pending->cookie != 0
+					   : is_behind_held(gpu, pending);
+		n += pending->is_held;
+	}
+	return n;
+}
+
 void vgpu_gpu_drop_pendings(struct vgpu_gpu *gpu, struct vgpu_gpu_pendings *list)
 {
 	struct vgpu_gpu_pending *pending;

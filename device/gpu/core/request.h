@@ -90,6 +90,7 @@ struct vgpu_gpu_pending {
 	 * turn.
 	 */
 	bool is_running;
+	bool is_held;	   /* see vgpu_gpu_count_held() */
 	uint32_t context;  /* it keeps others of this id waiting; 0 for none */
 	uint32_t resource; /* the same */
 	uint64_t cookie;   /* of a window operation that runs */

@@ -199,6 +199,11 @@ void vgpu_gpu_control(struct vgpu_gpu *gpu, struct vgpu_gpu_request *request)
 	gpu->ops->status_changed(gpu->opaque);
 }
 
+uint32_t vgpu_gpu_count_held(struct vgpu_gpu *gpu)
+{
+	return 0;
+}
+
 void vgpu_gpu_requests_resumed(struct vgpu_gpu *gpu)
 {
 }

@@ -451,7 +451,7 @@ class Protocol(unittest.TestCase):
         queues = self.front.bring_up()
         queues[0].submit(command(fe.CONFIG))
         queues[0].wait()
-        header = struct.unpack("<III", self.front.channel.recv(12))
+        header = struct.unpack("<III", self.front.read_channel(12)[0])
         self.assertEqual(header, (fe.BACKEND_CONFIG_CHANGE, fe.VERSION, 0))
 
     def test_channel_closed_by_front_end(self):

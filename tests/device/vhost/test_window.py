@@ -3,7 +3,6 @@
 
 import fcntl
 import os
-import socket
 import struct
 import time
 import unittest
@@ -45,22 +44,37 @@ class Channel:
     """The front end's end of the back-end channel, as QEMU keeps it."""
 
     def __init__(self, front):
+        self.front = front
         self.socket = front.channel
+        self.sync = (fe.BACKEND_HOST_NOTIFIER
+                     if front.protocol & fe.P_HOST_NOTIFIER
+                     else fe.BACKEND_CONFIG_CHANGE)
         self.mapped = {}
         self.log = []
+        self.is_after_a_death = False
 
     def take(self):
         """(request, fields, fds) of the next message."""
-        data, fds, _, _ = socket.recv_fds(self.socket, 12, 4)
-        request, flags, size = struct.unpack("<III", data)
-        body = self.socket.recv(size) if size else b""
+        while True:
+            data, fds = self.front.read_channel(12)
+            request, flags, size = struct.unpack("<III", data)
+            body = self.front.read_channel(size)[0] if size else b""
+            if flags & fe.NEED_REPLY or not self.is_after_a_death:
+                break
+            # What ends one that may have been begun, and the news it may have been.
+            assert request > 10 or request == fe.BACKEND_CONFIG_CHANGE
         assert flags == fe.VERSION | fe.NEED_REPLY, flags
         if request in (SHMEM_MAP, SHMEM_UNMAP):
             assert size == 40
             fields = struct.unpack("<B7xQQQQ", body)
+        elif request == fe.BACKEND_HOST_NOTIFIER:
+            # No notifier for the first ring, as before.
+            assert struct.unpack("<QQQ", body) == (fe.NO_FD, 0, 0)
+            fields = None
         else:
             assert (request, size) == (fe.BACKEND_CONFIG_CHANGE, 0)
             fields = None
+        assert fields or request == self.sync
         return request, fields, fds
 
     def answer(self, request, status=0):
@@ -70,7 +84,7 @@ class Channel:
     def carry_out(self, request, fields, fds):
         """0, or 1 for what QEMU would refuse."""
         self.log.append(request)
-        if request == fe.BACKEND_CONFIG_CHANGE:
+        if request == self.sync:
             return 0
         shmid, fd_offset, offset, size, flags = fields
         assert shmid == 1 and offset + size <= WINDOW and size
@@ -98,6 +112,9 @@ class Channel:
 
 
 class Window(unittest.TestCase):
+    """As QEMU has it, which takes messages in two parts."""
+    protocol = fe.P_ALL
+
     def setUp(self):
         self.manager = fe.Manager(program=fe.DEVICE, window=WINDOW, segments=8,
                                   segment_bytes=SEGMENT)
@@ -106,7 +123,8 @@ class Window(unittest.TestCase):
 
     def begin(self):
         self.front = self.manager.connect()
-        self.queue = self.front.bring_up(size=32 << 20)[0]
+        self.queue = self.front.bring_up(size=32 << 20,
+                                         protocol=self.protocol)[0]
         self.assertEqual(self.front.features & 0x1F, 0x1F)
         self.channel = Channel(self.front)
         # The process of a context may not start here: its memory needs none.
@@ -151,9 +169,9 @@ class Window(unittest.TestCase):
         self.channel.answer(SHMEM_MAP)
         # QEMU answers a map before it is in effect: only the next answer
         # says that it is.
-        self.assertEqual(self.channel.take()[0], fe.BACKEND_CONFIG_CHANGE)
+        self.assertEqual(self.channel.take()[0], self.channel.sync)
         self.assertTrue(self.is_unanswered())
-        self.channel.answer(fe.BACKEND_CONFIG_CHANGE)
+        self.channel.answer(self.channel.sync)
         self.assertEqual(self.answer(), OK_MAP_INFO)
 
         self.send(only(UNMAP_BLOB, 5))
@@ -255,19 +273,127 @@ class Window(unittest.TestCase):
         self.assertEqual(len(self.channel.mapped), 84)
         self.assertEqual(self.map(1099, 0), OK_MAP_INFO)
 
-    def test_stop_with_a_map_under_way(self):
-        """While a queue is stopped, QEMU answers nothing on the channel."""
+    def take_withdrawn(self):
+        """The rest of a message of which the first byte waits, and which was withdrawn:
+        one that QEMU has no handler for, whenever it reads it."""
+        data, fds = self.front.read_channel(12)
+        request, flags, size = struct.unpack("<III", data)
+        self.assertGreater(request, 10)  # all that QEMU has
+        self.assertFalse(flags & fe.NEED_REPLY)
+        self.assertLessEqual(size, 268)  # what QEMU takes
+        self.front.read_channel(size)
+        for fd in fds:
+            os.close(fd)
+        return request & 0xFF
+
+    def test_stop_before_a_map_is_read(self):
+        """QEMU crashes on a map that it reads after it has stopped."""
         self.assertEqual(self.ask(create_shared(5, 8192)), OK)
         self.send(map_blob(5, 0))
         self.assertTrue(fe.wait_readable(self.channel.socket))
         self.assertEqual(self.front.stop(0), 3)
-        self.assertEqual(self.answer(), OK_MAP_INFO)
-        self.channel.serve(2)
-        self.assertEqual(len(self.channel.mapped), 1)
+        self.assertEqual(self.take_withdrawn(), SHMEM_MAP)
+        self.assertTrue(self.channel.is_quiet())
+        self.assertTrue(self.is_unanswered())
+        # A pause of the machine, of which the guest knows nothing.
         self.front.start(self.queue, 3)
+        self.channel.serve(2)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
+        self.assertEqual(list(self.channel.mapped), [(0, 8192)])
+
+    def test_reset_after_a_stop_before_a_map_is_read(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 3)
+        self.assertEqual(self.take_withdrawn(), SHMEM_MAP)
+        self.assertEqual(self.front.tell(fe.RESET_DEVICE), 0)
+        self.queue.reset()
+        self.front.start(self.queue)
+        self.assertTrue(self.channel.is_quiet())
+        self.assertTrue(self.is_unanswered())
+        self.assertEqual(self.ask(create_shared(5, 8192)), 0x1204)  # no context
+
+    def test_successor_after_a_stop_before_a_map_is_read(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 3)
+        self.assertEqual(self.take_withdrawn(), SHMEM_MAP)
+        self.manager.kill()
+        self.manager.start()
+        self.assertTrue(self.channel.is_quiet())
+        self.front.start(self.queue, 3)
+        while self.is_unanswered():
+            if not self.channel.is_quiet():
+                self.channel.serve(1)
+        self.assertIn(self.answer(), (OK_MAP_INFO, ERR_UNSPEC))
+
+    def test_stop_before_an_unmap_is_read(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.assertEqual(self.map(5, 0), OK_MAP_INFO)
         self.send(only(UNMAP_BLOB, 5))
-        self.channel.serve(1)
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 4)
         self.assertEqual(self.answer(), OK)
+        self.assertEqual(self.take_withdrawn(), SHMEM_UNMAP)
+        self.assertTrue(self.channel.is_quiet())
+        # The front end may have kept the mapping: it is unmapped when it can be.
+        self.front.start(self.queue, 4)
+        self.channel.serve(1)
+        self.assertEqual(self.channel.mapped, {})
+        self.assertEqual(self.map(5, 0), OK_MAP_INFO)
+
+    def test_stop_before_a_mode_is_read(self):
+        self.manager.set_mode(800, 600)
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 1)
+        self.assertEqual(self.take_withdrawn(), fe.BACKEND_CONFIG_CHANGE)
+        self.assertTrue(self.channel.is_quiet())
+        self.front.start(self.queue, 1)
+        self.assertEqual(self.take_news(), fe.BACKEND_CONFIG_CHANGE)
+        self.assertTrue(self.channel.is_quiet())
+
+    def test_stop_with_a_map_half_read(self):
+        """QEMU stops nothing while it reads a message: it gets all of it."""
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.channel.serve(1)
+        # What is left says only that the map is in effect.
+        self.assertEqual(self.front.stop(0), 3)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
+        self.assertEqual(self.channel.take()[0], self.channel.sync)
+        self.assertTrue(self.channel.is_quiet())
+        self.assertEqual(len(self.channel.mapped), 1)
+
+    def test_successor_of_one_that_has_begun(self):
+        """The first byte of a message is sent, and the process dies: its successor ends
+        the message, for the front end reads it to its end before all else."""
+        for is_sent in (True, False):
+            with self.subTest(is_sent=is_sent):
+                self.successor_of_begun(is_sent)
+
+    def successor_of_begun(self, is_sent):
+        if is_sent:
+            self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+            self.send(map_blob(5, 0))
+            self.assertTrue(fe.wait_readable(self.channel.socket))
+            self.manager.kill()
+        else:  # it died right before
+            self.manager.kill()
+            os.pwrite(self.manager.slots[fe.SLOT_STATE], struct.pack("<I", 1),
+                      fe.STATE_IS_REQUEST_BEGUN)
+        self.manager.start()
+        expected = [SHMEM_MAP] if is_sent else [0xFF, 0xFF]
+        self.assertEqual([self.take_withdrawn() for _ in expected], expected)
+        # Nothing is left half told: the next message is whole. It might have been
+        # this one.
+        self.assertEqual(self.take_news(), fe.BACKEND_CONFIG_CHANGE)
+        if is_sent:
+            while self.is_unanswered():
+                if not self.channel.is_quiet():
+                    self.channel.serve(1)
+            self.assertIn(self.answer(), (OK_MAP_INFO, ERR_UNSPEC))
 
     def test_reset_with_a_map_under_way(self):
         self.assertEqual(self.ask(create_shared(5, 8192)), OK)
@@ -297,11 +423,7 @@ class Window(unittest.TestCase):
         self.send(only(UNMAP_BLOB, 5))
         self.send(map_blob(5, 4096))
         self.assertTrue(fe.wait_readable(self.channel.socket))
-        self.assertEqual(self.front.stop(0), 5)
-        self.assertEqual([self.answer() for _ in range(3)],
-                         [OK_MAP_INFO, OK, ERR_UNSPEC])
-        self.channel.serve(2)
-        self.assertEqual(self.channel.log, [SHMEM_MAP, fe.BACKEND_CONFIG_CHANGE])
+        self.stop_with_waiting()
         self.assertTrue(self.channel.is_quiet())
         # None was given up after a time, and the guest is not to blame.
         self.manager.pump()
@@ -309,16 +431,25 @@ class Window(unittest.TestCase):
                           if event[0] == fe.EVENT_GUEST_FAULT], [])
 
         self.front.start(self.queue, 5)
-        self.channel.serve(1)
-        self.assertEqual(self.channel.mapped, {})
-        self.assertEqual(self.map(5, 4096), OK_MAP_INFO)
+        self.start_with_waiting()
+        self.assertEqual(list(self.channel.mapped), [(4096, 8192)])
+
+    def stop_with_waiting(self):
+        self.assertEqual(self.front.stop(0), 5)
+        self.assertEqual(self.take_withdrawn(), SHMEM_MAP)
+        self.assertTrue(self.is_unanswered())
+
+    def start_with_waiting(self):
+        self.channel.serve(5)
+        self.assertEqual([self.answer() for _ in range(3)],
+                         [OK_MAP_INFO, OK, OK_MAP_INFO])
 
     def test_nothing_is_sent_while_the_rings_stand(self):
         """No back-end message is sent before the guest's driver runs or after
         it stopped: stock QEMU crashes on one."""
         self.front.close()
         self.front = self.manager.connect()
-        self.front.negotiate()
+        self.front.negotiate(protocol=self.protocol)
         self.front.open_channel()
         self.front.set_memory(fe.Memory(32 << 20))
         self.channel = Channel(self.front)
@@ -342,7 +473,7 @@ class Window(unittest.TestCase):
 
     def take_news(self):
         """A message that wants no answer."""
-        data = self.channel.socket.recv(12)
+        data, _ = self.front.read_channel(12)
         request, flags, size = struct.unpack("<III", data)
         self.assertEqual((flags, size), (fe.VERSION, 0))
         return request
@@ -373,8 +504,15 @@ class Window(unittest.TestCase):
             status = self.channel.carry_out(*message)
             if i < answered:
                 self.channel.answer(message[0], status)
+        if not served:
+            self.assertTrue(fe.wait_readable(self.channel.socket))
         self.manager.kill()
         self.manager.start()
+        if not served and self.protocol & fe.P_HOST_NOTIFIER:
+            self.assertEqual(self.take_withdrawn(), SHMEM_MAP)
+            self.assertEqual(self.take_news(), fe.BACKEND_CONFIG_CHANGE)
+        # It may have died before it noted that a message was whole.
+        self.channel.is_after_a_death = True
         # What the dead one still had in the socket is answered, too.
         for message in taken[answered:]:
             self.channel.answer(message[0])
@@ -477,6 +615,43 @@ class Window(unittest.TestCase):
             self.front.tell(fe.ADD_MEM_REG, region, [plain])
         self.assertLessEqual(len(self.kept()), len(before) + 32)
         self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+
+
+class PlainWindow(Window):
+    """As a VMM has it that takes whole messages only: one that waits when the rings stop
+    is read then, and counts as carried out."""
+    protocol = fe.P_ALL & ~fe.P_HOST_NOTIFIER
+
+    test_stop_before_a_map_is_read = None
+    test_reset_after_a_stop_before_a_map_is_read = None
+    test_successor_after_a_stop_before_a_map_is_read = None
+    test_stop_before_an_unmap_is_read = None
+    test_stop_before_a_mode_is_read = None
+    test_successor_of_one_that_has_begun = None
+
+    def test_stop_with_a_map_under_way(self):
+        self.assertEqual(self.ask(create_shared(5, 8192)), OK)
+        self.send(map_blob(5, 0))
+        self.assertTrue(fe.wait_readable(self.channel.socket))
+        self.assertEqual(self.front.stop(0), 3)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
+        self.channel.serve(2)
+        self.assertEqual(len(self.channel.mapped), 1)
+        self.front.start(self.queue, 3)
+        self.send(only(UNMAP_BLOB, 5))
+        self.channel.serve(1)
+        self.assertEqual(self.answer(), OK)
+
+    def stop_with_waiting(self):
+        self.assertEqual(self.front.stop(0), 5)
+        self.assertEqual([self.answer() for _ in range(2)], [OK_MAP_INFO, OK])
+        self.channel.serve(2)
+        self.assertEqual(self.channel.log, [SHMEM_MAP, self.channel.sync])
+        self.assertTrue(self.is_unanswered())
+
+    def start_with_waiting(self):
+        self.channel.serve(3)
+        self.assertEqual(self.answer(), OK_MAP_INFO)
 
 
 if __name__ == "__main__":
