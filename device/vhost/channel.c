@@ -24,6 +24,12 @@
  * and does nothing, whenever it is read.
  */
 
+/*
+ * What SIOCOUTQ counts of a message that was read, while the kernel says so:
+ * sock_wfree() takes all but one byte away, wakes us, and then takes the last.
+ */
+#define COUNTED_WHILE_WAKING 1
+
 /* Requests in flight; more are refused with -EAGAIN. */
 #define PENDING_MAX 64
 
@@ -247,7 +253,8 @@ static int on_taken(sd_event_source *source, int fd, uint32_t revents,
 
 	if (!channel->n_handover)
 		return 0;
-	if (ioctl(channel->socket, SIOCOUTQ, &unread) < 0 || unread)
+	if (ioctl(channel->socket, SIOCOUTQ, &unread) < 0 ||
+	    unread > COUNTED_WHILE_WAKING)
 		return 0;
 	if (send_bytes(channel, channel->handover + 1, channel->n_handover - 1,
 		       /* fd= */ -1) < 0) {
