@@ -33,9 +33,10 @@ quick: build
 check:
 	@scripts/check
 
-# PART=soak: only the long run with random faults, for SECONDS, from SEED on.
-check-long: $(if $(PART),build)
-	@$(if $(PART),lab/run scripts/check-part $(PART) $(SECONDS) $(SEED),scripts/check --long)
+# PART=...: only a part of it, for scripts/check knows which. PART=soak runs for
+# SECONDS, from SEED on.
+check-long:
+	@scripts/check $(if $(PART),--part $(PART) $(SECONDS) $(SEED),--long)
 
 # The hardware model has a lab of its own: another QEMU, a kernel, firmware.
 check-model:
