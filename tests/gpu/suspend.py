@@ -19,9 +19,10 @@ import harness  # noqa: E402
 from vtest import VENUS, native_env  # noqa: E402
 
 TIMEOUT = 240
-SUSPENDS = 2
+SUSPENDS = 3
 LOOP = 'while [ ! -e "$1" ]; do "$0" || exit 1; done'
-COMPUTE = os.path.join(gpus.BUILD, "tests", "render", "vtest", "vulkan-compute")
+# One keeps its GPU busy, the other begins and ends all the time.
+PROGRAMS = {"a": "vulkan-compute", "b": "vulkan-hello"}
 
 
 def suspend():
@@ -35,16 +36,17 @@ class Suspend(harness.ManagerTest):
         m = self.manager(mib=512)
         enough = os.path.join(m.folder, "enough")
         programs = []
-        for name in ("a", "b"):
+        for name, program in PROGRAMS.items():
+            program = os.path.join(gpus.BUILD, "tests", "render", "vtest", program)
             m.create(type="256MQ", name=name, container=True)
             programs.append(subprocess.Popen(
-                ["sh", "-c", LOOP, COMPUTE, enough], text=True,
+                ["sh", "-c", LOOP, program, enough], text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env={**native_env(VENUS), "VN_DEBUG": "vtest",
                      "VTEST_SOCKET_NAME": m.show(name)["socket"]}))
         harness.wait_for(lambda: all(m.show(name)["state"] == "attached"
-                                     for name in ("a", "b")), "programs")
-        before = [m.show(name)["devicePid"] for name in ("a", "b")]
+                                     for name in PROGRAMS), "programs")
+        before = [m.show(name)["devicePid"] for name in PROGRAMS]
         for _ in range(SUSPENDS):
             begin = time.monotonic()
             suspend()
@@ -55,7 +57,7 @@ class Suspend(harness.ManagerTest):
         for program in programs:
             said = program.communicate(timeout=TIMEOUT)[0]
             self.assertEqual(program.returncode, 0, said)
-        for name, pid in zip(("a", "b"), before):
+        for name, pid in zip(PROGRAMS, before):
             vgpu = m.show(name)
             self.assertEqual((vgpu["devicePid"], vgpu["restarts"]), (pid, 0))
             self.assertNotEqual(vgpu["state"], "failed")
