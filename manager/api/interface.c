@@ -4,6 +4,7 @@
 
 #include "lib/name.h"
 #include "lib/type.h"
+#include "manager/api/error_table.h"
 #include "manager/api/method_table.h"
 
 #define FIELD	       SD_VARLINK_DEFINE_FIELD
@@ -353,34 +354,11 @@ static SD_VARLINK_DEFINE_METHOD_FULL(
 	ABOUT("In the first reply: the caller manages nothing, and is told of what is his own; the numbers of other events are left out"),
 	OUTPUT(onlyOwn, SD_VARLINK_BOOL, NULLABLE));
 
-#define DEFINE_ERROR(name)                                                     \
+#define DEFINE_ERROR(name, about)                                              \
 	static SD_VARLINK_DEFINE_ERROR(                                        \
-		name, FIELD(text, SD_VARLINK_STRING, NULLABLE))
-
-DEFINE_ERROR(NoSuchVgpu);
-DEFINE_ERROR(NoSuchType);
-DEFINE_ERROR(NoSuchGpu);
-DEFINE_ERROR(NoSuchHead);
-DEFINE_ERROR(BadName);
-DEFINE_ERROR(BadUuid);
-DEFINE_ERROR(BadMode);
-DEFINE_ERROR(BadAddress);
-DEFINE_ERROR(BadPlacement);
-DEFINE_ERROR(BadShare);
-DEFINE_ERROR(BadOwner);
-DEFINE_ERROR(NotPlugged);
-DEFINE_ERROR(NotAllowed);
-DEFINE_ERROR(Foreign);
-DEFINE_ERROR(NameInUse);
-DEFINE_ERROR(UuidInUse);
-DEFINE_ERROR(InUse);
-DEFINE_ERROR(NotActive);
-DEFINE_ERROR(BadState);
-DEFINE_ERROR(GpuUnusable);
-DEFINE_ERROR(PathTooLong);
-DEFINE_ERROR(CannotSave);
-DEFINE_ERROR(TryAgain);
-DEFINE_ERROR(Internal);
+		name, FIELD(text, SD_VARLINK_STRING, NULLABLE));
+#define DEFINE_NOTHING(name, about)
+VGPU_ERRORS(DEFINE_ERROR, DEFINE_NOTHING)
 
 static SD_VARLINK_DEFINE_ERROR(NoRoom, FIELD(text, SD_VARLINK_STRING, NULLABLE),
 			       ABOUT("Free framebuffer of the GPU, in MiB"),
@@ -391,6 +369,8 @@ static SD_VARLINK_DEFINE_ERROR(NoRoom, FIELD(text, SD_VARLINK_STRING, NULLABLE),
 
 #define METHOD_SYMBOL(name, function, right, about)                            \
 	, SD_VARLINK_SYMBOL_COMMENT(about), &vl_method_##name
+#define ERROR_SYMBOL(name, about)                                              \
+	, SD_VARLINK_SYMBOL_COMMENT(about), &vl_error_##name
 SD_VARLINK_DEFINE_INTERFACE(
 	io_openvgpu_Manager, VGPU_INTERFACE,
 	SD_VARLINK_INTERFACE_COMMENT(
@@ -405,52 +385,5 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT("One class of times"), &vl_type_Interval,
 	SD_VARLINK_SYMBOL_COMMENT("A virtual GPU"), &vl_type_Vgpu,
 	SD_VARLINK_SYMBOL_COMMENT("Something that happened"),
-	&vl_type_Event VGPU_METHODS(METHOD_SYMBOL),
-	SD_VARLINK_SYMBOL_COMMENT("No vGPU has this uuid or name"),
-	&vl_error_NoSuchVgpu, SD_VARLINK_SYMBOL_COMMENT("No type has this name"),
-	&vl_error_NoSuchType, SD_VARLINK_SYMBOL_COMMENT("No GPU has this name"),
-	&vl_error_NoSuchGpu,
-	SD_VARLINK_SYMBOL_COMMENT("The vGPU has no such head"),
-	&vl_error_NoSuchHead,
-	SD_VARLINK_SYMBOL_COMMENT("Not a name for a vGPU"), &vl_error_BadName,
-	SD_VARLINK_SYMBOL_COMMENT("Not a uuid"), &vl_error_BadUuid,
-	SD_VARLINK_SYMBOL_COMMENT("A mode beyond what the type allows"),
-	&vl_error_BadMode,
-	SD_VARLINK_SYMBOL_COMMENT("Not an address that a VNC server may listen on"),
-	&vl_error_BadAddress,
-	SD_VARLINK_SYMBOL_COMMENT("Not a place that a vGPU of the type can have"),
-	&vl_error_BadPlacement,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Not a scheduler, time slice, weight or frame rate limit"),
-	&vl_error_BadShare,
-	SD_VARLINK_SYMBOL_COMMENT("The head is unplugged: it shows nothing"),
-	&vl_error_NotPlugged,
-	SD_VARLINK_SYMBOL_COMMENT("Not an owner that a vGPU can have here"),
-	&vl_error_BadOwner,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"The caller may not: he neither manages vGPUs nor owns this one"),
-	&vl_error_NotAllowed,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Others gave the virtual function its type: they take it back"),
-	&vl_error_Foreign,
-	SD_VARLINK_SYMBOL_COMMENT("Another vGPU has this name"),
-	&vl_error_NameInUse,
-	SD_VARLINK_SYMBOL_COMMENT("Another vGPU has this uuid"),
-	&vl_error_UuidInUse,
-	SD_VARLINK_SYMBOL_COMMENT("The type does not fit into what is free"),
-	&vl_error_NoRoom, SD_VARLINK_SYMBOL_COMMENT("A virtual machine has it"),
-	&vl_error_InUse, SD_VARLINK_SYMBOL_COMMENT("It has no device that runs"),
-	&vl_error_NotActive,
-	SD_VARLINK_SYMBOL_COMMENT("What the vGPU is in now does not allow that"),
-	&vl_error_BadState,
-	SD_VARLINK_SYMBOL_COMMENT("No vGPU can be made on this GPU"),
-	&vl_error_GpuUnusable,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"A socket's path would be longer than a socket's path can be"),
-	&vl_error_PathTooLong,
-	SD_VARLINK_SYMBOL_COMMENT("The vGPU's definition cannot be written to disk"),
-	&vl_error_CannotSave,
-	SD_VARLINK_SYMBOL_COMMENT(
-		"Not now: the vGPU or the manager is busy with the last change"),
-	&vl_error_TryAgain, SD_VARLINK_SYMBOL_COMMENT("The manager failed"),
-	&vl_error_Internal);
+	&vl_type_Event VGPU_METHODS(METHOD_SYMBOL)
+		VGPU_ERRORS(ERROR_SYMBOL, ERROR_SYMBOL));

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a new row of a table of the source needs besides: it fails on what is missing.
-The fields of a vGPU type, the methods of the interface, the commands of vgpuctl."""
+The fields of a vGPU type, the methods and errors of the interface, the commands of
+vgpuctl."""
 
 import os
 import re
@@ -84,6 +85,23 @@ class Methods(unittest.TestCase):
         used = set(re.findall(r'\bctl_\w*call\w*\(\s*&?\w+,\s*"(\w+)"', text))
         self.assertGreater(len(used), 10)
         self.assertLessEqual(used, set(known))
+
+
+class Errors(unittest.TestCase):
+    def test_names(self):
+        """vgpud gives no other than those of the interface, and each of them."""
+        path = 'manager/api/error_table.h'
+        known = set(re.findall(r'\b(?:row|own)\((\w+), ', re.sub(
+            r'\s*\\\n\s*', ' ', read(path))))
+        self.assertGreater(len(known), 20)
+        text = ''.join(source for name, source in
+                       {**sources('manager'), **sources('lib')}.items() if name != path)
+        given = set(re.findall(
+            r'\bvgpu_err_set\(\s*[^,"]+,\s*[^,"]+,\s*"([A-Z]\w+)"', text))
+        self.assertGreater(len(given), 15)
+        self.assertLessEqual(given, known)
+        for name in known:
+            self.assertIn(f'"{name}"', text)
 
 
 class Commands(unittest.TestCase):
