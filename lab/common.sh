@@ -61,7 +61,7 @@ lab_hash() {
 # lab_root_path, lab_guest_path, ...: where the pieces lie, or will.
 lab_root_path() {
 	printf '%s/root-%s\n' "$lab_cache" \
-		"$(lab_hash root.packages root.preferences bootstrap.sh)"
+		"$(lab_hash setup root.packages root.preferences bootstrap.sh)"
 }
 lab_guest_path() {
 	local files

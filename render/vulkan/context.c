@@ -196,8 +196,11 @@ static void handle(struct vgpu_context *ctx,
 /*
  * A submit or a command that is more work is given up, and the context with it:
  * lavapipe runs shaders in this process, and nothing else would end an endless
- * one.
+ * one. It also compiles them there, when a submit first uses them: programs of
+ * piglit have some that take it half a minute.
  */
+#define WORK_USEC_MAX (120 * 1000000ULL)
+
 static uint64_t get_work_ns_max(void)
 {
 	const char *told = getenv("VGPU_WORK_SECONDS_MAX");
@@ -207,7 +210,9 @@ static uint64_t get_work_ns_max(void)
 		told = getenv("VGPU_SUBMIT_SECONDS_MAX");
 	seconds = told ? strtoul(told, NULL, 10) : 0;
 
-	return (seconds > 0 && seconds < 86400 ? seconds : 30) * 1000000000ULL;
+	return (seconds > 0 && seconds < 86400 ? seconds * 1000000
+					       : WORK_USEC_MAX) *
+	       1000;
 }
 
 static void shut_in(struct vgpu_context *ctx)
