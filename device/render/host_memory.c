@@ -43,6 +43,8 @@
 #define RESERVE(max) ((max) / 8)
 /* Of what a process has free so much is for files (render/vulkan/limits.c). */
 #define FILE_PART 8
+/* It is short of memory if it has left no more of it than one part of so many. */
+#define SHORT_PART 8
 /* It is hungry if it grew by so much since the last look. */
 #define GROWTH (256 * 1024ULL)
 /* Programs, libraries and framebuffer: more is no such number. */
@@ -645,6 +647,17 @@ void vgpu_host_memory_resume_told(struct vgpu_host_process *process,
 	process->added_usec = now_usec(process->memory);
 	process->is_ready = true;
 	look_soon(process->memory);
+}
+
+bool vgpu_host_memory_was_short(const struct vgpu_host_process *process)
+{
+	if (!process->memory || !is_open(process))
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (process->used[i] >=
+		    process->granted[i] - process->granted[i] / SHORT_PART)
+			return true;
+	return false;
 }
 
 void vgpu_host_memory_leave(struct vgpu_host_process *process)

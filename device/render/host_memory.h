@@ -112,6 +112,8 @@ int vgpu_host_memory_resume(struct vgpu_host_memory *memory,
 void vgpu_host_memory_resume_told(struct vgpu_host_process *process,
 				  uint64_t shared_bytes, uint64_t attached_bytes,
 				  uint64_t device_bytes);
+/* Whether it had next to nothing left of what it may have, at the last look. */
+bool vgpu_host_memory_was_short(const struct vgpu_host_process *process);
 /* It is dead, or was never started. */
 void vgpu_host_memory_leave(struct vgpu_host_process *process);
 /*

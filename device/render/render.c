@@ -526,8 +526,11 @@ static void say_how_it_ended(struct vgpu_render *render)
 	} else {
 		render->loss = VGPU_LOSS_SIGNAL;
 		vgpu_err_set(&render->why, -ECONNRESET, NULL,
-			     "the render process died of signal %d%s%s", number,
-			     name ? ", " : "", name ? name : "");
+			     "the render process died of signal %d%s%s%s",
+			     number, name ? ", " : "", name ? name : "",
+			     vgpu_host_memory_was_short(&render->host)
+				     ? ", with its host memory used up"
+				     : "");
 	}
 }
 
