@@ -15,6 +15,7 @@
 #include "manager/device/deposit.h"
 #include "manager/gpu/mediated/embedded.h"
 #include "manager/gpu/mediated/hardware.h"
+#include "manager/gpu/mediated/loss.h"
 #include "manager/vgpu/instance.h"
 #include "lib/util.h"
 #include "manager/vgpu/lifecycle.h"
@@ -197,10 +198,16 @@ static void on_event(void *userdata, const struct vgpu_event *event)
 	vgpu_subscribers_tell(manager->subscribers, event);
 }
 
+static void on_gpu_lost(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
+{
+	vgpu_gpu_loss_note(manager->gpu_loss, gpu);
+}
+
 static const struct vgpu_manager_hooks hooks = {
 	.changed = on_change,
 	.adopted = on_adopted,
 	.refresh = refresh,
+	.gpu_lost = on_gpu_lost,
 };
 
 static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
@@ -208,7 +215,9 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 	char problem[VGPU_ERR_TEXT_MAX];
 	int r;
 
-	r = vgpu_inventory_init(&manager->inventory, problem);
+	r = vgpu_gpu_loss_create(manager, &manager->gpu_loss);
+	if (r >= 0)
+		r = vgpu_inventory_init(&manager->inventory, problem);
 	if (r >= 0)
 		r = vgpu_embedded_init(&manager->inventory.gpus[0],
 				       manager->event, &manager->config,
@@ -376,6 +385,8 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	manager->deposit = NULL;
 	manager->rescan_timer =
 		sd_event_source_disable_unref(manager->rescan_timer);
+	vgpu_gpu_loss_destroy(manager->gpu_loss);
+	manager->gpu_loss = NULL;
 	vgpu_subscribers_destroy(manager->subscribers);
 	manager->subscribers = NULL;
 	vgpu_inventory_finish(&manager->inventory);

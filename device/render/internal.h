@@ -109,6 +109,9 @@ struct vgpu_render *vgpu_render_spare_take(struct vgpu_render_spare *spare);
 void vgpu_render_spare_used(struct vgpu_render_spare *spare);
 void vgpu_render_spare_ready(struct vgpu_render_spare *spare,
 			     const struct vgpu_render_config *config);
+/* The driver lost the GPU under @render: one that began before is no use. */
+void vgpu_render_spare_drop(struct vgpu_render_spare *spare,
+			    const struct vgpu_render *render);
 void vgpu_render_spare_unused(struct vgpu_render_spare *spare);
 
 /* packet.c */

@@ -559,6 +559,8 @@ static void on_process_exit(void *opaque)
 	while (render->command >= 0 && !render->why.status && receive(render))
 		;
 	say_how_it_ended(render);
+	if (render->loss == VGPU_LOSS_DEVICE)
+		vgpu_render_spare_drop(render->config.spare, render);
 	become_lost(render);
 	vgpu_render_fail_rings(render);
 	render->ops->lost(render->opaque, render->why.text);

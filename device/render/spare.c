@@ -132,6 +132,15 @@ void vgpu_render_spare_unused(struct vgpu_render_spare *spare)
 		set_timer(spare, KEEP_US);
 }
 
+void vgpu_render_spare_drop(struct vgpu_render_spare *spare,
+			    const struct vgpu_render *render)
+{
+	if (!spare || spare->render == render)
+		return;
+	vgpu_render_destroy(spare->render);
+	spare->render = NULL;
+}
+
 static bool is_recording(void)
 {
 	const char *folder = secure_getenv("VGPU_RECORD_DIR");

@@ -196,7 +196,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Event, ABOUT("Counts up by one from the manager's start"),
 	FIELD(sequence, SD_VARLINK_INT, 0),
 	ABOUT("Microseconds since the epoch"), FIELD(time, SD_VARLINK_INT, 0),
-	ABOUT("created, defined, started, active, attached, detached, stopped, modified, destroyed, failed, restarted, resumed, refused, head, guest-fault, forbidden-call, sandbox, frozen, types, manager"),
+	ABOUT("created, defined, started, active, attached, detached, stopped, modified, destroyed, failed, restarted, resumed, refused, head, guest-fault, forbidden-call, gpu-lost, gpu-found, sandbox, frozen, types, manager"),
 	FIELD(event, SD_VARLINK_STRING, 0),
 	FIELD(uuid, SD_VARLINK_STRING, NULLABLE),
 	FIELD(name, SD_VARLINK_STRING, NULLABLE),

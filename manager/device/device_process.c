@@ -55,6 +55,7 @@ struct vgpu_device {
 	bool is_serving;
 	bool is_of_old; /* of an earlier version: it knows no PING */
 	bool is_kept;	/* in the deposit: what it sends must never get lost */
+	bool was_started_here; /* by this vgpud: it has counted from zero */
 	uint32_t adopt_serial; /* of the status that is awaited, or 0 */
 	char why[160];	       /* why it was killed, "" if it was not */
 
@@ -127,6 +128,8 @@ static void take_figures(struct vgpu_device *device,
 			 const struct vgpu_figures *figures)
 {
 	uint64_t now = 0, passed, frames;
+	uint32_t lost;
+	bool is_new;
 
 	sd_event_now(device->event, CLOCK_MONOTONIC, &now);
 	passed = now - device->figures_usec;
@@ -135,8 +138,15 @@ static void take_figures(struct vgpu_device *device,
 	/* More frames are not credible, and the product would overflow. */
 	if (device->figures.is_known && passed > 0 && frames <= UINT32_MAX)
 		device->frame_rate = (frames * USEC_PER_S + passed / 2) / passed;
+	lost = figures->losses[VGPU_LOSS_DEVICE] -
+	       device->figures.losses[VGPU_LOSS_DEVICE];
+	/* Of one taken over, the first are what an earlier vgpud has heard. */
+	is_new = (device->figures.is_known || device->was_started_here) &&
+		 lost > 0 && lost <= INT32_MAX;
 	device->figures = *figures;
 	device->figures_usec = now;
+	if (is_new)
+		device->ops->gpu_lost(device->owner, lost);
 }
 
 uint64_t vgpu_device_frame_rate(const struct vgpu_device *device)
@@ -537,6 +547,7 @@ int vgpu_device_start(sd_event *event, const struct vgpu_device_ops *ops,
 				    "no control socket: %s", strerror(errno));
 	device->control = pair[0];
 	theirs = pair[1];
+	device->was_started_here = true;
 	device->store = store;
 	device->start = *start;
 

@@ -27,6 +27,8 @@ struct vgpu_device_ops {
 	/* The first one says that it serves. */
 	void (*status)(void *owner, const struct vgpu_control_status *status);
 	void (*event)(void *owner, const struct vgpu_control_event *event);
+	/* @n more of its contexts were lost by the GPU's driver. */
+	void (*gpu_lost)(void *owner, uint32_t n);
 	/* The process is dead: "the device process N was killed by SIGKILL" */
 	void (*ended)(void *owner, const char *reason);
 };

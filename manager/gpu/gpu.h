@@ -100,6 +100,8 @@ struct vgpu_gpu {
 	uint64_t memory_mib;
 	char memory_import[32]; /* how it takes memory, see vulkan/import.h */
 	char unusable[320];	/* why it makes no vGPU now; "" if it does */
+	bool is_doubted; /* its driver lost it, and is being asked again */
+	bool is_lost;	 /* ... and said what is in unusable */
 
 	struct vgpu_framebuffer framebuffer;
 	const struct vgpu_provider_ops *ops;  /* NULL if it never is usable */

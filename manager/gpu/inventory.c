@@ -49,14 +49,11 @@ static int read_all(int fd, int64_t deadline_ms, char *ret_text, size_t size)
 	return 0;
 }
 
-static int run_probe(char *ret_text, size_t size, struct vgpu_err *err)
+int vgpu_inventory_ask(struct vgpu_process *ret_process, int *ret_reader,
+		       struct vgpu_err *err)
 {
 	char *const argv[] = {(char *)"vgpu-probe", NULL};
-	struct vgpu_process process = VGPU_PROCESS_NONE;
 	vgpu_autoclose int reader = -1, writer = -1;
-	int64_t deadline = now_ms() + PROBE_TIMEOUT_MS;
-	char reason[VGPU_PROCESS_REASON_SIZE];
-	struct pollfd p;
 	int fds[2];
 	int r;
 
@@ -67,11 +64,24 @@ static int run_probe(char *ret_text, size_t size, struct vgpu_err *err)
 	writer = fds[1];
 	r = vgpu_process_start(argv, writer, /* group= */ -1,
 			       VGPU_PROCESS_KEEP_ENVIRONMENT | VGPU_PROCESS_STDOUT,
-			       &process, err);
+			       ret_process, err);
+	if (r >= 0)
+		*ret_reader = vgpu_steal_fd(&reader);
+	return r;
+}
+
+static int run_probe(char *ret_text, size_t size, struct vgpu_err *err)
+{
+	struct vgpu_process process = VGPU_PROCESS_NONE;
+	int64_t deadline = now_ms() + PROBE_TIMEOUT_MS;
+	char reason[VGPU_PROCESS_REASON_SIZE];
+	vgpu_autoclose int reader = -1;
+	struct pollfd p;
+	int r;
+
+	r = vgpu_inventory_ask(&process, &reader, err);
 	if (r < 0)
 		return r;
-	writer = vgpu_close(writer);
-
 	r = read_all(reader, deadline, ret_text, size);
 	p = (struct pollfd){.fd = process.pidfd, .events = POLLIN};
 	if (r < 0 || poll(&p, 1, (int)VGPU_MAX(deadline - now_ms(), 0)) <= 0) {
@@ -199,26 +209,49 @@ static int parse_output(struct vgpu_inventory *inventory, const char *text,
 	return 0;
 }
 
+static int make_inventory(struct vgpu_inventory *ret_inventory)
+{
+	struct vgpu_inventory inventory = {};
+	struct vgpu_gpu *embedded;
+
+	inventory.gpus = calloc(VGPU_INVENTORY_MAX, sizeof(*inventory.gpus));
+	if (!inventory.gpus)
+		return -ENOMEM;
+	embedded = &inventory.gpus[inventory.count++];
+	*embedded = (struct vgpu_gpu){.is_software = true};
+	VGPU_TEXT_SET(embedded->id, VGPU_EMBEDDED_ID);
+	VGPU_TEXT_SET(embedded->name, "Embedded software GPU");
+	VGPU_TEXT_SET(embedded->driver, "none");
+	*ret_inventory = inventory;
+	return 0;
+}
+
+int vgpu_inventory_read(struct vgpu_inventory *ret_inventory, const char *text,
+			struct vgpu_err *err)
+{
+	struct vgpu_inventory inventory;
+	int r;
+
+	if (make_inventory(&inventory) < 0)
+		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
+	r = parse_output(&inventory, text, err);
+	if (r < 0)
+		vgpu_inventory_finish(&inventory);
+	else
+		*ret_inventory = inventory;
+	return r;
+}
+
 int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
 			char ret_problem[VGPU_ERR_TEXT_MAX])
 {
 	vgpu_autofree char *text = malloc(PROBE_OUTPUT_MAX);
 	struct vgpu_inventory inventory = {};
 	struct vgpu_err err = {};
-	struct vgpu_gpu *embedded;
 	int r = 0;
 
-	inventory.gpus = calloc(VGPU_INVENTORY_MAX, sizeof(*inventory.gpus));
-	if (!text || !inventory.gpus) {
-		free(inventory.gpus);
+	if (!text || make_inventory(&inventory) < 0)
 		return -ENOMEM;
-	}
-
-	embedded = &inventory.gpus[inventory.count++];
-	*embedded = (struct vgpu_gpu){.is_software = true};
-	VGPU_TEXT_SET(embedded->id, VGPU_EMBEDDED_ID);
-	VGPU_TEXT_SET(embedded->name, "Embedded software GPU");
-	VGPU_TEXT_SET(embedded->driver, "none");
 
 	/* What Vulkan finds is for the embedded one's devices. */
 	if (VGPU_WITH_EMBEDDED)

@@ -7,6 +7,7 @@
 
 #include "gpu.h"
 #include "lib/err.h"
+#include "manager/host/process.h"
 
 #define VGPU_INVENTORY_MAX 64 /* as many GPUs, at places that stay */
 
@@ -23,6 +24,13 @@ struct vgpu_inventory {
 int vgpu_inventory_init(struct vgpu_inventory *ret_inventory,
 			char ret_problem[VGPU_ERR_TEXT_MAX]);
 void vgpu_inventory_finish(struct vgpu_inventory *inventory);
+
+/* The same in two steps: start vgpu-probe, which prints into *ret_reader ... */
+int vgpu_inventory_ask(struct vgpu_process *ret_process, int *ret_reader,
+		       struct vgpu_err *err);
+/* ... and read what it has printed. */
+int vgpu_inventory_read(struct vgpu_inventory *ret_inventory, const char *text,
+			struct vgpu_err *err);
 
 /* One more, at a PCI address; NULL if there is no room. */
 struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,

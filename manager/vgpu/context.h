@@ -21,6 +21,7 @@
 #include "manager/host/paths.h"
 
 struct vgpu_deposit;
+struct vgpu_gpu_loss;
 struct vgpu_instance;
 struct vgpu_manager;
 struct vgpu_subscribers;
@@ -45,6 +46,8 @@ struct vgpu_manager_hooks {
 	 * changed of GPUs and vGPUs.
 	 */
 	void (*refresh)(struct vgpu_manager *manager);
+	/* A device says that its contexts were lost by the driver of @gpu. */
+	void (*gpu_lost)(struct vgpu_manager *manager, struct vgpu_gpu *gpu);
 };
 
 /* Used by one thread; the pool's thread has its own state. */
@@ -59,6 +62,7 @@ struct vgpu_manager {
 	struct vgpu_cgroups cgroups;
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;
+	struct vgpu_gpu_loss *gpu_loss; /* drivers to be asked again */
 	struct vgpu_events events;
 	/* Layers of the sandbox that some vGPU's process lacked last, or "". */
 	char sandbox_problem[VGPU_CONTROL_TEXT_MAX];

@@ -780,6 +780,22 @@ static void on_event(void *owner, const struct vgpu_control_event *event)
 	budget->dropped = 0;
 }
 
+/* Programs are told by their contexts, which are gone; the vGPU goes on. */
+static void on_gpu_lost(void *owner, uint32_t n)
+{
+	struct vgpu_instance *instance = owner;
+	struct vgpu_event_budget *budget = &instance->forbidden_budget;
+
+	if (!instance->gpu)
+		return;
+	if (take_event_token(instance, budget))
+		vgpu_instance_event(
+			instance, "gpu-lost",
+			"the driver of %s lost %u of its contexts; programs that start now get new ones",
+			instance->gpu->id, n);
+	instance->manager->hooks->gpu_lost(instance->manager, instance->gpu);
+}
+
 static void on_ended(void *owner, const char *reason)
 {
 	lose_device(owner, reason);
@@ -789,5 +805,6 @@ static const struct vgpu_device_ops device_ops = {
 	.fd = on_fd,
 	.status = on_status,
 	.event = on_event,
+	.gpu_lost = on_gpu_lost,
 	.ended = on_ended,
 };

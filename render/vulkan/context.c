@@ -278,7 +278,7 @@ static void set_up(struct vgpu_context *ctx)
 	ctx->framebuffer_bytes = message.bytes;
 	why = vgpu_host_init(&ctx->host, uuid, ctx->framebuffer_bytes);
 	if (why)
-		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER, "%s", why);
+		vgpu_context_fatal(ctx, VGPU_LOSS_DEVICE, "%s", why);
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		vgpu_host_warm_up(&ctx->host);
 	r = vgpu_objects_create(&ctx->objects);

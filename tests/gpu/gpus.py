@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 
 from vtest import NATIVE, Vtest, native_env
@@ -30,6 +31,26 @@ def write_layer(folder, kind):
             "api_version": "1.3.0", "implementation_version": "1",
             "description": "a GPU for tests"}}, file)
     return name
+
+
+class Fate:
+    """What happens to a GPU whose layer is in a folder, as layer.c has it. It is
+    there before the first process is."""
+
+    def __init__(self, folder, kind):
+        self.path = os.path.join(folder, f"libgpu-{kind}.so.fate")
+        self.generation = 0
+        with open(self.path, "wb") as file:
+            file.write(bytes(8))
+
+    def become(self, is_gone):
+        with open(self.path, "r+b") as file:
+            file.write(struct.pack("=II", self.generation, is_gone))
+
+    def reset(self):
+        """All devices are lost; others can be made."""
+        self.generation += 1
+        self.become(False)
 
 
 def write_render(folder, program, preloaded):

@@ -4,12 +4,15 @@
  * as drivers of hardware show it; what it is given is still carried out. Built
  * once for each KIND.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -86,9 +89,22 @@ static const struct kind {
 };
 #endif
 
+/*
+ * What a test does to the GPU: a file beside the layer, which processes map
+ * before they are shut in. Devices of an earlier generation are lost.
+ */
+struct fate {
+	uint32_t generation;
+	uint32_t is_gone;
+};
+
+static const volatile struct fate *fate = &(const volatile struct fate){};
+
 /* The functions of an instance or a device, found by its dispatch table. */
 struct next {
 	void *key;
+	const void *handle;
+	uint32_t generation;
 	PFN_vkGetInstanceProcAddr instance;
 	PFN_vkGetDeviceProcAddr device;
 };
@@ -131,7 +147,8 @@ static void add_next(const void *handle, PFN_vkGetInstanceProcAddr instance,
 	pthread_mutex_lock(&lock);
 	while (i < KEYS_MAX - 1 && nexts[i].key && nexts[i].key != key_of(handle))
 		i++;
-	nexts[i] = (struct next){key_of(handle), instance, device};
+	nexts[i] = (struct next){key_of(handle), handle, fate->generation,
+				 instance, device};
 	pthread_mutex_unlock(&lock);
 }
 
@@ -186,6 +203,30 @@ static bool open_again(void)
 	return link >= 0 && open("/etc/passwd", O_RDONLY) < 0;
 }
 
+static void map_fate(void)
+{
+	char path[PATH_MAX];
+	Dl_info library;
+	void *map = MAP_FAILED;
+	int fd;
+
+	if (!dladdr(nexts, &library))
+		return;
+	snprintf(path, sizeof(path), "%s.fate", library.dli_fname);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		map = mmap(NULL, sizeof(*fate), PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map != MAP_FAILED)
+		fate = map;
+}
+
+static bool is_lost(const void *handle)
+{
+	return fate->is_gone ||
+	       find_next(key_of(handle))->generation != fate->generation;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL
 create_instance(const VkInstanceCreateInfo *info,
 		const VkAllocationCallbacks *allocator, VkInstance *instance)
@@ -201,6 +242,7 @@ create_instance(const VkInstanceCreateInfo *info,
 	result = create(info, allocator, instance);
 	if (result == VK_SUCCESS) {
 		the_instance = *instance;
+		map_fate();
 		if (kind.opens_node && node < 0)
 			node = open(NODE, O_RDWR | O_CLOEXEC);
 		add_next(*instance, get, NULL);
@@ -359,6 +401,48 @@ get_fd_types(VkDevice device, VkExternalMemoryHandleTypeFlagBits type, int fd,
 	return result;
 }
 
+static PFN_vkVoidFunction find_device_function(const void *handle,
+					       const char *name)
+{
+	const struct next *next = find_next(key_of(handle));
+
+	return next->device((VkDevice)next->handle, name);
+}
+
+/* What a lost device does: it answers, and carries out nothing. */
+#define LOSES(function, name, parameters, ...)                                 \
+	static VKAPI_ATTR VkResult VKAPI_CALL function parameters              \
+	{                                                                      \
+		VkResult result;                                               \
+                                                                               \
+		if (is_lost(handle))                                           \
+			return VK_ERROR_DEVICE_LOST;                           \
+		result = ((PFN_##name)find_device_function(handle, #name))(    \
+			handle, __VA_ARGS__);                                  \
+		return is_lost(handle) ? VK_ERROR_DEVICE_LOST : result;        \
+	}
+LOSES(submit, vkQueueSubmit,
+      (VkQueue handle, uint32_t n, const VkSubmitInfo *infos, VkFence fence), n,
+      infos, fence)
+LOSES(submit2, vkQueueSubmit2,
+      (VkQueue handle, uint32_t n, const VkSubmitInfo2 *infos, VkFence fence),
+      n, infos, fence)
+LOSES(wait_for_fences, vkWaitForFences,
+      (VkDevice handle, uint32_t n, const VkFence *fences, VkBool32 all,
+       uint64_t timeout),
+      n, fences, all, timeout)
+LOSES(get_fence_status, vkGetFenceStatus, (VkDevice handle, VkFence fence), fence)
+
+static VKAPI_ATTR VkResult VKAPI_CALL enumerate_gpus(VkInstance instance,
+						     uint32_t *count,
+						     VkPhysicalDevice *gpus)
+{
+	if (fate->is_gone)
+		return VK_ERROR_INITIALIZATION_FAILED;
+	return OF_INSTANCE(instance, vkEnumeratePhysicalDevices)(instance,
+								 count, gpus);
+}
+
 static bool is_in_chain(const VkMemoryAllocateInfo *info, VkStructureType type)
 {
 	const VkBaseInStructure *s = info->pNext;
@@ -454,6 +538,11 @@ static PFN_vkVoidFunction find_own(const char *name)
 		PFN_vkVoidFunction function;
 	} own[] = {
 		OWN("vkCreateInstance", create_instance),
+		OWN("vkEnumeratePhysicalDevices", enumerate_gpus),
+		OWN("vkQueueSubmit", submit),
+		OWN("vkQueueSubmit2", submit2),
+		OWN("vkWaitForFences", wait_for_fences),
+		OWN("vkGetFenceStatus", get_fence_status),
 		OWN("vkCreateDevice", create_device),
 		OWN("vkEnumerateDeviceExtensionProperties", enumerate_extensions),
 		OWN("vkGetPhysicalDeviceProperties", get_properties),

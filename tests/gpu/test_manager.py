@@ -21,8 +21,9 @@ TIMEOUT = 120
 
 
 class Gpus(harness.ManagerTest):
-    def begin(self, kind):
-        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+    def begin(self, kind, folder=None):
+        folder = folder or self.enterContext(
+            tempfile.TemporaryDirectory(prefix="gpu-"))
         os.chmod(folder, 0o755)
         environment = gpus.layer_environment(folder, kind)
         for name, value in environment.items():
@@ -34,12 +35,15 @@ class Gpus(harness.ManagerTest):
         manager.restart()
         return manager
 
+    def program_environment(self, vgpu):
+        return {**native_env(VENUS), "VN_DEBUG": "vtest",
+                "VTEST_SOCKET_NAME": vgpu["socket"],
+                "VN_PERF": "no_async_mem_alloc"}
+
     def run_program(self, vgpu, *command):
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-            env={**native_env(VENUS), "VN_DEBUG": "vtest",
-                 "VTEST_SOCKET_NAME": vgpu["socket"],
-                 "VN_PERF": "no_async_mem_alloc"})
+            env=self.program_environment(vgpu))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
@@ -82,6 +86,69 @@ class Gpus(harness.ManagerTest):
         harness.wait_for(lambda: m.show("c")["state"] == "active", "its program to go")
         m.call("Destroy", vgpu="c")
         self.assertEqual(m.gpu("gpu1")["freeMib"], 256)
+
+    def events(self, m, name):
+        return [(event.get("name", ""), event["text"])
+                for event in m.events() if event["event"] == name]
+
+    def start_endless(self, vgpu):
+        program = subprocess.Popen(
+            ["vkmark", "--winsys", "headless", "--size", "200x150",
+             "-b", "clear:duration=100000"], text=True,
+            env=self.program_environment(vgpu), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(program.communicate)
+        self.addCleanup(program.kill)
+        return program
+
+    def test_lost(self):
+        """The driver loses the GPU under two vGPUs: both are told, and go on."""
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        fate = gpus.Fate(folder, "takes-files")
+        m = self.begin("takes-files", folder)
+        for name in "a", "b":
+            m.create(type="256MQ", name=name, container=True, gpu="gpu1")
+        pids = {name: m.show(name)["devicePid"] for name in ("a", "b")}
+        programs = [self.start_endless(m.show(name)) for name in ("a", "b")]
+        harness.wait_for(lambda: all(m.show(name).get("submits", 0) > 10
+                                     for name in ("a", "b")), "both to draw")
+        fate.reset()
+        for program in programs:
+            program.wait(TIMEOUT)
+        harness.wait_for(lambda: self.events(m, "gpu-found") and
+                         len(self.events(m, "gpu-lost")) >= 3, "an answer")
+        told = self.events(m, "gpu-lost")
+        self.assertEqual({name for name, _ in told}, {"", "a", "b"}, told)
+        self.assertEqual([text for _, text in self.events(m, "gpu-found")],
+                         ["gpu1 (Test GPU that takes files) works: its vGPUs go on"])
+        # The same vGPUs, for programs that start now.
+        for name in "a", "b":
+            self.run_program(m.show(name), os.path.join(
+                gpus.BUILD, "tests", "render", "vtest", "vulkan-compute"))
+            self.assertEqual(m.show(name)["devicePid"], pids[name])
+            harness.wait_for(lambda name=name: {
+                "what": "device", "count": 1} in m.show(name)["contextsLost"],
+                "its count")
+
+    def test_gone(self):
+        """It does not return for a while: no other vGPU is made on it."""
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        fate = gpus.Fate(folder, "takes-files")
+        m = self.begin("takes-files", folder)
+        m.create(type="256MQ", name="a", container=True, gpu="gpu1")
+        fate.become(True)
+        program = self.start_endless(m.show("a"))
+        program.wait(TIMEOUT)
+        harness.wait_for(lambda: "unusable" in m.gpu("gpu1"), "it to be unusable")
+        self.assertIn("its driver lost it: ", m.gpu("gpu1")["unusable"])
+        self.assertIn("its context is lost: the host has no GPU", m.log())
+        self.assert_refused("GpuUnusable", m.create, type="256MQ", gpu="gpu1")
+        self.assertEqual(m.show("a")["state"], "active")
+        fate.reset()
+        harness.wait_for(lambda: "unusable" not in m.gpu("gpu1"), "its return")
+        self.run_program(m.show("a"), os.path.join(
+            gpus.BUILD, "tests", "render", "vtest", "vulkan-compute"))
+        m.call("Destroy", vgpu=m.create(type="256MQ", gpu="gpu1"))
 
     @unittest.skipIf(os.path.exists("/dev/udmabuf"), "it can be imported here")
     def test_no_way(self):
