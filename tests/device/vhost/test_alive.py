@@ -72,6 +72,7 @@ class Vmm(threading.Thread):
     def __init__(self, front):
         super().__init__(daemon=True)
         self.channel = Channel(front)
+        self.channel.is_after_a_death = True
         self.mapped = {}  # offset: file
         self.seen = set()  # what was there
 
