@@ -6,9 +6,11 @@ import argparse
 import ast
 import collections
 import concurrent.futures
+import contextlib
 import gzip
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -35,6 +37,7 @@ FRAMEBUFFER_MIB = 1024
 FRAMEBUFFER_MIB_ALL = 4096  # for textures as large as there can be
 HOST_MEMORY_MIB = 4096
 TIMEOUT = 300  # of what takes half a minute on an idle machine
+SLOWER = 4  # and on a vGPU so many times as long as it took natively
 # Without LIBGL_ALWAYS_SOFTWARE Zink looks for a GPU with a node of the kernel's.
 ZINK = {"PIGLIT_PLATFORM": PLATFORM, "PIGLIT_SOURCE_DIR": PIGLIT,
         "MESA_LOADER_DRIVER_OVERRIDE": "zink", "GALLIUM_DRIVER": "zink",
@@ -75,7 +78,7 @@ def read_chosen():
     return [have[name] for name in names]
 
 
-def run(program, env):
+def run(program, env, timeout=TIMEOUT):
     """What it says of itself ("") and of its subtests, and how long it took."""
     began = time.monotonic()
     with subprocess.Popen(program.command, env={**env, **ZINK}, text=True,
@@ -84,7 +87,7 @@ def run(program, env):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           start_new_session=True) as process:
         try:
-            said = process.communicate(timeout=TIMEOUT)[0]
+            said = process.communicate(timeout=timeout)[0]
             end = process.returncode
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -108,8 +111,11 @@ def passes(results):
 class Comparison:
     """Counts, and what is different."""
 
-    def __init__(self, server, keep=None):
-        self.server = server
+    def __init__(self, servers, keep=None):
+        # A vGPU for each job: programs have as much memory as they want.
+        self.servers = queue.SimpleQueue()
+        for server in servers:
+            self.servers.put(server)
         self.keep = keep
         self.native = collections.Counter()
         self.ours = collections.Counter()
@@ -120,7 +126,10 @@ class Comparison:
         wanted = passes(native)
         if not wanted:
             return program, native, None, native_s, 0, ""
-        ours, said, ours_s = run(program, self.server.env())
+        server = self.servers.get()
+        ours, said, ours_s = run(program, server.env(),
+                                 max(TIMEOUT, SLOWER * native_s))
+        self.servers.put(server)
         if wanted - passes(ours):
             # Some do not always pass natively: they count for nothing.
             wanted &= passes(run(program, native_env())[0])
@@ -203,15 +212,18 @@ def main():
     programs = programs[::args.every]
     check_control(programs[0])
     mib = FRAMEBUFFER_MIB_ALL if args.all else FRAMEBUFFER_MIB
-    with Vtest(command=["vgpu-device", "--vtest", "{socket}",
-                        "--framebuffer-mib", str(mib),
-                        "--host-memory-mib", str(HOST_MEMORY_MIB)]) as server:
-        comparison = Comparison(server, args.keep)
+    command = ["vgpu-device", "--vtest", "{socket}", "--framebuffer-mib", str(mib),
+               "--host-memory-mib", str(HOST_MEMORY_MIB)]
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Vtest(command=command))
+                   for _ in range(args.jobs)]
+        comparison = Comparison(servers, args.keep)
         comparison.run(programs, args.jobs)
         comparison.report(len(programs))
-        print(server.log(), end="")
-        if server.process.poll() is not None:
-            sys.exit("the device ended")
+        for server in servers:
+            print(server.log(), end="")
+            if server.process.poll() is not None:
+                sys.exit("a device ended")
     sys.exit(bool(comparison.differences))
 
 
