@@ -42,8 +42,10 @@ check-long:
 check-model:
 	@scripts/check --model
 
+# GPU=KIND: only Vulkan, on a stand-in for a GPU of that kind (bench/run --help), or on
+# all of them.
 bench: build
-	@lab/run bench/run
+	@lab/run bench/run $(if $(GPU),--gpu $(GPU))
 
 fuzz: lab
 	@lab/run scripts/fuzz

@@ -12,17 +12,26 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                "..", "lab"))
+for place in ("lab", os.path.join("tests", "gpu")):
+    sys.path.insert(0, os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", place))
+
+os.environ.setdefault("VGPU_BUILD", os.path.abspath("build"))
 
 # pylint: disable=wrong-import-position
+import gpus
 from vtest import Vtest, VtestError, has_vtest, native_env
 
 FRAMEBUFFER_MIB = 2048
+STAND_IN_MIB = 1024  # of its 2,048
+# What a stand-in has on the GPU is a file of its driver's, an eighth of this.
+STAND_IN_HOST = ("--host-memory-mib", "16384")
 TURNS = 3
 TIMEOUT = 60  # far more than any of them takes
 PEER_TIMEOUT = 15
+GPUS = tuple(gpus.KINDS)
 SCENES = ("vertex", "texture", "shading", "effect2d", "desktop", "cube",
           "clear")
 PEER = ["virgl_test_server", "--venus", "--no-virgl", "--multi-clients",
@@ -173,6 +182,14 @@ def bench_compute(turns):
                           None, bigger_is_better=False)
 
 
+def bench_transfer(turns):
+    medians, failed = turns.measure(figures("transfer"))
+    for key, what in (("upload_ms", "256 MiB to the GPU"),
+                      ("read_ms", "256 MiB read back")):
+        yield from ratio_rows(what, medians, failed, key, "ms", None,
+                              bigger_is_better=False)
+
+
 def bench_vkmark(turns, seconds):
     ratios = []
     for scene in SCENES:
@@ -225,4 +242,20 @@ def bench_vulkan(seconds):
         yield from bench_draws(turns)
         yield from bench_latency(turns)
         yield from bench_compute(turns)
+        yield from bench_transfer(turns)
         yield from bench_vkmark(turns, seconds)
+
+
+def bench_gpu(kind, seconds):
+    """The same on a stand-in for a GPU with memory of its own, natively as on a
+    vGPU; no peer can be on one of its kind."""
+    way = gpus.KINDS[kind][0]
+    with tempfile.TemporaryDirectory(prefix="gpu-") as folder, \
+            gpus.serve(folder, kind, STAND_IN_MIB, options=STAND_IN_HOST) as server:
+        native = {**native_env(), **gpus.layer_environment(folder, kind)}
+        turns = Turns(native, server.env(), None)
+        for bench in (bench_transfer(turns), bench_compute(turns),
+                      bench_latency(turns), bench_draws(turns),
+                      bench_vkmark(turns, seconds)):
+            for what, *rest in bench:
+                yield (f"{way}: {what}", *rest)

@@ -87,7 +87,7 @@ def device_uuid():
     return re.search(r"deviceUUID *= *([0-9a-f-]{36})", said)[1]
 
 
-def serve(folder, kind, framebuffer_mib, has_udmabuf=True):
+def serve(folder, kind, framebuffer_mib, has_udmabuf=True, options=()):
     """A vgpu-device for programs on such a GPU, as a context manager."""
     os.chmod(folder, 0o755)
     environment = layer_environment(folder, kind)
@@ -97,5 +97,6 @@ def serve(folder, kind, framebuffer_mib, has_udmabuf=True):
         environment["LD_PRELOAD"] = shim()
     return Vtest(command=[
         os.path.join(BUILD, "vgpu-device"), "--vtest", "{socket}",
-        "--framebuffer-mib", str(framebuffer_mib), "--gpu-uuid", device_uuid()],
+        "--framebuffer-mib", str(framebuffer_mib), "--gpu-uuid", device_uuid(),
+        *options],
         environment=environment)
