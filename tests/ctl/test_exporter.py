@@ -41,10 +41,19 @@ class Exporter(CtlTest):
         self.addCleanup(self.exporter.wait)
         self.addCleanup(self.exporter.kill)
         deadline = time.monotonic() + TIMEOUT
-        while not os.path.exists(self.path):
+        while not self.listens():
             self.assertIsNone(self.exporter.poll())
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
+
+    def listens(self):
+        """Its file is there a moment before it does."""
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(self.path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        return True
 
     def connect(self):
         client = socket.socket(socket.AF_UNIX)
