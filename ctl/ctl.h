@@ -50,8 +50,11 @@ enum ctl_option {
 	CTL_OPTION_DISPLAY = 1 << 23,
 	CTL_OPTION_PROMETHEUS = 1 << 24,
 	CTL_OPTION_REPORT = 1 << 25,
+	CTL_OPTION_NO_INPUT = 1 << 26,
+	CTL_OPTION_VIEW_ONLY = 1 << 27,
+	CTL_OPTION_PASSWORD = 1 << 28,
 };
-#define CTL_OPTION_END (CTL_OPTION_REPORT << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_PASSWORD << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -121,6 +124,9 @@ struct ctl {
 	bool follow;
 	bool libvirt;
 	bool display;
+	bool no_input;
+	bool view_only;
+	bool password;
 	bool autostart;
 	bool all;
 	bool new_ids;
@@ -170,6 +176,7 @@ struct ctl_command {
 	row(screenshot)                                                        \
 	row(mode)                                                              \
 	row(vnc)                                                               \
+	row(console)                                                           \
 	row(events)                                                            \
 	row(bridge)                                                            \
 	row(fleet)                                                             \

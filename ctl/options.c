@@ -41,6 +41,9 @@ static const struct option long_options[] = {
 	{"memory", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MEMORY},
 	{"libvirt", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_LIBVIRT},
 	{"display", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DISPLAY},
+	{"no-input", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_NO_INPUT},
+	{"view-only", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_VIEW_ONLY},
+	{"password", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_PASSWORD},
 	{"autostart", required_argument, NULL,
 	 OPTION_COMMAND + CTL_OPTION_AUTOSTART},
 	{"mode", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MODE},
@@ -187,6 +190,15 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return true;
 	case CTL_OPTION_DISPLAY:
 		ctl->display = true;
+		return true;
+	case CTL_OPTION_NO_INPUT:
+		ctl->no_input = true;
+		return true;
+	case CTL_OPTION_VIEW_ONLY:
+		ctl->view_only = true;
+		return true;
+	case CTL_OPTION_PASSWORD:
+		ctl->password = true;
 		return true;
 	case CTL_OPTION_AUTOSTART:
 		ctl->has_autostart = true;

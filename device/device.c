@@ -8,8 +8,11 @@
 #include <fcntl.h>
 
 #include "device/control.h"
+#include "device/display/viewer.h"
+#include "device/display/viewer_abi.h"
 #include "device/framebuffer.h"
 #include "device/gpu/gpu.h"
+#include "device/input/seat.h"
 #include "device/render/host_memory.h"
 #include "device/render/launcher.h"
 #include "device/render/render.h"
@@ -20,11 +23,17 @@
 #include "lib/util.h"
 #include "sandbox/report.h"
 
+/* How soon a viewer may change its head's mode again: the guest is told each. */
+#define MODE_USEC 200000ULL
+
+static_assert(VGPU_SEAT_SOURCES >= VGPU_HEADS_MAX, "a source for each head");
+
 struct viewer {
 	struct vgpu_device *device;
 	uint32_t head;
 	int fd; /* a duplicate, so that it outlives what the gpu closes */
 	sd_event_source *source;
+	uint64_t mode_usec; /* when it last changed the mode */
 };
 
 struct vgpu_device {
@@ -36,6 +45,7 @@ struct vgpu_device {
 	struct vgpu_render_config render;
 	struct vgpu_launcher *launcher; /* NULL: there is no successor either */
 	struct vgpu_vhost *vhost;
+	struct vgpu_seat *seat; /* NULL: an older vgpud made none */
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct vgpu_reports reports;
 	struct viewer viewer[VGPU_HEADS_MAX];
@@ -103,8 +113,69 @@ static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
 		vgpu_gpu_figures(vgpu_vhost_gpu(device->vhost), ret_figures);
 }
 
+static void on_key(void *opaque, uint32_t head, uint32_t code, bool is_down)
+{
+	struct viewer *viewer = opaque;
+
+	vgpu_seat_key(viewer->device->seat, head, code, is_down);
+}
+
+/* The place of @at on one axis of a head at @first of @size, among all. */
+static uint32_t find_place(int32_t at, uint32_t first, uint32_t size)
+{
+	int64_t place = VGPU_MIN(VGPU_MAX((int64_t)at, 0), (int64_t)size - 1);
+
+	return first + (uint32_t)place;
+}
+
+static void on_pointer(void *opaque, uint32_t head,
+		       const struct vgpu_viewer_msg *msg)
+{
+	struct viewer *viewer = opaque;
+	struct vgpu_device *device = viewer->device;
+	struct vgpu_gpu_layout at;
+	struct vgpu_seat_pointer pointer;
+
+	vgpu_gpu_layout(vgpu_vhost_gpu(device->vhost), head, &at);
+	if (!at.head_width || !at.head_height)
+		return;
+	pointer = (struct vgpu_seat_pointer){
+		.x = find_place(msg->x, at.x, at.head_width),
+		.y = find_place(msg->y, at.y, at.head_height),
+		.width = at.width,
+		.height = at.height,
+		.buttons = msg->buttons,
+		.wheel_up = msg->wheel_up,
+		.wheel_right = msg->wheel_right,
+	};
+	vgpu_seat_point(device->seat, head, &pointer);
+}
+
+/* Not saved: vgpud's own mode is the head's again at the vGPU's next start. */
+static void on_mode(void *opaque, uint32_t head, uint32_t width, uint32_t height)
+{
+	struct viewer *viewer = opaque;
+	struct vgpu_err err = {};
+	uint64_t now = 0;
+
+	sd_event_now(viewer->device->event, CLOCK_MONOTONIC, &now);
+	/* 0 x 0 would unplug the head: that is not for those who look at it. */
+	if (now - viewer->mode_usec < MODE_USEC || !width || !height)
+		return;
+	viewer->mode_usec = now;
+	vgpu_gpu_set_mode(vgpu_vhost_gpu(viewer->device->vhost), head, width,
+			  height, &err);
+}
+
+static const struct vgpu_viewer_sink viewer_sink = {
+	.key = on_key,
+	.pointer = on_pointer,
+	.mode = on_mode,
+};
+
 static void drop_viewer(struct viewer *viewer)
 {
+	vgpu_seat_leave(viewer->device->seat, viewer->head);
 	viewer->source = sd_event_source_disable_unref(viewer->source);
 	viewer->fd = vgpu_close(viewer->fd);
 }
@@ -140,9 +211,11 @@ static int poll_viewer(struct vgpu_device *device, uint32_t head)
 			       EPOLLIN, on_viewer, viewer);
 }
 
-static int attach_viewer(struct vgpu_device *device, uint32_t head, int fd,
+static int attach_viewer(struct vgpu_device *device,
+			 const struct vgpu_control_view *view, int fd,
 			 struct vgpu_err *err)
 {
+	uint32_t head = view->head;
 	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
 	int r;
 
@@ -162,6 +235,9 @@ static int attach_viewer(struct vgpu_device *device, uint32_t head, int fd,
 	r = vgpu_gpu_view(gpu, head, fd, err);
 	if (r < 0)
 		return r;
+	if (view->has_input)
+		vgpu_gpu_take_input(gpu, head, &viewer_sink,
+				    &device->viewer[head]);
 	r = poll_viewer(device, head);
 	return r < 0 ? vgpu_err_set(err, r, NULL, "cannot poll the viewer") : 0;
 }
@@ -197,7 +273,7 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 				 &err);
 		break;
 	case VGPU_CONTROL_VIEW:
-		r = attach_viewer(device, msg->head, fd, &err);
+		r = attach_viewer(device, &msg->view, fd, &err);
 		break;
 	case VGPU_CONTROL_SET_FRAME_RATE:
 		vgpu_close(fd);
@@ -347,6 +423,9 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 	}
 	r = vgpu_vhost_create(device->event, device->state, device->slots,
 			      &config, &vhost_ops, device, &device->vhost, err);
+	if (r >= 0)
+		r = vgpu_seat_create(device->event, device->slots, on_fault,
+				     device, &device->seat, err);
 	/*
 	 * End render processes of a predecessor whose contexts were not
 	 * resumed.
@@ -373,7 +452,7 @@ int vgpu_device_create(sd_event *event, struct vgpu_slots *slots,
 	device->config = *config;
 	vgpu_reports_init(&device->reports, event, device->config.start.name);
 	for (uint32_t i = 0; i < VGPU_HEADS_MAX; i++)
-		device->viewer[i] = (struct viewer){device, i, -1, NULL};
+		device->viewer[i] = (struct viewer){device, i, -1, NULL, 0};
 
 	/*
 	 * The link comes first, to announce what the rest changes in the slots.
@@ -416,6 +495,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_reports_finish(&device->reports);
 	vgpu_link_destroy(device->link);
 	device->link = NULL; /* the rest changes something still as it ends */
+	vgpu_seat_destroy(device->seat);
 	vgpu_vhost_destroy(device->vhost);
 	vgpu_launcher_destroy(device->launcher);
 	vgpu_framebuffer_finish(&device->framebuffer);

@@ -13,9 +13,15 @@ struct vgpu_slots;
 typedef void vgpu_slots_announce(void *opaque, uint32_t slot);
 
 int vgpu_slots_create(struct vgpu_slots **ret_slots);
+/*
+ * Those from number @first on, counted from 0 again, as another device's. The
+ * fds stay @slots', which outlives the view.
+ */
+int vgpu_slots_view(struct vgpu_slots *slots, uint32_t first,
+		    struct vgpu_slots **ret_view);
 void vgpu_slots_destroy(struct vgpu_slots *slots); /* NULL is fine */
 
-/* Call @announce for every change from now on. */
+/* Call @announce for every change from now on, also by a view. */
 void vgpu_slots_on_change(struct vgpu_slots *slots,
 			  vgpu_slots_announce *announce, void *opaque);
 

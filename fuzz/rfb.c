@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "device/display/viewer_abi.h"
+#include "device/display/vnc/input.h"
 #include "device/display/vnc/server.h"
 #include "device/display/vnc/source.h"
 #include "fuzz/input.h"
@@ -30,6 +31,7 @@ struct viewer {
 
 static struct viewer viewer[VIEWERS];
 static struct vgpu_vnc_source source;
+static struct vgpu_vnc_input hands;
 static struct vgpu_vnc_server *server;
 static int device = -1; /* the device's end of the source's socket */
 static int frame_fd = -1;
@@ -103,7 +105,7 @@ static void say_encodings(struct input *in, struct viewer *v)
 		0xffffff11, 0xffffff10, 0xffffff21, 0xffffff20, 0xfffffecb,
 		0xffffffe0, 0xffffffef, 0xffffff00, 0xffffff09, 0xffff0000,
 		0xffff0001, 0xfffe0000, 0xfffe0002, 0xc0a1e5ce, 0xfffffefc,
-		0xfffffe00, 0xfffffe64, 0xfffffec7, 0xffff8003,
+		0xfffffe00, 0xfffffe64, 0xfffffec7, 0xffff8003, 0xfffffefe,
 	};
 	uint8_t how = take8(in);
 	uint32_t n = how % 12;
@@ -149,8 +151,8 @@ static void say_desktop_size(struct input *in, struct viewer *v)
 
 static void say_message(struct input *in, struct viewer *v)
 {
-	static const uint8_t types[] = {0, 2, 2, 3,  3,	 3,  4,	  5,  6,
-					7, 8, 9, 10, 11, 15, 250, 251};
+	static const uint8_t types[] = {0, 2, 2, 3,  3,	 3,  4,	  5,   6,
+					7, 8, 9, 10, 11, 15, 250, 251, 255};
 	uint8_t how = take8(in);
 	uint8_t type = types[how % VGPU_ARRAY_SIZE(types)];
 	size_t begin = v->said_bytes;
@@ -191,6 +193,12 @@ static void say_message(struct input *in, struct viewer *v)
 		break;
 	case 251:
 		say_desktop_size(in, v);
+		break;
+	case 255: /* an extended key event */
+		say8(v, how & 0x80 ? take8(in) : 0);
+		say16(v, how & 1);
+		say32(v, take32(in));
+		say32(v, take8(in));
 		break;
 	default:
 		say8(v, take8(in));
@@ -249,6 +257,7 @@ static void receive_device(void)
 		break;
 	case VGPU_VNC_OVER:
 		vgpu_vnc_source_attach(&source, -1);
+		vgpu_vnc_input_attach(&hands, -1);
 		break;
 	case VGPU_VNC_NONE:
 		break;
@@ -286,6 +295,7 @@ static void connect_device(void)
 		   0);
 	device = pair[0];
 	vgpu_vnc_source_attach(&source, pair[1]);
+	vgpu_vnc_input_attach(&hands, pair[1]);
 }
 
 static void show(uint32_t width, uint32_t height)
@@ -396,7 +406,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!fds)
 		fds = count_fds();
 	FUZZ_CHECK(vgpu_vnc_source_init(&source) == 0);
-	server = vgpu_vnc_server_create("fuzz", &source);
+	/* The source's socket, as vgpu-vnc does it, once there is a device. */
+	vgpu_vnc_input_init(&hands);
+	server = vgpu_vnc_server_create(&(struct vgpu_vnc_server_config){
+		.name = "fuzz",
+		.source = &source,
+		.input = &hands,
+		.password = "",
+	});
 	FUZZ_CHECK(server);
 	connect_device();
 	show(WIDTH, HEIGHT);

@@ -50,7 +50,7 @@ enum vgpu_control_type {
 	VGPU_CONTROL_EVENT,   /* from the device; event */
 	VGPU_CONTROL_CAPTURE, /* to the device; head. REPLY with reply.frame and
 			       * a memfd of its pixels, cursor included */
-	VGPU_CONTROL_VIEW,    /* to the device; head; the device's end of a
+	VGPU_CONTROL_VIEW,    /* to the device; view; the device's end of a
 			       * viewer socket attached (viewer_abi.h). REPLY */
 	VGPU_CONTROL_SET_MODE, /* to the device; mode. REPLY */
 	VGPU_CONTROL_REPLY, /* from the device; reply; serial of the request */
@@ -71,18 +71,36 @@ enum vgpu_control_slot {
 	VGPU_SLOT_BACKEND_REQ = 5, /* vhost-user back-end channel */
 	VGPU_SLOT_PIPE_READ = 6,   /* what leaves and enters the connection */
 	VGPU_SLOT_PIPE_WRITE = 7,
-	VGPU_SLOT_LAUNCHER = 8,	  /* socket to vgpu-launch */
-	VGPU_SLOT_DISPLAY = 9,	  /* socket to the VMM's own display, if any */
-	VGPU_SLOT_MEMORY = 16,	  /* + region, VGPU_SLOT_MEMORY_MAX of them */
-	VGPU_SLOT_KICK = 64,	  /* + queue */
-	VGPU_SLOT_CALL = 80,	  /* + queue */
-	VGPU_SLOT_ERROR = 96,	  /* + queue */
-	VGPU_SLOT_MESSAGE = 128,  /* + i of the message being handled */
+	VGPU_SLOT_LAUNCHER = 8,	 /* socket to vgpu-launch */
+	VGPU_SLOT_DISPLAY = 9,	 /* socket to the VMM's own display, if any */
+	VGPU_SLOT_MEMORY = 16,	 /* + region, VGPU_SLOT_MEMORY_MAX of them */
+	VGPU_SLOT_KICK = 64,	 /* + queue */
+	VGPU_SLOT_CALL = 80,	 /* + queue */
+	VGPU_SLOT_ERROR = 96,	 /* + queue */
+	VGPU_SLOT_MESSAGE = 128, /* + i of the message being handled */
+	/*
+	 * + VGPU_SLOT_DEVICE_STRIDE * enum vgpu_input + a slot from
+	 * above: the same of an input device, which has a state block, a
+	 * listening socket and a front end of its own.
+	 */
+	VGPU_SLOT_INPUT = 256,
 	VGPU_SLOT_SEGMENT = 1024, /* + index in the vGPU's framebuffer */
 	VGPU_SLOT_MAX = 1024 + 8192,
 };
-#define VGPU_SLOT_MEMORY_MAX 32
-#define VGPU_SLOT_QUEUE_MAX  16
+#define VGPU_SLOT_MEMORY_MAX	32
+#define VGPU_SLOT_QUEUE_MAX	16
+#define VGPU_SLOT_DEVICE_STRIDE 256
+
+/* The input devices of a vGPU: its seat. */
+enum vgpu_input {
+	VGPU_INPUT_KEYBOARD = 0,
+	VGPU_INPUT_TABLET, /* a pointer with absolute positions */
+	VGPU_INPUTS,
+};
+
+static_assert(VGPU_SLOT_INPUT + VGPU_INPUTS * VGPU_SLOT_DEVICE_STRIDE <=
+		      VGPU_SLOT_SEGMENT,
+	      "slots of input devices");
 
 #define VGPU_CONTROL_TEXT_MAX 200
 
@@ -163,6 +181,15 @@ struct vgpu_control_mode {
 	uint32_t height;
 };
 
+struct vgpu_control_view {
+	uint32_t head;
+	/*
+	 * The viewer may type, point and change the head's mode. 0, as from
+	 * older managers: it may only look.
+	 */
+	uint32_t has_input;
+};
+
 /* Pixels are 32 bit little-endian x8r8g8b8 (DRM_FORMAT_XRGB8888). */
 struct vgpu_control_frame {
 	uint32_t width;
@@ -195,6 +222,7 @@ struct vgpu_control_msg {
 		struct vgpu_control_status status;
 		struct vgpu_control_event event;
 		struct vgpu_control_mode mode;
+		struct vgpu_control_view view;
 		struct vgpu_control_reply reply;
 		uint8_t key[VGPU_CONTROL_KEY_BYTES];
 		uint8_t size[256];

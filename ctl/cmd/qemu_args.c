@@ -83,15 +83,32 @@ static enum ctl_exit print_argument(const char *text)
 	return CTL_DONE;
 }
 
+/* Device number @i as JSON. An older manager has one, and names it alone. */
+static enum ctl_exit print_device(sd_json_variant *reply, size_t i)
+{
+	sd_json_variant *devices = sd_json_variant_by_key(reply, "devices");
+	sd_json_variant *device = sd_json_variant_by_key(reply, "device");
+	vgpu_autofree char *text = NULL;
+
+	if (sd_json_variant_is_array(devices))
+		device = sd_json_variant_by_index(devices, i);
+	if (!sd_json_variant_is_object(device))
+		return ctl_fail_reply(METHOD, "lacks a device");
+	if (sd_json_variant_format(device, /* flags= */ 0, &text) < 0)
+		return ctl_fail("out of memory");
+	return print_argument(text);
+}
+
 /*
- * Print QEMU's arguments. The device is written as JSON: otherwise QEMU could
- * put it into a slot that libvirt has chosen for another device.
+ * Print QEMU's arguments. Devices are written as JSON: otherwise QEMU could put
+ * them into slots that libvirt has chosen for others.
  */
-static enum ctl_exit print_commandline(sd_json_variant *arguments,
-				       const char *device)
+static enum ctl_exit print_commandline(sd_json_variant *reply,
+				       sd_json_variant *arguments)
 {
 	enum ctl_exit e = CTL_DONE;
 	bool is_device = false;
+	size_t n_devices = 0;
 
 	puts("<qemu:commandline xmlns:qemu='" QEMU_XML "'>");
 	for (size_t i = 0;
@@ -99,7 +116,8 @@ static enum ctl_exit print_commandline(sd_json_variant *arguments,
 		const char *word = sd_json_variant_string(
 			sd_json_variant_by_index(arguments, i));
 
-		e = print_argument(is_device ? device : word);
+		e = is_device ? print_device(reply, n_devices++)
+			      : print_argument(word);
 		is_device = strcmp(word, "-device") == 0;
 	}
 	if (e == CTL_DONE)
@@ -134,7 +152,6 @@ static enum ctl_exit print_libvirt(sd_json_variant *reply,
 {
 	sd_json_variant *device = sd_json_variant_by_key(reply, "device");
 	const char *driver = ctl_json_string(device, "driver");
-	vgpu_autofree char *text = NULL;
 	enum ctl_exit e;
 
 	if (!driver)
@@ -142,8 +159,6 @@ static enum ctl_exit print_libvirt(sd_json_variant *reply,
 			"the manager does not say what libvirt needs: it is older than this vgpuctl; 'systemctl restart vgpud'");
 	if (strcmp(driver, "vfio-pci") == 0)
 		return print_hostdev(ctl_json_string(device, "host"));
-	if (sd_json_variant_format(device, /* flags= */ 0, &text) < 0)
-		return ctl_fail("out of memory");
 	if (ctl_json_is_true(reply, "sharedMemory"))
 		puts("<memoryBacking>\n"
 		     "  <source type='memfd'/>\n"
@@ -154,7 +169,7 @@ static enum ctl_exit print_libvirt(sd_json_variant *reply,
 	     "    <model type='none'/>\n"
 	     "  </video>\n"
 	     "</devices>");
-	e = print_commandline(arguments, text);
+	e = print_commandline(reply, arguments);
 	if (e == CTL_DONE)
 		ctl_note("note: this belongs into the domain's <domain> ('virsh edit'), in place of the <memoryBacking> and <video> it has; libvirt's QEMU must be allowed to connect to the socket");
 	return e;
@@ -191,6 +206,13 @@ static enum ctl_exit run(struct ctl *ctl)
 	if (ctl->display) {
 		int r = sd_json_variant_set_field_boolean(&parameters,
 							  "display", true);
+
+		if (r < 0)
+			return ctl_parameters_failed(r);
+	}
+	if (ctl->no_input) {
+		int r = sd_json_variant_set_field_boolean(&parameters, "input",
+							  false);
 
 		if (r < 0)
 			return ctl_parameters_failed(r);
@@ -232,13 +254,14 @@ static enum ctl_exit run(struct ctl *ctl)
 
 const struct ctl_command ctl_command_qemu_args = {
 	.name = "qemu-args",
-	.words = "V [--memory SIZE | --libvirt] [--display] [--json=pretty|short]",
+	.words = "V [--memory SIZE | --libvirt] [--display] [--no-input] [--json=pretty|short]",
 	.summary = "Print the QEMU arguments that attach a vGPU",
 	.help = "  --memory SIZE   also those that give the machine SIZE of memory, as 4G, shared\n"
 		"                  as the vGPU needs it, and no other VGA\n"
 		"  --libvirt       what belongs into the XML of a libvirt domain instead\n"
 		"  --display       for QEMU's own window or SPICE to show the heads; the guest\n"
 		"                  gets no Vulkan\n"
+		"  --no-input      without the keyboard and the pointer that VNC viewers use\n"
 		"\n"
 		"Prints one line for a shell. Without --memory, what else the virtual machine\n"
 		"needs is said on stderr.\n"
@@ -248,7 +271,7 @@ const struct ctl_command ctl_command_qemu_args = {
 		"  vgpuctl qemu-args cad --libvirt\n"
 		"  vgpuctl qemu-args cad --json=short | jq -r '.arguments[]'\n",
 	.options = CTL_OPTION_JSON | CTL_OPTION_MEMORY | CTL_OPTION_LIBVIRT |
-		   CTL_OPTION_DISPLAY,
+		   CTL_OPTION_DISPLAY | CTL_OPTION_NO_INPUT,
 	.min_words = 1,
 	.max_words = 1,
 	.values = {CTL_VALUE_VGPU},

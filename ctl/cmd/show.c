@@ -96,7 +96,10 @@ static void print_head(sd_json_variant *head)
 	if (vnc) {
 		vgpu_autofree char *escaped = ctl_text_escape(vnc);
 
-		printf(", VNC at %s", escaped ? escaped : "?");
+		printf(", VNC at %s%s%s", escaped ? escaped : "?",
+		       ctl_json_is_true(head, "vncInput") ? ", with input" : "",
+		       ctl_json_is_true(head, "vncPassword") ? ", with a password"
+							     : "");
 	}
 	putchar('\n');
 }

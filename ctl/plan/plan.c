@@ -429,20 +429,27 @@ static int plan_vnc(struct context *c, sd_json_variant *wanted,
 	ctl_autojson sd_json_variant *parameters = NULL;
 	const char *address = text_of(wanted, "vnc");
 	const char *old = text_of(head, "vnc");
+	bool has_input = ctl_json_is_true(wanted, "vncInput");
+	/* What is not mentioned stays as it is. */
+	bool is_other = sd_json_variant_by_key(wanted, "vncInput") &&
+			has_input != ctl_json_is_true(head, "vncInput");
 	uint64_t number = 0;
 
-	if (strcmp(address, old) == 0)
+	if (strcmp(address, old) == 0 && !(address[0] && is_other))
 		return 0;
 	ctl_json_unsigned(wanted, "head", &number);
 	if (set_vgpu(c, vgpu, &parameters) < 0 ||
 	    sd_json_variant_set_field_unsigned(&parameters, "head", number) < 0 ||
 	    (address[0] && sd_json_variant_set_field_string(
-				   &parameters, "address", address) < 0))
+				   &parameters, "address", address) < 0) ||
+	    (address[0] && !has_input &&
+	     sd_json_variant_set_field_boolean(&parameters, "viewOnly", true) < 0))
 		return out_of_memory(c);
 	return add_step(c, pass, "SetVnc", parameters,
-			"~ %s: head %" PRIu64 " vnc %s -> %s", label_of(vgpu),
+			"~ %s: head %" PRIu64 " vnc %s -> %s%s", label_of(vgpu),
 			number, old[0] ? old : "off",
-			address[0] ? address : "off");
+			address[0] ? address : "off",
+			has_input ? ", with input" : "");
 }
 
 static int plan_heads(struct context *c, const struct ctl_wanted *wanted,

@@ -93,9 +93,11 @@ static const struct {
 	{"preferredWidth", NUMBER, true},
 	{"preferredHeight", NUMBER, true},
 	{"vnc", STRING, true},
+	{"vncInput", SWITCH, true},
 	{"width", NUMBER, false},
 	{"height", NUMBER, false},
 	{"vncClients", NUMBER, false},
+	{"vncPassword", SWITCH, false},
 };
 
 #define FIELDS_MAX 64 /* as many bits as a set of them has */

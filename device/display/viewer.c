@@ -20,7 +20,7 @@
  *           v                   |
  *   READY --+--> send a batch --+--> WAITING -- ACK --> READY
  *                    |                  |
- *                    | cannot be sent   | not an ACK, end of file
+ *                    | cannot be sent   | breach of rules, end of file
  *                    v                  v
  *                  OVER  <--------------+
  *
@@ -34,6 +34,8 @@ struct vgpu_viewer {
 	uint32_t head;
 	const struct vgpu_viewer_source *source;
 	void *opaque;
+	const struct vgpu_viewer_sink *sink; /* NULL: it may only look */
+	void *sink_opaque;
 	enum state state;
 
 	struct vgpu_frame frame; /* what the viewer sees */
@@ -222,6 +224,13 @@ void vgpu_viewer_destroy(struct vgpu_viewer *viewer)
 	free(viewer);
 }
 
+void vgpu_viewer_set_sink(struct vgpu_viewer *viewer,
+			  const struct vgpu_viewer_sink *sink, void *opaque)
+{
+	viewer->sink = sink;
+	viewer->sink_opaque = opaque;
+}
+
 int vgpu_viewer_fd(const struct vgpu_viewer *viewer)
 {
 	return viewer->socket;
@@ -262,6 +271,31 @@ void vgpu_viewer_cursor_moved(struct vgpu_viewer *viewer)
 	send_news(viewer);
 }
 
+/* False if the viewer must not send such. */
+static bool pass_input(const struct vgpu_viewer *viewer,
+		       const struct vgpu_viewer_msg *msg)
+{
+	const struct vgpu_viewer_sink *sink = viewer->sink;
+
+	if (!sink)
+		return false;
+	switch (msg->type) {
+	case VGPU_VIEWER_KEY:
+		sink->key(viewer->sink_opaque, viewer->head, msg->code,
+			  msg->is_down);
+		return true;
+	case VGPU_VIEWER_POINTER:
+		sink->pointer(viewer->sink_opaque, viewer->head, msg);
+		return true;
+	case VGPU_VIEWER_MODE:
+		sink->mode(viewer->sink_opaque, viewer->head, msg->width,
+			   msg->height);
+		return viewer->state != OVER;
+	default:
+		return false;
+	}
+}
+
 bool vgpu_viewer_readable(struct vgpu_viewer *viewer)
 {
 	struct vgpu_viewer_msg msg = {};
@@ -275,8 +309,11 @@ bool vgpu_viewer_readable(struct vgpu_viewer *viewer)
 	while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
 		return true;
-	if (got != sizeof(msg) || msg.type != VGPU_VIEWER_ACK ||
-	    viewer->state != WAITING)
+	if (got != sizeof(msg))
+		return false;
+	if (msg.type != VGPU_VIEWER_ACK)
+		return pass_input(viewer, &msg);
+	if (viewer->state != WAITING)
 		return false;
 	viewer->state = READY;
 	send_news(viewer);

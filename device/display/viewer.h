@@ -10,6 +10,7 @@
 #include "lib/err.h"
 
 struct vgpu_viewer;
+struct vgpu_viewer_msg; /* viewer_abi.h */
 
 struct vgpu_viewer_cursor {
 	int32_t x; /* of its top left pixel, on the head */
@@ -33,11 +34,24 @@ struct vgpu_viewer_source {
 				  struct vgpu_viewer_cursor *ret_cursor);
 };
 
+/* Where what a viewer types and points at goes to. All are required. */
+struct vgpu_viewer_sink {
+	void (*key)(void *opaque, uint32_t head, uint32_t code, bool is_down);
+	/* Nothing in @msg, a POINTER, is checked. */
+	void (*pointer)(void *opaque, uint32_t head,
+			const struct vgpu_viewer_msg *msg);
+	void (*mode)(void *opaque, uint32_t head, uint32_t width,
+		     uint32_t height);
+};
+
 /* Takes @socket over, also on failure. */
 int vgpu_viewer_create(int socket, uint32_t head,
 		       const struct vgpu_viewer_source *source, void *opaque,
 		       struct vgpu_viewer **ret_viewer, struct vgpu_err *err);
 void vgpu_viewer_destroy(struct vgpu_viewer *viewer); /* NULL is fine */
+/* It may not only look. @sink outlives the viewer. */
+void vgpu_viewer_set_sink(struct vgpu_viewer *viewer,
+			  const struct vgpu_viewer_sink *sink, void *opaque);
 int vgpu_viewer_fd(const struct vgpu_viewer *viewer);
 
 /*

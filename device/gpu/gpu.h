@@ -21,6 +21,7 @@ struct vgpu_gpu_state; /* device/gpu/state_abi.h: lives in the state block */
 struct vgpu_launcher;  /* device/render/launcher.h */
 struct vgpu_render_config; /* device/render/render.h */
 struct vgpu_reserve;	   /* device/render/reserve.h */
+struct vgpu_viewer_sink;   /* device/display/viewer.h */
 
 struct vgpu_gpu_config {
 	uint32_t heads; /* 0 to VGPU_HEADS_MAX; the guest is told at least 1 */
@@ -189,6 +190,23 @@ int vgpu_gpu_set_mode(struct vgpu_gpu *gpu, uint32_t head, uint32_t width,
  */
 int vgpu_gpu_set_console(struct vgpu_gpu *gpu, int socket);
 
+/* Where a head is among all of them, which have their top left at (0, 0). */
+struct vgpu_gpu_layout {
+	uint32_t x;
+	uint32_t y;
+	uint32_t head_width; /* 0: the head is unplugged */
+	uint32_t head_height;
+	uint32_t width; /* of all heads */
+	uint32_t height;
+};
+
+/*
+ * As the guest shows them, if it has one picture for all; else side by side,
+ * from left to right, as it is told.
+ */
+void vgpu_gpu_layout(const struct vgpu_gpu *gpu, uint32_t head,
+		     struct vgpu_gpu_layout *ret_layout);
+
 /* From the next frame on. */
 void vgpu_gpu_set_frame_rate_limit(struct vgpu_gpu *gpu, uint32_t limit);
 
@@ -208,6 +226,12 @@ int vgpu_gpu_capture(struct vgpu_gpu *gpu, uint32_t head,
  */
 int vgpu_gpu_view(struct vgpu_gpu *gpu, uint32_t head, int socket,
 		  struct vgpu_err *err);
+/*
+ * What the viewer of @head types and points at goes to @sink from now on; it
+ * outlives the viewer. Before, a viewer that sends such is cut off.
+ */
+void vgpu_gpu_take_input(struct vgpu_gpu *gpu, uint32_t head,
+			 const struct vgpu_viewer_sink *sink, void *opaque);
 /* The viewer socket of @head to poll for EPOLLIN, or -1. */
 int vgpu_gpu_viewer_fd(const struct vgpu_gpu *gpu, uint32_t head);
 /* Call when that fd is readable (an acknowledgement, or its end). */

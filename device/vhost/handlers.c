@@ -67,7 +67,7 @@ static struct vgpu_state_queue *queue_of(struct vgpu_vhost *vhost, uint32_t inde
 /* The guest's driver starts again, with the features accepted before. */
 static void reset_model(struct vgpu_vhost *vhost)
 {
-	vgpu_gpu_reset(vgpu_virtio_gpu(vhost->virtio));
+	vgpu_virtio_reset_model(vhost->virtio);
 	vgpu_virtio_set_features(vhost->virtio, vhost->state->features);
 }
 
@@ -348,6 +348,8 @@ static int gpu_set_socket(struct vgpu_vhost *vhost,
 	socklen_t length = sizeof(int);
 	int r, type;
 
+	if (!vgpu_virtio_gpu(vhost->virtio))
+		return vgpu_vhost_violation(vhost, "a display for no GPU");
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 ||
 	    type != SOCK_STREAM)
 		return vgpu_vhost_violation(
@@ -359,10 +361,9 @@ static int gpu_set_socket(struct vgpu_vhost *vhost,
 	return vgpu_vhost_open_console(vhost);
 }
 
-/* Config space beyond what the device has reads as zero. */
 static int get_config(struct vgpu_vhost *vhost, struct vgpu_vhost_message *message)
 {
-	uint8_t space[VHOST_USER_CONFIG_MAX] = {};
+	uint8_t space[VHOST_USER_CONFIG_MAX];
 	const struct vhost_user_config *in = &message->config;
 
 	if (in->offset > sizeof(space) || in->size > sizeof(space) - in->offset ||
@@ -370,7 +371,8 @@ static int get_config(struct vgpu_vhost *vhost, struct vgpu_vhost_message *messa
 		return vgpu_vhost_violation(vhost,
 					    "config space of %u bytes at %u",
 					    in->size, in->offset);
-	vgpu_gpu_config_read(vgpu_virtio_gpu(vhost->virtio), space);
+	static_assert(sizeof(space) == VGPU_MODEL_CONFIG_MAX, "config space");
+	vgpu_virtio_config_read(vhost->virtio, space);
 	message->reply.config.offset = in->offset;
 	message->reply.config.size = in->size;
 	message->reply.config.flags = in->flags;
@@ -389,8 +391,8 @@ static int set_config(struct vgpu_vhost *vhost, struct vgpu_vhost_message *messa
 		return vgpu_vhost_violation(vhost,
 					    "config space of %u bytes at %u",
 					    in->size, in->offset);
-	r = vgpu_gpu_config_write(vgpu_virtio_gpu(vhost->virtio), in->offset,
-				  in->data, in->size);
+	r = vgpu_virtio_config_write(vhost->virtio, in->offset, in->data,
+				     in->size);
 	/* The guest did that: keep the connection. */
 	if (r < 0)
 		vhost->ops->fault(vhost->opaque,

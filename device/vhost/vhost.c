@@ -412,14 +412,19 @@ static void virtio_console_over(void *opaque)
 
 int vgpu_vhost_open_console(struct vgpu_vhost *vhost)
 {
-	return vgpu_gpu_set_console(
-		vgpu_virtio_gpu(vhost->virtio),
-		vgpu_slots_get(vhost->slots, VGPU_SLOT_DISPLAY));
+	struct vgpu_gpu *gpu = vgpu_virtio_gpu(vhost->virtio);
+
+	return gpu ? vgpu_gpu_set_console(gpu, vgpu_slots_get(vhost->slots,
+							      VGPU_SLOT_DISPLAY))
+		   : 0;
 }
 
 void vgpu_vhost_close_console(struct vgpu_vhost *vhost)
 {
-	vgpu_gpu_set_console(vgpu_virtio_gpu(vhost->virtio), -1);
+	struct vgpu_gpu *gpu = vgpu_virtio_gpu(vhost->virtio);
+
+	if (gpu)
+		vgpu_gpu_set_console(gpu, -1);
 	vgpu_slots_drop(vhost->slots, VGPU_SLOT_DISPLAY);
 }
 
@@ -644,4 +649,14 @@ int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
 struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost)
 {
 	return vgpu_virtio_gpu(vhost->virtio);
+}
+
+bool vgpu_vhost_is_running(const struct vgpu_vhost *vhost)
+{
+	return vgpu_virtio_is_running(vhost->virtio, 0);
+}
+
+void vgpu_vhost_run(struct vgpu_vhost *vhost)
+{
+	vgpu_virtio_run(vhost->virtio, 0);
 }

@@ -53,6 +53,11 @@ bool vgpu_vhost_is_held(const struct vgpu_vhost *vhost);
 void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus);
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost);
 
+/* NULL if the model is another. */
 struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost);
+
+/* For a model that says when it is ready: of its first queue. */
+bool vgpu_vhost_is_running(const struct vgpu_vhost *vhost);
+void vgpu_vhost_run(struct vgpu_vhost *vhost);
 
 #endif

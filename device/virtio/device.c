@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <endian.h>
 #include <linux/virtio_config.h>
-#include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
 #include <poll.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include <time.h>
 
 #include "device/state.h"
-#include "device/virtio/queue.h"
+#include "device/virtio/internal.h"
 #include "lib/util.h"
 
 #define TRANSPORT_FEATURES                                                     \
@@ -29,36 +28,6 @@
 #define DEATHS_MAX 2
 /* Requests kept for later ones; what a busy Linux guest has in flight. */
 #define FREE_MAX 16
-
-struct ring {
-	struct vgpu_queue queue;
-	struct vgpu_virtio *virtio;
-	sd_event_source *kick;
-	sd_event_source *poll;	/* in place of a kick fd */
-	sd_event_source *again; /* the budget was used up */
-	bool is_draining;
-	bool must_resume; /* a predecessor may have left requests in flight */
-};
-
-struct vgpu_virtio {
-	sd_event *event;
-	struct vgpu_state *state;
-	struct vgpu_slots *slots;
-	struct vgpu_memory *memory;
-	struct vgpu_gpu *gpu;
-	const struct vgpu_virtio_ops *ops;
-	void *opaque;
-	struct ring ring[VGPU_STATE_QUEUES];
-	struct vgpu_queue_request *free;
-	unsigned int n_free;
-	unsigned int n_busy; /* requests that point into guest memory */
-	bool is_in_batch;    /* the guest is told when the batch is over */
-};
-
-static const char *const queue_names[VGPU_STATE_QUEUES] = {
-	"control queue",
-	"cursor queue",
-};
 
 static struct vgpu_queue_request *take_request(struct vgpu_virtio *virtio)
 {
@@ -109,28 +78,29 @@ static void signal_fd(const struct vgpu_virtio *virtio, uint32_t slot)
 		return;
 }
 
-static uint32_t index_of(const struct ring *ring)
+static uint32_t index_of(const struct vgpu_ring *ring)
 {
 	return (uint32_t)(ring - ring->virtio->ring);
 }
 
-static void signal_guest(struct ring *ring)
+static void signal_guest(struct vgpu_ring *ring)
 {
 	if (ring->queue.used && vgpu_queue_wants_call(&ring->queue))
 		signal_fd(ring->virtio, VGPU_SLOT_CALL + index_of(ring));
 }
 
-static void report_fault(struct ring *ring, const char *fault)
+static void report_fault(struct vgpu_ring *ring, const char *fault)
 {
+	const struct vgpu_virtio *virtio = ring->virtio;
 	char text[VGPU_CONTROL_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s: %s", queue_names[index_of(ring)],
-		 fault);
-	ring->virtio->ops->fault(ring->virtio->opaque, text);
+	snprintf(text, sizeof(text), "%s: %s",
+		 virtio->model->queue_name[index_of(ring)], fault);
+	virtio->ops->fault(virtio->opaque, text);
 }
 
 /* The guest corrupted the ring: stop it until it is reset. */
-static void break_ring(struct ring *ring, const char *fault)
+static void break_ring(struct vgpu_ring *ring, const char *fault)
 {
 	vgpu_state_commit(ring->queue.state->is_broken, 1U);
 	report_fault(ring, fault);
@@ -138,7 +108,7 @@ static void break_ring(struct ring *ring, const char *fault)
 }
 
 /* Forget the requests in flight: nobody waits for the answers any more. */
-static void forget_requests(struct ring *ring)
+static void forget_requests(struct vgpu_ring *ring)
 {
 	struct vgpu_state_queue *state = ring->queue.state;
 
@@ -151,7 +121,7 @@ static void forget_requests(struct ring *ring)
 			vgpu_state_commit(state->request[i], 0);
 }
 
-static void finish_request(struct ring *ring, uint16_t head, uint32_t written)
+static void finish_request(struct vgpu_ring *ring, uint16_t head, uint32_t written)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 
@@ -162,13 +132,13 @@ static void finish_request(struct ring *ring, uint16_t head, uint32_t written)
 		virtio->ops->drained(virtio->opaque);
 }
 
-static void gpu_complete(void *opaque, struct vgpu_gpu_request *gpu_request,
-			 size_t written)
+void vgpu_virtio_complete(struct vgpu_virtio *virtio,
+			  struct vgpu_gpu_request *gpu_request, size_t written)
 {
-	struct vgpu_virtio *virtio = opaque;
 	struct vgpu_queue_request *request =
 		vgpu_container_of(gpu_request, struct vgpu_queue_request, gpu);
-	struct ring *ring = vgpu_container_of(request->queue, struct ring, queue);
+	struct vgpu_ring *ring =
+		vgpu_container_of(request->queue, struct vgpu_ring, queue);
 	bool is_current = request->life == ring->queue.life;
 	uint16_t head = request->head;
 
@@ -182,19 +152,23 @@ static void gpu_complete(void *opaque, struct vgpu_gpu_request *gpu_request,
 		break_ring(ring, "its memory went away while it was in use");
 }
 
-static void execute_request(struct ring *ring, struct vgpu_queue_request *request)
+static void execute_request(struct vgpu_ring *ring,
+			    struct vgpu_queue_request *request)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	uint64_t *word = &ring->queue.state->request[request->head];
 	uint32_t life = request->life;
+	ssize_t written;
 
 	request->gpu.token = &ring->queue.state->token[request->head];
 
 	vgpu_state_commit(*word, (*word & ~0xfULL) | VGPU_REQUEST_EXECUTING);
-	if (index_of(ring) == 0)
-		vgpu_gpu_control(virtio->gpu, &request->gpu);
-	else
-		vgpu_gpu_cursor(virtio->gpu, &request->gpu);
+	written = virtio->model->execute(virtio->model_opaque, index_of(ring),
+					 &request->gpu);
+	if (written >= 0) {
+		vgpu_virtio_complete(virtio, &request->gpu, (size_t)written);
+		return;
+	}
 	/*
 	 * It waits now: a death from here on is not counted against this
 	 * request.
@@ -205,7 +179,7 @@ static void execute_request(struct ring *ring, struct vgpu_queue_request *reques
 }
 
 /* Fetch and execute one request. False if there is none, or no more. */
-static bool run_one(struct ring *ring)
+static bool run_one(struct vgpu_ring *ring)
 {
 	struct vgpu_queue_request *request = take_request(ring->virtio);
 	const char *fault = NULL;
@@ -227,12 +201,12 @@ static bool run_one(struct ring *ring)
 }
 
 /* Answer the request at @head without executing it. */
-static void refuse_request(struct ring *ring, uint16_t head)
+static void refuse_request(struct vgpu_ring *ring, uint16_t head)
 {
 	struct vgpu_queue_request *request = take_request(ring->virtio);
-	struct virtio_gpu_ctrl_hdr in = {}, out = {};
+	struct vgpu_virtio *virtio = ring->virtio;
 	const char *fault;
-	size_t n = 0;
+	size_t written;
 
 	if (!request) {
 		break_ring(ring, "no memory for a request");
@@ -243,34 +217,13 @@ static void refuse_request(struct ring *ring, uint16_t head)
 		break_ring(ring, fault);
 		return;
 	}
-	for (unsigned int i = 0; i < request->gpu.n_readable; i++) {
-		const struct iovec *part = &request->gpu.readable[i];
-		size_t size = VGPU_MIN(part->iov_len, sizeof(in) - n);
-
-		memcpy((char *)&in + n, part->iov_base, size);
-		n += size;
-	}
-	out.type = htole32(VIRTIO_GPU_RESP_ERR_UNSPEC);
-	/* Complete its fence, too: the guest may wait for it. */
-	out.flags = in.flags & htole32(VIRTIO_GPU_FLAG_FENCE |
-				       VIRTIO_GPU_FLAG_INFO_RING_IDX);
-	out.fence_id = in.fence_id;
-	out.ctx_id = in.ctx_id;
-	out.ring_idx = in.ring_idx;
-	n = 0;
-	for (unsigned int i = 0; i < request->gpu.n_writable; i++) {
-		const struct iovec *part = &request->gpu.writable[i];
-		size_t size = VGPU_MIN(part->iov_len, sizeof(out) - n);
-
-		memcpy(part->iov_base, (char *)&out + n, size);
-		n += size;
-	}
+	written = virtio->model->refuse(virtio->model_opaque, &request->gpu);
 	put_request(ring->virtio, request);
-	finish_request(ring, head, n);
+	finish_request(ring, head, (uint32_t)written);
 }
 
 /* The oldest request in flight that was fetched after @after others. */
-static int find_oldest(const struct ring *ring, uint32_t *age)
+static int find_oldest(const struct vgpu_ring *ring, uint32_t *age)
 {
 	const struct vgpu_state_queue *state = ring->queue.state;
 	uint32_t best = 0;
@@ -290,7 +243,7 @@ static int find_oldest(const struct ring *ring, uint32_t *age)
 }
 
 /* Execute again, in order, what a predecessor left in flight. */
-static void redo_requests(struct ring *ring)
+static void redo_requests(struct vgpu_ring *ring)
 {
 	struct vgpu_state_queue *state = ring->queue.state;
 	uint32_t age = UINT32_MAX;
@@ -323,7 +276,7 @@ static void redo_requests(struct ring *ring)
 	}
 }
 
-static void resume_ring(struct ring *ring)
+static void resume_ring(struct vgpu_ring *ring)
 {
 	struct vgpu_queue *queue = &ring->queue;
 
@@ -334,7 +287,7 @@ static void resume_ring(struct ring *ring)
 	queue->must_notify = true;
 	redo_requests(ring);
 	if (index_of(ring) == 0)
-		vgpu_gpu_requests_resumed(ring->virtio->gpu);
+		ring->virtio->model->resumed(ring->virtio->model_opaque);
 	signal_guest(ring);
 }
 
@@ -346,7 +299,16 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void run_ring(struct ring *ring)
+/* Whether the model would answer a request of @ring now. */
+static bool is_ready(const struct vgpu_ring *ring)
+{
+	const struct vgpu_virtio *virtio = ring->virtio;
+
+	return !virtio->model->is_ready ||
+	       virtio->model->is_ready(virtio->model_opaque, index_of(ring));
+}
+
+static void run_ring(struct vgpu_ring *ring)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	struct vgpu_queue *queue = &ring->queue;
@@ -360,9 +322,10 @@ static void run_ring(struct ring *ring)
 	virtio->is_in_batch = true;
 	vgpu_queue_quiet(queue);
 	do {
-		while (budget && run_one(ring))
+		while (budget && is_ready(ring) && run_one(ring))
 			budget = now_ns() - start < BUDGET_NS ? budget - 1 : 0;
-	} while (budget && vgpu_queue_is_running(queue) &&
+		/* A ring that is left alone needs no kicks, either. */
+	} while (budget && vgpu_queue_is_running(queue) && is_ready(ring) &&
 		 vgpu_queue_listen(queue));
 	virtio->is_in_batch = false;
 	if (!budget)
@@ -390,91 +353,9 @@ static int on_poll(sd_event_source *source, uint64_t usec, void *opaque)
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static void *gpu_guest_range(void *opaque, uint64_t gpa, uint64_t len,
-			     uint64_t *ret_part)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	return vgpu_memory_guest_part(virtio->memory, gpa, len, ret_part);
-}
-
-static void gpu_config_changed(void *opaque)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	virtio->ops->config_changed(virtio->opaque);
-}
-
-static void gpu_guest_fault(void *opaque, const char *text)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	virtio->ops->fault(virtio->opaque, text);
-}
-
-static void gpu_status_changed(void *opaque)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	virtio->ops->status_changed(virtio->opaque);
-}
-
-static int gpu_window_map(void *opaque, uint64_t cookie,
-			  const struct vgpu_gpu_mapping *mapping)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	/* It may be all that is left in flight, and need not end now. */
-	if (virtio->ring[0].is_draining)
-		virtio->ops->drained(virtio->opaque);
-	return virtio->ops->window_map(virtio->opaque, cookie, mapping);
-}
-
-static int gpu_window_unmap(void *opaque, uint64_t cookie,
-			    const struct vgpu_gpu_mapping *mapping)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	return virtio->ops->window_unmap(virtio->opaque, cookie, mapping);
-}
-
-static void gpu_window_resume(void *opaque, const struct vgpu_gpu_mapping *mapping)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	virtio->ops->window_resume(virtio->opaque, mapping);
-}
-
-static void gpu_window_forget(void *opaque)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	virtio->ops->window_forget(virtio->opaque);
-}
-
-static void gpu_console_over(void *opaque)
-{
-	struct vgpu_virtio *virtio = opaque;
-
-	virtio->ops->console_over(virtio->opaque);
-}
-
-static const struct vgpu_gpu_transport_ops gpu_ops = {
-	.guest_range = gpu_guest_range,
-	.complete = gpu_complete,
-	.config_changed = gpu_config_changed,
-	.guest_fault = gpu_guest_fault,
-	.status_changed = gpu_status_changed,
-	.window_map = gpu_window_map,
-	.window_unmap = gpu_window_unmap,
-	.window_resume = gpu_window_resume,
-	.window_forget = gpu_window_forget,
-	.console_over = gpu_console_over,
-};
-
 static int init_ring(struct vgpu_virtio *virtio, uint32_t index)
 {
-	struct ring *ring = &virtio->ring[index];
+	struct vgpu_ring *ring = &virtio->ring[index];
 	int r;
 
 	ring->virtio = virtio;
@@ -512,8 +393,10 @@ int vgpu_virtio_create(sd_event *event, struct vgpu_state *state,
 			     strerror(-r));
 		goto fail;
 	}
-	r = vgpu_gpu_create(&config->gpu, &gpu_ops, virtio,
-			    vgpu_state_gpu(state), &virtio->gpu, err);
+	virtio->model = config->model;
+	virtio->model_opaque = config->model_opaque;
+	if (!virtio->model)
+		r = vgpu_virtio_make_gpu(virtio, &config->gpu, err);
 	if (r < 0)
 		goto fail;
 	*ret_virtio = virtio;
@@ -556,7 +439,7 @@ struct vgpu_memory *vgpu_virtio_memory(struct vgpu_virtio *virtio)
 
 uint64_t vgpu_virtio_features(const struct vgpu_virtio *virtio)
 {
-	return TRANSPORT_FEATURES | vgpu_gpu_features(virtio->gpu);
+	return TRANSPORT_FEATURES | virtio->model->features(virtio->model_opaque);
 }
 
 void vgpu_virtio_set_features(struct vgpu_virtio *virtio, uint64_t features)
@@ -568,8 +451,33 @@ void vgpu_virtio_set_features(struct vgpu_virtio *virtio, uint64_t features)
 		queue->has_indirect =
 			features & 1ULL << VIRTIO_RING_F_INDIRECT_DESC;
 	}
-	vgpu_gpu_set_features(virtio->gpu,
-			      features & vgpu_gpu_features(virtio->gpu));
+	virtio->model->set_features(
+		virtio->model_opaque,
+		features & virtio->model->features(virtio->model_opaque));
+}
+
+void vgpu_virtio_reset_model(struct vgpu_virtio *virtio)
+{
+	virtio->model->reset(virtio->model_opaque);
+}
+
+void vgpu_virtio_config_read(struct vgpu_virtio *virtio,
+			     uint8_t ret_space[VGPU_MODEL_CONFIG_MAX])
+{
+	memset(ret_space, 0, VGPU_MODEL_CONFIG_MAX);
+	virtio->model->config_read(virtio->model_opaque, ret_space);
+}
+
+int vgpu_virtio_config_write(struct vgpu_virtio *virtio, uint32_t offset,
+			     const uint8_t *data, uint32_t size)
+{
+	return virtio->model->config_write(virtio->model_opaque, offset, data,
+					   size);
+}
+
+bool vgpu_virtio_is_running(const struct vgpu_virtio *virtio, uint32_t index)
+{
+	return vgpu_queue_is_running(&virtio->ring[index].queue);
 }
 
 void vgpu_virtio_resolve(struct vgpu_virtio *virtio)
@@ -587,13 +495,13 @@ bool vgpu_virtio_is_resolved(const struct vgpu_virtio *virtio, uint32_t index)
 
 void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index)
 {
-	struct ring *ring = &virtio->ring[index];
+	struct vgpu_ring *ring = &virtio->ring[index];
 
 	ring->kick = sd_event_source_disable_unref(ring->kick);
 	ring->poll = sd_event_source_disable_unref(ring->poll);
 }
 
-static int watch_ring(struct ring *ring)
+static int watch_ring(struct vgpu_ring *ring)
 {
 	struct vgpu_virtio *virtio = ring->virtio;
 	int fd = vgpu_slots_get(virtio->slots, VGPU_SLOT_KICK + index_of(ring));
@@ -609,7 +517,7 @@ static int watch_ring(struct ring *ring)
 
 int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index)
 {
-	struct ring *ring = &virtio->ring[index];
+	struct vgpu_ring *ring = &virtio->ring[index];
 	struct vgpu_queue *queue = &ring->queue;
 
 	if (!queue->used || watch_ring(ring) < 0)
@@ -625,7 +533,7 @@ int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index)
 
 int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
 {
-	struct ring *ring = &virtio->ring[index];
+	struct vgpu_ring *ring = &virtio->ring[index];
 	struct vgpu_state_queue *state = ring->queue.state;
 	uint32_t held;
 
@@ -636,7 +544,9 @@ int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
 	sd_event_source_set_enabled(ring->again, SD_EVENT_OFF);
 	if (state->is_broken || !ring->queue.used)
 		forget_requests(ring);
-	held = index == 0 ? vgpu_gpu_count_held(virtio->gpu) : 0;
+	held = index == 0 && virtio->model->count_held
+		       ? virtio->model->count_held(virtio->model_opaque)
+		       : 0;
 	if (ring->queue.in_flight > held) {
 		ring->is_draining = true;
 		return -EAGAIN;
@@ -648,7 +558,7 @@ int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index)
 
 void vgpu_virtio_abandon(struct vgpu_virtio *virtio, uint32_t index)
 {
-	struct ring *ring = &virtio->ring[index];
+	struct vgpu_ring *ring = &virtio->ring[index];
 	uint32_t age = UINT32_MAX;
 	int head;
 
@@ -669,7 +579,7 @@ void vgpu_virtio_run(struct vgpu_virtio *virtio, uint32_t index)
 void vgpu_virtio_reset(struct vgpu_virtio *virtio)
 {
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
-		struct ring *ring = &virtio->ring[i];
+		struct vgpu_ring *ring = &virtio->ring[i];
 
 		vgpu_state_commit(ring->queue.state->is_started, 0U);
 		vgpu_virtio_unhook(virtio, i);
@@ -679,13 +589,13 @@ void vgpu_virtio_reset(struct vgpu_virtio *virtio)
 		ring->queue.state->is_enabled = 0;
 		vgpu_state_commit(ring->queue.state->is_broken, 0U);
 	}
-	vgpu_gpu_reset(virtio->gpu);
+	vgpu_virtio_reset_model(virtio);
 }
 
 void vgpu_virtio_resume(struct vgpu_virtio *virtio)
 {
 	for (uint32_t i = 0; i < VGPU_STATE_QUEUES; i++) {
-		struct ring *ring = &virtio->ring[i];
+		struct vgpu_ring *ring = &virtio->ring[i];
 
 		ring->must_resume = true;
 		if (ring->queue.state->is_started && watch_ring(ring) < 0)

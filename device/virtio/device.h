@@ -11,6 +11,7 @@
 #include "device/slots.h"
 #include "device/state_abi.h"
 #include "device/virtio/memory.h"
+#include "device/virtio/model.h"
 #include "lib/err.h"
 
 struct vgpu_virtio;
@@ -36,6 +37,9 @@ struct vgpu_virtio_ops {
 
 struct vgpu_virtio_config {
 	struct vgpu_gpu_config gpu;
+	/* If there is one it is in the gpu's place, and outlives the device. */
+	const struct vgpu_model_ops *model;
+	void *model_opaque;
 };
 
 /*
@@ -49,7 +53,14 @@ int vgpu_virtio_create(sd_event *event, struct vgpu_state *state,
 		       struct vgpu_virtio **ret_virtio, struct vgpu_err *err);
 void vgpu_virtio_destroy(struct vgpu_virtio *virtio); /* NULL is fine */
 
+/* NULL if the model is another. */
 struct vgpu_gpu *vgpu_virtio_gpu(struct vgpu_virtio *virtio);
+/* Config space; beyond what the model has it reads as zero. */
+void vgpu_virtio_config_read(struct vgpu_virtio *virtio,
+			     uint8_t ret_space[VGPU_MODEL_CONFIG_MAX]);
+/* -EINVAL for a write beyond it. */
+int vgpu_virtio_config_write(struct vgpu_virtio *virtio, uint32_t offset,
+			     const uint8_t *data, uint32_t size);
 struct vgpu_memory *vgpu_virtio_memory(struct vgpu_virtio *virtio);
 
 uint64_t vgpu_virtio_features(const struct vgpu_virtio *virtio);
@@ -76,9 +87,13 @@ int vgpu_virtio_start(struct vgpu_virtio *virtio, uint32_t index);
 int vgpu_virtio_stop(struct vgpu_virtio *virtio, uint32_t index);
 /* Answer with an error what is in flight in @index, a stopped queue. */
 void vgpu_virtio_abandon(struct vgpu_virtio *virtio, uint32_t index);
-/* Look at queue @index now: it was enabled, say. */
+/* True if the guest's requests of queue @index are fetched. */
+bool vgpu_virtio_is_running(const struct vgpu_virtio *virtio, uint32_t index);
+/* Look at queue @index now: it was enabled, or the model is ready for it. */
 void vgpu_virtio_run(struct vgpu_virtio *virtio, uint32_t index);
 
+/* The device model as new, its features aside. */
+void vgpu_virtio_reset_model(struct vgpu_virtio *virtio);
 /* All queues stopped, nothing in flight, the device model as new. */
 void vgpu_virtio_reset(struct vgpu_virtio *virtio);
 /*

@@ -90,7 +90,11 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("Where its VNC server listens, if one does: unix:PATH or ADDRESS:PORT"),
 	FIELD(vnc, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("How many look at it by that server"),
-	FIELD(vncClients, SD_VARLINK_INT, NULLABLE));
+	FIELD(vncClients, SD_VARLINK_INT, NULLABLE),
+	ABOUT("Whether they may type, point and change the mode; unset: there is no server"),
+	FIELD(vncInput, SD_VARLINK_BOOL, NULLABLE),
+	ABOUT("Whether that server asks for a password"),
+	FIELD(vncPassword, SD_VARLINK_BOOL, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	HeadSetting, FIELD(head, SD_VARLINK_INT, 0),
@@ -98,7 +102,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(preferredWidth, SD_VARLINK_INT, NULLABLE),
 	FIELD(preferredHeight, SD_VARLINK_INT, NULLABLE),
 	ABOUT("As SetVnc's address; unset: it has no VNC server"),
-	FIELD(vnc, SD_VARLINK_STRING, NULLABLE));
+	FIELD(vnc, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Whether its viewers may type and point; unset: they only look"),
+	FIELD(vncInput, SD_VARLINK_BOOL, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Count, ABOUT("What is counted"),
 				     FIELD(what, SD_VARLINK_STRING, 0),
@@ -291,10 +297,14 @@ static SD_VARLINK_DEFINE_METHOD(
 	GetQemuArguments, INPUT(vgpu, SD_VARLINK_STRING, 0),
 	ABOUT("Show the heads in QEMU's own display; the guest gets 2D only"),
 	INPUT(display, SD_VARLINK_BOOL, NULLABLE),
+	ABOUT("Keyboard and pointer, too; unset: yes"),
+	INPUT(input, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("Arguments for qemu-system-x86_64, each a word"),
 	OUTPUT(arguments, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
 	ABOUT("Its -device alone, as the JSON that QEMU takes there too"),
 	OUTPUT(device, SD_VARLINK_OBJECT, NULLABLE),
+	ABOUT("The same of each -device in arguments, in their order: this one first"),
+	OUTPUT(devices, SD_VARLINK_OBJECT, SD_VARLINK_ARRAY | NULLABLE),
 	ABOUT("Whether all of the virtual machine's memory must be shared"),
 	OUTPUT(sharedMemory, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("What else the virtual machine needs, for a person"),
@@ -320,7 +330,11 @@ static SD_VARLINK_DEFINE_METHOD(
 	SetVnc, INPUT(vgpu, SD_VARLINK_STRING, 0),
 	INPUT(head, SD_VARLINK_INT, NULLABLE),
 	ABOUT("127.0.0.1:PORT, or [::1]:PORT, or unix:PATH of a file NAME.vnc in the vGPU's folder or, for managers, in the runtime folder; unset: no VNC server any more"),
-	INPUT(address, SD_VARLINK_STRING, NULLABLE));
+	INPUT(address, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("Its viewers only look; unset: they may type and point, and change the mode"),
+	INPUT(viewOnly, SD_VARLINK_BOOL, NULLABLE),
+	ABOUT("What viewers must say, of 1 to 8 characters; unset: nothing"),
+	INPUT(password, SD_VARLINK_STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(
 	SetScheduler, ABOUT("Unset: the embedded one"),

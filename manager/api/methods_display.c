@@ -73,6 +73,8 @@ struct parameters {
 	uint32_t width;
 	uint32_t height;
 	const char *address;
+	const char *password;
+	bool is_view_only;
 };
 
 #define NUMBER_FIELD(name, flags)                                              \
@@ -348,9 +350,13 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 	static const sd_json_dispatch_field fields[] = {
 		HEAD_FIELDS,
 		STRING_FIELD(address, SD_JSON_NULLABLE),
+		{"viewOnly", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct parameters, is_view_only), SD_JSON_NULLABLE},
+		STRING_FIELD(password, SD_JSON_NULLABLE),
 		{},
 	};
 	struct parameters p = {};
+	struct vgpu_vnc_setting vnc = {};
 	struct vgpu_caller caller;
 	struct vgpu_instance *instance;
 	struct vgpu_err err = {};
@@ -365,15 +371,29 @@ int vgpu_method_set_vnc(sd_varlink *link, sd_json_variant *parameters,
 		    &instance->manager->paths, instance->definition.uuid,
 		    p.address, vgpu_rights_is_manager(userdata, link), &err) < 0)
 		return vgpu_reply_error(link, &err);
+	if (p.password && (!vgpu_vnc_is_password(p.password) ||
+			   !VGPU_TEXT_SET(vnc.password, p.password))) {
+		vgpu_err_set(
+			&err, -EINVAL, "BadAddress",
+			"a VNC password has 1 to %d printable characters of ASCII: viewers send no more",
+			VGPU_VNC_PASSWORD_SIZE - 1);
+		return vgpu_reply_error(link, &err);
+	}
+	if (p.address) {
+		VGPU_TEXT_SET(vnc.address, p.address);
+		vnc.has_input = !p.is_view_only;
+	} else {
+		vnc = (struct vgpu_vnc_setting){};
+	}
 	if (instance->phase == VGPU_PHASE_STOPPED) {
 		struct vgpu_head_setting setting =
 			instance->definition.heads[p.head];
 
-		VGPU_TEXT_SET(setting.vnc, p.address ? p.address : "");
+		setting.vnc = vnc;
 		return keep_setting(instance, &setting, p.head, link);
 	}
 	caller = vgpu_reply_caller(link);
-	if (vgpu_vnc_set(instance, p.head, p.address, &caller, &err) < 0)
+	if (vgpu_vnc_set(instance, p.head, &vnc, &caller, &err) < 0)
 		return vgpu_reply_refuse(&caller, &err);
 	return 0;
 }

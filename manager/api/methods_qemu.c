@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/util.h"
+#include "manager/device/listen.h"
 #include "manager/host/json.h"
 #include "manager/host/paths.h"
 #include "manager/vgpu/heads.h"
@@ -14,8 +15,11 @@
 #define QEMU_VIRTIO_ID	  16U
 #define QEMU_QUEUES	  2U
 #define QEMU_CONFIG_BYTES 16U
+/* Its own device for a virtio-input that is described by the back end. */
+#define QEMU_INPUT "vhost-user-input-pci"
 
-#define ID_SIZE	    16
+/* vgpu-XXXXXXXX, and what an input device is */
+#define ID_SIZE	    32
 #define DEVICE_SIZE 160
 /* Commas in the path are doubled in a chardev's option. */
 #define CHARDEV_SIZE (2 * VGPU_SOCKET_PATH_SIZE + 64)
@@ -91,6 +95,36 @@ static int describe_display(const struct vgpu_instance *instance, const char *id
 		SD_JSON_BUILD_PAIR_UNSIGNED("yres", height));
 }
 
+/* Keyboard and tablet of the vGPU: appended to what describes the GPU. */
+static int add_input(const struct vgpu_instance *instance, uint32_t input,
+		     sd_json_variant **arguments, sd_json_variant **devices)
+{
+	static const char *const names[VGPU_INPUTS] = {
+		[VGPU_INPUT_KEYBOARD] = "keyboard",
+		[VGPU_INPUT_TABLET] = "tablet",
+	};
+	vgpu_autojson sd_json_variant *json = NULL;
+	char socket[VGPU_SOCKET_PATH_SIZE], chardev[CHARDEV_SIZE];
+	char device[DEVICE_SIZE], id[ID_SIZE];
+	const char *const words[] = {"-chardev", chardev, "-device", device};
+	int r;
+
+	vgpu_paths_instance(&instance->manager->paths, instance->definition.uuid,
+			    vgpu_listen_input_socket[input], socket);
+	snprintf(id, sizeof(id), "vgpu-%.8s-%s", instance->definition.uuid,
+		 names[input]);
+	set_chardev(id, socket, chardev);
+	snprintf(device, sizeof(device), QEMU_INPUT ",chardev=%s", id);
+	r = sd_json_buildo(&json, SD_JSON_BUILD_PAIR_STRING("driver", QEMU_INPUT),
+			   SD_JSON_BUILD_PAIR_STRING("chardev", id));
+	if (r >= 0)
+		r = sd_json_variant_append_array(devices, json);
+	for (size_t i = 0; r >= 0 && i < VGPU_ARRAY_SIZE(words); i++)
+		r = sd_json_variant_append_arrayb(
+			arguments, SD_JSON_BUILD_STRING(words[i]));
+	return r;
+}
+
 static int check_vgpu(const struct vgpu_instance *instance, bool has_display,
 		      struct vgpu_err *err)
 {
@@ -111,8 +145,10 @@ static int check_vgpu(const struct vgpu_instance *instance, bool has_display,
 }
 
 static int reply_arguments(sd_varlink *link, struct vgpu_instance *instance,
-			   bool has_display)
+			   bool has_display, bool has_input)
 {
+	vgpu_autojson sd_json_variant *arguments = NULL;
+	vgpu_autojson sd_json_variant *devices = NULL;
 	vgpu_autojson sd_json_variant *json = NULL;
 	char socket[VGPU_SOCKET_PATH_SIZE], chardev[CHARDEV_SIZE];
 	char device[DEVICE_SIZE], id[ID_SIZE];
@@ -128,16 +164,24 @@ static int reply_arguments(sd_varlink *link, struct vgpu_instance *instance,
 	set_chardev(id, socket, chardev);
 	r = has_display ? describe_display(instance, id, device, &json)
 			: describe_generic(id, device, &json);
+	if (r >= 0)
+		r = sd_json_build(
+			&arguments,
+			SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_STRING("-chardev"),
+					    SD_JSON_BUILD_STRING(chardev),
+					    SD_JSON_BUILD_STRING("-device"),
+					    SD_JSON_BUILD_STRING(device)));
+	if (r >= 0)
+		r = sd_json_variant_append_array(&devices, json);
+	has_input = has_input && vgpu_listen_has_seat(&instance->fds);
+	for (uint32_t i = 0; r >= 0 && has_input && i < VGPU_INPUTS; i++)
+		r = add_input(instance, i, &arguments, &devices);
 	if (r < 0)
 		return r;
 	return sd_varlink_replybo(
-		link,
-		SD_JSON_BUILD_PAIR_ARRAY("arguments",
-					 SD_JSON_BUILD_STRING("-chardev"),
-					 SD_JSON_BUILD_STRING(chardev),
-					 SD_JSON_BUILD_STRING("-device"),
-					 SD_JSON_BUILD_STRING(device)),
+		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
 		SD_JSON_BUILD_PAIR_VARIANT("device", json),
+		SD_JSON_BUILD_PAIR_VARIANT("devices", devices),
 		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", true),
 		SD_JSON_BUILD_PAIR_STRING(
 			"note",
@@ -151,12 +195,15 @@ int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters
 	struct parameters {
 		const char *vgpu;
 		bool has_display;
-	} p = {};
+		bool has_input;
+	} p = {.has_input = true};
 	static const sd_json_dispatch_field fields[] = {
 		{"vgpu", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct parameters, vgpu), SD_JSON_MANDATORY},
 		{"display", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
 		 offsetof(struct parameters, has_display), SD_JSON_NULLABLE},
+		{"input", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct parameters, has_input), SD_JSON_NULLABLE},
 		{},
 	};
 	struct vgpu_instance *instance;
@@ -178,5 +225,5 @@ int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters
 	}
 	if (check_vgpu(instance, p.has_display, &err) < 0)
 		return vgpu_reply_error(link, &err);
-	return reply_arguments(link, instance, p.has_display);
+	return reply_arguments(link, instance, p.has_display, p.has_input);
 }

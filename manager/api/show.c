@@ -100,7 +100,8 @@ static int show_heads(const struct vgpu_instance *instance,
 			     instance->definition.vf.number == 0;
 	     i++) {
 		const struct vgpu_control_head *h = &instance->status.head[i];
-		const char *vnc = instance->definition.heads[i].vnc;
+		const struct vgpu_vnc_setting *vnc =
+			&instance->definition.heads[i].vnc;
 		uint32_t width = h->preferred_width;
 		uint32_t height = h->preferred_height;
 
@@ -115,12 +116,19 @@ static int show_heads(const struct vgpu_instance *instance,
 			SD_JSON_BUILD_PAIR_UNSIGNED("height", h->height),
 			SD_JSON_BUILD_PAIR_UNSIGNED("preferredWidth", width),
 			SD_JSON_BUILD_PAIR_UNSIGNED("preferredHeight", height),
-			SD_JSON_BUILD_PAIR_CONDITION(vnc[0], "vnc",
-						     SD_JSON_BUILD_STRING(vnc)),
 			SD_JSON_BUILD_PAIR_CONDITION(
-				vnc[0], "vncClients",
+				vnc->address[0], "vnc",
+				SD_JSON_BUILD_STRING(vnc->address)),
+			SD_JSON_BUILD_PAIR_CONDITION(
+				vnc->address[0], "vncClients",
 				SD_JSON_BUILD_UNSIGNED(
-					vgpu_vnc_clients(instance, i))));
+					vgpu_vnc_clients(instance, i))),
+			SD_JSON_BUILD_PAIR_CONDITION(
+				vnc->address[0], "vncInput",
+				SD_JSON_BUILD_BOOLEAN(vnc->has_input)),
+			SD_JSON_BUILD_PAIR_CONDITION(
+				vnc->address[0], "vncPassword",
+				SD_JSON_BUILD_BOOLEAN(vnc->password[0])));
 	}
 	if (r < 0)
 		return r;

@@ -13,6 +13,16 @@ static bool is_segment(uint32_t slot)
 	return slot >= VGPU_SLOT_SEGMENT && slot < VGPU_SLOT_MAX;
 }
 
+/* The slot of a device that @slot, perhaps of an input device, is like. */
+static uint32_t plain_slot(uint32_t slot)
+{
+	return slot >= VGPU_SLOT_INPUT &&
+			       slot < VGPU_SLOT_INPUT +
+					       VGPU_INPUTS * VGPU_SLOT_DEVICE_STRIDE
+		       ? slot % VGPU_SLOT_DEVICE_STRIDE
+		       : slot;
+}
+
 bool vgpu_fd_store_is_slot(uint32_t slot)
 {
 	static const struct {
@@ -37,6 +47,7 @@ bool vgpu_fd_store_is_slot(uint32_t slot)
 		{VGPU_SLOT_OWN_CONTROL, VGPU_SLOT_OWN_MAX - VGPU_SLOT_OWN_CONTROL},
 	};
 
+	slot = plain_slot(slot);
 	for (size_t i = 0; i < VGPU_ARRAY_SIZE(ranges); i++)
 		if (slot >= ranges[i].first &&
 		    slot - ranges[i].first < ranges[i].count)
@@ -46,6 +57,7 @@ bool vgpu_fd_store_is_slot(uint32_t slot)
 
 bool vgpu_fd_store_is_given(uint32_t slot)
 {
+	slot = plain_slot(slot);
 	return slot < VGPU_SLOT_FRONTEND || slot == VGPU_SLOT_LAUNCHER ||
 	       slot >= VGPU_SLOT_SEGMENT;
 }

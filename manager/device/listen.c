@@ -16,6 +16,11 @@
 /* One VMM, and the next one while the last disconnects. */
 #define BACKLOG 4
 
+const char *const vgpu_listen_input_socket[VGPU_INPUTS] = {
+	[VGPU_INPUT_KEYBOARD] = "keyboard.sock",
+	[VGPU_INPUT_TABLET] = "tablet.sock",
+};
+
 int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
 		   int *ret_fd)
 {
@@ -53,17 +58,39 @@ static int add_socket(const struct vgpu_paths *paths, const char *uuid,
 	return r < 0 ? r : vgpu_fd_store_put(store, slot, fd);
 }
 
-static int add_state_block(struct vgpu_fd_store *store)
+static int add_state_block(struct vgpu_fd_store *store, uint32_t slot)
 {
 	/* Empty: the device sets its size. */
 	int fd = memfd_create("vgpu-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	return fd < 0 ? -errno : vgpu_fd_store_put(store, VGPU_SLOT_STATE, fd);
+	return fd < 0 ? -errno : vgpu_fd_store_put(store, slot, fd);
+}
+
+static uint32_t input_slot(uint32_t input, uint32_t slot)
+{
+	return VGPU_SLOT_INPUT + input * VGPU_SLOT_DEVICE_STRIDE + slot;
+}
+
+static int add_input(const struct vgpu_paths *paths, const char *uuid,
+		     uint32_t input, struct vgpu_fd_store *store)
+{
+	int r = add_socket(paths, uuid, vgpu_listen_input_socket[input],
+			   SOCK_STREAM, 0600, store,
+			   input_slot(input, VGPU_SLOT_LISTEN));
+
+	return r < 0 ? r
+		     : add_state_block(store, input_slot(input, VGPU_SLOT_STATE));
+}
+
+bool vgpu_listen_has_seat(const struct vgpu_fd_store *store)
+{
+	return vgpu_fd_store_get(store, input_slot(VGPU_INPUTS - 1,
+						   VGPU_SLOT_LISTEN)) >= 0;
 }
 
 int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
-			const char *name, struct vgpu_fd_store *store,
-			struct vgpu_err *err)
+			const char *name, bool has_seat,
+			struct vgpu_fd_store *store, struct vgpu_err *err)
 {
 	int r;
 
@@ -79,8 +106,10 @@ int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
 	if (r >= 0 && !store->deposit)
 		r = add_socket(paths, uuid, "control.sock", SOCK_SEQPACKET,
 			       0600, store, VGPU_SLOT_CONTROL);
+	for (uint32_t i = 0; r >= 0 && has_seat && i < VGPU_INPUTS; i++)
+		r = add_input(paths, uuid, i, store);
 	if (r >= 0)
-		r = add_state_block(store);
+		r = add_state_block(store, VGPU_SLOT_STATE);
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal",
 				    "the sockets below %s cannot be made: %s",

@@ -19,12 +19,17 @@ int vgpu_listen_at(const char *path, int type, mode_t mode, int backlog,
 		   int *ret_fd);
 
 /*
- * Make the vGPU's folder, its two listening sockets, of which users find the one
- * at @name, and an empty state block,
- * and put their fds into @store. Old sockets are replaced.
+ * Make the vGPU's folder, its two listening sockets, of which users find the
+ * one at @name, and an empty state block, with @has_seat the same for its input
+ * devices, and put their fds into @store. Old sockets are replaced.
  */
 int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
-			const char *name, struct vgpu_fd_store *store,
-			struct vgpu_err *err);
+			const char *name, bool has_seat,
+			struct vgpu_fd_store *store, struct vgpu_err *err);
+
+/* Where the VMM connects to an input device, in the vGPU's folder. */
+extern const char *const vgpu_listen_input_socket[VGPU_INPUTS];
+/* Whether the vGPU of @store has input devices. */
+bool vgpu_listen_has_seat(const struct vgpu_fd_store *store);
 
 #endif

@@ -18,8 +18,9 @@
 /* The slots of the VMM's connection, and the state of its session. */
 static bool is_of_vmm(uint32_t slot)
 {
-	return slot != VGPU_SLOT_LISTEN && slot != VGPU_SLOT_CONTROL &&
-	       slot != VGPU_SLOT_LAUNCHER && slot < VGPU_SLOT_SEGMENT;
+	return slot < VGPU_SLOT_SEGMENT &&
+	       (!vgpu_fd_store_is_given(slot) ||
+		slot % VGPU_SLOT_DEVICE_STRIDE == VGPU_SLOT_STATE);
 }
 
 static int make_framebuffer(void)

@@ -23,6 +23,8 @@
  * STATE/types.ini              copy of the last good types file
  * RUNTIME/io.openvgpu.Manager  the varlink socket
  * RUNTIME/UUID/vhost.sock      where a VMM connects
+ * RUNTIME/UUID/keyboard.sock   ... for the keyboard,
+ * RUNTIME/UUID/tablet.sock     ... and for the pointer
  * RUNTIME/UUID/vtest.sock      ... or programs, of one for containers
  * RUNTIME/UUID/control.sock    where the next vgpud connects, without a deposit
  * RUNTIME/UUID/control.key     what it has to say there; vgpud's own

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "manager/device/listen.h"
 #include "manager/host/acl.h"
 #include "manager/host/group.h"
 #include "instance.h"
@@ -123,6 +124,13 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 		vgpu_paths_instance(&manager->paths, definition->uuid,
 				    vgpu_definition_socket(definition), path);
 		r = vgpu_acl_set(path, USE, USE, entries, 2);
+	}
+	for (size_t i = 0; r >= 0 && i < VGPU_INPUTS; i++) {
+		vgpu_paths_instance(&manager->paths, definition->uuid,
+				    vgpu_listen_input_socket[i], path);
+		/* Not every vGPU has them. */
+		if (access(path, F_OK) == 0)
+			r = vgpu_acl_set(path, USE, USE, entries, 2);
 	}
 	if (r < 0)
 		return vgpu_err_set(err, r, "BadOwner",

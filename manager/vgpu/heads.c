@@ -28,6 +28,7 @@ struct setting {
 	uint64_t width;
 	uint64_t height;
 	const char *vnc;
+	bool has_input;
 };
 
 static int read_head(sd_json_variant *json, const struct vgpu_paths *paths,
@@ -45,6 +46,8 @@ static int read_head(sd_json_variant *json, const struct vgpu_paths *paths,
 		 SD_JSON_NULLABLE},
 		{"vnc", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct setting, vnc), SD_JSON_NULLABLE},
+		{"vncInput", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct setting, has_input), SD_JSON_NULLABLE},
 		{},
 	};
 	struct setting s = {.width = UINT64_MAX, .height = UINT64_MAX};
@@ -54,7 +57,7 @@ static int read_head(sd_json_variant *json, const struct vgpu_paths *paths,
 	if (sd_json_dispatch(json, fields, 0, &s) < 0)
 		return vgpu_err_set(
 			err, -EINVAL, "BadMode",
-			"a head's settings are its number (head), preferredWidth and preferredHeight, and vnc");
+			"a head's settings are its number (head), preferredWidth and preferredHeight, vnc and vncInput");
 	if (s.head >= d->type.heads)
 		return vgpu_err_set(
 			err, -ENOENT, "NoSuchHead",
@@ -81,7 +84,8 @@ static int read_head(sd_json_variant *json, const struct vgpu_paths *paths,
 					   /* is_manager= */ true, err);
 		if (r < 0)
 			return r;
-		VGPU_TEXT_SET(setting->vnc, s.vnc);
+		VGPU_TEXT_SET(setting->vnc.address, s.vnc);
+		setting->vnc.has_input = s.has_input;
 	}
 	return 0;
 }

@@ -119,8 +119,9 @@ static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
 		open_sockets(instance);
 		return 0;
 	}
-	r = vgpu_listen_prepare(&manager->paths, d->uuid,
-				vgpu_definition_socket(d), &instance->fds, err);
+	r = vgpu_listen_prepare(
+		&manager->paths, d->uuid, vgpu_definition_socket(d),
+		!d->is_for_container && d->type.heads > 0, &instance->fds, err);
 	if (r >= 0)
 		r = vgpu_access_open_vgpu(manager, d, err);
 	/*

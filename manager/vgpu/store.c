@@ -52,7 +52,7 @@ static int build_heads(const struct vgpu_definition *d, sd_json_variant **ret)
 	for (unsigned int i = 0; r >= 0 && i < d->type.heads; i++) {
 		const struct vgpu_head_setting *h = &d->heads[i];
 
-		if (!h->has_mode && !h->vnc[0])
+		if (!h->has_mode && !h->vnc.address[0])
 			continue;
 		r = sd_json_variant_append_arraybo(
 			&heads, SD_JSON_BUILD_PAIR_UNSIGNED("head", i),
@@ -63,7 +63,13 @@ static int build_heads(const struct vgpu_definition *d, sd_json_variant **ret)
 				h->has_mode, "height",
 				SD_JSON_BUILD_UNSIGNED(h->height)),
 			SD_JSON_BUILD_PAIR_CONDITION(
-				h->vnc[0], "vnc", SD_JSON_BUILD_STRING(h->vnc)));
+				h->vnc.address[0], "vnc",
+				SD_JSON_BUILD_STRING(h->vnc.address)),
+			SD_JSON_BUILD_PAIR_CONDITION(h->vnc.has_input, "vncInput",
+						     SD_JSON_BUILD_BOOLEAN(true)),
+			SD_JSON_BUILD_PAIR_CONDITION(
+				h->vnc.password[0], "vncPassword",
+				SD_JSON_BUILD_STRING(h->vnc.password)));
 	}
 	if (r < 0)
 		return r;
@@ -84,6 +90,16 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 		SD_JSON_BUILD_PAIR_BOOLEAN("mixed", d->vf.is_mixed));
 }
 
+/* The lowest version that can read it. */
+static unsigned int version_of(const struct vgpu_definition *d)
+{
+	for (unsigned int i = 0; i < d->type.heads; i++)
+		if (d->heads[i].vnc.has_input || d->heads[i].vnc.password[0])
+			return VGPU_DEFINITION_VERSION;
+	return d->is_for_container ? VGPU_DEFINITION_VERSION_OF_CONTAINERS
+				   : VGPU_DEFINITION_VERSION_OF_OTHERS;
+}
+
 #define BUILD_FIELD(member, json, stored, min, max, fallback, about)           \
 	SD_JSON_BUILD_PAIR_CONDITION((fallback) == 0 || d->type.member > 0,    \
 				     #stored,                                  \
@@ -100,11 +116,7 @@ static int build_definition(const struct vgpu_definition *d, sd_json_variant **r
 	if (r < 0)
 		return r;
 	r = sd_json_buildo(
-		&json,
-		SD_JSON_BUILD_PAIR_UNSIGNED(
-			"version", d->is_for_container
-					   ? VGPU_DEFINITION_VERSION
-					   : VGPU_DEFINITION_VERSION_OF_OTHERS),
+		&json, SD_JSON_BUILD_PAIR_UNSIGNED("version", version_of(d)),
 		SD_JSON_BUILD_PAIR_STRING("uuid", d->uuid),
 		SD_JSON_BUILD_PAIR_CONDITION(d->name[0], "name",
 					     SD_JSON_BUILD_STRING(d->name)),
@@ -189,6 +201,8 @@ struct raw_head {
 	uint32_t width;
 	uint32_t height;
 	const char *vnc;
+	const char *password;
+	bool has_input;
 };
 
 static int read_head(struct vgpu_definition *d, sd_json_variant *json)
@@ -202,6 +216,11 @@ static int read_head(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw_head, height), 0},
 		{"vnc", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
 		 offsetof(struct raw_head, vnc), 0},
+		{"vncInput", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw_head, has_input), 0},
+		{"vncPassword", SD_JSON_VARIANT_STRING,
+		 sd_json_dispatch_const_string,
+		 offsetof(struct raw_head, password), 0},
 		{},
 	};
 	struct raw_head raw = {};
@@ -216,8 +235,10 @@ static int read_head(struct vgpu_definition *d, sd_json_variant *json)
 	setting->has_mode = sd_json_variant_by_key(json, "width") != NULL;
 	setting->width = raw.width;
 	setting->height = raw.height;
-	if (raw.vnc && !VGPU_TEXT_SET(setting->vnc, raw.vnc))
+	if ((raw.vnc && !VGPU_TEXT_SET(setting->vnc.address, raw.vnc)) ||
+	    (raw.password && !VGPU_TEXT_SET(setting->vnc.password, raw.password)))
 		return -EINVAL;
+	setting->vnc.has_input = raw.has_input;
 	return 0;
 }
 

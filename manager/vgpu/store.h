@@ -16,17 +16,26 @@
  * Version of the file. A file of a later version is not used and not touched.
  * One that needs nothing of this version is written as the version before.
  */
-#define VGPU_DEFINITION_VERSION		  5
-#define VGPU_DEFINITION_VERSION_OF_OTHERS 4
+#define VGPU_DEFINITION_VERSION		      6
+#define VGPU_DEFINITION_VERSION_OF_CONTAINERS 5
+#define VGPU_DEFINITION_VERSION_OF_OTHERS     4
 
-#define VGPU_VNC_ADDRESS_SIZE 128 /* "unix:" and the longest socket path */
-#define VGPU_GPU_ID_SIZE      32
+#define VGPU_VNC_ADDRESS_SIZE  128 /* "unix:" and the longest socket path */
+#define VGPU_VNC_PASSWORD_SIZE 9   /* RFB takes eight characters */
+#define VGPU_GPU_ID_SIZE       32
+
+struct vgpu_vnc_setting {
+	char address[VGPU_VNC_ADDRESS_SIZE]; /* "" for no VNC server */
+	/* Its viewers may type and point. Not in files before version 6. */
+	bool has_input;
+	char password[VGPU_VNC_PASSWORD_SIZE]; /* "": none is asked for */
+};
 
 struct vgpu_head_setting {
 	bool has_mode;
 	uint32_t width; /* 0 x 0: unplugged */
 	uint32_t height;
-	char vnc[VGPU_VNC_ADDRESS_SIZE]; /* "" for no VNC server */
+	struct vgpu_vnc_setting vnc;
 };
 
 #define VGPU_VF_MAX	   65535 /* NumVFs has 16 bits */

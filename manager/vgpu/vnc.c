@@ -30,7 +30,7 @@ struct vgpu_vnc {
 	struct vgpu_instance *instance; /* NULL while it only has to end */
 	struct vgpu_manager *manager;
 	uint32_t head;
-	char address[VGPU_VNC_ADDRESS_SIZE]; /* wanted; "" for none */
+	struct vgpu_vnc_setting setting; /* wanted; no address: none */
 	/* Its socket, if it has one: "" once that is removed. */
 	char path[VGPU_SOCKET_PATH_SIZE];
 	dev_t path_dev;
@@ -67,11 +67,11 @@ static void remove_socket(struct vgpu_vnc *vnc)
 /* It listens: give access to those who may look. Nobody had access before. */
 static void open_socket(struct vgpu_vnc *vnc)
 {
-	const char *path = vnc->address + strlen("unix:");
+	const char *path = vnc->setting.address + strlen("unix:");
 	struct stat file;
 	int r;
 
-	if (strncmp(vnc->address, "unix:", strlen("unix:")) != 0)
+	if (strncmp(vnc->setting.address, "unix:", strlen("unix:")) != 0)
 		return;
 	r = lstat(path, &file) < 0
 		    ? -errno
@@ -137,22 +137,33 @@ static void stop_server(struct vgpu_vnc *vnc)
 	kill_later(vnc);
 }
 
-/* For user @uid, or VGPU_EVENT_BY_NOBODY. */
-static int save_address(struct vgpu_instance *instance, uint32_t head,
-			const char *address, int64_t uid, struct vgpu_err *err)
+static bool is_same(const struct vgpu_vnc_setting *a,
+		    const struct vgpu_vnc_setting *b)
 {
+	return strcmp(a->address, b->address) == 0 &&
+	       strcmp(a->password, b->password) == 0 &&
+	       a->has_input == b->has_input;
+}
+
+/* For user @uid, or VGPU_EVENT_BY_NOBODY. */
+static int save_setting(struct vgpu_instance *instance, uint32_t head,
+			const struct vgpu_vnc_setting *setting, int64_t uid,
+			struct vgpu_err *err)
+{
+	const char *address = setting->address;
 	struct vgpu_definition definition = instance->definition;
 	int r;
 
-	VGPU_TEXT_SET(definition.heads[head].vnc, address);
+	definition.heads[head].vnc = *setting;
 	r = vgpu_store_save(&instance->manager->paths, &definition, err);
 	if (r < 0)
 		return r;
 	instance->definition = definition;
 	vgpu_instance_event_by(instance, uid, "modified",
-			       "head %u has %s VNC server%s%s", head,
-			       address[0] ? "a" : "no",
-			       address[0] ? " at " : "", address);
+			       "head %u has %s VNC server%s%s%s%s", head,
+			       address[0] ? "a" : "no", address[0] ? " at " : "",
+			       address, setting->has_input ? ", with input" : "",
+			       setting->password[0] ? ", with a password" : "");
 	return 0;
 }
 
@@ -166,8 +177,9 @@ static int send_viewer(int control, int viewer)
 /* Connect it with the device, if that serves. */
 static void give_viewer(struct vgpu_vnc *vnc)
 {
-	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_VIEW,
-				       .head = vnc->head};
+	struct vgpu_control_msg msg = {
+		.type = VGPU_CONTROL_VIEW,
+		.view = {.head = vnc->head, .has_input = vnc->setting.has_input}};
 	vgpu_autoclose int ours = -1, theirs = -1;
 	struct vgpu_err err = {};
 	int pair[2];
@@ -261,7 +273,8 @@ static int on_picture_timeout(sd_event_source *source, uint64_t usec,
 static void on_listening(struct vgpu_vnc *vnc)
 {
 	struct vgpu_instance *instance = vnc->instance;
-	const char *saved = instance->definition.heads[vnc->head].vnc;
+	const struct vgpu_vnc_setting *saved =
+		&instance->definition.heads[vnc->head].vnc;
 	struct vgpu_err err = {};
 
 	vnc->is_listening = true;
@@ -273,10 +286,10 @@ static void on_listening(struct vgpu_vnc *vnc)
 			instance,
 			"nobody notices if the VNC server of head %u freezes",
 			vnc->head);
-	if (strcmp(saved, vnc->address) != 0 &&
-	    save_address(instance, vnc->head, vnc->address,
+	if (!is_same(saved, &vnc->setting) &&
+	    save_setting(instance, vnc->head, &vnc->setting,
 			 vgpu_caller_uid(&vnc->caller), &err) < 0) {
-		vnc->address[0] = '\0';
+		vnc->setting = (struct vgpu_vnc_setting){};
 		vgpu_caller_fail(&vnc->caller, &err);
 		stop_server(vnc);
 		return;
@@ -349,8 +362,9 @@ static void handle_failure(struct vgpu_vnc *vnc, const char *why)
 		/* The caller was told; do not try again. */
 		vgpu_err_set(&err, -EADDRNOTAVAIL, "BadAddress",
 			     "the VNC server of head %u %s", vnc->head, why);
-		if (instance->definition.heads[vnc->head].vnc[0])
-			save_address(instance, vnc->head, "",
+		if (instance->definition.heads[vnc->head].vnc.address[0])
+			save_setting(instance, vnc->head,
+				     &(struct vgpu_vnc_setting){},
 				     VGPU_EVENT_BY_NOBODY, NULL);
 		vgpu_caller_fail(&vnc->caller, &err);
 		destroy_server(vnc);
@@ -387,7 +401,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 	remove_socket(vnc);
 	if (!vnc->instance) {
 		destroy_server(vnc);
-	} else if (was_stopping && !vnc->address[0]) {
+	} else if (was_stopping && !vnc->setting.address[0]) {
 		vgpu_caller_succeed(&vnc->caller, NULL);
 		destroy_server(vnc);
 	} else if (was_stopping) {
@@ -397,7 +411,8 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents,
 		if (vnc->problem[0])
 			snprintf(why, sizeof(why), "failed: %s", vnc->problem);
 		else
-			snprintf(why, sizeof(why), "on %s %s", vnc->address, how);
+			snprintf(why, sizeof(why), "on %s %s",
+				 vnc->setting.address, how);
 		handle_failure(vnc, why);
 	}
 	return 0;
@@ -409,9 +424,20 @@ static int on_listen_timeout(sd_event_source *source, uint64_t usec,
 	struct vgpu_vnc *vnc = userdata;
 
 	snprintf(vnc->problem, sizeof(vnc->problem),
-		 "it did not listen on %.100s within 20 s", vnc->address);
+		 "it did not listen on %.100s within 20 s", vnc->setting.address);
 	vgpu_process_signal(&vnc->process, SIGKILL);
 	return 0;
+}
+
+/* By the socket: others can read a command line. It waits there to be read. */
+static int send_password(const struct vgpu_vnc *vnc)
+{
+	char packet[1 + VGPU_VNC_PASSWORD_SIZE];
+	int n = snprintf(packet, sizeof(packet), "K%s", vnc->setting.password);
+
+	if (n <= 1 || send(vnc->control, packet, (size_t)n, MSG_NOSIGNAL) == n)
+		return 0;
+	return -errno;
 }
 
 static int spawn_server(struct vgpu_vnc *vnc, struct vgpu_err *err)
@@ -420,26 +446,36 @@ static int spawn_server(struct vgpu_vnc *vnc, struct vgpu_err *err)
 	sd_event *event = vnc->manager->event;
 	vgpu_autoclose int theirs = -1;
 	char name[VGPU_NAME_MAX + 32];
-	char *const argv[] = {(char *)"vgpu-vnc",
-			      (char *)"--control-fd",
-			      (char *)"3",
-			      (char *)"--listen",
-			      vnc->address,
-			      (char *)"--name",
-			      name,
-			      NULL};
+	char *argv[] = {(char *)"vgpu-vnc",
+			(char *)"--control-fd",
+			(char *)"3",
+			(char *)"--listen",
+			vnc->setting.address,
+			(char *)"--name",
+			name,
+			NULL,
+			NULL,
+			NULL};
+	size_t n = 7;
 	int pair[2];
 	int r;
 
 	static_assert(VGPU_PROCESS_CHILD_FD == 3, "the fd in argv");
 	snprintf(name, sizeof(name), "%s head %u",
 		 d->name[0] ? d->name : d->uuid, vnc->head);
+	/* The device enforces that; here it is for what clients are told. */
+	if (!vnc->setting.has_input)
+		argv[n++] = (char *)"--view-only";
+	if (vnc->setting.password[0])
+		argv[n++] = (char *)"--with-password";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return vgpu_err_set(err, -errno, "Internal",
 				    "no control socket: %s", strerror(errno));
 	vnc->control = pair[0];
 	theirs = pair[1];
 	r = fcntl(vnc->control, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	if (r >= 0)
+		r = send_password(vnc);
 	if (r >= 0)
 		r = vgpu_process_start(argv, theirs, vnc->instance->group, 0,
 				       &vnc->process, err);
@@ -472,7 +508,7 @@ static void start_server(struct vgpu_vnc *vnc)
 	if (spawn_server(vnc, &err) < 0) {
 		close_process(vnc);
 		snprintf(why, sizeof(why), "on %s cannot be started: %s",
-			 vnc->address, err.text);
+			 vnc->setting.address, err.text);
 		handle_failure(vnc, why);
 	}
 }
@@ -493,16 +529,17 @@ static struct vgpu_vnc *create_server(struct vgpu_instance *instance,
 	return vnc;
 }
 
-/* @vnc has a process: it gives way to another address, or to none. */
-static void change_address(struct vgpu_vnc *vnc, const char *address,
+/* If @vnc has a process, that gives way to another, or to none. */
+static void change_setting(struct vgpu_vnc *vnc,
+			   const struct vgpu_vnc_setting *setting,
 			   const struct vgpu_caller *caller)
 {
-	VGPU_TEXT_SET(vnc->address, address);
+	vnc->setting = *setting;
 	vnc->caller = *caller;
 	vnc->failures = 0;
 	if (vnc->process.pidfd >= 0) {
 		stop_server(vnc);
-	} else if (address[0]) {
+	} else if (setting->address[0]) {
 		start_server(vnc);
 	} else {
 		vgpu_caller_succeed(&vnc->caller, NULL);
@@ -518,10 +555,11 @@ static void answer_at_once(const struct vgpu_caller *caller)
 }
 
 int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
-		 const char *address, const struct vgpu_caller *caller,
-		 struct vgpu_err *err)
+		 const struct vgpu_vnc_setting *setting,
+		 const struct vgpu_caller *caller, struct vgpu_err *err)
 {
 	struct vgpu_vnc *vnc = instance->vnc[head];
+	bool is_wanted = setting->address[0];
 	int r;
 
 	if (vnc && (vnc->caller.ops || vnc->is_stopping))
@@ -529,18 +567,18 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 			err, -EBUSY, "TryAgain",
 			"the VNC server of head %u is just being changed: try again",
 			head);
-	if (address && vnc && vnc->is_listening &&
-	    strcmp(vnc->address, address) == 0) {
+	if (is_wanted && vnc && vnc->is_listening &&
+	    is_same(&vnc->setting, setting)) {
 		answer_at_once(caller);
 		return 0;
 	}
-	if (!address && instance->definition.heads[head].vnc[0]) {
-		r = save_address(instance, head, "", vgpu_caller_uid(caller),
-				 err);
+	if (!is_wanted && instance->definition.heads[head].vnc.address[0]) {
+		r = save_setting(instance, head, setting,
+				 vgpu_caller_uid(caller), err);
 		if (r < 0)
 			return r;
 	}
-	if (!address && !vnc) {
+	if (!is_wanted && !vnc) {
 		answer_at_once(caller);
 		return 0;
 	}
@@ -548,14 +586,15 @@ int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
 		vnc = create_server(instance, head);
 	if (!vnc)
 		return vgpu_err_set(err, -ENOMEM, "Internal", "out of memory");
-	change_address(vnc, address ? address : "", caller);
+	change_setting(vnc, setting, caller);
 	return 0;
 }
 
 void vgpu_vnc_on_serving(struct vgpu_instance *instance)
 {
 	for (uint32_t i = 0; i < instance->definition.type.heads; i++) {
-		const char *saved = instance->definition.heads[i].vnc;
+		const struct vgpu_vnc_setting *saved =
+			&instance->definition.heads[i].vnc;
 		struct vgpu_vnc *vnc = instance->vnc[i];
 		struct vgpu_err err = {};
 
@@ -563,11 +602,12 @@ void vgpu_vnc_on_serving(struct vgpu_instance *instance)
 			give_viewer(vnc);
 			continue;
 		}
-		if (!saved[0])
+		if (!saved->address[0])
 			continue;
 		/* The file may have been edited. */
 		if (vgpu_vnc_check_address(&instance->manager->paths,
-					   instance->definition.uuid, saved,
+					   instance->definition.uuid,
+					   saved->address,
 					   /* is_manager= */ true, &err) < 0) {
 			vgpu_instance_event(
 				instance, "head",
@@ -577,7 +617,7 @@ void vgpu_vnc_on_serving(struct vgpu_instance *instance)
 		}
 		vnc = create_server(instance, i);
 		if (vnc) {
-			VGPU_TEXT_SET(vnc->address, saved);
+			vnc->setting = *saved;
 			start_server(vnc);
 		}
 	}

@@ -23,14 +23,17 @@ int vgpu_vnc_check_address(const struct vgpu_paths *paths, const char *uuid,
 			   const char *address, bool is_manager,
 			   struct vgpu_err *err);
 
+/* Whether viewers can type it: 1 to 8 printable characters of ASCII. */
+bool vgpu_vnc_is_password(const char *text);
+
 /*
- * Start, move or (@address NULL) end the server of @head, save that, and
- * answer @link, at once or later. Fails, with nothing changed and nothing
+ * Start, move or (no address) end the server of @head, save that, and answer
+ * @caller, at once or later. Fails, with nothing changed and nothing
  * answered, if it cannot begin.
  */
 int vgpu_vnc_set(struct vgpu_instance *instance, uint32_t head,
-		 const char *address, const struct vgpu_caller *caller,
-		 struct vgpu_err *err);
+		 const struct vgpu_vnc_setting *setting,
+		 const struct vgpu_caller *caller, struct vgpu_err *err);
 
 /* Clients of @head's server, a second old; 0 if it has no server. */
 unsigned int vgpu_vnc_clients(const struct vgpu_instance *instance,

@@ -76,6 +76,16 @@ static bool is_loopback(const char *address)
 	       ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
+bool vgpu_vnc_is_password(const char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < 0x21 || text[i] > 0x7e)
+			return false;
+	return n > 0 && n < VGPU_VNC_PASSWORD_SIZE;
+}
+
 int vgpu_vnc_check_address(const struct vgpu_paths *paths, const char *uuid,
 			   const char *address, bool is_manager,
 			   struct vgpu_err *err)

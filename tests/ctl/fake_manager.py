@@ -154,9 +154,10 @@ class CtlTest(unittest.TestCase):
     def ctl(self, *arguments, **options):
         """Run vgpuctl: its exit status, stdout and stderr."""
         options.setdefault('env', self.environment)
+        if 'input' not in options:
+            options['stdin'] = subprocess.DEVNULL
         done = subprocess.run([VGPUCTL, *arguments], capture_output=True,
-                              stdin=subprocess.DEVNULL, timeout=TIMEOUT,
-                              **options)
+                              timeout=TIMEOUT, check=False, **options)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def assert_line(self, text):
@@ -220,7 +221,8 @@ def cad():
             'restarts': 1, 'commands': 1500, 'errors': 2,
             'heads': [{'head': 0, 'width': 1920, 'height': 1080,
                        'preferredWidth': 1920, 'preferredHeight': 1080,
-                       'vnc': 'unix:/tmp/cad.vnc'},
+                       'vnc': 'unix:/tmp/cad.vnc', 'vncInput': True,
+                       'vncPassword': True},
                       {'head': 1, 'width': 0, 'height': 0,
                        'preferredWidth': 1280, 'preferredHeight': 1024},
                       {'head': 2, 'width': 0, 'height': 0,

@@ -235,6 +235,30 @@ class QemuArguments(CtlTest):
         self.assertEqual(json.loads(words[3]), DEVICE)
         self.assertEqual(len(words), 4)
 
+    def test_libvirt_with_input(self):
+        extra = ['-chardev', 'socket,id=k,path=/k', '-device', 'vhost-user-input-pci,chardev=k']
+        devices = [DEVICE, {'driver': 'vhost-user-input-pci', 'chardev': 'k'}]
+        self.manager(GetQemuArguments=dict(
+            MEDIATED, arguments=ARGUMENTS + extra, devices=devices))
+        words = [argument.get('value') for argument in
+                 self.domain().findall(f'{QEMU_XML}commandline/{QEMU_XML}arg')]
+        self.assertEqual(len(words), 8)
+        self.assertEqual([json.loads(words[i]) for i in (3, 7)], devices)
+        self.assertEqual(words[4:6], extra[:2])
+        for short in ([], [DEVICE], [DEVICE, 'x'], [None, None]):
+            self.setUp()
+            self.manager(GetQemuArguments=dict(
+                MEDIATED, arguments=ARGUMENTS + extra, devices=short))
+            code, _, err = self.ctl('qemu-args', 'cad', '--libvirt')
+            self.assertEqual(code, 1)
+            self.assertIn('device', err)
+
+    def test_no_input(self):
+        manager = self.manager(GetQemuArguments=MEDIATED)
+        self.assertEqual(self.ctl('qemu-args', 'cad', '--no-input')[0], 0)
+        self.assertEqual(manager.calls, [
+            ('GetQemuArguments', {'vgpu': 'cad', 'input': False})])
+
     def test_display(self):
         manager = self.manager(GetQemuArguments=MEDIATED)
         self.ctl('qemu-args', 'cad')
@@ -436,6 +460,77 @@ class Writes(CtlTest):
         self.assertEqual(manager.calls, [
             ('SetVnc', {'vgpu': 'cad', 'address': 'unix:/x'}),
             ('SetVnc', {'vgpu': 'cad', 'head': 1})])
+
+    def test_vnc_with_less_or_more(self):
+        manager = self.manager(SetVnc={})
+        self.assertEqual(self.ctl('vnc', 'cad', 'unix:/x', '--view-only'), (0, '', ''))
+        self.assertEqual(self.ctl('vnc', 'cad', 'unix:/x', '--password',
+                                  input=b'pa ss"$1\nmore\n'), (0, '', ''))
+        self.assertEqual(manager.calls, [
+            ('SetVnc', {'vgpu': 'cad', 'address': 'unix:/x', 'viewOnly': True}),
+            ('SetVnc', {'vgpu': 'cad', 'address': 'unix:/x', 'password': 'pa ss"$1'})])
+        for said in b'', b'\n':
+            self.assertIn('no password', self.assert_fails(
+                1, 'vnc', 'cad', 'unix:/x', '--password', input=said))
+        for option in '--view-only', '--password':
+            self.assert_fails(2, 'vnc', 'cad', 'off', option)
+
+    def viewer(self, name):
+        """A program in the PATH that says what it was started with."""
+        folder = os.path.join(self.folder, 'bin')
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, name)
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(f'#!/bin/sh\nprintf "{name} %s\\n" "$*"\n')
+        os.chmod(path, 0o755)
+        self.environment['PATH'] = folder
+
+    def test_console(self):
+        cad = fake.cad()
+        manager = self.manager(GetVgpu={'vgpu': cad}, SetVnc={})
+        # No desktop: the address.
+        self.viewer('vncviewer')
+        self.assertEqual(self.ctl('console', 'cad'), (0, 'unix:/tmp/cad.vnc\n', ''))
+        self.environment['DISPLAY'] = ':0'
+        self.assertEqual(self.ctl('console', 'cad'), (0, 'vncviewer /tmp/cad.vnc\n', ''))
+        # A head without a server gets one in the vGPU's folder.
+        folder = os.path.dirname(cad['socket'])
+        self.assertEqual(self.ctl('console', 'cad', '--head', '1'),
+                         (0, f'vncviewer {folder}/console-1.vnc\n', ''))
+        self.assertEqual(manager.calls[-1], ('SetVnc', {
+            'vgpu': 'cad', 'head': 1, 'address': f'unix:{folder}/console-1.vnc'}))
+        self.assertIn('no head 7', self.assert_fails(1, 'console', 'cad', '--head', '7'))
+        self.assertEqual(len(manager.calls), 5)
+
+    def test_console_at_a_port(self):
+        cad = fake.cad()
+        cad['heads'][0]['vnc'] = '127.0.0.1:5901'
+        cad['heads'][1]['vnc'] = '[::1]:5902'
+        self.manager(GetVgpu={'vgpu': cad})
+        self.environment['WAYLAND_DISPLAY'] = 'wayland-0'
+        self.viewer('vncviewer')
+        self.assertEqual(self.ctl('console', 'cad'), (0, 'vncviewer 127.0.0.1::5901\n', ''))
+        self.assertEqual(self.ctl('console', 'cad', '--head=1'),
+                         (0, 'vncviewer [::1]::5902\n', ''))
+        self.viewer('remote-viewer')
+        self.assertEqual(self.ctl('console', 'cad'),
+                         (0, 'remote-viewer vnc://127.0.0.1:5901\n', ''))
+        self.environment['PATH'] = '/nowhere'
+        code, out, err = self.ctl('console', 'cad')
+        self.assertEqual((code, out), (0, '127.0.0.1:5901\n'))
+        self.assertIn('remote-viewer', err)
+
+    def test_console_of_a_manager_that_lies(self):
+        """Nothing that it says becomes an option of a viewer."""
+        self.environment['DISPLAY'] = ':0'
+        self.viewer('vncviewer')
+        for address in '-via', 'unix:-via', 'unix:', 'x:1', '--:5', ':':
+            cad = fake.cad()
+            cad['heads'][0]['vnc'] = address
+            manager = self.manager(GetVgpu={'vgpu': cad})
+            self.assertIn('address', self.assert_fails(1, 'console', 'cad'))
+            manager.close()
+            os.unlink(self.socket)
 
     def test_option_after_two_dashes_is_a_word(self):
         manager = self.manager(Destroy={})

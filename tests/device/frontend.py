@@ -493,6 +493,7 @@ class Device:
 SLOT_STATE, SLOT_LISTEN, SLOT_CONTROL, SLOT_FRONTEND = 1, 2, 3, 4
 SLOT_BACKEND_REQ, SLOT_LAUNCHER = 5, 8
 SLOT_MESSAGE, SLOT_SEGMENT = 128, 1024
+SLOT_INPUTS = {"keyboard": 256, "tablet": 512}  # + the slots above
 # Offsets in the state block (device/state_abi.h).
 STATE_IS_REQUEST_BEGUN = 80
 STATE_MESSAGE = 88
@@ -512,7 +513,7 @@ class Manager:
 
     def __init__(self, program=TEST_DEVICE, heads=1, segments=2,
                  segment_bytes=1 << 20, log=None, window=0, door=True,
-                 frame_rate=60, launcher=None):
+                 frame_rate=60, launcher=None, has_seat=False):
         self.program = program
         self.window = window  # with one there is a renderer
         self.heads = heads
@@ -536,6 +537,13 @@ class Manager:
             sock.bind(path)
             sock.listen(4)
             self.slots[slot] = sock.detach()
+        for name, first in SLOT_INPUTS.items() if has_seat else ():
+            self.slots[first + SLOT_STATE] = os.memfd_create(
+                name, os.MFD_ALLOW_SEALING)
+            sock = socket.socket(socket.AF_UNIX)
+            sock.bind(self.input_path(name))
+            sock.listen(4)
+            self.slots[first + SLOT_LISTEN] = sock.detach()
         for i in range(segments):
             fd = os.memfd_create("segment")
             os.ftruncate(fd, segment_bytes)
@@ -548,8 +556,12 @@ class Manager:
         self.socket = None
         self.statuses = []
         self.status_serial = None  # of the last one
+        self.head = None
         self.events = []
         self.replies = []
+
+    def input_path(self, name):
+        return os.path.join(self.folder.name, name)
 
     def start_launcher(self, environment):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -613,6 +625,8 @@ class Manager:
         elif kind == C_STATUS:
             self.status_serial = serial
             self.statuses.append(struct.unpack_from("<IiIIQQQ", data, 8))
+            # Of the first: width and height, and those preferred.
+            self.head = struct.unpack_from("<4H", data, 48)
         elif kind == C_EVENT:
             event, suppressed, text = struct.unpack_from("<II200s", data, 8)
             self.events.append((event, suppressed,
@@ -657,6 +671,17 @@ class Manager:
 
     def set_mode(self, width, height):
         assert self.try_mode(width, height) == 0
+
+    def view(self, head=0, has_input=True):
+        """The socket of a viewer of HEAD (viewer_abi.h)."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(TIMEOUT)
+        self.send(control_message(C_VIEW, 9, struct.pack(
+            "<II", head, has_input)), theirs.fileno())
+        theirs.close()
+        serial, status, _, text, _ = self.wait_reply()
+        assert (serial, status) == (9, 0), text
+        return ours
 
     def wait_event(self, kind):
         while not any(event[0] == kind for event in self.events):

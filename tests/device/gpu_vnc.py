@@ -163,13 +163,15 @@ class Client:
 
 
 class Server:
-    def __init__(self, listen, name='test', wait=True):
+    def __init__(self, listen, name='test', wait=True, options=(), password=None):
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(LONG)
         self.process = subprocess.Popen(
             ['vgpu-vnc', '--control-fd', str(theirs.fileno()), '--listen', listen,
-             '--name', name], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
+             '--name', name, *options], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
         theirs.close()
+        if password is not None:
+            self.control.send(b'K' + password)
         self.answer = self.control.recv(1000) if wait else None
 
     def end(self):
@@ -436,7 +438,9 @@ class Vnc(unittest.TestCase):
         self.assertEqual(client.picture, data)
 
     def test_input_is_ignored(self):
-        _, device = self.start()
+        server = self.serve(options=['--view-only'])
+        self.assertEqual(server.answer, b'R')
+        device = self.device(server)
         data = self.show(device)
         device.wait_ack()
         client = self.client()

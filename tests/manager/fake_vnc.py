@@ -13,6 +13,8 @@ parser = argparse.ArgumentParser()
 parser.add_argument('--control-fd', type=int)
 parser.add_argument('--listen')
 parser.add_argument('--name')
+parser.add_argument('--view-only', action='store_true')
+parser.add_argument('--with-password', action='store_true')
 options = parser.parse_args()
 path = options.listen.removeprefix('unix:')
 control = socket.socket(fileno=options.control_fd)
@@ -29,6 +31,10 @@ def note(text):
 
 
 note(f'start {os.getpid()} {options.name}')
+if options.view_only:
+    note('view only')
+if options.with_password:
+    note('password ' + control.recv(64).decode())
 if 'refuse' in path:
     control.send(b'Eaddress in use\x1b[0m')
     sys.exit(1)
@@ -54,6 +60,18 @@ while True:
             fds.frombytes(content)
     viewer = socket.socket(fileno=fds[0])
     viewers.append(viewer)
+    if 'injects' in path:
+        # KEY: a. Who may not is cut off; who may has a picture, and no more comes.
+        viewer.send(struct.pack('<IIIIii', 6, 30, 1, 0, 0, 0))
+        viewer.settimeout(2)
+        try:
+            while viewer.recv(24):
+                pass
+            note('cut off')
+        except TimeoutError:
+            note('heard')
+        control.send(b'F')
+        continue
     # viewer_abi.h: FRAME, with the pixels.
     frame, messages, _, _ = viewer.recvmsg(24, 64)
     kind, width, height = struct.unpack_from('<III', frame)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import uuid
@@ -95,6 +96,34 @@ class Api(ManagerTest):
         self.assertEqual(
             {'driver': driver, **dict(p.split('=') for p in properties)},
             {key: str(value) for key, value in answer['device'].items()})
+
+    def test_qemu_arguments_of_input(self):
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        answer = m.call('GetQemuArguments', vgpu='a')
+        words = answer['arguments']
+        self.assertEqual(answer['devices'][0], answer['device'])
+        self.assertEqual(words[::4], ['-chardev'] * 3)
+        self.assertEqual(words[2::4], ['-device'] * 3)
+        for i, name in enumerate(('keyboard', 'tablet'), 1):
+            chardev, device = words[4 * i + 1], words[4 * i + 3]
+            path = os.path.join(os.path.dirname(m.show('a')['socket']), name + '.sock')
+            self.assertTrue(chardev.endswith(f',path={path}'), chardev)
+            self.assertTrue(stat.S_ISSOCK(os.stat(path).st_mode))
+            driver, id_ = device.split(',chardev=')
+            self.assertEqual(driver, 'vhost-user-input-pci')
+            self.assertIn(f',id={id_},', chardev)
+            self.assertEqual(answer['devices'][i],
+                             {'driver': driver, 'chardev': id_})
+        self.assertEqual(
+            m.call('GetQemuArguments', vgpu='a', input=False)['arguments'], words[:4])
+        # The folder goes with the vGPU.
+        folder = os.path.dirname(m.show('a')['socket'])
+        m.call('Destroy', vgpu='a')
+        self.assertFalse(os.path.exists(folder))
+        # Without a head there is nothing to type into.
+        m.create(type='1C', name='c')
+        self.assertEqual(len(m.call('GetQemuArguments', vgpu='c')['arguments']), 4)
 
     def test_qemu_arguments_of_a_display(self):
         m = self.manager()

@@ -89,7 +89,7 @@ class Vgpud(FdStoreTest):
             front = self.attach(m, 'a')
             pid = m.show('a')['devicePid']
             self.assertEqual(sorted(os.listdir(m.folder_of(UUID))),
-                             ['vhost.sock'])
+                             ['keyboard.sock', 'tablet.sock', 'vhost.sock'])
             before = m.store.names()
             for _ in range(3):
                 m.restart(number)

@@ -191,6 +191,74 @@ class Vnc(ManagerTest):
         self.m.call('Destroy', vgpu='a')
         self.assert_refused('NotActive', client.receive)
 
+    def head(self):
+        return self.m.show('a')['heads'][0]
+
+    def saved(self):
+        path = os.path.join(self.m.state, 'vgpus', self.m.show('a')['uuid'] + '.json')
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+
+    def test_who_may_only_look_is_cut_off(self):
+        """By the device, whatever the server does."""
+        for name, more, found in (('look', {'viewOnly': True}, 'cut off'),
+                                  ('type', {}, 'heard')):
+            path = f'{self.m.runtime}/{name}-injects.vnc'
+            self.set('unix:' + path, **more)
+            wait_for(lambda: found in self.notes(path), found)
+            self.assertEqual('view only' in self.notes(path), bool(more))
+            self.assertIs(self.head()['vncInput'], not more)
+            self.assertEqual([n for n in self.notes(path) if n in ('cut off', 'heard')][0],
+                             found)
+
+    def test_password(self):
+        self.set(self.address, password='Ab3$!~xy')
+        self.assertIn('password KAb3$!~xy', self.notes())
+        self.assertIs(self.head()['vncPassword'], True)
+        self.assertNotIn('Ab3', json.dumps(self.m.show('a')))
+        self.assertNotIn('Ab3', self.m.log())
+        saved = self.saved()
+        self.assertEqual(saved['version'], 6)
+        self.assertEqual(saved['heads'][0]['vncPassword'], 'Ab3$!~xy')
+        # Another password, or none: another server.
+        pid = self.pid()
+        self.set(self.address)
+        self.assertFalse(harness.is_alive(pid))
+        self.assertIs(self.head()['vncPassword'], False)
+        for bad in '', '123456789', 'a b', 'a\n', 'ä', '\x7f':
+            self.assert_refused('BadAddress', self.set, self.address, password=bad)
+        self.set(None)
+        self.assertEqual(self.saved()['version'], 4)
+
+    def test_what_was_saved_before_there_was_input(self):
+        """Its viewers only look, as before."""
+        self.set(self.address)
+        saved = self.saved()
+        self.assertEqual(saved['heads'][0]['vncInput'], True)
+        uuid = self.m.show('a')['uuid']
+        self.m.kill()
+        saved['version'] = 4
+        del saved['heads'][0]['vncInput']
+        with open(os.path.join(self.m.state, 'vgpus', uuid + '.json'), 'w',
+                  encoding='utf-8') as file:
+            json.dump(saved, file)
+        self.m.start()
+        wait_for(lambda: 'view only' in self.notes(), 'a server')
+        self.assertIs(self.head()['vncInput'], False)
+
+    def test_settings_of_a_new_one(self):
+        m = self.m
+        m.create(type='128MB', name='b', heads=[
+            {'head': 0, 'vnc': f'unix:{m.runtime}/b.vnc', 'vncInput': True},
+            {'head': 1, 'vnc': f'unix:{m.runtime}/c.vnc'}])
+        heads = m.show('b')['heads']
+        self.assertEqual([h['vncInput'] for h in heads], [True, False])
+        m.call('Stop', vgpu='b')
+        m.call('SetVnc', vgpu='b', head=1, address=f'unix:{m.runtime}/c.vnc',
+               password='x')
+        self.assertEqual([(h['vncInput'], h['vncPassword']) for h in m.show('b')['heads']],
+                         [(True, False), (True, True)])
+
 
 class Real(ManagerTest):
     """Tests with the real vgpu-vnc."""

@@ -28,6 +28,11 @@
 #define KEY_BYTES	   8U
 #define POINTER_BYTES	   6U
 #define TEXT_BYTES	   8U
+#define EXTENDED_KEY_BYTES 12U
+#define SIZE_BYTES(n)	   (8U + 16U * (n))
+/* Screens of a client that asks for another size. */
+#define SCREENS_MAX	16U
+#define CHALLENGE_BYTES 16U
 
 static uint64_t now_ns(void)
 {
@@ -37,20 +42,24 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate)
+void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate, bool has_input)
 {
-	*gate = (struct vgpu_vnc_gate){.since_ns = now_ns(), .is_half = true};
+	*gate = (struct vgpu_vnc_gate){
+		.since_ns = now_ns(),
+		.is_half = true,
+		.has_input = has_input,
+	};
 }
 
 /*
  * Length of the message that begins with these @n bytes; 0: invalid. More than
  * @n: read so many to tell, or to have all of it.
  */
-static uint32_t message_bytes(const uint8_t *data, uint32_t n, bool *ret_is_void)
+static uint32_t message_bytes(const uint8_t *data, uint32_t n, bool has_input,
+			      bool *ret_is_void)
 {
 	uint32_t encodings, text;
 
-	*ret_is_void = false;
 	switch (data[0]) {
 	case rfbSetPixelFormat:
 		return PIXEL_FORMAT_BYTES;
@@ -62,11 +71,20 @@ static uint32_t message_bytes(const uint8_t *data, uint32_t n, bool *ret_is_void
 	case rfbFramebufferUpdateRequest:
 		return REQUEST_BYTES;
 	case rfbKeyEvent:
-		*ret_is_void = true;
+		*ret_is_void = !has_input;
 		return KEY_BYTES;
 	case rfbPointerEvent:
-		*ret_is_void = true;
+		*ret_is_void = !has_input;
 		return POINTER_BYTES;
+	case rfbQemuEvent:
+		*ret_is_void = !has_input;
+		if (n < 2)
+			return 2;
+		return data[1] == 0 ? EXTENDED_KEY_BYTES : 0;
+	case rfbSetDesktopSize:
+		if (n < SIZE_BYTES(0))
+			return SIZE_BYTES(0);
+		return data[6] > SCREENS_MAX ? 0 : SIZE_BYTES(data[6]);
 	case rfbClientCutText:
 		*ret_is_void = true;
 		if (n < TEXT_BYTES)
@@ -82,7 +100,7 @@ static uint32_t message_bytes(const uint8_t *data, uint32_t n, bool *ret_is_void
 }
 
 static uint32_t whole_bytes(const rfbClientRec *client, const uint8_t *data,
-			    uint32_t n, bool *ret_is_void)
+			    uint32_t n, bool has_input, bool *ret_is_void)
 {
 	*ret_is_void = false;
 	switch (client->state) {
@@ -91,8 +109,10 @@ static uint32_t whole_bytes(const rfbClientRec *client, const uint8_t *data,
 	case RFB_SECURITY_TYPE:
 	case RFB_INITIALISATION:
 		return 1;
+	case RFB_AUTHENTICATION:
+		return CHALLENGE_BYTES;
 	case RFB_NORMAL:
-		return message_bytes(data, n, ret_is_void);
+		return message_bytes(data, n, has_input, ret_is_void);
 	default:
 		return 0;
 	}
@@ -148,7 +168,7 @@ enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 		gate->is_half = false;
 		return VGPU_VNC_LOOK_NOTHING;
 	}
-	bytes = whole_bytes(client, data, (uint32_t)n, &is_void);
+	bytes = whole_bytes(client, data, (uint32_t)n, gate->has_input, &is_void);
 	if (!bytes)
 		return VGPU_VNC_LOOK_END;
 	if (is_void && n >= (ssize_t)VGPU_MIN(bytes, TEXT_BYTES)) {

@@ -15,6 +15,7 @@ struct vgpu_vnc_gate {
 	uint64_t since_ns;   /* it has begun what is not whole yet */
 	uint32_t skip_bytes; /* of a message that means nothing to us */
 	bool is_half;	     /* there is something, and more has to come */
+	bool has_input;	     /* the client may type and point */
 };
 
 enum vgpu_vnc_look {
@@ -23,10 +24,10 @@ enum vgpu_vnc_look {
 	VGPU_VNC_LOOK_END,     /* it is too late, or makes no sense */
 };
 
-void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate);
+void vgpu_vnc_gate_init(struct vgpu_vnc_gate *gate, bool has_input);
 /*
- * Discard messages that a view-only server ignores from @client's socket, and
- * check the next one.
+ * Discard messages that the server ignores from @client's socket, and check the
+ * next one.
  */
 enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 				      const rfbClientRec *client);

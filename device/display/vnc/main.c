@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpu-vnc: shows one head of a vGPU to VNC clients of this machine. */
+/* vgpu-vnc: one head of a vGPU for VNC clients of this machine. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -22,6 +22,7 @@
 /*
  * The control socket is a SOCK_SEQPACKET to vgpud:
  *
+ *   'K' and a password                 ->  first, with --with-password
  *   'V' with a viewer socket attached  ->  its pictures from now on
  *                                      <-  'R': it listens
  *                                      <-  'F': it has the first picture, and
@@ -40,7 +41,10 @@ struct vnc {
 	int control;
 	struct vgpu_vnc_listener listener;
 	struct vgpu_vnc_source source;
+	struct vgpu_vnc_input input;
 	struct vgpu_vnc_server *server;
+	bool is_view_only;
+	char password[VGPU_VNC_PASSWORD_MAX + 1];
 	bool owes_ack;	  /* the device waits for one */
 	bool has_picture; /* clients would see nothing before, and a wrong size */
 };
@@ -55,7 +59,9 @@ static void on_signal(int number)
 static void usage(FILE *to)
 {
 	fputs("usage: vgpu-vnc --control-fd N --listen ADDRESS [--name NAME]\n"
-	      "Shows a head of a vGPU by VNC: view only, to this machine only.\n"
+	      "                [--view-only] [--with-password]\n"
+	      "Shows a head of a vGPU by VNC, to this machine only, and takes keys and\n"
+	      "pointer unless it is view only. The password comes on the control socket.\n"
 	      "ADDRESS is unix:PATH, 127.0.0.1:PORT or [::1]:PORT. vgpud starts\n"
 	      "this program; see vgpud(8).\n",
 	      to);
@@ -125,6 +131,7 @@ static bool handle_control(struct vnc *vnc)
 		return true;
 	}
 	vgpu_vnc_source_attach(&vnc->source, fd);
+	vgpu_vnc_input_attach(&vnc->input, fd);
 	vnc->owes_ack = false;
 	return true;
 }
@@ -155,6 +162,7 @@ static void handle_source(struct vnc *vnc)
 	case VGPU_VNC_OVER:
 		/* Clients keep the last picture; vgpud sends another 'V'. */
 		vgpu_vnc_source_attach(&vnc->source, -1);
+		vgpu_vnc_input_attach(&vnc->input, -1);
 		vnc->owes_ack = false;
 		report_state(vnc->control, 'O', "");
 		break;
@@ -185,9 +193,12 @@ static void run(struct vnc *vnc, const sigset_t *unblocked)
 		int timeout_ms;
 		unsigned int n = 3 + vgpu_vnc_server_poll(vnc->server, fds + 3,
 							  &timeout_ms);
-		const struct timespec timeout = {
-			.tv_nsec = timeout_ms * 1000000L,
-		};
+		int input_ms = vgpu_vnc_input_flush(&vnc->input);
+		struct timespec timeout = {};
+
+		if (timeout_ms < 0 || (input_ms >= 0 && input_ms < timeout_ms))
+			timeout_ms = input_ms;
+		timeout.tv_nsec = timeout_ms * 1000000L;
 
 		if (ppoll(fds, n, timeout_ms < 0 ? NULL : &timeout, unblocked) <
 		    0) {
@@ -210,9 +221,21 @@ static void run(struct vnc *vnc, const sigset_t *unblocked)
 	}
 }
 
-static int serve(int control, const char *address, const char *name)
+/* False if it does not come. */
+static bool read_password(struct vnc *vnc)
 {
-	struct vnc vnc = {.control = control};
+	char packet[1 + VGPU_VNC_PASSWORD_MAX + 1];
+	ssize_t n = recv(vnc->control, packet, sizeof(packet), 0);
+
+	if (n < 2 || (size_t)n == sizeof(packet) || packet[0] != 'K')
+		return false;
+	memcpy(vnc->password, packet + 1, (size_t)n - 1);
+	explicit_bzero(packet, sizeof(packet));
+	return vnc->password[0];
+}
+
+static int serve(struct vnc *vnc, const char *address, const char *name)
+{
 	struct sigaction action = {.sa_handler = on_signal};
 	sigset_t ends, unblocked;
 	struct vgpu_err err = {};
@@ -228,27 +251,34 @@ static int serve(int control, const char *address, const char *name)
 	sigaction(SIGINT, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	if (vgpu_vnc_listen(&vnc.listener, address, &err) < 0 ||
-	    shut_in(&vnc, &err) < 0) {
-		vgpu_vnc_listener_finish(&vnc.listener);
-		report_state(control, 'E', err.text);
+	if (vgpu_vnc_listen(&vnc->listener, address, &err) < 0 ||
+	    shut_in(vnc, &err) < 0) {
+		vgpu_vnc_listener_finish(&vnc->listener);
+		report_state(vnc->control, 'E', err.text);
 		fprintf(stderr, "vgpu-vnc: %s\n", err.text);
 		return EXIT_FAILURE;
 	}
-	if (vgpu_vnc_source_init(&vnc.source) == 0)
-		vnc.server = vgpu_vnc_server_create(name, &vnc.source);
-	if (vnc.server && vgpu_seccomp_enter(VGPU_SANDBOX_VNC, -1, &err) < 0) {
-		report_state(control, 'E', err.text);
-	} else if (vnc.server) {
-		report_state(control, 'R', "");
-		run(&vnc, &unblocked);
+	vgpu_vnc_input_init(&vnc->input);
+	if (vgpu_vnc_source_init(&vnc->source) == 0)
+		vnc->server =
+			vgpu_vnc_server_create(&(struct vgpu_vnc_server_config){
+				.name = name,
+				.source = &vnc->source,
+				.input = vnc->is_view_only ? NULL : &vnc->input,
+				.password = vnc->password,
+			});
+	if (vnc->server && vgpu_seccomp_enter(VGPU_SANDBOX_VNC, -1, &err) < 0) {
+		report_state(vnc->control, 'E', err.text);
+	} else if (vnc->server) {
+		report_state(vnc->control, 'R', "");
+		run(vnc, &unblocked);
 	} else {
-		report_state(control, 'E', "no memory for a VNC server");
+		report_state(vnc->control, 'E', "no memory for a VNC server");
 	}
-	vgpu_vnc_listener_finish(&vnc.listener);
-	vgpu_vnc_server_destroy(vnc.server);
-	vgpu_vnc_source_finish(&vnc.source);
-	return vnc.server ? EXIT_SUCCESS : EXIT_FAILURE;
+	vgpu_vnc_listener_finish(&vnc->listener);
+	vgpu_vnc_server_destroy(vnc->server);
+	vgpu_vnc_source_finish(&vnc->source);
+	return vnc->server ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int parse_control(const char *text)
@@ -271,19 +301,23 @@ int main(int argc, char **argv)
 		{"control-fd", required_argument, NULL, 'c'},
 		{"listen", required_argument, NULL, 'l'},
 		{"name", required_argument, NULL, 'n'},
+		{"view-only", no_argument, NULL, 'o'},
+		{"with-password", no_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'},
 		{},
 	};
 	const char *address = NULL;
 	char name[NAME_MAX_BYTES] = "OpenVGPU";
-	int control = -1, option;
+	struct vnc vnc = {.control = -1};
+	bool has_password = false;
+	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
-			control = parse_control(optarg);
-			if (control < 0) {
+			vnc.control = parse_control(optarg);
+			if (vnc.control < 0) {
 				fprintf(stderr,
 					"vgpu-vnc: --control-fd %s is not an open socket\n",
 					optarg);
@@ -296,6 +330,12 @@ int main(int argc, char **argv)
 		case 'n':
 			snprintf(name, sizeof(name), "%s", optarg);
 			break;
+		case 'o':
+			vnc.is_view_only = true;
+			break;
+		case 'p':
+			has_password = true;
+			break;
 		case 'h':
 			usage(stdout);
 			return EXIT_SUCCESS;
@@ -307,13 +347,18 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (control < 0 || !address || optind < argc) {
+	if (vnc.control < 0 || !address || optind < argc) {
 		usage(stderr);
+		return 2;
+	}
+	if (has_password && !read_password(&vnc)) {
+		fputs("vgpu-vnc: no password came on the control socket\n",
+		      stderr);
 		return 2;
 	}
 	/* Viewers print it. */
 	for (char *c = name; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
-	return serve(control, address, name);
+	return serve(&vnc, address, name);
 }

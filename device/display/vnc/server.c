@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VNC server: LibVNCServer, view only, with all other features off. */
+/* The VNC server: LibVNCServer, with all features off but those named here. */
 #include "device/display/vnc/server.h"
 
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <rfb/rfb.h>
 #include <rfb/rfbregion.h>
@@ -22,6 +23,9 @@
 /* Messages of one client before others have their turn. */
 #define TURN 16
 
+/* How long no password is right after one that was wrong. */
+#define GUESS_NS 1000000000ULL
+
 #define VERSION "RFB 003.008\n"
 
 struct vgpu_vnc_server {
@@ -33,15 +37,143 @@ struct vgpu_vnc_server {
 	int lure[2];
 	rfbScreenInfoPtr screen;
 	const struct vgpu_vnc_source *source;
+	struct vgpu_vnc_input *input; /* NULL: view only */
 	char *name;
+	char password[VGPU_VNC_PASSWORD_MAX + 1];
+	uint64_t refused_ns; /* when a password was wrong */
 };
 
-static void ignore_key(rfbBool down, rfbKeySym key, rfbClientPtr client)
+/* One client: clientData of LibVNCServer's. */
+struct client {
+	struct vgpu_vnc_gate gate;
+	struct vgpu_vnc_hands hands;
+	bool has_size; /* it was told that it may ask for another size */
+};
+
+static struct vgpu_vnc_input *input_of(rfbClientPtr client)
 {
+	const struct vgpu_vnc_server *server = client->screen->screenData;
+
+	return client->viewOnly ? NULL : server->input;
 }
 
-static void ignore_pointer(int buttons, int x, int y, rfbClientPtr client)
+static void on_key(rfbBool down, rfbKeySym key, rfbClientPtr client)
 {
+	struct client *data = client->clientData;
+
+	if (input_of(client))
+		vgpu_vnc_input_symbol(input_of(client), &data->hands, key, down);
+}
+
+static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
+{
+	struct client *data = client->clientData;
+
+	if (input_of(client))
+		vgpu_vnc_input_point(input_of(client), &data->hands,
+				     (uint32_t)buttons, x, y);
+}
+
+static int on_size(int width, int height, int n_screens,
+		   struct rfbExtDesktopScreen *screens, rfbClientPtr client)
+{
+	struct vgpu_vnc_input *input = input_of(client);
+
+	if (!input)
+		return rfbExtDesktopSize_ResizeProhibited;
+	if (n_screens != 1 || width <= 0 || height <= 0)
+		return rfbExtDesktopSize_InvalidScreenLayout;
+	/* The picture follows when the guest does. */
+	return vgpu_vnc_input_mode(input, (uint32_t)width, (uint32_t)height)
+		       ? rfbExtDesktopSize_Success
+		       : rfbExtDesktopSize_OutOfResources;
+}
+
+/*
+ * Extended key events say which key it is, in whatever layout: LibVNCServer has
+ * their numbers, and no code for them on this side.
+ */
+static int extended_encodings[] = {(int)rfbEncodingQemuExtendedKeyEvent, 0};
+
+/* A client can have them: say that we can. */
+static rfbBool enable_extended(rfbClientPtr client, void **data, int encoding)
+{
+	const rfbFramebufferUpdateMsg update = {
+		.type = rfbFramebufferUpdate,
+		.nRects = Swap16IfLE(1),
+	};
+	const rfbFramebufferUpdateRectHeader rect = {
+		.encoding = Swap32IfLE(rfbEncodingQemuExtendedKeyEvent),
+	};
+
+	if (encoding != extended_encodings[0] || !input_of(client))
+		return FALSE;
+	return rfbWriteExact(client, (const char *)&update,
+			     sz_rfbFramebufferUpdateMsg) > 0 &&
+	       rfbWriteExact(client, (const char *)&rect,
+			     sz_rfbFramebufferUpdateRectHeader) > 0;
+}
+
+/* The gate has seen that all of it is there. */
+static rfbBool handle_extended(rfbClientPtr client, void *data,
+			       const rfbClientToServerMsg *begun)
+{
+	struct client *own = client->clientData;
+	rfbQemuExtendedKeyEventMsg msg;
+
+	if (begun->type != rfbQemuEvent)
+		return FALSE;
+	msg.type = begun->type;
+	if (rfbReadExact(client, (char *)&msg + 1,
+			 sz_rfbQemuExtendedKeyEventMsg - 1) <= 0) {
+		rfbCloseClient(client);
+		return TRUE;
+	}
+	if (input_of(client))
+		vgpu_vnc_input_number(input_of(client), &own->hands,
+				      Swap32IfLE(msg.keycode), msg.down != 0);
+	return TRUE;
+}
+
+static rfbBool begin_extended(rfbClientPtr client, void **data)
+{
+	return TRUE;
+}
+
+static rfbProtocolExtension extended_keys = {
+	.newClient = begin_extended,
+	.pseudoEncodings = extended_encodings,
+	.enablePseudoEncoding = enable_extended,
+	.handleMessage = handle_extended,
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* After a wrong one, none is right for a moment: guessing takes for ever. */
+static rfbBool check_password(rfbClientPtr client, const char *response,
+			      int length)
+{
+	struct vgpu_vnc_server *server = client->screen->screenData;
+	unsigned char expected[CHALLENGESIZE];
+	unsigned char difference = 0;
+
+	if (length != CHALLENGESIZE ||
+	    (server->refused_ns && now_ns() - server->refused_ns < GUESS_NS))
+		return FALSE;
+	memcpy(expected, client->authChallenge, sizeof(expected));
+	rfbEncryptBytes(expected, server->password);
+	for (int i = 0; i < CHALLENGESIZE; i++)
+		difference |= (unsigned char)(expected[i] ^
+					      (unsigned char)response[i]);
+	if (difference)
+		server->refused_ns = now_ns();
+	return difference == 0;
 }
 
 static void ignore_text(char *text, int length, rfbClientPtr client)
@@ -55,24 +187,33 @@ static int refuse_files(rfbClientPtr client)
 
 static void gone_client(rfbClientPtr client)
 {
+	const struct vgpu_vnc_server *server = client->screen->screenData;
+	struct client *data = client->clientData;
+
+	if (data && server->input)
+		vgpu_vnc_input_leave(server->input, &data->hands);
 	free(client->clientData);
 	client->clientData = NULL;
 }
 
 static enum rfbNewClientAction new_client(rfbClientPtr client)
 {
+	const struct vgpu_vnc_server *server = client->screen->screenData;
+	struct client *data;
+
 	/*
 	 * Any page in a browser of this machine could open a websocket to us,
-	 * and there is no password: no websockets.
+	 * and there need be no password: no websockets.
 	 */
 	if (client->wsctx)
 		return RFB_CLIENT_REFUSE;
-	client->clientData = calloc(1, sizeof(struct vgpu_vnc_gate));
-	if (!client->clientData)
+	data = calloc(1, sizeof(*data));
+	if (!data)
 		return RFB_CLIENT_REFUSE;
+	client->clientData = data;
 	client->clientGoneHook = gone_client;
-	vgpu_vnc_gate_init(client->clientData);
-	client->viewOnly = TRUE;
+	vgpu_vnc_gate_init(&data->gate, server->input);
+	client->viewOnly = !server->input;
 	return RFB_CLIENT_ACCEPT;
 }
 
@@ -85,8 +226,9 @@ static void set_format(rfbScreenInfoPtr screen)
 }
 
 struct vgpu_vnc_server *
-vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source)
+vgpu_vnc_server_create(const struct vgpu_vnc_server_config *config)
 {
+	const struct vgpu_vnc_source *source = config->source;
 	struct vgpu_vnc_server *server = calloc(1, sizeof(*server));
 	rfbScreenInfoPtr screen;
 
@@ -102,7 +244,10 @@ vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source)
 	/* Clients could fill the log: drop LibVNCServer's messages. */
 	rfbLogEnable(FALSE);
 	server->source = source;
-	server->name = strdup(name);
+	server->input = config->input;
+	server->name = strdup(config->name);
+	snprintf(server->password, sizeof(server->password), "%s",
+		 config->password);
 	screen = rfbGetScreen(NULL, NULL, source->width, source->height, 8, 3, 4);
 	if (!screen || !server->name) {
 		if (screen)
@@ -127,9 +272,17 @@ vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source)
 	screen->permitFileTransfer = FALSE;
 	screen->getFileTransferPermission = refuse_files;
 	screen->newClientHook = new_client;
-	screen->kbdAddEvent = ignore_key;
-	screen->ptrAddEvent = ignore_pointer;
+	screen->kbdAddEvent = on_key;
+	screen->ptrAddEvent = on_pointer;
+	screen->setDesktopSizeHook = on_size;
+	screen->deferPtrUpdateTime = 0;
 	screen->setXCutText = ignore_text;
+	if (server->password[0]) {
+		/* Only that there is something makes it ask. */
+		screen->authPasswdData = server->password;
+		screen->passwordCheck = check_password;
+	}
+	rfbRegisterProtocolExtension(&extended_keys);
 	rfbSetCursor(screen, NULL); /* it is in the picture */
 	rfbInitServer(screen);
 	return server;
@@ -141,11 +294,13 @@ void vgpu_vnc_server_destroy(struct vgpu_vnc_server *server)
 		return;
 	if (server->screen) {
 		rfbShutdownServer(server->screen, /* disconnectClients= */ TRUE);
+		rfbUnregisterProtocolExtension(&extended_keys);
 		server->screen->frameBuffer = NULL;
 		rfbScreenCleanup(server->screen);
 	}
 	vgpu_close(server->lure[0]);
 	vgpu_close(server->lure[1]);
+	explicit_bzero(server->password, sizeof(server->password));
 	free(server->name);
 	free(server);
 }
@@ -159,15 +314,15 @@ unsigned int vgpu_vnc_server_poll(struct vgpu_vnc_server *server,
 
 	*ret_timeout_ms = -1;
 	while ((client = rfbClientIteratorNext(iterator))) {
-		const struct vgpu_vnc_gate *gate = client->clientData;
+		const struct client *data = client->clientData;
 
 		if (client->sock < 0 || n == VGPU_VNC_CLIENTS_MAX)
 			continue;
 		ret_fds[n++] = (struct pollfd){
 			.fd = client->sock,
-			.events = gate->is_half ? 0 : POLLIN,
+			.events = data->gate.is_half ? 0 : POLLIN,
 		};
-		if (gate->is_half)
+		if (data->gate.is_half)
 			*ret_timeout_ms = HALF_MS;
 	}
 	rfbReleaseClientIterator(iterator);
@@ -254,14 +409,32 @@ void vgpu_vnc_server_add(struct vgpu_vnc_server *server, int fd)
 	vgpu_close(fd);
 }
 
+/*
+ * A client asks for another size only after it was told of this one in the way
+ * that it can be asked for, which LibVNCServer leaves until there is another.
+ */
+static void announce_size(rfbClientPtr client)
+{
+	struct client *data = client->clientData;
+
+	if (client->sock < 0 || !data || data->has_size ||
+	    !client->useExtDesktopSize)
+		return;
+	data->has_size = true;
+	client->newFBSizePending = TRUE;
+}
+
 static void read_client(rfbClientPtr client)
 {
+	struct client *data = client->clientData;
+
 	for (int i = 0; i < TURN && client->sock >= 0; i++) {
-		switch (vgpu_vnc_gate_look(client->clientData, client)) {
+		switch (vgpu_vnc_gate_look(&data->gate, client)) {
 		case VGPU_VNC_LOOK_NOTHING:
 			return;
 		case VGPU_VNC_LOOK_WHOLE:
 			rfbProcessClientMessage(client);
+			announce_size(client);
 			break;
 		case VGPU_VNC_LOOK_END:
 			rfbCloseClient(client);

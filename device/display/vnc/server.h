@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VNC server: LibVNCServer, view only, with all other features off. */
+/* The VNC server: LibVNCServer, with all features off but those named here. */
 #ifndef VGPU_DEVICE_DISPLAY_VNC_SERVER_H
 #define VGPU_DEVICE_DISPLAY_VNC_SERVER_H
 
 #include <poll.h>
 #include <stdbool.h>
 
+#include "device/display/vnc/input.h"
 #include "device/display/vnc/source.h"
 
 /*
@@ -16,9 +17,23 @@
 
 struct vgpu_vnc_server;
 
-/* Returns NULL if there is no memory. @source outlives the server. */
+/* RFB's own way (VNC authentication) takes no more of a password. */
+#define VGPU_VNC_PASSWORD_MAX 8
+
+struct vgpu_vnc_server_config {
+	const char *name;
+	const struct vgpu_vnc_source *source;
+	/* Where to what clients type and point at goes; NULL: they only look. */
+	struct vgpu_vnc_input *input;
+	const char *password; /* ""; none is asked for */
+};
+
+/*
+ * Returns NULL if there is no memory. What @config points to outlives the
+ * server, of which there is one in a process.
+ */
 struct vgpu_vnc_server *
-vgpu_vnc_server_create(const char *name, const struct vgpu_vnc_source *source);
+vgpu_vnc_server_create(const struct vgpu_vnc_server_config *config);
 void vgpu_vnc_server_destroy(struct vgpu_vnc_server *server); /* NULL is fine */
 
 /* A client that connected; takes @fd over. */

@@ -250,6 +250,13 @@ int vgpu_gpu_view(struct vgpu_gpu *gpu, uint32_t head, int socket,
 	return 0;
 }
 
+void vgpu_gpu_take_input(struct vgpu_gpu *gpu, uint32_t head,
+			 const struct vgpu_viewer_sink *sink, void *opaque)
+{
+	if (head < gpu->config.heads && gpu->viewer[head])
+		vgpu_viewer_set_sink(gpu->viewer[head], sink, opaque);
+}
+
 int vgpu_gpu_viewer_fd(const struct vgpu_gpu *gpu, uint32_t head)
 {
 	if (head >= gpu->config.heads || !gpu->viewer[head])

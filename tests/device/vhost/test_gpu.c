@@ -300,6 +300,17 @@ int vgpu_gpu_view(struct vgpu_gpu *gpu, uint32_t head, int socket,
 	return 0;
 }
 
+void vgpu_gpu_take_input(struct vgpu_gpu *gpu, uint32_t head,
+			 const struct vgpu_viewer_sink *sink, void *opaque)
+{
+}
+
+void vgpu_gpu_layout(const struct vgpu_gpu *gpu, uint32_t head,
+		     struct vgpu_gpu_layout *ret_layout)
+{
+	*ret_layout = (struct vgpu_gpu_layout){};
+}
+
 int vgpu_gpu_viewer_fd(const struct vgpu_gpu *gpu, uint32_t head)
 {
 	return head == 0 ? gpu->viewer : -1;
