@@ -87,7 +87,7 @@ class Host:
     # hundred loads and opens. In one thread KVM is too slow: there the APICs, at
     # least, are out of it, for an x2APIC is not mapped.
     def __init__(self, folder=None, *properties, kernel=KERNEL, initrd=None,
-                 mib=None, has_guests=False, options=()):
+                 mib=None, has_guests=False, has_gpu=True, options=()):
         image, built, mib_least, self.patience = KERNELS[kernel]
         self.has_kmemleak = kernel == 'debug'
         folder = folder or built
@@ -101,6 +101,7 @@ class Host:
         self.model_logs = [os.path.join(folder, 'ad102.log')]
         self.properties = properties
         self.threads = 'multi' if has_guests else 'single'
+        self.has_gpu = has_gpu
         self.options = ['-m', f'{mib}M', '-kernel', glob.glob(image)[0],
                         '-initrd', initrd or built + '/machine.cpio', *options]
         try:
@@ -116,8 +117,8 @@ class Host:
         qmp = os.path.join(self.dir.name, 'qmp')
         lines = os.path.join(self.dir.name, 'lines')
         self.process = subprocess.Popen(
-            ['env', 'LD_PRELOAD=' + MODEL, 'qemu-system-x86_64',
-             '-M', 'q35,kernel-irqchip=split',
+            [*(['env', 'LD_PRELOAD=' + MODEL] if self.has_gpu else []),
+             'qemu-system-x86_64', '-M', 'q35,kernel-irqchip=split',
              '-accel', 'tcg,thread=' + self.threads,
              '-cpu', 'max', '-smp', '2', '-nodefaults',
              '-nographic', '-no-reboot', '-serial', 'file:' + self.log_path,
@@ -136,7 +137,7 @@ class Host:
              # Slots are the kernel's, and not ACPI's: as in a server.
              '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off',
              '-device', 'pcie-root-port,id=gpu_port,slot=1',
-             '-device', self.device(), *self.options],
+             *(['-device', self.device()] if self.has_gpu else []), *self.options],
             stdin=subprocess.DEVNULL)
         self.qmp = connect(qmp).makefile('rw')
         self.qmp.readline()

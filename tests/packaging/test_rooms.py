@@ -45,9 +45,9 @@ FLOORS = {
         ['device/main'],
     ],
     'kernel': [
-        [('kernel/core/pure', 'kernel/core/abi')],
+        [('kernel/core/pure', 'kernel/core/abi'), 'kernel/uapi'],
         ['kernel/core/core_ops', 'kernel/mgr/vf_api'],
-        ['kernel/core/hw', 'kernel/vfio'],
+        ['kernel/core/hw', 'kernel/vfio', 'kernel/mdev'],
         ['kernel/core/gsp'],
         ['kernel/core/rm', 'kernel/mgr'],
         ['kernel/core'],
@@ -68,6 +68,7 @@ ONLY = {
     'kernel/mgr': [('kernel/core/pure', 'kernel/core/abi'),
                    'kernel/core/core_ops', 'kernel/mgr/vf_api'],
     'kernel/vfio': ['kernel/mgr/vf_api'],
+    'kernel/mdev': ['kernel/uapi'],
 }
 # The most files of one folder that are not headers: more are different concerns.
 SOURCES_MAX = 15
