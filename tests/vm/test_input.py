@@ -29,7 +29,25 @@ RANGE = 65536
 EV_SYN, EV_KEY, EV_REL, EV_ABS = 0, 1, 2, 3
 KEY_LEFTSHIFT, BTN_LEFT, REL_WHEEL = 42, 0x110, 8
 EVENT = struct.Struct("<qqHHi")  # struct input_event
-SHIFT = 0xffe1  # X's keysym
+# X's keysyms
+RETURN, SHIFT, CONTROL = 0xff0d, 0xffe1, 0xffe3
+
+TERMINAL = """cat >/tmp/reader <<'END'
+#!/bin/sh
+while [ "${line:-ready}" = ready ]; do
+	read -r line
+	touch /tmp/reading
+done
+printf '%s' "$line" >/tmp/typed
+sleep 600
+END
+chmod +x /tmp/reader
+systemctl stop card
+export XDG_RUNTIME_DIR=/run/desktop WAYLAND_DISPLAY=wayland-0 HOME=/root
+export WESTON_CONFIG_FILE=/run/weston.ini
+rm -f /tmp/typed /tmp/reading
+setsid weston-terminal --shell=/tmp/reader >/tmp/terminal.log 2>&1 </dev/null &
+"""
 
 
 class Hands(Client):
@@ -138,6 +156,26 @@ class Input(unittest.TestCase):
         self.assertEqual(self.record("keyboard", act, 8), [
             (EV_KEY, 42, 1), (EV_SYN, 0, 0), (EV_KEY, 30, 1), (EV_SYN, 0, 0),
             (EV_KEY, 30, 0), (EV_SYN, 0, 0), (EV_KEY, 42, 0), (EV_SYN, 0, 0)])
+
+    def test_03_text_reaches_a_terminal(self):
+        self.vm.check(TERMINAL)
+        end = time.monotonic() + SECONDS
+        # Its window has the keyboard when something arrives.
+        while self.vm.run("test -e /tmp/reading")[0]:
+            self.assertLess(time.monotonic(), end, self.vm.run("cat /tmp/terminal.log")[1])
+            for c in "ready":
+                self.clients[0].press(ord(c))
+            self.clients[0].press(RETURN)
+            time.sleep(2)
+        text = "Hello, World ~ 42! {a|b} \\n \"x\" <y> #%&*()_+-=[]:;'/?@^$`"
+        for c in text:
+            self.clients[0].press(ord(c))
+            time.sleep(0.02)  # a fast hand
+        self.clients[0].press(RETURN)
+        while self.vm.run("test -s /tmp/typed")[0]:
+            self.assertLess(time.monotonic(), end, "nothing was typed")
+            time.sleep(0.5)
+        self.assertEqual(self.vm.check("cat /tmp/typed"), text)
 
     def pixel(self, events):
         """The pixel of the desktop at which the last position is (libinput)."""
