@@ -29,10 +29,7 @@
 #define POINTER_BYTES	   6U
 #define TEXT_BYTES	   8U
 #define EXTENDED_KEY_BYTES 12U
-#define SIZE_BYTES(n)	   (8U + 16U * (n))
-/* Screens of a client that asks for another size. */
-#define SCREENS_MAX	16U
-#define CHALLENGE_BYTES 16U
+#define CHALLENGE_BYTES	   16U
 
 static uint64_t now_ns(void)
 {
@@ -82,9 +79,11 @@ static uint32_t message_bytes(const uint8_t *data, uint32_t n, bool has_input,
 			return 2;
 		return data[1] == 0 ? EXTENDED_KEY_BYTES : 0;
 	case rfbSetDesktopSize:
-		if (n < SIZE_BYTES(0))
-			return SIZE_BYTES(0);
-		return data[6] > SCREENS_MAX ? 0 : SIZE_BYTES(data[6]);
+		if (n < VGPU_VNC_SIZE_BYTES(0))
+			return VGPU_VNC_SIZE_BYTES(0);
+		return data[6] > VGPU_VNC_SCREENS_MAX
+			       ? 0
+			       : VGPU_VNC_SIZE_BYTES(data[6]);
 	case rfbClientCutText:
 		*ret_is_void = true;
 		if (n < TEXT_BYTES)

@@ -11,6 +11,11 @@
 
 #include <rfb/rfb.h>
 
+/* SetDesktopSize, with as many screens at most. */
+#define VGPU_VNC_SCREENS_MAX	16U
+#define VGPU_VNC_SIZE_BYTES(n)	(8U + 16U * (n))
+#define VGPU_VNC_SIZE_BYTES_MAX VGPU_VNC_SIZE_BYTES(VGPU_VNC_SCREENS_MAX)
+
 struct vgpu_vnc_gate {
 	uint64_t since_ns;   /* it has begun what is not whole yet */
 	uint32_t skip_bytes; /* of a message that means nothing to us */

@@ -74,19 +74,64 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 				     (uint32_t)buttons, x, y);
 }
 
-static int on_size(int width, int height, int n_screens,
-		   struct rfbExtDesktopScreen *screens, rfbClientPtr client)
+static int change_size(rfbClientPtr client, const uint8_t *message)
 {
 	struct vgpu_vnc_input *input = input_of(client);
+	uint32_t width = (uint32_t)message[2] << 8 | message[3];
+	uint32_t height = (uint32_t)message[4] << 8 | message[5];
 
 	if (!input)
 		return rfbExtDesktopSize_ResizeProhibited;
-	if (n_screens != 1 || width <= 0 || height <= 0)
+	if (message[6] != 1 || !width || !height)
 		return rfbExtDesktopSize_InvalidScreenLayout;
 	/* The picture follows when the guest does. */
-	return vgpu_vnc_input_mode(input, (uint32_t)width, (uint32_t)height)
+	return vgpu_vnc_input_mode(input, width, height)
 		       ? rfbExtDesktopSize_Success
 		       : rfbExtDesktopSize_OutOfResources;
+}
+
+/* The client learns of another size with the next picture. */
+static void note_reason(rfbClientPtr client, int reason, int result)
+{
+	client->requestedDesktopSizeChange = reason;
+	client->lastDesktopSizeChangeError = result;
+	if (result != rfbExtDesktopSize_Success)
+		client->newFBSizePending = TRUE;
+}
+
+/*
+ * SetDesktopSize, all of which is there. Not by LibVNCServer's hook: it loses
+ * an iterator each time that one succeeds. False: it is another message.
+ */
+static bool handle_size(rfbClientPtr client)
+{
+	uint8_t message[VGPU_VNC_SIZE_BYTES_MAX];
+	rfbClientIteratorPtr iterator;
+	rfbClientPtr other;
+	int result;
+
+	if (client->state != RFB_NORMAL ||
+	    recv(client->sock, message, VGPU_VNC_SIZE_BYTES(0),
+		 MSG_PEEK | MSG_DONTWAIT) != VGPU_VNC_SIZE_BYTES(0) ||
+	    message[0] != rfbSetDesktopSize)
+		return false;
+	if (rfbReadExact(client, (char *)message,
+			 VGPU_VNC_SIZE_BYTES(message[6])) <= 0) {
+		rfbCloseClient(client);
+		return true;
+	}
+	result = change_size(client, message);
+	note_reason(client, rfbExtDesktopSize_ClientRequestedChange, result);
+	if (result != rfbExtDesktopSize_Success)
+		return true;
+	iterator = rfbGetClientIterator(client->screen);
+	while ((other = rfbClientIteratorNext(iterator)))
+		if (other != client)
+			note_reason(other,
+				    rfbExtDesktopSize_OtherClientRequestedChange,
+				    result);
+	rfbReleaseClientIterator(iterator);
+	return true;
 }
 
 /*
@@ -133,6 +178,25 @@ static rfbBool handle_extended(rfbClientPtr client, void *data,
 		vgpu_vnc_input_number(input_of(client), &own->hands,
 				      Swap32IfLE(msg.keycode), msg.down != 0);
 	return TRUE;
+}
+
+static rfbProtocolExtension extended_keys;
+
+/* LibVNCServer never frees the entry that it makes for each client. */
+static void forget_extended(rfbClientPtr client)
+{
+	rfbExtensionData **at = &client->extensions;
+
+	while (*at) {
+		rfbExtensionData *entry = *at;
+
+		if (entry->extension != &extended_keys) {
+			at = &entry->next;
+			continue;
+		}
+		*at = entry->next;
+		free(entry);
+	}
 }
 
 static rfbBool begin_extended(rfbClientPtr client, void **data)
@@ -192,6 +256,7 @@ static void gone_client(rfbClientPtr client)
 
 	if (data && server->input)
 		vgpu_vnc_input_leave(server->input, &data->hands);
+	forget_extended(client);
 	free(client->clientData);
 	client->clientData = NULL;
 }
@@ -274,7 +339,6 @@ vgpu_vnc_server_create(const struct vgpu_vnc_server_config *config)
 	screen->newClientHook = new_client;
 	screen->kbdAddEvent = on_key;
 	screen->ptrAddEvent = on_pointer;
-	screen->setDesktopSizeHook = on_size;
 	screen->deferPtrUpdateTime = 0;
 	screen->setXCutText = ignore_text;
 	if (server->password[0]) {
@@ -433,7 +497,8 @@ static void read_client(rfbClientPtr client)
 		case VGPU_VNC_LOOK_NOTHING:
 			return;
 		case VGPU_VNC_LOOK_WHOLE:
-			rfbProcessClientMessage(client);
+			if (!handle_size(client))
+				rfbProcessClientMessage(client);
 			announce_size(client);
 			break;
 		case VGPU_VNC_LOOK_END:
