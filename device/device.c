@@ -13,6 +13,7 @@
 #include "device/framebuffer.h"
 #include "device/gpu/gpu.h"
 #include "device/input/seat.h"
+#include "device/mdev/mdev.h"
 #include "device/render/host_memory.h"
 #include "device/render/launcher.h"
 #include "device/render/render.h"
@@ -44,13 +45,44 @@ struct vgpu_device {
 	struct vgpu_framebuffer framebuffer;
 	struct vgpu_render_config render;
 	struct vgpu_launcher *launcher; /* NULL: there is no successor either */
-	struct vgpu_vhost *vhost;
+	struct vgpu_vhost *vhost;	/* one of these two is its transport */
+	struct vgpu_mdev *mdev;
 	struct vgpu_seat *seat; /* NULL: an older vgpud made none */
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct vgpu_reports reports;
 	struct viewer viewer[VGPU_HEADS_MAX];
 	bool ends_with_front_end;
 };
+
+/* It is made last: what is reported before that has nobody to ask yet. */
+static bool has_transport(const struct vgpu_device *device)
+{
+	return device->vhost || device->mdev;
+}
+
+static struct vgpu_gpu *gpu_of(struct vgpu_device *device)
+{
+	return device->mdev ? vgpu_mdev_gpu(device->mdev)
+			    : vgpu_vhost_gpu(device->vhost);
+}
+
+static bool is_attached(const struct vgpu_device *device)
+{
+	return device->mdev ? vgpu_mdev_is_attached(device->mdev)
+			    : vgpu_vhost_is_attached(device->vhost);
+}
+
+static bool is_held(const struct vgpu_device *device)
+{
+	return device->mdev ? vgpu_mdev_is_attached(device->mdev)
+			    : vgpu_vhost_is_held(device->vhost);
+}
+
+static int32_t peer_pid(const struct vgpu_device *device)
+{
+	return device->mdev ? vgpu_mdev_peer_pid(device->mdev)
+			    : vgpu_vhost_peer_pid(device->vhost);
+}
 
 static void on_fault(void *opaque, const char *text)
 {
@@ -71,10 +103,10 @@ static void on_link_changed(void *opaque)
 {
 	struct vgpu_device *device = opaque;
 
-	if (!device->vhost)
+	if (!has_transport(device))
 		return; /* a status follows when the device is made */
 	vgpu_link_status_now(device->link);
-	if (device->ends_with_front_end && !vgpu_vhost_is_attached(device->vhost))
+	if (device->ends_with_front_end && !is_attached(device))
 		sd_event_exit(device->event, 0);
 }
 
@@ -82,7 +114,7 @@ static void on_status_changed(void *opaque)
 {
 	struct vgpu_device *device = opaque;
 
-	if (device->vhost)
+	if (has_transport(device))
 		vgpu_link_status_soon(device->link);
 }
 
@@ -92,25 +124,39 @@ static const struct vgpu_vhost_ops vhost_ops = {
 	.status_changed = on_status_changed,
 };
 
+static void on_removed(void *opaque)
+{
+	struct vgpu_device *device = opaque;
+
+	vgpu_report_fault(&device->reports, "its mediated device was removed");
+	sd_event_exit(device->event, 0);
+}
+
+static const struct vgpu_mdev_ops mdev_ops = {
+	.fault = on_fault,
+	.link_changed = on_link_changed,
+	.status_changed = on_status_changed,
+	.removed = on_removed,
+};
+
 static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
 {
 	struct vgpu_device *device = opaque;
 
-	ret_status->link = vgpu_vhost_is_held(device->vhost)
-				   ? VGPU_LINK_ATTACHED
-				   : VGPU_LINK_LISTENING;
-	ret_status->peer_pid = vgpu_vhost_peer_pid(device->vhost);
+	ret_status->link =
+		is_held(device) ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
+	ret_status->peer_pid = peer_pid(device);
 	ret_status->heads = device->config.start.heads;
 	ret_status->generation = device->state->generation;
-	vgpu_gpu_status(vgpu_vhost_gpu(device->vhost), ret_status);
+	vgpu_gpu_status(gpu_of(device), ret_status);
 }
 
 static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
 {
 	struct vgpu_device *device = opaque;
 
-	if (device->vhost)
-		vgpu_gpu_figures(vgpu_vhost_gpu(device->vhost), ret_figures);
+	if (has_transport(device))
+		vgpu_gpu_figures(gpu_of(device), ret_figures);
 }
 
 static void on_key(void *opaque, uint32_t head, uint32_t code, bool is_down)
@@ -136,7 +182,7 @@ static void on_pointer(void *opaque, uint32_t head,
 	struct vgpu_gpu_layout at;
 	struct vgpu_seat_pointer pointer;
 
-	vgpu_gpu_layout(vgpu_vhost_gpu(device->vhost), head, &at);
+	vgpu_gpu_layout(gpu_of(device), head, &at);
 	if (!at.head_width || !at.head_height)
 		return;
 	pointer = (struct vgpu_seat_pointer){
@@ -163,8 +209,7 @@ static void on_mode(void *opaque, uint32_t head, uint32_t width, uint32_t height
 	if (now - viewer->mode_usec < MODE_USEC || !width || !height)
 		return;
 	viewer->mode_usec = now;
-	vgpu_gpu_set_mode(vgpu_vhost_gpu(viewer->device->vhost), head, width,
-			  height, &err);
+	vgpu_gpu_set_mode(gpu_of(viewer->device), head, width, height, &err);
 }
 
 static const struct vgpu_viewer_sink viewer_sink = {
@@ -184,7 +229,7 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents,
 		     void *opaque)
 {
 	struct viewer *viewer = opaque;
-	struct vgpu_gpu *gpu = vgpu_vhost_gpu(viewer->device->vhost);
+	struct vgpu_gpu *gpu = gpu_of(viewer->device);
 
 	/*
 	 * Unread messages come before end of file, for which this is called
@@ -199,7 +244,7 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents,
 static int poll_viewer(struct vgpu_device *device, uint32_t head)
 {
 	struct viewer *viewer = &device->viewer[head];
-	int fd = vgpu_gpu_viewer_fd(vgpu_vhost_gpu(device->vhost), head);
+	int fd = vgpu_gpu_viewer_fd(gpu_of(device), head);
 
 	drop_viewer(viewer);
 	if (fd < 0)
@@ -216,7 +261,7 @@ static int attach_viewer(struct vgpu_device *device,
 			 struct vgpu_err *err)
 {
 	uint32_t head = view->head;
-	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
+	struct vgpu_gpu *gpu = gpu_of(device);
 	int r;
 
 	if (fd < 0)
@@ -247,7 +292,7 @@ static int capture_head(struct vgpu_device *device, uint32_t head,
 			struct vgpu_control_frame *ret_frame, int *ret_fd,
 			struct vgpu_err *err)
 {
-	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
+	struct vgpu_gpu *gpu = gpu_of(device);
 	struct vgpu_control_status status = {};
 
 	vgpu_gpu_status(gpu, &status);
@@ -262,7 +307,7 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		       struct vgpu_control_reply *ret_reply, int *ret_fd)
 {
 	struct vgpu_device *device = opaque;
-	struct vgpu_gpu *gpu = vgpu_vhost_gpu(device->vhost);
+	struct vgpu_gpu *gpu = gpu_of(device);
 	struct vgpu_err err = {};
 	int r;
 
@@ -282,7 +327,8 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		break;
 	case VGPU_CONTROL_SET_VGPUS:
 		vgpu_close(fd);
-		vgpu_vhost_set_vgpus(device->vhost, msg->vgpus);
+		if (device->vhost)
+			vgpu_vhost_set_vgpus(device->vhost, msg->vgpus);
 		r = 0;
 		break;
 	default:
@@ -367,31 +413,39 @@ static int find_launcher(struct vgpu_device *device, struct vgpu_err *err)
 		     : 0;
 }
 
+static int make_transport(struct vgpu_device *device,
+			  const struct vgpu_virtio_config *virtio,
+			  struct vgpu_err *err)
+{
+	const uint64_t window_bytes = device->config.start.host_visible_bytes;
+	const struct vgpu_vhost_config vhost = {*virtio, window_bytes};
+	const struct vgpu_mdev_config mdev = {*virtio, window_bytes};
+
+	if (vgpu_slots_get(device->slots, VGPU_SLOT_MDEV) >= 0)
+		return vgpu_mdev_create(device->event, device->state,
+					device->slots, &mdev, &mdev_ops, device,
+					&device->mdev, err);
+	return vgpu_vhost_create(device->event, device->state, device->slots,
+				 &vhost, &vhost_ops, device, &device->vhost, err);
+}
+
 static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 {
 	const struct vgpu_control_start *start = &device->config.start;
 	int state_fd = vgpu_slots_get(device->slots, VGPU_SLOT_STATE);
-	struct vgpu_vhost_config config = {
-		.virtio =
+	struct vgpu_virtio_config config = {
+		.gpu =
 			{
-				.gpu =
-					{
-						.heads = start->heads,
-						.max_width = start->max_width,
-						.max_height = start->max_height,
-						.frame_rate_limit =
-							start->frame_rate_limit,
-						.event = device->event,
-						.window_bytes =
-							start->host_visible_bytes,
-						.framebuffer_bytes =
-							start->framebuffer_bytes,
-						.is_framebuffer_new =
-							start->is_framebuffer_new,
-						.is_retired = start->is_retired,
-					},
+				.heads = start->heads,
+				.max_width = start->max_width,
+				.max_height = start->max_height,
+				.frame_rate_limit = start->frame_rate_limit,
+				.event = device->event,
+				.window_bytes = start->host_visible_bytes,
+				.framebuffer_bytes = start->framebuffer_bytes,
+				.is_framebuffer_new = start->is_framebuffer_new,
+				.is_retired = start->is_retired,
 			},
-		.host_visible_bytes = start->host_visible_bytes,
 	};
 	int r;
 
@@ -412,17 +466,16 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 		r = find_launcher(device, err);
 	if (r < 0)
 		return r;
-	config.virtio.gpu.reserve = device->framebuffer.reserve;
-	config.virtio.gpu.launcher = device->launcher;
+	config.gpu.reserve = device->framebuffer.reserve;
+	config.gpu.launcher = device->launcher;
 	if (start->has_renderer) {
 		r = configure_render(device, err);
 		if (r < 0)
 			return r;
-		config.virtio.gpu.render = &device->render;
-		config.virtio.gpu.capset = device->config.capset;
+		config.gpu.render = &device->render;
+		config.gpu.capset = device->config.capset;
 	}
-	r = vgpu_vhost_create(device->event, device->state, device->slots,
-			      &config, &vhost_ops, device, &device->vhost, err);
+	r = make_transport(device, &config, err);
 	if (r >= 0)
 		r = vgpu_seat_create(device->event, device->slots, on_fault,
 				     device, &device->seat, err);
@@ -497,6 +550,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_seat_destroy(device->seat);
 	vgpu_vhost_destroy(device->vhost);
+	vgpu_mdev_destroy(device->mdev);
 	vgpu_launcher_destroy(device->launcher);
 	vgpu_framebuffer_finish(&device->framebuffer);
 	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());
@@ -507,7 +561,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 void vgpu_device_end_with_front_end(struct vgpu_device *device)
 {
 	device->ends_with_front_end = true;
-	if (!vgpu_vhost_is_attached(device->vhost))
+	if (!is_attached(device))
 		sd_event_exit(device->event, 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpu-device: one virtual GPU, as a vhost-user back end or for vtest. */
+/* vgpu-device: one virtual GPU, for a VMM or for vtest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -97,6 +97,20 @@ static int check_fd(int fd, bool *ret_listens, struct vgpu_err *err)
 		return vgpu_err_set(err, -errno, NULL, "--fd: %s",
 				    strerror(errno));
 	*ret_listens = listens;
+	return 0;
+}
+
+/* --mdev */
+static int open_mdev(const char *path, struct vgpu_slots *slots,
+		     struct vgpu_err *err)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return vgpu_err_set(err, -errno, NULL, "cannot open %s: %s", path,
+				    errno == EBUSY ? "another process serves it"
+						   : strerror(errno));
+	vgpu_slots_put(slots, VGPU_SLOT_MDEV, fd);
 	return 0;
 }
 
@@ -247,6 +261,10 @@ static int begin_device(const struct vgpu_options *options,
 	*ret_listens = true;
 	if (options->control_fd >= 0) {
 		r = vgpu_link_begin(options->control_fd, slots, start, err);
+	} else if (options->mdev_path) {
+		r = open_mdev(options->mdev_path, slots, err);
+		if (r >= 0)
+			r = configure_start(options, slots, start, err);
 	} else {
 		r = path ? bind_at(path, &fd, ret_remover, err)
 			 : check_fd(fd, ret_listens, err);

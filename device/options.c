@@ -17,6 +17,7 @@ enum option_key {
 	OPTION_SOCKET_PATH = 1,
 	OPTION_FD,
 	OPTION_CONTROL_FD,
+	OPTION_MDEV,
 	OPTION_VTEST,
 	OPTION_HEADS,
 	OPTION_MAX_RESOLUTION,
@@ -36,6 +37,7 @@ static const struct option options[] = {
 	{"socket-path", required_argument, NULL, OPTION_SOCKET_PATH},
 	{"fd", required_argument, NULL, OPTION_FD},
 	{"control-fd", required_argument, NULL, OPTION_CONTROL_FD},
+	{"mdev", required_argument, NULL, OPTION_MDEV},
 	{"vtest", required_argument, NULL, OPTION_VTEST},
 	{"heads", required_argument, NULL, OPTION_HEADS},
 	{"max-resolution", required_argument, NULL, OPTION_MAX_RESOLUTION},
@@ -53,13 +55,16 @@ static const struct option options[] = {
 };
 
 static const char help[] =
-	"Usage: vgpu-device --socket-path PATH | --fd N | --control-fd N |\n"
-	"                   --vtest PATH [OPTION...]\n"
-	"One virtual GPU, as a vhost-user back end or for programs on this host.\n"
+	"Usage: vgpu-device --socket-path PATH | --fd N | --mdev PATH |\n"
+	"                   --control-fd N | --vtest PATH [OPTION...]\n"
+	"One virtual GPU: a vhost-user back end, a mediated device of the kernel's,\n"
+	"or for programs on this host.\n"
 	"\n"
 	"  --socket-path PATH      listen for a VMM at PATH\n"
 	"  --fd N                  ... on the socket that is fd N, or serve the\n"
 	"                          VMM that is connected to it and end with it\n"
+	"  --mdev PATH             serve the mediated device of which this is the\n"
+	"                          file: /dev/vgpu-mdev/UUID\n"
 	"  --control-fd N          be told everything by vgpud, on fd N\n"
 	"  --vtest PATH            listen at PATH for Vulkan programs without a VM\n"
 	"                          (VN_DEBUG=vtest VTEST_SOCKET_NAME=PATH)\n"
@@ -71,7 +76,7 @@ static const char help[] =
 	"                          memory beyond that (512)\n"
 	"  --gpu-uuid U            Vulkan's deviceUUID of the GPU to use (the\n"
 	"                          software one)\n"
-	"With --socket-path or --fd:\n"
+	"With --socket-path, --fd or --mdev:\n"
 	"  --heads N               virtual displays, 0 to 16 (1)\n"
 	"  --max-resolution WxH    largest resolution of each (1920x1080)\n"
 	"  --host-visible-mib N    size of the window into which the guest maps\n"
@@ -148,6 +153,11 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 		if (!*arg)
 			return usage("--socket-path: a path is needed");
 		o->socket_path = arg;
+		return -1;
+	case OPTION_MDEV:
+		if (!*arg)
+			return usage("--mdev: a path is needed");
+		o->mdev_path = arg;
 		return -1;
 	case OPTION_VTEST:
 		if (!*arg)
@@ -268,11 +278,11 @@ int vgpu_options_parse(int argc, char **argv, struct vgpu_options *ret_options)
 	}
 	if (optind < argc)
 		return usage("unexpected argument '%s'", argv[optind]);
-	if (!!o->socket_path + !!o->vtest_path + (o->fd >= 0) +
+	if (!!o->socket_path + !!o->mdev_path + !!o->vtest_path + (o->fd >= 0) +
 		    (o->control_fd >= 0) !=
 	    1)
-		return usage("exactly one of --socket-path, --fd, --control-fd"
-			     " and --vtest is needed");
+		return usage("exactly one of --socket-path, --fd, --mdev,"
+			     " --control-fd and --vtest is needed");
 	if (o->has_renderer && !o->host_visible_bytes)
 		o->host_visible_bytes = vgpu_type_window(o->framebuffer_bytes);
 	return -1;

@@ -9,7 +9,8 @@
 #include "lib/name.h"
 
 struct vgpu_options {
-	const char *socket_path; /* one of these four */
+	const char *socket_path; /* one of these five */
+	const char *mdev_path;
 	const char *vtest_path;
 	int fd;		/* -1 if not given */
 	int control_fd; /* -1 if not given */

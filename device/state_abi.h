@@ -160,12 +160,14 @@ struct vgpu_state {
 	struct vgpu_state_message message;
 	struct vgpu_state_region region[VGPU_SLOT_MEMORY_MAX];
 	struct vgpu_state_queue queue[VGPU_STATE_QUEUES];
+	/* Of a mediated device: the session that all this is of; 0: none. */
+	uint64_t mdev_session; /* commit */
 };
 
 static_assert(sizeof(struct vgpu_state_region) == 56, "region size");
 static_assert(sizeof(struct vgpu_state_message) == 352 + 16 * 32, "message size");
 static_assert(sizeof(struct vgpu_state_queue) == 72 + 16 * 1024, "queue size");
-static_assert(sizeof(struct vgpu_state) == 88 + 864 + 56 * 32 + 2 * 16456,
+static_assert(sizeof(struct vgpu_state) == 88 + 864 + 56 * 32 + 2 * 16456 + 8,
 	      "state size");
 
 /* Commit one word: after all stores before it, before all after it. */

@@ -73,6 +73,7 @@ enum vgpu_control_slot {
 	VGPU_SLOT_PIPE_WRITE = 7,
 	VGPU_SLOT_LAUNCHER = 8,	 /* socket to vgpu-launch */
 	VGPU_SLOT_DISPLAY = 9,	 /* socket to the VMM's own display, if any */
+	VGPU_SLOT_MDEV = 10,	 /* file of a mediated device, in place of 2 */
 	VGPU_SLOT_MEMORY = 16,	 /* + region, VGPU_SLOT_MEMORY_MAX of them */
 	VGPU_SLOT_KICK = 64,	 /* + queue */
 	VGPU_SLOT_CALL = 80,	 /* + queue */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "kernel/uapi/vgpu_mdev.h"
 #include "sandbox/seccomp_rules.h"
 
 static const struct vgpu_seccomp_rule rules[] = {
@@ -39,6 +40,14 @@ static const struct vgpu_seccomp_rule rules[] = {
 	ALLOW(write),
 	ALLOW(pipe2),
 	ALLOW(splice),
+
+	/* The file of a mediated device, of which there is one at most. */
+	ALLOW_IF(ioctl, IS(1, VGPU_MDEV_GET_STATE)),
+	ALLOW_IF(ioctl, IS(1, VGPU_MDEV_PIN)),
+	ALLOW_IF(ioctl, IS(1, VGPU_MDEV_INTERRUPT)),
+	ALLOW_IF(ioctl, IS(1, VGPU_MDEV_SET_CONFIG)),
+	ALLOW_IF(ioctl, IS(1, VGPU_MDEV_MAP)),
+	ALLOW_IF(ioctl, IS(1, VGPU_MDEV_UNMAP)),
 
 	/* Framebuffers and frames. */
 	ALLOW(memfd_create),

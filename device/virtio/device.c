@@ -85,8 +85,14 @@ static uint32_t index_of(const struct vgpu_ring *ring)
 
 static void signal_guest(struct vgpu_ring *ring)
 {
-	if (ring->queue.used && vgpu_queue_wants_call(&ring->queue))
-		signal_fd(ring->virtio, VGPU_SLOT_CALL + index_of(ring));
+	struct vgpu_virtio *virtio = ring->virtio;
+
+	if (!ring->queue.used || !vgpu_queue_wants_call(&ring->queue))
+		return;
+	if (virtio->ops->interrupt)
+		virtio->ops->interrupt(virtio->opaque, index_of(ring));
+	else
+		signal_fd(virtio, VGPU_SLOT_CALL + index_of(ring));
 }
 
 static void report_fault(struct vgpu_ring *ring, const char *fault)
@@ -491,6 +497,13 @@ void vgpu_virtio_resolve(struct vgpu_virtio *virtio)
 bool vgpu_virtio_is_resolved(const struct vgpu_virtio *virtio, uint32_t index)
 {
 	return virtio->ring[index].queue.used;
+}
+
+void vgpu_virtio_join(struct vgpu_virtio *virtio, uint32_t index)
+{
+	struct vgpu_queue *queue = &virtio->ring[index].queue;
+
+	queue->state->fetched = le16toh(queue->used->idx);
 }
 
 void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index)

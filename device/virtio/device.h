@@ -16,7 +16,7 @@
 
 struct vgpu_virtio;
 
-/* What the virtio device tells its owner. All are required. */
+/* What the virtio device tells its owner. All but interrupt are required. */
 struct vgpu_virtio_ops {
 	/* The guest broke a rule; @text says which. */
 	void (*fault)(void *opaque, const char *text);
@@ -33,6 +33,8 @@ struct vgpu_virtio_ops {
 			      const struct vgpu_gpu_mapping *mapping);
 	void (*window_forget)(void *opaque);
 	void (*console_over)(void *opaque);
+	/* Interrupt the guest for queue @index; NULL: by the fd in its slot. */
+	void (*interrupt)(void *opaque, uint32_t index);
 };
 
 struct vgpu_virtio_config {
@@ -70,6 +72,12 @@ void vgpu_virtio_set_features(struct vgpu_virtio *virtio, uint64_t features);
 void vgpu_virtio_resolve(struct vgpu_virtio *virtio);
 /* True if the ring of @index lies in guest memory, as a ring must. */
 bool vgpu_virtio_is_resolved(const struct vgpu_virtio *virtio, uint32_t index);
+
+/*
+ * Before the first start of queue @index: the requests from the first one on
+ * that nobody has answered are to be fetched. Its ring is in guest memory.
+ */
+void vgpu_virtio_join(struct vgpu_virtio *virtio, uint32_t index);
 
 /* The kick fd of a queue is about to be replaced: poll it no more. */
 void vgpu_virtio_unhook(struct vgpu_virtio *virtio, uint32_t index);

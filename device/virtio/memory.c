@@ -23,6 +23,11 @@ struct vgpu_memory {
 	struct mapping *mapping[VGPU_SLOT_MEMORY_MAX];
 	struct mapping *removed;
 	struct mapping *last; /* where the last address was found, or NULL */
+	/* Or there are no regions, but this. */
+	vgpu_memory_pin *pin;
+	void *opaque;
+	char *base;
+	uint64_t bytes;
 };
 
 int vgpu_memory_create(struct vgpu_memory **ret_memory)
@@ -155,11 +160,34 @@ static bool has_address(const struct mapping *mapping, uint64_t gpa)
 	       gpa - mapping->guest < mapping->bytes;
 }
 
+void vgpu_memory_use_pins(struct vgpu_memory *memory, void *base,
+			  uint64_t bytes, vgpu_memory_pin *pin, void *opaque)
+{
+	memory->base = base;
+	memory->bytes = bytes;
+	memory->pin = pin;
+	memory->opaque = opaque;
+}
+
+static void *find_pinned(struct vgpu_memory *memory, uint64_t gpa, uint64_t len,
+			 uint64_t *ret_part)
+{
+	uint64_t part = 0;
+
+	if (len && gpa < memory->bytes)
+		part = memory->pin(memory->opaque, gpa,
+				   VGPU_MIN(len, memory->bytes - gpa));
+	*ret_part = part;
+	return part ? memory->base + gpa : NULL;
+}
+
 void *vgpu_memory_guest_part(struct vgpu_memory *memory, uint64_t gpa,
 			     uint64_t len, uint64_t *ret_part)
 {
 	struct mapping *mapping = memory->last;
 
+	if (memory->pin)
+		return find_pinned(memory, gpa, len, ret_part);
 	for (int i = 0; !has_address(mapping, gpa); i++) {
 		if (i == VGPU_SLOT_MEMORY_MAX)
 			return NULL;
@@ -180,6 +208,8 @@ void *vgpu_memory_guest(struct vgpu_memory *memory, uint64_t gpa, uint64_t len)
 
 void *vgpu_memory_user(struct vgpu_memory *memory, uint64_t address, uint64_t len)
 {
+	if (memory->pin)
+		return vgpu_memory_guest(memory, address, len);
 	for (int i = 0; i < VGPU_SLOT_MEMORY_MAX; i++) {
 		struct mapping *mapping = memory->mapping[i];
 

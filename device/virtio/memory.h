@@ -29,6 +29,15 @@ int vgpu_memory_add(struct vgpu_memory *memory, uint32_t index,
 void vgpu_memory_remove(struct vgpu_memory *memory, uint32_t index);
 void vgpu_memory_release(struct vgpu_memory *memory);
 
+/*
+ * In place of regions: the guest's memory is mapped at @base, as far as @pin says,
+ * which returns how much of a range is memory, from its beginning. The front end
+ * has it at its guest-physical addresses. @base and @opaque outlive the memory's use.
+ */
+typedef uint64_t vgpu_memory_pin(void *opaque, uint64_t gpa, uint64_t len);
+void vgpu_memory_use_pins(struct vgpu_memory *memory, void *base,
+			  uint64_t bytes, vgpu_memory_pin *pin, void *opaque);
+
 /* Host address of guest-physical [gpa, gpa + len) in one region, or NULL. */
 void *vgpu_memory_guest(struct vgpu_memory *memory, uint64_t gpa, uint64_t len);
 /* The same for a range that may cross regions: as much as is in the first. */

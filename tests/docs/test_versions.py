@@ -14,12 +14,12 @@ from pages import macro_rows, read
 # name of the version: (file that defines it, files of the layout, version, digest)
 LAYOUTS = {
     'VGPU_CONTROL_VERSION': (
-        'lib/control_abi.h', ['lib/control_abi.h', 'lib/figures.h'], 5, 'a02102df95a34607'),
+        'lib/control_abi.h', ['lib/control_abi.h', 'lib/figures.h'], 5, 'b6ce09da674e6993'),
     'VGPU_STATE_VERSION': (
         'device/state_abi.h',
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h',
          'device/input/state_abi.h'],
-        5, '4e3db05769c15430'),
+        5, '97e319d7cc1728e3'),
     'VGPU_DEFINITION_VERSION': (
         'manager/vgpu/store.h', ['manager/vgpu/store.c', 'lib/type_fields.h'], 6, '3d0ef514cdd9a57d'),
     'VGPU_RECORDING_VERSION': (

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mediated devices: vgpu_mdev.ko as VMMs and the process that serves them use it, on
-the kernel that VGPU_KERNEL names. In the model's lab (lab/run --model)."""
+"""Mediated devices: vgpu_mdev.ko as VMMs and the process that serves them use it, and
+a guest in the host VM with its stock driver, on Debian's QEMU, on the kernel that
+VGPU_KERNEL names. After tests/mdev/pack_device; in the model's lab (lab/run --model)."""
 
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -18,6 +20,10 @@ BUILT = os.path.join(TOP, '-'.join(['build/mdev', *OTHER]))
 ROUNDS = int(os.environ.get('VGPU_REPEATS', '20')) * 1000
 UUID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
 OTHER_UUID = '6ba7b811-9dad-41d1-80b4-00c04fd430c8'
+QUARTERS = 'c02040 20c040 2040c0 c0c020'
+FRAMES = 200
+DEATHS = 5
+GUEST_SECONDS = 600
 
 
 def build():
@@ -27,11 +33,13 @@ def build():
         raise SystemExit(built.returncode)
 
 
-class Mdev(unittest.TestCase):
+class MdevCase(unittest.TestCase):
+    HAS_GUESTS = False
+
     @classmethod
     def setUpClass(cls):
         os.makedirs(BUILT, exist_ok=True)
-        cls.host = Host(BUILT, mib=1536, has_gpu=False,
+        cls.host = Host(BUILT, mib=1536, has_guests=cls.HAS_GUESTS, has_gpu=False,
                         initrd=os.path.join(BUILT, 'machine.cpio'))
 
     @classmethod
@@ -47,6 +55,7 @@ class Mdev(unittest.TestCase):
         self.do(f'run mediated create {UUID}')
 
     def tearDown(self):
+        self.host.do('run mediated say end')
         self.do(f'run mediated remove {UUID}')
         self.do('run mediated unload')
         found = self.host.complaint(self.start)
@@ -57,6 +66,11 @@ class Mdev(unittest.TestCase):
         self.assertEqual(status, 0, f'{line}: {said}')
         return said
 
+    def said(self):
+        return self.host.log()[self.start:]
+
+
+class Mdev(MdevCase):
     def test_types(self):
         said = self.do('run mediated types')
         self.assertIn('device_api is vfio-pci', said)
@@ -75,6 +89,79 @@ class Mdev(unittest.TestCase):
             self.assertIn('anything passed', self.do(
                 f'run mdev_test {OTHER_UUID} {seed} {ROUNDS}'))
             self.do(f'run mediated remove {OTHER_UUID}')
+
+    def test_removed_while_served(self):
+        self.do(f'run mediated serve {UUID}')
+        self.host.wait('test: serving', self.start)
+        self.do(f'run mediated remove {UUID}')
+        self.host.wait('event 1 its mediated device was removed', self.start)
+        self.do(f'run mediated create {UUID}')
+
+
+@unittest.skipIf(KERNEL == 'debug', 'this kernel has no KVM')
+class Guests(MdevCase):
+    HAS_GUESTS = True
+
+    def wait(self, pattern, start=None):
+        return self.host.wait(pattern, self.start if start is None else start,
+                              GUEST_SECONDS)
+
+    def begin(self, frames=1):
+        """A guest whose vGPU is served; it paints."""
+        self.do(f'run mediated serve {UUID}')
+        self.wait('test: status link 0')
+        start = len(self.host.log())
+        self.do(f'run mediated guest {frames} {UUID}')
+        self.wait('test: status link 1', start)
+        return start
+
+    def shows(self, size='1920x1080'):
+        start = len(self.host.log())
+        self.do('run mediated say picture')
+        found = self.wait(r'test: (picture|no picture).*', start)
+        self.assertIn(f'picture {size} {QUARTERS}', found.group(0))
+
+    def end(self, start):
+        self.do('run mediated end')
+        ended = self.wait(r'test: the guest ended with (\d+)', start)
+        said = self.host.log()[start:]
+        self.assertEqual(ended.group(1), '0', said)
+        self.assertNotIn('FAILED', said)
+        self.wait('test: status link 0', start)
+        self.assertIsNone(re.search(r'guest: kernel .*(error|BUG|WARN)', said), said)
+        return said
+
+    def test_a_guest(self):
+        """The stock driver binds, sets a mode, and what it paints is on the head;
+        then the next guest does."""
+        for n in range(2):
+            start = self.again() if n else self.begin()
+            self.wait('guest: painted', start)
+            self.shows()
+            said = self.end(start)
+            self.assertIn('guest: 0x1af4:0x1050 class 0x038000 driver virtio_gpu', said)
+            self.assertRegex(said, 'guest: head .* connected')
+            # A vector for the configuration and one for each queue.
+            self.assertEqual(len(re.findall('guest: interrupts .*virtio0-', said)), 3)
+            self.assertNotIn('event 1', said)
+
+    def again(self):
+        start = len(self.host.log())
+        self.do(f'run mediated guest 1 {UUID}')
+        self.wait('test: status link 1', start)
+        return start
+
+    def test_the_process_is_replaced(self):
+        """It is killed again and again while frames are shown: none is lost."""
+        start = self.begin(FRAMES)
+        self.wait('guest: head', start)
+        for n in range(1, DEATHS + 1):
+            here = len(self.host.log())
+            self.do('run mediated say kill')
+            self.wait(f'test: status link 1 .*generation {n} ', here)
+        self.wait(f'guest: painted .* {FRAMES} frames', start)
+        self.shows()
+        self.end(start)
 
 
 if __name__ == '__main__':
