@@ -11,7 +11,7 @@
 
 /* Done, but its owner hears of it from the event loop. */
 struct change {
-	STAILQ_ENTRY(change) entry;
+	TAILQ_ENTRY(change) entry;
 	uint64_t cookie;
 	int status;
 };
@@ -20,7 +20,7 @@ struct vgpu_mdev_window {
 	int fd;
 	vgpu_mdev_window_done *done;
 	void *opaque;
-	STAILQ_HEAD(, change) changes;
+	TAILQ_HEAD(, change) changes;
 	sd_event_source *report;
 };
 
@@ -29,8 +29,8 @@ static int on_report(sd_event_source *source, uint64_t usec, void *opaque)
 	struct vgpu_mdev_window *window = opaque;
 	struct change *change;
 
-	while ((change = STAILQ_FIRST(&window->changes))) {
-		STAILQ_REMOVE_HEAD(&window->changes, entry);
+	while ((change = TAILQ_FIRST(&window->changes))) {
+		TAILQ_REMOVE(&window->changes, change, entry);
 		window->done(window->opaque, change->cookie, change->status);
 		free(change);
 	}
@@ -48,7 +48,7 @@ int vgpu_mdev_window_create(sd_event *event, int fd, vgpu_mdev_window_done *done
 	window->fd = fd;
 	window->done = done;
 	window->opaque = opaque;
-	STAILQ_INIT(&window->changes);
+	TAILQ_INIT(&window->changes);
 	r = sd_event_add_time(event, &window->report, CLOCK_MONOTONIC, 0, 1,
 			      on_report, window);
 	if (r >= 0)
@@ -78,7 +78,7 @@ static int report_soon(struct vgpu_mdev_window *window, uint64_t cookie,
 	if (!change)
 		return -ENOMEM;
 	*change = (struct change){.cookie = cookie, .status = status};
-	STAILQ_INSERT_TAIL(&window->changes, change, entry);
+	TAILQ_INSERT_TAIL(&window->changes, change, entry);
 	sd_event_source_set_enabled(window->report, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -121,8 +121,8 @@ void vgpu_mdev_window_forget(struct vgpu_mdev_window *window)
 {
 	struct change *change;
 
-	while ((change = STAILQ_FIRST(&window->changes))) {
-		STAILQ_REMOVE_HEAD(&window->changes, entry);
+	while ((change = TAILQ_FIRST(&window->changes))) {
+		TAILQ_REMOVE(&window->changes, change, entry);
 		free(change);
 	}
 }

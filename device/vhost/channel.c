@@ -232,10 +232,11 @@ static int send_message(struct vgpu_channel *channel, uint32_t request,
 		return -ECONNRESET;
 	if (channel->has_handover && request != sync_request(channel))
 		return hand_over(channel, request, flags, payload, size, fd);
-	if (!channel->n_handover)
-		return send_bytes(
-			channel, bytes,
-			write_message(bytes, request, flags, payload, size), fd);
+	if (!channel->n_handover) {
+		size_t n = write_message(bytes, request, flags, payload, size);
+
+		return send_bytes(channel, bytes, n, fd);
+	}
 	/* The sync of what is handed over goes with it. */
 	if (channel->n_questions != 1)
 		return -EAGAIN;

@@ -411,8 +411,9 @@ void vgpu_window_resume(struct vgpu_window *window)
 	if (TAILQ_EMPTY(&window->operations))
 		return;
 	sd_event_now(window->event, CLOCK_MONOTONIC, &now);
-	TAILQ_FOREACH(operation, &window->operations, entry)
-	operation->deadline = now + ANSWER_US;
+	for (operation = TAILQ_FIRST(&window->operations); operation;
+	     operation = TAILQ_NEXT(operation, entry))
+		operation->deadline = now + ANSWER_US;
 	pump_soon(window);
 }
 

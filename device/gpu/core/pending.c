@@ -158,8 +158,8 @@ uint32_t vgpu_gpu_count_held(struct vgpu_gpu *gpu)
 	struct vgpu_gpu_pending *pending;
 	uint32_t n = 0;
 
-	TAILQ_FOREACH(pending, &gpu->pendings, entry)
-	{
+	for (pending = TAILQ_FIRST(&gpu->pendings); pending;
+	     pending = TAILQ_NEXT(pending, entry)) {
 		pending->is_held = pending->is_running
 					   ? pending->cookie != 0
 					   : is_behind_held(gpu, pending);
