@@ -92,7 +92,7 @@ class Mdev(MdevCase):
 
     def test_removed_while_served(self):
         self.do(f'run mediated serve {UUID}')
-        self.host.wait('test: serving', self.start)
+        self.host.wait('test: status link 0', self.start)
         self.do(f'run mediated remove {UUID}')
         self.host.wait('event 1 its mediated device was removed', self.start)
         self.do(f'run mediated create {UUID}')
