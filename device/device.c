@@ -201,12 +201,17 @@ static void on_pointer(void *opaque, uint32_t head,
 static void on_mode(void *opaque, uint32_t head, uint32_t width, uint32_t height)
 {
 	struct viewer *viewer = opaque;
+	struct vgpu_gpu_layout at;
 	struct vgpu_err err = {};
 	uint64_t now = 0;
 
 	sd_event_now(viewer->device->event, CLOCK_MONOTONIC, &now);
 	/* 0 x 0 would unplug the head: that is not for those who look at it. */
 	if (now - viewer->mode_usec < MODE_USEC || !width || !height)
+		return;
+	/* Nor is it theirs to plug one in. */
+	vgpu_gpu_layout(gpu_of(viewer->device), head, &at);
+	if (!at.head_width)
 		return;
 	viewer->mode_usec = now;
 	vgpu_gpu_set_mode(gpu_of(viewer->device), head, width, height, &err);

@@ -437,6 +437,11 @@ static int plan_vnc(struct context *c, sd_json_variant *wanted,
 
 	if (strcmp(address, old) == 0 && !(address[0] && is_other))
 		return 0;
+	if (address[0] && ctl_json_is_true(head, "vncPassword"))
+		return vgpu_err_set(
+			c->err, -EINVAL, NULL,
+			"%s: its VNC server has a password, which no file says: change the server by 'vgpuctl vnc'; nothing was changed",
+			label_of(vgpu));
 	ctl_json_unsigned(wanted, "head", &number);
 	if (set_vgpu(c, vgpu, &parameters) < 0 ||
 	    sd_json_variant_set_field_unsigned(&parameters, "head", number) < 0 ||

@@ -26,10 +26,17 @@ static uint64_t count_down(const struct vgpu_input_state *state)
 	return n;
 }
 
-/* Room for @n events beside the releases that are still to come. */
+/*
+ * Room for @n events beside the releases that are still to come. Whoever adds
+ * some leaves room for one release more, which a process that died in
+ * vgpu_input_release() had added, and its successor will add again.
+ */
 static bool has_room(const struct vgpu_input_state *state, uint64_t n)
 {
-	return state->added - state->fetched + n + REPORT * count_down(state) <=
+	const uint64_t spare = n ? REPORT : 0;
+
+	return state->added - state->fetched + n + spare +
+		       REPORT * count_down(state) <=
 	       VGPU_INPUT_EVENTS;
 }
 
@@ -134,8 +141,12 @@ struct vgpu_input_event vgpu_input_fetch(struct vgpu_input_state *state,
 	uint64_t number = state->fetched;
 	struct vgpu_input_event event;
 
-	/* The predecessor had chosen one, which is still there. */
-	if (*token && state->added - (*token - 1) <= VGPU_INPUT_EVENTS)
+	/*
+	 * The predecessor had chosen one, and may have noted that it is
+	 * fetched: each is answered before the next one is.
+	 */
+	if (*token && *token <= state->added &&
+	    (*token == state->fetched || *token == state->fetched + 1))
 		number = *token - 1;
 	else if (number == state->added)
 		return (struct vgpu_input_event){EV_SYN, SYN_REPORT, 0};

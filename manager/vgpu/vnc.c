@@ -185,7 +185,9 @@ static void give_viewer(struct vgpu_vnc *vnc)
 	int pair[2];
 	int r;
 
-	if (!vnc->is_listening || !vgpu_instance_is_serving(vnc->instance))
+	/* One that is to end had another setting. */
+	if (!vnc->is_listening || vnc->is_stopping ||
+	    !vgpu_instance_is_serving(vnc->instance))
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return;

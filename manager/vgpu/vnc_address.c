@@ -83,6 +83,9 @@ bool vgpu_vnc_is_password(const char *text)
 	for (size_t i = 0; i < n; i++)
 		if (text[i] < 0x21 || text[i] > 0x7e)
 			return false;
+	/* A weak key of DES, which VNC makes of it: the library refuses that. */
+	if (strcmp(text, "xxxxpppp") == 0)
+		return false;
 	return n > 0 && n < VGPU_VNC_PASSWORD_SIZE;
 }
 

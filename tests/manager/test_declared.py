@@ -342,6 +342,22 @@ class Apply(DeclaredTest):
             {'name': 'b', 'type': '256MQ'}, {'name': 'c', 'type': '128MB'}]),
             ['~ z: stop (it is not to run)'])
 
+    def test_a_password_is_kept(self):
+        """A file has no passwords, so a server that has one is not started again."""
+        m = self.manager()
+        m.create(type='128MB', name='a')
+        vnc = f'unix:{m.runtime}/a.vnc'
+        m.call('SetVnc', vgpu='a', head=0, address=vnc, password='secret',
+               viewOnly=True)
+        for head in ({'vncInput': True}, {'vnc': f'unix:{m.runtime}/b.vnc'}):
+            err = self.assert_fails(m, 'apply', self.file(m, [
+                {'name': 'a', 'type': '128MB',
+                 'heads': [{'head': 0, 'vnc': vnc, **head}]}]))
+            self.assertIn('has a password', err)
+        head = m.show('a')['heads'][0]
+        self.assertEqual((head['vnc'], head['vncPassword'], head['vncInput']),
+                         (vnc, True, False))
+
     def test_one_that_failed_is_started(self):
         m = self.manager()
         m.create(type='128MB', name='a')

@@ -225,7 +225,7 @@ class Vnc(ManagerTest):
         self.set(self.address)
         self.assertFalse(harness.is_alive(pid))
         self.assertIs(self.head()['vncPassword'], False)
-        for bad in '', '123456789', 'a b', 'a\n', 'ä', '\x7f':
+        for bad in '', '123456789', 'xxxxpppp', 'a b', 'a\n', 'ä', '\x7f':
             self.assert_refused('BadAddress', self.set, self.address, password=bad)
         self.set(None)
         self.assertEqual(self.saved()['version'], 4)

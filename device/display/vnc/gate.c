@@ -16,6 +16,8 @@
 
 /* Time limits: for the handshake, and for the rest of a message. */
 #define LATE_NS (10 * 1000000000ULL)
+/* For the answer to a challenge: somebody may be typing a password. */
+#define PASSWORD_NS (60 * 1000000000ULL)
 /* Nobody knows as many encodings. */
 #define ENCODINGS_MAX 256U
 /* Text that is cut; we want none of it. */
@@ -135,16 +137,19 @@ static bool drop_bytes(struct vgpu_vnc_gate *gate, int socket)
 }
 
 /* Wait for the rest within the time limit, unless the client has hung up. */
-static enum vgpu_vnc_look wait_for_rest(struct vgpu_vnc_gate *gate, int socket)
+static enum vgpu_vnc_look wait_for_rest(struct vgpu_vnc_gate *gate,
+					const rfbClientRec *client)
 {
-	struct pollfd hangup = {.fd = socket, .events = POLLRDHUP};
+	struct pollfd hangup = {.fd = client->sock, .events = POLLRDHUP};
+	uint64_t late_ns =
+		client->state == RFB_AUTHENTICATION ? PASSWORD_NS : LATE_NS;
 
 	if (poll(&hangup, 1, 0) != 0)
 		return VGPU_VNC_LOOK_END;
 	if (!gate->is_half)
 		gate->since_ns = now_ns();
 	gate->is_half = true;
-	return now_ns() - gate->since_ns > LATE_NS ? VGPU_VNC_LOOK_END
+	return now_ns() - gate->since_ns > late_ns ? VGPU_VNC_LOOK_END
 						   : VGPU_VNC_LOOK_NOTHING;
 }
 
@@ -157,13 +162,13 @@ enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 	ssize_t n;
 
 	if (!drop_bytes(gate, client->sock))
-		return wait_for_rest(gate, client->sock);
+		return wait_for_rest(gate, client);
 	n = recv(client->sock, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		return VGPU_VNC_LOOK_END;
 	if (n < 0) {
 		if (!is_normal)
-			return wait_for_rest(gate, client->sock);
+			return wait_for_rest(gate, client);
 		gate->is_half = false;
 		return VGPU_VNC_LOOK_NOTHING;
 	}
@@ -174,10 +179,10 @@ enum vgpu_vnc_look vgpu_vnc_gate_look(struct vgpu_vnc_gate *gate,
 		gate->skip_bytes = bytes;
 		return drop_bytes(gate, client->sock)
 			       ? VGPU_VNC_LOOK_NOTHING
-			       : wait_for_rest(gate, client->sock);
+			       : wait_for_rest(gate, client);
 	}
 	if ((uint32_t)n < bytes)
-		return wait_for_rest(gate, client->sock);
+		return wait_for_rest(gate, client);
 	/* One deadline for all steps of the handshake. */
 	if (is_normal)
 		gate->is_half = false;

@@ -232,6 +232,13 @@ static rfbBool check_password(rfbClientPtr client, const char *response,
 		return FALSE;
 	memcpy(expected, client->authChallenge, sizeof(expected));
 	rfbEncryptBytes(expected, server->password);
+	/*
+	 * The library says nothing when its cipher fails, as with a weak key or
+	 * where DES is not allowed: the challenge is left as it was, and would
+	 * be the answer.
+	 */
+	if (memcmp(expected, client->authChallenge, sizeof(expected)) == 0)
+		return FALSE;
 	for (int i = 0; i < CHALLENGESIZE; i++)
 		difference |= (unsigned char)(expected[i] ^
 					      (unsigned char)response[i]);
