@@ -35,6 +35,16 @@
 #define COMPAT_IOMMUFD_OPS
 #endif
 
+/* Whether guest memory is iommufd's, not of type1. */
+static inline bool compat_uses_iommufd(const struct vfio_device *device)
+{
+#if KERNEL_AT_LEAST(6, 2)
+	return device->iommufd_access;
+#else
+	return false;
+#endif
+}
+
 static inline void compat_free_device(struct vfio_device *device)
 {
 #if !KERNEL_AT_LEAST(6, 3)

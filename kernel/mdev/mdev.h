@@ -42,6 +42,12 @@ struct vgpu_mdev_memory {
 	struct address_space *mapping; /* the process's; or NULL */
 	u32 session;
 	u32 generation;
+	/*
+	 * Who has pages pinned that are not in @pages: between VFIO's pin and
+	 * that, or between that and VFIO's unpin.
+	 */
+	u32 in_transit;
+	wait_queue_head_t settled; /* woken when it becomes 0 */
 	bool may_pin;
 	bool shows_nothing;	   /* that page is mapped somewhere */
 	unsigned long quiet_until; /* jiffies; nothing is pinned before */

@@ -17,15 +17,19 @@
 #define UNPIN_BATCH   64
 /*
  * VFIO's type1 asks for an unmapped page ten times, then it is a bug of ours:
- * while it may be asking, nothing is pinned.
+ * while it may be asking, nothing is pinned, and each time it waits so long for
+ * pages that are on their way. Not for ever: who has them may wait for a lock
+ * of VFIO's that is held meanwhile.
  */
-#define QUIET_MS 50
+#define QUIET_MS  50
+#define SETTLE_MS 20
 
 int vgpu_mdev_init_memory(struct vgpu_mdev_memory *memory)
 {
 	mutex_init(&memory->pin_lock);
 	mutex_init(&memory->lock);
 	xa_init(&memory->pages);
+	init_waitqueue_head(&memory->settled);
 	memory->quiet_until = jiffies;
 	memory->nothing = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	return memory->nothing ? 0 : -ENOMEM;
@@ -48,6 +52,18 @@ static void memory_zap(struct vgpu_mdev_memory *memory, pgoff_t first,
 		unmap_mapping_range(memory->mapping, (loff_t)first << PAGE_SHIFT,
 				    (loff_t)(last - first + 1) << PAGE_SHIFT,
 				    true);
+}
+
+/* The lock is not held. */
+static void memory_settle(struct vgpu_mdev_memory *memory)
+{
+	bool is_last;
+
+	mutex_lock(&memory->lock);
+	is_last = !--memory->in_transit;
+	mutex_unlock(&memory->lock);
+	if (is_last)
+		wake_up_all(&memory->settled);
 }
 
 /*
@@ -75,12 +91,17 @@ static void memory_unpin(struct vgpu_mdev *v, unsigned long first,
 			if (n == UNPIN_BATCH)
 				break;
 		}
-		if (n)
+		if (n) {
 			memory_zap(memory, found[0], found[n - 1]);
+			memory->in_transit++;
+		}
 		mutex_unlock(&memory->lock);
 		for (i = 0; i < n; i++)
 			vfio_unpin_pages(&v->vdev,
 					 (dma_addr_t)found[i] << PAGE_SHIFT, 1);
+		if (n)
+			memory_settle(memory);
+		cond_resched();
 	} while (n == UNPIN_BATCH);
 }
 
@@ -118,6 +139,8 @@ void vgpu_mdev_dma_unmap(struct vfio_device *device, u64 iova, u64 bytes)
 	memory->quiet_until = jiffies + msecs_to_jiffies(QUIET_MS);
 	mutex_unlock(&memory->lock);
 	memory_unpin(v, first, last);
+	wait_event_timeout(memory->settled, !READ_ONCE(memory->in_transit),
+			   msecs_to_jiffies(SETTLE_MS));
 	vgpu_mdev_changed(v);
 }
 
@@ -170,17 +193,24 @@ static int memory_pin_run(struct vgpu_mdev *v, u32 session, unsigned long first,
 	mutex_lock(&memory->lock);
 	generation = memory->generation;
 	rc = memory->session == session && memory->may_pin ? 0 : -ESTALE;
+	if (!rc)
+		memory->in_transit++;
 	mutex_unlock(&memory->lock);
 	if (rc)
 		return rc;
+	/* iommufd unpins only what was pinned at once, and we page by page. */
+	if (compat_uses_iommufd(&v->vdev))
+		n = 1;
 	/* All or nothing: the end of memory is found page by page. */
 	pinned = vfio_pin_pages(&v->vdev, iova, n, IOMMU_READ | IOMMU_WRITE,
 				pages);
 	if (pinned <= 0 && n > 1)
 		pinned = vfio_pin_pages(&v->vdev, iova, 1,
 					IOMMU_READ | IOMMU_WRITE, pages);
-	if (pinned <= 0)
+	if (pinned <= 0) {
+		memory_settle(memory);
 		return 0;
+	}
 
 	mutex_lock(&memory->lock);
 	/* Some were unmapped meanwhile, or all of it: the next try tells. */
@@ -197,6 +227,7 @@ static int memory_pin_run(struct vgpu_mdev *v, u32 session, unsigned long first,
 		vfio_unpin_pages(&v->vdev,
 				 iova + ((dma_addr_t)kept << PAGE_SHIFT),
 				 pinned - kept);
+	memory_settle(memory);
 	return kept ? kept : rc;
 }
 

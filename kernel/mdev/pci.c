@@ -6,10 +6,16 @@
 
 #include "mdev.h"
 
+/*
+ * PCI Express capability, version 2. Not PCI_CAP_EXP_ENDPOINT_SIZEOF_V2, which
+ * is 0x32 in older headers: capabilities begin at multiples of 4.
+ */
+#define PCI_EXPRESS_BYTES 0x3c
+
 /* Capabilities, in the order of their list. */
 enum {
 	PCI_EXPRESS_AT = 0x40,
-	PCI_PM_AT = PCI_EXPRESS_AT + PCI_CAP_EXP_ENDPOINT_SIZEOF_V2,
+	PCI_PM_AT = PCI_EXPRESS_AT + PCI_EXPRESS_BYTES,
 	PCI_MSIX_AT = PCI_PM_AT + PCI_PM_SIZEOF,
 	PCI_COMMON_AT = PCI_MSIX_AT + PCI_CAP_MSIX_SIZEOF,
 	PCI_NOTIFY_AT = PCI_COMMON_AT + sizeof(struct virtio_pci_cap),
@@ -21,6 +27,8 @@ enum {
 };
 
 static_assert(PCI_END <= VGPU_MDEV_PCI_BYTES);
+static_assert(PCI_PM_AT % 4 == 0 && PCI_MSIX_AT % 4 == 0 &&
+	      PCI_ACCESS_AT % 4 == 0);
 
 #define VIRTIO_DEVICE_ID (0x1040 + VIRTIO_ID_GPU)
 #define SUBSYSTEM_ID	 0x1100 /* any; as QEMU's own */

@@ -34,6 +34,8 @@ static void vfio_release(struct vfio_device *device)
 {
 	struct vgpu_mdev *v = vgpu_mdev_of(device);
 
+	/* What a process has mapped while no VMM had it open. */
+	vgpu_mdev_restart_window(v, 0);
 	vgpu_mdev_finish_window(&v->window);
 	vgpu_mdev_finish_memory(&v->memory);
 	mutex_destroy(&v->lock);
