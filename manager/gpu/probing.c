@@ -3,6 +3,8 @@
 #include "probing.h"
 
 #include <signal.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -57,6 +59,9 @@ static int read_output(struct vgpu_probing *probing,
 			break;
 		used += (size_t)n;
 	}
+	/* A helper of a driver's may have it still; the probe has ended. */
+	if (n < 0 && errno == EAGAIN)
+		n = 0;
 	if (!text || n != 0)
 		return vgpu_err_set(err, -EIO, "Internal",
 				    "vgpu-probe: what it prints cannot be read");
@@ -110,8 +115,11 @@ int vgpu_probing_start(sd_event *event, vgpu_probing_done_t done, void *userdata
 		destroy(probing);
 		return r;
 	}
-	r = sd_event_add_io(event, &probing->on_end, probing->process.pidfd,
-			    EPOLLIN, on_end, probing);
+	r = fcntl(probing->reader, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	if (r >= 0)
+		r = sd_event_add_io(event, &probing->on_end,
+				    probing->process.pidfd, EPOLLIN, on_end,
+				    probing);
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &probing->on_late,
 					       CLOCK_MONOTONIC, TIMEOUT_USEC, 0,

@@ -96,7 +96,10 @@ def run(program, env, timeout=TIMEOUT):
     for line in said.splitlines():
         if not line.startswith("PIGLIT: "):
             continue
-        told = json.loads(line.removeprefix("PIGLIT: "))
+        try:
+            told = json.loads(line.removeprefix("PIGLIT: "))
+        except ValueError:  # it ended while it said that
+            continue
         results.update(told.get("subtest", {}))
         results[""] = told.get("result", results[""])
     if end == "timeout" or end < 0:
@@ -127,9 +130,11 @@ class Comparison:
         if not wanted:
             return program, native, None, native_s, 0, ""
         server = self.servers.get()
-        ours, said, ours_s = run(program, server.env(),
-                                 max(TIMEOUT, SLOWER * native_s))
-        self.servers.put(server)
+        try:
+            ours, said, ours_s = run(program, server.env(),
+                                     max(TIMEOUT, SLOWER * native_s))
+        finally:
+            self.servers.put(server)
         if wanted - passes(ours):
             # Some do not always pass natively: they count for nothing.
             wanted &= passes(run(program, native_env())[0])
@@ -220,6 +225,8 @@ def main():
         comparison = Comparison(servers, args.keep)
         comparison.run(programs, args.jobs)
         comparison.report(len(programs))
+        if not comparison.native["pass"]:
+            sys.exit("nothing passes natively: nothing was compared")
         for server in servers:
             print(server.log(), end="")
             if server.process.poll() is not None:

@@ -127,14 +127,18 @@ static void on_answer(void *opaque, const struct vgpu_inventory *found,
 {
 	struct vgpu_gpu_loss *loss = opaque;
 	struct vgpu_inventory *inventory = &loss->manager->inventory;
+	/* Something was lost since it was asked: it is asked again. */
+	const bool is_stale = loss->is_due;
 	bool is_any_lost = false;
 
 	loss->probing = NULL;
 	for (size_t i = 0; i < inventory->count; i++) {
 		struct vgpu_gpu *gpu = &inventory->gpus[i];
 
-		if (gpu->is_doubted)
+		if (gpu->is_doubted) {
 			take_answer(loss, gpu, found, problem);
+			gpu->is_doubted |= is_stale;
+		}
 		is_any_lost |= gpu->is_lost;
 	}
 	begin_pause(loss, is_any_lost);
