@@ -136,7 +136,7 @@ class Log(ManagerTest):
                 if e['event'] == 'modified' or 'equal-share' in e['text']]
         me = os.getuid()
         self.assertEqual(said, [
-            (me, 'head 0 prefers 800 x 600'), (me, f'head 0 has a VNC server at {path}'),
+            (me, 'head 0 prefers 800 x 600'), (me, f'head 0 has a VNC server at {path}, with input'),
             (me, 'head 0 has no VNC server'), (me, 'what is set of head 1'),
             (me, 'embedded is shared by equal-share from now on, in slices of 5 ms')])
 
