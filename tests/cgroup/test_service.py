@@ -128,7 +128,8 @@ class Service(unittest.TestCase):
         self.wait_for_another(main)
         self.assertEqual(self.device(uuid), pid)
         wait_for_answers()
-        self.assertEqual(self.vm.check(f'ls /run/vgpu/{uuid}').split(), ['vhost.sock'])
+        self.assertEqual(self.vm.check(f'ls /run/vgpu/{uuid}').split(),
+                         ['keyboard.sock', 'tablet.sock', 'vhost.sock'])
         self.vm.check('kill $(cat /run/front.pid)')
         self.vm.check(f'vgpuctl destroy {uuid} --force', SLOW)
         # Nothing is kept but the table of what is.
