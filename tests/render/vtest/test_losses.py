@@ -29,8 +29,11 @@ def crash(pid):
     """Let a process that waits in a system call make an invalid instruction. It
     is the first of its namespace: but for SIGKILL it gets no signal that ends it,
     unless it is its own fault."""
-    with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-        after = int(file.read().split()[-1], 16)
+    said = "running"
+    while said == "running":  # between two calls
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            said = file.read().split()[-1]
+    after = int(said, 16)
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
         memory.seek(after - 2)
         assert memory.read(2) == b"\x0f\x05"  # syscall
