@@ -48,9 +48,9 @@ bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost);
  * ... or was disconnected, and its process still has the vGPU's memory mapped.
  */
 bool vgpu_vhost_is_held(const struct vgpu_vhost *vhost);
-/* Process id of the front end, 0 if unknown. */
 /* So many vGPUs has the VM, this one included. */
 void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus);
+/* Process id of the front end, 0 if unknown. */
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost);
 
 /* NULL if the model is another. */

@@ -16,8 +16,10 @@
 /* From execute(): the model answers by itself, now or later. */
 #define VGPU_MODEL_ANSWERS ((ssize_t) - 1)
 
-/* All are required, but for is_ready and count_held. @model is the opaque of
- * vgpu_virtio_config. */
+/*
+ * All are required, but for is_ready and count_held. @model is the
+ * model_opaque of struct vgpu_virtio_config.
+ */
 struct vgpu_model_ops {
 	const char *queue_name[VGPU_STATE_QUEUES];
 	/* Device feature bits; the transport adds its own. */
