@@ -45,8 +45,7 @@ struct vgpu_device {
 	struct vgpu_framebuffer framebuffer;
 	struct vgpu_render_config render;
 	struct vgpu_launcher *launcher; /* NULL: there is no successor either */
-	struct vgpu_vhost *vhost;	/* one of these two is its transport */
-	struct vgpu_mdev *mdev;
+	struct vgpu_transport *transport;
 	struct vgpu_seat *seat; /* NULL: an older vgpud made none */
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct vgpu_reports reports;
@@ -57,31 +56,17 @@ struct vgpu_device {
 /* It is made last: what is reported before that has nobody to ask yet. */
 static bool has_transport(const struct vgpu_device *device)
 {
-	return device->vhost || device->mdev;
+	return device->transport;
 }
 
 static struct vgpu_gpu *gpu_of(struct vgpu_device *device)
 {
-	return device->mdev ? vgpu_mdev_gpu(device->mdev)
-			    : vgpu_vhost_gpu(device->vhost);
+	return device->transport->ops->gpu(device->transport);
 }
 
 static bool is_attached(const struct vgpu_device *device)
 {
-	return device->mdev ? vgpu_mdev_is_attached(device->mdev)
-			    : vgpu_vhost_is_attached(device->vhost);
-}
-
-static bool is_held(const struct vgpu_device *device)
-{
-	return device->mdev ? vgpu_mdev_is_attached(device->mdev)
-			    : vgpu_vhost_is_held(device->vhost);
-}
-
-static int32_t peer_pid(const struct vgpu_device *device)
-{
-	return device->mdev ? vgpu_mdev_peer_pid(device->mdev)
-			    : vgpu_vhost_peer_pid(device->vhost);
+	return device->transport->ops->is_attached(device->transport);
 }
 
 static void on_fault(void *opaque, const char *text)
@@ -118,12 +103,6 @@ static void on_status_changed(void *opaque)
 		vgpu_link_status_soon(device->link);
 }
 
-static const struct vgpu_vhost_ops vhost_ops = {
-	.fault = on_fault,
-	.link_changed = on_link_changed,
-	.status_changed = on_status_changed,
-};
-
 static void on_removed(void *opaque)
 {
 	struct vgpu_device *device = opaque;
@@ -132,7 +111,7 @@ static void on_removed(void *opaque)
 	sd_event_exit(device->event, 0);
 }
 
-static const struct vgpu_mdev_ops mdev_ops = {
+static const struct vgpu_transport_events transport_events = {
 	.fault = on_fault,
 	.link_changed = on_link_changed,
 	.status_changed = on_status_changed,
@@ -142,10 +121,12 @@ static const struct vgpu_mdev_ops mdev_ops = {
 static void fill_status(void *opaque, struct vgpu_control_status *ret_status)
 {
 	struct vgpu_device *device = opaque;
+	const struct vgpu_transport *transport = device->transport;
 
-	ret_status->link =
-		is_held(device) ? VGPU_LINK_ATTACHED : VGPU_LINK_LISTENING;
-	ret_status->peer_pid = peer_pid(device);
+	ret_status->link = transport->ops->is_held(transport)
+				   ? VGPU_LINK_ATTACHED
+				   : VGPU_LINK_LISTENING;
+	ret_status->peer_pid = transport->ops->peer_pid(transport);
 	ret_status->heads = device->config.start.heads;
 	ret_status->generation = device->state->generation;
 	vgpu_gpu_status(gpu_of(device), ret_status);
@@ -332,8 +313,9 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		break;
 	case VGPU_CONTROL_SET_VGPUS:
 		vgpu_close(fd);
-		if (device->vhost)
-			vgpu_vhost_set_vgpus(device->vhost, msg->vgpus);
+		if (device->transport->ops->set_vgpus)
+			device->transport->ops->set_vgpus(device->transport,
+							  msg->vgpus);
 		r = 0;
 		break;
 	default:
@@ -422,16 +404,19 @@ static int make_transport(struct vgpu_device *device,
 			  const struct vgpu_virtio_config *virtio,
 			  struct vgpu_err *err)
 {
-	const uint64_t window_bytes = device->config.start.host_visible_bytes;
-	const struct vgpu_vhost_config vhost = {*virtio, window_bytes};
-	const struct vgpu_mdev_config mdev = {*virtio, window_bytes};
+	const struct vgpu_transport_config config = {
+		.event = device->event,
+		.state = device->state,
+		.slots = device->slots,
+		.virtio = *virtio,
+		.host_visible_bytes = device->config.start.host_visible_bytes,
+		.events = &transport_events,
+		.opaque = device,
+	};
 
-	if (vgpu_slots_get(device->slots, VGPU_SLOT_MDEV) >= 0)
-		return vgpu_mdev_create(device->event, device->state,
-					device->slots, &mdev, &mdev_ops, device,
-					&device->mdev, err);
-	return vgpu_vhost_create(device->event, device->state, device->slots,
-				 &vhost, &vhost_ops, device, &device->vhost, err);
+	return vgpu_slots_get(device->slots, VGPU_SLOT_MDEV) >= 0
+		       ? vgpu_mdev_create(&config, &device->transport, err)
+		       : vgpu_vhost_create(&config, &device->transport, err);
 }
 
 static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
@@ -554,8 +539,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_link_destroy(device->link);
 	device->link = NULL; /* the rest changes something still as it ends */
 	vgpu_seat_destroy(device->seat);
-	vgpu_vhost_destroy(device->vhost);
-	vgpu_mdev_destroy(device->mdev);
+	vgpu_transport_destroy(device->transport);
 	vgpu_launcher_destroy(device->launcher);
 	vgpu_framebuffer_finish(&device->framebuffer);
 	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());
@@ -573,5 +557,5 @@ void vgpu_device_end_with_front_end(struct vgpu_device *device)
 int vgpu_device_serve_one(struct vgpu_device *device, int fd)
 {
 	device->ends_with_front_end = true;
-	return vgpu_vhost_attach(device->vhost, fd);
+	return vgpu_vhost_attach(vgpu_vhost_of(device->transport), fd);
 }

@@ -21,7 +21,8 @@ struct vgpu_input_device {
 	enum vgpu_input kind;
 	struct vgpu_state *state;
 	struct vgpu_input_state *input; /* in the state block */
-	struct vgpu_vhost *vhost;
+	struct vgpu_transport *transport;
+	struct vgpu_vhost *vhost; /* what that is */
 	vgpu_input_fault *fault;
 	void *opaque;
 };
@@ -174,7 +175,7 @@ static void on_change(void *opaque)
 {
 }
 
-static const struct vgpu_vhost_ops vhost_ops = {
+static const struct vgpu_transport_events transport_events = {
 	.fault = on_fault,
 	.link_changed = on_change,
 	.status_changed = on_change,
@@ -186,8 +187,12 @@ int vgpu_input_device_create(sd_event *event, struct vgpu_slots *slots,
 			     struct vgpu_err *err)
 {
 	struct vgpu_input_device *device = calloc(1, sizeof(*device));
-	const struct vgpu_vhost_config config = {
+	struct vgpu_transport_config config = {
+		.event = event,
+		.slots = slots,
 		.virtio = {.model = &model, .model_opaque = device},
+		.events = &transport_events,
+		.opaque = device,
 	};
 	int r;
 
@@ -202,10 +207,11 @@ int vgpu_input_device_create(sd_event *event, struct vgpu_slots *slots,
 		goto fail;
 	device->input = vgpu_state_gpu(device->state);
 	vgpu_input_events_check(device->input);
-	r = vgpu_vhost_create(event, device->state, slots, &config, &vhost_ops,
-			      device, &device->vhost, err);
+	config.state = device->state;
+	r = vgpu_vhost_create(&config, &device->transport, err);
 	if (r < 0)
 		goto fail;
+	device->vhost = vgpu_vhost_of(device->transport);
 	/* Whoever held them down was connected to the predecessor. */
 	vgpu_input_device_release_all(device);
 	*ret_device = device;
@@ -219,7 +225,7 @@ void vgpu_input_device_destroy(struct vgpu_input_device *device)
 {
 	if (!device)
 		return;
-	vgpu_vhost_destroy(device->vhost);
+	vgpu_transport_destroy(device->transport);
 	vgpu_state_unmap(device->state, sizeof(struct vgpu_input_state));
 	free(device);
 }

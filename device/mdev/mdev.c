@@ -25,10 +25,11 @@ static_assert(VGPU_STATE_QUEUE_NUM == VGPU_MDEV_QUEUE_NUM, "size of queues");
 static_assert(VGPU_GPU_CONFIG_BYTES == VGPU_MDEV_CONFIG_BYTES, "config space");
 
 struct vgpu_mdev {
+	struct vgpu_transport transport;
 	sd_event *event;
 	struct vgpu_state *state;
 	struct vgpu_slots *slots;
-	const struct vgpu_mdev_ops *ops;
+	const struct vgpu_transport_events *events;
 	void *opaque;
 	int fd; /* that in the slot */
 	struct vgpu_guest_memory *guest;
@@ -47,7 +48,7 @@ static void virtio_fault(void *opaque, const char *text)
 {
 	struct vgpu_mdev *mdev = opaque;
 
-	mdev->ops->fault(mdev->opaque, text);
+	mdev->events->fault(mdev->opaque, text);
 }
 
 static void virtio_config_changed(void *opaque)
@@ -63,7 +64,7 @@ static void virtio_status_changed(void *opaque)
 {
 	struct vgpu_mdev *mdev = opaque;
 
-	mdev->ops->status_changed(mdev->opaque);
+	mdev->events->status_changed(mdev->opaque);
 }
 
 /* No queue is stopped but by a reset, which forgets what is in flight. */
@@ -140,7 +141,7 @@ static void window_done(void *opaque, uint64_t cookie, int status)
 	if (status < 0 && status != -ESTALE) {
 		snprintf(text, sizeof(text), "the window cannot be changed: %s",
 			 strerror(-status));
-		mdev->ops->fault(mdev->opaque, text);
+		mdev->events->fault(mdev->opaque, text);
 	}
 	vgpu_gpu_window_done(vgpu_virtio_gpu(mdev->virtio), cookie, status);
 }
@@ -177,14 +178,14 @@ static void start_queue(struct vgpu_mdev *mdev, uint32_t index)
 	vgpu_virtio_resolve(mdev->virtio);
 	if (!vgpu_virtio_is_resolved(mdev->virtio, index)) {
 		state->is_addressed = 0;
-		mdev->ops->fault(mdev->opaque,
-				 "a queue that is not in the guest's memory");
+		mdev->events->fault(mdev->opaque,
+				    "a queue that is not in the guest's memory");
 		return;
 	}
 	/* A process that has left nothing behind may have been here before. */
 	vgpu_virtio_join(mdev->virtio, index);
 	if (vgpu_virtio_start(mdev->virtio, index) < 0)
-		mdev->ops->fault(mdev->opaque, "a queue cannot be polled");
+		mdev->events->fault(mdev->opaque, "a queue cannot be polled");
 }
 
 static void follow_driver(struct vgpu_mdev *mdev)
@@ -218,7 +219,7 @@ static void follow_link(struct vgpu_mdev *mdev)
 	if (state->is_connected == !!mdev->seen.is_open)
 		return;
 	vgpu_state_commit(state->is_connected, mdev->seen.is_open ? 1U : 0U);
-	mdev->ops->link_changed(mdev->opaque);
+	mdev->events->link_changed(mdev->opaque);
 }
 
 static int update(struct vgpu_mdev *mdev)
@@ -247,7 +248,7 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents,
 
 	if (revents & (EPOLLHUP | EPOLLERR) || update(mdev) < 0) {
 		mdev->source = sd_event_source_disable_unref(mdev->source);
-		mdev->ops->removed(mdev->opaque);
+		mdev->events->removed(mdev->opaque);
 	}
 	return 0;
 }
@@ -297,7 +298,8 @@ static int resume(struct vgpu_mdev *mdev)
 	return 0;
 }
 
-static int begin(struct vgpu_mdev *mdev, const struct vgpu_mdev_config *config)
+static int begin(struct vgpu_mdev *mdev,
+		 const struct vgpu_transport_config *config)
 {
 	int r = make_kicks(mdev);
 
@@ -317,31 +319,50 @@ static int begin(struct vgpu_mdev *mdev, const struct vgpu_mdev_config *config)
 	return r;
 }
 
-int vgpu_mdev_create(sd_event *event, struct vgpu_state *state,
-		     struct vgpu_slots *slots,
-		     const struct vgpu_mdev_config *config,
-		     const struct vgpu_mdev_ops *ops, void *opaque,
-		     struct vgpu_mdev **ret_mdev, struct vgpu_err *err)
+static const struct vgpu_transport_ops transport_ops;
+
+static struct vgpu_mdev *mdev_of(struct vgpu_transport *transport)
+{
+	assert(transport->ops == &transport_ops);
+	return vgpu_container_of(transport, struct vgpu_mdev, transport);
+}
+
+static void destroy_mdev(struct vgpu_transport *transport)
+{
+	struct vgpu_mdev *mdev = mdev_of(transport);
+
+	sd_event_source_disable_unref(mdev->source);
+	vgpu_virtio_destroy(mdev->virtio);
+	vgpu_mdev_window_destroy(mdev->window);
+	vgpu_guest_memory_destroy(mdev->guest);
+	free(mdev);
+}
+
+int vgpu_mdev_create(const struct vgpu_transport_config *config,
+		     struct vgpu_transport **ret_transport, struct vgpu_err *err)
 {
 	struct vgpu_mdev *mdev = calloc(1, sizeof(*mdev));
 	int r;
 
 	if (!mdev)
 		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
-	mdev->event = event;
-	mdev->state = state;
-	mdev->slots = slots;
-	mdev->ops = ops;
-	mdev->opaque = opaque;
-	mdev->fd = vgpu_slots_get(slots, VGPU_SLOT_MDEV);
-	r = vgpu_mdev_window_create(event, mdev->fd, window_done, mdev,
+	mdev->transport.ops = &transport_ops;
+	mdev->event = config->event;
+	mdev->state = config->state;
+	mdev->slots = config->slots;
+	mdev->events = config->events;
+	mdev->opaque = config->opaque;
+	mdev->fd = vgpu_slots_get(mdev->slots, VGPU_SLOT_MDEV);
+	r = vgpu_mdev_window_create(mdev->event, mdev->fd, window_done, mdev,
 				    &mdev->window);
 	if (r < 0) {
-		vgpu_err_set(err, r, NULL, "no memory");
+		vgpu_err_set(err, r, NULL, "cannot make the window: %s",
+			     strerror(-r));
 		goto fail;
 	}
-	r = vgpu_virtio_create(event, state, slots, &config->virtio,
-			       &virtio_ops, mdev, &mdev->virtio, err);
+	r = vgpu_virtio_create(mdev->event, mdev->state, mdev->slots,
+			       &config->virtio, &virtio_ops, mdev,
+			       &mdev->virtio, err);
 	if (r < 0)
 		goto fail;
 	r = begin(mdev, config);
@@ -354,35 +375,39 @@ int vgpu_mdev_create(sd_event *event, struct vgpu_state *state,
 			     strerror(-r));
 		goto fail;
 	}
-	*ret_mdev = mdev;
+	*ret_transport = &mdev->transport;
 	return 0;
 fail:
-	vgpu_mdev_destroy(mdev);
+	destroy_mdev(&mdev->transport);
 	return r;
 }
 
-void vgpu_mdev_destroy(struct vgpu_mdev *mdev)
+static struct vgpu_gpu *transport_gpu(struct vgpu_transport *transport)
 {
-	if (!mdev)
-		return;
-	sd_event_source_disable_unref(mdev->source);
-	vgpu_virtio_destroy(mdev->virtio);
-	vgpu_mdev_window_destroy(mdev->window);
-	vgpu_guest_memory_destroy(mdev->guest);
-	free(mdev);
+	return vgpu_virtio_gpu(mdev_of(transport)->virtio);
 }
 
-bool vgpu_mdev_is_attached(const struct vgpu_mdev *mdev)
+static const struct vgpu_mdev_state *state_of(const struct vgpu_transport *transport)
 {
-	return mdev->seen.is_open;
+	assert(transport->ops == &transport_ops);
+	return &vgpu_container_of(transport, struct vgpu_mdev, transport)->seen;
 }
 
-int32_t vgpu_mdev_peer_pid(const struct vgpu_mdev *mdev)
+static bool transport_is_attached(const struct vgpu_transport *transport)
 {
-	return mdev->seen.pid;
+	return state_of(transport)->is_open;
 }
 
-struct vgpu_gpu *vgpu_mdev_gpu(struct vgpu_mdev *mdev)
+static int32_t transport_peer_pid(const struct vgpu_transport *transport)
 {
-	return vgpu_virtio_gpu(mdev->virtio);
+	return state_of(transport)->pid;
 }
+
+/* A VMM that closes it has nothing of it any more. */
+static const struct vgpu_transport_ops transport_ops = {
+	.destroy = destroy_mdev,
+	.gpu = transport_gpu,
+	.is_attached = transport_is_attached,
+	.is_held = transport_is_attached,
+	.peer_pid = transport_peer_pid,
+};

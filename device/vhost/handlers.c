@@ -180,7 +180,7 @@ static int set_vring_addr(struct vgpu_vhost *vhost,
 	 * answers, and the machine goes on.
 	 */
 	if (addr->index == 0)
-		vhost->ops->fault(
+		vhost->events->fault(
 			vhost->opaque,
 			"the VM shares no memory, so it cannot use the vGPU: start it with what `vgpuctl qemu-args --memory SIZE` prints, or --libvirt");
 	return 0;
@@ -395,8 +395,8 @@ static int set_config(struct vgpu_vhost *vhost, struct vgpu_vhost_message *messa
 				     in->size);
 	/* The guest did that: keep the connection. */
 	if (r < 0)
-		vhost->ops->fault(vhost->opaque,
-				  "a write beyond the config space");
+		vhost->events->fault(vhost->opaque,
+				     "a write beyond the config space");
 	return 0;
 }
 

@@ -32,7 +32,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t revents, void *opaqu
 	struct vgpu_vhost *vhost = opaque;
 
 	let_go(vhost);
-	vhost->ops->link_changed(vhost->opaque);
+	vhost->events->link_changed(vhost->opaque);
 	return 0;
 }
 

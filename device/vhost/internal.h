@@ -9,12 +9,13 @@
 #include "device/vhost/window.h"
 
 struct vgpu_vhost {
+	struct vgpu_transport transport;
 	sd_event *event;
 	struct vgpu_state *state;
 	struct vgpu_slots *slots;
 	struct vgpu_virtio *virtio;
 	uint64_t host_visible_bytes;
-	const struct vgpu_vhost_ops *ops;
+	const struct vgpu_transport_events *events;
 	void *opaque;
 	struct vgpu_channel *channel;
 	struct vgpu_window *window;

@@ -189,7 +189,7 @@ int vgpu_vhost_add_mem_reg(struct vgpu_vhost *vhost,
 	 * Most likely another device's window: ignore it, for the guest's sake.
 	 */
 	if (free < 0) {
-		vhost->ops->fault(
+		vhost->events->fault(
 			vhost->opaque,
 			"the VM has more memory regions than a vGPU takes: what is in the others is not seen");
 		return leave_out(vhost);

@@ -63,11 +63,11 @@ static void give_up(struct vgpu_vhost *vhost, int r)
 	if (r != -ECONNRESET) {
 		snprintf(text, sizeof(text), "vhost-user: %.180s",
 			 r == -EPROTO ? vhost->fault : strerror(-r));
-		vhost->ops->fault(vhost->opaque, text);
+		vhost->events->fault(vhost->opaque, text);
 		vgpu_vhost_hold(vhost);
 	}
 	detach_front_end(vhost);
-	vhost->ops->link_changed(vhost->opaque);
+	vhost->events->link_changed(vhost->opaque);
 }
 
 /* Whether the rest of a message is still to come. */
@@ -131,9 +131,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *opaque)
 				       vhost, "half a message, and no more"));
 	if (!vhost->is_waiting)
 		return 0;
-	vhost->ops->fault(vhost->opaque,
-			  "requests in flight were given up: their queue was"
-			  " to stop");
+	vhost->events->fault(vhost->opaque,
+			     "requests in flight were given up: their queue was"
+			     " to stop");
 	vgpu_virtio_abandon(vhost->virtio, vhost->draining);
 	step_connection(vhost);
 	return 0;
@@ -160,7 +160,7 @@ int vgpu_vhost_attach(struct vgpu_vhost *vhost, int fd)
 	}
 	vgpu_state_note_file(&vhost->state->frontend, fd);
 	vgpu_state_commit(vhost->state->is_connected, 1U);
-	vhost->ops->link_changed(vhost->opaque);
+	vhost->events->link_changed(vhost->opaque);
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static void refuse_second(struct vgpu_vhost *vhost, int connection)
 		 "vhost-user: a second virtual machine, of process %d, is sent away: that of process %d has the vGPU",
 		 vgpu_peer_pid(connection), vgpu_vhost_peer_pid(vhost));
 	vgpu_close(connection);
-	vhost->ops->fault(vhost->opaque, text);
+	vhost->events->fault(vhost->opaque, text);
 }
 
 static int on_connect(sd_event_source *source, int fd, uint32_t revents,
@@ -204,18 +204,18 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents,
 	 */
 	if (vgpu_vhost_is_attached(vhost) && has_peer_gone(vhost)) {
 		detach_front_end(vhost);
-		vhost->ops->link_changed(vhost->opaque);
+		vhost->events->link_changed(vhost->opaque);
 	}
 	if (vgpu_vhost_is_attached(vhost)) {
 		refuse_second(vhost, connection);
 	} else if (vgpu_vhost_is_held_from(vhost, connection)) {
 		vgpu_close(connection);
-		vhost->ops->fault(
+		vhost->events->fault(
 			vhost->opaque,
 			"vhost-user: refused, for the VM that was cut off still has the vGPU's memory: shut it down");
 	} else if (vgpu_vhost_attach(vhost, connection) < 0) {
-		vhost->ops->fault(vhost->opaque,
-				  "vhost-user: a front end cannot be polled");
+		vhost->events->fault(vhost->opaque,
+				     "vhost-user: a front end cannot be polled");
 	}
 	return 0;
 }
@@ -329,7 +329,7 @@ static void virtio_fault(void *opaque, const char *text)
 {
 	struct vgpu_vhost *vhost = opaque;
 
-	vhost->ops->fault(vhost->opaque, text);
+	vhost->events->fault(vhost->opaque, text);
 }
 
 static void virtio_config_changed(void *opaque)
@@ -350,7 +350,7 @@ static void virtio_status_changed(void *opaque)
 {
 	struct vgpu_vhost *vhost = opaque;
 
-	vhost->ops->status_changed(vhost->opaque);
+	vhost->events->status_changed(vhost->opaque);
 }
 
 static void virtio_drained(void *opaque)
@@ -370,11 +370,11 @@ static int virtio_window_map(void *opaque, uint64_t cookie,
 	if (vgpu_vhost_has_window(vhost))
 		r = vgpu_window_map(vhost->window, cookie, mapping);
 	if (r < 0)
-		vhost->ops->fault(vhost->opaque,
-				  r == -ENOSPC
-					  ? "the window holds as many mappings"
-					    " as the VMM can bear"
-					  : "the VMM cannot map into the window");
+		vhost->events->fault(
+			vhost->opaque,
+			r == -ENOSPC ? "the window holds as many mappings"
+				       " as the VMM can bear"
+				     : "the VMM cannot map into the window");
 	return r;
 }
 
@@ -433,12 +433,12 @@ static void window_done(void *opaque, uint64_t cookie, int status)
 	struct vgpu_vhost *vhost = opaque;
 
 	if (status < 0)
-		vhost->ops->fault(vhost->opaque,
-				  status == -ETIMEDOUT
-					  ? "the VMM does not answer about the"
-					    " window"
-					  : "the VMM refuses a change of the"
-					    " window");
+		vhost->events->fault(vhost->opaque,
+				     status == -ETIMEDOUT
+					     ? "the VMM does not answer about the"
+					       " window"
+					     : "the VMM refuses a change of the"
+					       " window");
 	vgpu_gpu_window_done(vgpu_virtio_gpu(vhost->virtio), cookie, status);
 }
 
@@ -549,69 +549,50 @@ static int add_sources(struct vgpu_vhost *vhost)
 	return r;
 }
 
-int vgpu_vhost_create(sd_event *event, struct vgpu_state *state,
-		      struct vgpu_slots *slots,
-		      const struct vgpu_vhost_config *config,
-		      const struct vgpu_vhost_ops *ops, void *opaque,
-		      struct vgpu_vhost **ret_vhost, struct vgpu_err *err)
+static const struct vgpu_transport_ops transport_ops;
+
+struct vgpu_vhost *vgpu_vhost_of(struct vgpu_transport *transport)
 {
-	struct vgpu_vhost *vhost = calloc(1, sizeof(*vhost));
+	assert(transport->ops == &transport_ops);
+	return vgpu_container_of(transport, struct vgpu_vhost, transport);
+}
+
+static const struct vgpu_vhost *
+vhost_of_const(const struct vgpu_transport *transport)
+{
+	assert(transport->ops == &transport_ops);
+	return vgpu_container_of(transport, struct vgpu_vhost, transport);
+}
+
+/* Go on with the front end that the state names, or be as without one. */
+static void settle_front_end(struct vgpu_vhost *vhost)
+{
 	char text[VGPU_CONTROL_TEXT_MAX];
 	int r;
 
-	if (!vhost)
-		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
-	vhost->event = event;
-	vhost->state = state;
-	vhost->slots = slots;
-	vhost->host_visible_bytes = config->host_visible_bytes;
-	vhost->ops = ops;
-	vhost->opaque = opaque;
-	r = vgpu_window_create(event, &window_ops, vhost, &vhost->window);
-	if (r < 0) {
-		vgpu_err_set(err, r, NULL, "cannot make the window: %s",
-			     strerror(-r));
-		goto fail;
-	}
-	r = vgpu_virtio_create(event, state, slots, &config->virtio,
-			       &virtio_ops, vhost, &vhost->virtio, err);
-	if (r < 0)
-		goto fail;
-	r = make_pipe(vhost);
-	if (r >= 0)
-		r = add_sources(vhost);
-	if (r < 0) {
-		vgpu_err_set(err, r, NULL, "cannot listen: %s", strerror(-r));
-		goto fail;
-	}
-	if (state->is_connected) {
-		/*
-		 * If the front end cannot be resumed (for example, its memory
-		 * file has shrunk), close its connection; the vGPU stays.
-		 */
-		r = resume_front_end(vhost);
-		if (r < 0) {
-			snprintf(text, sizeof(text),
-				 "cannot go on with the front end: %.150s",
-				 r == -EPROTO ? vhost->fault : strerror(-r));
-			detach_front_end(vhost);
-			vhost->ops->fault(vhost->opaque, text);
-		}
-	} else {
+	if (!vhost->state->is_connected) {
 		/* A predecessor may have been killed halfway. */
 		detach_front_end(vhost);
+		return;
 	}
-	*ret_vhost = vhost;
-	return 0;
-fail:
-	vgpu_vhost_destroy(vhost);
-	return r;
+	/*
+	 * If the front end cannot be resumed (for example, its memory file has
+	 * shrunk), close its connection; the vGPU stays.
+	 */
+	r = resume_front_end(vhost);
+	if (r < 0) {
+		snprintf(text, sizeof(text),
+			 "cannot go on with the front end: %.150s",
+			 r == -EPROTO ? vhost->fault : strerror(-r));
+		detach_front_end(vhost);
+		vhost->events->fault(vhost->opaque, text);
+	}
 }
 
-void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
+static void destroy_vhost(struct vgpu_transport *transport)
 {
-	if (!vhost)
-		return;
+	struct vgpu_vhost *vhost = vgpu_vhost_of(transport);
+
 	sd_event_source_disable_unref(vhost->listening);
 	sd_event_source_disable_unref(vhost->connection);
 	sd_event_source_disable_unref(vhost->step);
@@ -624,19 +605,50 @@ void vgpu_vhost_destroy(struct vgpu_vhost *vhost)
 	free(vhost);
 }
 
+int vgpu_vhost_create(const struct vgpu_transport_config *config,
+		      struct vgpu_transport **ret_transport, struct vgpu_err *err)
+{
+	struct vgpu_vhost *vhost = calloc(1, sizeof(*vhost));
+	int r;
+
+	if (!vhost)
+		return vgpu_err_set(err, -ENOMEM, NULL, "no memory");
+	vhost->transport.ops = &transport_ops;
+	vhost->event = config->event;
+	vhost->state = config->state;
+	vhost->slots = config->slots;
+	vhost->host_visible_bytes = config->host_visible_bytes;
+	vhost->events = config->events;
+	vhost->opaque = config->opaque;
+	r = vgpu_window_create(vhost->event, &window_ops, vhost, &vhost->window);
+	if (r < 0) {
+		vgpu_err_set(err, r, NULL, "cannot make the window: %s",
+			     strerror(-r));
+		goto fail;
+	}
+	r = vgpu_virtio_create(vhost->event, vhost->state, vhost->slots,
+			       &config->virtio, &virtio_ops, vhost,
+			       &vhost->virtio, err);
+	if (r < 0)
+		goto fail;
+	r = make_pipe(vhost);
+	if (r >= 0)
+		r = add_sources(vhost);
+	if (r < 0) {
+		vgpu_err_set(err, r, NULL, "cannot listen: %s", strerror(-r));
+		goto fail;
+	}
+	settle_front_end(vhost);
+	*ret_transport = &vhost->transport;
+	return 0;
+fail:
+	destroy_vhost(&vhost->transport);
+	return r;
+}
+
 bool vgpu_vhost_is_attached(const struct vgpu_vhost *vhost)
 {
 	return vhost->state->is_connected;
-}
-
-bool vgpu_vhost_is_held(const struct vgpu_vhost *vhost)
-{
-	return vgpu_vhost_is_attached(vhost) || vhost->holder;
-}
-
-void vgpu_vhost_set_vgpus(struct vgpu_vhost *vhost, uint32_t vgpus)
-{
-	vgpu_window_set_vgpus(vhost->window, vgpus);
 }
 
 int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
@@ -646,10 +658,41 @@ int32_t vgpu_vhost_peer_pid(const struct vgpu_vhost *vhost)
 	return vgpu_peer_pid(vgpu_slots_get(vhost->slots, VGPU_SLOT_FRONTEND));
 }
 
-struct vgpu_gpu *vgpu_vhost_gpu(struct vgpu_vhost *vhost)
+static struct vgpu_gpu *transport_gpu(struct vgpu_transport *transport)
 {
-	return vgpu_virtio_gpu(vhost->virtio);
+	return vgpu_virtio_gpu(vgpu_vhost_of(transport)->virtio);
 }
+
+static bool transport_is_attached(const struct vgpu_transport *transport)
+{
+	return vgpu_vhost_is_attached(vhost_of_const(transport));
+}
+
+static bool transport_is_held(const struct vgpu_transport *transport)
+{
+	const struct vgpu_vhost *vhost = vhost_of_const(transport);
+
+	return vgpu_vhost_is_attached(vhost) || vhost->holder;
+}
+
+static int32_t transport_peer_pid(const struct vgpu_transport *transport)
+{
+	return vgpu_vhost_peer_pid(vhost_of_const(transport));
+}
+
+static void transport_set_vgpus(struct vgpu_transport *transport, uint32_t vgpus)
+{
+	vgpu_window_set_vgpus(vgpu_vhost_of(transport)->window, vgpus);
+}
+
+static const struct vgpu_transport_ops transport_ops = {
+	.destroy = destroy_vhost,
+	.gpu = transport_gpu,
+	.is_attached = transport_is_attached,
+	.is_held = transport_is_held,
+	.peer_pid = transport_peer_pid,
+	.set_vgpus = transport_set_vgpus,
+};
 
 bool vgpu_vhost_is_running(const struct vgpu_vhost *vhost)
 {
