@@ -539,6 +539,25 @@ enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render)
 	return render ? render->loss : VGPU_LOSS_OTHER;
 }
 
+const char *vgpu_render_last_words(struct vgpu_render *render)
+{
+	struct packet packet;
+	ssize_t n = 0;
+
+	if (!render || render->state == LOST)
+		return NULL;
+	while (!render->why.status && render->command >= 0) {
+		n = recv(render->command, &packet, sizeof(packet), MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		if (n >= (ssize_t)sizeof(packet.message) &&
+		    packet.message.type == VGPU_RENDER_FATAL)
+			handle(render, &packet.message, packet.body,
+			       (size_t)n - sizeof(packet.message));
+	}
+	return render->why.status ? render->why.text : NULL;
+}
+
 static void become_lost(struct vgpu_render *render)
 {
 	render->state = LOST;

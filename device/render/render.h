@@ -187,8 +187,15 @@ bool vgpu_render_end_process(const struct vgpu_render_config *config,
  */
 __attribute__((format(printf, 2, 3))) void
 vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
-/* From lost() on: of what kind @why was. A process may lie about its own end. */
+/* From lost() or the last words on: of what kind @why was. A process may lie about its own end. */
 enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render);
+/*
+ * Why the context is lost though lost() has not come yet, or NULL: for who is
+ * about to destroy it because its program has left. The program may have learnt
+ * of the loss first, from the status of its ring. Nothing else that the process
+ * said is handled any more.
+ */
+const char *vgpu_render_last_words(struct vgpu_render *render);
 /* Set FATAL in a ring's status, which lies at @offset of @bytes in @fd. */
 void vgpu_render_set_fatal(int fd, uint64_t bytes, uint64_t offset);
 

@@ -2,6 +2,7 @@
 /* A client's render process, and its submits. */
 #include "internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "lib/util.h"
@@ -117,8 +118,17 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 
 void vgpu_context_finish(struct connection *c)
 {
+	const char *why = vgpu_render_last_words(c->render);
+
 	if (!c->render)
 		return;
+	if (why && c->is_started) {
+		c->vtest->figures.losses[vgpu_render_loss(c->render)]++;
+		vgpu_vtest_fault(c->vtest,
+				 "client %" PRIu64
+				 " (pid %d): its context is lost: %s",
+				 c->number, (int)c->pid, why);
+	}
 	vgpu_render_destroy(c->render);
 	c->render = NULL;
 	c->vtest->n_contexts--;

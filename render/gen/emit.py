@@ -370,6 +370,9 @@ class Emitter:
         lines += ['if (d->fatal)', '\treturn;']
         kind = 'handle' if command.handled else 'default'
         lines.append(f'vgpu_{kind}_{short}(d, v);')
+        if command.ret == 'VkResult':
+            lines += ['if (v->ret == VK_ERROR_DEVICE_LOST)',
+                      '\td->is_device_lost = true;']
         lines += self._settle(command)
         lines += ['if ((flags & VK_COMMAND_GENERATE_REPLY_BIT_EXT) && !d->fatal)',
                   f'\treply_{short}(d, v);']

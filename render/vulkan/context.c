@@ -43,9 +43,10 @@ void vgpu_context_fatal(struct vgpu_context *ctx, enum vgpu_loss loss,
 	va_end(args);
 	if (ctx->replay)
 		vgpu_replay_end(ctx, text);
-	vgpu_rings_set_status(ctx, VGPU_RENDER_RING_STATUS_FATAL, false);
 	message.bytes = strlen(text);
+	/* The program ends when it sees the status: the device is told before. */
 	vgpu_channel_send(ctx, &message, text, message.bytes);
+	vgpu_rings_set_status(ctx, VGPU_RENDER_RING_STATUS_FATAL, false);
 	_exit(1);
 }
 

@@ -432,14 +432,6 @@ void vgpu_queue_note_signalled(struct vgpu_queue *first, VkFence fence)
 	}
 }
 
-/* A guest's driver need not ask what came of a submit: it would wait for ever. */
-static void end_if_lost(const struct vgpu_queue *queue, VkResult result)
-{
-	if (result == VK_ERROR_DEVICE_LOST)
-		vgpu_context_fatal(queue->ctx, VGPU_LOSS_DEVICE,
-				   "the driver lost the device");
-}
-
 void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 			     struct vgpu_args_QueueSubmit *args)
 {
@@ -449,7 +441,6 @@ void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 		return;
 	args->ret = queue->vk->QueueSubmit(queue->handle, args->submitCount,
 					   args->pSubmits, args->fence);
-	end_if_lost(queue, args->ret);
 	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }
@@ -468,7 +459,6 @@ void vgpu_handle_QueueSubmit2(struct vgpu_decoder *d,
 		return;
 	args->ret = queue->vk->QueueSubmit2(queue->handle, args->submitCount,
 					    args->pSubmits, args->fence);
-	end_if_lost(queue, args->ret);
 	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }
@@ -482,7 +472,6 @@ void vgpu_handle_QueueBindSparse(struct vgpu_decoder *d,
 		return;
 	args->ret = queue->vk->QueueBindSparse(queue->handle, args->bindInfoCount,
 					       args->pBindInfo, args->fence);
-	end_if_lost(queue, args->ret);
 	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }

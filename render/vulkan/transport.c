@@ -39,6 +39,14 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 		vgpu_context_fatal(stream->ctx, VGPU_LOSS_STREAM, "%s: %s",
 				   name ? name : "a command", d->fatal);
 	}
+	/*
+	 * The program may end as soon as it is told, and may never be told: it
+	 * need not ask what came of a submit.
+	 */
+	if (d->is_device_lost)
+		vgpu_context_fatal(stream->ctx, VGPU_LOSS_DEVICE,
+				   "%s: the driver lost the device",
+				   vgpu_venus_command_name(d->command));
 	stream->n_commands++;
 	vgpu_stream_end(stream);
 }

@@ -39,6 +39,8 @@ struct vgpu_decoder {
 	uint8_t *reply, *reply_end;
 	/* The first error, which ends the context; NULL while there is none. */
 	const char *fatal;
+	/* The driver said so of a command's device. It stays true. */
+	bool is_device_lost;
 	/* The current command, for the message about the error. */
 	uint32_t command;
 	/*

@@ -90,6 +90,11 @@ int vgpu_render_expect_export(struct vgpu_render *render, uint32_t resource_id,
 	return -ENOSYS;
 }
 
+const char *vgpu_render_last_words(struct vgpu_render *render)
+{
+	return NULL;
+}
+
 void vgpu_render_listen(struct vgpu_render *render)
 {
 }

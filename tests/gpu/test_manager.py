@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,33 @@ class Gpus(harness.ManagerTest):
             harness.wait_for(lambda name=name: {
                 "what": "device", "count": 1} in m.show(name)["contextsLost"],
                 "its count")
+
+    def test_lost_by_who_leaves(self):
+        """Programs end as soon as they see a loss: the device, which is stopped
+        meanwhile, finds them gone and hears of the loss for all that."""
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        fate = gpus.Fate(folder, "takes-files")
+        m = self.begin("takes-files", folder)
+        m.create(type="256MQ", name="a", container=True, gpu="gpu1")
+        pid = m.show("a")["devicePid"]
+        for lost in range(3, 10, 3):
+            submits = m.show("a").get("submits", 0)
+            programs = [self.start_endless(m.show("a")) for _ in range(3)]
+            harness.wait_for(lambda: m.show("a").get("contexts", 0) == 3 and
+                             m.show("a").get("submits", 0) > submits + 30,
+                             "all to draw")
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                fate.reset()
+                for program in programs:
+                    program.wait(TIMEOUT)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            harness.wait_for(lambda: m.show("a").get("contexts", 0) == 0, "their end")
+            harness.wait_for(lambda lost=lost: {
+                "what": "device", "count": lost} in m.show("a")["contextsLost"],
+                "their count")
+        self.assertEqual(m.show("a")["devicePid"], pid)
 
     def test_gone(self):
         """It does not return for a while: no other vGPU is made on it."""

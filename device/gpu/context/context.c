@@ -316,11 +316,15 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 uint32_t vgpu_gpu_ctx_destroy(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	struct vgpu_gpu_context *context = find_context(gpu, call->header.ctx_id);
+	const char *why;
 
 	if (!context)
 		return call->is_retry && call->header.ctx_id != 0
 			       ? VGPU_GPU_OK_NODATA
 			       : VGPU_GPU_ERR_INVALID_CONTEXT_ID;
+	why = vgpu_render_last_words(context->render);
+	if (why)
+		say_lost(context, vgpu_render_loss(context->render), why);
 	vgpu_gpu_commit(&state_of(context)->is_ended, 1u);
 	end_process(context);
 	/* The guest asked for it: its pending requests succeed. */
