@@ -27,8 +27,8 @@ struct vgpu_fb_window {
 #define VGPU_EVENT_WEDGED 0
 
 /*
- * handle() runs in a thread while no call to the GSP is in progress, and cannot
- * make one: it queues work for that. It must not (un)subscribe either. @payload
+ * handle() runs in a thread of whoever has received the event, and cannot call
+ * the GSP: it queues work for that. It must not (un)subscribe either. @payload
  * comes from the firmware: check it; it is invalid afterwards.
  */
 struct vgpu_event_subscriber {
@@ -41,7 +41,7 @@ struct vgpu_event_subscriber {
 /*
  * All are required and may sleep, unless their comment says otherwise. Errors
  * are negative errno values. The firmware has 5 s to answer a control; then it
- * is wedged, for while one is waited for, nobody else can ask it.
+ * is wedged. Several may wait for one of theirs at the same time.
  */
 struct vgpu_core_ops {
 	/*

@@ -288,6 +288,22 @@ class Vfio(VfioCase):
         self.do('run vf kill')
         self.opens()
 
+    def test_nobody_waits_for_one_that_ends(self):
+        """Who opens and closes, while the firmware takes its time to end another's
+        task: it is asked for both at the same time."""
+        start = self.hold()
+        struck = len(self.host.model_log())
+        self.host.fault('vgpu-late-shutdown:1:4')
+        self.do('run busybox killall -9 vf_test')
+        self.host.wait('vgpu-late-shutdown strikes', struck, log=self.host.model_log)
+        self.opens(2)
+        self.host.wait('VF 1: .* destroyed', start)
+        said = self.host.log()[start:]
+        self.assertRegex(said, r'(?s)VF 2: [^\n]* destroyed.*VF 1: [^\n]* destroyed')
+        self.assertNotIn('wedged', said)
+        self.do('run vf kill')
+        self.opens()
+
     def test_a_crashed_one_is_reset(self):
         start = self.hold()
         self.host.fault('vgpu-crash:1')

@@ -3,6 +3,7 @@
 #ifndef VGPU_KERNEL_CORE_GSP_GSP_H
 #define VGPU_KERNEL_CORE_GSP_GSP_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 
 #include "kernel/core/abi/abi.h"
@@ -62,16 +63,23 @@ struct vgpu_gsp {
 	bool has_interrupts; /* interrupt.c: they are enabled */
 	u32 vector;	     /* of the GPU's tree of interrupts */
 
-	/* Protects what follows: one call at a time. */
+	/* One message is sent at a time, in all its records; before the next one. */
+	struct mutex send_lock;
+	u8 *record; /* which is sent; under send_lock */
+
+	/*
+	 * Protects what follows. A caller gives it up between looks for its
+	 * reply, so that several calls may be on their way.
+	 */
 	struct mutex lock;
+	struct list_head calls; /* that wait for their replies; rpc.c */
 	struct vgpu_msgq_sender sender;
 	struct vgpu_msgq_receiver receiver;
 	bool is_linked;
 	bool is_up;	/* everybody may call it */
 	bool is_wedged; /* nothing more is sent; never false again */
 	u32 sequence;
-	u8 *record;
-	u8 *message;
+	u8 *message; /* which is received */
 };
 
 extern const char *const vgpu_gsp_log_names[VGPU_GSP_LOGS];
@@ -127,8 +135,9 @@ int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 
 /*
  * Send, and wait 5 s at most for the reply, which takes the place of the
- * payload. -EREMOTEIO: the firmware says that it failed; -EBADMSG: the reply is
- * shorter than the payload; others: the GSP is wedged.
+ * payload; others may call meanwhile. -EREMOTEIO: the firmware says that it
+ * failed; -EBADMSG: the reply is shorter than the payload; others: the GSP is
+ * wedged.
  */
 int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes);
 

@@ -13,7 +13,7 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-#define ROOM_MS	     1000
+#define ROOM_MS	     5000
 #define REPLY_MS     5000
 #define INIT_DONE_MS 10000
 /* Of a message whose memory may be late, or in place of which an old one comes. */
@@ -53,7 +53,9 @@ int vgpu_gsp_rpc_init(struct vgpu_gsp *gsp)
 	u32 pages = 1 + 2 * VGPU_GSP_QUEUE_BYTES / VGPU_PAGE_BYTES;
 	int rc;
 
+	mutex_init(&gsp->send_lock);
 	mutex_init(&gsp->lock);
+	INIT_LIST_HEAD(&gsp->calls);
 	gsp->record = kvmalloc(VGPU_RPC_BYTES_MAX, GFP_KERNEL);
 	gsp->message = kvmalloc(VGPU_MSGQ_MESSAGE_BYTES, GFP_KERNEL);
 	if (!gsp->record || !gsp->message)
@@ -94,18 +96,26 @@ static int rpc_link_receiver(struct vgpu_gsp *gsp)
 	return rc;
 }
 
+/*
+ * With both locks. Where the firmware is slow to take messages, that of the
+ * queues is given up meanwhile, for replies are to be received.
+ */
 static int rpc_send_record(struct vgpu_gsp *gsp, u32 bytes)
 {
 	unsigned long deadline = rpc_deadline_of(ROOM_MS);
 	int rc;
 
 	for (;;) {
+		if (gsp->is_wedged)
+			return -EIO;
 		rc = vgpu_msgq_send(&gsp->sender, gsp->record, bytes);
 		if (rc != -EAGAIN)
 			break;
 		if (time_after(jiffies, deadline))
 			return rpc_wedge(gsp, -ETIMEDOUT, "it takes no message");
+		mutex_unlock(&gsp->lock);
 		usleep_range(POLL_US, 2 * POLL_US);
+		mutex_lock(&gsp->lock);
 	}
 	if (rc)
 		return rpc_wedge(gsp, rc, "its command queue is broken");
@@ -113,6 +123,7 @@ static int rpc_send_record(struct vgpu_gsp *gsp, u32 bytes)
 	return 0;
 }
 
+/* With both locks: the records of a message follow each other. */
 static int rpc_send_message(struct vgpu_gsp *gsp, u32 function, u32 sequence,
 			    const void *payload, u32 bytes)
 {
@@ -190,52 +201,104 @@ static void rpc_handle_message(struct vgpu_gsp *gsp,
 				     rpc->function);
 }
 
-/* Wait for the next message, until @deadline. */
-static int rpc_wait_message(struct vgpu_gsp *gsp, unsigned long deadline,
-			    const struct vgpu_rpc_header **ret_rpc)
+/*
+ * The next message; -EAGAIN: there is none yet, look again. *@is_halted is of
+ * the last time that it was looked, false at first.
+ */
+static int rpc_look_for_message(struct vgpu_gsp *gsp, unsigned long deadline,
+				bool *is_halted,
+				const struct vgpu_rpc_header **ret_rpc)
 {
 	struct vgpu_hw *hw = gsp->hw;
-	bool is_halted = false;
 	int rc;
 
-	while (!gsp->is_wedged) {
-		rc = rpc_receive_message(gsp, ret_rpc);
-		if (rc != -EAGAIN)
-			return rc;
-		/* It may have said something last, after we looked. */
-		if (is_halted)
-			return rpc_wedge(gsp, -EIO, "its firmware crashed");
-		is_halted = vgpu_falcon_is_riscv_halted(&hw->gsp_falcon);
-		if (vgpu_hw_read(hw, VGPU_BOOT_0) == U32_MAX)
-			return rpc_wedge(gsp, -EIO, "the GPU does not answer");
-		if (time_after(jiffies, deadline))
-			return rpc_wedge(gsp, -ETIMEDOUT, "it does not answer");
-		usleep_range(POLL_US, 2 * POLL_US);
-	}
-	return -EIO;
+	if (gsp->is_wedged)
+		return -EIO;
+	rc = rpc_receive_message(gsp, ret_rpc);
+	if (rc != -EAGAIN)
+		return rc;
+	/* It may have said something last, after we looked. */
+	if (*is_halted)
+		return rpc_wedge(gsp, -EIO, "its firmware crashed");
+	*is_halted = vgpu_falcon_is_riscv_halted(&hw->gsp_falcon);
+	if (vgpu_hw_read(hw, VGPU_BOOT_0) == U32_MAX)
+		return rpc_wedge(gsp, -EIO, "the GPU does not answer");
+	if (time_after(jiffies, deadline))
+		return rpc_wedge(gsp, -ETIMEDOUT, "it does not answer");
+	return -EAGAIN;
 }
 
-/* -EBADMSG: it is shorter than was asked for. */
-static int rpc_wait_reply(struct vgpu_gsp *gsp, struct vgpu_rpc_reply *reply)
+/* A call on its way, in the list of its GSP, until its caller takes it out. */
+struct rpc_call {
+	struct list_head link;
+	struct vgpu_rpc_reply reply;
+	bool is_done;
+	int rc; /* once it is done */
+};
+
+/* -ENOENT: it is not the reply of this call; 0: it is, or a part of it. */
+static int rpc_add_to_call(struct vgpu_gsp *gsp, struct rpc_call *call,
+			   const struct vgpu_rpc_header *rpc)
+{
+	int rc = vgpu_rpc_reply_add(&call->reply, rpc);
+
+	if (rc == -ENOENT)
+		return rc;
+	if (rc == -EAGAIN)
+		return 0;
+	call->is_done = true;
+	/* It is shorter than was asked for. */
+	call->rc = rc == -EMSGSIZE ? -EBADMSG : rc;
+	if (rc && rc != -EMSGSIZE)
+		rpc_wedge(gsp, rc, "its reply is broken");
+	return 0;
+}
+
+/*
+ * A message, which whoever waits may have received. While a call has a part of
+ * its reply, the next record that is no event is the rest of that.
+ */
+static void rpc_deliver(struct vgpu_gsp *gsp, const struct vgpu_rpc_header *rpc)
+{
+	struct rpc_call *call;
+
+	list_for_each_entry(call, &gsp->calls, link) {
+		if (call->reply.state == VGPU_RPC_REPLY_OPEN &&
+		    rpc_add_to_call(gsp, call, rpc) == 0)
+			return;
+	}
+	list_for_each_entry(call, &gsp->calls, link) {
+		if (call->reply.state == VGPU_RPC_REPLY_WAITING &&
+		    rpc_add_to_call(gsp, call, rpc) == 0)
+			return;
+	}
+	rpc_handle_message(gsp, rpc);
+}
+
+/*
+ * With the lock, which is given up meanwhile: one whom the firmware keeps
+ * waiting keeps nobody else waiting.
+ */
+static int rpc_wait_reply(struct vgpu_gsp *gsp, struct rpc_call *call)
 {
 	unsigned long deadline = rpc_deadline_of(REPLY_MS);
 	const struct vgpu_rpc_header *rpc;
+	bool is_halted = false;
 	int rc;
 
-	for (;;) {
-		rc = rpc_wait_message(gsp, deadline, &rpc);
-		if (rc)
+	while (!call->is_done) {
+		rc = rpc_look_for_message(gsp, deadline, &is_halted, &rpc);
+		if (rc == 0) {
+			rpc_deliver(gsp, rpc);
+			continue;
+		}
+		if (rc != -EAGAIN)
 			return rc;
-		rc = vgpu_rpc_reply_add(reply, rpc);
-		if (rc == 0)
-			return 0;
-		if (rc == -EMSGSIZE)
-			return -EBADMSG;
-		if (rc == -ENOENT)
-			rpc_handle_message(gsp, rpc);
-		else if (rc != -EAGAIN)
-			return rpc_wedge(gsp, rc, "its reply is broken");
+		mutex_unlock(&gsp->lock);
+		usleep_range(POLL_US, 2 * POLL_US);
+		mutex_lock(&gsp->lock);
 	}
+	return call->rc;
 }
 
 static void rpc_trace_end(const struct vgpu_gsp *gsp,
@@ -253,46 +316,65 @@ static void rpc_trace_end(const struct vgpu_gsp *gsp,
 					 reply->sequence, 0, us);
 }
 
+/* A @sequence of 0: what has no reply has no number. */
+static int rpc_send(struct vgpu_gsp *gsp, u32 function, u32 sequence,
+		    const void *payload, u32 bytes)
+{
+	int rc;
+
+	mutex_lock(&gsp->send_lock);
+	mutex_lock(&gsp->lock);
+	rc = rpc_send_message(gsp, function, sequence, payload, bytes);
+	mutex_unlock(&gsp->lock);
+	mutex_unlock(&gsp->send_lock);
+	return rc;
+}
+
 int vgpu_gsp_post(struct vgpu_gsp *gsp, u32 function, const void *payload,
 		  u32 bytes)
 {
-	int rc = -EIO;
+	return rpc_send(gsp, function, 0, payload, bytes);
+}
+
+/* Its reply may come at any time from now on. */
+static int rpc_begin_call(struct vgpu_gsp *gsp, struct rpc_call *call,
+			  u32 function, void *payload, u32 bytes)
+{
+	int rc;
 
 	mutex_lock(&gsp->lock);
-	/* What has no reply has no number. */
-	if (!gsp->is_wedged)
-		rc = rpc_send_message(gsp, function, 0, payload, bytes);
+	rc = vgpu_rpc_reply_init(&call->reply, function, ++gsp->sequence,
+				 payload, bytes);
+	if (rc == 0)
+		list_add_tail(&call->link, &gsp->calls);
 	mutex_unlock(&gsp->lock);
 	return rc;
 }
 
 int vgpu_gsp_call(struct vgpu_gsp *gsp, u32 function, void *payload, u32 bytes)
 {
-	struct vgpu_rpc_reply reply;
+	struct rpc_call call = {};
 	ktime_t sent;
-	int rc = -EIO;
+	int rc;
 
-	mutex_lock(&gsp->lock);
-	if (gsp->is_wedged)
-		goto out;
-	rc = vgpu_rpc_reply_init(&reply, function, ++gsp->sequence, payload,
-				 bytes);
-	if (rc == 0)
-		rc = rpc_send_message(gsp, function, gsp->sequence, payload,
-				      bytes);
+	rc = rpc_begin_call(gsp, &call, function, payload, bytes);
+	if (rc)
+		return rc;
+	rc = rpc_send(gsp, function, call.reply.sequence, payload, bytes);
 	sent = ktime_get();
+	mutex_lock(&gsp->lock);
 	if (rc == 0) {
-		rc = rpc_wait_reply(gsp, &reply);
-		rpc_trace_end(gsp, &reply, sent, rc);
+		rc = rpc_wait_reply(gsp, &call);
+		rpc_trace_end(gsp, &call.reply, sent, rc);
 	}
-	if (rc == 0 && reply.result) {
+	list_del(&call.link);
+	mutex_unlock(&gsp->lock);
+	if (rc == 0 && call.reply.result) {
 		dev_err_ratelimited(&gsp->hw->pdev->dev,
 				    "GSP: call %u failed: %#x\n", function,
-				    reply.result);
+				    call.reply.result);
 		rc = -EREMOTEIO;
 	}
-out:
-	mutex_unlock(&gsp->lock);
 	return rc;
 }
 
@@ -300,11 +382,16 @@ int vgpu_gsp_wait_init_done(struct vgpu_gsp *gsp)
 {
 	unsigned long deadline = rpc_deadline_of(INIT_DONE_MS);
 	const struct vgpu_rpc_header *rpc;
+	bool is_halted = false;
 	int rc;
 
 	mutex_lock(&gsp->lock);
 	for (;;) {
-		rc = rpc_wait_message(gsp, deadline, &rpc);
+		rc = rpc_look_for_message(gsp, deadline, &is_halted, &rpc);
+		if (rc == -EAGAIN) {
+			usleep_range(POLL_US, 2 * POLL_US);
+			continue;
+		}
 		if (rc)
 			break;
 		if (rpc->function == VGPU_RPC_EVENT_GSP_INIT_DONE) {
@@ -331,7 +418,7 @@ static int rpc_handle_next(struct vgpu_gsp *gsp)
 	is_halted = vgpu_falcon_is_riscv_halted(&gsp->hw->gsp_falcon);
 	rc = rpc_receive_message(gsp, &rpc);
 	if (rc == 0)
-		rpc_handle_message(gsp, rpc);
+		rpc_deliver(gsp, rpc);
 	if (rc != -EAGAIN)
 		return rc;
 	if (vgpu_hw_read(gsp->hw, VGPU_BOOT_0) == U32_MAX)
