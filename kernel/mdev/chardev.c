@@ -130,6 +130,7 @@ static int chardev_set_up(struct vgpu_mdev_process *process,
 	if (rc == 0) {
 		process->is_set_up = true;
 		v->is_set_up = true;
+		v->is_ended = false;
 		v->offered = setup->features;
 		if (v->window_bytes != setup->window_bytes) {
 			v->window_bytes = setup->window_bytes;
@@ -146,6 +147,19 @@ put:
 	while (n--)
 		if (kick[n])
 			eventfd_ctx_put(kick[n]);
+	return rc;
+}
+
+static int chardev_end(struct vgpu_mdev *v)
+{
+	int rc = -EBUSY;
+
+	mutex_lock(&v->lock);
+	if (!v->is_open) {
+		v->is_ended = true;
+		rc = 0;
+	}
+	mutex_unlock(&v->lock);
 	return rc;
 }
 
@@ -204,6 +218,8 @@ static long chardev_do(struct vgpu_mdev_process *process, unsigned int cmd,
 		return vgpu_mdev_map(v, &request->map);
 	case VGPU_MDEV_UNMAP:
 		return vgpu_mdev_unmap(v, &request->unmap);
+	case VGPU_MDEV_END:
+		return chardev_end(v);
 	default:
 		return -ENOTTY;
 	}
@@ -221,7 +237,8 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return -ENOTTY;
 	if (READ_ONCE(process->v->is_gone))
 		return -ENODEV;
-	if (cmd != VGPU_MDEV_SETUP && !READ_ONCE(process->is_set_up))
+	if (cmd != VGPU_MDEV_SETUP && cmd != VGPU_MDEV_END &&
+	    !READ_ONCE(process->is_set_up))
 		return -EINVAL;
 	if (_IOC_DIR(cmd) & _IOC_WRITE &&
 	    copy_from_user(&request, (void __user *)arg, bytes))

@@ -96,6 +96,7 @@ struct vgpu_mdev {
 	bool is_gone;
 	bool is_open;	/* by a VMM */
 	bool is_set_up; /* some process has said what it serves */
+	bool is_ended;	/* ... and then that no VMM is to open it */
 	struct pid *vmm;
 	struct vgpu_mdev_process *process; /* or NULL */
 	struct eventfd_ctx *kick[VGPU_MDEV_QUEUES];

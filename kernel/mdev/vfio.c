@@ -47,8 +47,8 @@ static int vfio_open(struct vfio_device *device)
 	struct vgpu_mdev *v = vgpu_mdev_of(device);
 
 	mutex_lock(&v->lock);
-	/* Nobody has said yet how large the window is. */
-	if (!v->is_set_up) {
+	/* Nobody has said yet how large the window is, or it is to be removed. */
+	if (!v->is_set_up || v->is_ended) {
 		mutex_unlock(&v->lock);
 		return -ENOTCONN;
 	}

@@ -16,6 +16,9 @@
  * then. A request of an older session fails with ESTALE: no guest meets what
  * was meant for the one before.
  *
+ * Who is to remove the device asks with VGPU_MDEV_END first, for removing one
+ * that a VMM has open waits for that VMM.
+ *
  * poll(): readable when VGPU_MDEV_GET_STATE has something new; hung up when the
  * device was removed, after which all requests fail with ENODEV.
  */
@@ -110,5 +113,10 @@ struct vgpu_mdev_unmap {
 #define VGPU_MDEV_SET_CONFIG _IOW(0xb7, 0x44, struct vgpu_mdev_config_space)
 #define VGPU_MDEV_MAP	     _IOW(0xb7, 0x45, struct vgpu_mdev_map)
 #define VGPU_MDEV_UNMAP	     _IOW(0xb7, 0x46, struct vgpu_mdev_unmap)
+/*
+ * From now until a VGPU_MDEV_SETUP no VMM can open the device. EBUSY if one has
+ * it open. Needs no VGPU_MDEV_SETUP before.
+ */
+#define VGPU_MDEV_END _IO(0xb7, 0x47)
 
 #endif

@@ -240,6 +240,10 @@ static void test_set_up(void)
 	close(kick[1]);
 	kick[1] = eventfd(0, EFD_NONBLOCK);
 	fails(open_device(), ENOTCONN);
+	check(ioctl(file, VGPU_MDEV_END) == 0);
+	check(set_up(FEATURES, WINDOW_BYTES) == 0);
+	check(ioctl(file, VGPU_MDEV_END) == 0);
+	fails(open_device(), ENOTCONN);
 	check(set_up(FEATURES, WINDOW_BYTES) == 0);
 	fails(ioctl(file, _IO(0xb7, 0x40)), ENOTTY);
 	fails(ioctl(file, _IOC(_IOC_WRITE, 0xb7, 0x42, 500)), ENOTTY);
@@ -249,6 +253,7 @@ static void test_set_up(void)
 	check(!has_news(file));
 	device = open_device();
 	check(device >= 0);
+	fails(ioctl(file, VGPU_MDEV_END), EBUSY);
 	check(has_news(file));
 	get_state();
 	check(state.is_open && state.pid == getpid());
@@ -690,7 +695,7 @@ static void do_anything(int fd)
 	static const unsigned long requests[] = {
 		VGPU_MDEV_SETUP,      VGPU_MDEV_GET_STATE, VGPU_MDEV_PIN,
 		VGPU_MDEV_INTERRUPT,  VGPU_MDEV_MAP,	   VGPU_MDEV_UNMAP,
-		VGPU_MDEV_SET_CONFIG,
+		VGPU_MDEV_SET_CONFIG, VGPU_MDEV_END,
 	};
 	static const uint32_t regions[] = {0, 1, 2, CONFIG_SPACE};
 	uint64_t request[8], value = any_number();
@@ -705,7 +710,7 @@ static void do_anything(int fd)
 			memcpy(request, &state.session, 4);
 		if (pick(2))
 			memcpy((char *)request + 4, &fd, 4);
-		ioctl(file, requests[pick(7)], request);
+		ioctl(file, requests[pick(8)], request);
 		break;
 	case 2:
 		pin(state.session, IOVA + pick(1100) * PAGE, pick(64) * PAGE);
