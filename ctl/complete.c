@@ -98,6 +98,7 @@ static void offer_value(struct ctl *ctl, enum ctl_value value, const char *begin
 					    "8G", "16G", NULL};
 	static const char *const vnc[] = {"off",
 					  "unix:", "127.0.0.1:", "[::1]:", NULL};
+	static const char *const transports[] = {"vhost-user", "mdev", NULL};
 	static const char *const modes[] = {
 		"1024x768",  "1280x720",  "1280x1024", "1600x900", "1920x1080",
 		"1920x1200", "2560x1440", "3840x2160", NULL};
@@ -113,6 +114,9 @@ static void offer_value(struct ctl *ctl, enum ctl_value value, const char *begin
 		break;
 	case CTL_VALUE_SCHEDULER:
 		offer_list(schedulers, begin);
+		break;
+	case CTL_VALUE_TRANSPORT:
+		offer_list(transports, begin);
 		break;
 	case CTL_VALUE_VNC:
 		offer_list(vnc, begin);

@@ -53,8 +53,9 @@ enum ctl_option {
 	CTL_OPTION_NO_INPUT = 1 << 26,
 	CTL_OPTION_VIEW_ONLY = 1 << 27,
 	CTL_OPTION_PASSWORD = 1 << 28,
+	CTL_OPTION_TRANSPORT = 1 << 29,
 };
-#define CTL_OPTION_END (CTL_OPTION_PASSWORD << 1) /* of bits */
+#define CTL_OPTION_END (CTL_OPTION_TRANSPORT << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -80,6 +81,7 @@ enum ctl_value {
 	CTL_VALUE_FILE,
 	CTL_VALUE_COMMAND,
 	CTL_VALUE_FLEET,
+	CTL_VALUE_TRANSPORT,
 };
 
 struct ctl_option_info {
@@ -99,6 +101,7 @@ struct ctl {
 	const char *name;
 	const char *uuid;
 	const char *owner;
+	const char *transport;
 	const char *file;
 	const char *config;
 	const char *words[CTL_WORDS_MAX]; /* what follows the command */

@@ -53,6 +53,8 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONFIG},
 	{"dry-run", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_DRY_RUN},
 	{"owner", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_OWNER},
+	{"transport", required_argument, NULL,
+	 OPTION_COMMAND + CTL_OPTION_TRANSPORT},
 	{"prometheus", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_PROMETHEUS},
 	{"report", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_REPORT},
 	{"container", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_CONTAINER},
@@ -86,6 +88,8 @@ static enum ctl_value value_of(unsigned int option)
 		return CTL_VALUE_MEMORY;
 	case CTL_OPTION_FILE:
 		return CTL_VALUE_FILE;
+	case CTL_OPTION_TRANSPORT:
+		return CTL_VALUE_TRANSPORT;
 	default:
 		return CTL_VALUE_ANY;
 	}
@@ -139,6 +143,9 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return true;
 	case CTL_OPTION_OWNER:
 		ctl->owner = value;
+		return true;
+	case CTL_OPTION_TRANSPORT:
+		ctl->transport = value;
 		return true;
 	case CTL_OPTION_CONTAINER:
 		ctl->container = true;

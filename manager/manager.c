@@ -15,6 +15,7 @@
 #include "manager/device/deposit.h"
 #include "manager/gpu/mediated/embedded.h"
 #include "manager/gpu/mediated/hardware.h"
+#include "manager/gpu/mdev/transport.h"
 #include "manager/gpu/mediated/loss.h"
 #include "manager/vgpu/instance.h"
 #include "lib/util.h"
@@ -320,6 +321,7 @@ int vgpu_manager_init(struct vgpu_manager *manager, sd_event *event,
 		.event = sd_event_ref(event),
 		.paths = {.state_lock = -1, .runtime_lock = -1},
 		.sysfs = -1,
+		.transports = {[VGPU_TRANSPORT_MDEV] = &vgpu_mdev_transport},
 		.cgroups = {.folder = -1},
 	};
 	TAILQ_INIT(&manager->instances);

@@ -75,6 +75,7 @@ static enum ctl_exit run(struct ctl *ctl)
 	ctl_doctor_qemu(&findings);
 	ctl_doctor_libvirt(&findings);
 	ctl_doctor_kvm(&findings);
+	ctl_doctor_mdev(&findings);
 	ctl_doctor_namespaces(&findings);
 	ctl_doctor_landlock(&findings);
 	ctl_doctor_seccomp(&findings);

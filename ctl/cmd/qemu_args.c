@@ -100,18 +100,18 @@ static enum ctl_exit print_device(sd_json_variant *reply, size_t i)
 }
 
 /*
- * Print QEMU's arguments. Devices are written as JSON: otherwise QEMU could put
- * them into slots that libvirt has chosen for others.
+ * Print QEMU's arguments from number @first on. Devices are written as JSON:
+ * otherwise QEMU could put them into slots that libvirt has chosen for others.
  */
 static enum ctl_exit print_commandline(sd_json_variant *reply,
-				       sd_json_variant *arguments)
+				       sd_json_variant *arguments, size_t first)
 {
 	enum ctl_exit e = CTL_DONE;
 	bool is_device = false;
-	size_t n_devices = 0;
+	size_t n_devices = first ? 1 : 0;
 
 	puts("<qemu:commandline xmlns:qemu='" QEMU_XML "'>");
-	for (size_t i = 0;
+	for (size_t i = first;
 	     e == CTL_DONE && i < sd_json_variant_elements(arguments); i++) {
 		const char *word = sd_json_variant_string(
 			sd_json_variant_by_index(arguments, i));
@@ -147,29 +147,69 @@ static enum ctl_exit print_hostdev(const char *host)
 	return CTL_DONE;
 }
 
+static void print_shared_memory(void)
+{
+	puts("<memoryBacking>\n"
+	     "  <source type='memfd'/>\n"
+	     "  <access mode='shared'/>\n"
+	     "</memoryBacking>");
+}
+
+/* A mediated device, by its uuid; its input devices follow as QEMU's arguments. */
+static enum ctl_exit print_mdev(sd_json_variant *reply,
+				sd_json_variant *arguments, const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char uuid[VGPU_UUID_SIZE];
+	enum ctl_exit e;
+
+	if (!name || vgpu_uuid_parse(name + 1, uuid, NULL) < 0)
+		return ctl_fail_reply(METHOD, "has a device with no uuid");
+	if (ctl_json_is_true(reply, "sharedMemory"))
+		print_shared_memory();
+	printf("<devices>\n"
+	       "  <video>\n"
+	       "    <model type='none'/>\n"
+	       "  </video>\n"
+	       "  <hostdev mode='subsystem' type='mdev' model='vfio-pci' display='off'>\n"
+	       "    <source>\n"
+	       "      <address uuid='%s'/>\n"
+	       "    </source>\n"
+	       "  </hostdev>\n"
+	       "</devices>\n",
+	       uuid);
+	/* The first two are the device itself. */
+	if (sd_json_variant_elements(arguments) <= 2)
+		return CTL_DONE;
+	e = print_commandline(reply, arguments, 2);
+	if (e == CTL_DONE)
+		ctl_note("note: with --no-input the machine needs neither shared memory nor <qemu:commandline>");
+	return e;
+}
+
 static enum ctl_exit print_libvirt(sd_json_variant *reply,
 				   sd_json_variant *arguments)
 {
 	sd_json_variant *device = sd_json_variant_by_key(reply, "device");
 	const char *driver = ctl_json_string(device, "driver");
+	const char *path = ctl_json_string(device, "sysfsdev");
 	enum ctl_exit e;
 
 	if (!driver)
 		return ctl_fail(
 			"the manager does not say what libvirt needs: it is older than this vgpuctl; 'systemctl restart vgpud'");
+	if (strcmp(driver, "vfio-pci") == 0 && path)
+		return print_mdev(reply, arguments, path);
 	if (strcmp(driver, "vfio-pci") == 0)
 		return print_hostdev(ctl_json_string(device, "host"));
 	if (ctl_json_is_true(reply, "sharedMemory"))
-		puts("<memoryBacking>\n"
-		     "  <source type='memfd'/>\n"
-		     "  <access mode='shared'/>\n"
-		     "</memoryBacking>");
+		print_shared_memory();
 	puts("<devices>\n"
 	     "  <video>\n"
 	     "    <model type='none'/>\n"
 	     "  </video>\n"
 	     "</devices>");
-	e = print_commandline(reply, arguments);
+	e = print_commandline(reply, arguments, 0);
 	if (e == CTL_DONE)
 		ctl_note("note: this belongs into the domain's <domain> ('virsh edit'), in place of the <memoryBacking> and <video> it has; libvirt's QEMU must be allowed to connect to the socket");
 	return e;

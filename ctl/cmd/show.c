@@ -239,7 +239,9 @@ static void print_vgpu(const struct ctl *ctl, sd_json_variant *vgpu)
 	print_engines(vgpu);
 	print_shares(vgpu);
 	print_figures(vgpu);
+	print_string("Transport:", vgpu, "transport");
 	print_string("Socket:", vgpu, "socket");
+	print_string("VFIO device:", vgpu, "sysfsPath");
 	print_string("CDI device:", vgpu, "cdiDevice");
 	print_number("Device PID:", vgpu, "devicePid");
 	print_vm(ctl, vgpu);

@@ -37,6 +37,7 @@ void ctl_doctor_kvm(struct ctl_findings *findings);
 void ctl_doctor_namespaces(struct ctl_findings *findings);
 void ctl_doctor_landlock(struct ctl_findings *findings);
 void ctl_doctor_seccomp(struct ctl_findings *findings);
+void ctl_doctor_mdev(struct ctl_findings *findings);
 
 /* service.c: the service as systemd sees it, and what libvirt needs */
 void ctl_doctor_unit(struct ctl_findings *findings);

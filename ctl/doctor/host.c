@@ -176,3 +176,16 @@ void ctl_doctor_namespaces(struct ctl_findings *findings)
 			findings, "namespaces", CTL_OK, NULL,
 			"user, process and network namespaces can be made");
 }
+
+/* Only vGPUs of transport mdev need it. */
+void ctl_doctor_mdev(struct ctl_findings *findings)
+{
+	if (access("/sys/class/vgpu-mdev/vgpu_mdev", F_OK) == 0)
+		ctl_add_finding(
+			findings, "mdev", CTL_OK, NULL,
+			"the module vgpu_mdev is loaded: vGPUs can be VFIO devices");
+	else
+		ctl_add_finding(
+			findings, "mdev", CTL_OK, NULL,
+			"the module vgpu_mdev is not loaded: vGPUs are reached by vhost-user, and none can have the transport mdev");
+}

@@ -36,10 +36,9 @@ static int set_strings(struct ctl *ctl, sd_json_variant **ret)
 		const char *key;
 		const char *value;
 	} fields[] = {
-		{"type", ctl->type},
-		{"gpu", ctl->gpu},
-		{"name", ctl->name},
-		{"uuid", ctl->uuid},
+		{"type", ctl->type},	       {"gpu", ctl->gpu},
+		{"name", ctl->name},	       {"uuid", ctl->uuid},
+		{"transport", ctl->transport},
 	};
 	int r = 0;
 

@@ -5,14 +5,14 @@
 
 #include "ctl/ctl.h"
 
-#define CTL_DEFINITION_OPTIONS                                                 \
-	(CTL_OPTION_FILE | CTL_OPTION_NEW_IDS | CTL_OPTION_TYPE |              \
-	 CTL_OPTION_GPU | CTL_OPTION_NAME | CTL_OPTION_UUID |                  \
-	 CTL_OPTION_MODE | CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART |            \
-	 CTL_OPTION_WEIGHT | CTL_OPTION_FRAME_RATE_LIMIT |                     \
-	 CTL_OPTION_PLACEMENT | CTL_OPTION_OWNER | CTL_OPTION_CONTAINER)
+#define CTL_DEFINITION_OPTIONS                                                  \
+	(CTL_OPTION_FILE | CTL_OPTION_NEW_IDS | CTL_OPTION_TYPE |               \
+	 CTL_OPTION_GPU | CTL_OPTION_NAME | CTL_OPTION_UUID | CTL_OPTION_MODE | \
+	 CTL_OPTION_HEAD | CTL_OPTION_AUTOSTART | CTL_OPTION_WEIGHT |           \
+	 CTL_OPTION_FRAME_RATE_LIMIT | CTL_OPTION_PLACEMENT |                   \
+	 CTL_OPTION_OWNER | CTL_OPTION_CONTAINER | CTL_OPTION_TRANSPORT)
 #define CTL_DEFINITION_WORDS                                                   \
-	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--owner USER[:GROUP]] [--container] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
+	"--type T|--file FILE|- [--new-ids] [--gpu G] [--name N] [--uuid U] [--owner USER[:GROUP]] [--container | --transport T] [--mode WIDTHxHEIGHT [--head N]] [--autostart on|off] [--weight N] [--frame-rate-limit N] [--placement P]"
 /* @autostart is what it is without the option. */
 #define CTL_DEFINITION_HELP(autostart)                                                       \
 	"  --type T              its type, as 'vgpuctl types' lists them\n"                  \
@@ -28,6 +28,8 @@
 	"                        no user. Else you, and of root's the group vgpu-vm\n"       \
 	"  --container           for programs in containers, or without any, and not for\n"  \
 	"                        a virtual machine: it has no heads\n"                       \
+	"  --transport T         how a virtual machine reaches it: vhost-user, if this\n"    \
+	"                        is not given, or mdev, as a VFIO device\n"                  \
 	"  --mode WIDTHxHEIGHT   the mode that a head prefers; else the first one the\n"     \
 	"                        type's largest, and the others are unplugged\n"             \
 	"  --head N              that head, counted from 0; else 0\n"                        \

@@ -146,13 +146,18 @@ static bool is_in_scope(const struct context *c, sd_json_variant *vgpu)
 
 /*
  * Whether @vgpu can become what @wanted says: it is on the GPU that that names,
- * if it does, and for a container if that is.
+ * if it does, for a container if that is, and reached as it says, if it does.
  */
 static bool can_become(sd_json_variant *vgpu, const struct ctl_wanted *wanted)
 {
 	const char *gpu = text_of(wanted->definition, "gpu");
+	const char *transport = text_of(wanted->definition, "transport");
+	const char *has = text_of(vgpu, "transport");
 
-	return (!gpu[0] || strcasecmp(text_of(vgpu, "gpu"), gpu) == 0) &&
+	/* Managers that do not say it have one transport only. */
+	return (!transport[0] ||
+		strcmp(transport, has[0] ? has : "vhost-user") == 0) &&
+	       (!gpu[0] || strcasecmp(text_of(vgpu, "gpu"), gpu) == 0) &&
 	       ctl_json_is_true(vgpu, "container") ==
 		       ctl_json_is_true(wanted->definition, "container");
 }

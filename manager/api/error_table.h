@@ -23,6 +23,7 @@
 	row(BadPlacement, "Not a place that a vGPU of the type can have")      \
 	row(BadShare,                                                          \
 	    "Not a scheduler, time slice, weight or frame rate limit")         \
+	row(BadTransport, "Not a transport that the vGPU can have")            \
 	row(NotPlugged, "The head is unplugged: it shows nothing")             \
 	row(BadOwner, "Not an owner that a vGPU can have here")                \
 	row(NotAllowed,                                                        \

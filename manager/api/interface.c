@@ -127,6 +127,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(autostart, SD_VARLINK_BOOL, NULLABLE),
 	ABOUT("Whether it is for programs in containers, or without any, and not for a virtual machine: it has no heads"),
 	FIELD(container, SD_VARLINK_BOOL, NULLABLE),
+	ABOUT("How a virtual machine reaches it, where that is by a device process: 'vhost-user', or 'mdev' as a VFIO device"),
+	FIELD(transport, SD_VARLINK_STRING, NULLABLE),
+	ABOUT("That device in sysfs, while it is there"),
+	FIELD(sysfsPath, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("Why it failed; only with state failed"),
 	FIELD(failure, SD_VARLINK_STRING, NULLABLE),
 	ABOUT("The vhost-user socket that a virtual machine connects to, or the vtest socket that programs do"),
@@ -261,6 +265,8 @@ static SD_VARLINK_DEFINE_METHOD(GetVgpu,
 		INPUT(autostart, SD_VARLINK_BOOL, NULLABLE),                                                                                                                                           \
 		ABOUT("For programs in containers, or without any, and not for a virtual machine; unset: no"),                                                                                         \
 		INPUT(container, SD_VARLINK_BOOL, NULLABLE),                                                                                                                                           \
+		ABOUT("How a virtual machine reaches it: 'vhost-user', or 'mdev' as a VFIO device; unset: vhost-user"),                                                                                \
+		INPUT(transport, SD_VARLINK_STRING, NULLABLE),                                                                                                                                         \
 		ABOUT("The user who may use it and call for it, and the group whose members may connect virtual machines to it, 0 for none; both unset: the caller, and of root's the group vgpu-vm"), \
 		INPUT(ownerUid, SD_VARLINK_INT, NULLABLE),                                                                                                                                             \
 		INPUT(ownerGid, SD_VARLINK_INT, NULLABLE),                                                                                                                                             \

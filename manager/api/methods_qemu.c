@@ -8,6 +8,7 @@
 #include "manager/host/json.h"
 #include "manager/host/paths.h"
 #include "manager/vgpu/heads.h"
+#include "manager/vgpu/transport.h"
 #include "methods.h"
 #include "reply.h"
 
@@ -21,6 +22,7 @@
 /* vgpu-XXXXXXXX, and what an input device is */
 #define ID_SIZE	    32
 #define DEVICE_SIZE 160
+#define NOTE_SIZE   160
 /* Commas in the path are doubled in a chardev's option. */
 #define CHARDEV_SIZE (2 * VGPU_SOCKET_PATH_SIZE + 64)
 
@@ -125,6 +127,35 @@ static int add_input(const struct vgpu_instance *instance, uint32_t input,
 	return r;
 }
 
+/* A vhost-user device: its arguments, and the GPU's -device as an object. */
+static int describe_vhost(const struct vgpu_instance *instance,
+			  bool has_display, sd_json_variant **ret_arguments,
+			  sd_json_variant **ret_device)
+{
+	char socket[VGPU_SOCKET_PATH_SIZE], chardev[CHARDEV_SIZE];
+	char device[DEVICE_SIZE], id[ID_SIZE];
+	int r;
+
+	vgpu_paths_instance(&instance->manager->paths, instance->definition.uuid,
+			    vgpu_definition_socket(&instance->definition),
+			    socket);
+	/*
+	 * Eight digits of the uuid are enough to tell the vGPUs of one machine
+	 * apart.
+	 */
+	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
+	set_chardev(id, socket, chardev);
+	r = has_display ? describe_display(instance, id, device, ret_device)
+			: describe_generic(id, device, ret_device);
+	return r < 0 ? r
+		     : sd_json_build(ret_arguments,
+				     SD_JSON_BUILD_ARRAY(
+					     SD_JSON_BUILD_STRING("-chardev"),
+					     SD_JSON_BUILD_STRING(chardev),
+					     SD_JSON_BUILD_STRING("-device"),
+					     SD_JSON_BUILD_STRING(device)));
+}
+
 static int check_vgpu(const struct vgpu_instance *instance, bool has_display,
 		      struct vgpu_err *err)
 {
@@ -136,6 +167,10 @@ static int check_vgpu(const struct vgpu_instance *instance, bool has_display,
 		return vgpu_err_set(
 			err, -EINVAL, "NoSuchHead",
 			"the vGPU has no head that QEMU's display could show");
+	if (has_display && vgpu_transport_of(instance))
+		return vgpu_err_set(
+			err, -EOPNOTSUPP, "NoSuchHead",
+			"QEMU's display cannot show a VFIO device of this kind: `vgpuctl vnc` and `vgpuctl console` show its heads");
 	if (!vgpu_instance_is_serving(instance))
 		return vgpu_err_set(
 			err, -ENOTCONN, "NotActive",
@@ -144,36 +179,25 @@ static int check_vgpu(const struct vgpu_instance *instance, bool has_display,
 	return 0;
 }
 
+static const char shared_note[] =
+	"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)";
+
 static int reply_arguments(sd_varlink *link, struct vgpu_instance *instance,
 			   bool has_display, bool has_input)
 {
 	vgpu_autojson sd_json_variant *arguments = NULL;
 	vgpu_autojson sd_json_variant *devices = NULL;
 	vgpu_autojson sd_json_variant *json = NULL;
-	char socket[VGPU_SOCKET_PATH_SIZE], chardev[CHARDEV_SIZE];
-	char device[DEVICE_SIZE], id[ID_SIZE];
+	const struct vgpu_transport_ops *transport = vgpu_transport_of(instance);
+	char note[NOTE_SIZE] = "";
 	int r;
 
-	vgpu_paths_instance(&instance->manager->paths,
-			    instance->definition.uuid, "vhost.sock", socket);
-	/*
-	 * Eight digits of the uuid are enough to tell the vGPUs of one machine
-	 * apart.
-	 */
-	snprintf(id, sizeof(id), "vgpu-%.8s", instance->definition.uuid);
-	set_chardev(id, socket, chardev);
-	r = has_display ? describe_display(instance, id, device, &json)
-			: describe_generic(id, device, &json);
-	if (r >= 0)
-		r = sd_json_build(
-			&arguments,
-			SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_STRING("-chardev"),
-					    SD_JSON_BUILD_STRING(chardev),
-					    SD_JSON_BUILD_STRING("-device"),
-					    SD_JSON_BUILD_STRING(device)));
+	has_input = has_input && vgpu_listen_has_seat(&instance->fds);
+	r = transport ? transport->qemu_arguments(instance, &arguments, &json,
+						  note, sizeof(note))
+		      : describe_vhost(instance, has_display, &arguments, &json);
 	if (r >= 0)
 		r = sd_json_variant_append_array(&devices, json);
-	has_input = has_input && vgpu_listen_has_seat(&instance->fds);
 	for (uint32_t i = 0; r >= 0 && has_input && i < VGPU_INPUTS; i++)
 		r = add_input(instance, i, &arguments, &devices);
 	if (r < 0)
@@ -182,10 +206,10 @@ static int reply_arguments(sd_varlink *link, struct vgpu_instance *instance,
 		link, SD_JSON_BUILD_PAIR_VARIANT("arguments", arguments),
 		SD_JSON_BUILD_PAIR_VARIANT("device", json),
 		SD_JSON_BUILD_PAIR_VARIANT("devices", devices),
-		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory", true),
+		SD_JSON_BUILD_PAIR_BOOLEAN("sharedMemory",
+					   !transport || has_input),
 		SD_JSON_BUILD_PAIR_STRING(
-			"note",
-			"the VM's memory must be shared: --memory SIZE prints the arguments for that too (-object memory-backend-memfd,id=mem0,size=SIZE,share=on -machine memory-backend=mem0)"));
+			"note", transport && !has_input ? note : shared_note));
 }
 
 int vgpu_method_get_qemu_arguments(sd_varlink *link, sd_json_variant *parameters,

@@ -8,6 +8,7 @@
 #include "methods.h"
 #include "manager/vgpu/scheduler.h"
 #include "manager/vgpu/share.h"
+#include "manager/vgpu/transport.h"
 #include "manager/vgpu/vnc.h"
 
 int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
@@ -232,19 +233,43 @@ static int show_share(struct vgpu_instance *instance, sd_json_variant **json)
 			"threads", SD_JSON_BUILD_UNSIGNED(usage.processes)));
 }
 
+/* How virtual machines reach it. */
+static int show_transport(const struct vgpu_instance *instance,
+			  sd_json_variant **json)
+{
+	const struct vgpu_transport_ops *ops = vgpu_transport_of(instance);
+	const struct vgpu_definition *d = &instance->definition;
+	const char *name = vgpu_definition_socket(d);
+	bool is_serving = vgpu_instance_is_serving(instance);
+	char socket[VGPU_SOCKET_PATH_SIZE] = "", path[VGPU_SYSFS_PATH_MAX] = "";
+	bool has_transport = d->vf.number == 0 && !d->is_for_container &&
+			     !instance->is_damaged;
+
+	if (is_serving && name)
+		vgpu_paths_instance(&instance->manager->paths, d->uuid, name,
+				    socket);
+	if (is_serving && ops)
+		ops->path(instance, path, sizeof(path));
+	return sd_json_variant_merge_objectbo(
+		json,
+		SD_JSON_BUILD_PAIR_CONDITION(
+			has_transport, "transport",
+			SD_JSON_BUILD_STRING(vgpu_transport_name(d->transport))),
+		SD_JSON_BUILD_PAIR_CONDITION(socket[0], "socket",
+					     SD_JSON_BUILD_STRING(socket)),
+		SD_JSON_BUILD_PAIR_CONDITION(path[0], "sysfsPath",
+					     SD_JSON_BUILD_STRING(path)));
+}
+
 int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_json)
 {
 	const struct vgpu_definition *d = &instance->definition;
 	const struct vgpu_control_status *status = &instance->status;
-	bool is_serving = vgpu_instance_is_serving(instance);
 	bool is_attached = vgpu_instance_is_attached(instance);
 	vgpu_autojson sd_json_variant *heads = NULL;
 	pid_t pid = vgpu_device_pid(instance->device);
-	char socket[VGPU_SOCKET_PATH_SIZE];
 	int r;
 
-	vgpu_paths_instance(&instance->manager->paths, d->uuid,
-			    vgpu_definition_socket(d), socket);
 	r = show_heads(instance, &heads);
 	if (r < 0)
 		return r;
@@ -267,8 +292,6 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 		SD_JSON_BUILD_PAIR_CONDITION(
 			instance->failure[0], "failure",
 			SD_JSON_BUILD_STRING(instance->failure)),
-		SD_JSON_BUILD_PAIR_CONDITION(is_serving, "socket",
-					     SD_JSON_BUILD_STRING(socket)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("framebufferMib",
 					    d->type.framebuffer_mib),
 		SD_JSON_BUILD_PAIR_CONDITION(
@@ -292,6 +315,8 @@ int vgpu_show_instance(struct vgpu_instance *instance, sd_json_variant **ret_jso
 		SD_JSON_BUILD_PAIR_UNSIGNED("commands", within(status->commands)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("errors", within(status->errors)),
 		SD_JSON_BUILD_PAIR_VARIANT("heads", heads));
+	if (r >= 0)
+		r = show_transport(instance, ret_json);
 	if (r >= 0 && instance->gpu && instance->gpu->memory)
 		r = show_share(instance, ret_json);
 	if (r >= 0)

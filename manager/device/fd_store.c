@@ -38,6 +38,7 @@ bool vgpu_fd_store_is_slot(uint32_t slot)
 		{VGPU_SLOT_PIPE_WRITE, 1},
 		{VGPU_SLOT_LAUNCHER, 1},
 		{VGPU_SLOT_DISPLAY, 1},
+		{VGPU_SLOT_MDEV, 1},
 		{VGPU_SLOT_MEMORY, VGPU_SLOT_MEMORY_MAX},
 		{VGPU_SLOT_KICK, VGPU_SLOT_QUEUE_MAX},
 		{VGPU_SLOT_CALL, VGPU_SLOT_QUEUE_MAX},
@@ -59,7 +60,7 @@ bool vgpu_fd_store_is_given(uint32_t slot)
 {
 	slot = plain_slot(slot);
 	return slot < VGPU_SLOT_FRONTEND || slot == VGPU_SLOT_LAUNCHER ||
-	       slot >= VGPU_SLOT_SEGMENT;
+	       slot == VGPU_SLOT_MDEV || slot >= VGPU_SLOT_SEGMENT;
 }
 
 static struct vgpu_fd_entry *find_entry(const struct vgpu_fd_store *store,

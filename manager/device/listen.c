@@ -96,7 +96,7 @@ int vgpu_listen_prepare(const struct vgpu_paths *paths, const char *uuid,
 
 	r = vgpu_paths_make_instance(paths, uuid);
 	/* Who may use the vGPU is let in later: vgpu_access_open_vgpu(). */
-	if (r >= 0)
+	if (r >= 0 && name)
 		r = add_socket(paths, uuid, name, SOCK_STREAM, 0600, store,
 			       VGPU_SLOT_LISTEN);
 	/*

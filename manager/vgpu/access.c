@@ -113,6 +113,7 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 		{definition->owner.gid, .is_group = true},
 		{manager->access.managers, .is_group = true},
 	};
+	const char *socket = vgpu_definition_socket(definition);
 	char path[VGPU_SOCKET_PATH_SIZE];
 	int r;
 
@@ -120,9 +121,9 @@ int vgpu_access_open_vgpu(const struct vgpu_manager *manager,
 	vgpu_paths_instance(&manager->paths, definition->uuid, NULL, path);
 	r = vgpu_acl_set(path, USE | TRAVERSE, TRAVERSE, entries,
 			 VGPU_ARRAY_SIZE(entries));
-	if (r >= 0) {
-		vgpu_paths_instance(&manager->paths, definition->uuid,
-				    vgpu_definition_socket(definition), path);
+	if (r >= 0 && socket) {
+		vgpu_paths_instance(&manager->paths, definition->uuid, socket,
+				    path);
 		r = vgpu_acl_set(path, USE, USE, entries, 2);
 	}
 	for (size_t i = 0; r >= 0 && i < VGPU_INPUTS; i++) {

@@ -19,12 +19,14 @@
 #include "lib/control_abi.h"
 #include "manager/host/cgroup.h"
 #include "manager/host/paths.h"
+#include "store.h"
 
 struct vgpu_deposit;
 struct vgpu_gpu_loss;
 struct vgpu_instance;
 struct vgpu_manager;
 struct vgpu_subscribers;
+struct vgpu_transport_ops;
 struct vgpu_vnc;
 
 /* Groups; 0 for none. See access.h. */
@@ -73,7 +75,9 @@ struct vgpu_manager {
 	TAILQ_HEAD(vgpu_instances, vgpu_instance) instances;
 	/* VNC servers whose vGPU is gone and that are about to end. */
 	TAILQ_HEAD(vgpu_vncs, vgpu_vnc) ending_vncs;
-	int sysfs;		       /* the folder, O_PATH */
+	int sysfs; /* the folder, O_PATH */
+	/* By the transport; NULL: that has nothing on the host. */
+	const struct vgpu_transport_ops *transports[VGPU_TRANSPORT_MAX];
 	sd_event_source *rescan_timer; /* while there is what it looks for */
 	bool is_loaded;		       /* every definition is */
 	bool is_ready;		       /* the service manager was told so */

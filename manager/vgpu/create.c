@@ -12,6 +12,7 @@
 #include "lib/util.h"
 #include "lifecycle.h"
 #include "scheduler.h"
+#include "transport.h"
 #include "manager/host/text.h"
 
 /* Time limit: populating the largest types takes seconds. */
@@ -193,6 +194,30 @@ static int fill_definition(struct vgpu_manager *manager,
 	return choose_uuid(manager, request->uuid, definition->uuid, err);
 }
 
+static int set_transport(struct vgpu_gpu *gpu, const char *transport,
+			 struct vgpu_definition *definition, struct vgpu_err *err)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (!transport)
+		return 0;
+	if (!vgpu_transport_parse(transport, &definition->transport))
+		return vgpu_err_set(
+			err, -EINVAL, "BadTransport",
+			"there is no transport '%s': vhost-user and mdev are known",
+			vgpu_text_quote(quoted, transport));
+	if (definition->is_for_container)
+		return vgpu_err_set(
+			err, -EINVAL, "BadTransport",
+			"no virtual machine reaches a vGPU for containers: it has no transport");
+	if (!gpu->memory)
+		return vgpu_err_set(
+			err, -EINVAL, "BadTransport",
+			"on %s a vGPU is a virtual function of the GPU: it has no transport",
+			gpu->id);
+	return 0;
+}
+
 /* Fill in what depends on @gpu and on its type there. */
 static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 		  const struct vgpu_create_request *request,
@@ -215,8 +240,10 @@ static int set_up(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			err, -EOPNOTSUPP, "GpuUnusable",
 			"the time of its GPU %s is shared by the GPU's driver: a weight or frame rate limit cannot be set",
 			gpu->id);
-	r = vgpu_create_set_share(&definition->type, request->weight,
-				  request->frame_rate_limit, err);
+	r = set_transport(gpu, request->transport, definition, err);
+	if (r == 0)
+		r = vgpu_create_set_share(&definition->type, request->weight,
+					  request->frame_rate_limit, err);
 	if (r == 0 && request->heads)
 		r = vgpu_heads_parse(request->heads, &manager->paths,
 				     definition, err);
@@ -290,6 +317,9 @@ int vgpu_create(struct vgpu_manager *manager,
 	if (r == 0)
 		r = vgpu_scheduler_check(manager, gpu, &gpu->scheduling,
 					 &definition, err);
+	if (r == 0)
+		r = vgpu_transport_check(manager, &definition,
+					 /* is_new= */ true, err);
 	if (r < 0)
 		return r;
 	instance = add_instance(manager, &definition, err);
@@ -459,7 +489,10 @@ int vgpu_start(struct vgpu_manager *manager, const char *uuid_or_name,
 			instance->definition.gpu,
 			instance->gpu ? instance->gpu->unusable : "gone");
 	*ret_gpu = instance->gpu;
-	r = place_to_start(instance, err);
+	r = vgpu_transport_check(manager, &instance->definition,
+				 !instance->has_host_device, err);
+	if (r == 0)
+		r = place_to_start(instance, err);
 	if (r < 0)
 		return r;
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) < 0)
@@ -489,7 +522,7 @@ static int release_vgpu(struct vgpu_instance *instance, bool force,
 			instance->status.peer_pid,
 			instance->definition.is_for_container ? "end that"
 							      : "shut that down");
-	return 0;
+	return vgpu_transport_release(instance, err);
 }
 
 static int end_vgpu(struct vgpu_instance *instance, bool force, bool is_kept,

@@ -44,8 +44,10 @@ struct vgpu_instance {
 	/* It was defined before creator came, and is when STOPPING has ended. */
 	bool is_kept;
 
-	struct vgpu_gpu *gpu;	 /* NULL if there is no such GPU */
-	bool is_placed;		 /* definition.place counts as used on gpu */
+	struct vgpu_gpu *gpu; /* NULL if there is no such GPU */
+	bool is_placed;	      /* definition.place counts as used on gpu */
+	/* What its transport has on the host is the vGPU's, or may be. */
+	bool has_host_device;
 	bool has_memory;	 /* taken from the provider, or adopted */
 	bool is_framebuffer_new; /* ... and no process has had it */
 

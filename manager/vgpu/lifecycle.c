@@ -18,6 +18,7 @@
 #include "machine.h"
 #include "scheduler.h"
 #include "share.h"
+#include "transport.h"
 #include "vnc.h"
 
 #define USEC_PER_S 1000000ULL
@@ -123,6 +124,8 @@ static int prepare_sockets(struct vgpu_instance *instance, struct vgpu_err *err)
 		&manager->paths, d->uuid, vgpu_definition_socket(d),
 		!d->is_for_container && d->type.heads > 0, &instance->fds, err);
 	if (r >= 0)
+		r = vgpu_transport_prepare(instance, err);
+	if (r >= 0)
 		r = vgpu_access_open_vgpu(manager, d, err);
 	/*
 	 * Drop the state block: the next attempt must prepare everything again.
@@ -194,6 +197,7 @@ static void make_fresh(struct vgpu_instance *instance)
 void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 {
 	struct vgpu_gpu *gpu = instance->gpu;
+	struct vgpu_err err = {};
 	int r = 0;
 
 	if (instance->phase != VGPU_PHASE_DEFINED || !instance->is_placed)
@@ -210,6 +214,13 @@ void vgpu_lifecycle_begin(struct vgpu_instance *instance)
 			"its type %s is no longer in %s: put it back there, or destroy the vGPU",
 			instance->definition.type.name,
 			instance->manager->catalogue.file);
+		return;
+	}
+	if (vgpu_transport_check(instance->manager, &instance->definition,
+				 !instance->has_host_device, &err) < 0) {
+		if (instance->creator.ops)
+			instance->create_err = err;
+		vgpu_lifecycle_fail(instance, "%s", err.text);
 		return;
 	}
 	make_fresh(instance);
@@ -341,6 +352,8 @@ static void forget_instance(struct vgpu_instance *instance)
 	const char *uuid = instance->definition.uuid;
 	struct vgpu_err err = {};
 
+	/* Whoever is killed here leaves a definition by which it is found. */
+	vgpu_transport_remove(instance);
 	if (vgpu_store_remove(&manager->paths, uuid, &err) < 0) {
 		vgpu_caller_fail(&instance->ender, &err);
 		vgpu_caller_fail(&instance->creator, &instance->create_err);
@@ -376,6 +389,7 @@ void vgpu_lifecycle_rest(struct vgpu_instance *instance)
 		instance->gpu->memory->give(instance->gpu, d->place.size,
 					    &instance->fds);
 	instance->has_memory = false;
+	vgpu_transport_remove(instance);
 	vgpu_fd_store_finish(&instance->fds);
 	vgpu_paths_remove_instance(&manager->paths, d->uuid);
 	instance->status = (struct vgpu_control_status){};
@@ -447,10 +461,12 @@ void vgpu_lifecycle_stop(struct vgpu_instance *instance)
 /* Whether the store has what a successor needs, and all of its framebuffer. */
 static bool is_whole(const struct vgpu_instance *instance)
 {
+	const struct vgpu_transport_ops *transport = vgpu_transport_of(instance);
 	const struct vgpu_fd_store *fds = &instance->fds;
 
 	if (vgpu_fd_store_get(fds, VGPU_SLOT_STATE) < 0 ||
-	    vgpu_fd_store_get(fds, VGPU_SLOT_LISTEN) < 0 ||
+	    vgpu_fd_store_get(fds, transport ? transport->slot
+					     : VGPU_SLOT_LISTEN) < 0 ||
 	    (!fds->deposit && vgpu_fd_store_get(fds, VGPU_SLOT_CONTROL) < 0))
 		return false;
 	return instance->gpu->memory->is_whole(

@@ -25,6 +25,8 @@ static int load_one(struct vgpu_manager *manager, const char *uuid)
 	if (!instance)
 		return -ENOMEM;
 	instance->is_wanted = !definition.is_manual;
+	/* What is there of its uuid an earlier vgpud made. */
+	instance->has_host_device = !definition.is_stopped;
 	if (r < 0) {
 		instance->is_damaged = true;
 		vgpu_lifecycle_fail(instance, "%s", err.text);

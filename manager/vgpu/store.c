@@ -2,6 +2,7 @@
 /* Definitions of vGPUs on disk, one file each. */
 #include "store.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <string.h>
 
@@ -33,6 +34,30 @@ void vgpu_definition_set_type(struct vgpu_definition *definition,
 	definition->type = *type;
 	if (definition->is_for_container)
 		definition->type.heads = 0;
+}
+
+static const char *const transport_names[] = {
+	[VGPU_TRANSPORT_VHOST_USER] = "vhost-user",
+	[VGPU_TRANSPORT_MDEV] = "mdev",
+};
+
+static_assert(VGPU_ARRAY_SIZE(transport_names) == VGPU_TRANSPORT_MAX,
+	      "a name for each");
+
+const char *vgpu_transport_name(enum vgpu_transport transport)
+{
+	return transport_names[transport];
+}
+
+bool vgpu_transport_parse(const char *text, enum vgpu_transport *ret_transport)
+{
+	for (unsigned int i = 0; i < VGPU_TRANSPORT_MAX; i++) {
+		if (strcmp(transport_names[i], text) != 0)
+			continue;
+		*ret_transport = (enum vgpu_transport)i;
+		return true;
+	}
+	return false;
 }
 
 static char *path_of(const struct vgpu_paths *paths, const char *uuid)
@@ -93,9 +118,11 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 /* The lowest version that can read it. */
 static unsigned int version_of(const struct vgpu_definition *d)
 {
+	if (d->transport != VGPU_TRANSPORT_VHOST_USER)
+		return VGPU_DEFINITION_VERSION;
 	for (unsigned int i = 0; i < d->type.heads; i++)
 		if (d->heads[i].vnc.has_input || d->heads[i].vnc.password[0])
-			return VGPU_DEFINITION_VERSION;
+			return VGPU_DEFINITION_VERSION_OF_INPUT;
 	return d->is_for_container ? VGPU_DEFINITION_VERSION_OF_CONTAINERS
 				   : VGPU_DEFINITION_VERSION_OF_OTHERS;
 }
@@ -128,6 +155,9 @@ static int build_definition(const struct vgpu_definition *d, sd_json_variant **r
 		SD_JSON_BUILD_PAIR_UNSIGNED("size", d->place.size),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_for_container, "container",
 					     SD_JSON_BUILD_BOOLEAN(true)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			d->transport != VGPU_TRANSPORT_VHOST_USER, "transport",
+			SD_JSON_BUILD_STRING(vgpu_transport_name(d->transport))),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_manual, "autostart",
 					     SD_JSON_BUILD_BOOLEAN(false)),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_stopped, "stopped",
@@ -186,6 +216,7 @@ struct raw {
 	const char *series;
 	const char *type;
 	const char *gpu;
+	const char *transport;
 	struct vgpu_type limits;
 	struct vgpu_extent place;
 	struct vgpu_vf_setting vf;
@@ -299,6 +330,9 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 		 offsetof(struct raw, is_stopped), 0},
 		{"container", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
 		 offsetof(struct raw, is_for_container), 0},
+		{"transport", SD_JSON_VARIANT_STRING,
+		 sd_json_dispatch_const_string, offsetof(struct raw, transport),
+		 0},
 		{"vf", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
 		 offsetof(struct raw, vf.number), 0},
 		{"typeId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
@@ -324,6 +358,8 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
 	    raw.vf.number > VGPU_VF_MAX ||
 	    (raw.is_for_container && (raw.vf.number || raw.limits.heads)) ||
+	    (raw.transport && !vgpu_transport_parse(raw.transport, &d->transport)) ||
+	    (d->transport && (raw.vf.number || raw.is_for_container)) ||
 	    !vgpu_owner_is_sound(&raw.owner) || read_type(d, &raw) < 0 ||
 	    !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;

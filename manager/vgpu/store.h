@@ -16,7 +16,8 @@
  * Version of the file. A file of a later version is not used and not touched.
  * One that needs nothing of this version is written as the version before.
  */
-#define VGPU_DEFINITION_VERSION		      6
+#define VGPU_DEFINITION_VERSION		      7
+#define VGPU_DEFINITION_VERSION_OF_INPUT      6
 #define VGPU_DEFINITION_VERSION_OF_CONTAINERS 5
 #define VGPU_DEFINITION_VERSION_OF_OTHERS     4
 
@@ -56,6 +57,13 @@ struct vgpu_owner {
 	uint32_t gid; /* of whom may connect a virtual machine to it */
 };
 
+/* How a virtual machine reaches a vGPU that has a device process. */
+enum vgpu_transport {
+	VGPU_TRANSPORT_VHOST_USER,
+	VGPU_TRANSPORT_MDEV, /* a VFIO device. Not in files before version 7 */
+	VGPU_TRANSPORT_MAX,
+};
+
 /* All that makes a vGPU what it is. */
 struct vgpu_definition {
 	char uuid[VGPU_UUID_SIZE];
@@ -68,16 +76,23 @@ struct vgpu_definition {
 	bool lacks_owner; /* read from a file that is older than owners */
 	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
 	bool is_for_container; /* vtest clients use it, and no VM; no heads */
-	bool is_manual;	       /* no vgpud starts it by itself */
+	enum vgpu_transport transport;
+	bool is_manual;	 /* no vgpud starts it by itself */
 	bool is_stopped; /* place and VF are those it had, not what it has */
 };
 
-/* Its socket for those who use it, in its folder. */
+/* Its socket for those who use it, in its folder. NULL: it has none. */
 static inline const char *
 vgpu_definition_socket(const struct vgpu_definition *definition)
 {
+	if (definition->transport == VGPU_TRANSPORT_MDEV)
+		return NULL;
 	return definition->is_for_container ? "vtest.sock" : "vhost.sock";
 }
+
+/* "vhost-user" or "mdev", as users write it. */
+const char *vgpu_transport_name(enum vgpu_transport transport);
+bool vgpu_transport_parse(const char *text, enum vgpu_transport *ret_transport);
 
 /* Make @type its type. */
 void vgpu_definition_set_type(struct vgpu_definition *definition,

@@ -21,7 +21,7 @@ from harness import BUILD, TIMEOUT, Manager  # noqa: E402
 
 # The whole block is left out if any line begins so.
 CHANGES_THE_HOST = re.compile(
-    r'(make |apt |meson |systemctl |usermod |dkms |insmod |lab/run|journalctl |'
+    r'(make |apt |meson |systemctl |usermod |dkms |insmod |modprobe |lab/run|journalctl |'
     r'guest\$|host\$|echo |model/build|cat /)')
 TYPES = {'4Q': '256MQ', '8Q': '256MQ', '2B': '128MB', '1Q': '256MQ'}
 # The real one is told to start no processor, and ends when it is asked to.

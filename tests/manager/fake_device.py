@@ -2,6 +2,7 @@
 """A vgpu-device that misbehaves: `fake_device.py HOW --control-fd N`."""
 
 import array
+import json
 import os
 import signal
 import socket
@@ -40,8 +41,13 @@ class Control:
         return kind, serial, data[8:], list(fds)
 
     def begin(self):
-        while self.receive()[0] != START:
-            pass
+        """The slots of what was given."""
+        slots = []
+        while True:
+            kind, _, body, _ = self.receive()
+            if kind == START:
+                return slots
+            slots.append(struct.unpack_from('<I', body)[0])
 
     def rest(self):
         """Do nothing, and not look frozen."""
@@ -106,6 +112,12 @@ def run(how, control):
     elif how == 'early':
         control.send(FD, struct.pack('<I', FRONTEND), fds=[null])
         time.sleep(1000)
+    elif how == 'notes':
+        slots = control.begin()
+        with open(os.environ['VGPU_FAKE_NOTES'], 'a', encoding='utf-8') as file:
+            print(json.dumps(slots), file=file)
+        control.status()
+        control.rest()
     elif how == 'deaf':
         # Serves, then answers nothing and ignores SIGTERM.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

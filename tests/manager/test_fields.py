@@ -18,7 +18,7 @@ OF_VFS = {'vf', 'pciAddress', 'typeId', 'placement', 'pinned', 'maxHeads',
           'guestDriver', 'graphicsNs', 'encoderNs', 'decoderNs', 'execQuantumMs',
           'preemptTimeoutUs', 'schedulingPriority', 'foreign'}
 # Only of vGPUs in another state, of another kind, or on another host.
-ABSENT = {'failure', 'vmPid', 'clientPid', 'container', 'memoryMaxBytes', 'cpuUsec',
+ABSENT = {'failure', 'sysfsPath', 'vmPid', 'clientPid', 'container', 'memoryMaxBytes', 'cpuUsec',
           'memoryBytes', 'threads'}
 
 

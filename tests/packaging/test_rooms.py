@@ -19,7 +19,7 @@ FLOORS = {
         ['manager/device', 'manager/catalogue', 'manager/config'],
         ['manager/gpu'],
         ['manager/vgpu'],
-        ['manager/gpu/mediated', 'manager/gpu/sriov', 'manager/api'],
+        ['manager/gpu/mediated', 'manager/gpu/mdev', 'manager/gpu/sriov', 'manager/api'],
         ['manager/manager'],
         ['manager/main'],
     ],
