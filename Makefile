@@ -34,7 +34,7 @@ check:
 	@scripts/check
 
 # PART=...: only a part of it, for scripts/check knows which. PART=soak runs for
-# SECONDS, from SEED on.
+# SECONDS, from SEED on; PART=fuzz runs each target for SECONDS.
 check-long:
 	@scripts/check $(if $(PART),--part $(PART) $(SECONDS) $(SEED),--long)
 

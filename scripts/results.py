@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What checks came to. They run in several labs, so that the results of the first
-ones wait in a file for the report; run as a program, this is the report of them."""
+ones wait in a file for the report; run as a program, this is the report of them, or,
+as `results.py --failed NAME WHY`, one result that waits for it."""
 
 import json
 import os
@@ -72,5 +73,12 @@ def report():
     return 0 if count['failed'] == 0 and count['passed'] > 0 else 1
 
 
+def main(arguments):
+    if arguments[:1] == ['--failed']:
+        note(arguments[1], 'failed', arguments[2])
+        return put_off()
+    return report()
+
+
 if __name__ == '__main__':
-    sys.exit(report())
+    sys.exit(main(sys.argv[1:]))
