@@ -156,6 +156,15 @@ def bench_latency(turns):
         yield from peer_rows(what, medians, failed, key, "us", False)
 
 
+def bench_alloc(turns):
+    medians, failed = turns.measure(figures("alloc"))
+    for key, what in (("same_p50_us", "1 MiB"), ("large_p50_us", "8 MiB"),
+                      ("different_p50_us", "some 1 MiB, never the same")):
+        yield from ratio_rows(f"memory allocated, written to and freed, {what}",
+                              medians, failed, key, "us", None,
+                              bigger_is_better=False)
+
+
 def bench_context(turns):
     medians, failed = turns.measure(figures("context"))
     for way, why in failed.items():
@@ -241,6 +250,7 @@ def bench_vulkan(seconds):
         turns = Turns(native_env(), ours, None if why else peer)
         yield from bench_draws(turns)
         yield from bench_latency(turns)
+        yield from bench_alloc(turns)
         yield from bench_compute(turns)
         yield from bench_transfer(turns)
         yield from bench_vkmark(turns, seconds)

@@ -87,10 +87,12 @@ static void answer_alloc(struct vgpu_render *render,
 			render->config.memory_opaque, render, question->bytes,
 			is_charge, question->id, &answer->offset,
 			&render->answer_fd);
-	answer->status = (uint32_t)-r;
+	answer->status = (uint32_t)-VGPU_MIN(r, 0);
 	answer->bytes = question->bytes;
 	if (r == 0)
 		fill_file(render, answer, is_new);
+	else if (r > 0)
+		vgpu_host_memory_map(&render->host, answer->bytes);
 }
 
 static void answer_free(struct vgpu_render *render,

@@ -13,19 +13,21 @@
 #define NONE   UINT32_MAX
 
 struct allocation {
-	const struct vgpu_render *owner; /* NULL: free */
+	const struct vgpu_render *owner; /* NULL: free, or kept */
 	struct vgpu_fd_share *fds;	 /* its fd is one of these */
 	uint64_t bytes;
 	int fd;		 /* -1 for a mere charge */
 	uint32_t serial; /* of this use of the slot */
 	uint32_t next;	 /* free one, or NONE */
+	bool is_given;	 /* its program has it */
 };
 
 struct vgpu_own_memory {
 	vgpu_own_memory_fds *find_fds;
 	void *opaque;
 	uint64_t quota_bytes;
-	uint64_t used_bytes;
+	uint64_t used_bytes;	      /* without those that are kept */
+	struct vgpu_freed freed;      /* by slot */
 	struct vgpu_reserve *reserve; /* may be NULL */
 	bool has_dmabufs;
 	struct allocation *slot;
@@ -86,6 +88,7 @@ int vgpu_own_memory_create(uint64_t quota_bytes, struct vgpu_reserve *reserve,
 		.find_fds = find_fds,
 		.opaque = opaque,
 		.quota_bytes = quota_bytes,
+		.freed.bytes_max = vgpu_freed_bytes_max(quota_bytes),
 		.reserve = reserve,
 		.has_dmabufs = has_dmabufs,
 		.first_free = NONE,
@@ -107,13 +110,13 @@ static void abandon_file(const struct vgpu_own_memory *memory, int fd)
 		vgpu_lent_memfd_revoke(fd);
 }
 
-static void drop(struct vgpu_own_memory *memory, uint32_t index, bool is_lost)
+/* It does not count as used any more. */
+static void release(struct vgpu_own_memory *memory, uint32_t index, bool is_lost)
 {
 	struct allocation *slot = &memory->slot[index];
 
 	if (slot->fd >= 0)
 		vgpu_fd_share_give(slot->fds, 1);
-	memory->used_bytes -= slot->bytes;
 	if (slot->fd >= 0 && memory->has_dmabufs && !is_lost) {
 		/* Who has freed it and still maps it finds zeros. */
 		vgpu_reserve_drain(memory->reserve, slot->fd, slot->bytes);
@@ -126,10 +129,49 @@ static void drop(struct vgpu_own_memory *memory, uint32_t index, bool is_lost)
 	memory->first_free = index;
 }
 
+/* Release one that is kept for @owner, for anybody if it is NULL. */
+static bool release_kept(struct vgpu_own_memory *memory,
+			 const struct vgpu_render *owner)
+{
+	uint64_t index;
+
+	if (!vgpu_freed_pop(&memory->freed, owner, &index))
+		return false;
+	release(memory, (uint32_t)index, /* is_lost= */ false);
+	return true;
+}
+
+/*
+ * Keep a file for the context that had it. Who has a dma-buf of one may not be
+ * its program: what that writes there later is none of theirs.
+ */
+static bool keep(struct vgpu_own_memory *memory, uint32_t index)
+{
+	struct allocation *slot = &memory->slot[index];
+
+	if (slot->fd < 0 || (memory->has_dmabufs && slot->is_given) ||
+	    slot->bytes > memory->freed.bytes_max)
+		return false;
+	while (!vgpu_freed_has_room(&memory->freed, slot->bytes))
+		release_kept(memory, NULL);
+	vgpu_freed_add(&memory->freed, slot->owner, slot->bytes, index);
+	slot->owner = NULL;
+	return true;
+}
+
+static void drop(struct vgpu_own_memory *memory, uint32_t index, bool is_lost)
+{
+	memory->used_bytes -= memory->slot[index].bytes;
+	if (is_lost || !keep(memory, index))
+		release(memory, index, is_lost);
+}
+
 void vgpu_own_memory_destroy(struct vgpu_own_memory *memory)
 {
 	if (!memory)
 		return;
+	while (release_kept(memory, NULL))
+		;
 	/* Those of a process that would not end are still there. */
 	for (uint32_t i = 0; i < memory->n_slots; i++)
 		if (memory->slot[i].owner)
@@ -170,9 +212,8 @@ static uint64_t name_of(const struct vgpu_own_memory *memory, uint32_t index)
 	return (uint64_t)memory->slot[index].serial << 32 | index;
 }
 
-static const struct allocation *find(const struct vgpu_own_memory *memory,
-				     const struct vgpu_render *context,
-				     uint64_t name)
+static struct allocation *find(const struct vgpu_own_memory *memory,
+			       const struct vgpu_render *context, uint64_t name)
 {
 	uint32_t index = (uint32_t)name;
 
@@ -183,19 +224,53 @@ static const struct allocation *find(const struct vgpu_own_memory *memory,
 }
 
 /* A new file, without its pages. -ENOMEM, whatever it was. */
-static int make_file(const struct vgpu_own_memory *memory,
-		     struct vgpu_fd_share *fds, uint64_t bytes)
+static int make_file(struct vgpu_own_memory *memory, struct vgpu_fd_share *fds,
+		     uint64_t bytes)
 {
 	int fd;
 
-	if (!fds || !vgpu_fd_share_take(fds, 1))
+	if (!fds)
 		return -ENOMEM;
+	while (!vgpu_fd_share_take(fds, 1))
+		if (!release_kept(memory, NULL))
+			return -ENOMEM;
 	fd = memory->has_dmabufs ? vgpu_sealed_memfd("vgpu-memory", bytes)
 				 : vgpu_lent_memfd("vgpu-memory", bytes);
 	if (fd >= 0)
 		return fd;
 	vgpu_fd_share_give(fds, 1);
 	return -ENOMEM;
+}
+
+/* Give @context again what it has freed, by another name. */
+static bool reuse(struct vgpu_own_memory *memory,
+		  const struct vgpu_render *context, uint64_t bytes,
+		  uint64_t *ret_name, int *ret_fd)
+{
+	struct allocation *slot;
+	uint64_t index;
+
+	if (!vgpu_freed_take(&memory->freed, context, bytes, &index))
+		return false;
+	slot = &memory->slot[index];
+	slot->owner = context;
+	slot->serial++;
+	memory->used_bytes += bytes;
+	*ret_name = name_of(memory, (uint32_t)index);
+	*ret_fd = slot->fd;
+	return true;
+}
+
+/* What is kept makes room for what is wanted: bytes, and a slot. */
+static bool make_room(struct vgpu_own_memory *memory, uint64_t bytes)
+{
+	if (bytes > memory->quota_bytes - memory->used_bytes)
+		return false;
+	while (bytes >
+	       memory->quota_bytes - memory->used_bytes - memory->freed.bytes)
+		release_kept(memory, NULL);
+	return memory->first_free != NONE || grow(memory) ||
+	       release_kept(memory, NULL);
 }
 
 static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
@@ -207,8 +282,9 @@ static int own_alloc(void *opaque, struct vgpu_render *context, uint64_t bytes,
 	struct allocation *slot;
 	int fd = -1;
 
-	if (bytes > memory->quota_bytes - memory->used_bytes ||
-	    (memory->first_free == NONE && !grow(memory)))
+	if (!is_charge && reuse(memory, context, bytes, ret_name, ret_fd))
+		return 1;
+	if (!make_room(memory, bytes))
 		return -ENOMEM;
 	if (is_charge) {
 		vgpu_reserve_charge(memory->reserve, bytes);
@@ -251,6 +327,8 @@ static void own_free_all(void *opaque, struct vgpu_render *context)
 {
 	struct vgpu_own_memory *memory = opaque;
 
+	while (release_kept(memory, context))
+		;
 	for (uint32_t i = 0; i < memory->n_slots; i++)
 		if (memory->slot[i].owner == context)
 			drop(memory, i, /* is_lost= */ true);
@@ -262,11 +340,14 @@ const struct vgpu_render_memory_ops vgpu_own_memory_ops = {
 	.free_all = own_free_all,
 };
 
-int vgpu_own_memory_get(const struct vgpu_own_memory *memory,
-			const struct vgpu_render *context, uint64_t offset,
-			uint64_t bytes)
+int vgpu_own_memory_give(struct vgpu_own_memory *memory,
+			 const struct vgpu_render *context, uint64_t offset,
+			 uint64_t bytes)
 {
-	const struct allocation *slot = find(memory, context, offset);
+	struct allocation *slot = find(memory, context, offset);
 
-	return slot && slot->fd >= 0 && bytes <= slot->bytes ? slot->fd : -EINVAL;
+	if (!slot || slot->fd < 0 || bytes > slot->bytes)
+		return -EINVAL;
+	slot->is_given = true;
+	return slot->fd;
 }

@@ -4,6 +4,7 @@
 #define VGPU_DEVICE_RENDER_OWN_MEMORY_H
 
 #include "device/render/fd_share.h"
+#include "device/render/freed.h"
 #include "device/render/render.h"
 #include "device/render/reserve.h"
 
@@ -36,12 +37,13 @@ uint64_t vgpu_own_memory_used(const struct vgpu_own_memory *memory);
 extern const struct vgpu_render_memory_ops vgpu_own_memory_ops;
 
 /*
- * The file of @context's allocation @offset, if it has at least @bytes; the fd
- * stays the memory's. -EINVAL if there is no such allocation.
+ * The file of @context's allocation @offset, if it has at least @bytes, to be
+ * given to its program; the fd stays the memory's. -EINVAL if there is no such
+ * allocation.
  */
-int vgpu_own_memory_get(const struct vgpu_own_memory *memory,
-			const struct vgpu_render *context, uint64_t offset,
-			uint64_t bytes);
+int vgpu_own_memory_give(struct vgpu_own_memory *memory,
+			 const struct vgpu_render *context, uint64_t offset,
+			 uint64_t bytes);
 
 /*
  * A sealed memfd of @bytes whose size nobody can change any more, or -errno. It

@@ -544,7 +544,7 @@ const char *vgpu_render_last_words(struct vgpu_render *render)
 	struct packet packet;
 	ssize_t n = 0;
 
-	if (!render || render->state == LOST)
+	if (!render || render->state == LOST || render->is_killed)
 		return NULL;
 	while (!render->why.status && render->command >= 0) {
 		n = recv(render->command, &packet, sizeof(packet), MSG_DONTWAIT);

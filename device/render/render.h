@@ -31,7 +31,8 @@ struct vgpu_render_memory_ops {
 	 * *ret_fd is a memfd of their own, which has no pages yet and stays
 	 * the memory's until it is freed. @is_charge: no memory, only the
 	 * charge to the quota; then it is -1. @question: its process' number
-	 * for it. Returns -ENOMEM past the quota.
+	 * for it. Returns -ENOMEM past the quota; 1 if the file has its pages,
+	 * and what @context once wrote there.
 	 */
 	int (*alloc)(void *opaque, struct vgpu_render *context, uint64_t bytes,
 		     bool is_charge, uint64_t question, uint64_t *ret_name,
@@ -187,13 +188,16 @@ bool vgpu_render_end_process(const struct vgpu_render_config *config,
  */
 __attribute__((format(printf, 2, 3))) void
 vgpu_render_end(struct vgpu_render *render, const char *fmt, ...);
-/* From lost() or the last words on: of what kind @why was. A process may lie about its own end. */
+/*
+ * From lost() or the last words on: of what kind @why was. A process may lie
+ * about its own end.
+ */
 enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render);
 /*
- * Why the context is lost though lost() has not come yet, or NULL: for who is
- * about to destroy it because its program has left. The program may have learnt
- * of the loss first, from the status of its ring. Nothing else that the process
- * said is handled any more.
+ * What its process says of its end though lost() has not come yet, or NULL: for
+ * who is about to destroy it because its program has left. The program may have
+ * learnt of the loss first, from the status of its ring. Nothing else that the
+ * process said is handled any more.
  */
 const char *vgpu_render_last_words(struct vgpu_render *render);
 /* Set FATAL in a ring's status, which lies at @offset of @bytes in @fd. */

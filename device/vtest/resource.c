@@ -154,8 +154,8 @@ void vgpu_resource_exported(struct connection *c, uint32_t id, int status,
 				    strerror(-status));
 		return;
 	}
-	fd = vgpu_own_memory_get(c->vtest->memory, c->render, offset,
-				 VGPU_MAX(bytes, c->held_bytes));
+	fd = vgpu_own_memory_give(c->vtest->memory, c->render, offset,
+				  VGPU_MAX(bytes, c->held_bytes));
 	if (fd < 0) {
 		vgpu_connection_end(c, "its render process names memory that is"
 				       " not there");

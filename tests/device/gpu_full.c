@@ -73,8 +73,11 @@ static void test_files(void **state)
 		for (unsigned int i = 0; i <= 1000; i++)
 			assert_int_equal(render_free(render, name[i]), 0);
 		assert_int_equal(machine_used(m), 0);
-		assert_int_equal(kept_count(m->config.launcher), 0);
+		assert_int_equal(kept_count(m->config.launcher),
+				 m->gpu->storage.freed.n);
 	}
+	render_die(render);
+	assert_int_equal(kept_count(m->config.launcher), 0);
 }
 
 /* A file's pages are given back when it is, whoever has it still. */
@@ -82,19 +85,28 @@ static void test_pages(void **state)
 {
 	struct machine *m = *state;
 	struct vgpu_render *render = machine_context(m, 1);
-	uint64_t name;
+	const uint64_t bytes[] = {MIB, FRAMEBUFFER_BYTES / 2};
+	uint64_t name[2];
 	struct stat st;
-	int fd;
+	int fd[2];
 
-	assert_int_equal(render_alloc(render, MIB, &name, &fd), 0);
-	fd = dup(fd);
-	assert_int_equal(fallocate(fd, 0, 0, MIB), 0);
-	assert_int_equal(fstat(fd, &st), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			render_alloc(render, bytes[i], &name[i], &fd[i]), 0);
+		fd[i] = dup(fd[i]);
+		assert_int_equal(fallocate(fd[i], 0, 0, (off_t)bytes[i]), 0);
+		assert_int_equal(render_free(render, name[i]), 0);
+	}
+	/* The small one is kept for its context, while there is that. */
+	assert_int_equal(fstat(fd[0], &st), 0);
 	assert_int_equal(st.st_blocks, MIB / 512);
-	assert_int_equal(render_free(render, name), 0);
-	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(fstat(fd[1], &st), 0);
 	assert_int_equal(st.st_blocks, 0);
-	close(fd);
+	render_die(render);
+	assert_int_equal(fstat(fd[0], &st), 0);
+	assert_int_equal(st.st_blocks, 0);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 struct live {

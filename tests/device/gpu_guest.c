@@ -468,7 +468,7 @@ void guest_check(const struct guest *guest)
 			bytes += state->entry[i].bytes;
 		must(bytes == gpu->slot[slot].backing_bytes);
 	}
-	must(n_storage == gpu->storage.n_files &&
+	must(n_storage == gpu->storage.n_files - gpu->storage.freed.n &&
 	     storage == gpu->storage.used_bytes);
 	must(n_backings == gpu->entries.n && entries == gpu->entries.used);
 	for (uint32_t head = 0; head < gpu->config.heads; head++) {

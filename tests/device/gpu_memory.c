@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -84,12 +85,13 @@ static void test_apart(void **state)
 				 sizeof(found));
 		assert_int_equal(found[0], 0);
 	}
-	/* A process may keep what it gives up, and finds nothing there. */
+	/*
+	 * A process may keep what it gives up: it finds what it wrote itself,
+	 * and nothing once its context is gone.
+	 */
 	kept = dup(fd[0]);
 	assert_true(kept >= 0);
 	assert_int_equal(render_free(a, name[0]), 0);
-	assert_int_equal(pread(kept, found, sizeof(found), 4096), sizeof(found));
-	assert_int_equal(found[0], 0);
 	assert_int_equal(render_alloc(b, 1 << 20, &name[2], &fd[2]), 0);
 	assert_int_equal(pwrite(fd[2], secret, sizeof(secret), 0),
 			 sizeof(secret));
@@ -98,7 +100,124 @@ static void test_apart(void **state)
 	/* Nor can it make it smaller, which would end whoever maps it. */
 	assert_int_equal(ftruncate(kept, 0), -1);
 	assert_int_equal(ftruncate(fd[2], 0), -1);
+	render_die(a);
+	assert_int_equal(pread(kept, found, sizeof(found), 4096), sizeof(found));
+	assert_int_equal(found[0], 0);
 	close(kept);
+}
+
+/* The inode of a file that @render is given for @bytes. */
+static ino_t alloc_inode(struct vgpu_render *render, uint64_t bytes,
+			 uint64_t *ret_name)
+{
+	struct stat st;
+	int fd;
+
+	assert_int_equal(render_alloc(render, bytes, ret_name, &fd), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, bytes);
+	return st.st_ino;
+}
+
+/* A context gets again what it freed, of the same size, and nobody else does. */
+static void test_kept(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *a = machine_context(m, 1);
+	struct vgpu_render *b = machine_context(m, 2);
+	uint64_t name, other, last;
+	ino_t first, second;
+
+	first = alloc_inode(a, 1 << 20, &name);
+	assert_int_equal(render_free(a, name), 0);
+	assert_int_equal(render_free(a, name), -EINVAL);
+	assert_int_equal(machine_used(m), 0);
+	assert_true(alloc_inode(b, 1 << 20, &other) != first);
+	assert_true(alloc_inode(a, 8192, &other) != first);
+	assert_true(alloc_inode(a, 1 << 20, &name) == first);
+	assert_int_equal(machine_used(m), (2 << 20) + 8192);
+	assert_true(alloc_inode(a, 1 << 20, &last) != first);
+	assert_int_equal(render_free(a, last), 0);
+
+	/* The one that was freed last is the one with warm pages. */
+	assert_int_equal(render_free(a, name), 0);
+	assert_true(alloc_inode(a, 1 << 20, &name) == first);
+
+	/* A resource may have been the last to name it. */
+	m->context = 1;
+	name = machine_memory(m, a, 10, 16384);
+	assert_int_equal(render_free(a, name), 0);
+	assert_int_equal(unref(m, 10), OK);
+	second = alloc_inode(a, 16384, &last);
+	assert_int_equal(last, name);
+
+	/* What is too large is given back, and so is the oldest of many. */
+	assert_int_equal(render_alloc(a, 4 << 20, &name, NULL), 0);
+	assert_int_equal(render_free(a, name), 0);
+	assert_int_equal(m->gpu->storage.freed.bytes, 1 << 20);
+	assert_int_equal(render_free(a, last), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(render_alloc(a, 4096 * (i + 5), &name, NULL), 0);
+		assert_int_equal(render_free(a, name), 0);
+		assert_true(m->gpu->storage.freed.bytes <= FRAMEBUFFER_BYTES / 8);
+	}
+	assert_true(alloc_inode(a, 16384, &last) != second);
+}
+
+/* Whoever needs the memory gets it, and nobody keeps another's. */
+static void test_kept_is_free(void **state)
+{
+	struct machine *m = *state;
+	struct vgpu_render *a = machine_context(m, 1);
+	struct vgpu_render *b = machine_context(m, 2);
+	uint64_t name, all, rest;
+	uint8_t byte = 0x5a;
+	int fd, theirs;
+
+	assert_int_equal(render_alloc(a, 1 << 20, &name, NULL), 0);
+	assert_int_equal(render_free(a, name), 0);
+	assert_int_equal(m->gpu->storage.freed.n, 1);
+	assert_int_equal(render_alloc(b, FRAMEBUFFER_BYTES - 4096, &all, NULL),
+			 0);
+	assert_int_equal(m->gpu->storage.freed.n, 0);
+	assert_int_equal(render_alloc(a, 4096, &rest, NULL), 0);
+	assert_int_equal(render_alloc(a, 4096, &name, NULL), -ENOMEM);
+	assert_int_equal(render_free(b, all), 0);
+
+	/* Another context was given it: its pages are taken back at once. */
+	m->context = 1;
+	name = machine_memory(m, a, 10, 8192);
+	m->context = 2;
+	assert_int_equal(
+		answer_of(send_resource(m, VGPU_GPU_CTX_ATTACH_RESOURCE, 10)),
+		OK);
+	theirs = dup(render_open(b, 10));
+	assert_int_equal(pwrite(theirs, &byte, 1, 5000), 1);
+	assert_int_equal(render_free(a, name), 0);
+	assert_int_equal(unref(m, 10), OK);
+	assert_int_equal(m->gpu->storage.freed.n, 0);
+	assert_int_equal(pread(theirs, &byte, 1, 5000), 1);
+	assert_int_equal(byte, 0);
+	close(theirs);
+
+	/* The end of its context is its end, also if a resource has it longer. */
+	m->context = 1;
+	name = machine_memory(m, a, 11, 8192);
+	assert_int_equal(render_free(a, name), 0);
+	assert_int_equal(render_free(a, rest), 0);
+	assert_int_equal(m->gpu->storage.freed.n, 1);
+	render_die(a);
+	assert_int_equal(m->gpu->storage.freed.n, 0);
+	assert_int_equal(unref(m, 11), OK);
+	assert_int_equal(m->gpu->storage.freed.n, 0);
+	assert_int_equal(machine_used(m), 0);
+
+	/* And so is a reset. */
+	assert_int_equal(render_alloc(b, 4096, &name, &fd), 0);
+	assert_int_equal(render_free(b, name), 0);
+	assert_int_equal(m->gpu->storage.freed.n, 1);
+	vgpu_gpu_reset(m->gpu);
+	assert_int_equal(m->gpu->storage.freed.n, 0);
 }
 
 /* What is shared can be opened as long as it is, and nothing else. */
@@ -639,6 +758,7 @@ int main(void)
 	cmocka_unit_test_setup_teardown(name, machine_set_up, machine_tear_down)
 		TEST(test_quota),	   TEST(test_apart),
 		TEST(test_open),	   TEST(test_many),
+		TEST(test_kept),	   TEST(test_kept_is_free),
 		TEST(test_both_hold_it),   TEST(test_export_lies),
 		TEST(test_shared),	   TEST(test_window),
 		TEST(test_scanout),	   TEST(test_successor),

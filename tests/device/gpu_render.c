@@ -206,11 +206,11 @@ int render_alloc(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_name,
 
 	r = config->memory->alloc(config->memory_opaque, render, bytes, false,
 				  ++render->last_question, ret_name, &fd);
-	if (r == 0)
+	if (r >= 0)
 		assert_true(fd >= 0);
 	if (ret_fd)
 		*ret_fd = fd;
-	return r;
+	return r > 0 ? 0 : r;
 }
 
 int render_charge(struct vgpu_render *render, uint64_t bytes, uint64_t *ret_name)

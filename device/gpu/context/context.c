@@ -474,7 +474,7 @@ static int open_resource(struct vgpu_gpu *gpu, struct vgpu_render *render,
 		return -EINVAL;
 	*ret_is_first = !is_opened(context, slot);
 	set_opened(context, slot, true);
-	*ret_fd = vgpu_gpu_storage_fd(gpu, resource->storage);
+	*ret_fd = vgpu_gpu_storage_open(gpu, resource->storage);
 	*ret_bytes = resource->bytes;
 	return 0;
 }

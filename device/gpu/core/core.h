@@ -11,6 +11,7 @@
 #include "device/gpu/core/extents.h"
 #include "device/gpu/gpu.h"
 #include "device/gpu/state_abi.h"
+#include "device/render/freed.h"
 #include "device/render/render.h"
 #include "lib/util.h"
 
@@ -40,6 +41,8 @@ struct vgpu_gpu_file {
 	uint32_t next;	/* number of the next free one, 0 for none */
 	int fd_plus_1;	/* 0: it has no file */
 	bool is_alone;	/* a 2D resource has it, and nobody else may */
+	/* The one context's process that was ever given it, while it lives. */
+	const struct vgpu_render *only_user;
 };
 
 struct vgpu_gpu_storage {
@@ -47,7 +50,8 @@ struct vgpu_gpu_storage {
 	uint32_t n;		    /* numbers beyond were never used */
 	uint32_t first_free;	    /* number, or 0 */
 	uint32_t n_files, files_max;
-	uint64_t used_bytes;
+	uint64_t used_bytes;	 /* without those that are kept */
+	struct vgpu_freed freed; /* by number */
 };
 
 /* A request that is answered later. */

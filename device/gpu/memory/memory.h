@@ -62,6 +62,8 @@ void vgpu_gpu_storage_settle(struct vgpu_gpu *gpu);
  * stay in use until that has ended.
  */
 void vgpu_gpu_storage_abandon(struct vgpu_gpu *gpu, uint32_t index);
+/* Its fd, for another context than its owner's. */
+int vgpu_gpu_storage_open(struct vgpu_gpu *gpu, uint64_t number);
 /* A resource names it no more. */
 void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t number);
 /* The fd of allocation @number, which stays ours. */

@@ -23,8 +23,9 @@
  * Files are kept by the launcher before the state names them. Their size is
  * sealed, for we map some of them, and so does the VMM: nobody may die of what
  * a context's process does to them. When one is free its pages are taken back,
- * whoever still has it, and it is never used again. What such a process then
- * makes of it anew is its own, and counted in the vGPU's cgroup.
+ * whoever still has it, and no other context ever gets it. What such a process
+ * then makes of it anew is its own, and counted in the vGPU's cgroup. One that
+ * a single context has had is first kept a while for that context, see freed.h.
  */
 
 static_assert(VGPU_GPU_CONTEXTS_MAX < VGPU_GPU_OWNER_NOBODY, "indices + 1");
@@ -65,6 +66,8 @@ int vgpu_gpu_storage_init(struct vgpu_gpu *gpu)
 	limit.rlim_cur -= VGPU_MIN(limit.rlim_cur / 2, (rlim_t)OTHER_FILES);
 	gpu->storage.files_max =
 		(uint32_t)VGPU_MIN(limit.rlim_cur, (rlim_t)VGPU_GPU_FILES_MAX);
+	gpu->storage.freed.bytes_max =
+		vgpu_freed_bytes_max(gpu->config.framebuffer_bytes);
 	gpu->storage.file =
 		calloc(VGPU_GPU_ALLOCATIONS_MAX, sizeof(gpu->storage.file[0]));
 	return gpu->storage.file ? 0 : -ENOMEM;
@@ -101,14 +104,13 @@ static void free_number(struct vgpu_gpu *gpu, uint32_t number)
 	gpu->storage.first_free = number;
 }
 
-/* It is nobody's any more, as the state says already. */
-static void drop(struct vgpu_gpu *gpu, uint32_t number)
+/* Take its pages back. It does not count as used any more. */
+static void release(struct vgpu_gpu *gpu, uint32_t number)
 {
 	const struct vgpu_gpu_file *file = file_of(gpu, number);
 	uint64_t bytes = file->bytes;
 
 	unmap(gpu, number);
-	gpu->storage.used_bytes -= bytes;
 	if (file->fd_plus_1) {
 		gpu->storage.n_files--;
 		vgpu_launcher_drop(gpu->config.launcher, kept_as(number));
@@ -118,6 +120,43 @@ static void drop(struct vgpu_gpu *gpu, uint32_t number)
 		vgpu_reserve_uncharge(gpu->config.reserve, bytes);
 	}
 	free_number(gpu, number);
+}
+
+/* Release one that is kept for @owner, for anybody if it is NULL. */
+static bool release_kept(struct vgpu_gpu *gpu, const struct vgpu_render *owner)
+{
+	uint64_t number;
+
+	if (!vgpu_freed_pop(&gpu->storage.freed, owner, &number))
+		return false;
+	release(gpu, (uint32_t)number);
+	return true;
+}
+
+/*
+ * Keep it for who alone has had it, if it is small enough. To a successor it is
+ * free.
+ */
+static bool keep(struct vgpu_gpu *gpu, uint32_t number)
+{
+	const struct vgpu_gpu_file *file = file_of(gpu, number);
+	struct vgpu_freed *freed = &gpu->storage.freed;
+
+	if (!file->only_user || !file->fd_plus_1 || file->bytes > freed->bytes_max)
+		return false;
+	while (!vgpu_freed_has_room(freed, file->bytes))
+		release_kept(gpu, NULL);
+	unmap(gpu, number);
+	vgpu_freed_add(freed, file->only_user, file->bytes, number);
+	return true;
+}
+
+/* It is nobody's any more, as the state says already. */
+static void drop(struct vgpu_gpu *gpu, uint32_t number)
+{
+	gpu->storage.used_bytes -= file_of(gpu, number)->bytes;
+	if (!keep(gpu, number))
+		release(gpu, number);
 }
 
 static void drop_unused(struct vgpu_gpu *gpu, uint32_t number)
@@ -130,9 +169,12 @@ void vgpu_gpu_storage_clear(struct vgpu_gpu *gpu)
 {
 	for (uint32_t i = gpu->storage.n; i > 0; i--) {
 		vgpu_gpu_commit(&entry_of(gpu, i)->owner, 0u);
+		file_of(gpu, i)->only_user = NULL;
 		if (is_live(file_of(gpu, i)))
 			drop(gpu, i);
 	}
+	while (release_kept(gpu, NULL))
+		;
 	vgpu_gpu_commit(&gpu->state->allocations_used, 0u);
 	gpu->storage.n = 0;
 	gpu->storage.first_free = 0;
@@ -164,7 +206,21 @@ uint64_t vgpu_gpu_storage_of(const struct vgpu_gpu *gpu,
 
 static bool has_quota(const struct vgpu_gpu *gpu, uint64_t bytes)
 {
-	return bytes <= gpu->config.framebuffer_bytes - gpu->storage.used_bytes;
+	return bytes <= gpu->config.framebuffer_bytes - gpu->storage.used_bytes -
+				gpu->storage.freed.bytes;
+}
+
+/* What is kept makes room for what is wanted. */
+static bool make_room(struct vgpu_gpu *gpu, uint64_t bytes)
+{
+	if (bytes > gpu->config.framebuffer_bytes - gpu->storage.used_bytes)
+		return false;
+	while (!has_quota(gpu, bytes))
+		release_kept(gpu, NULL);
+	while (gpu->storage.n_files == gpu->storage.files_max &&
+	       release_kept(gpu, NULL))
+		;
+	return true;
 }
 
 /* Entry @number has @bytes from now on, and @fd, if it is not -1. */
@@ -222,9 +278,11 @@ static int make(struct vgpu_gpu *gpu, uint64_t bytes, bool is_charge,
 	uint32_t number;
 	int fd = -1;
 
-	if (!has_quota(gpu, bytes))
+	if (!make_room(gpu, bytes))
 		return -ENOMEM;
 	number = take_number(gpu);
+	if (!number && release_kept(gpu, NULL))
+		number = take_number(gpu);
 	if (!number)
 		return -ENOMEM;
 	if (!is_charge) {
@@ -284,6 +342,12 @@ uint64_t vgpu_gpu_storage_share(struct vgpu_gpu *gpu,
 	return file->bytes;
 }
 
+int vgpu_gpu_storage_open(struct vgpu_gpu *gpu, uint64_t number)
+{
+	file_of(gpu, (uint32_t)number)->only_user = NULL;
+	return vgpu_gpu_storage_fd(gpu, number);
+}
+
 void vgpu_gpu_storage_put(struct vgpu_gpu *gpu, uint64_t number)
 {
 	struct vgpu_gpu_file *file = find(gpu, number);
@@ -311,6 +375,20 @@ uint8_t *vgpu_gpu_storage_map(struct vgpu_gpu *gpu, uint64_t number)
 	return map;
 }
 
+/* Give @owner again what it has freed. */
+static bool reuse(struct vgpu_gpu *gpu, const struct vgpu_render *owner,
+		  uint64_t bytes, uint64_t question, uint32_t *ret_number)
+{
+	uint64_t number;
+
+	if (!vgpu_freed_take(&gpu->storage.freed, owner, bytes, &number))
+		return false;
+	gpu->storage.used_bytes += bytes;
+	entry_of(gpu, (uint32_t)number)->question = question;
+	*ret_number = (uint32_t)number;
+	return true;
+}
+
 static int memory_alloc(void *opaque, struct vgpu_render *owner, uint64_t bytes,
 			bool is_charge, uint64_t question, uint64_t *ret_name,
 			int *ret_fd)
@@ -318,21 +396,22 @@ static int memory_alloc(void *opaque, struct vgpu_render *owner, uint64_t bytes,
 	struct vgpu_gpu *gpu = opaque;
 	uint32_t index = gpu->context_ops->index(gpu, owner);
 	uint32_t number;
-	int r;
+	int r = 1;
 
 	if (bytes == 0 || bytes % VGPU_GPU_PAGE != 0)
 		return -EINVAL;
 	if (index == VGPU_GPU_NO_SLOT)
 		return -ENOMEM;
-	r = make(gpu, bytes, is_charge, question, &number);
+	if (is_charge || !reuse(gpu, owner, bytes, question, &number))
+		r = make(gpu, bytes, is_charge, question, &number);
 	if (r < 0)
 		return r;
-	file_of(gpu, number)->owner = owner;
+	file_of(gpu, number)->owner = file_of(gpu, number)->only_user = owner;
 	vgpu_gpu_commit(&entry_of(gpu, number)->owner, index + 1);
 	*ret_name = number;
 	*ret_fd = vgpu_gpu_storage_fd(gpu, number);
 	gpu->ops->status_changed(gpu->opaque);
-	return 0;
+	return r;
 }
 
 static int memory_find(void *opaque, struct vgpu_render *owner,
@@ -374,9 +453,14 @@ static void memory_free_all(void *opaque, struct vgpu_render *owner)
 {
 	struct vgpu_gpu *gpu = opaque;
 
-	for (uint32_t i = 1; i <= gpu->storage.n; i++)
+	while (release_kept(gpu, owner))
+		;
+	for (uint32_t i = 1; i <= gpu->storage.n; i++) {
+		if (file_of(gpu, i)->only_user == owner)
+			file_of(gpu, i)->only_user = NULL;
 		if (file_of(gpu, i)->owner == owner)
 			disown(gpu, i);
+	}
 	gpu->ops->status_changed(gpu->opaque);
 }
 

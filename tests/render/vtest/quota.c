@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * quota MIB [TAKEN]: the heap is of so many MiB, that much can be allocated
- * and no more, what is freed can be had again, and new memory is zero. As much
- * as TAKEN MiB of it may be a desktop's.
+ * and no more, what is freed can be had again, and new memory is nobody else's.
+ * As much as TAKEN MiB of it may be a desktop's.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -56,8 +56,11 @@ static void empty(struct pieces *p)
 		vkFreeMemory(p->program.device, p->memory[--p->n], NULL);
 }
 
-/* The newest piece is zero; it is not, when this is done. */
-static void check_zero(struct pieces *p)
+/*
+ * The newest piece is zero, or as it was freed; it is not zero when this is
+ * done.
+ */
+static void check_own(struct pieces *p)
 {
 	VkDeviceMemory memory = p->memory[p->n - 1];
 	VkDevice device = p->program.device;
@@ -65,7 +68,7 @@ static void check_zero(struct pieces *p)
 
 	program_check(vkMapMemory(device, memory, 0, PIECE, 0, (void **)&bytes));
 	for (size_t i = 0; i < PIECE; i++)
-		if (bytes[i])
+		if (bytes[i] != bytes[0] || (bytes[i] && bytes[i] != BYTE))
 			program_die("byte %zu of new memory is 0x%x", i,
 				    bytes[i]);
 	memset(bytes, BYTE, PIECE);
@@ -108,7 +111,7 @@ int main(int argc, char **argv)
 		while (p.n < first) {
 			program_check(allocate(&p, PIECE));
 			p.n++;
-			check_zero(&p);
+			check_own(&p);
 		}
 		again = fill(&p);
 		if (again != first)
