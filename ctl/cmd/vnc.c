@@ -4,37 +4,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "ctl/common/manager.h"
 #include "ctl/common/message.h"
+#include "ctl/common/password.h"
 
 /* RFB takes eight characters: vgpud refuses a longer one. */
 #define PASSWORD_SIZE 64
-
-/* From standard input: a command line can be read by others. */
-static bool read_password(char password[PASSWORD_SIZE])
-{
-	struct termios before, quiet;
-	bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-	bool is_read;
-
-	if (is_terminal) {
-		quiet = before;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		fputs("Password: ", stderr);
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	is_read = fgets(password, PASSWORD_SIZE, stdin);
-	if (is_terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
-	}
-	if (is_read)
-		password[strcspn(password, "\n")] = '\0';
-	return is_read && password[0];
-}
 
 static enum ctl_exit run(struct ctl *ctl)
 {
@@ -52,7 +28,8 @@ static enum ctl_exit run(struct ctl *ctl)
 	e = ctl_head_parameters(ctl, &parameters);
 	if (e != CTL_DONE)
 		return e;
-	if (ctl->password && !read_password(password))
+	/* A command line can be read by others. */
+	if (ctl->password && !ctl_password_read(password, sizeof(password)))
 		return ctl_fail("no password came on standard input");
 	if (!is_off)
 		r = sd_json_variant_set_field_string(&parameters, "address",

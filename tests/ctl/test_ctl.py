@@ -3,9 +3,12 @@
 
 import json
 import os
+import pty
 import shlex
+import signal
 import socket
 import subprocess
+import termios
 import time
 import unittest
 from xml.etree import ElementTree
@@ -474,6 +477,33 @@ class Writes(CtlTest):
                 1, 'vnc', 'cad', 'unix:/x', '--password', input=said))
         for option in '--view-only', '--password':
             self.assert_fails(2, 'vnc', 'cad', 'off', option)
+
+    def test_password_on_a_terminal(self):
+        """It is not shown, and whatever ends the program leaves a terminal that
+        shows what is typed."""
+        manager = self.manager(SetVnc={})
+        for end in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None:
+            with self.subTest(end=end):
+                terminal, theirs = pty.openpty()
+                self.addCleanup(os.close, terminal)
+                before = termios.tcgetattr(theirs)
+                process = subprocess.Popen(
+                    [VGPUCTL, 'vnc', 'cad', 'unix:/x', '--password'],
+                    env=self.environment, stdin=theirs, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE)
+                self.assertEqual(process.stderr.read(10), b'Password: ')
+                while termios.tcgetattr(theirs)[3] & termios.ECHO:
+                    time.sleep(0.01)
+                if end:
+                    process.send_signal(end)
+                else:
+                    os.write(terminal, b'secret\n')
+                process.communicate(timeout=TIMEOUT)
+                self.assertEqual(process.returncode, -end if end else 0)
+                self.assertEqual(termios.tcgetattr(theirs), before)
+                os.close(theirs)
+        self.assertEqual(manager.calls, [
+            ('SetVnc', {'vgpu': 'cad', 'address': 'unix:/x', 'password': 'secret'})])
 
     def viewer(self, name):
         """A program in the PATH that says what it was started with."""
