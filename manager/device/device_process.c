@@ -223,12 +223,19 @@ static int handle_message(struct vgpu_device *device,
 			  const struct vgpu_control_msg *msg, int fd)
 {
 	bool is_fd_expected = msg->type == VGPU_CONTROL_FD;
+	/* A later version's, see docs/dev/contributing.md. */
+	bool is_ignored = msg->type >= VGPU_CONTROL_MAX;
 
 	/* It may send nothing before it has received everything. */
 	if (!device->is_start_sent ||
-	    (msg->type != VGPU_CONTROL_REPLY && is_fd_expected != (fd >= 0))) {
+	    (msg->type != VGPU_CONTROL_REPLY && !is_ignored &&
+	     is_fd_expected != (fd >= 0))) {
 		vgpu_close(fd);
 		return -EPROTO;
+	}
+	if (is_ignored) {
+		vgpu_close(fd);
+		return 0;
 	}
 	switch (msg->type) {
 	case VGPU_CONTROL_FD:

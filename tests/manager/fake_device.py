@@ -184,11 +184,16 @@ def run(how, control):
             body, fds = next(answers)
             control.send(REPLY, body, serial, fds)
         serve(control, answer)
+    elif how == 'later':
+        control.begin()
+        control.send(99, fds=[null])
+        control.status(heads=[(640, 480)])
+        control.send(98)
+        control.rest()
     else:
         control.begin()
         control.status()
         bad = {
-            'type': lambda: control.send(99),
             'type0': lambda: control.send(0),
             'start': lambda: control.send(START),
             'slot': lambda: control.send(FD, struct.pack('<I', 2**31),

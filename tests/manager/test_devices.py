@@ -158,7 +158,7 @@ class Misfits(ManagerTest):
         wait_for(lambda: m.show('a')['state'] == 'active', 'active')
 
     def test_broken_protocol(self):
-        for how in ('type', 'type0', 'start', 'slot', 'gap', 'given',
+        for how in ('type0', 'start', 'slot', 'gap', 'given',
                     'segment', 'drop-given', 'no-fd', 'two-fds',
                     'fd-too-much', 'short', 'long', 'closes'):
             with self.subTest(how=how):
@@ -295,6 +295,14 @@ class Misfits(ManagerTest):
         bounds = [i['upToUsec'] for i in vgpu['frameIntervals']]
         self.assertEqual(bounds, sorted(set(bounds)))
         self.assertEqual({i['frames'] for i in vgpu['frameIntervals']}, {most})
+
+    def test_messages_of_a_later_version(self):
+        m = self.manager(helpers={'vgpu-device': fake('later')})
+        m.create(type='128MB', name='a')
+        wait_for(lambda: m.show('a')['heads'][0].get('width') == 640, 'its status')
+        time.sleep(1.5)  # it answers to the watchdog
+        self.assertEqual((m.show('a')['state'], m.show('a')['restarts']),
+                         ('active', 0))
 
     def test_sandbox_problem(self):
         """What a device lacks is said of the manager, too, for vgpuctl doctor."""
