@@ -13,6 +13,7 @@
 #include "device/input/internal.h"
 #include "device/state.h"
 #include "device/vhost/vhost.h"
+#include "device/virtio/queue.h"
 #include "lib/util.h"
 
 #define EVENT_QUEUE 0
@@ -77,7 +78,6 @@ static ssize_t give_event(struct vgpu_input_device *device,
 {
 	struct virtio_input_event wire;
 	struct vgpu_input_event event;
-	size_t n = 0;
 
 	if (request->writable_bytes < sizeof(wire)) {
 		device->fault(device->opaque, "a buffer too small for an event");
@@ -87,14 +87,7 @@ static ssize_t give_event(struct vgpu_input_device *device,
 	wire.type = htole16(event.type);
 	wire.code = htole16(event.code);
 	wire.value = htole32(event.value);
-	for (unsigned int i = 0; n < sizeof(wire); i++) {
-		const struct iovec *part = &request->writable[i];
-		size_t size = VGPU_MIN(part->iov_len, sizeof(wire) - n);
-
-		memcpy(part->iov_base, (char *)&wire + n, size);
-		n += size;
-	}
-	return sizeof(wire);
+	return (ssize_t)vgpu_chain_copy_in(request, &wire, sizeof(wire));
 }
 
 /* The guest switches an LED. */
@@ -102,20 +95,13 @@ static ssize_t take_status(struct vgpu_input_device *device,
 			   const struct vgpu_gpu_request *request)
 {
 	struct virtio_input_event wire;
-	size_t n = 0;
 	uint32_t led;
 
 	if (request->readable_bytes < sizeof(wire)) {
 		device->fault(device->opaque, "a status of too few bytes");
 		return 0;
 	}
-	for (unsigned int i = 0; n < sizeof(wire); i++) {
-		const struct iovec *part = &request->readable[i];
-		size_t size = VGPU_MIN(part->iov_len, sizeof(wire) - n);
-
-		memcpy((char *)&wire + n, part->iov_base, size);
-		n += size;
-	}
+	vgpu_chain_copy_out(request, &wire, sizeof(wire));
 	if (le16toh(wire.type) != EV_LED || le16toh(wire.code) > LED_SCROLLL)
 		return 0;
 	led = 1U << le16toh(wire.code);

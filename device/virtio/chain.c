@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading a descriptor chain, which the guest may change at any time. */
+/* Descriptor chains, which the guest may change at any time. */
 #include <endian.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
@@ -139,4 +139,34 @@ int vgpu_chain_read(struct vgpu_queue *queue, uint16_t head,
 	request->gpu.readable = request->part;
 	request->gpu.writable = request->part + request->gpu.n_readable;
 	return 0;
+}
+
+size_t vgpu_chain_copy_out(const struct vgpu_gpu_request *request, void *to,
+			   size_t bytes)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < request->n_readable && n < bytes; i++) {
+		const struct iovec *part = &request->readable[i];
+		size_t size = VGPU_MIN(part->iov_len, bytes - n);
+
+		memcpy((char *)to + n, part->iov_base, size);
+		n += size;
+	}
+	return n;
+}
+
+size_t vgpu_chain_copy_in(const struct vgpu_gpu_request *request,
+			  const void *from, size_t bytes)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < request->n_writable && n < bytes; i++) {
+		const struct iovec *part = &request->writable[i];
+		size_t size = VGPU_MIN(part->iov_len, bytes - n);
+
+		memcpy(part->iov_base, (const char *)from + n, size);
+		n += size;
+	}
+	return n;
 }

@@ -141,15 +141,8 @@ static ssize_t model_execute(void *model, uint32_t queue,
 static size_t model_refuse(void *model, const struct vgpu_gpu_request *request)
 {
 	struct virtio_gpu_ctrl_hdr in = {}, out = {};
-	size_t n = 0;
 
-	for (unsigned int i = 0; i < request->n_readable; i++) {
-		const struct iovec *part = &request->readable[i];
-		size_t size = VGPU_MIN(part->iov_len, sizeof(in) - n);
-
-		memcpy((char *)&in + n, part->iov_base, size);
-		n += size;
-	}
+	vgpu_chain_copy_out(request, &in, sizeof(in));
 	out.type = htole32(VIRTIO_GPU_RESP_ERR_UNSPEC);
 	/* Complete its fence, too: the guest may wait for it. */
 	out.flags = in.flags & htole32(VIRTIO_GPU_FLAG_FENCE |
@@ -157,15 +150,7 @@ static size_t model_refuse(void *model, const struct vgpu_gpu_request *request)
 	out.fence_id = in.fence_id;
 	out.ctx_id = in.ctx_id;
 	out.ring_idx = in.ring_idx;
-	n = 0;
-	for (unsigned int i = 0; i < request->n_writable; i++) {
-		const struct iovec *part = &request->writable[i];
-		size_t size = VGPU_MIN(part->iov_len, sizeof(out) - n);
-
-		memcpy(part->iov_base, (char *)&out + n, size);
-		n += size;
-	}
-	return n;
+	return vgpu_chain_copy_in(request, &out, sizeof(out));
 }
 
 static uint32_t model_count_held(void *model)

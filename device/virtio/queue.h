@@ -73,10 +73,16 @@ bool vgpu_queue_listen(struct vgpu_queue *queue);
 /* True, once, if the guest wants a signal for the answers. */
 bool vgpu_queue_wants_call(struct vgpu_queue *queue);
 
+/* chain.c */
 /*
- * Read the chain that begins at @head. 0, or -EPROTO with *ret_fault.
- * (chain.c)
+ * Copy what a request begins with, at most @bytes, out of or into guest memory.
+ * Returns how many bytes there were.
  */
+size_t vgpu_chain_copy_out(const struct vgpu_gpu_request *request, void *to,
+			   size_t bytes);
+size_t vgpu_chain_copy_in(const struct vgpu_gpu_request *request,
+			  const void *from, size_t bytes);
+/* Read the chain that begins at @head. 0, or -EPROTO with *ret_fault. */
 int vgpu_chain_read(struct vgpu_queue *queue, uint16_t head,
 		    struct vgpu_queue_request *request, const char **ret_fault);
 
