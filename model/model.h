@@ -112,6 +112,7 @@ struct GpuModel {
 	/* Properties. */
 	uint64_t fb_size, bar1_size;
 	uint64_t vf_bar1_size;
+	bool vgpu_migration;	   /* vGPUs can be saved and restored */
 	uint32_t vgpu_version_min; /* of what a host says to a vGPU's task */
 	char *log_path;
 	bool display, ecc;

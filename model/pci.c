@@ -229,6 +229,7 @@ static const Property properties[] = {
 	DEFINE_PROP_SIZE("fb-size", GpuModel, fb_size, 4 * GiB),
 	DEFINE_PROP_SIZE("bar1-size", GpuModel, bar1_size, 256 * MiB),
 	DEFINE_PROP_SIZE("vf-bar1-size", GpuModel, vf_bar1_size, 64 * MiB),
+	DEFINE_PROP_BOOL("vgpu-migration", GpuModel, vgpu_migration, true),
 	DEFINE_PROP_UINT32("vgpu-version-min", GpuModel, vgpu_version_min, 1),
 	DEFINE_PROP_BOOL("display", GpuModel, display, false),
 	DEFINE_PROP_BOOL("ecc", GpuModel, ecc, true),

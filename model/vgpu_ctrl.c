@@ -108,7 +108,7 @@ uint32_t model_vgpu_set_encoder(GpuModel *m, const struct rm_ref *who,
 uint32_t model_vgpu_migration_support(GpuModel *m, const struct rm_ref *who,
 				      uint8_t *params)
 {
-	params[0] = 1;
+	params[0] = m->vgpu_migration;
 	return NV_OK;
 }
 

@@ -77,6 +77,13 @@ struct vgpu_core_ops {
 	int (*scrub)(struct vgpu_pf *pf, u64 fb_offset, u64 bytes);
 
 	/*
+	 * Copy a part of the framebuffer to @data, or from it where @is_to_fb, by a
+	 * copy engine. Errors are those of scrub(); then it may be done in part.
+	 */
+	int (*copy)(struct vgpu_pf *pf, u64 fb_offset, void *data, u32 bytes,
+		    bool is_to_fb);
+
+	/*
 	 * Keep the GPU in use for one vGPU: it does not sleep meanwhile, and is
 	 * reset only once all users are gone. -ENODEV: it is wedged, asleep, or
 	 * being unbound.

@@ -71,6 +71,20 @@ static int ops_scrub(struct vgpu_pf *pf, u64 fb_offset, u64 bytes)
 	return vgpu_core_scrub(ops_core(pf), fb_offset, bytes);
 }
 
+static int ops_copy(struct vgpu_pf *pf, u64 fb_offset, void *data, u32 bytes,
+		    bool is_to_fb)
+{
+	struct vgpu_core *core = ops_core(pf);
+	int rc = -ENODEV;
+
+	down_read(&core->gsp_lock);
+	if (core->gsp)
+		rc = vgpu_scrubber_copy(&core->scrubber, core->gsp, fb_offset,
+					data, bytes, is_to_fb);
+	up_read(&core->gsp_lock);
+	return rc;
+}
+
 static int ops_get_use(struct vgpu_pf *pf)
 {
 	return vgpu_use_get(ops_core(pf));
@@ -128,6 +142,7 @@ const struct vgpu_core_ops vgpu_core_pf_ops = {
 	.map_fb = ops_map_fb,
 	.unmap_fb = ops_unmap_fb,
 	.scrub = ops_scrub,
+	.copy = ops_copy,
 	.get_use = ops_get_use,
 	.put_use = ops_put_use,
 	.subscribe = ops_subscribe,

@@ -174,6 +174,17 @@ static int manager_tell_mode(struct vgpu_mgr *mgr)
 		sizeof(is_heterogeneous));
 }
 
+/* Where the firmware does not know the question, it cannot either. */
+static void manager_ask_migration(struct vgpu_mgr *mgr)
+{
+	u8 can_migrate = 0;
+	int rc = mgr->pf->ops->control_internal(
+		mgr->pf, VGPU_TASK_GET_MIGRATION_SUPPORT, &can_migrate,
+		sizeof(can_migrate));
+
+	WRITE_ONCE(mgr->can_migrate, rc == 0 && can_migrate);
+}
+
 int vgpu_mgr_start(struct vgpu_pf *pf)
 {
 	struct vgpu_mgr *mgr = pf->mgr;
@@ -192,6 +203,8 @@ int vgpu_mgr_start(struct vgpu_pf *pf)
 		rc = manager_tell_mode(mgr);
 	if (rc == 0)
 		rc = vgpu_mgr_tell_scheduler(mgr);
+	if (rc == 0)
+		manager_ask_migration(mgr);
 	if (rc)
 		pci_err(pf->pdev, "no vGPUs: %d\n", rc);
 	mutex_lock(&mgr->lock);

@@ -129,6 +129,7 @@ struct vgpu_mgr {
 	struct vgpu_fb heaps;
 	struct vgpu_range heap_ranges[2 * VGPU_INSTANCES_MAX];
 	bool is_ready;	   /* there is something to place on */
+	bool can_migrate;  /* its firmware says so */
 	bool is_disabling; /* VFs are going away */
 	u32 provisioned;   /* VFs that have a type */
 	u32 open;	   /* VFs that are open, or being opened */

@@ -6,7 +6,6 @@
  * into the ring leaves a byte free, is our reading of it (docs/dev/kernel.md).
  */
 #include <linux/cleanup.h>
-#include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/module.h>
 
 #include "mgr.h"
@@ -75,41 +74,22 @@ static void migrate_advance_offset(struct vgpu_vf *vf, u32 bytes)
 	iowrite32(vf->task.stream_offset, control + layout->host_offset_at);
 }
 
-/*
- * The copies that Linux has go by 4 bytes, each of which the CPU waits for when
- * it reads them.
- */
-static void migrate_copy_from_ring(u8 *out, const u8 __iomem *ring, u32 bytes)
+/* By a copy engine: what the CPU reads through BAR1 it waits for, word by word. */
+static int migrate_copy_ring(struct vgpu_vf *vf, u32 at, void *data, u32 bytes,
+			     bool is_to_ring)
 {
-	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
-	u64 word;
+	struct vgpu_pf *pf = vf->mgr->pf;
 
-	memcpy_fromio(out, ring, odd);
-	for (; bytes - odd >= sizeof(word); odd += sizeof(word)) {
-		word = __raw_readq(ring + odd);
-		memcpy(out + odd, &word, sizeof(word));
-	}
-	memcpy_fromio(out + odd, ring + odd, bytes - odd);
-}
-
-static void migrate_copy_to_ring(u8 __iomem *ring, const u8 *data, u32 bytes)
-{
-	u32 odd = min_t(u32, -(unsigned long)ring % sizeof(u64), bytes);
-	u64 word;
-
-	memcpy_toio(ring, data, odd);
-	for (; bytes - odd >= sizeof(word); odd += sizeof(word)) {
-		memcpy(&word, data + odd, sizeof(word));
-		__raw_writeq(word, ring + odd);
-	}
-	memcpy_toio(ring + odd, data + odd, bytes - odd);
+	return pf->ops->copy(pf,
+			     vf->place.heap_start +
+				     migrate_layout_of(vf)->migration.offset + at,
+			     data, bytes, is_to_ring);
 }
 
 static ssize_t migrate_read_ring(struct vgpu_vf *vf, u8 *out, size_t bytes)
 {
 	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
 	void __iomem *response = vgpu_task_area(vf, &layout->response);
-	void __iomem *ring = vgpu_task_area(vf, &layout->migration);
 	/* Before the offset, which may move until all is saved. */
 	bool is_saved = ioread32(response + layout->is_saved_at);
 	u32 end, at, part;
@@ -123,7 +103,9 @@ static ssize_t migrate_read_ring(struct vgpu_vf *vf, u8 *out, size_t bytes)
 		at = vf->task.stream_offset;
 		part = (end > at ? end : layout->migration.bytes) - at;
 		part = min_t(size_t, part, bytes - done);
-		migrate_copy_from_ring(out + done, ring + at, part);
+		rc = migrate_copy_ring(vf, at, out + done, part, false);
+		if (rc)
+			return rc;
 		migrate_advance_offset(vf, part);
 		done += part;
 	}
@@ -133,7 +115,6 @@ static ssize_t migrate_read_ring(struct vgpu_vf *vf, u8 *out, size_t bytes)
 static ssize_t migrate_write_ring(struct vgpu_vf *vf, const u8 *data, size_t bytes)
 {
 	const struct vgpu_task_layout *layout = migrate_layout_of(vf);
-	void __iomem *ring = vgpu_task_area(vf, &layout->migration);
 	u32 size = layout->migration.bytes, start, room, part;
 	size_t done = 0;
 	int rc;
@@ -148,13 +129,28 @@ static ssize_t migrate_write_ring(struct vgpu_vf *vf, const u8 *data, size_t byt
 		part = min_t(size_t, part, bytes - done);
 		if (!part)
 			break;
-		migrate_copy_to_ring(ring + vf->task.stream_offset, data + done,
-				     part);
+		rc = migrate_copy_ring(vf, vf->task.stream_offset,
+				       (u8 *)data + done, part, true);
+		if (rc)
+			return rc;
 		migrate_advance_offset(vf, part);
 		done += part;
 	}
 	return done;
 }
+
+bool vgpu_vf_can_migrate(struct pci_dev *pdev)
+{
+	struct vgpu_vf *vf = vgpu_mgr_get_vf(pdev);
+	bool can_migrate;
+
+	if (!vf)
+		return false;
+	can_migrate = READ_ONCE(vf->mgr->can_migrate);
+	vgpu_mgr_put(vf->mgr);
+	return can_migrate;
+}
+EXPORT_SYMBOL_GPL(vgpu_vf_can_migrate);
 
 int vgpu_vf_get_identity(struct vgpu_vf *vf, struct vgpu_vf_identity *ret_identity)
 {

@@ -204,7 +204,7 @@ int vgpu_task_configure(struct vgpu_vf *vf)
 		.opener = vgpu_vf_process(vf),
 		.chids = vf->place.chids,
 		.place = (u16)vf->place.id,
-		.is_migratable = true,
+		.is_migratable = READ_ONCE(vf->mgr->can_migrate),
 	};
 	void *params;
 	int rc;

@@ -85,6 +85,9 @@ int vgpu_vf_set_bus_master(struct vgpu_vf *vgpu, bool is_on);
  * driver is going; -EINTR: the caller is killed; -ENODEV: the vGPU was lost.
  */
 
+/* Whether the firmware of the VF's GPU saves and restores vGPUs at all. */
+bool vgpu_vf_can_migrate(struct pci_dev *pdev);
+
 /* What a vGPU must have alike to become the one that another was. */
 struct vgpu_vf_identity {
 	u32 gpu; /* PCI ids: device << 16 | vendor */

@@ -14,7 +14,8 @@ static int main_init_dev(struct vfio_device *device)
 
 	mutex_init(&v->lock);
 	vgpu_vfio_init_lost(v);
-	if (to_pci_dev(device->dev)->is_virtfn)
+	/* It is bound after its GPU, which cannot get another firmware meanwhile. */
+	if (vgpu_vf_can_migrate(to_pci_dev(device->dev)))
 		vgpu_vfio_init_migration(v);
 	return vfio_pci_core_init_dev(device);
 }

@@ -2,8 +2,11 @@
 /*
  * The states of migration, as VFIO has them:
  *
- *	RUNNING <---> STOP <---> STOP_COPY   its state is read
- *			   <---> RESUMING    its state is written
+ *	RUNNING <---> RUNNING_P2P <---> STOP <---> STOP_COPY   its state is read
+ *					     <---> RESUMING    its state is written
+ *
+ * In RUNNING_P2P it is stopped already: it begins no access any more, and others
+ * may access its BARs, as in STOP.
  *
  *	any of them ---> ERROR, and by a reset back to RUNNING
  *
@@ -59,6 +62,12 @@ static int migration_resume_vgpu(struct vgpu_vfio *v)
 	return migration_report(v, vgpu_vf_resume_work(v->vgpu));
 }
 
+/* Between RUNNING_P2P and STOP nothing is another. */
+static int migration_stay(struct vgpu_vfio *v)
+{
+	return 0;
+}
+
 static int migration_begin_stream(struct vgpu_vfio *v, bool is_saving,
 				  int (*begin_stream)(struct vgpu_vf *vgpu))
 {
@@ -108,8 +117,12 @@ static const struct {
 	enum vfio_device_mig_state from, to;
 	int (*go)(struct vgpu_vfio *v);
 } ways[] = {
-	{VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_STOP, migration_stop_vgpu},
-	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING, migration_resume_vgpu},
+	{VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_RUNNING_P2P,
+	 migration_stop_vgpu},
+	{VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_RUNNING,
+	 migration_resume_vgpu},
+	{VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_STOP, migration_stay},
+	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING_P2P, migration_stay},
 	{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP_COPY,
 	 migration_begin_saving},
 	{VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_STOP,
@@ -218,6 +231,7 @@ static const struct vfio_migration_ops migration_ops = {
 
 void vgpu_vfio_init_migration(struct vgpu_vfio *v)
 {
-	v->core.vdev.migration_flags = VFIO_MIGRATION_STOP_COPY;
+	v->core.vdev.migration_flags =
+		VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P;
 	v->core.vdev.mig_ops = &migration_ops;
 }

@@ -27,7 +27,7 @@ static void check_move(const struct arguments *arg)
 	CHECK(mig_feature(&from,
 			  VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_MIGRATION,
 			  &can, sizeof(can)) == 0);
-	CHECK_EQUAL(can.flags, VFIO_MIGRATION_STOP_COPY);
+	CHECK_EQUAL(can.flags, VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P);
 	vf_set_master(&from, true);
 	for (i = 0; i < VECTORS; i++)
 		events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -145,10 +145,11 @@ static void check_full(const struct arguments *arg)
 
 static void check_states(const struct arguments *arg)
 {
-	static const uint32_t none[] = {
-		VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_PRE_COPY,
-		VFIO_DEVICE_STATE_PRE_COPY_P2P, ERROR, 100};
-	static const uint32_t states[] = {STOP, STOP_COPY, RESUMING, RUNNING};
+	static const uint32_t none[] = {VFIO_DEVICE_STATE_PRE_COPY,
+					VFIO_DEVICE_STATE_PRE_COPY_P2P, ERROR,
+					100};
+	static const uint32_t states[] = {RUNNING_P2P, STOP, STOP_COPY,
+					  RESUMING, RUNNING};
 	uint8_t *memory;
 	unsigned int i;
 	struct vf vf;
@@ -177,6 +178,13 @@ static void check_states(const struct arguments *arg)
 	}
 	/* And back: the vGPU goes on where it was. */
 	mig_fill(&vf, memory);
+	/* What others write to it while it begins nothing by itself is kept. */
+	mig_set_state(&vf, RUNNING_P2P);
+	CHECK_EQUAL(mig_move(&vf, DMA_TO_FB, 0, 4096), DMA_NO_MASTER);
+	vf.bar1[5 * MIB] = 0x21;
+	mig_set_state(&vf, RUNNING);
+	CHECK_EQUAL(vf.bar1[5 * MIB], 0x21);
+	mig_check_filled(&vf, memory);
 	for (i = 0; i < 3; i++) {
 		fd = mig_set_state(&vf, STOP_COPY);
 		if (i == 1)
@@ -242,14 +250,25 @@ static void check_read(const struct arguments *arg)
 	vf_close(&vf);
 }
 
+/* One whose firmware cannot. */
+static void check_none(const struct arguments *arg)
+{
+	struct vfio_device_feature_migration can = {0};
+	struct vf vf;
+
+	vf_open(&vf, arg->vf);
+	CHECK_ERRNO(mig_feature(&vf,
+				VFIO_DEVICE_FEATURE_GET |
+					VFIO_DEVICE_FEATURE_MIGRATION,
+				&can, sizeof(can)),
+		    ENOTTY);
+	vf_close(&vf);
+}
+
 const struct check checks[] = {
-	{"move", check_move},
-	{"full", check_full},
-	{"type", check_type},
-	{"hostile", check_hostile},
-	{"states", check_states},
-	{"hold", check_hold},
-	{"read", check_read},
-	{"stall", check_stall},
-	{NULL, NULL},
+	{"move", check_move},	  {"full", check_full},
+	{"type", check_type},	  {"hostile", check_hostile},
+	{"states", check_states}, {"none", check_none},
+	{"hold", check_hold},	  {"read", check_read},
+	{"stall", check_stall},	  {NULL, NULL},
 };

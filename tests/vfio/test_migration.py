@@ -18,13 +18,23 @@ MOVE_SECONDS = 300
 BROKEN_STREAM = 'a stream to restore|message of type 9'
 
 
-class Migration(VfioCase):
+class Migrating(VfioCase):
     TYPES = {1: TYPE, 2: TYPE}
 
     def migrate(self, name, vf=1, other='', bar1=TYPE_BAR1, mib=''):
         return self.do(f'run vf migrate {name} {vf} {bar1} {other} {mib}',
                        seconds=MOVE_SECONDS)
 
+
+
+class Unable(Migrating):
+    PROPERTIES = ('fb-size=48G', 'vgpu-migration=off')
+
+    def test_it_is_not_offered(self):
+        self.migrate('none')
+
+
+class Migration(Migrating):
     def begin(self, name, said, vf=1, state=''):
         start = len(self.host.log())
         self.do(f'run vf migrate-hold {name} {vf} {TYPE_BAR1} {state}')

@@ -31,13 +31,14 @@ def build():
 class VfioCase(unittest.TestCase):
     MACHINE = os.path.join(BUILT, 'machine.cpio')
     OPTIONS = ()
+    PROPERTIES = ('fb-size=48G',)  # of the GPU
     HAS_GUESTS = False
     TYPES = {1: TYPE, 2: LARGE}  # by VF
     allowed = '^$'  # what the model may refuse
 
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(BUILT, 'fb-size=48G', mib=1536, options=cls.OPTIONS,
+        cls.host = Host(BUILT, *cls.PROPERTIES, mib=1536, options=cls.OPTIONS,
                         initrd=cls.MACHINE, has_guests=cls.HAS_GUESTS)
 
     @classmethod

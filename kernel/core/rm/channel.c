@@ -4,6 +4,8 @@
  * in the framebuffer; its ring, methods and semaphore are the CPU's memory:
  *
  *   ring --> methods --> host --> copy engine --> semaphore
+ *
+ * and so is a buffer for what the engine copies.
  */
 #include "channel.h"
 
@@ -28,9 +30,13 @@
 #define SEMAPHORE    0x2000
 #define MEMORY_BYTES 0x3000
 #define MEMORY_VA    0x200000ULL
+#define BUFFER_VA    0x210000ULL
 #define RING_ENTRIES (METHODS / 8)
 
 static_assert(VGPU_CHANNEL_PUSH_WORDS * 4 <= SEMAPHORE - METHODS, "a page");
+static_assert(BUFFER_VA + VGPU_CHANNEL_BUFFER_BYTES <=
+		      MEMORY_VA + (1ULL << VGPU_PD0_SHIFT),
+	      "one table");
 
 /* What the firmware may have of the address space: an entry of directory 1. */
 #define FIRMWARES_VA	0x100000000ULL
@@ -83,9 +89,22 @@ static void channel_write_instance(const struct vgpu_channel *channel)
 	}
 }
 
+static void channel_map(const struct vgpu_channel *channel, u64 va,
+			const struct vgpu_dma *memory)
+{
+	u64 table = channel_vram_at(channel, TABLE), at;
+
+	for (at = 0; at < memory->bytes; at += VGPU_PAGE_BYTES)
+		vgpu_vram_write_entry(channel->hw,
+				      table + ((va - MEMORY_VA + at) >>
+					       VGPU_SMALL_PAGE_SHIFT) *
+						      VGPU_ENTRY_BYTES,
+				      vgpu_pte_sysmem(memory->address + at));
+}
+
 static int channel_write_tables(const struct vgpu_channel *channel)
 {
-	u64 slot = MEMORY_VA >> VGPU_PD0_SHIFT, at;
+	u64 slot = MEMORY_VA >> VGPU_PD0_SHIFT;
 
 	vgpu_vram_zero(channel->hw, channel_vram_at(channel, 0),
 		       VGPU_CHANNEL_VRAM_BYTES);
@@ -99,12 +118,8 @@ static int channel_write_tables(const struct vgpu_channel *channel)
 			      channel_vram_at(channel, DIRECTORY_0) +
 				      slot * VGPU_PD0_ENTRY_BYTES + VGPU_PD0_SMALL,
 			      vgpu_pde(channel_vram_at(channel, TABLE)));
-	for (at = 0; at < MEMORY_BYTES; at += VGPU_PAGE_BYTES)
-		vgpu_vram_write_entry(
-			channel->hw,
-			channel_vram_at(channel, TABLE) +
-				(at >> VGPU_SMALL_PAGE_SHIFT) * VGPU_ENTRY_BYTES,
-			vgpu_pte_sysmem(channel->memory.address + at));
+	channel_map(channel, MEMORY_VA, &channel->memory);
+	channel_map(channel, BUFFER_VA, &channel->buffer);
 	channel_write_instance(channel);
 	vgpu_vram_flush(channel->hw, channel_vram_at(channel, 0));
 	return vgpu_vram_invalidate(
@@ -224,6 +239,9 @@ static int channel_make_memory(struct vgpu_gsp *gsp, struct vgpu_channel *channe
 	rc = vgpu_dma_create(gsp->hw, bytes, &channel->method_buffer);
 	if (rc == 0)
 		rc = vgpu_dma_create(gsp->hw, MEMORY_BYTES, &channel->memory);
+	if (rc == 0)
+		rc = vgpu_dma_create(gsp->hw, VGPU_CHANNEL_BUFFER_BYTES,
+				     &channel->buffer);
 	return rc;
 }
 
@@ -275,6 +293,7 @@ void vgpu_channel_stop(struct vgpu_gsp *gsp, struct vgpu_channel *channel)
 
 void vgpu_channel_finish(struct vgpu_channel *channel)
 {
+	vgpu_dma_destroy(channel->hw, &channel->buffer);
 	vgpu_dma_destroy(channel->hw, &channel->memory);
 	vgpu_dma_destroy(channel->hw, &channel->method_buffer);
 }
@@ -303,6 +322,11 @@ void vgpu_channel_submit(struct vgpu_channel *channel, u32 words)
 u64 vgpu_channel_semaphore_address(void)
 {
 	return MEMORY_VA + SEMAPHORE;
+}
+
+u64 vgpu_channel_buffer_address(void)
+{
+	return BUFFER_VA;
 }
 
 u32 vgpu_channel_semaphore(const struct vgpu_channel *channel)

@@ -9,7 +9,8 @@
 /* What it has of the core driver's piece of the framebuffer. */
 #define VGPU_CHANNEL_VRAM_BYTES 0x7000
 
-#define VGPU_CHANNEL_PUSH_WORDS 1024
+#define VGPU_CHANNEL_PUSH_WORDS	  1024
+#define VGPU_CHANNEL_BUFFER_BYTES 0x40000
 
 struct vgpu_channel {
 	struct vgpu_hw *hw;
@@ -21,6 +22,7 @@ struct vgpu_channel {
 	u32 id;
 	u32 token;		/* what rings its doorbell */
 	struct vgpu_dma memory; /* ring, methods, semaphore */
+	struct vgpu_dma buffer; /* for what is copied */
 	struct vgpu_dma method_buffer;
 	u32 put;
 	bool is_dead; /* it was at fault, or does not answer */
@@ -44,5 +46,8 @@ void vgpu_channel_submit(struct vgpu_channel *channel, u32 words);
 /* A word that it can write, by its own addresses; and as it stands. */
 u64 vgpu_channel_semaphore_address(void);
 u32 vgpu_channel_semaphore(const struct vgpu_channel *channel);
+
+/* Its buffer, by its own addresses. */
+u64 vgpu_channel_buffer_address(void);
 
 #endif

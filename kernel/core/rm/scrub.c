@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Framebuffer is filled with zeros by a copy engine. */
+/* Framebuffer is filled with zeros, or copied, by a copy engine. */
 #include "scrub.h"
 
 #include <linux/delay.h>
@@ -26,6 +26,7 @@
 
 #define SET_OBJECT	     0x000
 #define SET_SEMAPHORE_A	     0x240 /* upper, lower, payload */
+#define SET_SRC_PHYS_MODE    0x260
 #define SET_DST_PHYS_MODE    0x264
 #define PHYS_MODE_VRAM	     0
 #define LAUNCH_DMA	     0x300
@@ -35,8 +36,10 @@
 #define LAUNCH_SRC_PITCH     0x00000080
 #define LAUNCH_DST_PITCH     0x00000100
 #define LAUNCH_REMAP	     0x00000400
+#define LAUNCH_SRC_PHYSICAL  0x00001000
 #define LAUNCH_DST_PHYSICAL  0x00002000
 #define LAUNCH_NO_PLC	     0x04000000 /* zeros are written, not remembered */
+#define OFFSET_IN_UPPER	     0x400	/* and lower */
 #define OFFSET_OUT_UPPER     0x408	/* and lower */
 #define LINE_LENGTH_IN	     0x418 /* in words here; and the count of lines */
 #define SET_REMAP_CONST_A    0x700
@@ -85,6 +88,33 @@ static void scrub_submit_fill(struct vgpu_channel *channel, u64 offset,
 	vgpu_channel_submit(channel, m.count);
 }
 
+/* Between the framebuffer and the channel's buffer. */
+static void scrub_submit_copy(struct vgpu_channel *channel, u64 offset,
+			      u32 bytes, bool is_to_fb, u32 sequence)
+{
+	struct methods m = {.words = vgpu_channel_methods(channel)};
+	u64 semaphore = vgpu_channel_semaphore_address();
+	u64 buffer = vgpu_channel_buffer_address();
+	u64 in = is_to_fb ? buffer : offset, out = is_to_fb ? offset : buffer;
+
+	scrub_put_method(&m, SET_OBJECT, 1, VGPU_RM_CLASS_COPY);
+	scrub_put_method(&m, is_to_fb ? SET_DST_PHYS_MODE : SET_SRC_PHYS_MODE,
+			 1, PHYS_MODE_VRAM);
+	scrub_put_method(&m, SET_SEMAPHORE_A, 3, upper_32_bits(semaphore),
+			 lower_32_bits(semaphore), sequence);
+	scrub_put_method(&m, OFFSET_IN_UPPER, 2, upper_32_bits(in),
+			 lower_32_bits(in));
+	scrub_put_method(&m, OFFSET_OUT_UPPER, 2, upper_32_bits(out),
+			 lower_32_bits(out));
+	scrub_put_method(&m, LINE_LENGTH_IN, 2, bytes, 1);
+	scrub_put_method(
+		&m, LAUNCH_DMA, 1,
+		LAUNCH_NON_PIPELINED | LAUNCH_FLUSH | LAUNCH_SEMAPHORE |
+			LAUNCH_SRC_PITCH | LAUNCH_DST_PITCH | LAUNCH_NO_PLC |
+			(is_to_fb ? LAUNCH_DST_PHYSICAL : LAUNCH_SRC_PHYSICAL));
+	vgpu_channel_submit(channel, m.count);
+}
+
 static int scrub_wait_done(struct vgpu_gsp *gsp,
 			   const struct vgpu_channel *channel, u32 sequence,
 			   unsigned long deadline)
@@ -107,6 +137,14 @@ static int scrub_wait_done(struct vgpu_gsp *gsp,
 	}
 }
 
+/* 0 is what the semaphore is from the start. */
+static u32 scrub_next_sequence(struct vgpu_scrubber *scrubber)
+{
+	if (++scrubber->sequence == 0)
+		scrubber->sequence++;
+	return scrubber->sequence;
+}
+
 static int scrub_fill_range(struct vgpu_scrubber *scrubber,
 			    struct vgpu_gsp *gsp, u64 offset, u64 bytes)
 {
@@ -117,11 +155,8 @@ static int scrub_fill_range(struct vgpu_scrubber *scrubber,
 
 	while (rc == 0 && bytes) {
 		part = min_t(u64, bytes, FILL_BYTES);
-		/* 0 is what the semaphore is from the start. */
-		if (++scrubber->sequence == 0)
-			scrubber->sequence++;
 		scrub_submit_fill(&scrubber->channel, offset, (u32)part,
-				  scrubber->sequence);
+				  scrub_next_sequence(scrubber));
 		rc = scrub_wait_done(gsp, &scrubber->channel,
 				     scrubber->sequence, deadline);
 		offset += part;
@@ -130,6 +165,33 @@ static int scrub_fill_range(struct vgpu_scrubber *scrubber,
 	/* What it still does must be over before it is asked again. */
 	if (rc)
 		scrubber->channel.is_dead = true;
+	return rc;
+}
+
+static int scrub_copy_range(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
+			    u64 offset, u8 *data, u32 bytes, bool is_to_fb)
+{
+	struct vgpu_channel *channel = &scrubber->channel;
+	unsigned long deadline = jiffies + msecs_to_jiffies(START_MS);
+	int rc = 0;
+	u32 part;
+
+	for (; rc == 0 && bytes; bytes -= part) {
+		part = min_t(u32, bytes, VGPU_CHANNEL_BUFFER_BYTES);
+		if (is_to_fb)
+			memcpy(channel->buffer.memory, data, part);
+		scrub_submit_copy(channel, offset, part, is_to_fb,
+				  scrub_next_sequence(scrubber));
+		rc = scrub_wait_done(gsp, channel, scrubber->sequence, deadline);
+		/* The buffer is read after the semaphore that says it is full. */
+		vgpu_dma_rmb();
+		if (rc == 0 && !is_to_fb)
+			memcpy(data, channel->buffer.memory, part);
+		offset += part;
+		data += part;
+	}
+	if (rc)
+		channel->is_dead = true;
 	return rc;
 }
 
@@ -167,6 +229,22 @@ int vgpu_scrubber_scrub(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
 	rc = scrub_get_channel(scrubber, gsp);
 	if (rc == 0)
 		rc = scrub_fill_range(scrubber, gsp, fb_offset, bytes);
+	mutex_unlock(&scrubber->lock);
+	return rc;
+}
+
+int vgpu_scrubber_copy(struct vgpu_scrubber *scrubber, struct vgpu_gsp *gsp,
+		       u64 fb_offset, void *data, u32 bytes, bool is_to_fb)
+{
+	int rc;
+
+	if (!vgpu_is_inside(fb_offset, bytes, gsp->info.fb_bytes))
+		return -EINVAL;
+	mutex_lock(&scrubber->lock);
+	rc = scrub_get_channel(scrubber, gsp);
+	if (rc == 0)
+		rc = scrub_copy_range(scrubber, gsp, fb_offset, data, bytes,
+				      is_to_fb);
 	mutex_unlock(&scrubber->lock);
 	return rc;
 }
