@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is told of a vGPU that is lost, and of errors of its guest's. */
 #include <linux/devcoredump.h>
+#include <linux/log2.h>
 #include <linux/ratelimit.h>
 #include <linux/vmalloc.h>
 
@@ -72,6 +73,16 @@ void vgpu_vf_tell_loss(struct vgpu_vf *vf, const char *why)
 		loss_dump(vf, why);
 }
 
+void vgpu_vf_count_error(struct vgpu_vf *vf, u32 *count)
+{
+	/* One event at a time. */
+	WRITE_ONCE(*count, *count + 1);
+	if (!is_power_of_2(*count))
+		return;
+	WRITE_ONCE(vf->has_news, true);
+	schedule_work(&vf->mgr->work);
+}
+
 /* Told one after the other, by the firmware's queue. */
 static void loss_count_rc_error(struct vgpu_event_subscriber *subscriber,
 				const u8 *payload, u32 bytes)
@@ -85,7 +96,7 @@ static void loss_count_rc_error(struct vgpu_event_subscriber *subscriber,
 	    !error.has_gfid || error.gfid < 1 || error.gfid > mgr->vf_count)
 		return;
 	vf = &mgr->vfs[error.gfid - 1];
-	WRITE_ONCE(vf->channel_errors, vf->channel_errors + 1);
+	vgpu_vf_count_error(vf, &vf->channel_errors);
 }
 
 void vgpu_mgr_watch_errors(struct vgpu_mgr *mgr)

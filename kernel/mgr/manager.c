@@ -71,7 +71,7 @@ static void manager_handle_task_event(struct vgpu_event_subscriber *subscriber,
 		return;
 	vf = &mgr->vfs[event->gfid - 1];
 	if (event->notify_index == VGPU_TASK_ERROR_MESSAGE)
-		WRITE_ONCE(vf->messages, vf->messages + 1);
+		vgpu_vf_count_error(vf, &vf->messages);
 	set_bit(event->notify_index, &vf->events);
 	schedule_work(&mgr->work);
 }
@@ -83,6 +83,10 @@ static void manager_look_at_events(struct vgpu_vf *vf)
 	if (test_and_clear_bit(VGPU_TASK_DRIVER_LOADED, &vf->events))
 		WRITE_ONCE(vf->is_driver_loaded, true);
 	vgpu_vf_lose(vf, /* why= */ NULL);
+	if (READ_ONCE(vf->has_news)) {
+		WRITE_ONCE(vf->has_news, false);
+		vgpu_vf_state_changed(vf);
+	}
 }
 
 static void manager_work(struct work_struct *work)

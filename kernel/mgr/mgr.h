@@ -69,6 +69,7 @@ struct vgpu_vf {
 	struct vgpu_vf_user *user;
 
 	unsigned long events; /* bits: vgpu_task_event, to be looked at */
+	bool has_news; /* whoever polls its state is to be told of errors */
 	bool is_driver_loaded;
 	/* Since the driver was bound; each has one writer at a time. */
 	u32 losses;
@@ -180,6 +181,12 @@ void vgpu_vf_lose(struct vgpu_vf *vf, const char *why);
 /* A text for sysfs, of at most a page. */
 int vgpu_vf_print_state(struct vgpu_vf *vf, char *buf);
 void vgpu_vf_state_changed(struct vgpu_vf *vf);
+
+/*
+ * loss.c: count an error, of which a guest may cause any number: whoever polls
+ * is told of the 1st, 2nd, 4th, 8th ... In a thread of the firmware's events.
+ */
+void vgpu_vf_count_error(struct vgpu_vf *vf, u32 *count);
 
 /* loss.c: tell of a vGPU that is lost, before it is taken down. */
 void vgpu_vf_tell_loss(struct vgpu_vf *vf, const char *why);

@@ -49,6 +49,8 @@ class Vf:
         self.pid = 0
         self.used = 0
         self.guest_driver = 'none'
+        self.channel_errors = 0
+        self.error_messages = 0
         self.engine_ns = dict.fromkeys(ENGINES, 0)
 
 
@@ -266,6 +268,8 @@ class Gpu(Pf):
                  ('defined' if vf.type else 'none')),
                 ('framebuffer_used', lambda: vf.used),
                 ('guest_driver', lambda: vf.guest_driver),
+                ('channel_errors', lambda: vf.channel_errors),
+                ('error_messages', lambda: vf.error_messages),
                 ('opener_pid', lambda: vf.pid)):
             self.files.add(f'{folder}/{name}', fuse.Attribute(read))
         for engine in ENGINES:
@@ -339,6 +343,13 @@ class Gpu(Pf):
     @at_once
     def fail(self, n, reason):
         self.vf(n).state = f'failed: {reason}'
+        self.tell(n)
+
+    @at_once
+    def count_errors(self, n, channel_errors=0, error_messages=0):
+        """The firmware has so many errors of a VF to tell of, in all."""
+        vf = self.vf(n)
+        vf.channel_errors, vf.error_messages = channel_errors, error_messages
         self.tell(n)
 
     @at_once

@@ -343,6 +343,13 @@ class Following(SriovTest):
             self.assertIn(str(pid), next_event('detached'))
         model.open(1, 13)
         next_event('attached')
+        # A guest can cause any number of these.
+        for count, is_told in ((1, True), (2, True), (3, False), (9, True)):
+            model.count_errors(1, count)
+            if is_told:
+                self.assertIn(f'{count} errors of channels', next_event('guest-fault'))
+        model.count_errors(1, 9, 1)
+        self.assertIn('1 error messages', next_event('guest-fault'))
         model.fail(1, 'the vGPU\'s task crashed')
         self.assertIn('task crashed', next_event('failed'))
         vgpu = m.show('a')

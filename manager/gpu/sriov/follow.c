@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vGPUs on virtual functions follow what sysfs says of these. */
+#include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -192,9 +193,47 @@ static void follow_state(struct vgpu_instance *instance, const struct vgpu_vf *v
 	instance->manager->hooks->changed(instance->manager);
 }
 
+/* What the VF has counted for others before is not of this vGPU. */
+static void forget_errors(struct vgpu_vf *vf)
+{
+	vf->told_channel_errors = vf->channel_errors;
+	vf->told_error_messages = vf->error_messages;
+}
+
+/*
+ * A guest can cause these at will: an event comes when there are twice as many
+ * as the last one told of.
+ */
+static bool is_to_be_told(uint64_t *told, uint64_t count)
+{
+	/* Its driver was bound again, and has begun anew. */
+	if (count < *told)
+		*told = 0;
+	if (count == *told || count / 2 < *told)
+		return false;
+	*told = count;
+	return true;
+}
+
+static void follow_errors(struct vgpu_instance *instance, struct vgpu_vf *vf)
+{
+	if (is_to_be_told(&vf->told_channel_errors, vf->channel_errors))
+		vgpu_instance_event(instance, "guest-fault",
+				    "the GPU's firmware has reported %" PRIu64
+				    " errors of channels of VF %u",
+				    vf->channel_errors, vf->number);
+	if (is_to_be_told(&vf->told_error_messages, vf->error_messages))
+		vgpu_instance_event(instance, "guest-fault",
+				    "the firmware's task for VF %u had %" PRIu64
+				    " error messages: the host's log may have them",
+				    vf->number, vf->error_messages);
+}
+
 void vgpu_sriov_settle(struct vgpu_instance *instance)
 {
 	struct vgpu_vf *vf = vgpu_sriov_vf_of(instance);
+
+	forget_errors(vf);
 
 	instance->lacks_gpu = false;
 	VGPU_TEXT_SET(instance->address, vf->address);
@@ -274,6 +313,7 @@ static void follow(struct vgpu_instance *instance)
 	} else {
 		instance->lacks_vf = false;
 		watch(vf);
+		follow_errors(instance, vf);
 		follow_state(instance, vf);
 	}
 }

@@ -34,6 +34,9 @@ struct vgpu_vf {
 	enum vgpu_vf_state state;
 	char failure[160];
 	pid_t opener; /* 0: not open, or not known */
+	/* Since its driver was bound; and how many of them an event has told of. */
+	uint64_t channel_errors, error_messages;
+	uint64_t told_channel_errors, told_error_messages;
 	/* Of its attribute state, while it has a vGPU; -1 and NULL else. */
 	int watch_fd;
 	sd_event_source *watch;

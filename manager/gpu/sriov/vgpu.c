@@ -194,6 +194,22 @@ static void read_state(const struct vgpu_sriov *sriov, struct vgpu_vf *vf)
 	}
 }
 
+/* An older vgpu_core has no such files. */
+static void read_errors(const struct vgpu_sriov *sriov, struct vgpu_vf *vf)
+{
+	int root = sriov->manager->sysfs;
+	const char *pf = sriov->gpu->id;
+
+	if (!vf->type)
+		return;
+	if (vgpu_sysfs_read_number(root, &vf->channel_errors,
+				   VF "/channel_errors", pf, vf->number) < 0)
+		vf->channel_errors = 0;
+	if (vgpu_sysfs_read_number(root, &vf->error_messages,
+				   VF "/error_messages", pf, vf->number) < 0)
+		vf->error_messages = 0;
+}
+
 static int vgpu_read_vf(struct vgpu_sriov *sriov, struct vgpu_vf *vf)
 {
 	int root = sriov->manager->sysfs;
@@ -211,6 +227,7 @@ static int vgpu_read_vf(struct vgpu_sriov *sriov, struct vgpu_vf *vf)
 		vf->placement = (uint32_t)VGPU_MIN(number, VGPU_PLACEMENT_ANY);
 
 	read_state(sriov, vf);
+	read_errors(sriov, vf);
 	vf->opener = 0;
 	if (vf->state != VGPU_VF_ACTIVE && vf->state != VGPU_VF_FAILED)
 		return 0;
