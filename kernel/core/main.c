@@ -217,4 +217,5 @@ module_exit(vgpu_core_exit);
 
 MODULE_DESCRIPTION("OpenVGPU: core driver for NVIDIA GPUs with GSP firmware");
 MODULE_SOFTDEP("post: vgpu_vfio_pci");
+MODULE_AUTHOR("OpenVGPU maintainers");
 MODULE_LICENSE("GPL");

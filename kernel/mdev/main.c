@@ -120,4 +120,5 @@ module_init(main_init);
 module_exit(main_exit);
 
 MODULE_DESCRIPTION("OpenVGPU: mediated virtio-gpu devices for VMs, by VFIO");
+MODULE_AUTHOR("OpenVGPU maintainers");
 MODULE_LICENSE("GPL");

@@ -118,7 +118,8 @@ static ssize_t opener_pid_show(struct kobject *kobj,
 
 	return sysfs_emit(buf, "%u\n", READ_ONCE(vf->opener));
 }
-static struct kobj_attribute opener_pid_file = __ATTR_RO(opener_pid);
+/* Not of everybody's business; vgpu-own gives it to vgpud. */
+static struct kobj_attribute opener_pid_file = __ATTR_RO_MODE(opener_pid, 0400);
 
 static ssize_t losses_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)

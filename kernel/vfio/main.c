@@ -189,4 +189,5 @@ static struct pci_driver vgpu_vfio_driver = {
 module_pci_driver(vgpu_vfio_driver);
 
 MODULE_DESCRIPTION("OpenVGPU: VFs of NVIDIA GPUs for VMs, by VFIO");
+MODULE_AUTHOR("OpenVGPU maintainers");
 MODULE_LICENSE("GPL");

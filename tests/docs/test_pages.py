@@ -98,6 +98,19 @@ class Locks(unittest.TestCase):
         self.assertEqual(said, declared)
 
 
+class Abi(unittest.TestCase):
+    """docs/dev/abi has the form of Documentation/ABI in the kernel's tree."""
+
+    def test_form(self):
+        folder = 'docs/dev/abi'
+        for name in os.listdir(folder):
+            for entry in re.split(r'\n(?=What:)', read(f'{folder}/{name}')):
+                self.assertRegex(
+                    entry, r'\AWhat:\t\t/sys/\S+\n(\t\t/sys/\S+\n)*'
+                    r'Date:\t\t\w+ \d{4}\nContact:\t.+ <\S+@\S+>\n'
+                    r'Description:\n(\t\t\S.*\n)+\n?\Z', name)
+
+
 class Rooms(unittest.TestCase):
     def test_drawing(self):
         """It has the floors that the test of includes has, the highest first."""

@@ -1,10 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The GSP's firmware files, copied to where the GPU reads them. */
 #include <linux/firmware.h>
+#include <linux/module.h>
 
 #include "gsp.h"
 
 #define SIGNATURE_SECTION ".fwsignature_ad10x"
+
+/* For who makes an initramfs: as files_request() names them, for each chip. */
+#define FILE_OF(chip, part)                                                    \
+	"nvidia/" chip "/gsp/" part "-" VGPU_ABI_VERSION ".bin"
+MODULE_FIRMWARE(FILE_OF("ad102", "booter_load"));
+MODULE_FIRMWARE(FILE_OF("ad102", "booter_unload"));
+MODULE_FIRMWARE(FILE_OF("ad102", "scrubber"));
+MODULE_FIRMWARE(FILE_OF("ad102", "bootloader"));
+MODULE_FIRMWARE(FILE_OF("ad102", "gsp"));
+MODULE_FIRMWARE(FILE_OF("ad103", "booter_load"));
+MODULE_FIRMWARE(FILE_OF("ad103", "booter_unload"));
+MODULE_FIRMWARE(FILE_OF("ad103", "scrubber"));
+MODULE_FIRMWARE(FILE_OF("ad103", "bootloader"));
+MODULE_FIRMWARE(FILE_OF("ad103", "gsp"));
+MODULE_FIRMWARE(FILE_OF("ad104", "booter_load"));
+MODULE_FIRMWARE(FILE_OF("ad104", "booter_unload"));
+MODULE_FIRMWARE(FILE_OF("ad104", "scrubber"));
+MODULE_FIRMWARE(FILE_OF("ad104", "bootloader"));
+MODULE_FIRMWARE(FILE_OF("ad104", "gsp"));
+MODULE_FIRMWARE(FILE_OF("ad106", "booter_load"));
+MODULE_FIRMWARE(FILE_OF("ad106", "booter_unload"));
+MODULE_FIRMWARE(FILE_OF("ad106", "scrubber"));
+MODULE_FIRMWARE(FILE_OF("ad106", "bootloader"));
+MODULE_FIRMWARE(FILE_OF("ad106", "gsp"));
+MODULE_FIRMWARE(FILE_OF("ad107", "booter_load"));
+MODULE_FIRMWARE(FILE_OF("ad107", "booter_unload"));
+MODULE_FIRMWARE(FILE_OF("ad107", "scrubber"));
+MODULE_FIRMWARE(FILE_OF("ad107", "bootloader"));
+MODULE_FIRMWARE(FILE_OF("ad107", "gsp"));
 
 static int files_request(struct vgpu_gsp *gsp, const char *part,
 			 const struct firmware **ret_file)
