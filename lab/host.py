@@ -18,7 +18,9 @@ BUILT = os.path.join(TOP, 'build/module')
 # (image, folder of what is built for it, MiB, how much slower it is)
 KERNELS = {
     '7.2': ('/lab/kernel/usr/lib/modules/*/vmlinuz', BUILT, 1024, 1),
+    '6.1': ('/lab/kernels/boot/vmlinuz-6.1.*', BUILT + '-6.1', 1024, 1),
     '6.12': ('/lab/kernels/boot/vmlinuz-6.12*', BUILT + '-6.12', 1024, 1),
+    '7.3': ('/lab/kernels/usr/lib/modules/7.3.*/vmlinuz', BUILT + '-7.3', 1024, 1),
     # What KASAN keeps beside the memory is taken from it.
     'debug': ('/lab/debug-kernel/vmlinuz', BUILT + '-debug', 2048, 5),
 }

@@ -77,6 +77,27 @@ class WithRoom(Sleep):
         self.load()
         self.works()
 
+    def test_hibernates(self):
+        """Its firmware is unloaded, and boots anew when the devices are thawed."""
+        self.load()
+        self.assertEqual(self.machine.do('vfs 4')[0], 0)
+        status, said = self.machine.do('hibernate')
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r'GSP 570.144 is up')
+        self.assertEqual(self.said('WPR is saved'), self.saved)
+        self.assertEqual(self.machine.do('count 4')[0], 0)
+        self.works()
+        self.assertEqual(self.machine.do('vfs 0')[0], 0)
+
+    def test_does_not_hibernate_under_a_vgpu(self):
+        self.load()
+        self.assertEqual(self.machine.do('use 1')[0], 0)
+        status, said = self.machine.do('hibernate')
+        self.assertNotEqual(status, 0)
+        self.assertIn('it does not sleep: 1 vGPUs are open', said)
+        self.works()
+        self.assertEqual(self.machine.do('use 0')[0], 0)
+
     def test_wakes_to_its_interrupts(self):
         self.load()
         self.sleep(1)

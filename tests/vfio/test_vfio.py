@@ -113,6 +113,21 @@ class Vfio(VfioCase):
             self.assertTrue(any(re.fullmatch(line, one) for one in lines),
                             f'{line}: {lines}')
 
+    def test_vgpuds_user_has_what_it_writes_to(self):
+        """As udev's rule has vgpu-own give it: enough, and no more than that."""
+        self.do('run vf type 1 0')
+        self.do('run vf type 2 0')
+        self.do('run vf own')
+        for line in ('echo heterogeneous >vgpu/placement',
+                     f'echo {TYPE} >vgpu/vf1/type', 'cat vgpu/vf1/opener_pid',
+                     'echo 0 >vgpu/vf1/type', 'echo >virtfn0/driver_override',
+                     'cat vgpu/vf1/state'):
+            self.do('run vf as-vgpud ' + line)
+        for line in ('echo 1 >reset', 'echo 1 >virtfn0/reset',
+                     'echo best_effort >vgpu/scheduler/policy',
+                     f'echo {TYPE} >vgpu/.bulk/type', 'echo 1 >remove'):
+            self.assertNotEqual(self.host.do('run vf as-vgpud ' + line)[0], 0, line)
+
     def test_what_the_guest_is_told(self):
         """The UUID that was written, and an instance that no other VF is."""
         uuid = '1b2a3c4d-0000-4000-8000-00000000abcd'
