@@ -103,7 +103,7 @@ class Abi(unittest.TestCase):
 
     def test_form(self):
         folder = 'docs/dev/abi'
-        for name in os.listdir(folder):
+        for name in os.listdir(os.path.join(SOURCE, folder)):
             for entry in re.split(r'\n(?=What:)', read(f'{folder}/{name}')):
                 self.assertRegex(
                     entry, r'\AWhat:\t\t/sys/\S+\n(\t\t/sys/\S+\n)*'
