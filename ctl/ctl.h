@@ -54,8 +54,9 @@ enum ctl_option {
 	CTL_OPTION_VIEW_ONLY = 1 << 27,
 	CTL_OPTION_PASSWORD = 1 << 28,
 	CTL_OPTION_TRANSPORT = 1 << 29,
+	CTL_OPTION_WEB = 1 << 30,
 };
-#define CTL_OPTION_END (CTL_OPTION_TRANSPORT << 1) /* of bits */
+#define CTL_OPTION_END ((unsigned int)CTL_OPTION_WEB << 1) /* of bits */
 
 enum ctl_format {
 	CTL_TEXT,
@@ -130,6 +131,7 @@ struct ctl {
 	bool no_input;
 	bool view_only;
 	bool password;
+	bool web;
 	bool autostart;
 	bool all;
 	bool new_ids;

@@ -44,6 +44,7 @@ static const struct option long_options[] = {
 	{"no-input", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_NO_INPUT},
 	{"view-only", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_VIEW_ONLY},
 	{"password", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_PASSWORD},
+	{"web", no_argument, NULL, OPTION_COMMAND + CTL_OPTION_WEB},
 	{"autostart", required_argument, NULL,
 	 OPTION_COMMAND + CTL_OPTION_AUTOSTART},
 	{"mode", required_argument, NULL, OPTION_COMMAND + CTL_OPTION_MODE},
@@ -206,6 +207,9 @@ static bool option_set(struct ctl *ctl, enum ctl_option option, char *value)
 		return true;
 	case CTL_OPTION_PASSWORD:
 		ctl->password = true;
+		return true;
+	case CTL_OPTION_WEB:
+		ctl->web = true;
 		return true;
 	case CTL_OPTION_AUTOSTART:
 		ctl->has_autostart = true;

@@ -1,71 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vgpuctl console: open a head in a VNC viewer, or say where one finds it. */
+/* vgpuctl console: open a head in a VNC viewer or a browser, or say where it is. */
 #include "ctl/ctl.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/common/manager.h"
 #include "ctl/common/message.h"
 #include "ctl/common/text.h"
+#include "ctl/console/agent.h"
+#include "ctl/console/vnc.h"
 #include "ctl/doctor/process.h"
 #include "lib/util.h"
 
 #define UNIX "unix:"
-
-static sd_json_variant *find_head(sd_json_variant *vgpu, uint32_t head)
-{
-	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
-	uint64_t number;
-
-	for (size_t i = 0; i < sd_json_variant_elements(heads); i++) {
-		sd_json_variant *one = sd_json_variant_by_index(heads, i);
-
-		if (ctl_json_unsigned(one, "head", &number) && number == head)
-			return one;
-	}
-	return NULL;
-}
-
-/*
- * Start a server in the vGPU's own folder, where its owner may have one.
- * *ret_address is the caller's.
- */
-static enum ctl_exit start_server(struct ctl *ctl, sd_json_variant *vgpu,
-				  char **ret_address)
-{
-	ctl_autojson sd_json_variant *parameters = NULL;
-	vgpu_autofree char *address = NULL;
-	const char *socket = ctl_json_string(vgpu, "socket");
-	const char *end = socket ? strrchr(socket, '/') : NULL;
-	enum ctl_exit e;
-
-	if (!end)
-		return ctl_fail(
-			"the vGPU has no VNC server, and no folder for one");
-	if (asprintf(&address, UNIX "%.*s/console-%u.vnc", (int)(end - socket),
-		     socket, ctl->head) < 0)
-		return ctl_fail("out of memory");
-	e = ctl_head_parameters(ctl, &parameters);
-	if (e != CTL_DONE)
-		return e;
-	if (sd_json_variant_set_field_string(&parameters, "address", address) < 0)
-		return ctl_fail("out of memory");
-	e = ctl_call(ctl, "SetVnc", parameters, /* ret_reply= */ NULL);
-	if (e == CTL_DONE)
-		*ret_address = vgpu_steal(&address);
-	return e;
-}
-
-/* A viewer must not take it for an option. */
-static bool is_address(const char *address)
-{
-	if (strncmp(address, UNIX, strlen(UNIX)) == 0)
-		return address[strlen(UNIX)] == '/';
-	return strrchr(address, ':') &&
-	       (address[0] == '[' || (address[0] >= '0' && address[0] <= '9'));
-}
 
 static bool has_desktop(const struct ctl *ctl)
 {
@@ -125,34 +73,43 @@ static void print_address(const struct ctl *ctl, const char *address,
 		ctl_note("note: that is on the other machine: forward it with 'ssh -L'");
 }
 
+/* As a link to the web console, if that is wanted. False: it is not. */
+static bool run_web(struct ctl *ctl, enum ctl_exit *ret)
+{
+	bool is_asked = ctl->web || !ctl->words[0];
+	struct vgpu_err err = {};
+	int fd = -1;
+
+	if (!is_asked && (ctl->host || has_desktop(ctl)))
+		return false;
+	if (is_asked && ctl->host) {
+		*ret = ctl_fail(
+			"a link is made on the machine that it is for: run 'vgpuctl console --web' there");
+		return true;
+	}
+	if (ctl_agent_connect(&fd, &err) < 0) {
+		if (is_asked)
+			*ret = ctl_fail("%s", err.text);
+		return is_asked;
+	}
+	*ret = ctl_agent_run(ctl, fd, ctl->words[0], ctl->head);
+	return true;
+}
+
 static enum ctl_exit run(struct ctl *ctl)
 {
-	ctl_autojson sd_json_variant *parameters = NULL;
-	ctl_autojson sd_json_variant *reply = NULL;
 	vgpu_autofree char *address = NULL;
-	sd_json_variant *vgpu, *head;
-	const char *vnc;
+	struct vgpu_err err = {};
 	enum ctl_exit e;
 
-	e = ctl_vgpu_parameters(ctl, &parameters);
-	if (e == CTL_DONE)
-		e = ctl_call(ctl, "GetVgpu", parameters, &reply);
-	if (e != CTL_DONE)
+	if (!ctl->words[0] && ctl->has_head) {
+		ctl_complain("--head is a head of one vGPU: name it");
+		return CTL_USAGE;
+	}
+	if (run_web(ctl, &e))
 		return e;
-	vgpu = sd_json_variant_by_key(reply, "vgpu");
-	head = find_head(vgpu, ctl->head);
-	if (!head)
-		return ctl_fail("the vGPU has no head %u", ctl->head);
-	vnc = ctl_json_string(head, "vnc");
-	if (vnc && *vnc)
-		address = strdup(vnc);
-	else
-		e = start_server(ctl, vgpu, &address);
-	if (e != CTL_DONE)
-		return e;
-	if (!address || !is_address(address))
-		return ctl_fail_reply("GetVgpu",
-				      "has a VNC server at no address");
+	if (ctl_console_find(ctl, ctl->words[0], ctl->head, &address, &err) < 0)
+		return ctl_fail("%s", err.text);
 	if (has_desktop(ctl)) {
 		e = open_viewer(address);
 		if (e != CTL_DONE)
@@ -164,20 +121,25 @@ static enum ctl_exit run(struct ctl *ctl)
 
 const struct ctl_command ctl_command_console = {
 	.name = "console",
-	.words = "V [--head N]",
-	.summary = "Open a head in a VNC viewer",
+	.words = "[V] [--head N] [--web]",
+	.summary = "Open a head in a viewer or a browser",
 	.help = "  --head N   the head, counted from 0; else 0\n"
+		"  --web      print a link to the web console, on a desktop, too\n"
 		"\n"
 		"If the head has no VNC server yet, one is started in the vGPU's folder (see\n"
 		"'vgpuctl help vnc'). On a desktop the viewer is remote-viewer or TigerVNC's\n"
-		"vncviewer, whichever is there and takes the address; elsewhere the address is\n"
-		"printed.\n"
+		"vncviewer, whichever is there and takes the address. Elsewhere a link is\n"
+		"printed, if vgpu-web runs (see vgpu-web(8)), and else the address. A link is for\n"
+		"one use; what it shows ends with this command. Without V it is for all vGPUs\n"
+		"that you may see.\n"
 		"\n"
 		"Examples:\n"
 		"  vgpuctl console cad\n"
-		"  vgpuctl console cad --head 1\n",
-	.options = CTL_OPTION_HEAD,
-	.min_words = 1,
+		"  vgpuctl console cad --head 1\n"
+		"  vgpuctl console cad --web\n"
+		"  vgpuctl console\n",
+	.options = CTL_OPTION_HEAD | CTL_OPTION_WEB,
+	.min_words = 0,
 	.max_words = 1,
 	.values = {CTL_VALUE_VGPU},
 	.run = run,

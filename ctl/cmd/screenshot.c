@@ -9,119 +9,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/common/frame.h"
 #include "ctl/common/manager.h"
 #include "ctl/common/message.h"
 #include "ctl/common/png_file.h"
 #include "ctl/common/remote.h"
-#include "lib/type.h"
 #include "lib/util.h"
 
-#define PIXEL_BYTES 4
-/* A row may be padded, but not beyond the widest possible head. */
-#define STRIDE_MAX (VGPU_DIMENSION_MAX * PIXEL_BYTES)
-
-struct frame {
-	int fd; /* owned by the varlink connection */
-	uint32_t width;
-	uint32_t height;
-	uint32_t stride;
-	uint32_t next; /* number of the next row */
-	uint8_t *row;
-};
-
-/*
- * Read rows instead of mapping the file: another holder of it could truncate
- * it, which makes a read fail, but kills a process that has it mapped.
- */
-static const uint8_t *next_row(void *userdata, struct vgpu_err *err)
-{
-	struct frame *frame = userdata;
-	size_t want = (size_t)frame->width * PIXEL_BYTES;
-	size_t have = 0;
-
-	while (have < want) {
-		off_t at = (off_t)frame->next * frame->stride + have;
-		ssize_t n = pread(frame->fd, frame->row + have, want - have, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			vgpu_err_set(err, -EIO, NULL,
-				     "the frame could not be read: %s",
-				     n < 0 ? strerror(errno) : "it ends early");
-			return NULL;
-		}
-		have += n;
-	}
-	frame->next++;
-	return frame->row;
-}
-
-/* Check the fd and the numbers before they are used. */
-static enum ctl_exit check_frame(const struct frame *frame)
-{
-	uint64_t bytes;
-	struct stat st;
-
-	if (frame->width == 0 || frame->height == 0 ||
-	    frame->width > VGPU_DIMENSION_MAX ||
-	    frame->height > VGPU_DIMENSION_MAX ||
-	    frame->stride < frame->width * PIXEL_BYTES ||
-	    frame->stride > STRIDE_MAX)
-		return ctl_fail_reply("Capture",
-				      "has a frame of a size that cannot be");
-	if (fstat(frame->fd, &st) < 0)
-		return ctl_fail("cannot look at the frame: %s", strerror(errno));
-	bytes = (uint64_t)frame->height * frame->stride;
-	if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size < bytes)
-		return ctl_fail_reply(
-			"Capture",
-			"has a frame that holds less than its size says");
-	return CTL_DONE;
-}
-
-/* *ret_frame->row is the caller's to free. */
-static enum ctl_exit capture(struct ctl *ctl, struct frame *ret_frame)
+static enum ctl_exit capture(struct ctl *ctl, struct ctl_frame *ret_frame)
 {
 	ctl_autojson sd_json_variant *parameters = NULL;
-	ctl_autojson sd_json_variant *reply = NULL;
-	uint64_t width, height, stride, index;
-	struct frame frame = {};
 	struct vgpu_err err = {};
-	enum ctl_exit e;
-	int r;
+	enum ctl_exit e = ctl_head_parameters(ctl, &parameters);
 
-	e = ctl_head_parameters(ctl, &parameters);
 	if (e != CTL_DONE)
 		return e;
-	if (ctl_manager_connect(ctl, &err) < 0)
-		return ctl_fail("%s", err.text);
-	r = sd_varlink_set_allow_fd_passing_input(ctl->link, true);
-	if (r < 0)
-		return ctl_fail("cannot take file descriptors: %s", strerror(-r));
-	e = ctl_call(ctl, "Capture", parameters, &reply);
-	if (e != CTL_DONE)
-		return e;
-
-	if (!ctl_json_unsigned(reply, "width", &width) ||
-	    !ctl_json_unsigned(reply, "height", &height) ||
-	    !ctl_json_unsigned(reply, "stride", &stride) ||
-	    !ctl_json_unsigned(reply, "fileDescriptor", &index))
-		return ctl_fail_reply("Capture", "lacks the frame's size");
-	frame.width = VGPU_MIN(width, UINT32_MAX);
-	frame.height = VGPU_MIN(height, UINT32_MAX);
-	frame.stride = VGPU_MIN(stride, UINT32_MAX);
-	frame.fd = sd_varlink_peek_fd(ctl->link, index);
-	if (frame.fd < 0)
-		return ctl_fail_reply("Capture", "came without the frame");
-	e = check_frame(&frame);
-	if (e != CTL_DONE)
-		return e;
-	frame.row = malloc((size_t)frame.width * PIXEL_BYTES);
-	if (!frame.row)
-		return ctl_fail("out of memory");
-	*ret_frame = frame;
-	return CTL_DONE;
+	return ctl_frame_capture(ctl, parameters, ret_frame, &err) < 0
+		       ? ctl_fail("%s", err.text)
+		       : CTL_DONE;
 }
 
 /* A file beside @path, so that it can be renamed to it: "DIR/.vgpuctl-XXXXXX". */
@@ -152,7 +57,7 @@ static enum ctl_exit fetch(struct ctl *ctl, int output)
  * another machine's.
  */
 static enum ctl_exit write_and_close(struct ctl *ctl, FILE *file,
-				     struct frame *frame, const char *path)
+				     struct ctl_frame *frame, const char *path)
 {
 	enum ctl_exit e = CTL_DONE;
 	struct vgpu_err err = {};
@@ -161,8 +66,8 @@ static enum ctl_exit write_and_close(struct ctl *ctl, FILE *file,
 
 	umask(mask);
 	if (frame)
-		r = ctl_png_write(file, frame->width, frame->height, next_row,
-				  frame, &err);
+		r = ctl_png_write(file, frame->width, frame->height,
+				  ctl_frame_next_row, frame, &err);
 	else
 		e = fetch(ctl, fileno(file));
 	/*
@@ -176,7 +81,8 @@ static enum ctl_exit write_and_close(struct ctl *ctl, FILE *file,
 	return r < 0 ? ctl_fail("cannot write %s: %s", path, err.text) : e;
 }
 
-static enum ctl_exit save(struct ctl *ctl, struct frame *frame, const char *path)
+static enum ctl_exit save(struct ctl *ctl, struct ctl_frame *frame,
+			  const char *path)
 {
 	vgpu_autofree char *temporary = NULL;
 	struct stat st;
@@ -209,7 +115,7 @@ static enum ctl_exit save(struct ctl *ctl, struct frame *frame, const char *path
 }
 
 /* To standard output, which a failure leaves incomplete. */
-static enum ctl_exit print(struct ctl *ctl, struct frame *frame)
+static enum ctl_exit print(struct ctl *ctl, struct ctl_frame *frame)
 {
 	struct vgpu_err err = {};
 
@@ -218,8 +124,8 @@ static enum ctl_exit print(struct ctl *ctl, struct frame *frame)
 			"a PNG file is nothing for a terminal: name a file, or send it to another program");
 	if (!frame)
 		return fetch(ctl, STDOUT_FILENO);
-	if (ctl_png_write(stdout, frame->width, frame->height, next_row, frame,
-			  &err) < 0)
+	if (ctl_png_write(stdout, frame->width, frame->height,
+			  ctl_frame_next_row, frame, &err) < 0)
 		return ctl_fail("cannot write the picture: %s", err.text);
 	if (fflush(stdout) != 0)
 		return ctl_fail("cannot write the picture: %s", strerror(errno));
@@ -228,14 +134,14 @@ static enum ctl_exit print(struct ctl *ctl, struct frame *frame)
 
 static enum ctl_exit run(struct ctl *ctl)
 {
-	struct frame frame = {.fd = -1}, *from = ctl->host ? NULL : &frame;
+	struct ctl_frame frame = {.fd = -1}, *from = ctl->host ? NULL : &frame;
 	enum ctl_exit e = from ? capture(ctl, from) : CTL_DONE;
 
 	if (e != CTL_DONE)
 		return e;
 	e = strcmp(ctl->words[1], "-") == 0 ? print(ctl, from)
 					    : save(ctl, from, ctl->words[1]);
-	free(frame.row);
+	ctl_frame_finish(&frame);
 	return e;
 }
 

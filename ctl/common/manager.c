@@ -201,9 +201,8 @@ int ctl_manager_call(struct ctl *ctl, const char *method,
 	return 0;
 }
 
-/* "the manager's reply to METHOD ..." */
-static int set_reply_error(struct vgpu_err *err, const char *method,
-			   const char *what)
+int ctl_manager_wrong_reply(const char *method, const char *what,
+			    struct vgpu_err *err)
 {
 	return vgpu_err_set(
 		err, -EPROTO, NULL,
@@ -225,11 +224,11 @@ int ctl_manager_call_array(struct ctl *ctl, const char *method,
 		return r;
 	array = sd_json_variant_by_key(reply, key);
 	if (!sd_json_variant_is_array(array))
-		return set_reply_error(err, method, "lacks its list");
+		return ctl_manager_wrong_reply(method, "lacks its list", err);
 	for (size_t i = 0; i < sd_json_variant_elements(array); i++)
 		if (!sd_json_variant_is_object(sd_json_variant_by_index(array, i)))
-			return set_reply_error(err, method,
-					       "lists what is no object");
+			return ctl_manager_wrong_reply(
+				method, "lists what is no object", err);
 	*ret_array = sd_json_variant_ref(array);
 	return 0;
 }
@@ -251,7 +250,7 @@ enum ctl_exit ctl_fail_reply(const char *method, const char *what)
 {
 	struct vgpu_err err = {};
 
-	set_reply_error(&err, method, what);
+	ctl_manager_wrong_reply(method, what, &err);
 	return ctl_fail("%s", err.text);
 }
 

@@ -33,6 +33,10 @@ int ctl_manager_call_array(struct ctl *ctl, const char *method,
 			   sd_json_variant *parameters, const char *key,
 			   sd_json_variant **ret_array, struct vgpu_err *err);
 
+/* "the manager's reply to METHOD ..." in @err. Returns -EPROTO. */
+int ctl_manager_wrong_reply(const char *method, const char *what,
+			    struct vgpu_err *err);
+
 /*
  * Translate a varlink error (@error_id with its @parameters), or a call that
  * failed with @r, into @err. Returns a negative errno.

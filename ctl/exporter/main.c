@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vgpu-exporter: the figures of all vGPUs over HTTP, for Prometheus. */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <systemd/sd-daemon.h>
 
-#include "ctl/common/number.h"
+#include "ctl/common/listen.h"
 #include "ctl/exporter/server.h"
 #include "lib/err.h"
 #include "lib/util.h"
@@ -41,79 +36,10 @@ static int fail(const char *what, int r)
 	return EXIT_FAILURE;
 }
 
-static int listen_unix(const char *path, int *ret_fd)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	vgpu_autoclose int fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (!path[0] || strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path));
-	/* Whoever may connect is for the folder to say. */
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, SOMAXCONN) < 0)
-		return -errno;
-	*ret_fd = vgpu_steal_fd(&fd);
-	return 0;
-}
-
-/* Nothing here is encrypted, nor asks who is there: this machine alone. */
-static int parse_loopback(const char *text, struct sockaddr_in6 *ret6,
-			  struct sockaddr_in *ret4)
-{
-	const char *colon = strrchr(text, ':');
-	uint32_t port;
-
-	if (!colon || !ctl_number_parse(colon + 1, &port) || port == 0 ||
-	    port > UINT16_MAX)
-		return -EINVAL;
-	if (strncmp(text, "127.0.0.1:", 10) == 0 && colon == text + 9)
-		*ret4 = (struct sockaddr_in){.sin_family = AF_INET,
-					     .sin_port = htons((uint16_t)port),
-					     .sin_addr.s_addr =
-						     htonl(INADDR_LOOPBACK)};
-	else if (strncmp(text, "[::1]:", 6) == 0 && colon == text + 5)
-		*ret6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-					      .sin6_port = htons((uint16_t)port),
-					      .sin6_addr = in6addr_loopback};
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int listen_loopback(const char *text, int *ret_fd)
-{
-	struct sockaddr_in6 address6 = {};
-	struct sockaddr_in address4 = {};
-	vgpu_autoclose int fd = -1;
-	int r = parse_loopback(text, &address6, &address4);
-	const int on = 1;
-
-	if (r < 0)
-		return r;
-	fd = socket(address4.sin_family ? AF_INET : AF_INET6,
-		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	r = address4.sin_family
-		    ? bind(fd, (struct sockaddr *)&address4, sizeof(address4))
-		    : bind(fd, (struct sockaddr *)&address6, sizeof(address6));
-	if (r < 0 || listen(fd, SOMAXCONN) < 0)
-		return -errno;
-	*ret_fd = vgpu_steal_fd(&fd);
-	return 0;
-}
-
 static int listen_at(struct exporter_server *server, const char *address)
 {
 	int fd = -1;
-	int r = strncmp(address, "unix:", 5) == 0
-			? listen_unix(address + 5, &fd)
-			: listen_loopback(address, &fd);
+	int r = ctl_listen_at(address, &fd);
 
 	return r < 0 ? r : exporter_server_listen(server, fd);
 }
@@ -168,8 +94,8 @@ static int serve(const char *socket, const char *address)
 	}
 	exporter_server_destroy(server);
 	exporter_scrape_finish(&scrape);
-	if (address && strncmp(address, "unix:", 5) == 0 && passed >= 0 && r == 0)
-		unlink(address + 5);
+	if (address && passed >= 0 && r == 0)
+		ctl_listen_remove(address);
 	return r;
 }
 

@@ -16,11 +16,14 @@ TIMEOUT = 180
 # systemd-analyze security: tenths; docs/security.md says what it is.
 EXPOSURE_MAX = 20
 
-PROGRAMS = {'vgpu-device', 'vgpu-exporter', 'vgpu-launch', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc', 'vgpud'}
+PROGRAMS = {'vgpu-device', 'vgpu-exporter', 'vgpu-launch', 'vgpu-own', 'vgpu-probe', 'vgpu-vnc',
+            'vgpu-web', 'vgpud'}
 OTHERS = {
     'bin/vgpuctl',
     'lib/systemd/system/vgpu-exporter.service',
     'lib/systemd/system/vgpu-exporter.socket',
+    'lib/systemd/system/vgpu-web.service',
+    'lib/systemd/system/vgpu-web.socket',
     'lib/systemd/system/vgpud.service',
     'lib/sysusers.d/openvgpu.conf',
     'lib/tmpfiles.d/openvgpu.conf',
@@ -31,9 +34,17 @@ OTHERS = {
     'share/man/man1/vgpuctl.1',
     'share/man/man5/vgpu-types.5',
     'share/man/man8/vgpu-exporter.8',
+    'share/man/man8/vgpu-web.8',
     'share/man/man8/vgpud.8',
     'share/openvgpu/grafana.json',
     'share/openvgpu/types.ini',
+    'share/openvgpu/web/console.html',
+    'share/openvgpu/web/console.js',
+    'share/openvgpu/web/index.html',
+    'share/openvgpu/web/index.js',
+    'share/openvgpu/web/login.html',
+    'share/openvgpu/web/login.js',
+    'share/openvgpu/web/page.css',
     'src/openvgpu-0.1.0/dkms.conf',
 }
 
@@ -152,12 +163,17 @@ class Install(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     @unittest.skipUnless(shutil.which('systemd-analyze'), 'no systemd-analyze')
-    def test_exporter(self):
-        """It speaks with strangers: next to nothing is open, and it is off."""
+    def test_who_speaks_with_strangers(self):
+        """Next to nothing is open, and it is off."""
+        for name in 'vgpu-exporter', 'vgpu-web':
+            with self.subTest(name=name):
+                self.check_service(name)
+
+    def check_service(self, name):
         paths = []
         for kind in 'service', 'socket':
-            text = self.read(f'lib/systemd/system/vgpu-exporter.{kind}')
-            paths.append(os.path.join(self.top, f'vgpu-exporter.{kind}'))
+            text = self.read(f'lib/systemd/system/{name}.{kind}')
+            paths.append(os.path.join(self.top, f'{name}.{kind}'))
             with open(paths[-1], 'w', encoding='utf-8') as file:
                 file.write(re.sub('^(ExecStart=)', r'\1' + self.top, text, flags=re.M))
         analyze = ['systemd-analyze', '--man=no']
@@ -169,7 +185,7 @@ class Install(unittest.TestCase):
                        paths[0]], text=True, timeout=TIMEOUT, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         with open(os.path.join(SOURCE, 'debian/rules'), encoding='utf-8') as file:
-            self.assertIn('--no-enable --no-start vgpu-exporter.socket', file.read())
+            self.assertIn(f'--no-enable --no-start {name}.socket', file.read())
 
     def test_users_are_removed(self):
         """A package that is purged takes the users away that it made."""

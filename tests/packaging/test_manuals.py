@@ -41,7 +41,8 @@ class Manuals(unittest.TestCase):
     def test_options(self):
         for program, page in (('vgpud', 'vgpud.8'),
                               ('vgpu-device', 'vgpu-device.1'),
-                              ('vgpu-exporter', 'vgpu-exporter.8')):
+                              ('vgpu-exporter', 'vgpu-exporter.8'),
+                              ('vgpu-web', 'vgpu-web.8')):
             with self.subTest(program=program):
                 self.assertEqual(options_described(manual(page)),
                                  set(OPTION.findall(help_of(program))))

@@ -26,7 +26,7 @@ FLOORS = {
     'ctl': [
         ['ctl/ctl.h'],
         ['ctl/common'],
-        ['ctl/plan', 'ctl/doctor', 'ctl/exporter'],
+        ['ctl/plan', 'ctl/doctor', 'ctl/exporter', 'ctl/console', 'ctl/web'],
         ['ctl/cmd'],
         ['ctl'],
     ],
