@@ -29,6 +29,7 @@ static void print_help(void)
 	     "  --check            read the configuration and the types, say what is wrong\n"
 	     "                     with them, and end\n"
 	     "  --sysfs DIR        look for GPUs here, for tests (/sys)\n"
+	     "  --devices DIR      see here that GPUs come and go, for tests (/dev)\n"
 	     "  --help             this text\n"
 	     "  --version          the version\n"
 	     "\n"
@@ -49,6 +50,7 @@ static int parse_options(int argc, char **argv,
 		{"types", required_argument, NULL, 't'},
 		{"check", no_argument, NULL, 'C'},
 		{"sysfs", required_argument, NULL, 'S'},
+		{"devices", required_argument, NULL, 'D'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{},
@@ -74,6 +76,9 @@ static int parse_options(int argc, char **argv,
 			break;
 		case 'S':
 			options->sysfs = optarg;
+			break;
+		case 'D':
+			options->devices = optarg;
 			break;
 		case 'h':
 			print_help();

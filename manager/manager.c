@@ -17,6 +17,7 @@
 #include "manager/gpu/mediated/hardware.h"
 #include "manager/gpu/mdev/transport.h"
 #include "manager/gpu/mediated/loss.h"
+#include "manager/gpu/nodes.h"
 #include "manager/vgpu/instance.h"
 #include "lib/util.h"
 #include "manager/vgpu/lifecycle.h"
@@ -211,12 +212,38 @@ static const struct vgpu_manager_hooks hooks = {
 	.gpu_lost = on_gpu_lost,
 };
 
-static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
+static void on_nodes_changed(void *userdata)
+{
+	struct vgpu_manager *manager = userdata;
+
+	vgpu_gpu_loss_look(manager->gpu_loss);
+}
+
+static void watch_nodes(struct vgpu_manager *manager, const char *folder)
+{
+	int r = 0;
+
+	if (VGPU_WITH_EMBEDDED) /* and with it, vgpu-probe */
+		r = vgpu_gpu_nodes_create(manager->event, folder,
+					  on_nodes_changed, manager,
+					  &manager->gpu_nodes);
+	if (r < 0)
+		vgpu_log("GPUs that come are found by `systemctl reload vgpud` only: %s cannot be watched: %s",
+			 folder, strerror(-r));
+}
+
+static int init_gpus(struct vgpu_manager *manager,
+		     const struct vgpu_manager_options *options,
+		     struct vgpu_err *err)
 {
 	char problem[VGPU_ERR_TEXT_MAX];
 	int r;
 
 	r = vgpu_gpu_loss_create(manager, &manager->gpu_loss);
+	/* What comes while it is asked is seen by the next one that asks. */
+	if (r >= 0)
+		watch_nodes(manager,
+			    options->devices ? options->devices : "/dev");
 	if (r >= 0)
 		r = vgpu_inventory_init(&manager->inventory, problem);
 	if (r >= 0)
@@ -234,9 +261,7 @@ static int init_gpus(struct vgpu_manager *manager, struct vgpu_err *err)
 	vgpu_sriov_scan(manager);
 	/* Those that make no vGPUs themselves. */
 	for (size_t i = 1; i < manager->inventory.count; i++)
-		if (!manager->inventory.gpus[i].ops &&
-		    manager->inventory.gpus[i].memory_import[0] &&
-		    !manager->inventory.gpus[i].unusable[0])
+		if (vgpu_hardware_can_be(&manager->inventory.gpus[i]))
 			vgpu_hardware_init(&manager->inventory.gpus[i]);
 	return 0;
 }
@@ -294,7 +319,7 @@ static int init_all(struct vgpu_manager *manager,
 	if (manager->catalogue.problem[0])
 		vgpu_events_add(&manager->events, "types", NULL, NULL, "%s",
 				manager->catalogue.problem);
-	return init_gpus(manager, err);
+	return init_gpus(manager, options, err);
 }
 
 int vgpu_manager_check(const struct vgpu_manager_options *options,
@@ -387,6 +412,8 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	manager->deposit = NULL;
 	manager->rescan_timer =
 		sd_event_source_disable_unref(manager->rescan_timer);
+	vgpu_gpu_nodes_destroy(manager->gpu_nodes);
+	manager->gpu_nodes = NULL;
 	vgpu_gpu_loss_destroy(manager->gpu_loss);
 	manager->gpu_loss = NULL;
 	vgpu_subscribers_destroy(manager->subscribers);
@@ -417,6 +444,8 @@ void vgpu_manager_reload(struct vgpu_manager *manager)
 				manager->catalogue.file);
 	vgpu_load_retry(manager);
 	vgpu_sriov_retry(manager);
+	if (VGPU_WITH_EMBEDDED)
+		vgpu_gpu_loss_look(manager->gpu_loss);
 	if (manager->is_ready)
 		sd_notify(0, "READY=1");
 	on_change(manager);

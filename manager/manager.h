@@ -8,9 +8,10 @@
 struct vgpu_manager_options {
 	const char *state;
 	const char *runtime;
-	const char *config; /* NULL for the default */
-	const char *types;  /* NULL for the default */
-	const char *sysfs;  /* NULL for the default, which need not be there */
+	const char *config;  /* NULL for the default */
+	const char *types;   /* NULL for the default */
+	const char *sysfs;   /* NULL for the default, which need not be there */
+	const char *devices; /* NULL for the default, /dev */
 };
 
 /* Whether its configuration and its types can be read. */

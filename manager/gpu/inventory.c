@@ -150,11 +150,10 @@ static int parse_gpu(sd_json_variant *json, struct vgpu_gpu *ret_gpu)
 	return 0;
 }
 
-static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *found)
+static void add_gpu(struct vgpu_inventory *inventory, struct vgpu_gpu *found)
 {
 	struct vgpu_gpu *embedded = &inventory->gpus[0];
 	char reason[sizeof(found->unusable)];
-	struct vgpu_gpu *gpu;
 
 	if (found->is_software) {
 		/* One software GPU is as good as another: the first is it. */
@@ -167,21 +166,13 @@ static void add_gpu(struct vgpu_inventory *inventory, const struct vgpu_gpu *fou
 		VGPU_TEXT_SET(embedded->id, VGPU_EMBEDDED_ID);
 		return;
 	}
-	if (inventory->count == VGPU_INVENTORY_MAX)
-		return;
-	gpu = &inventory->gpus[inventory->count++];
-	*gpu = *found;
-	if (gpu->pci_address[0])
-		VGPU_TEXT_SET(gpu->id, gpu->pci_address);
-	else
-		snprintf(gpu->id, sizeof(gpu->id), "gpu%zu",
-			 inventory->count - 1);
-	if (!gpu->unusable[0])
-		return;
-	snprintf(reason, sizeof(reason),
-		 "its driver cannot take a vGPU's memory (%.270s)",
-		 gpu->unusable);
-	VGPU_TEXT_SET(gpu->unusable, reason);
+	if (found->unusable[0]) {
+		snprintf(reason, sizeof(reason),
+			 "its driver cannot take a vGPU's memory (%.270s)",
+			 found->unusable);
+		VGPU_TEXT_SET(found->unusable, reason);
+	}
+	vgpu_inventory_add_found(inventory, found);
 }
 
 static int parse_output(struct vgpu_inventory *inventory, const char *text,
@@ -285,6 +276,55 @@ struct vgpu_gpu *vgpu_inventory_find(const struct vgpu_inventory *inventory,
 		if (strcasecmp(inventory->gpus[i].id, id) == 0)
 			return &inventory->gpus[i];
 	return NULL;
+}
+
+struct vgpu_gpu *vgpu_inventory_find_same(const struct vgpu_inventory *inventory,
+					  const struct vgpu_gpu *gpu)
+{
+	struct vgpu_gpu *same = NULL;
+
+	for (size_t i = 0; i < inventory->count; i++) {
+		struct vgpu_gpu *other = &inventory->gpus[i];
+
+		if (other->is_software)
+			continue;
+		if (gpu->device_uuid[0] &&
+		    strcmp(other->device_uuid, gpu->device_uuid) == 0)
+			return other;
+		if (gpu->pci_address[0] &&
+		    strcasecmp(other->pci_address, gpu->pci_address) == 0)
+			same = other;
+	}
+	return same;
+}
+
+void vgpu_inventory_describe(struct vgpu_gpu *gpu, const struct vgpu_gpu *found)
+{
+	VGPU_TEXT_SET(gpu->name, found->name);
+	VGPU_TEXT_SET(gpu->driver, found->driver);
+	VGPU_TEXT_SET(gpu->device_uuid, found->device_uuid);
+	VGPU_TEXT_SET(gpu->pci_address, found->pci_address);
+	VGPU_TEXT_SET(gpu->memory_import, found->memory_import);
+	VGPU_TEXT_SET(gpu->unusable, found->unusable);
+	gpu->memory_mib = found->memory_mib;
+}
+
+struct vgpu_gpu *vgpu_inventory_add_found(struct vgpu_inventory *inventory,
+					  const struct vgpu_gpu *found)
+{
+	struct vgpu_gpu *gpu;
+
+	if (inventory->count == VGPU_INVENTORY_MAX)
+		return NULL;
+	gpu = &inventory->gpus[inventory->count++];
+	*gpu = (struct vgpu_gpu){};
+	vgpu_inventory_describe(gpu, found);
+	if (gpu->pci_address[0])
+		VGPU_TEXT_SET(gpu->id, gpu->pci_address);
+	else
+		snprintf(gpu->id, sizeof(gpu->id), "gpu%zu",
+			 inventory->count - 1);
+	return gpu;
 }
 
 static bool is_meant(const struct vgpu_gpu *gpu, const char *text)

@@ -32,6 +32,18 @@ int vgpu_inventory_ask(struct vgpu_process *ret_process, int *ret_reader,
 int vgpu_inventory_read(struct vgpu_inventory *ret_inventory, const char *text,
 			struct vgpu_err *err);
 
+/*
+ * The one of hardware that is the same as @gpu of another inventory, or NULL:
+ * by its Vulkan UUID or, for a driver that was replaced may give it another
+ * one, by its PCI address.
+ */
+struct vgpu_gpu *vgpu_inventory_find_same(const struct vgpu_inventory *inventory,
+					  const struct vgpu_gpu *gpu);
+/* One more, as another inventory has it; NULL if there is no room. */
+struct vgpu_gpu *vgpu_inventory_add_found(struct vgpu_inventory *inventory,
+					  const struct vgpu_gpu *found);
+/* Let @gpu, which makes no vGPUs yet, be what @found says of it. */
+void vgpu_inventory_describe(struct vgpu_gpu *gpu, const struct vgpu_gpu *found);
 /* One more, at a PCI address; NULL if there is no room. */
 struct vgpu_gpu *vgpu_inventory_add(struct vgpu_inventory *inventory,
 				    const char *pci_address);

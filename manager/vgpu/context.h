@@ -23,6 +23,7 @@
 
 struct vgpu_deposit;
 struct vgpu_gpu_loss;
+struct vgpu_gpu_nodes;
 struct vgpu_instance;
 struct vgpu_manager;
 struct vgpu_subscribers;
@@ -64,7 +65,8 @@ struct vgpu_manager {
 	struct vgpu_cgroups cgroups;
 	struct vgpu_catalogue catalogue;
 	struct vgpu_inventory inventory;
-	struct vgpu_gpu_loss *gpu_loss; /* drivers to be asked again */
+	struct vgpu_gpu_loss *gpu_loss;	  /* drivers to be asked again */
+	struct vgpu_gpu_nodes *gpu_nodes; /* NULL: nobody notices */
 	struct vgpu_events events;
 	/* Layers of the sandbox that some vGPU's process lacked last, or "". */
 	char sandbox_problem[VGPU_CONTROL_TEXT_MAX];

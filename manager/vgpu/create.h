@@ -83,5 +83,7 @@ int vgpu_load(struct vgpu_manager *manager);
  * missing. (load.c)
  */
 void vgpu_load_retry(struct vgpu_manager *manager);
+/* @gpu makes vGPUs with device processes, and did not: start those that wait. */
+void vgpu_load_retry_on(struct vgpu_manager *manager, struct vgpu_gpu *gpu);
 
 #endif

@@ -2,6 +2,7 @@
 /* Restores the vGPUs that are defined. */
 #include <dirent.h>
 #include <string.h>
+#include <strings.h>
 
 #include "capacity.h"
 #include "create.h"
@@ -171,5 +172,30 @@ void vgpu_load_retry(struct vgpu_manager *manager)
 		instance->lacks_type = false;
 		if (vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) == 0)
 			vgpu_lifecycle_begin(instance);
+	}
+}
+
+void vgpu_load_retry_on(struct vgpu_manager *manager, struct vgpu_gpu *gpu)
+{
+	struct vgpu_instance *instance;
+
+	TAILQ_FOREACH(instance, &manager->instances, entry)
+	{
+		const struct vgpu_definition *d = &instance->definition;
+
+		if (instance->is_damaged || d->vf.number > 0 ||
+		    strcasecmp(d->gpu, gpu->id) != 0)
+			continue;
+		/* Nothing else can have ended it: it had no GPU. */
+		instance->gpu = gpu;
+		if (instance->phase != VGPU_PHASE_FAILED || !instance->is_wanted ||
+		    vgpu_instance_set_phase(instance, VGPU_PHASE_DEFINED) < 0)
+			continue;
+		if (!d->is_stopped && vgpu_capacity_is_free(manager, gpu, d))
+			instance->is_placed = true;
+		else
+			place_again(instance);
+		if (instance->phase == VGPU_PHASE_DEFINED)
+			bring_back(instance);
 	}
 }

@@ -33,6 +33,10 @@ def write_layer(folder, kind):
     return name
 
 
+# What a GPU can be: the driver fails, or knows no such GPU.
+UNPLUGGED = 2
+
+
 class Fate:
     """What happens to a GPU whose layer is in a folder, as layer.c has it. It is
     there before the first process is."""

@@ -89,13 +89,15 @@ static const struct kind {
 };
 #endif
 
+#define UNPLUGGED 2
+
 /*
  * What a test does to the GPU: a file beside the layer, which processes map
  * before they are shut in. Devices of an earlier generation are lost.
  */
 struct fate {
 	uint32_t generation;
-	uint32_t is_gone;
+	uint32_t is_gone; /* UNPLUGGED: the driver knows of none */
 };
 
 static const volatile struct fate *fate = &(const volatile struct fate){};
@@ -437,6 +439,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL enumerate_gpus(VkInstance instance,
 						     uint32_t *count,
 						     VkPhysicalDevice *gpus)
 {
+	if (fate->is_gone == UNPLUGGED) {
+		*count = 0;
+		return VK_SUCCESS;
+	}
 	if (fate->is_gone)
 		return VK_ERROR_INITIALIZATION_FAILED;
 	return OF_INSTANCE(instance, vkEnumeratePhysicalDevices)(instance,

@@ -178,6 +178,58 @@ class Gpus(harness.ManagerTest):
             gpus.BUILD, "tests", "render", "vtest", "vulkan-compute"))
         m.call("Destroy", vgpu=m.create(type="256MQ", gpu="gpu1"))
 
+    def test_arrives(self):
+        """Its driver is loaded late: vGPUs that wait for it start by themselves."""
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gpu-"))
+        devices = self.enterContext(tempfile.TemporaryDirectory(prefix="dev-"))
+        fate = gpus.Fate(folder, "takes-files")
+        m = self.begin("takes-files", folder)
+        arguments = m.arguments()
+        m.arguments = lambda: [*arguments, "--devices", devices]
+        m.create(type="256MQ", name="a", gpu="gpu1")
+        m.create(type="256MQ", name="b", gpu="gpu1", container=True)
+        for name in "c", "d":
+            m.create(type="256MQ", name=name, gpu="gpu1", autostart=False)
+        m.call("Stop", vgpu="d")
+        pids = [m.show(name)["devicePid"] for name in ("a", "c")]
+        m.kill(signal.SIGTERM)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        fate.become(gpus.UNPLUGGED)
+        m.start()
+        self.assertRaises(AssertionError, m.gpu, "gpu1")
+        self.assertIn("its GPU gpu1 is gone", m.show("a")["failure"])
+        self.assert_refused("GpuUnusable", m.call, "Start", vgpu="d")
+        # A node of another device is nothing; one of a GPU is looked at.
+        os.mkdir(os.path.join(devices, "input"))
+        fate.reset()
+        os.mkdir(os.path.join(devices, "dri"))
+        harness.wait_for(lambda: self.events(m, "gpu-found"), "the GPU")
+        for name in "a", "b":
+            harness.wait_for(lambda name=name: m.show(name)["state"] == "active",
+                             f"{name} to start")
+        self.run_program(m.show("b"), os.path.join(
+            gpus.BUILD, "tests", "render", "vtest", "vulkan-compute"))
+        m.call("Start", vgpu="d")
+        self.assertEqual(m.gpu("gpu1")["freeMib"], 1792 - 3 * 256)
+        # It is unplugged, and nobody uses it: it is missed all the same.
+        fate.become(gpus.UNPLUGGED)
+        node = os.path.join(devices, "dri", "renderD128")
+        with open(node, "wb"):
+            pass
+        harness.wait_for(lambda: "unusable" in m.gpu("gpu1"), "it to be missed")
+        self.assertIn("it is not there any more", m.gpu("gpu1")["unusable"])
+        fate.reset()
+        os.unlink(node)
+        harness.wait_for(lambda: "unusable" not in m.gpu("gpu1"), "its return")
+        self.assertEqual([text for _, text in self.events(m, "gpu-found")],
+                         ["gpu1 (Test GPU that takes files) is there, for vGPUs with 2048 MiB",
+                          "gpu1 (Test GPU that takes files) works: its vGPUs go on"])
+        # Without a node to see: by a reload.
+        fate.become(gpus.UNPLUGGED)
+        m.process.send_signal(signal.SIGHUP)
+        harness.wait_for(lambda: "unusable" in m.gpu("gpu1"), "it to be missed")
+
     @unittest.skipIf(os.path.exists("/dev/udmabuf"), "it can be imported here")
     def test_no_way(self):
         m = self.begin("refuses-files")

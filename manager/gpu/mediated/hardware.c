@@ -63,6 +63,12 @@ static const struct vgpu_memory_ops hardware_memory = {
 	.finish = hardware_finish,
 };
 
+bool vgpu_hardware_can_be(const struct vgpu_gpu *gpu)
+{
+	return !gpu->is_software && !gpu->ops && gpu->memory_import[0] &&
+	       !gpu->unusable[0];
+}
+
 void vgpu_hardware_init(struct vgpu_gpu *gpu)
 {
 	uint64_t size = gpu->memory_mib * VGPU_MIB;

@@ -5,6 +5,8 @@
 
 #include "manager/gpu/gpu.h"
 
+/* Whether vgpu_hardware_init() can be called: nobody else makes its vGPUs. */
+bool vgpu_hardware_can_be(const struct vgpu_gpu *gpu);
 /*
  * vGPUs can be on @gpu, which has a way to import memory. The framebuffer of
  * each is a limit that its device keeps, and nothing is reserved on the GPU: an

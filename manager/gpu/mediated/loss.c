@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "arrival.h"
 #include "manager/gpu/probing.h"
 #include "manager/host/log.h"
 #include "manager/host/text.h"
@@ -28,6 +28,7 @@ struct vgpu_gpu_loss {
 	sd_event_source *pause;	      /* NULL: somebody may be */
 	uint64_t pause_usec;	      /* the next one's */
 	bool is_due;		      /* ... after that */
+	bool is_looking;	      /* for those that have come or gone */
 };
 
 static void ask(struct vgpu_gpu_loss *loss);
@@ -43,9 +44,9 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *opaque)
 }
 
 /* Without a timer the next loss is asked about at once. */
-static void begin_pause(struct vgpu_gpu_loss *loss, bool is_any_lost)
+static void begin_pause(struct vgpu_gpu_loss *loss, bool must_ask)
 {
-	if (is_any_lost) {
+	if (must_ask) {
 		loss->is_due = true;
 		loss->pause_usec = VGPU_MIN(2 * loss->pause_usec, PAUSE_USEC_MAX);
 	} else {
@@ -56,24 +57,10 @@ static void begin_pause(struct vgpu_gpu_loss *loss, bool is_any_lost)
 				   on_pause_over, loss);
 }
 
-/* A driver that was replaced may give the GPU another UUID. */
-static const struct vgpu_gpu *find_same(const struct vgpu_inventory *found,
-					const struct vgpu_gpu *gpu)
+/* The embedded one is in each render process, and works in the next. */
+static bool is_asked_about(const struct vgpu_gpu *gpu)
 {
-	const struct vgpu_gpu *same = NULL;
-
-	for (size_t i = 0; i < found->count; i++) {
-		const struct vgpu_gpu *other = &found->gpus[i];
-
-		if (other->is_software)
-			continue;
-		if (strcmp(other->device_uuid, gpu->device_uuid) == 0)
-			return other;
-		if (gpu->pci_address[0] &&
-		    strcasecmp(other->pci_address, gpu->pci_address) == 0)
-			same = other;
-	}
-	return same;
+	return !gpu->is_software && gpu->memory;
 }
 
 static void become_lost(struct vgpu_gpu_loss *loss, struct vgpu_gpu *gpu,
@@ -110,7 +97,8 @@ static void become_usable(struct vgpu_gpu_loss *loss, struct vgpu_gpu *gpu,
 static void take_answer(struct vgpu_gpu_loss *loss, struct vgpu_gpu *gpu,
 			const struct vgpu_inventory *found, const char *problem)
 {
-	const struct vgpu_gpu *same = found ? find_same(found, gpu) : NULL;
+	const struct vgpu_gpu *same =
+		found ? vgpu_inventory_find_same(found, gpu) : NULL;
 
 	if (!found)
 		become_lost(loss, gpu, problem);
@@ -120,6 +108,18 @@ static void take_answer(struct vgpu_gpu_loss *loss, struct vgpu_gpu *gpu,
 		become_lost(loss, gpu, same->unusable);
 	else
 		become_usable(loss, gpu, same);
+}
+
+/* What is not there any more is lost, if nothing else says it. */
+static void doubt_missing(const struct vgpu_inventory *inventory,
+			  const struct vgpu_inventory *found)
+{
+	for (size_t i = 0; i < inventory->count; i++) {
+		struct vgpu_gpu *gpu = &inventory->gpus[i];
+
+		if (is_asked_about(gpu) && !vgpu_inventory_find_same(found, gpu))
+			gpu->is_doubted = true;
+	}
 }
 
 static void on_answer(void *opaque, const struct vgpu_inventory *found,
@@ -132,6 +132,13 @@ static void on_answer(void *opaque, const struct vgpu_inventory *found,
 	bool is_any_lost = false;
 
 	loss->probing = NULL;
+	if (loss->is_looking && found) {
+		doubt_missing(inventory, found);
+		vgpu_gpu_arrival_take(loss->manager, found);
+	}
+	/* Without an answer none is missed, and it is asked a few times more. */
+	loss->is_looking &=
+		is_stale || (!found && loss->pause_usec < PAUSE_USEC_MAX);
 	for (size_t i = 0; i < inventory->count; i++) {
 		struct vgpu_gpu *gpu = &inventory->gpus[i];
 
@@ -141,7 +148,7 @@ static void on_answer(void *opaque, const struct vgpu_inventory *found,
 		}
 		is_any_lost |= gpu->is_lost;
 	}
-	begin_pause(loss, is_any_lost);
+	begin_pause(loss, is_any_lost || loss->is_looking);
 }
 
 static void ask(struct vgpu_gpu_loss *loss)
@@ -154,10 +161,20 @@ static void ask(struct vgpu_gpu_loss *loss)
 		on_answer(loss, NULL, err.text);
 }
 
+void vgpu_gpu_loss_look(struct vgpu_gpu_loss *loss)
+{
+	loss->is_looking = true;
+	if (loss->probing) {
+		loss->is_due = true;
+		return;
+	}
+	loss->pause = sd_event_source_disable_unref(loss->pause);
+	ask(loss);
+}
+
 void vgpu_gpu_loss_note(struct vgpu_gpu_loss *loss, struct vgpu_gpu *gpu)
 {
-	/* The embedded one is in each render process, and works in the next. */
-	if (gpu->is_software || !gpu->memory)
+	if (!is_asked_about(gpu))
 		return;
 	if (!gpu->is_doubted)
 		vgpu_events_add(

@@ -17,4 +17,10 @@ void vgpu_gpu_loss_destroy(struct vgpu_gpu_loss *loss); /* NULL is fine */
 /* A device says that contexts on @gpu were lost by its driver. */
 void vgpu_gpu_loss_note(struct vgpu_gpu_loss *loss, struct vgpu_gpu *gpu);
 
+/*
+ * GPUs may have come or gone: ask at once. What is not there any more is lost,
+ * and for those that are new see arrival.h.
+ */
+void vgpu_gpu_loss_look(struct vgpu_gpu_loss *loss);
+
 #endif
