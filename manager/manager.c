@@ -15,6 +15,7 @@
 #include "manager/device/deposit.h"
 #include "manager/gpu/mediated/embedded.h"
 #include "manager/gpu/mediated/hardware.h"
+#include "manager/gpu/mdev/foreign.h"
 #include "manager/gpu/mdev/transport.h"
 #include "manager/gpu/mediated/loss.h"
 #include "manager/gpu/nodes.h"
@@ -149,6 +150,7 @@ static void on_adopted(struct vgpu_manager *manager)
 static void refresh(struct vgpu_manager *manager)
 {
 	vgpu_sriov_scan(manager);
+	vgpu_mdev_scan(manager);
 	for (size_t i = 0; i < manager->inventory.count; i++) {
 		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
 
@@ -259,6 +261,7 @@ static int init_gpus(struct vgpu_manager *manager,
 				"the GPUs could not be found: %s", problem);
 	vgpu_scheduler_load(manager);
 	vgpu_sriov_scan(manager);
+	vgpu_mdev_scan(manager);
 	/* Those that make no vGPUs themselves. */
 	for (size_t i = 1; i < manager->inventory.count; i++)
 		if (vgpu_hardware_can_be(&manager->inventory.gpus[i]))

@@ -213,7 +213,7 @@ static void print_vgpu(const struct ctl *ctl, sd_json_variant *vgpu)
 {
 	sd_json_variant *heads = sd_json_variant_by_key(vgpu, "heads");
 	const char *provider = ctl_json_string(vgpu, "provider");
-	bool is_vf = provider && strcmp(provider, "sriov") == 0;
+	bool is_vf = provider && strcmp(provider, "mediated") != 0;
 
 	print_string("UUID:", vgpu, "uuid");
 	print_string("Name:", vgpu, "name");

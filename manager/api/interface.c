@@ -33,7 +33,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ABOUT("The name that its driver gives it"),
 	FIELD(name, SD_VARLINK_STRING, 0), ABOUT("The Vulkan driver"),
 	FIELD(driver, SD_VARLINK_STRING, 0),
-	ABOUT("How vGPUs are made on it: 'mediated' or 'sriov'"),
+	ABOUT("How vGPUs are made on it: 'mediated', 'sriov', or 'mdev' by a driver of others"),
 	FIELD(provider, SD_VARLINK_STRING, 0), ABOUT("The Vulkan device UUID"),
 	FIELD(deviceUuid, SD_VARLINK_STRING, 0),
 	ABOUT("The PCI address, where it has one"),

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define VGPU_SYSFS_PATH_MAX  256
-#define VGPU_SYSFS_NAME_SIZE 32 /* PCI addresses, numbers of types */
+#define VGPU_SYSFS_NAME_SIZE 64 /* PCI addresses, types, uuids */
 
 /*
  * Paths are printf-like and below @root, a folder's fd. All return 0 or a

@@ -213,7 +213,7 @@ static int set_transport(struct vgpu_gpu *gpu, const char *transport,
 	if (!gpu->memory)
 		return vgpu_err_set(
 			err, -EINVAL, "BadTransport",
-			"on %s a vGPU is a virtual function of the GPU: it has no transport",
+			"on %s a vGPU has no device process, and so no transport",
 			gpu->id);
 	return 0;
 }

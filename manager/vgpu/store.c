@@ -288,7 +288,7 @@ static int read_type(struct vgpu_definition *d, const struct raw *raw)
 			return -EINVAL;
 	}
 	if (!VGPU_TEXT_SET(type.name, raw->type) || strlen(raw->series) != 1 ||
-	    type.framebuffer_mib == 0 ||
+	    (type.framebuffer_mib == 0 && type.id == 0) ||
 	    type.framebuffer_mib > VGPU_TYPE_FRAMEBUFFER_MIB_MAX ||
 	    type.heads > VGPU_HEADS_MAX || type.max_width > VGPU_DIMENSION_MAX ||
 	    type.max_height > VGPU_DIMENSION_MAX)
@@ -355,7 +355,8 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 	};
 
 	if (sd_json_dispatch(json, fields, 0, &raw) < 0 ||
-	    strcmp(raw.uuid, d->uuid) != 0 || raw.place.size == 0 ||
+	    strcmp(raw.uuid, d->uuid) != 0 ||
+	    (raw.place.size == 0 && !raw.vf.number) ||
 	    raw.vf.number > VGPU_VF_MAX ||
 	    (raw.is_for_container && (raw.vf.number || raw.limits.heads)) ||
 	    (raw.transport && !vgpu_transport_parse(raw.transport, &d->transport)) ||

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "manager/host/json.h"
 #include "manager/host/sysfs.h"
 
 #define DEVICE "bus/mdev/devices/%s"
@@ -65,4 +66,27 @@ int vgpu_mdev_remove(int sysfs, const char *uuid, struct vgpu_err *err)
 	return r < 0 && r != -ENOENT && r != -ENODEV
 		       ? explain(r, "removed", uuid, err)
 		       : 0;
+}
+
+int vgpu_mdev_arguments(const char *uuid, sd_json_variant **ret_json,
+			sd_json_variant **ret_device)
+{
+	char path[VGPU_SYSFS_PATH_MAX], device[320], id[16];
+	int r;
+
+	snprintf(path, sizeof(path), "/sys/" DEVICE, uuid);
+	/* Eight digits tell the vGPUs of one machine apart. */
+	snprintf(id, sizeof(id), "vgpu-%.8s", uuid);
+	snprintf(device, sizeof(device),
+		 "vfio-pci,id=%s,sysfsdev=%s,display=off", id, path);
+	r = sd_json_build(ret_json,
+			  SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_STRING("-device"),
+					      SD_JSON_BUILD_STRING(device)));
+	if (r < 0)
+		return r;
+	return sd_json_buildo(ret_device,
+			      SD_JSON_BUILD_PAIR_STRING("driver", "vfio-pci"),
+			      SD_JSON_BUILD_PAIR_STRING("id", id),
+			      SD_JSON_BUILD_PAIR_STRING("sysfsdev", path),
+			      SD_JSON_BUILD_PAIR_STRING("display", "off"));
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <systemd/sd-json.h>
+
 #include "lib/err.h"
 
 /* A parent's name of a type, as "i915-GVTg_V5_4" or "nvidia-63". */
@@ -29,5 +31,9 @@ int vgpu_mdev_create(int sysfs, const char *parent, const char *type,
  * the caller knows that none has.
  */
 int vgpu_mdev_remove(int sysfs, const char *uuid, struct vgpu_err *err);
+
+/* QEMU's arguments for it, and its -device alone as an object. */
+int vgpu_mdev_arguments(const char *uuid, sd_json_variant **ret_json,
+			sd_json_variant **ret_device);
 
 #endif

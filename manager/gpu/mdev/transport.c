@@ -155,27 +155,11 @@ static int mdev_qemu_arguments(struct vgpu_instance *instance,
 {
 	const char *uuid = instance->definition.uuid;
 	int group = vgpu_mdev_group(instance->manager->sysfs, uuid);
-	char path[VGPU_SYSFS_PATH_MAX], device[320], id[16];
-	int r;
 
-	mdev_path(instance, path, sizeof(path));
-	/* Eight digits tell the vGPUs of one machine apart. */
-	snprintf(id, sizeof(id), "vgpu-%.8s", uuid);
-	snprintf(device, sizeof(device),
-		 "vfio-pci,id=%s,sysfsdev=%s,display=off", id, path);
-	r = sd_json_build(ret_json,
-			  SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_STRING("-device"),
-					      SD_JSON_BUILD_STRING(device)));
-	if (r >= 0)
-		r = sd_json_buildo(ret_device,
-				   SD_JSON_BUILD_PAIR_STRING("driver", "vfio-pci"),
-				   SD_JSON_BUILD_PAIR_STRING("id", id),
-				   SD_JSON_BUILD_PAIR_STRING("sysfsdev", path),
-				   SD_JSON_BUILD_PAIR_STRING("display", "off"));
 	if (group >= 0)
 		snprintf(note, note_size,
 			 "QEMU must be allowed to open /dev/vfio/%d", group);
-	return r;
+	return vgpu_mdev_arguments(uuid, ret_json, ret_device);
 }
 
 const struct vgpu_transport_ops vgpu_mdev_transport = {
