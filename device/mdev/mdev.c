@@ -338,6 +338,21 @@ static void destroy_mdev(struct vgpu_transport *transport)
 	free(mdev);
 }
 
+static void explain(int r, struct vgpu_err *err)
+{
+	if (r == -EBUSY)
+		vgpu_err_set(
+			err, r, NULL,
+			"a VMM has the mediated device open, which knows other features or another window of it");
+	else if (r == -EOPNOTSUPP)
+		vgpu_err_set(
+			err, r, NULL,
+			"this kernel's mediated devices have no window for a guest's Vulkan: it takes Linux 6.10 or newer");
+	else
+		vgpu_err_set(err, r, NULL, "cannot serve the mediated device: %s",
+			     strerror(-r));
+}
+
 int vgpu_mdev_create(const struct vgpu_transport_config *config,
 		     struct vgpu_transport **ret_transport, struct vgpu_err *err)
 {
@@ -367,12 +382,7 @@ int vgpu_mdev_create(const struct vgpu_transport_config *config,
 		goto fail;
 	r = begin(mdev, config);
 	if (r < 0) {
-		vgpu_err_set(err, r, NULL,
-			     r == -EBUSY
-				     ? "a VMM has the device open, which knows "
-				       "other features or another window of it"
-				     : "cannot serve the mediated device: %s",
-			     strerror(-r));
+		explain(r, err);
 		goto fail;
 	}
 	*ret_transport = &mdev->transport;

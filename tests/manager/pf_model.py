@@ -418,3 +418,52 @@ class XeGpu(Pf):
     def disable(self):
         super().disable()
         self.quotas[:] = [0] * (self.total + 1)
+
+
+class NvidiaGpu(Pf):
+    """One whose VFs NVIDIA's own driver makes, as sriov-manage leaves them."""
+
+    vf_driver = 'nvidia'
+    # id: (name, GiB)
+    NAMES = {557: ('NVIDIA A40-1B', 1), 558: ('NVIDIA A40-2Q', 2), 570: ('NVIDIA A40-48C', 48)}
+
+    def __init__(self, total=4, gib=48):
+        self.gib = gib
+        self.types = [0] * (total + 1)
+        self.opened = [0] * (total + 1)
+        super().__init__(total)
+        self.host_driver = 'nvidia'
+        self.files.add(f'bus/pci/devices/{PF}/device', fuse.Attribute(lambda: '0x2235'))
+        self.enable(str(total))
+
+    def is_open(self, n):
+        return bool(self.opened[n])
+
+    @at_once
+    def enable(self, value):
+        super().enable(value)
+        for n in range(1, self.enabled + 1):
+            folder = f'{self.device(n)}/nvidia'
+            self.files.add(f'{folder}/creatable_vgpu_types',
+                           fuse.Attribute(lambda n=n: self.creatable(n)))
+            self.writable(f'{folder}/current_vgpu_type', lambda n=n: self.types[n],
+                          lambda value, n=n: self.set_type(n, int(value)))
+
+    def free_gib(self):
+        return self.gib - sum(self.NAMES[t][1] for t in self.types if t)
+
+    def creatable(self, n):
+        fitting = [] if self.types[n] else [
+            f'{t:<5} : {name}' for t, (name, gib) in self.NAMES.items()
+            if gib <= self.free_gib()]
+        return '\n'.join(['ID    : vGPU Name', *fitting]) if fitting else ''
+
+    @at_once
+    def set_type(self, n, value):
+        if self.opened[n]:
+            raise OSError(errno.EBUSY, value)
+        if value and value not in self.NAMES:
+            raise OSError(errno.ENODEV, value)
+        if value and self.NAMES[value][1] > self.free_gib():
+            raise OSError(errno.ENOSPC, value)
+        self.types[n] = value

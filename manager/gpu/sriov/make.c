@@ -131,6 +131,8 @@ static int bind(struct vgpu_vf *vf, struct vgpu_err *err)
 				    "its VF %u is not enabled: %zu of %s's are",
 				    vf->number, sriov->vfs_enabled,
 				    sriov->gpu->id);
+	if (sriov->backend->keeps_driver)
+		return 0;
 	return vgpu_vf_driver_bind(sriov->manager->sysfs, vf->address,
 				   vgpu_sriov_vf_driver(sriov), err);
 }
@@ -275,7 +277,7 @@ int vgpu_sriov_release(struct vgpu_instance *instance, struct vgpu_err *err)
 		sriov->backend->set(sriov, vf, d, NULL);
 		return refuse_use(vf, err);
 	}
-	if (r == 0 && vf->address[0])
+	if (r == 0 && vf->address[0] && !sriov->backend->keeps_driver)
 		vgpu_vf_driver_unbind(sriov->manager->sysfs, vf->address,
 				      vgpu_sriov_vf_driver(sriov));
 	vgpu_sriov_read_vf(vf);

@@ -22,6 +22,8 @@ static const struct vgpu_provider_ops sriov_ops;
 static const struct vgpu_sriov_backend *const backends[] = {
 	&vgpu_sriov_vgpu_backend,
 	&vgpu_sriov_xe_backend,
+	/* The last: vgpu_core's VFs have these files, too. */
+	&vgpu_sriov_nvidia_backend,
 };
 
 struct vgpu_sriov *vgpu_sriov_of(struct vgpu_gpu *gpu)

@@ -47,6 +47,7 @@ struct vgpu_sriov_backend {
 	const char *folder; /* of the PF in sysfs that only this driver makes */
 	const char *watched; /* attribute of a VF, printf with %u; NULL: none */
 	bool has_placements;
+	bool keeps_driver; /* VFs are bound already, and stay so */
 	/* The first VF gets its type while none is enabled. */
 	bool is_set_before_enabling;
 	/* What the field type of a VF is that has @type. */
@@ -82,6 +83,7 @@ struct vgpu_sriov_backend {
 
 extern const struct vgpu_sriov_backend vgpu_sriov_vgpu_backend;
 extern const struct vgpu_sriov_backend vgpu_sriov_xe_backend;
+extern const struct vgpu_sriov_backend vgpu_sriov_nvidia_backend;
 
 /* A physical function. */
 struct vgpu_sriov {
