@@ -177,9 +177,10 @@ static int set_vring_addr(struct vgpu_vhost *vhost,
 	 * None of the machine's memory is shared, which QEMU 11.1 tells in no
 	 * other way, and not before the guest's driver starts. It aborts if the
 	 * device cannot be started then: so the guest gets one that never
-	 * answers, and the machine goes on.
+	 * answers, and the machine goes on. The input devices beside the GPU
+	 * would only repeat it.
 	 */
-	if (addr->index == 0)
+	if (addr->index == 0 && vgpu_virtio_gpu(vhost->virtio))
 		vhost->events->fault(
 			vhost->opaque,
 			"the VM shares no memory, so it cannot use the vGPU: start it with what `vgpuctl qemu-args --memory SIZE` prints, or --libvirt");

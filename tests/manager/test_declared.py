@@ -188,7 +188,8 @@ class RoundTrip(DeclaredTest):
         self.assertEqual(vgpu['refusals'], [])
         del head['vnc']
         vgpu.update(uuid=UUID, name='a', type='128MB', gpu='embedded',
-                    weight=5, state='active', heads=[head])
+                    weight=5, state='active', transport='vhost-user',
+                    heads=[head])
         self.ctl(m, 'define', '--file', '-', text=json.dumps(vgpu))
 
     def test_hostile(self):

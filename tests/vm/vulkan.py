@@ -138,17 +138,16 @@ class VulkanTest(unittest.TestCase):
 
     @classmethod
     def use_layers(cls):
-        """vgpud gives its devices no environment and nothing to write to but
-        its own log: have a script do it, since layers write to stdout."""
+        """vgpud gives its devices no environment: have a script do it."""
         folder = os.path.join(cls.folder, "programs")
         os.mkdir(folder)
-        for name in ("vgpu-probe", "vgpu-vnc"):
+        for name in ("vgpu-probe", "vgpu-device", "vgpu-vnc"):
             os.symlink(os.path.join(BUILD, name), os.path.join(folder, name))
-        path = os.path.join(folder, "vgpu-device")
+        path = os.path.join(folder, "vgpu-launch")
         with open(path, "w", encoding="ascii") as file:
             file.write("#!/bin/sh\n"
                        f"export VK_INSTANCE_LAYERS={cls.LAYERS}\n"
-                       f'exec {BUILD}/vgpu-device "$@" >&2\n')
+                       f'exec {BUILD}/vgpu-launch "$@"\n')
         os.chmod(path, 0o755)
         os.environ["VGPU_LIBEXECDIR"] = folder
 
