@@ -43,6 +43,11 @@ struct vgpu_render {
 	sd_event_source *on_resumed;
 };
 
+const char *vgpu_render_last_words(struct vgpu_render *render)
+{
+	return NULL;
+}
+
 enum vgpu_loss vgpu_render_loss(const struct vgpu_render *render)
 {
 	return VGPU_LOSS_OTHER;
