@@ -147,6 +147,15 @@ static void start_device(struct vgpu_instance *instance)
 
 	if (vgpu_instance_set_phase(instance, VGPU_PHASE_STARTING) < 0)
 		return;
+	/* Its file, which is kept, is of no use any more. */
+	if (vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) >= 0 &&
+	    vgpu_transport_is_gone(instance)) {
+		instance->has_host_device = false;
+		vgpu_lifecycle_fail(
+			instance,
+			"others removed its VFIO device: `vgpuctl start` makes it again");
+		return;
+	}
 	fill_start(instance, &start);
 	vgpu_share_begin(instance);
 	vgpu_paths_instance(paths, uuid, "device.pid", pid_path);

@@ -23,6 +23,8 @@ struct vgpu_transport_ops {
 	int (*release)(struct vgpu_instance *instance, struct vgpu_err *err);
 	/* No process serves it: remove the device. Idempotent. */
 	int (*remove)(struct vgpu_instance *instance, struct vgpu_err *err);
+	/* Whether the device is there: others can remove it. */
+	bool (*is_there)(const struct vgpu_instance *instance);
 	/* The device's folder in sysfs. */
 	void (*path)(const struct vgpu_instance *instance, char *ret,
 		     size_t size);
@@ -57,6 +59,14 @@ static inline int vgpu_transport_prepare(struct vgpu_instance *instance,
 	const struct vgpu_transport_ops *ops = vgpu_transport_of(instance);
 
 	return ops ? ops->prepare(instance, err) : 0;
+}
+
+/* What a vGPU that has been served has on the host was removed by others. */
+static inline bool vgpu_transport_is_gone(const struct vgpu_instance *instance)
+{
+	const struct vgpu_transport_ops *ops = vgpu_transport_of(instance);
+
+	return ops && instance->has_host_device && !ops->is_there(instance);
 }
 
 static inline int vgpu_transport_release(struct vgpu_instance *instance,

@@ -275,6 +275,18 @@ class Mdev(ManagerTest):
         m.call('Start', vgpu='v')
         self.assertEqual(m.show('v')['state'], 'active')
 
+    def test_removed_by_others(self):
+        """Its process finds nothing to serve any more, and one more would not."""
+        m = self.vgpud()
+        pid = self.create(m, uuid=UUID)['devicePid']
+        self.module.take_away(UUID)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: m.show('v')['state'] == 'failed', 'it to fail')
+        self.assertIn('others removed', m.show('v')['failure'])
+        self.assertEqual(len(m.slots()), 1)
+        m.call('Start', vgpu='v')
+        self.assertEqual(os.listdir(FILES), [UUID])
+
     def test_definition(self):
         """It is kept and round-trips, in a version of its own."""
         m = self.vgpud()

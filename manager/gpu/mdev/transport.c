@@ -142,6 +142,11 @@ static int mdev_remove(struct vgpu_instance *instance, struct vgpu_err *err)
 	return 0;
 }
 
+static bool mdev_is_there(const struct vgpu_instance *instance)
+{
+	return is_ours(instance->manager, instance->definition.uuid);
+}
+
 static void mdev_path(const struct vgpu_instance *instance, char *ret, size_t size)
 {
 	snprintf(ret, size, "/sys/bus/mdev/devices/%s",
@@ -168,6 +173,7 @@ const struct vgpu_transport_ops vgpu_mdev_transport = {
 	.prepare = mdev_prepare,
 	.release = mdev_release,
 	.remove = mdev_remove,
+	.is_there = mdev_is_there,
 	.path = mdev_path,
 	.qemu_arguments = mdev_qemu_arguments,
 };
