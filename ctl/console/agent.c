@@ -272,11 +272,17 @@ static void print_link(const char *link)
 static bool handle(struct agent *agent)
 {
 	struct vgpu_web_message message;
+	bool was_reset = false;
 	ssize_t n;
 
-	do
-		n = recv(agent->fd, &message, sizeof(message), MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	do {
+		n = recv(agent->fd, &message, sizeof(message), 0);
+		/* It left our hello unread; what it said before can be read. */
+		if (n < 0 && errno == ECONNRESET && !was_reset) {
+			was_reset = true;
+			errno = EINTR;
+		}
+	} while (n < 0 && errno == EINTR);
 	if (n != sizeof(message) ||
 	    !memchr(message.text, '\0', sizeof(message.text)))
 		return false;

@@ -125,7 +125,7 @@ class Card {
 			vgpu.vm && `VM ${vgpu.vm}`, vgpu.name && vgpu.uuid]
 			.filter((text) => text).join(' · ');
 		for (const head of Array.isArray(vgpu.heads) ? vgpu.heads : []) {
-			if (!Number.isInteger(head.head))
+			if (!Number.isInteger(head?.head))
 				continue;
 			if (!this.pictures.has(head.head))
 				this.pictures.set(head.head,
@@ -166,7 +166,7 @@ function show(answer) {
 	document.getElementById('host').textContent =
 		`on ${answer.host ?? 'this host'}, as ${answer.user ?? '?'}`;
 	for (const vgpu of vgpus) {
-		if (typeof vgpu.uuid !== 'string')
+		if (typeof vgpu?.uuid !== 'string')
 			continue;
 		if (!cards.has(vgpu.uuid))
 			cards.set(vgpu.uuid, new Card(vgpu));
