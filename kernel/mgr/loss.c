@@ -80,7 +80,7 @@ void vgpu_vf_count_error(struct vgpu_vf *vf, u32 *count)
 	if (!is_power_of_2(*count))
 		return;
 	WRITE_ONCE(vf->has_news, true);
-	schedule_work(&vf->mgr->work);
+	schedule_work(&vf->work);
 }
 
 /* Told one after the other, by the firmware's queue. */

@@ -73,11 +73,13 @@ static void manager_handle_task_event(struct vgpu_event_subscriber *subscriber,
 	if (event->notify_index == VGPU_TASK_ERROR_MESSAGE)
 		vgpu_vf_count_error(vf, &vf->messages);
 	set_bit(event->notify_index, &vf->events);
-	schedule_work(&mgr->work);
+	schedule_work(&vf->work);
 }
 
-static void manager_look_at_events(struct vgpu_vf *vf)
+static void manager_work(struct work_struct *work)
 {
+	struct vgpu_vf *vf = container_of(work, struct vgpu_vf, work);
+
 	if (test_and_clear_bit(VGPU_TASK_DRIVER_UNLOADED, &vf->events))
 		WRITE_ONCE(vf->is_driver_loaded, false);
 	if (test_and_clear_bit(VGPU_TASK_DRIVER_LOADED, &vf->events))
@@ -89,19 +91,14 @@ static void manager_look_at_events(struct vgpu_vf *vf)
 	}
 }
 
-static void manager_work(struct work_struct *work)
-{
-	struct vgpu_mgr *mgr = container_of(work, struct vgpu_mgr, work);
-	u32 i;
-
-	for (i = 0; i < mgr->vf_count; i++)
-		manager_look_at_events(&mgr->vfs[i]);
-}
-
 static void manager_handle_wedge(struct vgpu_event_subscriber *subscriber,
 				 const u8 *payload, u32 bytes)
 {
-	schedule_work(&container_of(subscriber, struct vgpu_mgr, wedge)->work);
+	struct vgpu_mgr *mgr = container_of(subscriber, struct vgpu_mgr, wedge);
+	u32 i;
+
+	for (i = 0; i < mgr->vf_count; i++)
+		schedule_work(&mgr->vfs[i].work);
 }
 
 /* The types of this GPU; without a file of them there are none. */
@@ -265,6 +262,7 @@ static void manager_init_vf(struct vgpu_mgr *mgr, u32 number)
 	vf->wanted_place = VGPU_PLACE_AUTO;
 	mutex_init(&vf->lock);
 	mutex_init(&vf->user_lock);
+	INIT_WORK(&vf->work, manager_work);
 }
 
 static struct vgpu_mgr *manager_create(struct vgpu_pf *pf)
@@ -281,7 +279,6 @@ static struct vgpu_mgr *manager_create(struct vgpu_pf *pf)
 	mgr->vf_count = count;
 	mgr->policy = VGPU_TASK_BEST_EFFORT;
 	mutex_init(&mgr->lock);
-	INIT_WORK(&mgr->work, manager_work);
 	for (i = 0; i < count; i++)
 		manager_init_vf(mgr, i);
 	return mgr;
@@ -361,6 +358,7 @@ bool vgpu_mgr_destroy(struct vgpu_pf *pf)
 {
 	struct vgpu_mgr *mgr = pf->mgr;
 	bool is_held;
+	u32 i;
 
 	if (!mgr)
 		return false;
@@ -378,7 +376,8 @@ bool vgpu_mgr_destroy(struct vgpu_pf *pf)
 	mutex_unlock(&managers_lock);
 	/* Nobody who has a VF open gets at the driver any more. */
 	pf->mgr = NULL;
-	cancel_work_sync(&mgr->work);
+	for (i = 0; i < mgr->vf_count; i++)
+		cancel_work_sync(&mgr->vfs[i].work);
 	mutex_lock(&mgr->lock);
 	is_held = mgr->open > 0;
 	mutex_unlock(&mgr->lock);

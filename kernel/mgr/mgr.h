@@ -69,6 +69,8 @@ struct vgpu_vf {
 	struct vgpu_vf_user *user;
 
 	unsigned long events; /* bits: vgpu_task_event, to be looked at */
+	/* Looks at them: each VF its own, for one that is taken down may take long. */
+	struct work_struct work;
 	bool has_news; /* whoever polls its state is to be told of errors */
 	bool is_driver_loaded;
 	/* Since the driver was bound; each has one writer at a time. */
@@ -147,7 +149,6 @@ struct vgpu_mgr {
 	struct vgpu_event_subscriber rc_errors;
 	struct ratelimit_state dumps; /* of lost vGPUs' tasks */
 	u64 sampled_ns; /* by the GPU's clock; of samples' thread alone */
-	struct work_struct work;
 
 	u32 vf_count;
 	struct vgpu_vf vfs[]; /* by number, from 0: GFID 1 */

@@ -115,7 +115,7 @@ static int task_send_message(struct vgpu_vf *vf, enum vgpu_task_message type,
 				    vf->gfid, type, rc);
 		WRITE_ONCE(vf->task.is_dead, true);
 		/* Where vf->lock is not held, its vGPU is lost. */
-		schedule_work(&vf->mgr->work);
+		schedule_work(&vf->work);
 		return rc;
 	}
 	result = ioread32(response + layout->result_at);

@@ -319,6 +319,21 @@ class Vfio(VfioCase):
         self.do('run vf kill')
         self.opens()
 
+    def test_a_loss_waits_for_no_other(self):
+        """While the firmware takes its time to end a task that crashed."""
+        self.hold(1)
+        start = self.hold(2)
+        struck = len(self.host.model_log())
+        self.host.fault('vgpu-late-shutdown:1:4')
+        self.host.fault('vgpu-crash:1')
+        self.host.wait('vgpu-late-shutdown strikes', struck, log=self.host.model_log)
+        self.host.fault('vgpu-crash:2')
+        self.host.wait('VF 2: its vGPU is lost: its task crashed', start)
+        self.assertNotIn('gfid 1 is cleaned up', self.host.model_log()[struck:])
+        self.do('run vf kill')
+        self.opens()
+        self.opens(2)
+
     def test_a_crashed_one_is_reset(self):
         start = self.hold()
         self.host.fault('vgpu-crash:1')
