@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import unittest
 
 import harness
@@ -532,6 +533,71 @@ class Agents(unittest.TestCase):
         self.assertEqual(self.web.process.wait(harness.TIMEOUT), 0)
         self.assertEqual(agent.recv(1000), b'')
         client.close()
+
+
+class Captured(ManagerTest):
+    """vgpu-web in the hands of a browser: what its agents do for it."""
+
+    class Web:
+        """As much of a web.Web as a link needs."""
+
+        def __init__(self, folder):
+            self.folder = os.path.join(folder, 'web')
+            self.agents = os.path.join(folder, 'agents')
+
+    def setUp(self):
+        self.m = self.manager(mib=512)
+        self.a, self.b = (self.m.create(type='128MB', name=name) for name in 'ab')
+        server = self.Web(self.m.folder)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(server.agents)
+        listener.listen()
+        listener.settimeout(harness.TIMEOUT)
+        # It waits for a link, which comes when it has said hello.
+        threading.Thread(target=self.greet, args=(listener,)).start()
+        self.link = web.Link(server, self.m.socket, ['a', '--head', '1'], None, ())
+        self.addCleanup(self.link.end)
+
+    def greet(self, listener):
+        self.agent = listener.accept()[0]
+        self.addCleanup(self.agent.close)
+        self.agent.settimeout(harness.TIMEOUT)
+        self.hello = MESSAGE.unpack(self.agent.recv(1000))
+        self.agent.send(MESSAGE.pack(LINK, 0, 0, 0, b'x\x1b[2J#token'))
+
+    def ask(self, kind, head, text):
+        self.agent.send(MESSAGE.pack(kind, 7, head, 0, text.encode()))
+        data, fds, _, _ = socket.recv_fds(self.agent, 1000, 2)
+        for fd in fds:
+            self.addCleanup(os.close, fd)
+        answer = MESSAGE.unpack(data)
+        self.assertEqual(answer[:2], (ANSWER, 7))
+        return fds, answer[4].rstrip(b'\0').decode()
+
+    def test_only_what_it_is_for(self):
+        self.assertEqual(self.hello[:3], (HELLO, 1, 1))
+        self.assertEqual(self.hello[4].rstrip(b'\0').decode(), self.a)
+        self.assertEqual(self.link.url, 'x\\x1b[2J#token')
+        fds, _ = self.ask(LIST, 0, '')
+        listed = json.loads(os.pread(fds[0], 1 << 20, 0))['vgpus']
+        self.assertEqual([vgpu['uuid'] for vgpu in listed], [self.a])
+        for kind in PICTURE, VNC:
+            self.assertEqual(len(self.ask(kind, 0, self.a)[0]), 1)
+            for text in self.b, 'a', 'b', '', self.a.upper(), 'x' * 495:
+                fds, why = self.ask(kind, 0, text)
+                self.assertEqual(fds, [], text)
+                self.assertIn('not for that vGPU', why)
+            for head in 2, 2**32 - 1:
+                fds, why = self.ask(kind, head, self.a)
+                self.assertEqual(fds, [])
+                self.assertTrue(why)
+        # Nothing else is done; what is no message ends it.
+        self.agent.send(MESSAGE.pack(99, 7, 0, 0, self.a.encode()))
+        self.assertEqual(len(self.ask(LIST, 0, '')[0]), 1)
+        self.assertEqual(len(self.m.call('ListVgpus')['vgpus']), 2)
+        self.agent.send(b'x')
+        self.assertEqual(self.link.process.wait(harness.TIMEOUT), 1)
 
 
 if __name__ == '__main__':
