@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import stat
+import time
 import unittest
 
 import client as vt
@@ -309,10 +310,21 @@ class Memory(vt.Test):
                 self.assertEqual(memory[:5], b"hello")
                 self.assertFalse(any(memory[5:]))
             self.assertRaises(PermissionError, os.ftruncate, fd, 2 * MIB)
-            client.run(["free", 77])
-            self.assertEqual(os.fstat(fd).st_blocks, 0)
+            # It is kept for the next allocation of its size, if it is small.
+            client.run(["free", 77], ["alloc", 78, MIB], ["alloc", 79, 16 * MIB])
             client.send(command(vt.UNREF, words(number)))
-            client.barrier()
+            _, again = client.blob(MIB, 78)
+            self.assertEqual(os.fstat(again).st_ino, os.fstat(fd).st_ino)
+            _, large = client.blob(16 * MIB, 79)
+            self.assertEqual(os.fstat(large).st_blocks * 512, 16 * MIB)
+            client.run(["free", 78], ["free", 79])
+            self.assertEqual(os.fstat(fd).st_blocks * 512, MIB)
+            self.assertEqual(os.fstat(large).st_blocks, 0)
+        # Nobody has its pages when it is gone.
+        end = time.monotonic() + 20
+        while os.fstat(fd).st_blocks and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertEqual(os.fstat(fd).st_blocks, 0)
 
     def test_quota(self):
         one, two = self.begin(), self.begin()
