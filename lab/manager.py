@@ -16,6 +16,7 @@ import vm
 SEGMENT_MIB = 128
 # Limits end what hangs: emulated machines on a busy host take long.
 CALL_SECONDS = 120
+READY_SECONDS = 600
 WAIT_SECONDS = 300
 FDS_MAX = 4
 
@@ -185,6 +186,16 @@ class Manager:
             if time.monotonic() > end:
                 raise ManagerError(f"{name} is still {vgpu}")
             time.sleep(0.02)
+
+    def wait_ready(self, timeout=READY_SECONDS):
+        """Wait until all of the framebuffer is populated, which is quick where the
+        host is no machine that is emulated."""
+        end = time.monotonic() + timeout
+        while any(gpu["readyMib"] < gpu["freeMib"]
+                  for gpu in self.call("ListGpus")["gpus"]):
+            if time.monotonic() > end:
+                raise ManagerError(f"the framebuffer is not ready after {timeout} s")
+            time.sleep(0.2)
 
     def capture(self, name, head=0, timeout=CALL_SECONDS):
         """What a head shows now, as a Frame."""
