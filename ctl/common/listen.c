@@ -5,13 +5,15 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "ctl/common/number.h"
 #include "lib/util.h"
 
-#define UNIX "unix:"
+#define UNIX	   "unix:"
+#define USEC_PER_S 1000000ULL
 
 int ctl_listen_unix(const char *path, int type, int *ret_fd)
 {
@@ -91,4 +93,28 @@ void ctl_listen_remove(const char *address)
 {
 	if (strncmp(address, UNIX, strlen(UNIX)) == 0)
 		unlink(address + strlen(UNIX));
+}
+
+int ctl_listen_watch(sd_event *event, int fd, unsigned int accepts_per_s,
+		     sd_event_io_handler_t on_connect, void *opaque,
+		     sd_event_source **ret_source)
+{
+	vgpu_autoclose int ours = fd;
+	sd_event_source *source = NULL;
+	int r;
+
+	r = sd_event_add_io(event, &source, ours, EPOLLIN, on_connect, opaque);
+	if (r >= 0)
+		r = sd_event_source_set_io_fd_own(source, true);
+	if (r >= 0) {
+		vgpu_steal_fd(&ours);
+		r = sd_event_source_set_ratelimit(source, USEC_PER_S,
+						  accepts_per_s);
+	}
+	if (r < 0) {
+		sd_event_source_disable_unref(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
 }

@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ctl/common/listen.h"
 #include "lib/util.h"
 
 #define LISTENERS_MAX 8
 #define USEC_PER_S    1000000ULL
-/* With no fd left for it, who waits to be accepted would keep us awake. */
 #define ACCEPTS_PER_S 1000
 
 /*
@@ -313,20 +313,15 @@ void exporter_server_destroy(struct exporter_server *server)
 
 int exporter_server_listen(struct exporter_server *server, int fd)
 {
-	vgpu_autoclose int ours = fd;
-	sd_event_source *source;
 	int r;
 
-	if (server->n_listeners == LISTENERS_MAX)
+	if (server->n_listeners == LISTENERS_MAX) {
+		vgpu_close(fd);
 		return -E2BIG;
-	r = sd_event_add_io(server->event, &source, ours, EPOLLIN, on_connect,
-			    server);
-	if (r < 0)
-		return r;
-	server->listener[server->n_listeners++] = source;
-	r = sd_event_source_set_io_fd_own(source, true);
-	if (r < 0)
-		return r;
-	vgpu_steal_fd(&ours);
-	return sd_event_source_set_ratelimit(source, USEC_PER_S, ACCEPTS_PER_S);
+	}
+	r = ctl_listen_watch(server->event, fd, ACCEPTS_PER_S, on_connect,
+			     server, &server->listener[server->n_listeners]);
+	if (r >= 0)
+		server->n_listeners++;
+	return r;
 }

@@ -12,13 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ctl/common/listen.h"
 #include "lib/fds.h"
 #include "lib/util.h"
 
 #define USEC_PER_S 1000000ULL
 /* An agent says at once who it is. */
-#define HELLO_USEC (5 * USEC_PER_S)
-/* With no fd left, who waits to be accepted would keep us awake. */
+#define HELLO_USEC    (5 * USEC_PER_S)
 #define ACCEPTS_PER_S 100
 #define SECRET_BYTES  32
 #define SECRET_SIZE   (2 * SECRET_BYTES + 1) /* in hex */
@@ -296,20 +296,12 @@ void web_sessions_destroy(struct web_sessions *sessions)
 
 int web_sessions_listen(struct web_sessions *sessions, int fd)
 {
-	vgpu_autoclose int ours = fd;
-	int r;
-
-	if (sessions->listener)
+	if (sessions->listener) {
+		vgpu_close(fd);
 		return -E2BIG;
-	r = sd_event_add_io(sessions->event, &sessions->listener, ours, EPOLLIN,
-			    on_connect, sessions);
-	if (r >= 0)
-		r = sd_event_source_set_io_fd_own(sessions->listener, true);
-	if (r < 0)
-		return r;
-	vgpu_steal_fd(&ours);
-	return sd_event_source_set_ratelimit(sessions->listener, USEC_PER_S,
-					     ACCEPTS_PER_S);
+	}
+	return ctl_listen_watch(sessions->event, fd, ACCEPTS_PER_S, on_connect,
+				sessions, &sessions->listener);
 }
 
 struct web_session *web_session_find(struct web_sessions *sessions,
