@@ -31,6 +31,18 @@ static void enter_phase(struct connection *c, enum phase phase)
 	sd_event_source_set_enabled(c->on_end, SD_EVENT_ONESHOT);
 }
 
+void vgpu_connection_fault(struct connection *c, const char *fmt, ...)
+{
+	char text[VGPU_ERR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	vgpu_vtest_fault(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
+			 (int)c->pid, text);
+}
+
 int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 {
 	char text[VGPU_ERR_TEXT_MAX];
@@ -42,8 +54,7 @@ int vgpu_connection_end(struct connection *c, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	c->vtest->errors++;
-	vgpu_vtest_fault(c->vtest, "client %" PRIu64 " (pid %d): %s", c->number,
-			 (int)c->pid, text);
+	vgpu_connection_fault(c, "%s", text);
 	enter_phase(c, c->phase == SERVED ? LOST : OVER);
 	return -ECONNABORTED;
 }

@@ -2,7 +2,6 @@
 /* A client's render process, and its submits. */
 #include "internal.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "lib/util.h"
@@ -124,10 +123,7 @@ void vgpu_context_finish(struct connection *c)
 		return;
 	if (why && c->is_started) {
 		c->vtest->figures.losses[vgpu_render_loss(c->render)]++;
-		vgpu_vtest_fault(c->vtest,
-				 "client %" PRIu64
-				 " (pid %d): its context is lost: %s",
-				 c->number, (int)c->pid, why);
+		vgpu_connection_fault(c, "its context is lost: %s", why);
 	}
 	vgpu_render_destroy(c->render);
 	c->render = NULL;

@@ -167,6 +167,9 @@ bool vgpu_connection_is_of_same(const struct connection *a,
 				const struct connection *b);
 /* Close a silent connection, to make room for another. */
 void vgpu_connection_evict(struct connection *c);
+/* Report @fmt of its client. */
+__attribute__((format(printf, 2, 3))) void
+vgpu_connection_fault(struct connection *c, const char *fmt, ...);
 /* Report @fmt, end the connection soon, and return -ECONNABORTED. */
 __attribute__((format(printf, 2, 3))) int
 vgpu_connection_end(struct connection *c, const char *fmt, ...);
