@@ -161,8 +161,6 @@ static int run_manager(const struct vgpu_manager_options *options)
 		r = add_signals(event, manager);
 	if (r >= 0)
 		r = vgpu_closer_start();
-	if (r >= 0)
-		r = sd_event_set_watchdog(event, true);
 	if (r < 0) {
 		vgpu_log("no event loop: %s", strerror(-r));
 		free(manager);

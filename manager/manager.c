@@ -57,6 +57,12 @@ static void tell_ready(struct vgpu_manager *manager)
 		return;
 	manager->is_ready = true;
 	sd_notify(0, "READY=1");
+	/*
+	 * Not before: what a start reads and looks at may take a busy machine
+	 * its time, and systemd has a limit of its own for that.
+	 */
+	if (sd_event_set_watchdog(manager->event, true) < 0)
+		vgpu_log("systemd's watchdog is not told");
 }
 
 /*

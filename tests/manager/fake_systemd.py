@@ -28,6 +28,7 @@ class FdStore:
         self.kept = []  # (name, fd), as systemd has them: the last one first
         self.problems = []
         self.pings = 0
+        self.is_ready = False
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(path)
         self.path = path
@@ -54,7 +55,11 @@ class FdStore:
                                  in data.decode().splitlines()), list(fds))
 
     def handle(self, words, fds):
-        self.pings += words.get('WATCHDOG') == '1'
+        self.is_ready |= words.get('READY') == '1'
+        if words.get('WATCHDOG') == '1':
+            self.pings += 1
+            if not self.is_ready:
+                self.problems.append('its watchdog runs before it is ready')
         if words.get('FDSTORE') == '1':
             if words.get('FDPOLL') != '0':
                 self.problems.append('systemd would poll it')
@@ -118,6 +123,7 @@ class ServiceManager(Manager):
 
     def spawn(self, **options):
         self.store.settle()
+        self.store.is_ready = False
         kept = list(self.store.kept)
         fds = [fd for _, fd in kept]
         os.environ['FDSTORE'] = str(self.store.size)
