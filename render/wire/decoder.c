@@ -291,7 +291,9 @@ struct vgpu_object *vgpu_decoder_settle(struct vgpu_decoder *d,
 	object->handle = handle;
 	if (!object->parent)
 		object->parent = parent;
-	if (!object->vk && object->parent)
+	/* A device has functions of its own, from who has made it. */
+	if (object->parent &&
+	    (!object->vk || object->type != VK_OBJECT_TYPE_DEVICE))
 		object->vk = object->parent->vk;
 	vgpu_objects_publish(d->objects, object);
 	return object;

@@ -187,8 +187,8 @@ struct vgpu_object *vgpu_objects_reserve(struct vgpu_objects *objects,
 		__atomic_store_n(&object->id, id, __ATOMIC_RELEASE);
 		object->handle = 0;
 		object->parent = NULL;
-		object->vk = NULL;
 		object->priv = NULL;
+		/* vk stays: a ring that still uses the last one calls by it. */
 		store(bucket, object);
 	}
 	pthread_mutex_unlock(&objects->lock);

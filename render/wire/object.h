@@ -28,8 +28,12 @@ struct vgpu_object {
 	 * NULL.
 	 */
 	struct vgpu_object *_Atomic parent;
-	const struct vgpu_vk *_Atomic vk; /* functions of its device or instance */
-	void *_Atomic priv;		  /* data of render/vulkan */
+	/*
+	 * Functions of its device or instance. Not NULL once it was published,
+	 * also when it is reserved again: settled, it gets its parent's.
+	 */
+	const struct vgpu_vk *_Atomic vk;
+	void *_Atomic priv;	  /* data of render/vulkan */
 	struct vgpu_object *next; /* in its hash chain or the free list */
 	/* Children, the latest first. */
 	struct vgpu_object *children, *sibling, **sibling_link;

@@ -63,6 +63,25 @@ static void test_ids(void **state)
 	vgpu_objects_remove(objects, NULL);
 }
 
+/*
+ * A ring may use what another destroys and another makes again: it calls by the
+ * functions of the one or the other.
+ */
+static void test_reused(void **state)
+{
+	struct vgpu_objects *objects = *state;
+	struct vgpu_object *device;
+
+	device = make(objects, 1, VK_OBJECT_TYPE_DEVICE, NULL);
+	device->vk = &vgpu_null_vk;
+	assert_true(vgpu_objects_take(objects, device));
+	vgpu_objects_remove(objects, device);
+	assert_ptr_equal(device->vk, &vgpu_null_vk);
+	assert_ptr_equal(vgpu_objects_reserve(objects, 2, VK_OBJECT_TYPE_DEVICE),
+			 device);
+	assert_ptr_equal(device->vk, &vgpu_null_vk);
+}
+
 static void test_too_many(void **state)
 {
 	struct vgpu_objects *objects = *state;
@@ -166,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ids, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_reused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_family, set_up, tear_down),
 		cmocka_unit_test(test_destroy),
