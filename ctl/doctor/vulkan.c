@@ -97,7 +97,7 @@ static void find_guest_memory(struct ctl_findings *findings,
 			name, why && *why ? why : "no reason is known");
 }
 
-/* Guests get the driver's Vulkan version, at most 1.3. */
+/* Guests get the driver's Vulkan version, at most 1.4. */
 static void find_version(struct ctl_findings *findings, sd_json_variant *gpu,
 			 const char *name)
 {
@@ -108,7 +108,8 @@ static void find_version(struct ctl_findings *findings, sd_json_variant *gpu,
 		return; /* an older vgpu-probe does not say */
 	if (major > 1 || minor >= 3)
 		ctl_add_finding(findings, "guest-vulkan", CTL_OK, NULL,
-				"%s: guests get Vulkan 1.3", name);
+				"%s: guests get Vulkan %s", name,
+				major == 1 && minor == 3 ? "1.3" : "1.4");
 	else
 		ctl_add_finding(
 			findings, "guest-vulkan", CTL_WARN,

@@ -475,7 +475,7 @@ class Emitter:
         """After the call: what came to be of the new objects."""
         lines = []
         for f in self.out_handles(command):
-            parent = 'd->pool' if command.name in (
+            parent = 'd->kept' if command.name in (
                 'vkAllocateCommandBuffers', 'vkAllocateDescriptorSets') else \
                 next((f'v->o_{h.name}' for h in self.in_handles(command)), 'NULL')
             count = f'n_{f.name}'

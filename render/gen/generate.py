@@ -7,6 +7,7 @@ import sys
 
 from capset import capset_files
 from emit import Emitter
+from formats import format_files
 from model import Model
 from testgen import TestEmitter
 from venus import Venus
@@ -32,6 +33,7 @@ def main(registry, output):
         'venus_destroy.c': emitter.destroy_file(),
     })
     files.update(capset_files(model))
+    files.update(format_files(model))
     files.update(TestEmitter(model, wire, emitter).files())
     for name, text in files.items():
         with open(os.path.join(output, name), 'w', encoding='ascii') as file:

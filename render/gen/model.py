@@ -197,6 +197,8 @@ class Model:
             self.enums[mask.name] = enum
             self.flags.setdefault(mask.flagName, mask.bitWidth)
         self.stype_values = values['VkStructureType']
+        self.format_values = values['VkFormat']
+        self.formats = vk.formats
         for elem in tree.findall('enums[@name="API Constants"]/enum'):
             if re.fullmatch(r'\d+', elem.get('value') or ''):
                 self.constants[elem.get('name')] = int(elem.get('value'))

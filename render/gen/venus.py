@@ -8,9 +8,12 @@ import re
 
 from model import BYTES
 
-# What the allocated objects of these belong to; the decoder keeps the pool.
-POOLS = {('VkCommandBufferAllocateInfo', 'commandPool'),
-         ('VkDescriptorSetAllocateInfo', 'descriptorPool')}
+# Objects named in a struct that the decoder keeps: the pool of what is allocated, and
+# images whose format a handler has to know.
+KEPT = {('VkCommandBufferAllocateInfo', 'commandPool'),
+        ('VkDescriptorSetAllocateInfo', 'descriptorPool'),
+        ('VkCopyImageToMemoryInfoMESA', 'srcImage'),
+        ('VkCopyMemoryToImageInfoMESA', 'dstImage')}
 # The C getter of each kind.
 GETTERS = {'u32': 'vgpu_get_u32({})', 'i32': '(int32_t)vgpu_get_u32({})',
            'u64': 'vgpu_get_u64({})', 'size': 'vgpu_get_u64({})',
@@ -205,8 +208,8 @@ class Venus:
     def handle(self, f, value, is_optional, owner):
         arguments = (f'(d, {value}, {self.model.handles[f.type]}, '
                      f'{"true" if is_optional else "false"})')
-        if (owner, f.name) in POOLS:
-            return f'({f.type})(uintptr_t)vgpu_decoder_pool{arguments}'
+        if (owner, f.name) in KEPT:
+            return f'({f.type})(uintptr_t)vgpu_decoder_kept{arguments}'
         return f'({f.type})(uintptr_t)vgpu_decoder_handle{arguments}'
 
     # -- decoding -------------------------------------------------------------

@@ -241,16 +241,3 @@ void vgpu_handle_DestroyDevice(struct vgpu_decoder *d,
 		args->o_device->vk->DeviceWaitIdle(args->device);
 	vgpu_default_DestroyDevice(d, args);
 }
-
-/* Not offered: see PROTOCOL_VERSION in render/gen/capset.py. */
-void vgpu_handle_CopyImageToMemoryMESA(struct vgpu_decoder *d,
-				       struct vgpu_args_CopyImageToMemoryMESA *args)
-{
-	vgpu_decoder_fail(d, "copies by the host are not offered");
-}
-
-void vgpu_handle_CopyMemoryToImageMESA(struct vgpu_decoder *d,
-				       struct vgpu_args_CopyMemoryToImageMESA *args)
-{
-	vgpu_decoder_fail(d, "copies by the host are not offered");
-}

@@ -6,6 +6,7 @@
  * guest. What it cannot map is the driver's, and charged to the framebuffer all
  * the same.
  */
+#include "image_copy.h"
 #include "recording.h"
 
 #include <string.h>
@@ -369,6 +370,8 @@ void vgpu_handle_CreateImage(struct vgpu_decoder *d,
 		info->pNext = &external;
 	}
 	vgpu_default_CreateImage(d, args);
+	if (!d->fatal && args->ret == VK_SUCCESS)
+		vgpu_image_copy_note(args->new_pImage[0], info);
 }
 
 void vgpu_memory_end(struct vgpu_context *ctx, struct vgpu_object *object)

@@ -44,10 +44,10 @@ struct vgpu_decoder {
 	/* The current command, for the message about the error. */
 	uint32_t command;
 	/*
-	 * The pool in the command's AllocateInfo: the parent of the new
-	 * objects.
+	 * The object that the command's struct names (KEPT in gen/venus.py): the
+	 * pool that is the parent of the new objects, or the image of a copy.
 	 */
-	struct vgpu_object *pool;
+	struct vgpu_object *kept;
 
 	struct vgpu_objects *objects;
 	void *context; /* for render/vulkan */
@@ -193,12 +193,12 @@ static inline uint64_t vgpu_decoder_handle(struct vgpu_decoder *d, uint64_t id,
 	return object ? object->handle : 0;
 }
 
-/* The same for a pool; also sets d->pool. */
-static inline uint64_t vgpu_decoder_pool(struct vgpu_decoder *d, uint64_t id,
+/* The same; also sets d->kept. */
+static inline uint64_t vgpu_decoder_kept(struct vgpu_decoder *d, uint64_t id,
 					 VkObjectType type, bool is_optional)
 {
-	d->pool = vgpu_decoder_object(d, id, type, is_optional);
-	return d->pool ? d->pool->handle : 0;
+	d->kept = vgpu_decoder_object(d, id, type, is_optional);
+	return d->kept ? d->kept->handle : 0;
 }
 
 /* Read the id for a new object, and reserve it. */

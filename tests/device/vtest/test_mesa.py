@@ -58,7 +58,7 @@ class Mesa(MesaTest):
 
     def test_vulkan_version(self):
         self.assertRegex(self.run_program("vulkaninfo", "--summary"),
-                         r"apiVersion *= 1\.3\.")
+                         r"apiVersion *= 1\.4\.")
 
     def test_every_scene(self):
         scenes = [f"{scene}:duration=0.3" for scene in
@@ -160,7 +160,7 @@ class NoSyncFiles(MesaTest):
 
     def test_vulkan_version(self):
         self.assertRegex(self.run_program("vulkaninfo", "--summary"),
-                         r"apiVersion *= 1\.3\.")
+                         r"apiVersion *= 1\.4\.")
 
     def test_window_system(self):
         """Each frame waits for a semaphore that the swapchain signals."""

@@ -60,6 +60,14 @@ class Programs(Test):
     def test_compute(self):
         self.finish(start(self.server.env(), "compute"))
 
+    def test_copies_by_the_host(self):
+        """Vulkan 1.4: as natively, for the same formats."""
+        wanted = self.finish(start(native_env(), "copies"))
+        # lavapipe has none of the three with depth.
+        self.assertGreaterEqual(wanted["cases"], 5)
+        self.assertEqual(wanted["version"], "1.4")
+        self.assertEqual(self.finish(start(self.server.env(), "copies")), wanted)
+
     def test_two_at_once(self):
         programs = [start(self.server.env(), "compute") for _ in range(2)]
         for program in programs:
