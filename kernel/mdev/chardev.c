@@ -141,6 +141,7 @@ static int chardev_set_up(struct vgpu_mdev_process *process,
 			swap(v->kick[i], kick[i]);
 		if (memcmp(v->config, setup->config, sizeof(v->config)))
 			vgpu_mdev_change_config(v, setup->config);
+		wake_up_interruptible(&v->wait);
 	}
 	mutex_unlock(&v->lock);
 put:
@@ -157,6 +158,7 @@ static int chardev_end(struct vgpu_mdev *v)
 	mutex_lock(&v->lock);
 	if (!v->is_open) {
 		v->is_ended = true;
+		wake_up_interruptible(&v->wait);
 		rc = 0;
 	}
 	mutex_unlock(&v->lock);

@@ -87,6 +87,7 @@ struct vgpu_mdev_process {
 struct vgpu_mdev {
 	struct vfio_device vdev;
 	int minor;
+	bool is_managed; /* of a manager's types, which will serve it */
 	struct vgpu_mdev_memory memory;
 	struct vgpu_mdev_window window;
 	wait_queue_head_t wait;
@@ -189,5 +190,15 @@ void vgpu_mdev_finish_chardevs(void);
 int vgpu_mdev_add_chardev(struct vgpu_mdev *v, struct device *parent);
 void vgpu_mdev_remove_chardev(struct vgpu_mdev *v);
 extern struct class *vgpu_mdev_class;
+
+/* types.c: types that a manager has said. They come with a file of @main. */
+int vgpu_mdev_init_types(struct device *main, struct mdev_driver *driver);
+void vgpu_mdev_finish_types(void);
+u32 vgpu_mdev_type_available(struct mdev_type *type);
+ssize_t vgpu_mdev_type_describe(struct mdev_type *type, char *buf);
+/* One more device, and one less; the manager is told by the other. */
+int vgpu_mdev_type_take(struct mdev_type *type);
+void vgpu_mdev_type_give(void);
+void vgpu_mdev_types_changed(void);
 
 #endif

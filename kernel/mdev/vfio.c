@@ -7,6 +7,9 @@
 #include "compat.h"
 #include "mdev.h"
 
+/* A manager has noticed the device by then, or runs no more. */
+#define PROCESS_WAIT (30 * HZ)
+
 #define REGION_MASK (BIT_ULL(VGPU_MDEV_REGION_SHIFT) - 1)
 
 static int vfio_init(struct vfio_device *device)
@@ -42,10 +45,23 @@ static void vfio_release(struct vfio_device *device)
 	compat_free_device(device);
 }
 
+/* Whoever starts a machine right after the device was made need not ask again. */
+static int vfio_wait_for_process(struct vgpu_mdev *v)
+{
+	long left = wait_event_interruptible_timeout(
+		v->wait, READ_ONCE(v->is_set_up) || READ_ONCE(v->is_ended),
+		PROCESS_WAIT);
+
+	return left < 0 ? left : 0;
+}
+
 static int vfio_open(struct vfio_device *device)
 {
 	struct vgpu_mdev *v = vgpu_mdev_of(device);
+	int rc = v->is_managed ? vfio_wait_for_process(v) : 0;
 
+	if (rc)
+		return rc;
 	mutex_lock(&v->lock);
 	/* Nobody has said yet how large the window is, or it is to be removed. */
 	if (!v->is_set_up || v->is_ended) {

@@ -20,6 +20,7 @@ BUILT = os.path.join(TOP, '-'.join(['build/mdev', *OTHER]))
 ROUNDS = int(os.environ.get('VGPU_REPEATS', '20')) * 1000
 UUID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
 OTHER_UUID = '6ba7b811-9dad-41d1-80b4-00c04fd430c8'
+PCI_PARENT = '0000:00:1f.2'  # one that a machine has
 QUARTERS = 'c02040 20c040 2040c0 c0c020'
 FRAMES = 200
 DEATHS = 5
@@ -79,6 +80,51 @@ class Mdev(MdevCase):
         self.assertIn('available_instances is 254', self.do('run mediated types'))
         self.do(f'run mediated remove {OTHER_UUID}')
         self.assertNotEqual(self.host.do(f'run mediated create {UUID}')[0], 0)
+
+    def fails(self, line):
+        self.assertNotEqual(self.host.do(line)[0], 0, line)
+
+    def offers(self, parent):
+        return re.findall(r'test: (\S+ \d+ .*?)\s*$',
+                          self.do(f'run mediated offered {parent}'), re.M)
+
+    def test_offered_types(self):
+        """A manager's types: at a parent of their own, and at a PCI device."""
+        for parent, prefix in ('vgpud', 'vgpu-mdev'), (PCI_PARENT, '[a-z_]+'):
+            self.do(f'run mediated offer {parent} 1Q 2Q')
+            one, two = self.offers(parent)
+            self.assertRegex(one, f"^{prefix}-1Q 3 a type of a test's$")
+            self.assertRegex(two, f'^{prefix}-2Q 3 ')
+            kind = two.split()[0]
+            self.do(f'run mediated make {parent} {kind} {OTHER_UUID}')
+            self.assertIn(f'{kind} 2 ', self.offers(parent)[1])
+            # They stay as they are while there is a device; their numbers need not.
+            self.fails(f'run mediated offer {parent} 1Q')
+            self.fails('run mediated offer other 1Q 2Q')
+            self.do(f'run mediated offer {parent} 1Q 2Q')
+            self.assertIn(f'{kind} 3 ', self.offers(parent)[1])
+            # A VMM waits for who serves it. Nobody does, and it is removed all the same.
+            self.do(f'run mediated remove {OTHER_UUID}')
+            self.do(f'run mediated offer {parent} 1Q')
+            self.assertEqual(len(self.offers(parent)), 1)
+        self.do('run mediated offer vgpud')
+        # A parent that has types already, and what is no list of them.
+        for text in ('parent~vgpu_mdev|1Q~1~x', '1Q~1~x', 'parent~a/b|1Q~1~x',
+                     'parent~vgpud|1Q~x', 'parent~vgpud|1Q~x~x', 'parent~|1Q~1~x',
+                     'parent~vgpud|1Q~1~x|1Q~1~x', 'parent~vgpud|/~1~x',
+                     'parent~vgpud|..~1~x'):
+            self.fails(f'run mediated text {text}')
+
+    def test_no_room_in_an_offered_type(self):
+        self.do('run mediated offer vgpud 1Q')
+        for n in range(3):
+            self.do(f'run mediated make vgpud vgpu-mdev-1Q {n}{UUID[1:]}')
+        self.fails(f'run mediated make vgpud vgpu-mdev-1Q 3{UUID[1:]}')
+        # The module goes, and all with it.
+        self.do(f'run mediated remove {UUID}')
+        self.do('run mediated unload')
+        self.do('run mediated load')
+        self.do(f'run mediated create {UUID}')
 
     def test_both_sides(self):
         self.assertIn('both sides passed', self.do(f'run mdev_test {UUID}'))
