@@ -76,6 +76,18 @@ static int parse_time_slice(struct parse *parse, const char *value)
 	return 1;
 }
 
+static bool is_parent(const char *value)
+{
+	unsigned int domain, bus, device, function;
+	int end = 0;
+
+	if (strcmp(value, VGPU_MDEV_PARENT) == 0)
+		return true;
+	return sscanf(value, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device,
+		      &function, &end) == 4 &&
+	       end == (int)strlen("0000:00:00.0") && !value[end];
+}
+
 static int parse_group(struct parse *parse, const char *name, const char *value,
 		       uint32_t *ret)
 {
@@ -85,6 +97,18 @@ static int parse_group(struct parse *parse, const char *name, const char *value,
 		return 1;
 	snprintf(parse->problem, sizeof(parse->problem),
 		 "%s is a group, by name or number, and there is no '%s'", name,
+		 vgpu_text_quote(quoted, value));
+	return 0;
+}
+
+static int parse_parent(struct parse *parse, const char *value)
+{
+	char quoted[VGPU_QUOTED_SIZE];
+
+	if (is_parent(value) && VGPU_TEXT_SET(parse->config->mdev_parent, value))
+		return 1;
+	snprintf(parse->problem, sizeof(parse->problem),
+		 "parent is a PCI device's address as 0000:03:00.0, or vgpud, not '%s'",
 		 vgpu_text_quote(quoted, value));
 	return 0;
 }
@@ -107,6 +131,8 @@ static int on_entry(void *user, const char *section, const char *name,
 		if (strcmp(name, "time_slice_ms") == 0)
 			return parse_time_slice(parse, value);
 	}
+	if (strcmp(section, "mdev") == 0 && strcmp(name, "parent") == 0)
+		return parse_parent(parse, value);
 	if (strcmp(section, "access") == 0) {
 		if (strcmp(name, "managers") == 0)
 			return parse_group(parse, name, value,
@@ -123,7 +149,8 @@ static int on_entry(void *user, const char *section, const char *name,
 			 "there is no setting of the name '%s' in section [%s]",
 			 vgpu_text_quote(quoted, name),
 			 strcmp(section, "embedded") == 0 ||
-					 strcmp(section, "access") == 0
+					 strcmp(section, "access") == 0 ||
+					 strcmp(section, "mdev") == 0
 				 ? section
 				 : "?");
 	return 0;

@@ -10,6 +10,9 @@
 
 #define VGPU_CONFIG_PATH "/etc/vgpu/vgpud.conf"
 
+/* A device that vgpu_mdev makes for it, where no PCI device is the parent. */
+#define VGPU_MDEV_PARENT "vgpud"
+
 /*
  * INI:
  *	[embedded]
@@ -21,6 +24,8 @@
  *	managers = vgpu            a group, by name or number: who may manage
  *	users = vgpu-vm            ... may use the vGPUs that root makes
  *	watchers = vgpu-watch      ... may see what there is
+ *	[mdev]
+ *	parent = 0000:03:00.0      of the types that mdevctl and libvirt see
  */
 struct vgpu_config {
 	uint32_t managers; /* gids; 0: not set */
@@ -30,6 +35,7 @@ struct vgpu_config {
 	uint64_t embedded_wanted_mib;
 	uint64_t embedded_reserve_mib;
 	struct vgpu_scheduling scheduling;
+	char mdev_parent[16]; /* "": the first GPU of hardware, or "vgpud" */
 };
 
 /*

@@ -16,6 +16,7 @@
 #include "manager/gpu/mediated/embedded.h"
 #include "manager/gpu/mediated/hardware.h"
 #include "manager/gpu/mdev/foreign.h"
+#include "manager/gpu/mdev/made.h"
 #include "manager/gpu/mdev/transport.h"
 #include "manager/gpu/mediated/loss.h"
 #include "manager/gpu/nodes.h"
@@ -90,6 +91,7 @@ static void on_change(struct vgpu_manager *manager)
 	if (!manager->server)
 		return;
 	tell_ready_if_settled(manager);
+	vgpu_mdev_made_tell(manager);
 	TAILQ_FOREACH(instance, &manager->instances, entry)
 	{
 		n++;
@@ -157,6 +159,7 @@ static void refresh(struct vgpu_manager *manager)
 {
 	vgpu_sriov_scan(manager);
 	vgpu_mdev_scan(manager);
+	vgpu_mdev_made_refresh(manager);
 	for (size_t i = 0; i < manager->inventory.count; i++) {
 		struct vgpu_gpu *gpu = &manager->inventory.gpus[i];
 
@@ -397,6 +400,7 @@ int vgpu_manager_start(struct vgpu_manager *manager, struct vgpu_err *err)
 		vgpu_log("vGPUs are not limited as their types say: %s; `vgpuctl doctor` says what to do",
 			 manager->cgroups.problem);
 	vgpu_sriov_start(manager);
+	vgpu_mdev_made_refresh(manager);
 	r = serve_if_ready(manager);
 	if (r < 0)
 		return vgpu_err_set(err, r, "Internal", "it cannot serve");
@@ -421,6 +425,7 @@ void vgpu_manager_finish(struct vgpu_manager *manager)
 	manager->deposit = NULL;
 	manager->rescan_timer =
 		sd_event_source_disable_unref(manager->rescan_timer);
+	vgpu_mdev_made_finish(manager);
 	vgpu_gpu_nodes_destroy(manager->gpu_nodes);
 	manager->gpu_nodes = NULL;
 	vgpu_gpu_loss_destroy(manager->gpu_loss);

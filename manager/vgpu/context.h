@@ -26,6 +26,7 @@ struct vgpu_gpu_loss;
 struct vgpu_gpu_nodes;
 struct vgpu_instance;
 struct vgpu_manager;
+struct vgpu_mdev_made;
 struct vgpu_subscribers;
 struct vgpu_transport_ops;
 struct vgpu_vnc;
@@ -80,10 +81,11 @@ struct vgpu_manager {
 	int sysfs; /* the folder, O_PATH */
 	/* By the transport; NULL: that has nothing on the host. */
 	const struct vgpu_transport_ops *transports[VGPU_TRANSPORT_MAX];
-	sd_event_source *rescan_timer; /* while there is what it looks for */
-	bool is_loaded;		       /* every definition is */
-	bool is_ready;		       /* the service manager was told so */
-	sd_event_source *ready_timer;  /* bounds the wait for that */
+	struct vgpu_mdev_made *mdev_made; /* NULL: not looked for yet */
+	sd_event_source *rescan_timer;	  /* while there is what it looks for */
+	bool is_loaded;			  /* every definition is */
+	bool is_ready;			  /* the service manager was told so */
+	sd_event_source *ready_timer;	  /* bounds the wait for that */
 	bool is_ending;
 };
 

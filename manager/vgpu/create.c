@@ -295,6 +295,7 @@ int vgpu_create(struct vgpu_manager *manager,
 	struct vgpu_definition definition = {
 		.is_for_container = request->is_for_container > 0,
 		.is_manual = request->autostart == 0,
+		.is_transient = request->is_transient,
 	};
 	struct vgpu_instance *instance;
 	struct vgpu_gpu *gpu = NULL;
@@ -319,12 +320,14 @@ int vgpu_create(struct vgpu_manager *manager,
 					 &definition, err);
 	if (r == 0)
 		r = vgpu_transport_check(manager, &definition,
-					 /* is_new= */ true, err);
+					 /* is_new= */ !request->is_transient,
+					 err);
 	if (r < 0)
 		return r;
 	instance = add_instance(manager, &definition, err);
 	if (!instance)
 		return -EIO;
+	instance->has_host_device = request->is_transient;
 	r = begin_creation(instance, caller, err);
 	if (r < 0) {
 		vgpu_store_remove(&manager->paths, definition.uuid, NULL);

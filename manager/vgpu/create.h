@@ -18,6 +18,7 @@ struct vgpu_create_request {
 	int64_t frame_rate_limit;
 	int autostart;
 	int is_for_container;
+	bool is_transient;	/* see struct vgpu_definition */
 	const char *transport;	/* NULL: vhost-user */
 	sd_json_variant *heads; /* see heads.h; NULL: unset */
 	int64_t owner_uid;

@@ -410,6 +410,8 @@ void vgpu_lifecycle_rest(struct vgpu_instance *instance)
 	instance->is_wanted = false;
 	instance->is_placed = false;
 	d->is_stopped = true;
+	/* What is started again is vgpud's own. */
+	d->is_transient = false;
 	/* If this fails the next vgpud finds that it is stopped. */
 	if (vgpu_store_save(&manager->paths, d, &err) < 0)
 		vgpu_instance_log(instance, "%s", err.text);

@@ -10,6 +10,7 @@
 #include "lib/util.h"
 #include "lifecycle.h"
 #include "manager/host/log.h"
+#include "transport.h"
 #include "vnc.h"
 
 static int load_one(struct vgpu_manager *manager, const char *uuid)
@@ -28,6 +29,13 @@ static int load_one(struct vgpu_manager *manager, const char *uuid)
 	instance->is_wanted = !definition.is_manual;
 	/* What is there of its uuid an earlier vgpud made. */
 	instance->has_host_device = !definition.is_stopped;
+	if (r >= 0 && definition.is_transient &&
+	    vgpu_transport_is_gone(instance)) {
+		vgpu_instance_log(instance, "others removed its mediated device");
+		vgpu_store_remove(&manager->paths, uuid, NULL);
+		vgpu_instance_destroy(instance);
+		return 0;
+	}
 	if (r < 0) {
 		instance->is_damaged = true;
 		vgpu_lifecycle_fail(instance, "%s", err.text);

@@ -118,8 +118,10 @@ static int build_vf(const struct vgpu_definition *d, sd_json_variant **json)
 /* The lowest version that can read it. */
 static unsigned int version_of(const struct vgpu_definition *d)
 {
-	if (d->transport != VGPU_TRANSPORT_VHOST_USER)
+	if (d->is_transient)
 		return VGPU_DEFINITION_VERSION;
+	if (d->transport != VGPU_TRANSPORT_VHOST_USER)
+		return VGPU_DEFINITION_VERSION_OF_TRANSPORTS;
 	for (unsigned int i = 0; i < d->type.heads; i++)
 		if (d->heads[i].vnc.has_input || d->heads[i].vnc.password[0])
 			return VGPU_DEFINITION_VERSION_OF_INPUT;
@@ -158,6 +160,8 @@ static int build_definition(const struct vgpu_definition *d, sd_json_variant **r
 		SD_JSON_BUILD_PAIR_CONDITION(
 			d->transport != VGPU_TRANSPORT_VHOST_USER, "transport",
 			SD_JSON_BUILD_STRING(vgpu_transport_name(d->transport))),
+		SD_JSON_BUILD_PAIR_CONDITION(d->is_transient, "transient",
+					     SD_JSON_BUILD_BOOLEAN(true)),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_manual, "autostart",
 					     SD_JSON_BUILD_BOOLEAN(false)),
 		SD_JSON_BUILD_PAIR_CONDITION(d->is_stopped, "stopped",
@@ -225,6 +229,7 @@ struct raw {
 	bool autostart;
 	bool is_stopped;
 	bool is_for_container;
+	bool is_transient;
 };
 
 struct raw_head {
@@ -333,6 +338,8 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 		{"transport", SD_JSON_VARIANT_STRING,
 		 sd_json_dispatch_const_string, offsetof(struct raw, transport),
 		 0},
+		{"transient", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool,
+		 offsetof(struct raw, is_transient), 0},
 		{"vf", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
 		 offsetof(struct raw, vf.number), 0},
 		{"typeId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32,
@@ -361,6 +368,7 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 	    (raw.is_for_container && (raw.vf.number || raw.limits.heads)) ||
 	    (raw.transport && !vgpu_transport_parse(raw.transport, &d->transport)) ||
 	    (d->transport && (raw.vf.number || raw.is_for_container)) ||
+	    (raw.is_transient && (!d->transport || raw.is_stopped)) ||
 	    !vgpu_owner_is_sound(&raw.owner) || read_type(d, &raw) < 0 ||
 	    !VGPU_TEXT_SET(d->gpu, raw.gpu))
 		return -EINVAL;
@@ -372,6 +380,7 @@ static int read_fields(struct vgpu_definition *d, sd_json_variant *json)
 	d->is_manual = !raw.autostart;
 	d->is_stopped = raw.is_stopped;
 	d->is_for_container = raw.is_for_container;
+	d->is_transient = raw.is_transient;
 	d->owner = raw.owner;
 	d->lacks_owner = !sd_json_variant_by_key(json, "ownerUid");
 	return 0;

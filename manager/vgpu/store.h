@@ -16,7 +16,8 @@
  * Version of the file. A file of a later version is not used and not touched.
  * One that needs nothing of this version is written as the version before.
  */
-#define VGPU_DEFINITION_VERSION		      7
+#define VGPU_DEFINITION_VERSION		      8
+#define VGPU_DEFINITION_VERSION_OF_TRANSPORTS 7
 #define VGPU_DEFINITION_VERSION_OF_INPUT      6
 #define VGPU_DEFINITION_VERSION_OF_CONTAINERS 5
 #define VGPU_DEFINITION_VERSION_OF_OTHERS     4
@@ -77,6 +78,11 @@ struct vgpu_definition {
 	struct vgpu_head_setting heads[VGPU_HEADS_MAX];
 	bool is_for_container; /* vtest clients use it, and no VM; no heads */
 	enum vgpu_transport transport;
+	/*
+	 * Others made what its transport has on the host: it ends with that.
+	 * Not in files before version 8.
+	 */
+	bool is_transient;
 	bool is_manual;	 /* no vgpud starts it by itself */
 	bool is_stopped; /* place and VF are those it had, not what it has */
 };

@@ -21,7 +21,7 @@ LAYOUTS = {
          'device/input/state_abi.h'],
         5, '97e319d7cc1728e3'),
     'VGPU_DEFINITION_VERSION': (
-        'manager/vgpu/store.h', ['manager/vgpu/store.c', 'lib/type_fields.h'], 7, '147462a874ed52a3'),
+        'manager/vgpu/store.h', ['manager/vgpu/store.c', 'lib/type_fields.h'], 8, 'b1faded705bd3e46'),
     'VGPU_RECORDING_VERSION': (
         'render/vulkan/recording.h', ['render/vulkan/recording.h'], 3, '273050aed0834caa'),
 }

@@ -16,6 +16,7 @@ from harness import Manager, ManagerTest, wait_for
 
 PARENT = 'class/vgpu-mdev/vgpu_mdev'
 TYPE = f'{PARENT}/mdev_supported_types/vgpu-mdev-gpu'
+TYPES = f'{PARENT}/types'
 FILES = '/dev/vgpu-mdev'
 UUID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
 OTHER = '6ba7b811-9dad-41d1-80b4-00c04fd430c8'
@@ -34,12 +35,17 @@ class Module:
         self.error = None  # what a write gets
         self.kill = None   # (before or after, process)
         self.done = []
+        self.types = ''
         os.makedirs(FILES, exist_ok=True)
         self.load()
 
     def load(self):
         self.files.add(f'{TYPE}/create', fuse.Attribute(None, self.checked(self.create)))
+        self.files.add(TYPES, fuse.Attribute(lambda: self.types, self.write_types))
         self.files.add('bus/mdev/devices', None)
+
+    def write_types(self, text):
+        self.types = text
 
     def unload(self):
         self.files.remove(PARENT)
@@ -71,6 +77,7 @@ class Module:
             raise OSError(errno.EEXIST, uuid)
         device = f'bus/mdev/devices/{uuid}'
         self.files.add(f'{device}/mdev_type', f'../../{kind}')
+        self.files.add(f'{device}/driver', '../../vgpu_mdev')
         self.files.add(f'{device}/iommu_group', '../../kernel/iommu_groups/7')
 
         def remove(_):
@@ -286,6 +293,101 @@ class Mdev(ManagerTest):
         self.assertEqual(len(m.slots()), 1)
         m.call('Start', vgpu='v')
         self.assertEqual(os.listdir(FILES), [UUID])
+
+    def types(self):
+        """What the module was told: the parent, and how many of each type fit."""
+        lines = self.module.types.splitlines()
+        return lines[0], {line.split()[0]: int(line.split()[1]) for line in lines[1:]}
+
+    def make(self, uuid, kind='vgpu-mdev-128MB'):
+        """As mdevctl does."""
+        self.module.create(uuid, kind)
+        self.module.files.notify(TYPES)
+
+    def take_away(self, uuid):
+        self.module.take_away(uuid)
+        self.module.files.notify(TYPES)
+
+    def test_types(self):
+        """The module knows the types, and how many more fit."""
+        m = self.vgpud()
+        wait_for(lambda: self.module.types, 'the types')
+        parent, types = self.types()
+        self.assertEqual(parent, 'parent vgpud')
+        self.assertEqual(sorted(types), ['128MB', '1C', '256MQ', '2Q'])
+        self.assertEqual(types['2Q'], 0)
+        self.assertIn('num_heads=2, framebuffer=128M, max_resolution=1920x1080',
+                      self.module.types)
+        before = types['128MB']
+        self.create(m)
+        wait_for(lambda: self.types()[1]['128MB'] == before - 1, 'one less')
+        m.call('Destroy', vgpu='v')
+        wait_for(lambda: self.types()[1]['128MB'] == before, 'one more')
+        # Not before a module is there.
+        self.module.unload()
+        self.module.types = ''
+        m.call('ListVgpus')
+        self.module.load()
+        m.call('ListVgpus')
+        wait_for(lambda: self.module.types, 'the types')
+
+    def test_made_by_others(self):
+        """A device that is made of vgpud's types is a vGPU, and ends with it."""
+        m = self.vgpud()
+        wait_for(lambda: self.module.types, 'the types')
+        self.make(UUID)
+        wait_for(lambda: [v['state'] for v in m.call('ListVgpus')['vgpus']] == ['active'],
+                 'the vGPU')
+        vgpu = m.show(UUID)
+        self.assertEqual((vgpu['type'], vgpu['transport']), ('128MB', 'mdev'))
+        self.assertEqual(vgpu['sysfsPath'], f'/sys/bus/mdev/devices/{UUID}')
+        with open(m.definition(UUID), encoding='utf-8') as f:
+            stored = json.load(f)
+        self.assertEqual((stored['version'], stored['transient']), (8, True))
+        # It is kept by the next vgpud, which makes none.
+        m.restart(signal.SIGKILL)
+        wait_for(lambda: m.show(UUID)['state'] == 'active', 'it to serve')
+        self.assertEqual(self.module.done, [])
+        self.take_away(UUID)
+        wait_for(lambda: not m.call('ListVgpus')['vgpus'], 'its end')
+        self.assertFalse(os.path.exists(m.definition(UUID)))
+        # One that went while no vgpud ran is forgotten, and not made again.
+        self.make(UUID)
+        wait_for(lambda: m.call('ListVgpus')['vgpus'], 'the vGPU')
+        m.kill()
+        self.module.take_away(UUID)
+        m.start()
+        self.assertEqual(m.call('ListVgpus')['vgpus'], [])
+        self.assertEqual(os.listdir(FILES), [])
+
+    def test_made_and_stopped(self):
+        """Stopped and started by vgpuctl it is vgpud's own."""
+        m = self.vgpud()
+        self.make(UUID)
+        wait_for(lambda: m.call('ListVgpus')['vgpus'], 'the vGPU')
+        wait_for(lambda: m.show(UUID)['state'] == 'active', 'it to serve')
+        m.call('Stop', vgpu=UUID)
+        self.assertEqual(os.listdir(FILES), [])
+        m.call('Start', vgpu=UUID)
+        self.assertEqual(self.module.done, [('remove', '1'), ('create', UUID)])
+        with open(m.definition(UUID), encoding='utf-8') as f:
+            self.assertNotIn('transient', json.load(f))
+        m.call('Destroy', vgpu=UUID)
+        self.assertEqual(os.listdir(FILES), [])
+
+    def test_made_without_room(self):
+        """What cannot be served is removed."""
+        m = self.vgpud()
+        wait_for(lambda: self.module.types, 'the types')
+        self.make(UUID, 'vgpu-mdev-2Q')
+        wait_for(lambda: os.listdir(FILES) == [], 'its removal')
+        self.assertEqual(m.call('ListVgpus')['vgpus'], [])
+        # A device of the module's own type is nobody's.
+        self.make(OTHER, 'vgpu-mdev-gpu')
+        self.make(UUID)
+        wait_for(lambda: [v['state'] for v in m.call('ListVgpus')['vgpus']] == ['active'],
+                 'the vGPU')
+        self.assertEqual(m.call('ListVgpus')['vgpus'][0]['uuid'], UUID)
 
     def test_definition(self):
         """It is kept and round-trips, in a version of its own."""

@@ -21,6 +21,15 @@ int vgpu_mdev_type(int sysfs, const char *uuid, char ret[VGPU_MDEV_TYPE_SIZE])
 				    DEVICE "/mdev_type", uuid);
 }
 
+bool vgpu_mdev_is_of_module(int sysfs, const char *uuid)
+{
+	char driver[32];
+
+	return vgpu_sysfs_read_link(sysfs, driver, sizeof(driver),
+				    DEVICE "/driver", uuid) == 0 &&
+	       strcmp(driver, VGPU_MDEV_MODULE) == 0;
+}
+
 int vgpu_mdev_group(int sysfs, const char *uuid)
 {
 	char name[16];

@@ -13,11 +13,17 @@
 /* A parent's name of a type, as "i915-GVTg_V5_4" or "nvidia-63". */
 #define VGPU_MDEV_TYPE_SIZE 64
 
+/* The kernel module of this project's own, and of its types the only one by hand. */
+#define VGPU_MDEV_MODULE "vgpu_mdev"
+#define VGPU_MDEV_TYPE	 "vgpu-mdev-gpu"
+
 /* @sysfs is that folder's fd. */
 bool vgpu_mdev_exists(int sysfs, const char *uuid);
 /* Which type it is of. -ENOENT if there is no such device. */
 int vgpu_mdev_type(int sysfs, const char *uuid, char ret[VGPU_MDEV_TYPE_SIZE]);
 /* The number of its IOMMU group, as in /dev/vfio; -1 if it has none. */
+/* Whether its driver is vgpu_mdev. */
+bool vgpu_mdev_is_of_module(int sysfs, const char *uuid);
 int vgpu_mdev_group(int sysfs, const char *uuid);
 
 /*

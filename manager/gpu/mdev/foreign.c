@@ -22,6 +22,7 @@
 
 #define PARENTS	   "class/mdev_bus"
 #define OUR_PARENT "vgpu_mdev"
+#define OUR_TYPES  "class/vgpu-mdev/vgpu_mdev/types" /* made.c */
 #define NO_PROCESS 1
 
 struct parent {
@@ -517,13 +518,19 @@ static void add_gpu(struct vgpu_manager *manager, const char *name)
 void vgpu_mdev_scan(struct vgpu_manager *manager)
 {
 	vgpu_autofree char(*names)[VGPU_SYSFS_NAME_SIZE] = NULL;
+	char line[64], ours[64];
 	size_t count;
 
 	if (manager->sysfs < 0 ||
 	    vgpu_sysfs_list(manager->sysfs, &names, &count, PARENTS) < 0)
 		return;
+	/* The GPU that the module offers vgpud's own types at. */
+	if (vgpu_sysfs_read(manager->sysfs, line, sizeof(line), OUR_TYPES) < 0 ||
+	    sscanf(line, "parent %63s", ours) != 1)
+		ours[0] = '\0';
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(names[i], OUR_PARENT) != 0 &&
+		    strcmp(names[i], ours) != 0 &&
 		    strlen(names[i]) < sizeof(((struct vgpu_gpu *)NULL)->id))
 			add_gpu(manager, names[i]);
 }

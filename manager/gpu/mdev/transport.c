@@ -16,7 +16,6 @@
 #include "manager/host/sysfs.h"
 
 #define PARENT "class/vgpu-mdev/vgpu_mdev"
-#define TYPE   "vgpu-mdev-gpu"
 #define FOLDER "/dev/vgpu-mdev"
 
 /* For udev, and for the end of who had the file before. */
@@ -28,7 +27,8 @@ static bool is_ours(const struct vgpu_manager *manager, const char *uuid)
 	char type[VGPU_MDEV_TYPE_SIZE];
 
 	return vgpu_mdev_type(manager->sysfs, uuid, type) == 0 &&
-	       strcmp(type, TYPE) == 0;
+	       (strcmp(type, VGPU_MDEV_TYPE) == 0 ||
+		vgpu_mdev_is_of_module(manager->sysfs, uuid));
 }
 
 static int mdev_check(struct vgpu_manager *manager, const char *uuid,
@@ -84,7 +84,11 @@ static int mdev_prepare(struct vgpu_instance *instance, struct vgpu_err *err)
 		return 0;
 	if (!instance->has_host_device ||
 	    !vgpu_mdev_exists(manager->sysfs, uuid)) {
-		r = vgpu_mdev_create(manager->sysfs, PARENT, TYPE, uuid, err);
+		if (instance->definition.is_transient)
+			return vgpu_err_set(err, -ENODEV, "Internal",
+					    "others removed its VFIO device");
+		r = vgpu_mdev_create(manager->sysfs, PARENT, VGPU_MDEV_TYPE,
+				     uuid, err);
 		if (r < 0)
 			return r;
 		instance->has_host_device = true;
@@ -140,6 +144,19 @@ static int mdev_remove(struct vgpu_instance *instance, struct vgpu_err *err)
 	vgpu_fd_store_drop(&instance->fds, VGPU_SLOT_MDEV);
 	instance->has_host_device = false;
 	return 0;
+}
+
+int vgpu_mdev_take_away(struct vgpu_manager *manager, const char *uuid,
+			struct vgpu_err *err)
+{
+	vgpu_autoclose int fd = open_file(uuid);
+
+	if (fd < 0)
+		return explain_file(fd, uuid, err);
+	if (ioctl(fd, VGPU_MDEV_END) < 0 && errno == EBUSY)
+		return vgpu_err_set(err, -EBUSY, "InUse",
+				    "a process has it open");
+	return vgpu_mdev_remove(manager->sysfs, uuid, err);
 }
 
 static bool mdev_is_there(const struct vgpu_instance *instance)

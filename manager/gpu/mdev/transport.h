@@ -7,4 +7,8 @@
 
 extern const struct vgpu_transport_ops vgpu_mdev_transport;
 
+/* Remove a device of the module's that no vGPU is; fails if it is in use. */
+int vgpu_mdev_take_away(struct vgpu_manager *manager, const char *uuid,
+			struct vgpu_err *err);
+
 #endif
