@@ -112,6 +112,8 @@ static uint32_t message(GpuModel *m, uint32_t gfid, uint32_t type, uint8_t *data
 	case MSG_RESET:
 		model_vgpu_migrate(m, gfid, VGPU_MIGRATE_FORGET);
 		model_vgpu_forget_guest(m, gfid);
+		/* As any function that is reset. */
+		v->bus_master = false;
 		model_vgpu_may_work(m, gfid);
 		return NV_OK;
 	case MSG_STOP_WORK:
