@@ -12,6 +12,7 @@
 
 struct dentry;
 struct kobject;
+struct module;
 struct pci_dev;
 struct vgpu_mgr;
 struct vgpu_pf;
@@ -44,6 +45,9 @@ struct vgpu_event_subscriber {
  * is wedged. Several may wait for one of theirs at the same time.
  */
 struct vgpu_core_ops {
+	/* The driver's: it is not unloaded while a vGPU is open. */
+	struct module *owner;
+
 	/*
 	 * Send a control of the driver's own subdevice to the firmware's resource
 	 * manager; the answer replaces @params. -ENODEV: the firmware is not up.
@@ -127,6 +131,11 @@ struct vgpu_pf {
 	struct mutex *allocators_lock; /* protects the next two */
 	struct vgpu_fb *fb;	       /* in units of VMMU segments */
 	struct vgpu_chids *chids;
+	/*
+	 * The driver itself has the framebuffer below it, in whole units:
+	 * places of vGPUs that reach there are not to be had. 0: it has none.
+	 */
+	u64 fb_host_end;
 
 	struct vgpu_mgr *mgr; /* the manager's; NULL: there is none */
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the vGPU manager asks of the PF's driver: struct vgpu_core_ops. */
+#include <linux/module.h>
+
 #include "core.h"
 
 static struct vgpu_core *ops_core(struct vgpu_pf *pf)
@@ -137,6 +139,7 @@ static bool ops_is_present(struct vgpu_pf *pf)
 }
 
 const struct vgpu_core_ops vgpu_core_pf_ops = {
+	.owner = THIS_MODULE,
 	.control = ops_control,
 	.control_internal = ops_control_internal,
 	.map_fb = ops_map_fb,

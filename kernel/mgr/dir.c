@@ -3,6 +3,7 @@
 #include "dir.h"
 
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/slab.h>
 
 static void dir_release(struct kobject *kobj)
@@ -34,6 +35,7 @@ struct vgpu_dir *vgpu_dir_create(struct kobject *parent, const char *name,
 	}
 	return dir;
 }
+EXPORT_SYMBOL_GPL(vgpu_dir_create);
 
 void vgpu_dir_remove(struct vgpu_dir *dir)
 {
@@ -42,3 +44,4 @@ void vgpu_dir_remove(struct vgpu_dir *dir)
 	kobject_del(&dir->kobj);
 	kobject_put(&dir->kobj);
 }
+EXPORT_SYMBOL_GPL(vgpu_dir_remove);

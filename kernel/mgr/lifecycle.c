@@ -138,10 +138,14 @@ static int lifecycle_count_open(struct vgpu_vf *vf)
 	if (!vf->type)
 		return -ENOENT;
 	mutex_lock(&mgr->lock);
-	if (mgr->is_gone || mgr->is_disabling || !mgr->is_ready)
+	if (mgr->is_gone || mgr->is_disabling || !mgr->is_ready ||
+	    !try_module_get(mgr->pf->ops->owner))
 		rc = -ENODEV;
 	else
 		mgr->open++;
+	/* When it is closed its driver may have let the GPU go. */
+	if (rc == 0)
+		vf->owner = mgr->pf->ops->owner;
 	mutex_unlock(&mgr->lock);
 	return rc;
 }
@@ -151,6 +155,8 @@ static void lifecycle_uncount_open(struct vgpu_vf *vf)
 	mutex_lock(&vf->mgr->lock);
 	vf->mgr->open--;
 	mutex_unlock(&vf->mgr->lock);
+	module_put(vf->owner);
+	vf->owner = NULL;
 }
 
 /* How long something took that began at @began, and how much of it the GPU. */

@@ -2,10 +2,12 @@
 /* The vGPU manager of each GPU: it comes and goes with the PF's driver. */
 #include "manager.h"
 
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "kernel/core/abi/rm_abi.h"
 #include "kernel/core/abi/queue_abi.h"
+#include "kernel/core/pure/rm_status.h"
 #include "mgr.h"
 
 /* All managers, for those who only know a VF. */
@@ -145,6 +147,14 @@ static int manager_tell_types(struct vgpu_mgr *mgr)
 	return rc;
 }
 
+/* Places are those of the whole GPU, also where its driver has some of them. */
+static int manager_reserve_host(struct vgpu_mgr *mgr)
+{
+	u64 start = mgr->place.fb_start, end = mgr->pf->fb_host_end;
+
+	return start < end ? vgpu_fb_reserve(mgr->pf->fb, start, end - start) : 0;
+}
+
 /* Room for tasks' heaps at the top, and the largest free piece for vGPUs. */
 static int manager_make_place(struct vgpu_mgr *mgr)
 {
@@ -161,6 +171,7 @@ static int manager_make_place(struct vgpu_mgr *mgr)
 		mgr->place.gib = mgr->types.gib;
 		vgpu_fb_find_largest(pf->fb, &mgr->place.fb_start,
 				     &mgr->place.fb_end);
+		rc = manager_reserve_host(mgr);
 	}
 	mutex_unlock(pf->allocators_lock);
 	return rc;
@@ -213,6 +224,7 @@ int vgpu_mgr_start(struct vgpu_pf *pf)
 	mutex_unlock(&mgr->lock);
 	return rc;
 }
+EXPORT_SYMBOL_GPL(vgpu_mgr_start);
 
 void vgpu_mgr_stop(struct vgpu_pf *pf, const char *why)
 {
@@ -227,6 +239,7 @@ void vgpu_mgr_stop(struct vgpu_pf *pf, const char *why)
 	for (i = 0; i < mgr->vf_count; i++)
 		vgpu_vf_lose(&mgr->vfs[i], why);
 }
+EXPORT_SYMBOL_GPL(vgpu_mgr_stop);
 
 int vgpu_mgr_set_mode(struct vgpu_mgr *mgr, enum vgpu_place_mode mode)
 {
@@ -353,6 +366,7 @@ int vgpu_mgr_create(struct vgpu_pf *pf)
 		vgpu_mgr_vfs_changed(pf);
 	return rc;
 }
+EXPORT_SYMBOL_GPL(vgpu_mgr_create);
 
 bool vgpu_mgr_destroy(struct vgpu_pf *pf)
 {
@@ -384,6 +398,7 @@ bool vgpu_mgr_destroy(struct vgpu_pf *pf)
 	vgpu_mgr_put(mgr);
 	return is_held;
 }
+EXPORT_SYMBOL_GPL(vgpu_mgr_destroy);
 
 int vgpu_mgr_prepare_vfs(struct vgpu_pf *pf)
 {
@@ -402,6 +417,7 @@ int vgpu_mgr_prepare_vfs(struct vgpu_pf *pf)
 		manager_remove_device_files(mgr);
 	return rc;
 }
+EXPORT_SYMBOL_GPL(vgpu_mgr_prepare_vfs);
 
 void vgpu_mgr_vfs_changed(struct vgpu_pf *pf)
 {
@@ -423,3 +439,31 @@ void vgpu_mgr_vfs_changed(struct vgpu_pf *pf)
 		pci_dev_put(pdev);
 	}
 }
+EXPORT_SYMBOL_GPL(vgpu_mgr_vfs_changed);
+
+/*
+ * What drivers of PFs need to be called by the manager. The pure parts name no
+ * kernel function, so they are exported here.
+ */
+EXPORT_SYMBOL_GPL(vgpu_abi_find);
+EXPORT_SYMBOL_GPL(vgpu_host_engines_pick_copy);
+EXPORT_SYMBOL_GPL(vgpu_chids_init);
+EXPORT_SYMBOL_GPL(vgpu_chids_alloc_own);
+EXPORT_SYMBOL_GPL(vgpu_chids_free);
+EXPORT_SYMBOL_GPL(vgpu_fb_init);
+EXPORT_SYMBOL_GPL(vgpu_fb_reserve);
+EXPORT_SYMBOL_GPL(vgpu_fb_reserve_top);
+EXPORT_SYMBOL_GPL(vgpu_fb_reserve_others);
+EXPORT_SYMBOL_GPL(vgpu_fb_alloc_at);
+EXPORT_SYMBOL_GPL(vgpu_fb_free);
+EXPORT_SYMBOL_GPL(vgpu_fb_free_bytes);
+EXPORT_SYMBOL_GPL(vgpu_ranges_init);
+EXPORT_SYMBOL_GPL(vgpu_ranges_get);
+EXPORT_SYMBOL_GPL(vgpu_ranges_find);
+EXPORT_SYMBOL_GPL(vgpu_ranges_insert);
+EXPORT_SYMBOL_GPL(vgpu_ranges_remove);
+EXPORT_SYMBOL_GPL(vgpu_rm_status_errno);
+
+MODULE_DESCRIPTION("OpenVGPU: manager of vGPUs, for drivers of their GPUs");
+MODULE_AUTHOR("OpenVGPU maintainers");
+MODULE_LICENSE("GPL");

@@ -53,6 +53,7 @@ struct vgpu_vf {
 	bool is_open;
 	bool is_lost;
 	bool has_use;  /* of the GPU's */
+	struct module *owner; /* of the PF's driver, while it is open */
 	bool is_dirty; /* its framebuffer could not be scrubbed */
 	/*
 	 * Its last task may still run, with all that the VF has of the GPU, until

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the driver of a VF may ask of vgpu_core, which has the PF. */
+/* What the driver of a VF may ask of the vGPU manager of its PF. */
 #ifndef VGPU_KERNEL_MGR_VF_API_H
 #define VGPU_KERNEL_MGR_VF_API_H
 
@@ -35,7 +35,7 @@ struct vgpu_vf_user {
  * off) and bound to the caller's driver, and stays so until it is closed. May
  * sleep for as long as the firmware may take (10 s for its task to start).
  *
- * An ERR_PTR(): -ENODEV: vgpu_core does not have the PF (any more), or the GPU
+ * An ERR_PTR(): -ENODEV: no manager has the PF (any more), or the GPU
  * is wedged; -ENOENT: it has no type; -EBUSY: it is open; -ENOSPC: something of
  * the GPU's has run out; -ETIMEDOUT: the firmware does not answer;
  * -EREMOTEIO: the firmware refused; -EIO: its call failed, or it crashed; -EINTR:

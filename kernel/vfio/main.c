@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * vgpu_vfio_pci: gives the VFs of a GPU that vgpu_core has to VMs. It is
+ * vgpu_vfio_pci: gives the VFs of a GPU that has a vGPU manager to VMs. It is
  * vfio-pci, but for what a VF and its vGPU differ in.
  */
 #include <linux/module.h>

@@ -3,6 +3,7 @@
 #include "events.h"
 
 #include <linux/device.h>
+#include <linux/export.h>
 
 #include "kernel/core/abi/queue_abi.h"
 #include "kernel/core/abi/rm_abi.h"
@@ -67,6 +68,7 @@ void vgpu_events_init(struct vgpu_events *events, struct device *dev,
 	events->rc_error.handle = events_log_rc_error;
 	vgpu_events_subscribe(events, &events->rc_error);
 }
+EXPORT_SYMBOL_GPL(vgpu_events_init);
 
 void vgpu_events_subscribe(struct vgpu_events *events,
 			   struct vgpu_event_subscriber *subscriber)
@@ -75,6 +77,7 @@ void vgpu_events_subscribe(struct vgpu_events *events,
 	list_add_tail(&subscriber->link, &events->subscribers);
 	mutex_unlock(&events->lock);
 }
+EXPORT_SYMBOL_GPL(vgpu_events_subscribe);
 
 void vgpu_events_unsubscribe(struct vgpu_events *events,
 			     struct vgpu_event_subscriber *subscriber)
@@ -83,6 +86,7 @@ void vgpu_events_unsubscribe(struct vgpu_events *events,
 	list_del(&subscriber->link);
 	mutex_unlock(&events->lock);
 }
+EXPORT_SYMBOL_GPL(vgpu_events_unsubscribe);
 
 bool vgpu_events_dispatch(struct vgpu_events *events, u32 event,
 			  const u8 *payload, u32 bytes)
@@ -100,3 +104,4 @@ bool vgpu_events_dispatch(struct vgpu_events *events, u32 event,
 	mutex_unlock(&events->lock);
 	return is_taken;
 }
+EXPORT_SYMBOL_GPL(vgpu_events_dispatch);
