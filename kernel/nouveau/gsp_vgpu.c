@@ -4,12 +4,16 @@
  * and a part of the GPU is kept for them. Numbers are those of kernel/core.
  */
 #include <core/pci.h>
+#include <subdev/bar.h>
 #include <subdev/fb.h>
 #include <subdev/gsp.h>
 #include <subdev/gsp_vgpu.h>
+#include <subdev/mmu.h>
 #include <engine/sec2.h>
 
 #include "priv.h"
+#include "rm/r535/nvrm/ctrl.h"
+#include "rm/r535/nvrm/rpcfn.h"
 
 static bool is_vgpu_wanted;
 module_param_named(vgpu, is_vgpu_wanted, bool, 0444);
@@ -23,10 +27,7 @@ MODULE_PARM_DESC(
 	"MiB of framebuffer that stay the host's where there are vGPUs (default: a quarter)");
 
 /* The largest segment of the VMMU: what vGPUs have begins at a multiple of it. */
-#define SEGMENT_BYTES 0x20000000ULL
-/* Ids below it are nouveau's own, as in NVIDIA's first series for nouveau. */
-#define HOST_CHIDS 512
-
+#define SEGMENT_BYTES	     0x20000000ULL
 #define REG_SCRUBBER_HANDOFF 0x1180fc /* SECURE_SCRATCH_15 */
 #define HANDOFF_SHIFT	     29
 #define HANDOFF_DONE	     3
@@ -138,7 +139,7 @@ int nvkm_gsp_vgpu_scrub(struct nvkm_gsp *gsp)
 
 u32 nvkm_gsp_vgpu_host_chids(struct nvkm_gsp *gsp, u32 first, u32 count)
 {
-	return gsp->vgpu ? min(count, HOST_CHIDS - first) : count;
+	return gsp->vgpu ? min(count, NVKM_GSP_VGPU_HOST_CHIDS - first) : count;
 }
 
 /*
@@ -168,4 +169,155 @@ u64 nvkm_gsp_vgpu_host_bytes(struct nvkm_gsp *gsp, u64 start, u64 bytes)
 	if (start >= gsp->vgpu->host_end)
 		return 0;
 	return min(bytes, gsp->vgpu->host_end - start);
+}
+
+int nvkm_gsp_vgpu_open(struct nvkm_gsp *gsp, nvkm_gsp_vgpu_listener listener,
+		       void *owner)
+{
+	struct nvkm_gsp_vgpu *vgpu = gsp->vgpu;
+	int rc;
+
+	rc = nvkm_gsp_client_device_ctor(gsp, &vgpu->client, &vgpu->device);
+	if (rc)
+		return rc;
+	mutex_lock(&gsp->cmdq.mutex);
+	vgpu->listener = listener;
+	vgpu->owner = owner;
+	mutex_unlock(&gsp->cmdq.mutex);
+	return 0;
+}
+
+void nvkm_gsp_vgpu_close(struct nvkm_gsp *gsp)
+{
+	struct nvkm_gsp_vgpu *vgpu = gsp->vgpu;
+
+	mutex_lock(&gsp->cmdq.mutex);
+	vgpu->listener = NULL;
+	mutex_unlock(&gsp->cmdq.mutex);
+	nvkm_gsp_device_dtor(&vgpu->device);
+	nvkm_gsp_client_dtor(&vgpu->client);
+}
+
+bool nvkm_gsp_vgpu_event(struct nvkm_gsp *gsp, u32 event, const void *payload,
+			 u32 bytes)
+{
+	if (!gsp->vgpu || !gsp->vgpu->listener)
+		return false;
+	gsp->vgpu->listener(gsp->vgpu->owner, event, payload, bytes);
+	return true;
+}
+
+bool nvkm_gsp_vgpu_is_wedged(struct nvkm_gsp *gsp)
+{
+	return gsp->vgpu && READ_ONCE(gsp->vgpu->why_wedged);
+}
+
+/* Callers hold cmdq.mutex. */
+static void gsp_vgpu_wedge(struct nvkm_gsp *gsp, const char *why)
+{
+	if (nvkm_gsp_vgpu_is_wedged(gsp))
+		return;
+	WRITE_ONCE(gsp->vgpu->why_wedged, why);
+	nvkm_error(&gsp->subdev, "the firmware is out of order: %s\n", why);
+	nvkm_gsp_vgpu_event(gsp, 0, NULL, 0);
+}
+
+void nvkm_gsp_vgpu_wedge(struct nvkm_gsp *gsp, const char *why)
+{
+	mutex_lock(&gsp->cmdq.mutex);
+	gsp_vgpu_wedge(gsp, why);
+	mutex_unlock(&gsp->cmdq.mutex);
+}
+
+void nvkm_gsp_vgpu_called(struct nvkm_gsp *gsp, const void *reply)
+{
+	if (gsp->vgpu && reply == ERR_PTR(-ETIMEDOUT))
+		gsp_vgpu_wedge(gsp, "it does not answer");
+}
+
+/* What came of a call whose errors are nouveau's: only that it may be done. */
+static int gsp_vgpu_call_error(const void *reply)
+{
+	if (!reply)
+		return -EIO;
+	return reply == ERR_PTR(-ETIMEDOUT) ? -ETIMEDOUT : -EIO;
+}
+
+int nvkm_gsp_vgpu_control(struct nvkm_gsp *gsp, bool is_internal, u32 command,
+			  void *params, u32 bytes, u32 *ret_status)
+{
+	struct nvkm_gsp_object *object =
+		is_internal ? &gsp->internal.device.subdevice
+			    : &gsp->vgpu->device.subdevice;
+	rpc_gsp_rm_control_v03_00 *call;
+	void *in;
+
+	if (nvkm_gsp_vgpu_is_wedged(gsp))
+		return -ENODEV;
+	in = nvkm_gsp_rm_ctrl_get(object, command, bytes);
+	if (IS_ERR(in))
+		return -ENOMEM;
+	memcpy(in, params, bytes);
+	call = container_of(in, rpc_gsp_rm_control_v03_00, params);
+	/* Not by nvkm_gsp_rm_ctrl_push(), which tells no status. */
+	call = nvkm_gsp_rpc_push(gsp, call, NVKM_GSP_RPC_REPLY_RECV,
+				 sizeof(*call) + bytes);
+	if (IS_ERR_OR_NULL(call))
+		return gsp_vgpu_call_error(call);
+	*ret_status = call->status;
+	if (!call->status)
+		memcpy(params, call->params, bytes);
+	nvkm_gsp_rpc_done(gsp, call);
+	return 0;
+}
+
+int nvkm_gsp_vgpu_read_static_info(struct nvkm_gsp *gsp, void *out, u32 bytes)
+{
+	void *reply = nvkm_gsp_rpc_rd(
+		gsp, NV_VGPU_MSG_FUNCTION_GET_GSP_STATIC_INFO, bytes);
+
+	if (IS_ERR_OR_NULL(reply))
+		return gsp_vgpu_call_error(reply);
+	memcpy(out, reply, bytes);
+	nvkm_gsp_rpc_done(gsp, reply);
+	return 0;
+}
+
+int nvkm_gsp_vgpu_map(struct nvkm_gsp *gsp, u64 offset, u64 bytes,
+		      struct nvkm_gsp_vgpu_map *ret_map)
+{
+	struct nvkm_device *device = gsp->subdev.device;
+	struct nvkm_vmm *vmm = nvkm_bar_bar1_vmm(device);
+	struct nvkm_gsp_vgpu_map map = {};
+	int rc;
+
+	if (IS_ERR_OR_NULL(vmm))
+		return -ENODEV;
+	rc = nvkm_ram_wrap(device, offset, bytes, &map.range);
+	if (rc == 0)
+		rc = nvkm_vmm_get(vmm, PAGE_SHIFT, bytes, &map.vma);
+	if (rc == 0)
+		rc = nvkm_memory_map(map.range, 0, vmm, map.vma, NULL, 0);
+	if (rc == 0) {
+		map.memory = ioremap(
+			device->func->resource_addr(device, NVKM_BAR1_FB) +
+				map.vma->addr,
+			bytes);
+		rc = map.memory ? 0 : -ENOMEM;
+	}
+	if (rc) {
+		nvkm_gsp_vgpu_unmap(gsp, &map);
+		return rc;
+	}
+	*ret_map = map;
+	return 0;
+}
+
+void nvkm_gsp_vgpu_unmap(struct nvkm_gsp *gsp, struct nvkm_gsp_vgpu_map *map)
+{
+	if (map->memory)
+		iounmap(map->memory);
+	nvkm_vmm_put(nvkm_bar_bar1_vmm(gsp->subdev.device), &map->vma);
+	nvkm_memory_unref(&map->range);
+	map->memory = NULL;
 }

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """nouveau with the hooks of kernel/nouveau on the hardware model: it boots the
 firmware for vGPUs, keeps their part of the GPU, and enables VFs, while its own DRM
-device is there. In the model's lab (lab/run --model), after kernel/nouveau/build."""
+device is there. With vgpu_nouveau VFs get vGPUs, beside the host's use of the GPU. In
+the model's lab (lab/run --model), after kernel/nouveau/build source."""
 
+import errno
 import os
 import re
 import subprocess
@@ -20,10 +22,19 @@ FB = 8192  # MiB
 QUARTER = 2048
 
 
-class Nouveau(unittest.TestCase):
+TYPE, TYPE_BAR1 = 1147, 32  # L40S-1Q, MiB
+LARGE, LARGE_BAR1 = 1152, 64  # L40S-8Q
+WHOLE = 1156  # L40S-48Q
+GUEST_SECONDS = 600
+
+
+class Case(unittest.TestCase):
+    PROPERTIES = (f'fb-size={FB}M',)
+    HAS_GUESTS = False
+
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(BUILT, f'fb-size={FB}M', mib=2048,
+        cls.host = Host(BUILT, *cls.PROPERTIES, mib=2048, has_guests=cls.HAS_GUESTS,
                         initrd=os.path.join(BUILT, 'machine.cpio'))
 
     @classmethod
@@ -56,6 +67,8 @@ class Nouveau(unittest.TestCase):
         self.assertIn('Initialized nouveau', said)
         return said
 
+
+class Nouveau(Case):
     def vram(self, said):
         return int(re.search(r'VRAM: (\d+) MiB', said).group(1))
 
@@ -116,6 +129,173 @@ class Nouveau(unittest.TestCase):
         self.assertIn('WPR is restored', self.model_said())
         self.do('vfs 4')
         self.do('vfs 0')
+
+
+class MergedCase(Case):
+    """The host uses the GPU by its DRM node, while VFs have vGPUs of two types."""
+    PROPERTIES = ('fb-size=48G',)
+    HOST = 512  # MiB, and what is asked for is more:
+    COPIES = 600
+
+    def setUp(self):
+        super().setUp()
+        self.load('vgpu=1', f'host={self.HOST}')
+        self.do('run nouveau manage')
+        self.do('vfs 4')
+        self.do('run vf load')
+        self.do('run vf bind 1 2')
+        self.do('write vgpu/placement heterogeneous')
+        self.do(f'run vf type 1 {TYPE}')
+        self.do(f'run vf type 2 {LARGE}')
+
+    def put_back(self):
+        self.host.do('run nouveau copied')
+        self.host.do('run vf kill')
+        self.host.do('vfs 0')
+        self.host.do('run vf unload')
+        super().put_back()
+
+    def check(self, name, vf=1, argument=TYPE, other=''):
+        bar1 = TYPE_BAR1 if vf == 1 else LARGE_BAR1
+        return self.do(f'run vf test {name} {vf} {bar1} {argument} {other}')
+
+    def opens(self, vf=1, with_errno=0):
+        self.check('open', vf, with_errno)
+
+    def hold(self, vf=1):
+        start = len(self.host.log())
+        self.do(f'run vf hold {vf} {TYPE_BAR1 if vf == 1 else LARGE_BAR1}')
+        self.host.wait('test: held', start)
+        return start
+
+    def state(self, vf=1):
+        return re.search(r'test: state is (.*?)\r?\n',
+                         self.do(f'run vf show {vf} state')).group(1)
+
+    def copies(self):
+        """Have the host use its framebuffer, all of it and more."""
+        start = len(self.host.log())
+        self.do(f'run nouveau copies {self.COPIES}')
+        self.host.wait(r'host_copy: round 1: \d+ of \d+ buffers were moved', start)
+        return start
+
+    def copied(self, start):
+        """It has gone on, and all of its buffers were right."""
+        done = len(re.findall('host_copy: round', self.host.log()[start:]))
+        self.host.wait(f'host_copy: round {done + 1}:', start)
+        self.do('run nouveau copied')
+        self.assertNotIn('host_copy.c:', self.host.log()[start:])
+
+
+class Merged(MergedCase):
+    def test_what_is_shown(self):
+        state = self.host.state()
+        self.assertEqual(state['framebuffer_host'], str(self.HOST << 20))
+        self.assertEqual((state['channels'], state['channels_host']), ('2048', '512'))
+        self.assertEqual(state['state'], 'ready')
+
+    def test_host_and_vgpus_at_the_same_time(self):
+        start = self.copies()
+        for name in ('framebuffer', 'dma', 'interrupts', 'reset', 'second'):
+            self.check(name)
+        self.check('framebuffer', 2)
+        self.check('isolation', 1, TYPE, 2)
+        self.copied(start)
+
+    def test_the_host_copies_by_the_engine(self):
+        """And not by the CPU, which it would fall back on."""
+        self.do('run busybox mount -t tracefs tracefs /sys/kernel/tracing')
+        self.do('write /sys/kernel/tracing/events/dma_fence/enable 1')
+        self.do(f'run nouveau copy {self.COPIES} 1')
+        self.do('write /sys/kernel/tracing/events/dma_fence/enable 0')
+        said = self.do('run busybox grep -c copy.engine.channel '
+                       '/sys/kernel/tracing/trace')
+        moved = int(re.search(r'\] (\d+)\r?\n', said).group(1))
+        self.assertGreater(moved, 10)
+
+    def test_nobody_takes_what_the_other_has(self):
+        """Types whose places reach into the host's part have fewer."""
+        self.do('run vf type 1 0')
+        self.do('run vf type 2 0')
+        self.assertNotEqual(self.host.do(f'run vf type 1 {WHOLE}')[0], 0)
+        self.do('write vgpu/placement homogeneous')
+        said = self.do(f'read vgpu/types/{TYPE}/available_instances')
+        self.assertIn(f'value {48 - 1 - 2}|', said)
+        self.do(f'run vf type 1 {TYPE}')
+        self.check('framebuffer')
+
+    def test_vfs_stay_while_one_is_open(self):
+        self.hold()
+        self.assertNotEqual(self.host.do('vfs 0')[0], 0)
+        self.assertNotEqual(self.host.do('run busybox rmmod vgpu_nouveau')[0], 0)
+        self.assertEqual(self.state(), 'active')
+
+    def test_the_machine_does_not_sleep(self):
+        start = self.copies()
+        self.hold()
+        for line in ('sleep', 'hibernate'):
+            status, said = self.host.do(line)
+            self.assertNotEqual(status, 0)
+            self.assertIn('it does not sleep: it has 4 VFs', said)
+        self.assertEqual(self.state(), 'active')
+        self.copied(start)
+        self.do('run vf kill')
+        self.opens()
+        self.do('vfs 0')
+        self.do('sleep')
+        self.do('vfs 4')
+        self.do('run vf bind 1')
+        self.check('framebuffer')
+
+    def test_it_is_unbound(self):
+        start = self.hold()
+        self.do('run vf unbind-gpu')
+        self.host.wait('test: let go of', start)
+        self.assertIn('VFs are in use: they stay, without vGPUs',
+                      self.host.log()[start:])
+        self.opens(2, errno.ENODEV)
+        self.do('run vf kill')
+        self.do('run nouveau bind')
+        self.do(f'run vf type 1 {TYPE}')
+        self.opens()
+        self.check('framebuffer')
+
+    def test_a_task_crashes(self):
+        start = self.copies()
+        held = self.hold()
+        self.host.fault('vgpu-crash:1')
+        self.host.wait('test: let go of', held)
+        self.host.fault('none')
+        self.opens()
+        self.check('framebuffer')
+        self.copied(start)
+
+    def test_its_framebuffer_cannot_be_scrubbed(self):
+        """The channel of that is at fault; the host's copies go on."""
+        start = self.copies()
+        self.host.fault(f'copy:{self.HOST}:{48 << 10}')
+        self.opens(1, errno.EIO)
+        self.host.fault('none')
+        self.opens()
+        self.copied(start)
+
+
+class MergedGuests(MergedCase):
+    HAS_GUESTS = True
+
+    def test_a_guest_beside_the_host(self):
+        start = self.copies()
+        self.hold(2)
+        began = len(self.host.log())
+        self.do('run vf guest 1')
+        ended = self.host.wait(r'test: the guest ended with (\d+)', began,
+                               GUEST_SECONDS)
+        said = self.host.log()[began:]
+        self.assertEqual(ended.group(1), '0', said)
+        self.assertIn('guest: test passed', said)
+        self.assertNotIn('FAILED', said)
+        self.assertEqual((self.state(1), self.state(2)), ('defined', 'active'))
+        self.copied(start)
 
 
 if __name__ == '__main__':

@@ -50,7 +50,7 @@ FLOORS = {
         ['kernel/core/hw', 'kernel/vfio', 'kernel/mdev', 'kernel/nouveau'],
         ['kernel/core/gsp'],
         ['kernel/core/rm', 'kernel/mgr'],
-        ['kernel/core'],
+        ['kernel/core', 'kernel/nouveau/adapter'],
     ],
 }
 # Rooms that may not use all that is below them. Another driver of the PF can have
