@@ -112,14 +112,16 @@ static int copier_wait(struct nouveau_vgpu_copier *copier,
 {
 	struct nvkm_device *device = nvxx_device(copier->drm);
 	struct pci_dev *pdev = to_pci_dev(copier->drm->dev->dev);
-	bool is_late;
+	bool is_late, is_done;
 
 	for (;;) {
 		is_late = time_after(jiffies, deadline);
+		is_done = nouveau_fence_done(fence);
+		/* Fences of a channel that is at fault are done, too: look after. */
 		if (atomic_read(&copier->channel->killed))
 			return -EIO;
-		if (nouveau_fence_done(fence))
-			return 0;
+		if (is_done)
+			return dma_fence_get_status(&fence->base) < 0 ? -EIO : 0;
 		if (nvkm_gsp_vgpu_is_wedged(device->gsp) ||
 		    !pci_device_is_present(pdev))
 			return -ENODEV;

@@ -283,41 +283,61 @@ int nvkm_gsp_vgpu_read_static_info(struct nvkm_gsp *gsp, void *out, u32 bytes)
 	return 0;
 }
 
-int nvkm_gsp_vgpu_map(struct nvkm_gsp *gsp, u64 offset, u64 bytes,
-		      struct nvkm_gsp_vgpu_map *ret_map)
+int nvkm_gsp_vgpu_make_window(struct nvkm_gsp *gsp, u64 bytes,
+			      struct nvkm_gsp_vgpu_window *ret_window)
 {
 	struct nvkm_device *device = gsp->subdev.device;
 	struct nvkm_vmm *vmm = nvkm_bar_bar1_vmm(device);
-	struct nvkm_gsp_vgpu_map map = {};
+	struct nvkm_gsp_vgpu_window window = {};
 	int rc;
 
 	if (IS_ERR_OR_NULL(vmm))
 		return -ENODEV;
-	rc = nvkm_ram_wrap(device, offset, bytes, &map.range);
-	if (rc == 0)
-		rc = nvkm_vmm_get(vmm, PAGE_SHIFT, bytes, &map.vma);
-	if (rc == 0)
-		rc = nvkm_memory_map(map.range, 0, vmm, map.vma, NULL, 0);
-	if (rc == 0) {
-		map.memory = ioremap(
-			device->func->resource_addr(device, NVKM_BAR1_FB) +
-				map.vma->addr,
-			bytes);
-		rc = map.memory ? 0 : -ENOMEM;
-	}
-	if (rc) {
-		nvkm_gsp_vgpu_unmap(gsp, &map);
+	rc = nvkm_vmm_get(vmm, PAGE_SHIFT, bytes, &window.vma);
+	if (rc)
 		return rc;
+	window.memory =
+		ioremap(device->func->resource_addr(device, NVKM_BAR1_FB) +
+				window.vma->addr,
+			bytes);
+	if (!window.memory) {
+		nvkm_vmm_put(vmm, &window.vma);
+		return -ENOMEM;
 	}
-	*ret_map = map;
+	*ret_window = window;
 	return 0;
 }
 
-void nvkm_gsp_vgpu_unmap(struct nvkm_gsp *gsp, struct nvkm_gsp_vgpu_map *map)
+void nvkm_gsp_vgpu_drop_window(struct nvkm_gsp *gsp,
+			       struct nvkm_gsp_vgpu_window *window)
 {
-	if (map->memory)
-		iounmap(map->memory);
-	nvkm_vmm_put(nvkm_bar_bar1_vmm(gsp->subdev.device), &map->vma);
-	nvkm_memory_unref(&map->range);
-	map->memory = NULL;
+	if (!window->memory)
+		return;
+	nvkm_gsp_vgpu_hide(gsp, window);
+	iounmap(window->memory);
+	window->memory = NULL;
+	nvkm_vmm_put(nvkm_bar_bar1_vmm(gsp->subdev.device), &window->vma);
+}
+
+int nvkm_gsp_vgpu_show(struct nvkm_gsp *gsp, struct nvkm_gsp_vgpu_window *window,
+		       u64 offset, u64 bytes)
+{
+	struct nvkm_device *device = gsp->subdev.device;
+	int rc;
+
+	rc = nvkm_ram_wrap(device, offset, bytes, &window->range);
+	if (rc == 0)
+		rc = nvkm_memory_map(window->range, 0, nvkm_bar_bar1_vmm(device),
+				     window->vma, NULL, 0);
+	if (rc)
+		nvkm_memory_unref(&window->range);
+	return rc;
+}
+
+void nvkm_gsp_vgpu_hide(struct nvkm_gsp *gsp, struct nvkm_gsp_vgpu_window *window)
+{
+	if (!window->range)
+		return;
+	nvkm_vmm_unmap(nvkm_bar_bar1_vmm(gsp->subdev.device), window->vma);
+	nvkm_memory_unref(&window->range);
 }

@@ -43,11 +43,11 @@ struct nvkm_gsp_vgpu {
 	const char *why_wedged; /* a static text, or NULL */
 };
 
-/* A part of the framebuffer, in BAR1. */
-struct nvkm_gsp_vgpu_map {
-	struct nvkm_memory *range;
+/* A window of BAR1: it shows a part of the framebuffer, or nothing. */
+struct nvkm_gsp_vgpu_window {
 	struct nvkm_vma *vma;
 	void __iomem *memory;
+	struct nvkm_memory *range; /* what it shows */
 };
 
 /*
@@ -84,9 +84,14 @@ int nvkm_gsp_vgpu_control(struct nvkm_gsp *gsp, bool is_internal, u32 command,
 /* What the firmware says of itself once it is up. */
 int nvkm_gsp_vgpu_read_static_info(struct nvkm_gsp *gsp, void *out, u32 bytes);
 
-int nvkm_gsp_vgpu_map(struct nvkm_gsp *gsp, u64 offset, u64 bytes,
-		      struct nvkm_gsp_vgpu_map *ret_map);
-void nvkm_gsp_vgpu_unmap(struct nvkm_gsp *gsp, struct nvkm_gsp_vgpu_map *map);
+int nvkm_gsp_vgpu_make_window(struct nvkm_gsp *gsp, u64 bytes,
+			      struct nvkm_gsp_vgpu_window *ret_window);
+void nvkm_gsp_vgpu_drop_window(struct nvkm_gsp *gsp,
+			       struct nvkm_gsp_vgpu_window *window);
+int nvkm_gsp_vgpu_show(struct nvkm_gsp *gsp, struct nvkm_gsp_vgpu_window *window,
+		       u64 offset, u64 bytes);
+void nvkm_gsp_vgpu_hide(struct nvkm_gsp *gsp,
+			struct nvkm_gsp_vgpu_window *window);
 
 /* It is out of order, for the reason @why, a static text: nothing is asked any more. */
 void nvkm_gsp_vgpu_wedge(struct nvkm_gsp *gsp, const char *why);

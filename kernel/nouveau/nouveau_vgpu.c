@@ -15,14 +15,14 @@ struct nouveau_vgpu {
 	struct pci_dev *pdev;
 	struct nvkm_gsp *gsp;
 	struct nouveau_vgpu_copier copier;
+	struct nvkm_gsp_vgpu_window *windows;
+	u32 window_count;
+	u64 window_bytes;
+	struct mutex windows_lock; /* protects which of them show something */
+	bool is_kept_in_d0;	   /* as long as there are VFs */
 	bool is_attached;
 	const struct nouveau_vgpu_driver *driver; /* as long as it is attached */
 	void *owner;				  /* the driver's */
-};
-
-struct vgpu_map {
-	struct list_head link; /* in maps */
-	struct nvkm_gsp_vgpu_map map;
 };
 
 /*
@@ -32,9 +32,6 @@ struct vgpu_map {
 static DEFINE_MUTEX(gpus_lock);
 static LIST_HEAD(gpus);
 static const struct nouveau_vgpu_driver *the_driver;
-
-static DEFINE_MUTEX(maps_lock); /* protects the list */
-static LIST_HEAD(maps);
 
 static struct nvkm_gsp *nouveau_vgpu_gsp(struct pci_dev *pdev)
 {
@@ -69,12 +66,13 @@ static void nouveau_vgpu_attach(struct nouveau_vgpu *gpu)
 
 	gpu->driver = the_driver;
 	rc = pm_runtime_resume_and_get(&gpu->pdev->dev);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = gpu->driver->attach(gpu, &gpu->owner);
+		pm_runtime_put_autosuspend(&gpu->pdev->dev);
+	}
 	gpu->is_attached = rc == 0;
 	if (rc)
 		pci_err(gpu->pdev, "no vGPUs: %d\n", rc);
-	pm_runtime_put_autosuspend(&gpu->pdev->dev);
 }
 
 static bool nouveau_vgpu_detach(struct nouveau_vgpu *gpu)
@@ -119,6 +117,25 @@ void nouveau_vgpu_unregister(const struct nouveau_vgpu_driver *driver)
 }
 EXPORT_SYMBOL_GPL(nouveau_vgpu_unregister);
 
+/* VFs are there only while their PF is in D0. */
+static int nouveau_vgpu_keep_in_d0(struct nouveau_vgpu *gpu)
+{
+	int rc;
+
+	if (gpu->is_kept_in_d0)
+		return 0;
+	rc = pm_runtime_resume_and_get(&gpu->pdev->dev);
+	gpu->is_kept_in_d0 = rc == 0;
+	return rc;
+}
+
+static void nouveau_vgpu_release_from_d0(struct nouveau_vgpu *gpu)
+{
+	if (gpu->is_kept_in_d0)
+		pm_runtime_put_autosuspend(&gpu->pdev->dev);
+	gpu->is_kept_in_d0 = false;
+}
+
 void nouveau_vgpu_probe(struct pci_dev *pdev)
 {
 	struct nvkm_gsp *gsp = nouveau_vgpu_gsp(pdev);
@@ -131,9 +148,13 @@ void nouveau_vgpu_probe(struct pci_dev *pdev)
 		return;
 	gpu->pdev = pdev;
 	gpu->gsp = gsp;
+	mutex_init(&gpu->windows_lock);
 	nouveau_vgpu_copier_init(&gpu->copier, pci_get_drvdata(pdev));
 	mutex_lock(&gpus_lock);
 	list_add(&gpu->link, &gpus);
+	/* Another driver, or an earlier binding, has left them. */
+	if (pci_num_vf(pdev))
+		nouveau_vgpu_keep_in_d0(gpu);
 	if (the_driver)
 		nouveau_vgpu_attach(gpu);
 	mutex_unlock(&gpus_lock);
@@ -152,9 +173,6 @@ void nouveau_vgpu_remove(struct pci_dev *pdev)
 		list_del(&gpu->link);
 	}
 	mutex_unlock(&gpus_lock);
-	kfree(gpu);
-	if (!pci_num_vf(pdev))
-		return;
 	/*
 	 * Disabling VFs waits for whoever has one open, who may have no reason
 	 * to close it: then they stay, with no vGPUs behind them.
@@ -163,22 +181,19 @@ void nouveau_vgpu_remove(struct pci_dev *pdev)
 		pci_warn(pdev, "VFs are in use: they stay, without vGPUs\n");
 	else
 		pci_disable_sriov(pdev);
-	pm_runtime_put_autosuspend(&pdev->dev);
+	if (gpu)
+		nouveau_vgpu_release_from_d0(gpu);
+	kfree(gpu);
 }
 
-/* VFs are there only while their PF is in D0. */
-static int nouveau_vgpu_set_vfs_in_d0(struct pci_dev *pdev, int count)
+static int nouveau_vgpu_set_vfs_in_d0(struct nouveau_vgpu *gpu, int count)
 {
-	int before = pci_num_vf(pdev), rc;
+	int rc = nouveau_vgpu_keep_in_d0(gpu);
 
-	if (!before && count) {
-		rc = pm_runtime_resume_and_get(&pdev->dev);
-		if (rc < 0)
-			return rc;
-	}
-	rc = pci_sriov_configure_simple(pdev, count);
-	if (!pci_num_vf(pdev) && (before || count))
-		pm_runtime_put_autosuspend(&pdev->dev);
+	if (rc == 0)
+		rc = pci_sriov_configure_simple(gpu->pdev, count);
+	if (!pci_num_vf(gpu->pdev))
+		nouveau_vgpu_release_from_d0(gpu);
 	return rc;
 }
 
@@ -187,23 +202,27 @@ int nouveau_vgpu_set_vfs(struct pci_dev *pdev, int count)
 	struct nouveau_vgpu *gpu;
 	int rc = 0;
 
-	/* The firmware was told of none, and would not serve them. */
-	if (count && !nouveau_vgpu_gsp(pdev)) {
-		pci_err(pdev,
-			"no VFs: nouveau was loaded without vgpu=1, or with other firmware\n");
-		return -EOPNOTSUPP;
-	}
 	mutex_lock(&gpus_lock);
 	gpu = nouveau_vgpu_find(pdev);
 	if (gpu && gpu->is_attached)
 		rc = gpu->driver->prepare_vfs(gpu->owner);
 	if (rc) {
 		pci_err(pdev, "the VFs stay as they are: one is in use\n");
-	} else {
-		rc = nouveau_vgpu_set_vfs_in_d0(pdev, count);
-		if (gpu && gpu->is_attached)
-			gpu->driver->vfs_changed(gpu->owner);
+		goto out;
 	}
+	if (gpu) {
+		rc = nouveau_vgpu_set_vfs_in_d0(gpu, count);
+	} else if (count) {
+		/* The firmware was told of none, and would not serve them. */
+		pci_err(pdev,
+			"no VFs: nouveau was loaded without vgpu=1, or with other firmware\n");
+		rc = -EOPNOTSUPP;
+	} else {
+		rc = pci_sriov_configure_simple(pdev, 0);
+	}
+	if (gpu && gpu->is_attached)
+		gpu->driver->vfs_changed(gpu->owner);
+out:
 	mutex_unlock(&gpus_lock);
 	return rc;
 }
@@ -239,12 +258,6 @@ int nouveau_vgpu_open(struct nouveau_vgpu *gpu)
 }
 EXPORT_SYMBOL_GPL(nouveau_vgpu_open);
 
-void nouveau_vgpu_close(struct nouveau_vgpu *gpu)
-{
-	nvkm_gsp_vgpu_close(gpu->gsp);
-}
-EXPORT_SYMBOL_GPL(nouveau_vgpu_close);
-
 int nouveau_vgpu_control(struct nouveau_vgpu *gpu, bool is_internal,
 			 u32 command, void *params, u32 bytes, u32 *ret_status)
 {
@@ -265,44 +278,75 @@ int nouveau_vgpu_read_static_info(struct nouveau_vgpu *gpu, void *out, u32 bytes
 }
 EXPORT_SYMBOL_GPL(nouveau_vgpu_read_static_info);
 
+static void nouveau_vgpu_drop_windows(struct nouveau_vgpu *gpu)
+{
+	u32 i;
+
+	for (i = 0; i < gpu->window_count; i++)
+		nvkm_gsp_vgpu_drop_window(gpu->gsp, &gpu->windows[i]);
+	kfree(gpu->windows);
+	gpu->windows = NULL;
+	gpu->window_count = 0;
+}
+
+int nouveau_vgpu_make_windows(struct nouveau_vgpu *gpu, u32 count, u64 bytes)
+{
+	int rc = 0;
+
+	gpu->windows = kcalloc(count, sizeof(*gpu->windows), GFP_KERNEL);
+	if (!gpu->windows)
+		return -ENOMEM;
+	gpu->window_bytes = bytes;
+	while (rc == 0 && gpu->window_count < count) {
+		rc = nvkm_gsp_vgpu_make_window(gpu->gsp, bytes,
+					       &gpu->windows[gpu->window_count]);
+		if (rc == 0)
+			gpu->window_count++;
+	}
+	if (rc)
+		nouveau_vgpu_drop_windows(gpu);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(nouveau_vgpu_make_windows);
+
+void nouveau_vgpu_close(struct nouveau_vgpu *gpu)
+{
+	nouveau_vgpu_drop_windows(gpu);
+	nvkm_gsp_vgpu_close(gpu->gsp);
+}
+EXPORT_SYMBOL_GPL(nouveau_vgpu_close);
+
 int nouveau_vgpu_map(struct nouveau_vgpu *gpu, u64 offset, u64 bytes,
 		     void __iomem **ret_memory)
 {
-	struct vgpu_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
-	int rc;
+	struct nvkm_gsp_vgpu_window *window = NULL;
+	int rc = -ENOSPC;
+	u32 i;
 
-	if (!map)
-		return -ENOMEM;
-	rc = nvkm_gsp_vgpu_map(gpu->gsp, offset, bytes, &map->map);
-	if (rc) {
-		kfree(map);
-		return rc;
-	}
-	mutex_lock(&maps_lock);
-	list_add(&map->link, &maps);
-	mutex_unlock(&maps_lock);
-	*ret_memory = map->map.memory;
-	return 0;
+	if (bytes > gpu->window_bytes)
+		return -EINVAL;
+	mutex_lock(&gpu->windows_lock);
+	for (i = 0; !window && i < gpu->window_count; i++)
+		if (!gpu->windows[i].range)
+			window = &gpu->windows[i];
+	if (window)
+		rc = nvkm_gsp_vgpu_show(gpu->gsp, window, offset, bytes);
+	mutex_unlock(&gpu->windows_lock);
+	if (rc == 0)
+		*ret_memory = window->memory;
+	return rc;
 }
 EXPORT_SYMBOL_GPL(nouveau_vgpu_map);
 
 void nouveau_vgpu_unmap(struct nouveau_vgpu *gpu, void __iomem *memory)
 {
-	struct vgpu_map *map, *found = NULL;
+	u32 i;
 
-	mutex_lock(&maps_lock);
-	list_for_each_entry(map, &maps, link) {
-		if (map->map.memory != memory)
-			continue;
-		list_del(&map->link);
-		found = map;
-		break;
-	}
-	mutex_unlock(&maps_lock);
-	if (WARN_ON(!found))
-		return;
-	nvkm_gsp_vgpu_unmap(gpu->gsp, &found->map);
-	kfree(found);
+	mutex_lock(&gpu->windows_lock);
+	for (i = 0; i < gpu->window_count; i++)
+		if (gpu->windows[i].memory == memory)
+			nvkm_gsp_vgpu_hide(gpu->gsp, &gpu->windows[i]);
+	mutex_unlock(&gpu->windows_lock);
 }
 EXPORT_SYMBOL_GPL(nouveau_vgpu_unmap);
 

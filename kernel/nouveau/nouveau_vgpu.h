@@ -52,7 +52,12 @@ int nouveau_vgpu_control(struct nouveau_vgpu *gpu, bool is_internal,
 			 u32 command, void *params, u32 bytes, u32 *ret_status);
 int nouveau_vgpu_read_static_info(struct nouveau_vgpu *gpu, void *out, u32 bytes);
 
-/* Framebuffer in BAR1; both numbers are multiples of 4 KiB. */
+/*
+ * Windows of BAR1, once and before the host's programs use it up. Each can show
+ * @bytes of the framebuffer, or less; numbers are multiples of 4 KiB.
+ */
+int nouveau_vgpu_make_windows(struct nouveau_vgpu *gpu, u32 count, u64 bytes);
+/* -ENOSPC: all of them show something. */
 int nouveau_vgpu_map(struct nouveau_vgpu *gpu, u64 offset, u64 bytes,
 		     void __iomem **ret_memory);
 void nouveau_vgpu_unmap(struct nouveau_vgpu *gpu, void __iomem *memory);

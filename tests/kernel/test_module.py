@@ -62,7 +62,7 @@ class Module(unittest.TestCase):
         self.machine.lines.sendall(b'read /pro')
         time.sleep(2)
         self.machine.lines.sendall(b'c/version\n')
-        self.machine.wait('test: value Linux version', start)
+        self.machine.wait(r'test: value Linux version(?s:.*)test: done 0', start)
         self.assertEqual(self.machine.do('no such line')[0], 127)
 
     def test_boots_and_unloads(self):

@@ -31,6 +31,7 @@ GUEST_SECONDS = 600
 class Case(unittest.TestCase):
     PROPERTIES = (f'fb-size={FB}M',)
     HAS_GUESTS = False
+    allowed = '$.'
 
     @classmethod
     def setUpClass(cls):
@@ -52,7 +53,8 @@ class Case(unittest.TestCase):
         self.host.do('run nouveau unload')
         found = self.host.complaint(self.start)
         self.assertIsNone(found, found)
-        self.assertEqual(self.host.refusals()[self.refused:], [])
+        self.assertEqual([line for line in self.host.refusals()[self.refused:]
+                          if not re.search(self.allowed, line)], [])
 
     def do(self, line):
         status, said = self.host.do(line)
@@ -220,7 +222,7 @@ class Merged(MergedCase):
         self.assertNotEqual(self.host.do(f'run vf type 1 {WHOLE}')[0], 0)
         self.do('write vgpu/placement homogeneous')
         said = self.do(f'read vgpu/types/{TYPE}/available_instances')
-        self.assertIn(f'value {48 - 1 - 2}|', said)
+        self.assertIn('value 31|', said)  # of 32
         self.do(f'run vf type 1 {TYPE}')
         self.check('framebuffer')
 
@@ -272,6 +274,7 @@ class Merged(MergedCase):
 
     def test_its_framebuffer_cannot_be_scrubbed(self):
         """The channel of that is at fault; the host's copies go on."""
+        self.allowed = 'channel .* is at fault'
         start = self.copies()
         self.host.fault(f'copy:{self.HOST}:{48 << 10}')
         self.opens(1, errno.EIO)

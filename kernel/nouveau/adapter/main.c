@@ -6,6 +6,7 @@
 
 #include "adapter.h"
 #include "kernel/core/abi/rm_abi.h"
+#include "kernel/core/pure/bar1.h"
 #include "kernel/mgr/manager.h"
 
 #define FB_RANGES 512 /* as kernel/core/rm/resources.c */
@@ -125,6 +126,11 @@ static int main_bring_up(struct nouveau_pf *npf)
 		rc = main_read_engines(npf);
 	if (rc == 0)
 		rc = main_make_allocators(npf);
+	if (rc)
+		return rc;
+	rc = nouveau_vgpu_make_windows(npf->gpu, npf->info.vf_total,
+				       round_up(npf->pf.abi->task->layout.bytes,
+						VGPU_BAR1_PAGE_BYTES));
 	if (rc)
 		return rc;
 	npf->pf.vf_total = npf->info.vf_total;
