@@ -7,7 +7,6 @@
 
 #include "kernel/core/abi/rm_abi.h"
 #include "kernel/core/abi/queue_abi.h"
-#include "kernel/core/pure/rm_status.h"
 #include "mgr.h"
 
 /* All managers, for those who only know a VF. */
@@ -440,29 +439,6 @@ void vgpu_mgr_vfs_changed(struct vgpu_pf *pf)
 	}
 }
 EXPORT_SYMBOL_GPL(vgpu_mgr_vfs_changed);
-
-/*
- * What drivers of PFs need to be called by the manager. The pure parts name no
- * kernel function, so they are exported here.
- */
-EXPORT_SYMBOL_GPL(vgpu_abi_find);
-EXPORT_SYMBOL_GPL(vgpu_host_engines_pick_copy);
-EXPORT_SYMBOL_GPL(vgpu_chids_init);
-EXPORT_SYMBOL_GPL(vgpu_chids_alloc_own);
-EXPORT_SYMBOL_GPL(vgpu_chids_free);
-EXPORT_SYMBOL_GPL(vgpu_fb_init);
-EXPORT_SYMBOL_GPL(vgpu_fb_reserve);
-EXPORT_SYMBOL_GPL(vgpu_fb_reserve_top);
-EXPORT_SYMBOL_GPL(vgpu_fb_reserve_others);
-EXPORT_SYMBOL_GPL(vgpu_fb_alloc_at);
-EXPORT_SYMBOL_GPL(vgpu_fb_free);
-EXPORT_SYMBOL_GPL(vgpu_fb_free_bytes);
-EXPORT_SYMBOL_GPL(vgpu_ranges_init);
-EXPORT_SYMBOL_GPL(vgpu_ranges_get);
-EXPORT_SYMBOL_GPL(vgpu_ranges_find);
-EXPORT_SYMBOL_GPL(vgpu_ranges_insert);
-EXPORT_SYMBOL_GPL(vgpu_ranges_remove);
-EXPORT_SYMBOL_GPL(vgpu_rm_status_errno);
 
 MODULE_DESCRIPTION("OpenVGPU: manager of vGPUs, for drivers of their GPUs");
 MODULE_AUTHOR("OpenVGPU maintainers");

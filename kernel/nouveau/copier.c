@@ -95,8 +95,9 @@ static int copier_get_channel(struct nouveau_vgpu_copier *copier)
 	copier_drop_channel(copier);
 	if (!runlists)
 		return -ENODEV;
-	rc = nouveau_channel_new(client, /* priv= */ true, runlists, NvDmaFB,
-				 NvDmaTT, &copier->channel);
+	/* Its last handles are of DMA objects, which such GPUs do not have. */
+	rc = nouveau_channel_new(client, /* priv= */ true, runlists, 0, 0,
+				 &copier->channel);
 	if (rc == 0)
 		rc = copier_make_objects(copier);
 	if (rc) {
@@ -152,17 +153,14 @@ static int copier_fill(struct nouveau_vgpu_copier *copier, u64 offset,
 
 	if (PUSH_WAIT(push, PUSH_WORDS))
 		return -EIO;
-	// clang-format off
 	PUSH_NVSQ(push, NVA0B5, 0x0700, 0);
 	PUSH_NVSQ(push, NVA0B5, 0x0708, REMAP_X_TO_CONST_A | REMAP_OF_4_BYTES);
 	PUSH_NVSQ(push, NVA0B5, 0x0264, 0);
-	PUSH_NVSQ(push, NVA0B5, 0x0408, upper_32_bits(offset),
-				0x040c, lower_32_bits(offset));
-	PUSH_NVSQ(push, NVA0B5, 0x0418, bytes / 4,
-				0x041c, 1);
+	PUSH_NVSQ(push, NVA0B5, 0x0408, upper_32_bits(offset), 0x040c,
+		  lower_32_bits(offset));
+	PUSH_NVSQ(push, NVA0B5, 0x0418, bytes / 4, 0x041c, 1);
 	PUSH_NVSQ(push, NVA0B5, 0x0300,
 		  LAUNCH_ALL | LAUNCH_REMAP | LAUNCH_DST_PHYSICAL);
-	// clang-format on
 	return copier_run(copier, deadline);
 }
 
@@ -176,18 +174,14 @@ static int copier_move(struct nouveau_vgpu_copier *copier, u64 offset,
 
 	if (PUSH_WAIT(push, PUSH_WORDS))
 		return -EIO;
-	// clang-format off
-	PUSH_NVSQ(push, NVA0B5, 0x0260, 0,
-				0x0264, 0);
-	PUSH_NVSQ(push, NVA0B5, 0x0400, upper_32_bits(in),
-				0x0404, lower_32_bits(in),
-				0x0408, upper_32_bits(out),
-				0x040c, lower_32_bits(out));
-	PUSH_NVSQ(push, NVA0B5, 0x0418, bytes,
-				0x041c, 1);
+	PUSH_NVSQ(push, NVA0B5, 0x0260, 0, 0x0264, 0);
+	PUSH_NVSQ(push, NVA0B5, 0x0400, upper_32_bits(in), 0x0404,
+		  lower_32_bits(in), 0x0408, upper_32_bits(out), 0x040c,
+		  lower_32_bits(out));
+	PUSH_NVSQ(push, NVA0B5, 0x0418, bytes, 0x041c, 1);
 	PUSH_NVSQ(push, NVA0B5, 0x0300,
-		  LAUNCH_ALL | (is_to_fb ? LAUNCH_DST_PHYSICAL : LAUNCH_SRC_PHYSICAL));
-	// clang-format on
+		  LAUNCH_ALL | (is_to_fb ? LAUNCH_DST_PHYSICAL
+					 : LAUNCH_SRC_PHYSICAL));
 	return copier_run(copier, deadline);
 }
 

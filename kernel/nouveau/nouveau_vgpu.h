@@ -13,7 +13,10 @@ struct nouveau_vgpu;
 #define NOUVEAU_VGPU_WEDGED 0
 
 struct nouveau_vgpu_driver {
-	/* A GPU is there; @ret_owner is set before it is opened. After an error it is nouveau's alone. */
+	/*
+	 * A GPU is there; @ret_owner is set before it is opened. After an error
+	 * it is nouveau's alone.
+	 */
 	int (*attach)(struct nouveau_vgpu *gpu, void **ret_owner);
 	/* It is let go. True: somebody has a VF open still. */
 	bool (*detach)(void *owner);

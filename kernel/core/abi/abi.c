@@ -33,6 +33,7 @@ vgpu_host_engines_pick_copy(const struct vgpu_host_engines *list)
 	}
 	return picked;
 }
+VGPU_EXPORT(vgpu_host_engines_pick_copy);
 
 const struct vgpu_abi *vgpu_abi_find(const char *version)
 {
@@ -43,3 +44,4 @@ const struct vgpu_abi *vgpu_abi_find(const char *version)
 			return tables[i];
 	return NULL;
 }
+VGPU_EXPORT(vgpu_abi_find);

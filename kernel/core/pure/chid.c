@@ -28,6 +28,7 @@ int vgpu_chids_init(struct vgpu_chids *chids, u32 total, u32 own,
 	chids->is_power_of_2 = is_power_of_2;
 	return 0;
 }
+VGPU_EXPORT(vgpu_chids_init);
 
 static bool chid_is_range(const struct vgpu_chids *chids, u32 count)
 {
@@ -106,6 +107,7 @@ int vgpu_chids_alloc_own(struct vgpu_chids *chids, u32 *ret_id)
 	}
 	return -ENOSPC;
 }
+VGPU_EXPORT(vgpu_chids_alloc_own);
 
 int vgpu_chids_free(struct vgpu_chids *chids, u32 first)
 {
@@ -123,3 +125,4 @@ int vgpu_chids_free(struct vgpu_chids *chids, u32 first)
 		chids->used_by_vgpus -= id - first;
 	return 0;
 }
+VGPU_EXPORT(vgpu_chids_free);

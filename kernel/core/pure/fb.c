@@ -15,6 +15,7 @@ int vgpu_fb_init(struct vgpu_fb *fb, u64 base, u64 size, u64 unit_bytes,
 	vgpu_ranges_init(&fb->ranges, array, capacity, size);
 	return 0;
 }
+VGPU_EXPORT(vgpu_fb_init);
 
 static int fb_insert_range(struct vgpu_fb *fb, enum vgpu_fb_kind kind,
 			   u64 start, u64 size)
@@ -33,6 +34,7 @@ int vgpu_fb_reserve(struct vgpu_fb *fb, u64 offset, u64 size)
 		return -EINVAL;
 	return fb_insert_range(fb, VGPU_FB_RESERVED, offset - fb->base, size);
 }
+VGPU_EXPORT(vgpu_fb_reserve);
 
 int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
 			u64 *ret_offset)
@@ -57,6 +59,7 @@ int vgpu_fb_reserve_top(struct vgpu_fb *fb, u64 size, u64 alignment,
 		*ret_offset = fb->base + start;
 	return rc;
 }
+VGPU_EXPORT(vgpu_fb_reserve_top);
 
 /* The first part that begins at @from or behind it. */
 static const struct vgpu_range *fb_next_part(const struct vgpu_range *parts,
@@ -94,6 +97,7 @@ int vgpu_fb_reserve_others(struct vgpu_fb *fb, const struct vgpu_range *usable,
 	}
 	return at < end ? vgpu_fb_reserve(fb, at, end - at) : 0;
 }
+VGPU_EXPORT(vgpu_fb_reserve_others);
 
 int vgpu_fb_carve(struct vgpu_fb *fb, u64 size, struct vgpu_fb *area,
 		  u64 unit_bytes, struct vgpu_range *array, u32 capacity)
@@ -129,6 +133,7 @@ int vgpu_fb_alloc_at(struct vgpu_fb *fb, u64 offset, u64 size)
 		return -EINVAL;
 	return fb_insert_range(fb, VGPU_FB_USED, offset - fb->base, rounded);
 }
+VGPU_EXPORT(vgpu_fb_alloc_at);
 
 static struct vgpu_range *fb_get_range(struct vgpu_fb *fb, u64 offset,
 				       enum vgpu_fb_kind kind)
@@ -156,6 +161,7 @@ int vgpu_fb_free(struct vgpu_fb *fb, u64 offset)
 {
 	return fb_remove_range(fb, offset, VGPU_FB_USED);
 }
+VGPU_EXPORT(vgpu_fb_free);
 
 int vgpu_fb_quarantine(struct vgpu_fb *fb, u64 offset)
 {
@@ -206,3 +212,4 @@ u64 vgpu_fb_free_bytes(const struct vgpu_fb *fb)
 		taken += fb->bytes[kind];
 	return fb->ranges.size - taken;
 }
+VGPU_EXPORT(vgpu_fb_free_bytes);

@@ -17,6 +17,7 @@
 #include <linux/compiler.h>
 #include <linux/crc32.h>
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/overflow.h>
@@ -24,6 +25,9 @@
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
+
+/* What vgpu_mgr exports to the drivers of PFs. */
+#define VGPU_EXPORT(name) EXPORT_SYMBOL_GPL(name)
 
 /* Order reads and writes of memory that a device shares with the CPU. */
 #define vgpu_dma_rmb() dma_rmb()
@@ -59,6 +63,8 @@ typedef uint64_t u64;
 
 #define check_add_overflow(a, b, d) __builtin_add_overflow(a, b, d)
 #define check_mul_overflow(a, b, d) __builtin_mul_overflow(a, b, d)
+
+#define VGPU_EXPORT(name) struct name##_exported
 
 #define vgpu_dma_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define vgpu_dma_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)

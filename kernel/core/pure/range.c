@@ -10,6 +10,7 @@ void vgpu_ranges_init(struct vgpu_ranges *ranges, struct vgpu_range *array,
 	ranges->capacity = capacity;
 	ranges->size = size;
 }
+VGPU_EXPORT(vgpu_ranges_init);
 
 /* The index of the first range that does not end before or at @at. */
 static u32 range_first_behind(const struct vgpu_ranges *ranges, u64 at)
@@ -48,6 +49,7 @@ int vgpu_ranges_insert(struct vgpu_ranges *ranges, const struct vgpu_range *rang
 	ranges->count++;
 	return 0;
 }
+VGPU_EXPORT(vgpu_ranges_insert);
 
 struct vgpu_range *vgpu_ranges_get(struct vgpu_ranges *ranges, u64 start)
 {
@@ -57,6 +59,7 @@ struct vgpu_range *vgpu_ranges_get(struct vgpu_ranges *ranges, u64 start)
 		return NULL;
 	return &ranges->array[at];
 }
+VGPU_EXPORT(vgpu_ranges_get);
 
 void vgpu_ranges_remove(struct vgpu_ranges *ranges, struct vgpu_range *range)
 {
@@ -65,6 +68,7 @@ void vgpu_ranges_remove(struct vgpu_ranges *ranges, struct vgpu_range *range)
 	ranges->count--;
 	memmove(range, range + 1, (ranges->count - at) * sizeof(*range));
 }
+VGPU_EXPORT(vgpu_ranges_remove);
 
 struct gap {
 	u64 start;
@@ -132,3 +136,4 @@ int vgpu_ranges_find(const struct vgpu_ranges *ranges,
 			     : best.start;
 	return 0;
 }
+VGPU_EXPORT(vgpu_ranges_find);

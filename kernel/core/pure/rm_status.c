@@ -49,3 +49,4 @@ int vgpu_rm_status_errno(u32 status)
 			return known[i].rc;
 	return -EREMOTEIO;
 }
+VGPU_EXPORT(vgpu_rm_status_errno);
