@@ -331,7 +331,7 @@ static ssize_t types_show(struct device *device,
 	mutex_unlock(&types_writer);
 	return n;
 }
-static DEVICE_ATTR(types, 0644, types_show, types_store);
+static DEVICE_ATTR_RW(types);
 
 /* The parent is taken out of the machine: what hangs on it goes with it. */
 static int types_notify(struct notifier_block *block, unsigned long action,
