@@ -8,12 +8,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
-from host import KERNEL, Host  # noqa: E402
+from host import COMPLAINTS, KERNEL, REPORT, Host  # noqa: E402
 
 OTHER = [] if KERNEL == '7.2' else [KERNEL]
 BUILT = os.path.join(TOP, '-'.join(['build/mdev', *OTHER]))
@@ -24,6 +25,10 @@ PCI_PARENT = '0000:00:1f.2'  # one that a machine has
 QUARTERS = 'c02040 20c040 2040c0 c0c020'
 FRAMES = 200
 DEATHS = 5
+# Of its console: what its kernel or its init says, and how it was told to end.
+GUESTS_LINE = re.compile(r'\] (\[ *\d+\.\d+\]|guest: |panic$)')
+REBOOTS = 10
+KILL_SECONDS = 1
 GUEST_SECONDS = 600
 
 
@@ -59,8 +64,11 @@ class MdevCase(unittest.TestCase):
         self.host.do('run mediated say end')
         self.do(f'run mediated remove {UUID}')
         self.do('run mediated unload')
-        found = self.host.complaint(self.start)
+        found = self.complaint()
         self.assertIsNone(found, found)
+
+    def complaint(self):
+        return self.host.complaint(self.start)
 
     def do(self, line, **limit):
         status, said = self.host.do(line, **limit)
@@ -148,6 +156,13 @@ class Mdev(MdevCase):
 class Guests(MdevCase):
     HAS_GUESTS = True
 
+    def complaint(self):
+        """The host's, not what a guest says when it panics."""
+        said = '\n'.join(line for line in self.said().splitlines()
+                         if not GUESTS_LINE.search(line))
+        found = re.search(COMPLAINTS, said)
+        return found and said[max(found.start() - 200, 0):found.end() + REPORT]
+
     def wait(self, pattern, start=None):
         return self.host.wait(pattern, self.start if start is None else start,
                               GUEST_SECONDS)
@@ -208,6 +223,81 @@ class Guests(MdevCase):
         self.wait(f'guest: painted .* {FRAMES} frames', start)
         self.shows()
         self.end(start)
+
+    def reboot(self, how, start):
+        """The guest's next boot; returns where its output begins."""
+        here = len(self.host.log())
+        self.do(f'run mediated end {how}')
+        self.wait(f'guest: ends by {how}', here)
+        return here
+
+    def painted(self, start):
+        said = self.wait('guest: (painted|FAILED).*', start).group(0)
+        self.assertNotIn('FAILED', said)
+
+    def reboots(self, how):
+        """It shows a picture each time, and no process is replaced."""
+        start = self.begin()
+        self.painted(start)
+        for _ in range(REBOOTS):
+            here = self.reboot(how, start)
+            self.painted(here)
+            self.shows()
+        said = self.end(start)
+        self.assertNotIn('generation 1', said)
+
+    def test_reset(self):
+        self.reboots('reset')
+
+    def test_panic(self):
+        self.reboots('panic')
+
+    def test_kexec(self):
+        """The next kernel finds the device as the last one has left it."""
+        self.reboots('kexec')
+
+    def test_replaced_while_it_boots(self):
+        """Processes die in the firmware, while the kernel boots, while its driver
+        starts and while it paints: the guest comes up each time."""
+        start = self.begin()
+        self.painted(start)
+        kills = 0
+        for how in ['reset', 'kexec', 'panic'] * 3:
+            here = self.reboot(how, start)
+            while 'guest: painted' not in self.host.log()[here:]:
+                # At once again and again, they would be all that this machine does.
+                time.sleep(KILL_SECONDS)
+                kills += 1
+                now = len(self.host.log())
+                self.do('run mediated say kill')
+                self.wait(f'test: status link 1 .*generation {kills} ', now)
+            self.shows()
+        print(f'{kills} processes were replaced', file=sys.stderr)
+        self.assertGreater(kills, 18)
+        self.end(start)
+
+    def test_two(self):
+        """Two vGPUs in one machine; one's process dies, and the machine is reset."""
+        self.do(f'run mediated create {OTHER_UUID}')
+        self.do(f'run mediated serve {OTHER_UUID} 2')
+        self.wait('test: status link 0')
+        self.do(f'run mediated serve {UUID}')
+        self.wait(r'test: status link 0(.*\n)*.*test: status link 0')
+        start = len(self.host.log())
+        self.do(f'run mediated guest 1 {UUID} {OTHER_UUID}')
+        for n in range(2):
+            self.wait(r'guest: painted(.*\n)*.*guest: painted', start)
+            self.shows()
+            here = len(self.host.log())
+            self.do('run mediated say2 picture')
+            self.assertIn(QUARTERS, self.wait('test: (picture|no picture).*', here).group(0))
+            if n == 0:
+                self.do('run mediated say2 kill')
+                start = self.reboot('reset', start)
+        said = self.end(start)
+        self.assertEqual(len(re.findall('0x1af4:0x1050 class .* driver virtio_gpu', said)), 2)
+        self.do('run mediated say2 end')
+        self.do(f'run mediated remove {OTHER_UUID}')
 
 
 if __name__ == '__main__':

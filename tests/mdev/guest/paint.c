@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * paint FRAMES: sets the first connected head's preferred mode by KMS, paints a
+ * paint FRAMES CARD: sets the first connected head's preferred mode by KMS, paints a
  * colour into each quarter, and has as many frames shown. Tells how long they took.
  */
 #include <drm/drm.h>
@@ -77,10 +77,11 @@ int main(int argc, char **argv)
 	struct drm_mode_crtc crtc = {.mode_valid = 1, .count_connectors = 1};
 	uint32_t *pixels;
 	double start;
-	int fd = open("/dev/dri/card0", O_RDWR);
+	const char *card = argc > 2 ? argv[2] : "/dev/dri/card0";
+	int fd = open(card, O_RDWR);
 
 	if (fd < 0)
-		die("/dev/dri/card0");
+		die(card);
 	ask(fd, DRM_IOCTL_MODE_GETRESOURCES, &res, "resources");
 	connector.connector_id = connectors[0];
 	ask(fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector, "connector");
