@@ -482,6 +482,9 @@ class Writes(CtlTest):
         """It is not shown, and whatever ends the program leaves a terminal that
         shows what is typed."""
         manager = self.manager(SetVnc={})
+        # Under nohup it is ignored, by programs that are started too.
+        self.addCleanup(signal.signal, signal.SIGHUP,
+                        signal.signal(signal.SIGHUP, signal.SIG_DFL))
         for end in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None:
             with self.subTest(end=end):
                 terminal, theirs = pty.openpty()
