@@ -38,9 +38,11 @@ TAKE_OVER = ('VGPU_SOURCE=/mnt/source VGPU_BUILD=/mnt/source/build '
 SHADER = os.path.relpath(os.environ.get('VGPU_INTRUDER', 'none'), SOURCE)
 SIGKILL, F_SETOWN, COMMAND = 9, 8, 3
 FRONT = '/mnt/source/tests/cgroup/front_end.py'
-APT = 'apt-get install --yes --quiet'
+# What is recommended is not in the lab: novnc, with a JavaScript runtime.
+APT = 'apt-get install --yes --quiet --no-install-recommends'
 # DKMS makes a compiler, too, be installed.
-BINARIES = ('openvgpu', 'openvgpu-device', 'openvgpu-doc') + ('openvgpu-dkms',) * IS_LONG
+BINARIES = ('openvgpu', 'openvgpu-device', 'openvgpu-web', 'openvgpu-doc') + \
+           ('openvgpu-dkms',) * IS_LONG
 # What is of OpenVGPU by its name, but for what apt and journald write of it.
 FIND = ("find / -xdev \\( -path /mnt -o -path /proc -o -path /var/log -o -path /tmp "
         "-o -path /var/cache/apt \\) -prune -o -iname '*vgpu*' -print; "
@@ -301,6 +303,54 @@ class Installed(unittest.TestCase):
         self.assertIn('cad', self.system.check(
             'systemd-run --quiet --pipe --wait --property=DynamicUser=yes '
             '--property=SupplementaryGroups=vgpu-watch vgpuctl list'))
+
+    def browse(self, link, user=None):
+        """What a browser sees that opens the link which 'vgpuctl console' prints."""
+        self.system.check('rm -f /run/link; systemd-run --quiet --collect --unit=link '
+                          f'{f"--uid={user} " if user else ""}'
+                          '--property=StandardOutput=file:/run/link '
+                          f'vgpuctl console --web {link}')
+        token = self.system.wait_for(
+            lambda: self.system.run(
+                "sed -n 's/^http.*#//p' /run/link 2>/dev/null")[1].strip(), 'the link')
+        try:
+            return json.loads(self.system.check(
+                'VGPU_BUILD=/mnt/source/build PYTHONDONTWRITEBYTECODE=1 '
+                f'python3 /mnt/source/tests/system/browse.py {token}'))
+        finally:
+            self.system.check('systemctl stop link')
+
+    def test_6_web(self):
+        """The web console is off; when it is on, whoever may use a vGPU has a link to
+        it, and the service itself has no rights."""
+        units = 'vgpu-web.socket vgpu-web.service'
+        self.assertEqual(self.system.run(f'systemctl is-active {units}')[1].split(),
+                         ['inactive', 'inactive'])
+        status, said = self.system.run('vgpuctl console --web')
+        self.assertEqual(status, 1)
+        self.assertIn('vgpu-web.socket', said)
+        self.system.check('systemctl enable --now vgpu-web.socket')
+        self.create('watched')
+        self.system.check('useradd guest; vgpuctl create --type 128MQ --name own --owner guest')
+        seen = self.browse('')
+        self.assertEqual((seen['page'], seen['before'], seen['login'], seen['again']),
+                         (200, 401, 200, 403))
+        self.assertLessEqual({'cad', 'watched', 'own'}, set(seen['vgpus']))
+        for name, vgpu in seen['vgpus'].items():
+            self.assertEqual(vgpu['console'], f'{name} head 0')
+            self.assertGreater(min(vgpu['picture']), 60)
+        # Not more than the maker of the link may see.
+        self.assertEqual(list(self.browse('', user='guest')['vgpus']), ['own'])
+        self.assertEqual(list(self.browse('watched')['vgpus']), ['watched'])
+        pid = self.system.check('systemctl show -P MainPID vgpu-web').strip()
+        status = self.system.check(f'cat /proc/{pid}/status')
+        self.assertNotRegex(status, r'(?m)^Uid:.*\t0\b')
+        self.assertRegex(status, r'(?m)^CapEff:\t0+$')
+        self.assertRegex(status, r'(?m)^Seccomp:\t2$')
+        # Another vgpud is no other link.
+        self.system.check('systemctl restart vgpud')
+        self.assertIn('cad', self.browse('cad')['vgpus'])
+        self.system.check('vgpuctl destroy watched; vgpuctl destroy own; userdel guest')
 
     def test_7_upgrade(self):
         """Nothing changes for machines that run."""
