@@ -25,9 +25,10 @@ DOMAIN = """<domain type='qemu'>
 """
 
 
-def xml(name, printed, machine='q35'):
+def xml(name, printed, machine='q35', kind='qemu'):
     """The domain's, with what `vgpuctl qemu-args --libvirt` PRINTED."""
     domain = ElementTree.fromstring(DOMAIN.format(name=name, machine=machine))
+    domain.set('type', kind)
     for part in ElementTree.fromstring(f'<domain>{printed}</domain>'):
         if part.tag == 'devices':
             domain.find('devices').extend(part)
