@@ -54,8 +54,14 @@ static void fill_start(const struct vgpu_instance *instance,
 		.segment_bytes = segment,
 		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
 		.host_memory_bytes = d->type.host_memory_mib * VGPU_MIB,
-		/* If a Vulkan driver was found for it. */
-		.has_renderer = instance->gpu->device_uuid[0] != '\0',
+		/*
+		 * If a Vulkan driver was found for it; or its last device had
+		 * one, whose machine has a window into its memory, and this
+		 * vgpud has found none (the probe may just have been too slow).
+		 */
+		.has_renderer = instance->gpu->device_uuid[0] ||
+				vgpu_fd_store_get(&instance->fds,
+						  VGPU_SLOT_LAUNCHER) >= 0,
 		.is_framebuffer_new = instance->is_framebuffer_new,
 		.is_for_container = d->is_for_container,
 	};

@@ -103,6 +103,21 @@ class Vgpud(FdStoreTest):
             self.assert_works(front)
             self.doCleanups()
 
+    def test_probe_fails_once(self):
+        """A machine keeps the window into its memory, though the next vgpud finds no
+        driver, and the device is started again."""
+        m = self.service()
+        m.create(type='256MQ', name='a')
+        front = self.attach(m, 'a')
+        window = front.ask(frontend.GET_SHMEM_CONFIG)
+        self.assertEqual(create_context(front, 1), OK_NODATA)
+        m.helper('vgpu-probe', '#!/bin/sh\nexit 1\n')
+        m.restart()
+        harness.replace_device(m, 'a')
+        self.assert_works(front)
+        self.assertEqual(front.ask(frontend.GET_SHMEM_CONFIG), window)
+        self.assertEqual(create_context(front, 2), OK_NODATA)
+
     def test_watchdog(self):
         """systemd is told that vgpud is not frozen."""
         m = self.service()
