@@ -26,9 +26,10 @@ DEVICE_KILLS = 5
 
 TYPES = {"left": ("1Q", 2560, 1600, "204060"),
          "right": ("1A", 1280, 1024, "602040")}
+# Not "MP-BIOS bug": so the kernel calls a timer that ticks late on a busy emulator.
 BAD_KERNEL_LINES = re.compile(
     r"(virtio|drm|gpu).*(error|fail|timed out|response 0x12)|"
-    r"BUG:|WARNING:|Oops|hung task|blocked for more", re.IGNORECASE)
+    r"(?<!MP-BIOS )BUG:|WARNING:|Oops|hung task|blocked for more", re.IGNORECASE)
 
 
 def png_size(path):
