@@ -8,7 +8,6 @@
 #include "image_copy.h"
 
 #include "context.h"
-#include "venus_formats.h"
 
 /* An image's priv: its format and its number of layers. */
 #define LAYERS_BITS 16
@@ -41,76 +40,6 @@ static uint32_t count_layers(const struct vgpu_object *image,
 	return layers->layerCount <= n ? layers->layerCount : 0;
 }
 
-static bool get_block(VkFormat format, VkImageAspectFlags aspect,
-		      struct vgpu_texel_block *ret)
-{
-	const struct vgpu_format *f = vgpu_venus_format(format);
-	uint32_t plane = 0;
-
-	*ret = (struct vgpu_texel_block){.width = 1, .height = 1};
-	if (!f)
-		return false;
-	switch (aspect) {
-	case VK_IMAGE_ASPECT_DEPTH_BIT:
-		ret->bytes = f->depth;
-		return ret->bytes > 0;
-	case VK_IMAGE_ASPECT_STENCIL_BIT:
-		ret->bytes = f->stencil;
-		return ret->bytes > 0;
-	case VK_IMAGE_ASPECT_COLOR_BIT:
-		if (f->n_planes != 1)
-			return false;
-		break;
-	case VK_IMAGE_ASPECT_PLANE_2_BIT:
-		plane++;
-		__attribute__((fallthrough));
-	case VK_IMAGE_ASPECT_PLANE_1_BIT:
-		plane++;
-		__attribute__((fallthrough));
-	case VK_IMAGE_ASPECT_PLANE_0_BIT:
-		if (f->n_planes < 2 || plane >= f->n_planes)
-			return false;
-		break;
-	default:
-		return false;
-	}
-	*ret = f->plane[plane];
-	return true;
-}
-
-static uint64_t divide_up(uint64_t n, uint64_t by)
-{
-	return n / by + (n % by > 0);
-}
-
-bool vgpu_image_copy_bytes(VkFormat format, VkImageAspectFlags aspect,
-			   uint32_t row_length, uint32_t height,
-			   VkExtent3D extent, uint32_t layers,
-			   uint64_t *ret_bytes)
-{
-	struct vgpu_texel_block block;
-	uint64_t row, slices, rows, end;
-
-	if (!get_block(format, aspect, &block) || !extent.width ||
-	    !extent.height || !extent.depth || !layers)
-		return false;
-	row = divide_up(row_length ? row_length : extent.width, block.width) *
-	      block.bytes;
-	/* Whole slices before the last, and rows before its last. */
-	slices = (uint64_t)extent.depth * layers - 1;
-	if (__builtin_mul_overflow(
-		    slices,
-		    divide_up(height ? height : extent.height, block.height),
-		    &rows) ||
-	    __builtin_add_overflow(
-		    rows, divide_up(extent.height, block.height) - 1, &rows) ||
-	    __builtin_mul_overflow(rows, row, &end))
-		return false;
-	return !__builtin_add_overflow(
-		end, divide_up(extent.width, block.width) * block.bytes,
-		ret_bytes);
-}
-
 /* As the driver keeps them: it says how much that is. */
 static bool sum_of_driver(const struct vgpu_vk *vk, VkDevice device,
 			  VkImage handle, const VkImageSubresourceLayers *layers,
@@ -141,6 +70,31 @@ static bool sum_of_driver(const struct vgpu_vk *vk, VkDevice device,
 	}
 	*ret_bytes = sum;
 	return true;
+}
+
+/*
+ * For a guest it is no shortcut: all bytes pass through its ring, within a
+ * limit, where a buffer is memory that both see. So programs that ask are told
+ * that images do not like it: Zink, ANGLE and Skia use buffers then.
+ */
+void vgpu_handle_GetPhysicalDeviceImageFormatProperties2(
+	struct vgpu_decoder *d,
+	struct vgpu_args_GetPhysicalDeviceImageFormatProperties2 *args)
+{
+	VkBaseOutStructure *s;
+
+	vgpu_default_GetPhysicalDeviceImageFormatProperties2(d, args);
+	if (d->fatal || args->ret != VK_SUCCESS)
+		return;
+	for (s = args->pImageFormatProperties->pNext; s; s = s->pNext) {
+		VkHostImageCopyDevicePerformanceQuery *query = (void *)s;
+
+		if (s->sType !=
+		    VK_STRUCTURE_TYPE_HOST_IMAGE_COPY_DEVICE_PERFORMANCE_QUERY)
+			continue;
+		query->optimalDeviceAccess = VK_FALSE;
+		query->identicalMemoryLayout = VK_FALSE;
+	}
 }
 
 struct copy {

@@ -10,7 +10,7 @@
 struct vgpu_object;
 
 /*
- * The bytes of memory, from the first that is read or written to the last, of a
+ * In copy_bytes.c. The bytes of memory, from the first that is read or written to the last, of a
  * copy of @extent texels of @layers layers (Vulkan, "Copying Data Between
  * Buffers and Images"). @row_length and @height: of the memory's picture, in
  * texels; 0: the extent's. False if the format has no such aspect, which must

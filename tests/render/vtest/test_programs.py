@@ -14,6 +14,10 @@ os.environ["PATH"] = os.environ["VGPU_BUILD"] + ":" + os.environ["PATH"]
 from vtest import Vtest, has_vtest, native_env
 
 HERE = os.path.join(os.environ["VGPU_BUILD"], "tests", "render", "vtest")
+SOURCE = os.path.dirname(os.path.abspath(__file__))
+# Without LIBGL_ALWAYS_SOFTWARE Zink looks for a GPU with a node of the kernel's.
+ZINK = {"GALLIUM_DRIVER": "zink", "MESA_LOADER_DRIVER_OVERRIDE": "zink",
+        "LIBGL_ALWAYS_SOFTWARE": "1", "EGL_PLATFORM": "surfaceless"}
 QUOTA_MIB = 256
 TIMEOUT = 120
 CONTEXTS = 30
@@ -67,6 +71,19 @@ class Programs(Test):
         self.assertGreaterEqual(wanted["cases"], 5)
         self.assertEqual(wanted["version"], "1.4")
         self.assertEqual(self.finish(start(self.server.env(), "copies")), wanted)
+
+    def test_large_texture(self):
+        """OpenGL by Zink: more pixels than a command may have. What it does with
+        copies by the host is up to what it is told of them."""
+        with Vtest(1024) as server:
+            program = subprocess.Popen(
+                [sys.executable, os.path.join(SOURCE, "texture.py"), "4096"],
+                env={**server.env(), **ZINK}, text=True, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            said = self.finish(program)
+            self.assertEqual(server.log(), "")
+        self.assertRegex(said["renderer"], "zink.*Venus")
+        self.assertEqual(said["pixel"], "07070707")
 
     def test_two_at_once(self):
         programs = [start(self.server.env(), "compute") for _ in range(2)]
