@@ -10,11 +10,11 @@
 struct vgpu_object;
 
 /*
- * In copy_bytes.c. The bytes of memory, from the first that is read or written to the last, of a
- * copy of @extent texels of @layers layers (Vulkan, "Copying Data Between
- * Buffers and Images"). @row_length and @height: of the memory's picture, in
- * texels; 0: the extent's. False if the format has no such aspect, which must
- * be one, if there is nothing to copy, or if the sum does not fit.
+ * In copy_bytes.c. The bytes of memory, from the first that is read or written
+ * to the last, of a copy of @extent texels of @layers layers (Vulkan, "Copying
+ * Data Between Buffers and Images"). @row_length and @height: of the memory's
+ * picture, in texels; 0: the extent's. False if the format has no such aspect,
+ * which must be one, if there is nothing to copy, or if the sum does not fit.
  */
 bool vgpu_image_copy_bytes(VkFormat format, VkImageAspectFlags aspect,
 			   uint32_t row_length, uint32_t height,
