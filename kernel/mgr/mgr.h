@@ -52,9 +52,9 @@ struct vgpu_vf {
 	uuid_t uuid;
 	bool is_open;
 	bool is_lost;
-	bool has_use;  /* of the GPU's */
+	bool has_use;	      /* of the GPU's */
 	struct module *owner; /* of the PF's driver, while it is open */
-	bool is_dirty; /* its framebuffer could not be scrubbed */
+	bool is_dirty;	      /* its framebuffer could not be scrubbed */
 	/*
 	 * Its last task may still run, with all that the VF has of the GPU, until
 	 * that is reset: is_dirty goes with it. Written under mgr->lock, too.
