@@ -82,6 +82,14 @@ class Vtest:
                 "VN_PERF": "no_async_mem_alloc",
                 "MESA_VK_WSI_DEBUG": "linear", **more}
 
+    def virtgpu_env(self, driver=VENUS, **more):
+        """The same of a program that sees this server as a node of the kernel's
+        virtio-gpu driver (tests/render/virtgpu)."""
+        library = os.path.join(os.environ["VGPU_BUILD"], "tests", "render",
+                               "virtgpu", "libvirtgpu-preload.so")
+        return {**native_env(driver), "LD_PRELOAD": library,
+                "VGPU_VIRTGPU_SOCKET": self.socket, **more}
+
 
 def has_vtest():
     """Whether this build of vgpu-device serves programs without a VM."""

@@ -42,6 +42,8 @@ enum vtest_command {
 };
 
 #define VTEST_PARAM_MAX_TIMELINE_COUNT 1
+/* Ours: a bit for each capset that contexts can have. */
+#define VTEST_PARAM_CAPSETS 0x76677075
 
 #define VTEST_CAPSET_VENUS 4
 

@@ -66,6 +66,9 @@ static int get_param(struct connection *c, const uint32_t *body)
 	if (body[0] == VTEST_PARAM_MAX_TIMELINE_COUNT) {
 		answer[0] = 1;
 		answer[1] = VGPU_RENDER_TIMELINES;
+	} else if (body[0] == VTEST_PARAM_CAPSETS) {
+		answer[0] = 1;
+		answer[1] = 1U << VTEST_CAPSET_VENUS;
 	}
 	vgpu_connection_answer(c, answer, 2, /* fd= */ -1);
 	return 0;
