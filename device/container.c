@@ -8,6 +8,7 @@
 #include "device/framebuffer.h"
 #include "device/gpu/abi.h"
 #include "device/report.h"
+#include "device/time_share.h"
 #include "device/vtest/vtest.h"
 #include "lib/util.h"
 
@@ -16,6 +17,7 @@ struct vgpu_container {
 	struct vgpu_slots *slots;
 	struct vgpu_control_start start;
 	struct vgpu_framebuffer framebuffer;
+	struct vgpu_gpu_time *gpu_time; /* NULL: of a software GPU */
 	struct vgpu_vtest *vtest;
 	struct vgpu_link *link; /* NULL if there is no manager */
 	struct vgpu_reports reports;
@@ -52,15 +54,22 @@ static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
 	struct vgpu_container *container = opaque;
 
 	vgpu_vtest_figures(container->vtest, ret_figures);
+	vgpu_time_share_count(container->gpu_time, ret_figures);
 }
 
-/* It has no heads: of all requests, only the frame rate applies. */
+/* It has no heads: of all requests, only those about its share apply. */
 static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		       struct vgpu_control_reply *ret_reply, int *ret_fd)
 {
+	struct vgpu_container *container = opaque;
+
 	vgpu_close(fd);
 	if (msg->type == VGPU_CONTROL_SET_FRAME_RATE)
 		return;
+	if (msg->type == VGPU_CONTROL_SET_TIME) {
+		vgpu_time_share_set(container->gpu_time, &msg->time);
+		return;
+	}
 	ret_reply->status = -ENOENT;
 	snprintf(ret_reply->text, sizeof(ret_reply->text),
 		 "a vGPU for containers has no heads");
@@ -123,6 +132,10 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 	r = reserve_framebuffer(container, err);
 	vtest.reserve = container->framebuffer.reserve;
 	if (r >= 0)
+		r = vgpu_time_share_open(slots, &config->start,
+					 &container->gpu_time, err);
+	vtest.gpu_time = vgpu_slots_get(slots, VGPU_SLOT_TIME);
+	if (r >= 0)
 		r = vgpu_vtest_create(event,
 				      vgpu_slots_get(slots, VGPU_SLOT_LISTEN),
 				      &vtest, &container->vtest, err);
@@ -143,6 +156,7 @@ void vgpu_container_destroy(struct vgpu_container *container)
 	container->link = NULL; /* the rest changes something still as it ends */
 	vgpu_vtest_destroy(container->vtest);
 	vgpu_framebuffer_finish(&container->framebuffer);
+	vgpu_gpu_time_unmap(container->gpu_time);
 	free(container);
 }
 

@@ -265,6 +265,7 @@ static void handle_message(struct vgpu_link *link,
 	case VGPU_CONTROL_SET_MODE:
 	case VGPU_CONTROL_SET_FRAME_RATE:
 	case VGPU_CONTROL_SET_VGPUS:
+	case VGPU_CONTROL_SET_TIME:
 		link->reply = (struct vgpu_control_msg){
 			.type = VGPU_CONTROL_REPLY,
 			.serial = msg->serial,

@@ -19,6 +19,7 @@
 #include "device/render/render.h"
 #include "device/report.h"
 #include "device/state.h"
+#include "device/time_share.h"
 #include "device/vhost/vhost.h"
 #include "lib/type.h"
 #include "lib/util.h"
@@ -45,6 +46,7 @@ struct vgpu_device {
 	struct vgpu_framebuffer framebuffer;
 	struct vgpu_render_config render;
 	struct vgpu_launcher *launcher; /* NULL: there is no successor either */
+	struct vgpu_gpu_time *gpu_time; /* NULL: of a software GPU */
 	struct vgpu_transport *transport;
 	struct vgpu_seat *seat; /* NULL: an older vgpud made none */
 	struct vgpu_link *link; /* NULL if there is no manager */
@@ -138,6 +140,7 @@ static void fill_figures(void *opaque, struct vgpu_figures *ret_figures)
 
 	if (has_transport(device))
 		vgpu_gpu_figures(gpu_of(device), ret_figures);
+	vgpu_time_share_count(device->gpu_time, ret_figures);
 }
 
 static void on_key(void *opaque, uint32_t head, uint32_t code, bool is_down)
@@ -311,6 +314,11 @@ static void on_request(void *opaque, const struct vgpu_control_msg *msg, int fd,
 		vgpu_gpu_set_frame_rate_limit(gpu, msg->frame_rate);
 		r = 0;
 		break;
+	case VGPU_CONTROL_SET_TIME:
+		vgpu_close(fd);
+		vgpu_time_share_set(device->gpu_time, &msg->time);
+		r = 0;
+		break;
 	case VGPU_CONTROL_SET_VGPUS:
 		vgpu_close(fd);
 		if (device->transport->ops->set_vgpus)
@@ -363,14 +371,18 @@ static int check_start(const struct vgpu_control_start *start,
 static int configure_render(struct vgpu_device *device, struct vgpu_err *err)
 {
 	const struct vgpu_control_start *start = &device->config.start;
-	int r;
+	int r = vgpu_time_share_open(device->slots, start, &device->gpu_time,
+				     err);
 
+	if (r < 0)
+		return r;
 	device->render = (struct vgpu_render_config){
 		.event = device->event,
 		.launcher = device->launcher,
 		.name = start->name,
 		.framebuffer_bytes = start->framebuffer_bytes,
 		.udmabuf = device->config.udmabuf,
+		.gpu_time = vgpu_slots_get(device->slots, VGPU_SLOT_TIME),
 	};
 	device->render.lacks = on_render_lacks;
 	device->render.lacks_opaque = device;
@@ -544,6 +556,7 @@ void vgpu_device_destroy(struct vgpu_device *device)
 	vgpu_framebuffer_finish(&device->framebuffer);
 	vgpu_state_unmap(device->state, vgpu_gpu_state_bytes());
 	vgpu_host_memory_destroy(device->render.host_memory);
+	vgpu_gpu_time_unmap(device->gpu_time);
 	free(device);
 }
 

@@ -40,7 +40,7 @@
  * mode proves nothing, for other devices run as the same user.
  */
 
-#define VGPU_CONTROL_VERSION 5
+#define VGPU_CONTROL_VERSION 6
 
 enum vgpu_control_type {
 	VGPU_CONTROL_FD = 1,  /* both ways; slot; one fd attached */
@@ -59,6 +59,7 @@ enum vgpu_control_type {
 			     * reply.figures */
 	VGPU_CONTROL_SET_FRAME_RATE, /* to the device; frame_rate. REPLY */
 	VGPU_CONTROL_SET_VGPUS,	     /* to the device; vgpus. REPLY */
+	VGPU_CONTROL_SET_TIME,	     /* to the device; time. REPLY */
 	VGPU_CONTROL_MAX
 };
 
@@ -74,6 +75,7 @@ enum vgpu_control_slot {
 	VGPU_SLOT_LAUNCHER = 8,	 /* socket to vgpu-launch */
 	VGPU_SLOT_DISPLAY = 9,	 /* socket to the VMM's own display, if any */
 	VGPU_SLOT_MDEV = 10,	 /* file of a mediated device, in place of 2 */
+	VGPU_SLOT_TIME = 11,	 /* memfd of a struct vgpu_gpu_time, if any */
 	VGPU_SLOT_MEMORY = 16,	 /* + region, VGPU_SLOT_MEMORY_MAX of them */
 	VGPU_SLOT_KICK = 64,	 /* + queue */
 	VGPU_SLOT_CALL = 80,	 /* + queue */
@@ -105,6 +107,12 @@ static_assert(VGPU_SLOT_INPUT + VGPU_INPUTS * VGPU_SLOT_DEVICE_STRIDE <=
 
 #define VGPU_CONTROL_TEXT_MAX 200
 
+/* Its share of a hardware GPU's time; zeroes, as from older managers: no limit. */
+struct vgpu_control_time {
+	uint32_t part; /* of VGPU_SHARE_WHOLE */
+	uint32_t slice_usec;
+};
+
 /* The secret of one vGPU: who knows it is a vgpud. */
 #define VGPU_CONTROL_KEY_BYTES 32
 
@@ -133,6 +141,7 @@ struct vgpu_control_start {
 	 * on, and ends when the VMM lets go.
 	 */
 	uint32_t is_retired;
+	struct vgpu_control_time time;
 };
 
 enum vgpu_control_link {
@@ -219,6 +228,7 @@ struct vgpu_control_msg {
 		uint32_t head;
 		uint32_t frame_rate; /* the limit; 0 for none */
 		uint32_t vgpus;	     /* that its VM has, itself included */
+		struct vgpu_control_time time;
 		struct vgpu_control_start start;
 		struct vgpu_control_status status;
 		struct vgpu_control_event event;

@@ -46,9 +46,10 @@ struct vgpu_figures {
 	uint64_t intervals[VGPU_FRAME_INTERVALS];
 	uint64_t intervals_usec; /* their sum */
 	uint32_t losses[VGPU_LOSS_MAX];
+	uint64_t gpu_ns; /* of a hardware GPU; as render processes say */
 };
 
-static_assert(sizeof(struct vgpu_figures) == 216, "figures size");
+static_assert(sizeof(struct vgpu_figures) == 224, "figures size");
 
 /* Count a frame that comes @usec after the one before. */
 void vgpu_figures_count_interval(struct vgpu_figures *figures, uint64_t usec);

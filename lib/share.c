@@ -81,3 +81,10 @@ void vgpu_share_of_cpu(const struct vgpu_scheduling *scheduling,
 		limit(scheduling->time_slice_ms * 1000, part, processors, &share);
 	*ret_share = share;
 }
+
+uint32_t vgpu_share_of_gpu(const struct vgpu_scheduling *scheduling, uint32_t part)
+{
+	return scheduling->scheduler == VGPU_SCHEDULER_BEST_EFFORT
+		       ? VGPU_SHARE_WHOLE
+		       : VGPU_MIN(part, VGPU_SHARE_WHOLE);
+}

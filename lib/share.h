@@ -41,6 +41,13 @@ bool vgpu_scheduler_parse(const char *name, enum vgpu_scheduler *ret_scheduler);
 uint32_t vgpu_share_fixed(uint64_t bytes, uint64_t gpu_bytes, uint32_t weight,
 			  uint32_t type_weight);
 
+/*
+ * What part of a hardware GPU a vGPU may use that is granted @part: with best
+ * effort all of it, for there the GPU's driver divides.
+ */
+uint32_t vgpu_share_of_gpu(const struct vgpu_scheduling *scheduling,
+			   uint32_t part);
+
 /* Values for the cgroup of a vGPU on a software GPU. */
 struct vgpu_cpu_share {
 	uint32_t weight;

@@ -57,7 +57,8 @@ enum vgpu_render_type {
 	 * The first one. @bytes of framebuffer; uuid[16] of the physical GPU
 	 * (VkPhysicalDeviceIDProperties::deviceUUID) follows, all zero for the
 	 * embedded one. @offset: what it may take of the host's memory until
-	 * it is told more (0: no limit), to which it holds itself.
+	 * it is told more (0: no limit), to which it holds itself. On a
+	 * hardware GPU the memfd of a struct vgpu_gpu_time comes along.
 	 */
 	VGPU_RENDER_START = 1,
 	/*

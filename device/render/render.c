@@ -648,8 +648,9 @@ static int send_start(struct vgpu_render *render, bool is_spare,
 {
 	const struct vgpu_render_config *config = &render->config;
 	uint32_t flags = is_spare ? VGPU_RENDER_FLAG_SPARE : 0;
+	bool is_software = vgpu_render_is_software(config->gpu_uuid);
 
-	if (vgpu_render_is_software(config->gpu_uuid))
+	if (is_software)
 		flags |= VGPU_RENDER_FLAG_SOFTWARE;
 	return vgpu_render_put(
 		render, &(struct vgpu_render_parcel){
@@ -659,6 +660,8 @@ static int send_start(struct vgpu_render *render, bool is_spare,
 					    .flags = flags},
 				.body = config->gpu_uuid,
 				.body_bytes = sizeof(config->gpu_uuid),
+				.fds = &config->gpu_time,
+				.n_fds = is_software ? 0 : 1,
 				.own_fd = -1,
 			});
 }

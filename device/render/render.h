@@ -107,7 +107,8 @@ struct vgpu_render_config {
 	uint8_t gpu_uuid[16];
 	uint64_t framebuffer_bytes;   /* the guest's heap */
 	struct vgpu_reserve *reserve; /* its memory's pages; or NULL */
-	int udmabuf; /* what dma-bufs are made with, or -errno */
+	int udmabuf;  /* what dma-bufs are made with, or -errno */
+	int gpu_time; /* memfd of a struct vgpu_gpu_time; on hardware only */
 	const struct vgpu_render_memory_ops *memory;
 	void *memory_opaque;
 	struct vgpu_launcher *launcher;	 /* starts the processes */

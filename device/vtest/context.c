@@ -86,6 +86,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 		.framebuffer_bytes = vtest->config.framebuffer_bytes,
 		.reserve = vtest->config.reserve,
 		.udmabuf = vtest->config.udmabuf,
+		.gpu_time = vtest->config.gpu_time,
 		.memory = &vgpu_own_memory_ops,
 		.memory_opaque = vtest->memory,
 		.launcher = vtest->launcher,

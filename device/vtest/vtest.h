@@ -36,7 +36,7 @@ struct vgpu_vtest_config {
 	uint64_t framebuffer_bytes;
 	uint64_t host_memory_bytes; /* of contexts, beyond that */
 	int launcher_fd;	    /* of a vgpu-launch; stays the caller's */
-	int udmabuf;		    /* see struct vgpu_render_config */
+	int udmabuf, gpu_time;	    /* see struct vgpu_render_config */
 	const struct vgpu_launcher_ops *launcher_ops;
 	void *launcher_opaque;
 	struct vgpu_reserve *reserve;	  /* of vgpu_own_memory_create() */

@@ -42,13 +42,6 @@ static struct vgpu_gpu *find_shared(struct vgpu_manager *manager,
 			     gpu->id);
 		return NULL;
 	}
-	if (!gpu->is_software) {
-		vgpu_err_set(
-			err, -EOPNOTSUPP, "GpuUnusable",
-			"how vGPUs share %s is its driver's affair: no scheduler can be set",
-			gpu->id);
-		return NULL;
-	}
 	return gpu;
 }
 

@@ -46,7 +46,7 @@ int vgpu_show_gpu(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 			"readyMib", VGPU_MIN(ready, free_bytes) / VGPU_MIB),
 		SD_JSON_BUILD_PAIR_UNSIGNED("vgpus",
 					    vgpu_capacity_vgpus(manager, gpu)));
-	if (r >= 0 && gpu->memory && gpu->is_software)
+	if (r >= 0 && gpu->memory)
 		r = sd_json_variant_merge_objectbo(
 			ret_json,
 			SD_JSON_BUILD_PAIR_STRING(
@@ -187,7 +187,10 @@ static int show_figures(const struct vgpu_instance *instance,
 		SD_JSON_BUILD_PAIR_VARIANT("refusals", refusals),
 		SD_JSON_BUILD_PAIR_VARIANT("frameIntervals", intervals),
 		SD_JSON_BUILD_PAIR_UNSIGNED("frameIntervalsUsec",
-					    within(figures->intervals_usec)));
+					    within(figures->intervals_usec)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			!instance->gpu->is_software, "graphicsNs",
+			SD_JSON_BUILD_UNSIGNED(within(figures->gpu_ns))));
 }
 
 /* Limits and use of the GPU's time and of the host. */

@@ -70,8 +70,10 @@ static void fill_start(const struct vgpu_instance *instance,
 		start.host_visible_bytes =
 			vgpu_type_window(start.framebuffer_bytes);
 	/* The embedded one is whichever software renderer there is. */
-	if (!instance->gpu->is_software)
+	if (!instance->gpu->is_software) {
 		vgpu_uuid_bytes(instance->gpu->device_uuid, start.gpu_uuid);
+		vgpu_scheduler_time(instance, &start.time);
+	}
 
 	VGPU_TEXT_SET(start.uuid, d->uuid);
 	VGPU_TEXT_SET(start.name, d->name);
@@ -659,6 +661,9 @@ static void begin_serving(struct vgpu_instance *instance,
 	instance->serving_since = now_usec(instance);
 	instance->has_served = true;
 	instance->machine_vgpus = 0;
+	/* One taken over has the share that an earlier vgpud gave it. */
+	if (last_phase == VGPU_PHASE_ADOPTING)
+		vgpu_share_update(instance);
 	vgpu_scheduler_divide(instance->manager, instance->gpu);
 	if (is_fresh)
 		restore_modes(instance);

@@ -190,6 +190,18 @@ void vgpu_scheduler_cpu(const struct vgpu_instance *instance,
 			  (uint32_t)VGPU_MAX(processors, 1), ret_share);
 }
 
+void vgpu_scheduler_time(const struct vgpu_instance *instance,
+			 struct vgpu_control_time *ret_time)
+{
+	const struct vgpu_scheduling *scheduling = &instance->gpu->scheduling;
+
+	*ret_time = (struct vgpu_control_time){
+		.part = vgpu_share_of_gpu(scheduling,
+					  vgpu_scheduler_granted(instance)),
+		.slice_usec = scheduling->time_slice_ms * 1000,
+	};
+}
+
 /* Whether the vGPU counts for the division of the GPU. */
 static bool is_sharing(const struct vgpu_instance *instance,
 		       const struct vgpu_gpu *gpu)

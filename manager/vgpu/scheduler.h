@@ -27,6 +27,9 @@ int vgpu_scheduler_check(struct vgpu_manager *manager, struct vgpu_gpu *gpu,
 /* What the kernel is to be told of it. */
 void vgpu_scheduler_cpu(const struct vgpu_instance *instance,
 			struct vgpu_cpu_share *ret_share);
+/* The same of a hardware GPU's time, which its render processes keep. */
+void vgpu_scheduler_time(const struct vgpu_instance *instance,
+			 struct vgpu_control_time *ret_time);
 /* Its share of the GPU if all active vGPUs have work, in millionths. */
 uint32_t vgpu_scheduler_granted(const struct vgpu_instance *instance);
 /* The number of serving vGPUs on it has changed: equal shares change, too. */

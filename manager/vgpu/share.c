@@ -63,10 +63,24 @@ static void report_failure(struct vgpu_instance *instance, int r)
 		instance->manager->cgroups.path, strerror(-r));
 }
 
+/* A software GPU's time is its processes', and a matter of their group. */
+static void update_gpu_time(struct vgpu_instance *instance)
+{
+	struct vgpu_control_msg msg = {.type = VGPU_CONTROL_SET_TIME};
+
+	if (!instance->device || instance->gpu->is_software ||
+	    !vgpu_instance_is_serving(instance))
+		return; /* if it starts later, it starts with that */
+	vgpu_scheduler_time(instance, &msg.time);
+	vgpu_device_request(instance->device, &msg, -1,
+			    vgpu_device_ignore_reply, NULL, NULL);
+}
+
 void vgpu_share_update(struct vgpu_instance *instance)
 {
 	int r;
 
+	update_gpu_time(instance);
 	if (instance->group < 0)
 		return;
 	r = set_limits(instance);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/gpu_time.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 
@@ -270,10 +271,17 @@ static void set_up(struct vgpu_context *ctx)
 	r = vgpu_channel_receive(ctx, &message, uuid, sizeof(uuid), fds, &n_fds);
 	if (r == -ECONNRESET)
 		_exit(0);
-	if (r != sizeof(uuid) || message.type != VGPU_RENDER_START || n_fds ||
-	    message.bytes == 0)
+	if (r != sizeof(uuid) || message.type != VGPU_RENDER_START ||
+	    n_fds > 1 || message.bytes == 0)
 		vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
 				   "this is not how a device begins");
+	if (n_fds) {
+		ctx->gpu_time = vgpu_gpu_time_map(fds[0]);
+		close(fds[0]);
+		if (!ctx->gpu_time)
+			vgpu_context_fatal(ctx, VGPU_LOSS_OTHER,
+					   "no page for the GPU's time");
+	}
 	if (message.flags & VGPU_RENDER_FLAG_SPARE)
 		prctl(PR_SET_NAME, "vgpu-spare"); /* for who looks with ps */
 	ctx->framebuffer_bytes = message.bytes;

@@ -237,8 +237,10 @@ struct vgpu_queue {
 	atomic_uint ring_idx; /* timeline; 0 until the guest fetches it */
 	pthread_mutex_t submit_lock; /* Vulkan wants one caller at a time */
 	VkQueue handle;		     /* NULL: the device has gone */
-	uint64_t probed_ns;	     /* when we last put a fence of ours in */
-	uint32_t n_unfenced; /* submits since then that may not be done */
+	struct vgpu_meter *meter;    /* NULL: elapsed time is taken */
+	uint64_t unmetered_ns; /* when something was submitted without it, or 0 */
+	uint64_t probed_ns;    /* when we last put a fence of ours in */
+	uint32_t n_unfenced;   /* submits since then that may not be done */
 	/* The last of the guest's since then, NULL for none, and those up to it. */
 	VkFence guest_fence;
 	uint32_t n_guest_fenced;
@@ -255,6 +257,7 @@ struct vgpu_queue {
 	/* Of the queue's thread, about the fence at hand: */
 	struct vgpu_work work;
 	uint64_t gpu_ns, gpu_seen_ns;
+	uint64_t done_ns; /* when the last one was found done */
 };
 struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 				     const struct vgpu_vk *vk,
@@ -269,6 +272,26 @@ bool vgpu_queue_signal(struct vgpu_queue *queue, VkSemaphore semaphore);
  * the queue has gone meanwhile: there is nothing to wait for.
  */
 bool vgpu_queue_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id);
+
+/* gpu_time.c: what a queue's work costs, and the limit of the vGPU */
+void vgpu_meter_create(struct vgpu_queue *queue);
+void vgpu_meter_destroy(struct vgpu_queue *queue);
+/* vkQueueSubmit(); called with the submit lock held. */
+VkResult vgpu_meter_submit(struct vgpu_queue *queue, uint32_t n,
+			   const VkSubmitInfo *submits, VkFence fence);
+VkResult vgpu_meter_submit2(struct vgpu_queue *queue, uint32_t n,
+			    const VkSubmitInfo2 *submits, VkFence fence);
+/* How many batches were begun; called with the submit lock held. */
+uint64_t vgpu_meter_begun(const struct vgpu_queue *queue);
+/*
+ * Charge the vGPU: all batches before @until are done, and what was submitted
+ * since @unmetered_ns (0: nothing). Called on the queue's thread.
+ */
+void vgpu_meter_read(struct vgpu_queue *queue, uint64_t until,
+		     uint64_t unmetered_ns);
+bool vgpu_gpu_is_limited(const struct vgpu_context *ctx);
+/* Wait until the vGPU may submit. */
+void vgpu_gpu_wait(struct vgpu_stream *stream);
 
 /* object.c: the end of objects that have a priv (see decoder.h) */
 bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object);
@@ -348,6 +371,7 @@ struct vgpu_context {
 	struct vgpu_host host;
 	struct vgpu_objects *objects;
 	uint64_t framebuffer_bytes;
+	struct vgpu_gpu_time *gpu_time; /* NULL: of a software GPU */
 	struct vgpu_stream stream;
 	struct vgpu_sandbox_report sandbox;
 	struct {
@@ -359,7 +383,7 @@ struct vgpu_context {
 	} watch;	       /* see watch.c */
 	atomic_uint n_pending; /* queues with submits that may not be done */
 	atomic_uint n_running; /* those of them whose GPU works on them */
-	atomic_uint n_asking;  /* threads that wait for the device */
+	atomic_uint n_asking; /* threads that wait for the device or their turn */
 	atomic_bool has_instance;
 	atomic_uint_fast64_t copied_bytes; /* of streams that are being run */
 	pthread_mutex_t lock;		   /* protects what follows */

@@ -26,6 +26,8 @@ struct vgpu_fence {
 	VkFence handle;
 	uint32_t ring_idx;
 	uint32_t n_submits; /* since the fence before it */
+	uint64_t n_batches; /* begun until then */
+	uint64_t unmetered_ns;
 	uint64_t id;
 };
 
@@ -99,6 +101,7 @@ static void wait_for_fence(struct vgpu_queue *queue, struct vgpu_fence *fence)
 		vgpu_context_fatal(ctx, VGPU_LOSS_DEVICE,
 				   "the driver lost the device");
 	queue->vk->ResetFences(queue->device, 1, &fence->handle);
+	vgpu_meter_read(queue, fence->n_batches, fence->unmetered_ns);
 }
 
 static void wait_for(struct vgpu_queue *queue, struct vgpu_fence *fence)
@@ -213,6 +216,9 @@ static void put_fence(struct vgpu_queue *queue, uint32_t ring_idx, uint64_t id)
 	fence->id = id;
 	fence->n_submits = VGPU_MAX(queue->n_unfenced, 1U);
 	fence->next = NULL;
+	fence->n_batches = vgpu_meter_begun(queue);
+	fence->unmetered_ns = queue->unmetered_ns;
+	queue->unmetered_ns = 0;
 	queue->n_unfenced = 0;
 	queue->guest_fence = VK_NULL_HANDLE;
 	if (queue->vk->QueueSubmit(queue->handle, 0, NULL, fence->handle) !=
@@ -304,13 +310,17 @@ struct vgpu_queue *vgpu_queue_create(struct vgpu_context *ctx, VkDevice device,
 	queue->index = info->queueIndex;
 	queue->ring_idx = 0;
 	queue->probed_ns = 0;
+	queue->unmetered_ns = 0;
+	queue->done_ns = 0;
 	queue->n_unfenced = 0;
 	queue->guest_fence = VK_NULL_HANDLE;
 	queue->is_stopping = false;
 	queue->is_unwatched = false;
 	queue->fences_end = &queue->fences;
+	vgpu_meter_create(queue);
 	if (!handle || vgpu_thread_create(&queue->thread, VGPU_STACK_BYTES_SMALL,
 					  queue_thread, queue)) {
+		vgpu_meter_destroy(queue);
 		pthread_mutex_unlock(&queue->submit_lock);
 		put_queue(queue);
 		return NULL;
@@ -345,6 +355,7 @@ void vgpu_queue_destroy(struct vgpu_queue *queue)
 		queue->vk->DestroyFence(queue->device, fence->handle, NULL);
 		free(fence);
 	}
+	vgpu_meter_destroy(queue);
 	/* Its last submits need not be watched any more. */
 	queue->is_unwatched = false;
 	update_pending(queue);
@@ -402,7 +413,8 @@ static void watch(struct vgpu_queue *queue, VkFence fence)
 		queue->guest_fence = fence;
 		queue->n_guest_fenced = queue->n_unfenced;
 	}
-	if (queue->n_unfenced < UNFENCED_MAX &&
+	/* What a vGPU with a limit uses is to be known soon. */
+	if (!vgpu_gpu_is_limited(queue->ctx) && queue->n_unfenced < UNFENCED_MAX &&
 	    now - queue->probed_ns < PROBE_NS) {
 		pthread_mutex_lock(&queue->lock);
 		if (!queue->is_unwatched) {
@@ -435,12 +447,14 @@ void vgpu_queue_note_signalled(struct vgpu_queue *first, VkFence fence)
 void vgpu_handle_QueueSubmit(struct vgpu_decoder *d,
 			     struct vgpu_args_QueueSubmit *args)
 {
-	struct vgpu_queue *queue = lock_queue(d, args->o_queue);
+	struct vgpu_queue *queue;
 
+	vgpu_gpu_wait(vgpu_stream_of(d));
+	queue = lock_queue(d, args->o_queue);
 	if (!queue)
 		return;
-	args->ret = queue->vk->QueueSubmit(queue->handle, args->submitCount,
-					   args->pSubmits, args->fence);
+	args->ret = vgpu_meter_submit(queue, args->submitCount, args->pSubmits,
+				      args->fence);
 	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }
@@ -454,11 +468,12 @@ void vgpu_handle_QueueSubmit2(struct vgpu_decoder *d,
 		vgpu_decoder_fail(d, "the host's driver has no vkQueueSubmit2");
 		return;
 	}
+	vgpu_gpu_wait(vgpu_stream_of(d));
 	queue = lock_queue(d, args->o_queue);
 	if (!queue)
 		return;
-	args->ret = queue->vk->QueueSubmit2(queue->handle, args->submitCount,
-					    args->pSubmits, args->fence);
+	args->ret = vgpu_meter_submit2(queue, args->submitCount, args->pSubmits,
+				       args->fence);
 	watch(queue, args->fence);
 	pthread_mutex_unlock(&queue->submit_lock);
 }

@@ -14,7 +14,7 @@ from pages import macro_rows, read
 # name of the version: (file that defines it, files of the layout, version, digest)
 LAYOUTS = {
     'VGPU_CONTROL_VERSION': (
-        'lib/control_abi.h', ['lib/control_abi.h', 'lib/figures.h'], 5, 'b6ce09da674e6993'),
+        'lib/control_abi.h', ['lib/control_abi.h', 'lib/figures.h'], 6, '1b71a9b1194637e8'),
     'VGPU_STATE_VERSION': (
         'device/state_abi.h',
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h',

@@ -62,6 +62,7 @@ class Gpus(unittest.TestCase):
                             for _ in range(2)]
                 for program in programs:
                     self.finish(server, program)
+                self.run_program(server, os.path.join(gpus.HERE, "gpu-batches"))
                 said = self.run_program(
                     server, "vkmark", "--winsys", "headless", "--size", "200x150",
                     *(word for scene in ("vertex", "texture", "shading",

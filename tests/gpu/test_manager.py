@@ -59,9 +59,7 @@ class Gpus(harness.ManagerTest):
         self.assertEqual((gpu["memoryMib"], gpu["framebufferMib"], gpu["freeMib"]),
                          (2048, 1792, 1792))
         self.assertNotIn("unusable", gpu)
-        self.assertNotIn("scheduler", gpu)
-        self.assert_refused("GpuUnusable", m.call, "SetScheduler", gpu="gpu1",
-                            scheduler="equal-share")
+        self.assertEqual((gpu["scheduler"], gpu["timeSliceMs"]), ("best-effort", 5))
         uuid = gpus.device_uuid()
         for name in (uuid.upper(), "test gpu that takes files"):
             m.call("Destroy", vgpu=m.create(type="128MB", gpu=name))
@@ -93,15 +91,56 @@ class Gpus(harness.ManagerTest):
         return [(event.get("name", ""), event["text"])
                 for event in m.events() if event["event"] == name]
 
-    def start_endless(self, vgpu):
+    def start_endless(self, vgpu, scene="clear"):
         program = subprocess.Popen(
             ["vkmark", "--winsys", "headless", "--size", "200x150",
-             "-b", "clear:duration=100000"], text=True,
+             "-b", f"{scene}:duration=100000"], text=True,
             env=self.program_environment(vgpu), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.addCleanup(program.communicate)
         self.addCleanup(program.kill)
         return program
+
+    def measure_share(self, m, name, seconds=10):
+        """Of the GPU's time that passes, what part the vGPU's work takes."""
+        def look():
+            # It is counted in vgpud once a second.
+            last = m.show(name).get("graphicsNs")
+            harness.wait_for(lambda: m.show(name).get("graphicsNs") != last, "its work")
+            return time.monotonic(), m.show(name)["graphicsNs"]
+        began, used = look()
+        time.sleep(seconds)
+        ended, used_then = look()
+        return (used_then - used) / 1e9 / (ended - began)
+
+    def test_share(self):
+        """A scheduler limits GPU time, as it is measured on the GPU, at once."""
+        m = self.begin("takes-files")
+        for name in "a", "b":
+            m.create(type="256MQ", name=name, container=True, gpu="gpu1")
+        self.start_endless(m.show("a"), "shading")
+        self.assertGreater(self.measure_share(m, "a", 3), 0.3)
+        # Its framebuffer's part: 256 of 1792 MiB.
+        m.call("SetScheduler", gpu="gpu1", scheduler="fixed-share")
+        self.assertEqual(m.show("a")["grantedPpm"], 142857)
+        time.sleep(2)
+        self.assertTrue(0.07 < self.measure_share(m, "a") < 0.153)
+        # It stays so without its device process, and with another vgpud.
+        os.kill(m.show("a")["devicePid"], signal.SIGKILL)
+        harness.wait_for(lambda: m.show("a")["state"] == "active", "its successor")
+        m.restart()
+        self.start_endless(m.show("a"), "shading")
+        harness.wait_for(lambda: m.show("a").get("submits", 0) > 10, "it to draw")
+        self.assertTrue(0.07 < self.measure_share(m, "a") < 0.153)
+        m.call("Modify", vgpu="a", weight=4 * m.show("a")["weight"])
+        time.sleep(2)
+        self.assertTrue(0.2 < self.measure_share(m, "a", 5) < 0.581)
+        m.call("SetScheduler", gpu="gpu1", scheduler="equal-share")
+        self.assertEqual(m.show("a")["grantedPpm"], 500000)
+        # Alone on the GPU there is nobody to share with.
+        m.call("Destroy", vgpu="b")
+        self.assertEqual(m.show("a")["grantedPpm"], 1000000)
+        self.assertEqual(m.show("a")["state"], "attached")
 
     def test_lost(self):
         """The driver loses the GPU under two vGPUs: both are told, and go on."""

@@ -35,7 +35,7 @@ FLOORS = {
          'device/door', 'device/harden', 'device/options'],
         ['device/display/vnc', 'device/render', 'device/state', 'device/control'],
         [('device/gpu/gpu.h', 'device/gpu/abi', 'device/gpu/state_abi'),
-         'device/vtest', 'device/framebuffer', 'device/report'],
+         'device/vtest', 'device/framebuffer', 'device/report', 'device/time_share'],
         ['device/gpu/core', 'device/virtio'],
         ['device/gpu/memory', 'device/vhost', 'device/mdev'],
         ['device/gpu/context', 'device/gpu/display', 'device/input'],
