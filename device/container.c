@@ -115,6 +115,7 @@ int vgpu_container_create(sd_event *event, struct vgpu_slots *slots,
 		.udmabuf = config->udmabuf,
 		.capset = config->capset,
 		.capset_bytes = VGPU_GPU_CAPSET_BYTES,
+		.has_gfxstream = config->has_gfxstream,
 		.ops = &vtest_ops,
 		.opaque = container,
 	};

@@ -3,6 +3,7 @@
 #ifndef VGPU_DEVICE_DEVICE_H
 #define VGPU_DEVICE_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -17,6 +18,7 @@ struct vgpu_device_config {
 	struct vgpu_control_start start;
 	const void *capset; /* venus', VGPU_GPU_CAPSET_BYTES; outlives it */
 	int udmabuf;	    /* see struct vgpu_render_config; outlives it */
+	bool has_gfxstream; /* guests get that wire besides venus' */
 	struct vgpu_sandbox_report sandbox; /* this process's own */
 };
 

@@ -312,6 +312,7 @@ static int serve(const struct vgpu_options *options, sd_event *event,
 	struct vgpu_device_config config = {
 		.capset = &vgpu_venus_capset,
 		.udmabuf = -ENODEV,
+		.has_gfxstream = options->has_gfxstream,
 	};
 	struct vgpu_device *device = NULL;
 	bool listens;

@@ -25,6 +25,7 @@ enum option_key {
 	OPTION_HOST_VISIBLE_MIB,
 	OPTION_HOST_MEMORY_MIB,
 	OPTION_RENDERER,
+	OPTION_GFXSTREAM,
 	OPTION_GPU_UUID,
 	OPTION_UUID,
 	OPTION_NAME,
@@ -45,6 +46,7 @@ static const struct option options[] = {
 	{"host-visible-mib", required_argument, NULL, OPTION_HOST_VISIBLE_MIB},
 	{"host-memory-mib", required_argument, NULL, OPTION_HOST_MEMORY_MIB},
 	{"renderer", no_argument, NULL, OPTION_RENDERER},
+	{"gfxstream", no_argument, NULL, OPTION_GFXSTREAM},
 	{"gpu-uuid", required_argument, NULL, OPTION_GPU_UUID},
 	{"uuid", required_argument, NULL, OPTION_UUID},
 	{"name", required_argument, NULL, OPTION_NAME},
@@ -76,6 +78,7 @@ static const char help[] =
 	"                          memory beyond that (512)\n"
 	"  --gpu-uuid U            Vulkan's deviceUUID of the GPU to use (the\n"
 	"                          software one)\n"
+	"  --gfxstream             offer Mesa's gfxstream driver its protocol, too\n"
 	"With --socket-path, --fd or --mdev:\n"
 	"  --heads N               virtual displays, 0 to 16 (1)\n"
 	"  --max-resolution WxH    largest resolution of each (1920x1080)\n"
@@ -208,6 +211,9 @@ static int parse_one(int option, const char *arg, struct vgpu_options *o)
 		return -1;
 	case OPTION_RENDERER:
 		o->has_renderer = true;
+		return -1;
+	case OPTION_GFXSTREAM:
+		o->has_gfxstream = true;
 		return -1;
 	case OPTION_GPU_UUID:
 		if (!vgpu_uuid_bytes(arg, o->gpu_uuid))

@@ -21,6 +21,7 @@ struct vgpu_options {
 	uint64_t host_visible_bytes;
 	uint64_t host_memory_bytes;
 	bool has_renderer;
+	bool has_gfxstream;
 	char uuid[VGPU_UUID_SIZE];
 	uint8_t gpu_uuid[16]; /* zeroes: the embedded one */
 	const char *name;

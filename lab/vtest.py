@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vgpu-device for Vulkan programs on this host, for the tests and benchmarks."""
 
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import vm
 
 ICD = "/usr/share/vulkan/icd.d"
 VENUS = f"{ICD}/virtio_icd.json"
+GFXSTREAM = f"{ICD}/gfxstream_vk_icd.json"
 NATIVE = f"{ICD}/lvp_icd.json"
 
 
@@ -89,6 +92,19 @@ class Vtest:
                                "virtgpu", "libvirtgpu-preload.so")
         return {**native_env(driver), "LD_PRELOAD": library,
                 "VGPU_VIRTGPU_SOCKET": self.socket, **more}
+
+
+def vulkaninfo(env):
+    """What vulkaninfo says of the first GPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "info.json")
+        subprocess.run(["vulkaninfo", "--json=0", "-o", path], env=env,
+                       timeout=120, check=True, capture_output=True)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    # It writes arrays of structs as if they were objects.
+    text = re.sub(r'"\d+": \{', "{", text)
+    return json.loads(text)["capabilities"]["device"]
 
 
 def has_vtest():

@@ -51,6 +51,12 @@
 /* In a ring's status (VkRingStatusFlagBitsMESA): nobody serves it any more. */
 #define VGPU_RENDER_RING_STATUS_FATAL 2u
 
+/* How a guest's driver sends Vulkan commands: the numbers of capsets. */
+enum vgpu_render_wire {
+	VGPU_RENDER_WIRE_GFXSTREAM = 3,
+	VGPU_RENDER_WIRE_VENUS = 4,
+};
+
 enum vgpu_render_type {
 	/* COMMAND, from the device */
 	/*
@@ -59,6 +65,7 @@ enum vgpu_render_type {
 	 * embedded one. @offset: what it may take of the host's memory until
 	 * it is told more (0: no limit), to which it holds itself. On a
 	 * hardware GPU the memfd of a struct vgpu_gpu_time comes along.
+	 * @n: its wire, unless it is a spare.
 	 */
 	VGPU_RENDER_START = 1,
 	/*
@@ -81,7 +88,7 @@ enum vgpu_render_type {
 	VGPU_RENDER_EXPORT,
 	/* Say FENCE_DONE when all before it on timeline @ring_idx is done. */
 	VGPU_RENDER_FENCE,
-	/* A context has it from now on: it was a spare till then. */
+	/* A context has it from now on, of wire @n: it was a spare till then. */
 	VGPU_RENDER_TAKE,
 	/* Another device process begins. Answered by RESUMED. */
 	VGPU_RENDER_RESUME,

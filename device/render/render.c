@@ -657,6 +657,7 @@ static int send_start(struct vgpu_render *render, bool is_spare,
 				.message = {.type = VGPU_RENDER_START,
 					    .bytes = config->framebuffer_bytes,
 					    .offset = host_bytes,
+					    .n = config->wire,
 					    .flags = flags},
 				.body = config->gpu_uuid,
 				.body_bytes = sizeof(config->gpu_uuid),
@@ -728,7 +729,8 @@ int vgpu_render_start(const struct vgpu_render_config *config, bool is_spare,
 }
 
 /* @render is a spare one no more. */
-static void take(struct vgpu_render *render, struct vgpu_render_state *state,
+static void take(struct vgpu_render *render, uint32_t wire,
+		 struct vgpu_render_state *state,
 		 const struct vgpu_render_ops *ops, void *opaque)
 {
 	render->ops = ops;
@@ -740,10 +742,11 @@ static void take(struct vgpu_render *render, struct vgpu_render_state *state,
 		vgpu_host_memory_keep(&render->host, state->granted);
 	}
 	/* If this fails, lost() comes and says why. */
-	vgpu_render_put(render, &(struct vgpu_render_parcel){
-					.message = {.type = VGPU_RENDER_TAKE},
-					.own_fd = -1,
-				});
+	vgpu_render_put(render,
+			&(struct vgpu_render_parcel){
+				.message = {.type = VGPU_RENDER_TAKE, .n = wire},
+				.own_fd = -1,
+			});
 	note_ready(render);
 }
 
@@ -756,7 +759,7 @@ int vgpu_render_create(const struct vgpu_render_config *config,
 	int r;
 
 	if (render) {
-		take(render, state, ops, opaque);
+		take(render, config->wire, state, ops, opaque);
 	} else {
 		r = vgpu_render_start(config, /* is_spare= */ false, state, ops,
 				      opaque, &render, err);

@@ -117,6 +117,7 @@ struct vgpu_render_config {
 	void (*lacks)(void *opaque, const char *text);
 	void *lacks_opaque;
 	struct vgpu_host_memory *host_memory; /* NULL: no limit */
+	uint32_t wire; /* of a context (render/abi.h); 0: venus' */
 };
 
 /*

@@ -121,6 +121,7 @@ void vgpu_render_spare_ready(struct vgpu_render_spare *spare,
 	if (!spare)
 		return;
 	spare->config = *config;
+	spare->config.wire = 0; /* whose it will be is not known yet */
 	spare->is_wanted = true;
 	set_timer(spare, START_AFTER_US);
 }

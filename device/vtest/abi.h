@@ -45,7 +45,8 @@ enum vtest_command {
 /* Ours: a bit for each capset that contexts can have. */
 #define VTEST_PARAM_CAPSETS 0x76677075
 
-#define VTEST_CAPSET_VENUS 4
+#define VTEST_CAPSET_GFXSTREAM 3
+#define VTEST_CAPSET_VENUS     4
 
 #define VTEST_BLOB_HOST3D 2
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "render/gfxstream/capset.h"
 
 #define NAME_BYTES_MAX 4096U
 
@@ -69,6 +70,8 @@ static int get_param(struct connection *c, const uint32_t *body)
 	} else if (body[0] == VTEST_PARAM_CAPSETS) {
 		answer[0] = 1;
 		answer[1] = 1U << VTEST_CAPSET_VENUS;
+		if (c->vtest->config.has_gfxstream)
+			answer[1] |= 1U << VTEST_CAPSET_GFXSTREAM;
 	}
 	vgpu_connection_answer(c, answer, 2, /* fd= */ -1);
 	return 0;
@@ -76,28 +79,42 @@ static int get_param(struct connection *c, const uint32_t *body)
 
 static void answer_capset(struct connection *c, bool is_valid)
 {
+	static const struct vgpu_gfx_capset gfxstream = VGPU_GFX_CAPSET;
 	const struct vgpu_vtest_config *config = &c->vtest->config;
 	uint32_t answer[ANSWER_BYTES_MAX / sizeof(uint32_t)] = {};
-	size_t n = 1;
+	const void *capset = config->capset;
+	size_t n = 1, bytes = config->capset_bytes;
 
+	if (c->capset == VTEST_CAPSET_GFXSTREAM) {
+		capset = &gfxstream;
+		bytes = sizeof(gfxstream);
+	}
 	if (is_valid) {
 		answer[0] = 1;
-		memcpy(&answer[1], config->capset, config->capset_bytes);
-		n += config->capset_bytes / sizeof(uint32_t);
+		memcpy(&answer[1], capset, bytes);
+		n += bytes / sizeof(uint32_t);
 	}
 	vgpu_connection_answer(c, answer, n, /* fd= */ -1);
 }
 
 static int get_capset(struct connection *c, const uint32_t *body)
 {
-	bool is_valid = body[0] == VTEST_CAPSET_VENUS && body[1] == 0;
+	bool is_valid = (body[0] == VTEST_CAPSET_VENUS ||
+			 (body[0] == VTEST_CAPSET_GFXSTREAM &&
+			  c->vtest->config.has_gfxstream)) &&
+			body[1] == 0;
 	struct vgpu_err err = {};
+
+	/* A context has one wire. */
+	if (c->phase >= STARTED && body[0] != c->capset)
+		is_valid = false;
 
 	/*
 	 * Start the context now: without a capset Mesa reports that it cannot
 	 * initialise, but a later failure makes it abort.
 	 */
-	if (is_valid && c->phase < STARTED && vgpu_context_start(c, &err) < 0) {
+	if (is_valid && c->phase < STARTED &&
+	    vgpu_context_start(c, body[0], &err) < 0) {
 		vgpu_vtest_fault(c->vtest, "no context: %s", err.text);
 		is_valid = false;
 	}
@@ -117,7 +134,7 @@ void vgpu_command_started(struct connection *c)
 
 static int context_init(struct connection *c, const uint32_t *body)
 {
-	if (body[0] != VTEST_CAPSET_VENUS)
+	if (body[0] != c->capset)
 		return vgpu_connection_end(c, "wants a context of capset %u",
 					   body[0]);
 	c->phase = SERVED;

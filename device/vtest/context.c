@@ -77,7 +77,7 @@ static uint32_t count_contexts(const struct connection *c)
 	return n;
 }
 
-int vgpu_context_start(struct connection *c, struct vgpu_err *err)
+int vgpu_context_start(struct connection *c, uint32_t capset, struct vgpu_err *err)
 {
 	struct vgpu_vtest *vtest = c->vtest;
 	struct vgpu_render_config config = {
@@ -92,6 +92,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 		.launcher = vtest->launcher,
 		.spare = vtest->spare,
 		.host_memory = vtest->host_memory,
+		.wire = capset,
 	};
 	int r;
 
@@ -111,6 +112,7 @@ int vgpu_context_start(struct connection *c, struct vgpu_err *err)
 	if (r < 0)
 		return r;
 	vtest->n_contexts++;
+	c->capset = capset;
 	c->phase = STARTED;
 	vgpu_vtest_changed(vtest);
 	return 0;

@@ -123,6 +123,7 @@ struct connection {
 	struct vgpu_fd_share fds;
 	struct vgpu_fd_share memory_fds;
 	struct vgpu_render *render;
+	uint32_t capset; /* once there is a render process */
 	bool is_started; /* the render process is */
 	bool is_ready;	 /* ... to take commands */
 	struct vgpu_syncs syncs;
@@ -194,7 +195,9 @@ bool vgpu_command_is_answered(const struct connection *c);
 void vgpu_command_refuse(struct connection *c);
 
 /* context.c */
-int vgpu_context_start(struct connection *c, struct vgpu_err *err);
+/* @capset: its wire. */
+int vgpu_context_start(struct connection *c, uint32_t capset,
+		       struct vgpu_err *err);
 void vgpu_context_finish(struct connection *c);
 int vgpu_context_submit(struct connection *c, const uint32_t *body,
 			size_t n_words);

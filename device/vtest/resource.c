@@ -182,7 +182,11 @@ static void drop_resource(struct connection *c, uint32_t index)
 	struct resource *slot = &c->resources.slot[index];
 
 	if (slot->kind == RESOURCE_SHM) {
-		vgpu_lent_memfd_revoke(slot->fd);
+		/* A connection of gfxstream's may still look at its ring. */
+		if (c->capset == VTEST_CAPSET_GFXSTREAM)
+			vgpu_close(slot->fd);
+		else
+			vgpu_lent_memfd_revoke(slot->fd);
 		c->vtest->shm_bytes -= slot->bytes;
 		vgpu_fd_share_give(&c->fds, SHM_FDS);
 		vgpu_host_memory_uncharge(c->vtest->host_memory, slot->bytes);

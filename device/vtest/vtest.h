@@ -3,6 +3,7 @@
 #ifndef VGPU_DEVICE_VTEST_H
 #define VGPU_DEVICE_VTEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -44,6 +45,7 @@ struct vgpu_vtest_config {
 	void *opaque;
 	const void *capset; /* what GET_CAPSET answers for venus */
 	size_t capset_bytes;
+	bool has_gfxstream; /* that wire is offered, too */
 };
 
 /*

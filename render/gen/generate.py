@@ -7,7 +7,9 @@ import sys
 
 from capset import capset_files
 from emit import Emitter
+from emit_gfxstream import GfxstreamEmitter
 from formats import format_files
+from gfxstream import Gfxstream
 from model import Model
 from testgen import TestEmitter
 from venus import Venus
@@ -15,13 +17,16 @@ from venus import Venus
 
 def main(registry, output):
     model = Model(registry, os.path.dirname(os.path.abspath(__file__)))
-    wire = Venus(model)
+    enums_used = set()
+    wire = Venus(model, enums_used)
     emitter = Emitter(model, wire)
     # The structs' and commands' files decide which enums are needed.
     files = {f'venus_structs_{i}.c': text
              for i, text in enumerate(emitter.struct_files())}
     files.update({f'venus_{name}.c': text
                   for name, text in emitter.command_files().items()})
+    gfxstream = Gfxstream(model, enums_used)
+    files.update(GfxstreamEmitter(model, gfxstream, emitter).files())
     files.update({
         'venus.h': emitter.header(),
         'venus_private.h': emitter.private_header(),

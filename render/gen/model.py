@@ -53,7 +53,7 @@ class Struct:
     stype_value: int = 0
     extenders: list = field(default_factory=list)
     may_repeat: bool = False
-    private: bool = False
+    wire: str = None          # the only one that has it
 
     @property
     def body(self):
@@ -151,8 +151,13 @@ class Model:
         self._take_types(tree.tree, reader.vk, values)
         self._take_structs(reader.vk)
         self._take_commands(tree.tree, reader.vk)
-        self._take_private()
+        self.private_structs, private = self._take_private('private.txt', 'venus',
+                                                           'MESA')
+        for command in private:
+            command.number = self.numbers[command.name]
+            self.commands[command.name] = command
         self._take_extras(reader.vk)
+        self._take_gfxstream()
         self.header_version = int(reader.vk.headerVersion)
         self.extension_info = {}
         for elem in tree.tree.findall('extensions/extension'):
@@ -242,9 +247,21 @@ class Model:
         return (source.version is not None or not source.extensions or
                 any(e.name in self.extensions for e in source.extensions))
 
+    @staticmethod
+    def _is_asked(source):
+        """
+        Is it what programs ask a GPU for? Through gfxstream they may chain any, which
+        need not be of an extension that they were offered.
+        """
+        return not source.protect and \
+            not any(e.protect for e in source.extensions) and \
+            {'VkPhysicalDeviceFeatures2', 'VkPhysicalDeviceProperties2'} & \
+            set(source.extends or [])
+
     def _take_structs(self, vk):
         self.pending = {s.name for s in vk.structs.values()
-                        if self._is_ours(s) and s.name not in self.never}
+                        if (self._is_ours(s) or self._is_asked(s)) and
+                        s.name not in self.never}
         for source in vk.structs.values():
             if source.name not in self.pending:
                 continue
@@ -253,7 +270,8 @@ class Model:
                 f.optional_value |= f'{source.name}.{f.name}' in self.null_ok
             struct = Struct(source.name, fields,
                             union=source.union, stype=source.sType,
-                            may_repeat=source.allowDuplicate)
+                            may_repeat=source.allowDuplicate,
+                            wire=None if self._is_ours(source) else 'gfxstream')
             if source.sType:
                 struct.stype_value = self.stype_values[source.sType]
             struct.extenders = [s for s in source.extendedBy or []
@@ -321,31 +339,33 @@ class Model:
     # -- the private tables ----------------------------------------------
 
     def _private_field(self, line):
-        match = re.fullmatch(r'(const )?(\w+)(\*?) (\w+)( \[(\w+)\])?( optional)?',
-                             line.strip())
-        const, kind, star, name, _, length, optional = match.groups()
+        match = re.fullmatch(r'(const )?(\w+)(\*?) (\w+)( \[(\w+)\])?( optional)?'
+                             r'( present)?', line.strip())
+        const, kind, star, name, _, length, optional, present = match.groups()
         return Field(name=name, type=kind, kind=self.kind(kind),
                      declaration=f'{const or ""}{kind}{star} {name}',
                      pointers=len(star), const=bool(const), length=length,
-                     optional=bool(optional))
+                     optional=bool(optional), optional_value=bool(present))
 
-    def _take_private(self):
-        current = None
-        self.private_structs = []
-        for line in read_lines(f'{self.folder}/private.txt'):
+    def _take_private(self, path, wire, vendor):
+        """The structs and the commands that are in a file of ours."""
+        current, structs, commands = None, [], []
+        for line in read_lines(f'{self.folder}/{path}'):
             if line.startswith(' '):
                 current.fields.append(self._private_field(line))
                 continue
             words = line.split()
-            if words[0] == 'command':
-                current = Command(words[2], [], words[1], self.numbers[words[2]],
-                                  level='private', private=True)
-                self.commands[current.name] = current
+            if words[0] == 'like':
                 continue
-            current = Struct(words[1], [], private=True)
+            if words[0] == 'command':
+                current = Command(words[2], [], words[1], level='private',
+                                  private=True)
+                commands.append(current)
+                continue
+            current = Struct(words[1], [], wire=wire)
             if len(words) > 2:
                 const = '' if words[0] == 'out' else 'const '
-                current.stype = f'VK_STRUCTURE_TYPE_{words[2]}_MESA'
+                current.stype = f'VK_STRUCTURE_TYPE_{words[2]}_{vendor}'
                 current.stype_value = int(words[3])
                 current.fields = [
                     Field('sType', 'VkStructureType', 'enum',
@@ -355,4 +375,24 @@ class Model:
                 for root in words[4:]:
                     self.structs[root].extenders.append(current.name)
             self.structs[current.name] = current
-            self.private_structs.append(current)
+            structs.append(current)
+        return structs, commands
+
+    def _take_gfxstream(self):
+        """
+        Its private calls, those that are like others (name: the other and what it
+        returns), and the numbers that do not follow from a name.
+        """
+        self.gfxstream_structs, self.gfxstream_commands = self._take_private(
+            'gfxstream.txt', 'gfxstream', 'GOOGLE')
+        for command in self.gfxstream_commands:
+            command.handled = True
+        self.gfxstream_like = {}
+        for line in read_lines(f'{self.folder}/gfxstream.txt'):
+            if line.startswith('like '):
+                _, ret, name, other = line.split()
+                self.gfxstream_like[name] = other, ret
+        self.gfxstream_numbers = {}
+        for line in read_lines(f'{self.folder}/gfxstream-numbers.txt'):
+            number, name = line.split()
+            self.gfxstream_numbers[name] = int(number)

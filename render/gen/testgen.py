@@ -7,7 +7,7 @@ sample values, good or broken, and a driver that does nothing but look.
 import re
 
 from emit import function, head
-from venus import indent
+from wire import indent
 
 COUNT = 2          # of arrays in samples
 BLOB_BYTES = 6     # not a multiple of 4

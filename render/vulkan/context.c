@@ -48,6 +48,7 @@ void vgpu_context_fatal(struct vgpu_context *ctx, enum vgpu_loss loss,
 	/* The program ends when it sees the status: the device is told before. */
 	vgpu_channel_send(ctx, &message, text, message.bytes);
 	vgpu_rings_set_status(ctx, VGPU_RENDER_RING_STATUS_FATAL, false);
+	vgpu_gfx_fail(ctx);
 	_exit(1);
 }
 
@@ -56,6 +57,10 @@ static void run_commands(struct vgpu_context *ctx, const void *commands,
 {
 	struct vgpu_decoder *d = &ctx->stream.decoder;
 
+	if (ctx->is_gfxstream) {
+		vgpu_gfx_submit(ctx, commands, bytes);
+		return;
+	}
 	d->at = commands;
 	d->end = d->at + bytes;
 	while (d->at < d->end)
@@ -174,6 +179,7 @@ static void handle(struct vgpu_context *ctx,
 		on_resource_add(ctx, message, fd);
 		break;
 	case VGPU_RENDER_RESOURCE_REMOVE:
+		vgpu_gfx_resource_gone(ctx, message->resource_id);
 		vgpu_resource_remove(ctx, message->resource_id);
 		break;
 	case VGPU_RENDER_EXPORT:
@@ -184,6 +190,8 @@ static void handle(struct vgpu_context *ctx,
 		break;
 	case VGPU_RENDER_TAKE:
 		prctl(PR_SET_NAME, "vgpu-render");
+		if (message->n == VGPU_RENDER_WIRE_GFXSTREAM)
+			vgpu_gfx_init(ctx);
 		vgpu_monitor_start(ctx);
 		break;
 	case VGPU_RENDER_RESUME:
@@ -308,6 +316,8 @@ static void set_up(struct vgpu_context *ctx)
 	vgpu_stream_init(&ctx->stream, ctx, NULL);
 	pthread_getcpuclockid(pthread_self(), &ctx->stream.clock);
 	vgpu_watch_init(ctx, get_work_ns_max());
+	if (message.n == VGPU_RENDER_WIRE_GFXSTREAM)
+		vgpu_gfx_init(ctx);
 	if (!(message.flags & VGPU_RENDER_FLAG_SPARE))
 		vgpu_monitor_start(ctx);
 	become_ready(ctx, fixed_bytes, fds, n_fds);
@@ -353,4 +363,5 @@ void vgpu_context_run(struct vgpu_context *ctx)
 		;
 	/* The device has gone, and nobody else can tell the guest any more. */
 	vgpu_rings_set_status(ctx, VGPU_RENDER_RING_STATUS_FATAL, false);
+	vgpu_gfx_fail(ctx);
 }

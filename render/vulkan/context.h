@@ -115,7 +115,10 @@ struct vgpu_resource *vgpu_resource_get_range(struct vgpu_context *ctx,
 struct vgpu_stream {
 	struct vgpu_decoder decoder;
 	struct vgpu_context *ctx;
-	struct vgpu_ring *ring;	     /* NULL for the context's own */
+	struct vgpu_ring *ring;	 /* NULL for the context's own */
+	const atomic_bool *stop; /* its guest is about to end it; or NULL */
+	/* The name of a command by d->command; see the wires. */
+	const char *(*command_name)(uint32_t command);
 	struct vgpu_resource *reply; /* where answers go */
 	uint8_t *reply_begin;
 	bool is_nested; /* inside vkExecuteCommandStreamsMESA */
@@ -153,6 +156,8 @@ static inline void vgpu_stream_end(struct vgpu_stream *stream)
 }
 /* Carry out the next command. A fatal one does not return. */
 void vgpu_stream_step(struct vgpu_stream *stream);
+/* Does not return if the last one was fatal, or lost the device. */
+void vgpu_stream_check(struct vgpu_stream *stream);
 static inline struct vgpu_stream *vgpu_stream_of(struct vgpu_decoder *d)
 {
 	return vgpu_container_of(d, struct vgpu_stream, decoder);
@@ -161,6 +166,17 @@ static inline struct vgpu_context *vgpu_context_of(struct vgpu_decoder *d)
 {
 	return vgpu_stream_of(d)->ctx;
 }
+
+/* idle.c: a thread that waits for its guest, which shares memory with it */
+struct vgpu_idle {
+	uint64_t since, yield_ns;
+	long nap_ns;
+};
+void vgpu_idle_init(struct vgpu_idle *idle);
+void vgpu_idle_restart(struct vgpu_idle *idle); /* after some work */
+void vgpu_idle_end(struct vgpu_idle *idle);	/* there is work */
+/* Wait a little; returns for how many ns it had been waiting. */
+uint64_t vgpu_idle_wait(struct vgpu_idle *idle);
 
 /* ring.c */
 struct vgpu_ring {
@@ -363,6 +379,21 @@ bool vgpu_host_has_extension(const struct vgpu_host *host, const char *name);
 bool vgpu_host_has_families(const struct vgpu_host *host,
 			    const uint32_t *families, uint32_t n);
 
+/*
+ * render/gfxstream, the other wire. What the guest's driver submits is for its
+ * connections, each of which has a thread, as rings have.
+ */
+struct vgpu_gfx_connection;
+void vgpu_gfx_init(struct vgpu_context *ctx);
+void vgpu_gfx_submit(struct vgpu_context *ctx, const uint8_t *data, size_t bytes);
+/* The resource goes, and with it the connection that it has. */
+void vgpu_gfx_resource_gone(struct vgpu_context *ctx, uint32_t id);
+/* The context is lost: tell the guest. */
+void vgpu_gfx_fail(struct vgpu_context *ctx);
+/* With the context's lock: the first one's stream if @stream is NULL. */
+struct vgpu_stream *vgpu_gfx_next_stream(struct vgpu_context *ctx,
+					 struct vgpu_stream *stream);
+
 /* context.c */
 struct vgpu_context {
 	struct vgpu_channel channel;
@@ -374,6 +405,15 @@ struct vgpu_context {
 	struct vgpu_gpu_time *gpu_time; /* NULL: of a software GPU */
 	struct vgpu_stream stream;
 	struct vgpu_sandbox_report sandbox;
+	bool is_gfxstream; /* its wire; else it is venus' */
+	struct {
+		pthread_mutex_t lock; /* protects seqno */
+		pthread_cond_t turn;  /* seqno has moved */
+		uint32_t seqno;	      /* of the last command carried out */
+		/* With the lock of the context. */
+		struct vgpu_gfx_connection *connections;
+		uint32_t n_connections;
+	} gfx; /* see render/gfxstream */
 	struct {
 		uint64_t limit_ns;
 		uint64_t tick_ns;

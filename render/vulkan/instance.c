@@ -4,6 +4,22 @@
 
 #include <string.h>
 
+/* Parts of Vulkan 1.1, which every host has. */
+static const VkExtensionProperties offered[] = {
+	{VK_KHR_GET_PHYSICAL_DEVICE_PROPERTIES_2_EXTENSION_NAME, 2},
+	{VK_KHR_EXTERNAL_FENCE_CAPABILITIES_EXTENSION_NAME, 1},
+	{VK_KHR_EXTERNAL_MEMORY_CAPABILITIES_EXTENSION_NAME, 1},
+	{VK_KHR_EXTERNAL_SEMAPHORE_CAPABILITIES_EXTENSION_NAME, 1},
+};
+
+static bool is_offered(const char *name)
+{
+	for (size_t i = 0; i < VGPU_ARRAY_SIZE(offered); i++)
+		if (strcmp(name, offered[i].extensionName) == 0)
+			return true;
+	return false;
+}
+
 /*
  * The driver's instance was created at set-up; the guest's is a name for it. A
  * context has one instance at a time; some guests destroy it and create
@@ -18,11 +34,15 @@ void vgpu_handle_CreateInstance(struct vgpu_decoder *d,
 		args->ret = VK_ERROR_LAYER_NOT_PRESENT;
 		return;
 	}
-	if (args->pCreateInfo->enabledExtensionCount) {
+	for (uint32_t i = 0; i < args->pCreateInfo->enabledExtensionCount; i++) {
+		if (ctx->is_gfxstream &&
+		    is_offered(args->pCreateInfo->ppEnabledExtensionNames[i]))
+			continue;
 		args->ret = VK_ERROR_EXTENSION_NOT_PRESENT;
 		return;
 	}
-	if (atomic_exchange(&ctx->has_instance, true)) {
+	/* All of a program's share the one context that gfxstream has for it. */
+	if (atomic_exchange(&ctx->has_instance, true) && !ctx->is_gfxstream) {
 		vgpu_decoder_fail(d, "a context has one instance");
 		return;
 	}
@@ -53,20 +73,64 @@ void vgpu_handle_DestroyInstance(struct vgpu_decoder *d,
 	vgpu_default_DestroyInstance(d, args);
 }
 
+/*
+ * gfxstream's guest driver passes on all that the host has, and knows the
+ * commands of so much of it.
+ */
+static uint32_t limit_version(const struct vgpu_context *ctx, uint32_t version)
+{
+	return ctx->is_gfxstream ? VGPU_MIN(version, VK_API_VERSION_1_3)
+				 : version;
+}
+
 void vgpu_handle_EnumerateInstanceVersion(
 	struct vgpu_decoder *d, struct vgpu_args_EnumerateInstanceVersion *args)
 {
-	*args->pApiVersion = vgpu_context_of(d)->host.api_version;
+	const struct vgpu_context *ctx = vgpu_context_of(d);
+
+	*args->pApiVersion = limit_version(ctx, ctx->host.api_version);
 	args->ret = VK_SUCCESS;
 }
 
-/* The guest's driver needs no instance extension of the host's. */
+void vgpu_handle_GetPhysicalDeviceProperties(
+	struct vgpu_decoder *d, struct vgpu_args_GetPhysicalDeviceProperties *args)
+{
+	vgpu_default_GetPhysicalDeviceProperties(d, args);
+	args->pProperties->apiVersion =
+		limit_version(vgpu_context_of(d), args->pProperties->apiVersion);
+}
+
+void vgpu_handle_GetPhysicalDeviceProperties2(
+	struct vgpu_decoder *d,
+	struct vgpu_args_GetPhysicalDeviceProperties2 *args)
+{
+	VkPhysicalDeviceProperties *properties = &args->pProperties->properties;
+
+	vgpu_default_GetPhysicalDeviceProperties2(d, args);
+	properties->apiVersion =
+		limit_version(vgpu_context_of(d), properties->apiVersion);
+}
+
+/*
+ * venus needs no instance extension of the host's; gfxstream offers programs
+ * what it is told of.
+ */
 void vgpu_handle_EnumerateInstanceExtensionProperties(
 	struct vgpu_decoder *d,
 	struct vgpu_args_EnumerateInstanceExtensionProperties *args)
 {
-	*args->pPropertyCount = 0;
+	uint32_t n =
+		vgpu_context_of(d)->is_gfxstream ? VGPU_ARRAY_SIZE(offered) : 0;
+
 	args->ret = VK_SUCCESS;
+	if (args->pProperties) {
+		if (*args->pPropertyCount < n) {
+			n = *args->pPropertyCount;
+			args->ret = VK_INCOMPLETE;
+		}
+		memcpy(args->pProperties, offered, n * sizeof(offered[0]));
+	}
+	*args->pPropertyCount = n;
 }
 
 void vgpu_handle_EnumeratePhysicalDevices(
@@ -128,8 +192,14 @@ void vgpu_handle_EnumerateDeviceExtensionProperties(
 	struct vgpu_decoder *d,
 	struct vgpu_args_EnumerateDeviceExtensionProperties *args)
 {
-	const struct vgpu_host *host = &vgpu_context_of(d)->host;
-	uint32_t n = host->n_extensions;
+	/*
+	 * gfxstream's guest driver looks for this one, does not offer it to
+	 * programs, and warns them if it is missing.
+	 */
+	static const VkExtensionProperties external = {
+		VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME, 1};
+	const struct vgpu_context *ctx = vgpu_context_of(d);
+	uint32_t known = ctx->host.n_extensions, n = known + ctx->is_gfxstream;
 
 	if (args->pLayerName) {
 		vgpu_decoder_fail(d, "there are no layers");
@@ -141,8 +211,10 @@ void vgpu_handle_EnumerateDeviceExtensionProperties(
 			n = *args->pPropertyCount;
 			args->ret = VK_INCOMPLETE;
 		}
-		memcpy(args->pProperties, host->extensions,
-		       n * sizeof(*args->pProperties));
+		memcpy(args->pProperties, ctx->host.extensions,
+		       VGPU_MIN(n, known) * sizeof(*args->pProperties));
+		if (n > known)
+			args->pProperties[known] = external;
 	}
 	*args->pPropertyCount = n;
 }

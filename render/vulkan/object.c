@@ -2,6 +2,8 @@
 /* Destruction of objects that have data of ours. */
 #include "context.h"
 
+#include <stdlib.h>
+
 bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object)
 {
 	struct vgpu_context *ctx = vgpu_context_of(d);
@@ -20,6 +22,10 @@ bool vgpu_object_end(struct vgpu_decoder *d, struct vgpu_object *object)
 		return true;
 	case VK_OBJECT_TYPE_QUEUE:
 		return true; /* it belongs to its device */
+	case VK_OBJECT_TYPE_DESCRIPTOR_UPDATE_TEMPLATE:
+		free(object->priv);
+		object->priv = NULL;
+		return false;
 	case VK_OBJECT_TYPE_DEVICE_MEMORY:
 		vgpu_memory_end(ctx, object);
 		return true;

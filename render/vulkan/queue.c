@@ -494,7 +494,17 @@ void vgpu_handle_QueueBindSparse(struct vgpu_decoder *d,
 void vgpu_handle_QueueWaitIdle(struct vgpu_decoder *d,
 			       struct vgpu_args_QueueWaitIdle *args)
 {
-	vgpu_decoder_fail(d, "the guest waits for queues by fences");
+	struct vgpu_queue *queue;
+
+	if (!vgpu_context_of(d)->is_gfxstream) {
+		vgpu_decoder_fail(d, "the guest waits for queues by fences");
+		return;
+	}
+	queue = lock_queue(d, args->o_queue);
+	if (!queue)
+		return;
+	args->ret = queue->vk->QueueWaitIdle(queue->handle);
+	pthread_mutex_unlock(&queue->submit_lock);
 }
 
 static const VkDeviceQueueTimelineInfoMESA *
@@ -508,22 +518,38 @@ find_timeline(const VkDeviceQueueInfo2 *info)
 	return (const void *)s;
 }
 
+/* NULL, with the error set, if the device has no such queue. */
+static struct vgpu_queue *find_queue(struct vgpu_decoder *d,
+				     const struct vgpu_object *of,
+				     const VkDeviceQueueInfo2 *info)
+{
+	const struct vgpu_vk_device *device = of->priv;
+	struct vgpu_queue *queue = device ? device->queues : NULL;
+
+	while (queue && (queue->flags != info->flags ||
+			 queue->family != info->queueFamilyIndex ||
+			 queue->index != info->queueIndex))
+		queue = queue->next;
+	if (!queue)
+		vgpu_decoder_fail(d, NO_QUEUE);
+	return queue;
+}
+
 void vgpu_handle_GetDeviceQueue2(struct vgpu_decoder *d,
 				 struct vgpu_args_GetDeviceQueue2 *args)
 {
 	const VkDeviceQueueTimelineInfoMESA *timeline =
 		find_timeline(args->pQueueInfo);
-	const struct vgpu_vk_device *device = args->o_device->priv;
 	struct vgpu_context *ctx = vgpu_context_of(d);
-	struct vgpu_queue *queue = device->queues;
+	struct vgpu_queue *queue =
+		find_queue(d, args->o_device, args->pQueueInfo);
 	const char *why = NULL;
 
-	while (queue && (queue->flags != args->pQueueInfo->flags ||
-			 queue->family != args->pQueueInfo->queueFamilyIndex ||
-			 queue->index != args->pQueueInfo->queueIndex))
-		queue = queue->next;
-	if (!queue) {
-		vgpu_decoder_fail(d, NO_QUEUE);
+	if (!queue)
+		return;
+	if (ctx->is_gfxstream) {
+		*args->pQueue = queue->handle;
+		args->new_pQueue[0]->priv = queue;
 		return;
 	}
 	if (!timeline || timeline->ringIdx == 0 ||
@@ -553,5 +579,19 @@ void vgpu_handle_GetDeviceQueue2(struct vgpu_decoder *d,
 void vgpu_handle_GetDeviceQueue(struct vgpu_decoder *d,
 				struct vgpu_args_GetDeviceQueue *args)
 {
-	vgpu_decoder_fail(d, "a queue needs a timeline");
+	const VkDeviceQueueInfo2 info = {
+		.queueFamilyIndex = args->queueFamilyIndex,
+		.queueIndex = args->queueIndex,
+	};
+	struct vgpu_queue *queue;
+
+	if (!vgpu_context_of(d)->is_gfxstream) {
+		vgpu_decoder_fail(d, "a queue needs a timeline");
+		return;
+	}
+	queue = find_queue(d, args->o_device, &info);
+	if (!queue)
+		return;
+	*args->pQueue = queue->handle;
+	args->new_pQueue[0]->priv = queue;
 }

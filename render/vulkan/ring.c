@@ -2,11 +2,9 @@
 /* A ring of commands in memory shared with the guest, and its thread. */
 #include "recording.h"
 
-#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 
 /* VK_RING_STATUS_IDLE_BIT_MESA */
 #define STATUS_IDLE 1u
@@ -22,17 +20,6 @@
  * most of a processor.
  */
 #define IDLE_NS_MAX (10 * 1000 * 1000ULL)
-
-/*
- * How long to spin, yield and nap while waiting for the next command. A guest
- * that waits for answers returns within microseconds, one that draws frames
- * within milliseconds.
- */
-#define SPIN_NS	     (20 * 1000ULL)
-#define YIELD_NS_MIN (60 * 1000ULL)
-#define YIELD_NS_MAX (400 * 1000ULL)
-#define NAP_NS_FIRST 10000L
-#define NAP_NS_MAX   160000L
 
 struct region {
 	uint64_t begin, end;
@@ -147,27 +134,12 @@ static void sleep_idle(struct vgpu_ring *ring)
 				  memory_order_seq_cst);
 }
 
-/*
- * A guest that waits for a fence polls about every 200 us. A ring that naps
- * when the next submit comes delays the guest, which then polls late again. So
- * yield for as long as the guest tends to be away, within limits.
- */
-static uint64_t adapt(uint64_t yield_ns, uint64_t waited)
-{
-	if (waited >= YIELD_NS_MAX)
-		return VGPU_MAX(yield_ns / 2, YIELD_NS_MIN);
-	if (waited > yield_ns)
-		return VGPU_MIN(yield_ns * 2, YIELD_NS_MAX);
-	return yield_ns;
-}
-
 static void *ring_thread(void *opaque)
 {
 	struct vgpu_ring *ring = opaque;
-	uint64_t since = vgpu_now_ns();
-	uint64_t yield_ns = YIELD_NS_MIN;
-	long nap_ns = NAP_NS_FIRST;
+	struct vgpu_idle idle;
 
+	vgpu_idle_init(&idle);
 	pthread_setname_np(pthread_self(), "vgpu-ring");
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	if (ring->has_priority) /* optional: a failure is ignored */
@@ -181,35 +153,21 @@ static void *ring_thread(void *opaque)
 						    memory_order_acquire);
 		uint32_t tail =
 			atomic_load_explicit(ring->tail, memory_order_acquire);
-		uint64_t waited;
 
 		if (tail !=
 		    atomic_load_explicit(&ring->done, memory_order_relaxed)) {
-			yield_ns = adapt(yield_ns, vgpu_now_ns() - since);
+			vgpu_idle_end(&idle);
 			run_commands(ring, tail);
 			if (is_last || ring->stream.is_cut)
 				return NULL;
-			since = vgpu_now_ns();
-			nap_ns = NAP_NS_FIRST;
+			vgpu_idle_restart(&idle);
 			continue;
 		}
 		if (is_last)
 			return NULL;
-		waited = vgpu_now_ns() - since;
-		if (waited > ring->idle_timeout_ns) {
+		if (vgpu_idle_wait(&idle) > ring->idle_timeout_ns) {
 			sleep_idle(ring);
-			yield_ns = YIELD_NS_MIN;
-			since = vgpu_now_ns();
-			nap_ns = NAP_NS_FIRST;
-		} else if (waited < SPIN_NS) {
-			__builtin_ia32_pause();
-		} else if (waited < yield_ns) {
-			sched_yield();
-		} else {
-			struct timespec nap = {.tv_nsec = nap_ns};
-
-			nanosleep(&nap, NULL);
-			nap_ns = VGPU_MIN(nap_ns * 2, NAP_NS_MAX);
+			vgpu_idle_init(&idle);
 		}
 	}
 }

@@ -108,7 +108,7 @@ static bool is_given_up(struct vgpu_decoder *d)
 	struct vgpu_stream *stream = vgpu_stream_of(d);
 	struct vgpu_context *ctx = stream->ctx;
 
-	if (stream->ring && atomic_load(&stream->ring->is_stopping) &&
+	if (stream->stop && atomic_load(stream->stop) &&
 	    (!atomic_load(&ctx->n_pending) || atomic_load(&ctx->watch.stalled_ns)))
 		stream->is_cut = true;
 	return stream->is_cut;

@@ -18,6 +18,8 @@ void vgpu_stream_init(struct vgpu_stream *stream, struct vgpu_context *ctx,
 	stream->ring = ring;
 	vgpu_decoder_init(&stream->decoder, ctx->objects, ctx);
 	stream->decoder.destroy = vgpu_object_end;
+	stream->command_name = vgpu_venus_command_name;
+	stream->stop = ring ? &ring->is_stopping : NULL;
 }
 
 /* The code of @d's next command. */
@@ -33,22 +35,29 @@ void vgpu_stream_step(struct vgpu_stream *stream)
 	struct vgpu_decoder *d = &stream->decoder;
 
 	vgpu_stream_begin(stream, get_code(d));
-	if (!vgpu_venus_dispatch(d)) {
-		const char *name = vgpu_venus_command_name(d->command);
+	vgpu_venus_dispatch(d);
+	vgpu_stream_check(stream);
+	stream->n_commands++;
+	vgpu_stream_end(stream);
+}
 
+void vgpu_stream_check(struct vgpu_stream *stream)
+{
+	const struct vgpu_decoder *d = &stream->decoder;
+	const char *name;
+
+	if (!d->fatal && !d->is_device_lost)
+		return;
+	name = stream->command_name(d->command);
+	if (d->fatal)
 		vgpu_context_fatal(stream->ctx, VGPU_LOSS_STREAM, "%s: %s",
 				   name ? name : "a command", d->fatal);
-	}
 	/*
 	 * The program may end as soon as it is told, and may never be told: it
 	 * need not ask what came of a submit.
 	 */
-	if (d->is_device_lost)
-		vgpu_context_fatal(stream->ctx, VGPU_LOSS_DEVICE,
-				   "%s: the driver lost the device",
-				   vgpu_venus_command_name(d->command));
-	stream->n_commands++;
-	vgpu_stream_end(stream);
+	vgpu_context_fatal(stream->ctx, VGPU_LOSS_DEVICE,
+			   "%s: the driver lost the device", name);
 }
 
 void vgpu_stream_finish(struct vgpu_stream *stream)

@@ -49,20 +49,25 @@ struct look {
 	uint32_t over;	  /* a command that has worked too long */
 };
 
-static bool may_wait(uint32_t code)
+static bool may_wait(const struct vgpu_stream *stream, uint32_t code)
 {
 	static const char *const waits[] = {
-		"vkWaitForFences",	 "vkWaitSemaphores",
-		"vkDeviceWaitIdle",	 "vkDestroyDevice",
-		"vkGetQueryPoolResults", "vkWaitRingSeqnoMESA",
+		"vkWaitForFences",
+		"vkWaitSemaphores",
+		"vkDeviceWaitIdle",
+		"vkDestroyDevice",
+		"vkGetQueryPoolResults",
+		"vkWaitRingSeqnoMESA",
 		"vkDestroyRingMESA",
+		"vkQueueWaitIdle",
+		"vkQueueWaitIdleAsyncGOOGLE",
 	};
 	const char *name;
 	size_t i;
 
 	if (code == VGPU_STEP_MESSAGE)
 		return true;
-	name = vgpu_venus_command_name(code - VGPU_STEP_COMMAND);
+	name = stream->command_name(code - VGPU_STEP_COMMAND);
 	for (i = 0; name && i < VGPU_ARRAY_SIZE(waits); i++)
 		if (strcmp(name, waits[i]) == 0)
 			return true;
@@ -106,7 +111,7 @@ static void look_at(struct vgpu_context *ctx, struct vgpu_stream *stream,
 	/* If no submit is pending, the driver is working on a command. */
 	if (!atomic_load(&ctx->n_pending))
 		watch->work_ns += look->driver_ns;
-	if (may_wait(code)) {
+	if (may_wait(stream, code)) {
 		look->waiting = code;
 	} else {
 		look->blocked = code;
@@ -116,12 +121,13 @@ static void look_at(struct vgpu_context *ctx, struct vgpu_stream *stream,
 		look->over = code;
 }
 
-static const char *name_of(uint32_t code)
+/* Of any stream: one wire has them all. */
+static const char *name_of(const struct vgpu_context *ctx, uint32_t code)
 {
 	const char *name =
 		code == VGPU_STEP_MESSAGE
 			? NULL
-			: vgpu_venus_command_name(code - VGPU_STEP_COMMAND);
+			: ctx->stream.command_name(code - VGPU_STEP_COMMAND);
 
 	return name ? name : "a message";
 }
@@ -149,6 +155,7 @@ void vgpu_watch_tick(struct vgpu_context *ctx)
 	/* If more time has passed, this process was not running. */
 	uint64_t passed_ns =
 		VGPU_MIN(now - ctx->watch.ticked_ns, 2 * ctx->watch.tick_ns);
+	struct vgpu_stream *stream = NULL;
 	struct vgpu_ring *ring;
 
 	ctx->watch.ticked_ns = now;
@@ -158,16 +165,18 @@ void vgpu_watch_tick(struct vgpu_context *ctx)
 	look_at(ctx, &ctx->stream, &look);
 	for (ring = ctx->rings; ring; ring = ring->next)
 		look_at(ctx, &ring->stream, &look);
+	while ((stream = vgpu_gfx_next_stream(ctx, stream)))
+		look_at(ctx, stream, &look);
 	pthread_mutex_unlock(&ctx->lock);
 	if (look.over)
 		vgpu_context_fatal(ctx, VGPU_LOSS_TIME,
 				   "%s: more than %" PRIu64 " s of work",
-				   name_of(look.over),
+				   name_of(ctx, look.over),
 				   (uint64_t)(limit / NS_PER_S));
 	if (count_stall(ctx, &look, passed_ns) >
 	    (look.blocked ? BLOCKED_LIMITS * limit : limit))
-		vgpu_context_fatal(
-			ctx, VGPU_LOSS_TIME,
-			"%s: waits for what nothing can bring",
-			name_of(look.blocked ? look.blocked : look.waiting));
+		vgpu_context_fatal(ctx, VGPU_LOSS_TIME,
+				   "%s: waits for what nothing can bring",
+				   name_of(ctx, look.blocked ? look.blocked
+							     : look.waiting));
 }

@@ -187,19 +187,18 @@ static const struct vgpu_chain_entry *find_entry(const struct vgpu_chain *chain,
 
 /*
  * On the wire the heads of all structs of a chain come first, then their
- * bodies, from the last to the first. The flag whether there is a first one was
- * read already.
+ * bodies, from the last to the first.
  */
-static void *take_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
-			bool is_out)
+void *vgpu_decoder_take_chain(struct vgpu_decoder *d,
+			      const struct vgpu_chain *chain, bool is_out,
+			      vgpu_chain_next *next)
 {
 	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	VkBaseOutStructure *link[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	uint32_t n = 0;
+	int32_t stype;
 
-	do {
-		int32_t stype = (int32_t)vgpu_get_u32(vgpu_decoder_take(d, 4));
-
+	while (next(d, &stype)) {
 		if (n == VGPU_DECODER_CHAIN_MAX) {
 			vgpu_decoder_fail(d, "a chain that is too long");
 			return NULL;
@@ -220,7 +219,7 @@ static void *take_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
 		if (n > 0)
 			link[n - 1]->pNext = link[n];
 		n++;
-	} while (vgpu_decoder_pointer(d, true));
+	}
 	for (uint32_t i = n; i > 0 && !d->fatal; i--) {
 		if (is_out)
 			entry[i - 1]->shape(d, link[i - 1]);
@@ -230,39 +229,59 @@ static void *take_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
 	return link[0];
 }
 
+static bool take_next(struct vgpu_decoder *d, int32_t *ret_stype)
+{
+	if (!vgpu_decoder_pointer(d, true))
+		return false;
+	*ret_stype = (int32_t)vgpu_get_u32(vgpu_decoder_take(d, 4));
+	return true;
+}
+
 void *vgpu_decoder_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain)
 {
-	return vgpu_decoder_pointer(d, true) ? take_chain(d, chain, false) : NULL;
+	return vgpu_decoder_take_chain(d, chain, /* is_out= */ false, take_next);
 }
 
 void *vgpu_decoder_shape_chain(struct vgpu_decoder *d,
 			       const struct vgpu_chain *chain)
 {
-	return vgpu_decoder_pointer(d, true) ? take_chain(d, chain, true) : NULL;
+	return vgpu_decoder_take_chain(d, chain, /* is_out= */ true, take_next);
 }
 
-void vgpu_reply_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
-		      const void *next)
+void vgpu_reply_put_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
+			  const void *first, vgpu_chain_put *put)
 {
 	const struct vgpu_chain_entry *entry[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	const VkBaseInStructure *link[VGPU_DECODER_CHAIN_MAX] = {NULL};
 	uint32_t n = 0;
 
 	/* Skip structs that a handler added to the chain. */
-	for (const VkBaseInStructure *s = next; s; s = s->pNext) {
+	for (const VkBaseInStructure *s = first; s; s = s->pNext) {
 		const struct vgpu_chain_entry *e =
 			find_entry(chain, (int32_t)s->sType);
 
 		if (!e || !e->reply || n == VGPU_DECODER_CHAIN_MAX)
 			continue;
-		vgpu_reply_u64(d, 1);
-		vgpu_reply_u32(d, (uint32_t)s->sType);
+		put(d, e);
 		entry[n] = e;
 		link[n++] = s;
 	}
-	vgpu_reply_u64(d, 0);
+	put(d, NULL);
 	for (uint32_t i = n; i > 0; i--)
 		entry[i - 1]->reply(d, link[i - 1]);
+}
+
+static void put_next(struct vgpu_decoder *d, const struct vgpu_chain_entry *entry)
+{
+	vgpu_reply_u64(d, entry ? 1 : 0);
+	if (entry)
+		vgpu_reply_u32(d, (uint32_t)entry->stype);
+}
+
+void vgpu_reply_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
+		      const void *next)
+{
+	vgpu_reply_put_chain(d, chain, next, put_next);
 }
 
 struct vgpu_object *vgpu_decoder_reserve(struct vgpu_decoder *d, uint64_t id,
@@ -303,6 +322,9 @@ uint8_t *vgpu_reply_room(struct vgpu_decoder *d, uint64_t bytes)
 {
 	uint8_t *at = d->reply;
 
+	if ((size_t)(d->reply_end - at) < bytes && d->grow_reply &&
+	    d->grow_reply(d, bytes))
+		at = d->reply;
 	if ((size_t)(d->reply_end - at) < bytes) {
 		vgpu_decoder_fail(d, at ? "an answer with too little room"
 					: "an answer with no room at all");

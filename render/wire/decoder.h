@@ -49,6 +49,18 @@ struct vgpu_decoder {
 	 */
 	struct vgpu_object *kept;
 
+	/* Of gfxstream (render/wire/gfxstream.h): */
+	struct vgpu_object *recorded; /* the command buffer of recorded commands */
+	/* Of the pipeline at hand: which of its parts count. */
+	uint32_t has_rasterization, has_tessellation;
+	/* Optional. The command may wait for what other streams do. */
+	void (*overtake)(struct vgpu_decoder *d);
+	/*
+	 * Optional. Make room for @bytes more of an answer; false if there can
+	 * be none.
+	 */
+	bool (*grow_reply)(struct vgpu_decoder *d, uint64_t bytes);
+
 	struct vgpu_objects *objects;
 	void *context; /* for render/vulkan */
 	/*
@@ -94,6 +106,14 @@ static inline const uint8_t *vgpu_decoder_take(struct vgpu_decoder *d,
 static inline uint32_t vgpu_get_u32(const uint8_t *at)
 {
 	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static inline uint16_t vgpu_get_u16(const uint8_t *at)
+{
+	uint16_t value;
 
 	memcpy(&value, at, sizeof(value));
 	return value;
@@ -158,6 +178,19 @@ struct vgpu_chain {
 	const struct vgpu_chain_entry *entry;
 	uint32_t n;
 };
+
+/*
+ * A wire's own: read whether another struct is chained, and its type; and say so.
+ */
+typedef bool vgpu_chain_next(struct vgpu_decoder *d, int32_t *ret_stype);
+typedef void vgpu_chain_put(struct vgpu_decoder *d,
+			    const struct vgpu_chain_entry *entry);
+void *vgpu_decoder_take_chain(struct vgpu_decoder *d,
+			      const struct vgpu_chain *chain, bool is_out,
+			      vgpu_chain_next *next);
+/* @put gets NULL for the end. */
+void vgpu_reply_put_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain,
+			  const void *first, vgpu_chain_put *put);
 
 void *vgpu_decoder_chain(struct vgpu_decoder *d, const struct vgpu_chain *chain);
 void *vgpu_decoder_shape_chain(struct vgpu_decoder *d,

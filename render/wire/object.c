@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -39,6 +40,7 @@ enum state {
 struct vgpu_objects {
 	struct vgpu_object *bucket[BUCKETS];
 	uint64_t factor; /* odd and random, so that a guest cannot make long chains */
+	_Atomic uint64_t last_id; /* see vgpu_objects_next_id() */
 
 	/*
 	 * Protects what follows, changes of the chains, and parents and
@@ -144,6 +146,11 @@ struct vgpu_object *vgpu_objects_find(struct vgpu_objects *objects, uint64_t id,
 		object = NULL;
 	pthread_mutex_unlock(&objects->lock);
 	return object;
+}
+
+uint64_t vgpu_objects_next_id(struct vgpu_objects *objects)
+{
+	return atomic_fetch_add(&objects->last_id, 1) + 1;
 }
 
 /* Called with the lock held. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The objects of a context, found by the ids that the guest chooses. */
+/* The objects of a context, found by the ids by which the guest knows them. */
 #ifndef VGPU_RENDER_WIRE_OBJECT_H
 #define VGPU_RENDER_WIRE_OBJECT_H
 
@@ -15,7 +15,7 @@ struct vgpu_vk; /* generated: function pointers of the host's driver */
  * that destroys what another of its threads uses harms only its own context.
  */
 struct vgpu_object {
-	uint64_t id; /* chosen by the guest; 0 if unused */
+	uint64_t id; /* as the guest knows it; 0 if unused */
 	/*
 	 * Atomic: a ring may use an object that another ring destroys and
 	 * creates again at the same time. It sees one or the other.
@@ -43,6 +43,12 @@ struct vgpu_objects;
 
 int vgpu_objects_create(struct vgpu_objects **ret_objects);
 void vgpu_objects_destroy(struct vgpu_objects *objects); /* NULL is allowed */
+
+/*
+ * An id that no object has had, where this side chooses them: a context has no
+ * others then.
+ */
+uint64_t vgpu_objects_next_id(struct vgpu_objects *objects);
 
 /* NULL if @id is 0, unknown or of another type. */
 struct vgpu_object *vgpu_objects_find(struct vgpu_objects *objects, uint64_t id,

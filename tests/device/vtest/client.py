@@ -24,7 +24,7 @@ UNREF, BUSY_WAIT, CREATE, PING, VERSION = 3, 7, 8, 10, 11
 PARAM, CAPSET, INIT, BLOB = 15, 16, 17, 18
 SYNC_CREATE, SYNC_UNREF, SYNC_READ, SYNC_WRITE, SYNC_WAIT, SUBMIT = range(19, 25)
 RING = 1
-VENUS = 4
+GFXSTREAM, VENUS = 3, 4
 
 
 def words(*values):
@@ -105,10 +105,10 @@ class Client:
         self.send(command(CAPSET, words(number, version)))
         return self.answer(CAPSET)
 
-    def begin(self):
+    def begin(self, capset=VENUS):
         assert self.agree() == 3
-        assert self.capset()[0] == 1
-        self.send(command(INIT, words(VENUS)))
+        assert self.capset(capset)[0] == 1
+        self.send(command(INIT, words(capset)))
         return self
 
     def begin_blob(self, *args, **how):

@@ -95,7 +95,7 @@ class Process(vt.Test):
             report = client.report()
         (first, body, fds) = report["heard"][0]
         self.assertEqual((first["type"], first["bytes"], first["n"], body, fds),
-                         (1, 64 * MIB, 0, 16, 0))
+                         (1, 64 * MIB, vt.VENUS, 16, 0))
 
     def test_what_it_has(self):
         with self.begin() as client:

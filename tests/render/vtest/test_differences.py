@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest sees all of the host's GPU, except for what is listed here."""
 
-import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.environ["VGPU_SOURCE"], "lab"))
 os.environ["PATH"] = os.environ["VGPU_BUILD"] + ":" + os.environ["PATH"]
 
 # pylint: disable=wrong-import-position
-from vtest import Vtest, has_vtest, native_env
+from vtest import Vtest, has_vtest, native_env, vulkaninfo
 
 # Who the driver is. Venus says this of itself, or of both.
 IDENTITY = re.compile(
@@ -28,19 +26,6 @@ IDENTITY = re.compile(
 # of a newer Vulkan than it has here, and one that it takes for YCbCr only.
 FORMATS = {"VK_FORMAT_A1B5G5R5_UNORM_PACK16", "VK_FORMAT_A8_UNORM",
            "VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16"}
-
-
-def vulkaninfo(env):
-    """What vulkaninfo says of the first GPU."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "info.json")
-        subprocess.run(["vulkaninfo", "--json=0", "-o", path], env=env,
-                       timeout=120, check=True, capture_output=True)
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    # It writes arrays of structs as if they were objects.
-    text = re.sub(r'"\d+": \{', "{", text)
-    return json.loads(text)["capabilities"]["device"]
 
 
 def differences(path, host, guest):
