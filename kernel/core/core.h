@@ -15,8 +15,6 @@
 #include "kernel/core/rm/rm.h"
 #include "kernel/core/rm/scrub.h"
 
-struct vgpu_dir;
-
 /* recovery.c: whether and how the GPU is reset. */
 struct vgpu_recovery {
 	struct delayed_work work;
@@ -77,8 +75,7 @@ struct vgpu_core {
 	struct vgpu_users use;
 	struct vgpu_sleep sleep;
 	struct vgpu_debug debug;
-	struct vgpu_dir *dir; /* vgpu/ in sysfs */
-	bool is_up;	      /* its driver is bound */
+	bool is_up; /* its driver is bound */
 };
 
 /* vf.c: what the GSP has to know of the VFs; all 0 where there are none. */
@@ -87,9 +84,8 @@ void vgpu_core_get_vf_info(struct vgpu_core *core, struct vgpu_vf_info *ret_vfs)
 /* vf.c: have @count VFs; returns how many there are, as .sriov_configure does. */
 int vgpu_core_set_vfs(struct pci_dev *pdev, int count);
 
-/* sysfs.c: the folder vgpu/ of the PF. */
+/* sysfs.c: the folder vgpu/ of the PF, which vgpu_pf_remove_dir() removes. */
 int vgpu_core_add_files(struct vgpu_core *core);
-void vgpu_core_remove_files(struct vgpu_core *core);
 
 /* ops.c: what the vGPU manager calls; core->pf refers to it. */
 extern const struct vgpu_core_ops vgpu_core_pf_ops;

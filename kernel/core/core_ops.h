@@ -105,8 +105,11 @@ struct vgpu_core_ops {
 	/* Write @value to the doorbell by which tasks of vGPUs are notified. */
 	void (*ring_doorbell)(struct vgpu_pf *pf, u32 value);
 
-	/* Whether the firmware is out of order until the next reset. Any context. */
-	bool (*is_wedged)(struct vgpu_pf *pf);
+	/*
+	 * Why the firmware is out of order until the next reset, a static text;
+	 * NULL: it is not. Any context.
+	 */
+	const char *(*why_wedged)(struct vgpu_pf *pf);
 	/* Declare it so, for a reason (a static text); a reset follows. */
 	void (*wedge)(struct vgpu_pf *pf, const char *why);
 	/* Whether the device still answers on the bus. Any context. */
@@ -115,8 +118,9 @@ struct vgpu_core_ops {
 
 /*
  * A physical function, embedded by its driver in its own structure. The driver
- * sets everything but @mgr before vgpu_mgr_create(), and @engines and
- * @is_ecc_on again before each vgpu_mgr_start().
+ * sets everything but @mgr before vgpu_mgr_create() (vgpu_pf_set_info() and
+ * vgpu_pf_add_dir() do some of it), and @engines and @is_ecc_on again before
+ * each vgpu_mgr_start().
  */
 struct vgpu_pf {
 	const struct vgpu_core_ops *ops;
@@ -125,7 +129,7 @@ struct vgpu_pf {
 	u32 vf_total;		    /* as the firmware counts; 0: no vGPUs */
 	struct vgpu_engine_set engines; /* bits: the RM's engine types */
 	bool is_ecc_on;
-	struct kobject *dir;	/* vgpu/ in the PF's folder in sysfs */
+	struct kobject *dir;	/* vgpu/ in the PF's folder in sysfs, or NULL */
 	struct dentry *debugfs; /* the PF's folder in debugfs */
 
 	struct mutex *allocators_lock; /* protects the next two */
@@ -137,7 +141,19 @@ struct vgpu_pf {
 	 */
 	u64 fb_host_end;
 
+	/* Shown in sysfs. */
+	const char *chip;
+	char name[VGPU_GPU_NAME_BYTES]; /* the board's */
+	u64 fb_bytes;
+	u64 fb_reserved_bytes; /* the firmware's */
+	u64 fb_host_bytes;     /* kept for the host */
+
 	struct vgpu_mgr *mgr; /* the manager's; NULL: there is none */
 };
+
+static inline bool vgpu_pf_is_wedged(struct vgpu_pf *pf)
+{
+	return pf->ops->why_wedged(pf);
+}
 
 #endif

@@ -4,8 +4,8 @@
 #include <linux/slab.h>
 
 #include "core.h"
-#include "kernel/mgr/dir.h"
 #include "kernel/mgr/manager.h"
+#include "pf_files.h"
 
 /*
  * A kernel that was left without a shutdown, by kexec or a crash, has left its
@@ -97,7 +97,7 @@ static void core_destroy(struct vgpu_core *core)
 		pci_warn(pdev, "VFs are in use: they stay, without vGPUs\n");
 	else if (core->is_up)
 		pci_disable_sriov(pdev);
-	vgpu_core_remove_files(core);
+	vgpu_pf_remove_dir(&core->pf);
 	vgpu_use_close(core);
 	vgpu_debug_put_use(core);
 	WARN_ON(vgpu_use_count(core));
@@ -117,7 +117,6 @@ static void core_destroy(struct vgpu_core *core)
 /* What the manager is told of the GPU once it is up. */
 static int main_add_manager(struct vgpu_core *core)
 {
-	core->pf.dir = &core->dir->kobj;
 	core->pf.debugfs = core->debug.dir;
 	return vgpu_mgr_create(&core->pf);
 }

@@ -118,7 +118,7 @@ static void ops_ring_doorbell(struct vgpu_pf *pf, u32 value)
 	vgpu_hw_read(hw, VGPU_TASK_DOORBELL);
 }
 
-static bool ops_is_wedged(struct vgpu_pf *pf)
+static const char *ops_why_wedged(struct vgpu_pf *pf)
 {
 	return READ_ONCE(ops_core(pf)->recovery.why_wedged);
 }
@@ -151,7 +151,7 @@ const struct vgpu_core_ops vgpu_core_pf_ops = {
 	.subscribe = ops_subscribe,
 	.unsubscribe = ops_unsubscribe,
 	.ring_doorbell = ops_ring_doorbell,
-	.is_wedged = ops_is_wedged,
+	.why_wedged = ops_why_wedged,
 	.wedge = ops_wedge,
 	.is_present = ops_is_present,
 };

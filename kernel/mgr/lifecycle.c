@@ -74,7 +74,7 @@ static void lifecycle_orphan(struct vgpu_vf *vf, int rc)
 	WRITE_ONCE(vf->is_orphan, true);
 	mutex_unlock(&mgr->lock);
 	vf->is_dirty = true;
-	if (mgr->pf->ops->is_wedged(mgr->pf))
+	if (vgpu_pf_is_wedged(mgr->pf))
 		return;
 	dev_err_ratelimited(
 		&mgr->pdev->dev,
@@ -290,7 +290,7 @@ static const char *lifecycle_find_loss(const struct vgpu_vf *vf)
 		return "its task crashed";
 	if (READ_ONCE(vf->task.is_dead))
 		return "its task does not answer";
-	if (vf->mgr->pf->ops->is_wedged(vf->mgr->pf))
+	if (vgpu_pf_is_wedged(vf->mgr->pf))
 		return "the GPU's firmware is wedged";
 	return NULL;
 }

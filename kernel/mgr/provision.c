@@ -102,7 +102,7 @@ static int provision_give_type(struct vgpu_vf *vf, const struct vgpu_type *type)
 	struct vgpu_mgr *mgr = vf->mgr;
 	int rc;
 
-	if (!mgr->is_ready || mgr->is_gone || mgr->pf->ops->is_wedged(mgr->pf))
+	if (!mgr->is_ready || mgr->is_gone || vgpu_pf_is_wedged(mgr->pf))
 		return -ENODEV;
 	if (!provision_is_offered(mgr, type))
 		return -EINVAL;
@@ -293,7 +293,7 @@ u32 vgpu_mgr_count_available(struct vgpu_mgr *mgr, const struct vgpu_type *type)
 	u32 count = 0;
 
 	mutex_lock(&mgr->lock);
-	if (mgr->is_ready && !mgr->pf->ops->is_wedged(mgr->pf) &&
+	if (mgr->is_ready && !vgpu_pf_is_wedged(mgr->pf) &&
 	    provision_is_offered(mgr, type)) {
 		provision_lock_resources(mgr);
 		count = vgpu_place_available(&mgr->place, mgr->mode, type);

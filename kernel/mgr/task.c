@@ -42,7 +42,7 @@ int vgpu_task_check(struct vgpu_vf *vf)
 {
 	struct vgpu_mgr *mgr = vf->mgr;
 
-	if (READ_ONCE(mgr->is_gone) || mgr->pf->ops->is_wedged(mgr->pf) ||
+	if (READ_ONCE(mgr->is_gone) || vgpu_pf_is_wedged(mgr->pf) ||
 	    vf->task.is_dead || test_bit(VGPU_TASK_HAS_CRASHED, &vf->events))
 		return -EIO;
 	return 0;
@@ -231,7 +231,7 @@ static int task_ask_to_end(struct vgpu_vf *vf)
 	struct vgpu_pf *pf = vf->mgr->pf;
 	int rc = 0;
 
-	if (pf->ops->is_wedged(pf))
+	if (vgpu_pf_is_wedged(pf))
 		return -EIO;
 	if (!vf->task.is_shut_down)
 		rc = task_control(vf, VGPU_TASK_SHUTDOWN, &gfid, sizeof(gfid));
@@ -249,7 +249,7 @@ int vgpu_task_end(struct vgpu_vf *vf)
 
 	if (vf->task.is_booted)
 		rc = task_ask_to_end(vf);
-	if (rc && !pf->ops->is_wedged(pf)) {
+	if (rc && !vgpu_pf_is_wedged(pf)) {
 		msleep(AGAIN_MS);
 		rc = task_ask_to_end(vf);
 	}

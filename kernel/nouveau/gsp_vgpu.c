@@ -207,9 +207,14 @@ bool nvkm_gsp_vgpu_event(struct nvkm_gsp *gsp, u32 event, const void *payload,
 	return true;
 }
 
+const char *nvkm_gsp_vgpu_why_wedged(struct nvkm_gsp *gsp)
+{
+	return gsp->vgpu ? READ_ONCE(gsp->vgpu->why_wedged) : NULL;
+}
+
 bool nvkm_gsp_vgpu_is_wedged(struct nvkm_gsp *gsp)
 {
-	return gsp->vgpu && READ_ONCE(gsp->vgpu->why_wedged);
+	return nvkm_gsp_vgpu_why_wedged(gsp);
 }
 
 /* Callers hold cmdq.mutex. */
@@ -229,10 +234,24 @@ void nvkm_gsp_vgpu_wedge(struct nvkm_gsp *gsp, const char *why)
 	mutex_unlock(&gsp->cmdq.mutex);
 }
 
+bool nvkm_gsp_vgpu_has_halted(struct nvkm_gsp *gsp)
+{
+	return gsp->vgpu && gsp->running &&
+	       !nvkm_falcon_riscv_active(&gsp->falcon);
+}
+
+void nvkm_gsp_vgpu_look(struct nvkm_gsp *gsp)
+{
+	if (nvkm_gsp_vgpu_has_halted(gsp))
+		gsp_vgpu_wedge(gsp, "its firmware crashed");
+}
+
 void nvkm_gsp_vgpu_called(struct nvkm_gsp *gsp, const void *reply)
 {
-	if (gsp->vgpu && reply == ERR_PTR(-ETIMEDOUT))
-		gsp_vgpu_wedge(gsp, "it does not answer");
+	if (!gsp->vgpu || reply != ERR_PTR(-ETIMEDOUT))
+		return;
+	nvkm_gsp_vgpu_look(gsp);
+	gsp_vgpu_wedge(gsp, "it does not answer");
 }
 
 /* What came of a call whose errors are nouveau's: only that it may be done. */

@@ -95,12 +95,19 @@ void nvkm_gsp_vgpu_hide(struct nvkm_gsp *gsp,
 
 /* It is out of order, for the reason @why, a static text: nothing is asked any more. */
 void nvkm_gsp_vgpu_wedge(struct nvkm_gsp *gsp, const char *why);
+/* NULL: it is not out of order. */
+const char *nvkm_gsp_vgpu_why_wedged(struct nvkm_gsp *gsp);
 bool nvkm_gsp_vgpu_is_wedged(struct nvkm_gsp *gsp);
+
+/* Whether the firmware has ended by itself. */
+bool nvkm_gsp_vgpu_has_halted(struct nvkm_gsp *gsp);
 
 /* For nouveau's own calls, under cmdq.mutex: how one ended; an event has come. */
 void nvkm_gsp_vgpu_called(struct nvkm_gsp *gsp, const void *reply);
 bool nvkm_gsp_vgpu_event(struct nvkm_gsp *gsp, u32 event, const void *payload,
 			 u32 bytes);
+/* The same after an interrupt: a firmware that has halted is out of order. */
+void nvkm_gsp_vgpu_look(struct nvkm_gsp *gsp);
 
 /* As struct pci_driver's sriov_configure(), and before its remove(). */
 int nouveau_vgpu_set_vfs(struct pci_dev *pdev, int count);

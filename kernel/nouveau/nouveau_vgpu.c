@@ -246,6 +246,7 @@ void nouveau_vgpu_get_host(struct nouveau_vgpu *gpu,
 			   struct nouveau_vgpu_host *ret_host)
 {
 	*ret_host = (struct nouveau_vgpu_host){
+		.chip = gpu->gsp->subdev.device->chip->name,
 		.fb_end = gpu->gsp->vgpu->host_end,
 		.chids = NVKM_GSP_VGPU_HOST_CHIDS,
 	};
@@ -386,11 +387,17 @@ void nouveau_vgpu_write_register(struct nouveau_vgpu *gpu, u32 offset, u32 value
 }
 EXPORT_SYMBOL_GPL(nouveau_vgpu_write_register);
 
-bool nouveau_vgpu_is_wedged(struct nouveau_vgpu *gpu)
+bool nouveau_vgpu_is_in_use(struct nouveau_vgpu *gpu)
 {
-	return nvkm_gsp_vgpu_is_wedged(gpu->gsp);
+	return atomic_read(&gpu->copier.drm->dev->open_count) > 0;
 }
-EXPORT_SYMBOL_GPL(nouveau_vgpu_is_wedged);
+EXPORT_SYMBOL_GPL(nouveau_vgpu_is_in_use);
+
+const char *nouveau_vgpu_why_wedged(struct nouveau_vgpu *gpu)
+{
+	return nvkm_gsp_vgpu_why_wedged(gpu->gsp);
+}
+EXPORT_SYMBOL_GPL(nouveau_vgpu_why_wedged);
 
 void nouveau_vgpu_wedge(struct nouveau_vgpu *gpu, const char *why)
 {

@@ -32,8 +32,9 @@ struct nouveau_vgpu_driver {
 int nouveau_vgpu_register(const struct nouveau_vgpu_driver *driver);
 void nouveau_vgpu_unregister(const struct nouveau_vgpu_driver *driver);
 
-/* What is nouveau's own: framebuffer below an end, and channel ids. */
+/* Which chip it is, and what is nouveau's own: framebuffer below an end, channel ids. */
 struct nouveau_vgpu_host {
+	const char *chip;
 	u64 fb_end;
 	u32 chids;
 };
@@ -72,7 +73,11 @@ int nouveau_vgpu_copy(struct nouveau_vgpu *gpu, u64 offset, void *data,
 
 void nouveau_vgpu_write_register(struct nouveau_vgpu *gpu, u32 offset, u32 value);
 
-bool nouveau_vgpu_is_wedged(struct nouveau_vgpu *gpu);
+/* Whether anybody has its DRM device open. */
+bool nouveau_vgpu_is_in_use(struct nouveau_vgpu *gpu);
+
+/* A static text; NULL: it is not out of order. */
+const char *nouveau_vgpu_why_wedged(struct nouveau_vgpu *gpu);
 /* @why is a static text. */
 void nouveau_vgpu_wedge(struct nouveau_vgpu *gpu, const char *why);
 

@@ -50,6 +50,7 @@ FLOORS = {
         ['kernel/core/hw', 'kernel/vfio', 'kernel/mdev', 'kernel/nouveau'],
         ['kernel/core/gsp'],
         ['kernel/core/rm', 'kernel/mgr'],
+        ['kernel/core/pf_files'],
         ['kernel/core', 'kernel/nouveau/adapter'],
     ],
 }

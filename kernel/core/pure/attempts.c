@@ -11,6 +11,7 @@ u64 vgpu_attempts_wait(const struct vgpu_attempts *attempts, u64 now)
 		return 0;
 	return VGPU_ATTEMPTS_WITHIN - (now - first);
 }
+VGPU_EXPORT(vgpu_attempts_wait);
 
 void vgpu_attempts_add(struct vgpu_attempts *attempts, u64 now)
 {
@@ -20,3 +21,4 @@ void vgpu_attempts_add(struct vgpu_attempts *attempts, u64 now)
 	if (attempts->count == 2 * VGPU_ATTEMPTS_MAX)
 		attempts->count = VGPU_ATTEMPTS_MAX;
 }
+VGPU_EXPORT(vgpu_attempts_add);

@@ -2,13 +2,12 @@
 /* What vGPUs share of the GPU: made when it boots, kept across resets. */
 #include "resources.h"
 
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
 
 #include "channel.h"
+#include "pf.h"
 
-#define FB_RANGES     512 /* 384 segments of a vGPU's, and what is reserved */
 #define OWN_ALIGNMENT SZ_64K
 
 /*
@@ -32,8 +31,7 @@ void vgpu_resources_init(struct vgpu_resources *r, struct vgpu_hw *hw)
 
 static void resources_free(struct vgpu_resources *r)
 {
-	kvfree(r->fb.ranges.array);
-	r->fb = (struct vgpu_fb){};
+	vgpu_pf_drop_fb(&r->fb);
 	vgpu_bar1_map_destroy(&r->bar1);
 	r->is_made = false;
 }
@@ -41,25 +39,6 @@ static void resources_free(struct vgpu_resources *r)
 void vgpu_resources_finish(struct vgpu_resources *r)
 {
 	resources_free(r);
-}
-
-/* What the firmware says is usable; all else is not the driver's. */
-static int resources_reserve_unusable(struct vgpu_fb *fb,
-				      const struct vgpu_static_info *info)
-{
-	struct vgpu_range usable[VGPU_FB_REGIONS_MAX];
-	const struct vgpu_fb_region *region;
-	u32 count = 0, i;
-
-	for (i = 0; i < info->region_count; i++) {
-		region = &info->regions[i];
-		if (region->is_usable)
-			usable[count++] = (struct vgpu_range){
-				.start = region->base,
-				.size = region->bytes,
-			};
-	}
-	return vgpu_fb_reserve_others(fb, usable, count);
 }
 
 /* The highest place is the one that breaks fewest segments. */
@@ -87,20 +66,9 @@ static int resources_make_fb(struct vgpu_resources *r,
 			     const struct vgpu_static_info *info,
 			     u64 vmmu_segment_bytes)
 {
-	struct vgpu_range *array;
 	u64 tables, bytes;
-	int rc;
+	int rc = vgpu_pf_make_fb(&r->fb, info, vmmu_segment_bytes);
 
-	array = kvcalloc(FB_RANGES, sizeof(*array), GFP_KERNEL);
-	if (!array)
-		return -ENOMEM;
-	rc = vgpu_fb_init(&r->fb, 0, info->fb_bytes, vmmu_segment_bytes, array,
-			  FB_RANGES);
-	if (rc) {
-		kvfree(array);
-		return rc;
-	}
-	rc = resources_reserve_unusable(&r->fb, info);
 	if (rc)
 		return rc;
 	/* Where a segment is broken already by what the firmware has. */

@@ -2,14 +2,10 @@
 /* The core driver's objects in the firmware's resource manager (RM). */
 #include "rm.h"
 
-#include <linux/log2.h>
 #include <linux/slab.h>
 
 #include "kernel/core/abi/rm_abi.h"
 #include "kernel/core/pure/rm_status.h"
-
-#define VMMU_SEGMENT_MIN 0x02000000 /* the sizes that there are */
-#define VMMU_SEGMENT_MAX 0x20000000
 
 static int rm_check_status(struct vgpu_gsp *gsp, const char *what, u32 number,
 			   u32 status)
@@ -162,24 +158,6 @@ static int rm_make_objects(struct vgpu_gsp *gsp, bool *ret_has_client)
 	return rc;
 }
 
-static int rm_read_vmmu_segment(struct vgpu_gsp *gsp, u64 *ret_bytes)
-{
-	u64 bytes = 0;
-	int rc;
-
-	rc = vgpu_rm_control(gsp, VGPU_RM_GET_VMMU_SEGMENT_SIZE, &bytes,
-			     sizeof(bytes));
-	if (rc)
-		return rc;
-	if (!is_power_of_2(bytes) || bytes < VMMU_SEGMENT_MIN ||
-	    bytes > VMMU_SEGMENT_MAX) {
-		pci_err(gsp->hw->pdev, "VMMU segments of %#llx bytes\n", bytes);
-		return -EBADMSG;
-	}
-	*ret_bytes = bytes;
-	return 0;
-}
-
 static int rm_check_version(struct vgpu_gsp *gsp)
 {
 	struct vgpu_rm_gsp_features features = {};
@@ -200,38 +178,26 @@ static int rm_check_version(struct vgpu_gsp *gsp)
 	return 0;
 }
 
-int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on)
+static int rm_control_for_pf(void *owner, u32 command, void *params, u32 bytes)
 {
-	const struct vgpu_abi *abi = gsp->abi;
-	void *params = kzalloc(abi->ecc_status_bytes, GFP_KERNEL);
-	int rc;
-
-	if (!params)
-		return -ENOMEM;
-	rc = vgpu_rm_control(gsp, VGPU_RM_QUERY_ECC_STATUS, params,
-			     abi->ecc_status_bytes);
-	if (rc == 0)
-		rc = abi->get_ecc_state(params, abi->ecc_status_bytes, ret_is_on);
-	kfree(params);
-	return rc;
+	return vgpu_rm_control(owner, command, params, bytes);
 }
 
-static int rm_read_engines(struct vgpu_gsp *gsp,
-			   struct vgpu_engine_set *ret_engines)
+static struct vgpu_pf_caller rm_pf_caller(struct vgpu_gsp *gsp)
 {
-	const struct vgpu_abi *abi = gsp->abi;
-	void *params = kzalloc(abi->engine_list_bytes, GFP_KERNEL);
-	int rc;
+	return (struct vgpu_pf_caller){
+		.pdev = gsp->hw->pdev,
+		.abi = gsp->abi,
+		.control = rm_control_for_pf,
+		.owner = gsp,
+	};
+}
 
-	if (!params)
-		return -ENOMEM;
-	rc = vgpu_rm_control(gsp, VGPU_RM_GET_ENGINES, params,
-			     abi->engine_list_bytes);
-	if (rc == 0)
-		rc = abi->get_engines(params, abi->engine_list_bytes,
-				      ret_engines);
-	kfree(params);
-	return rc;
+int vgpu_rm_read_ecc(struct vgpu_gsp *gsp, bool *ret_is_on)
+{
+	const struct vgpu_pf_caller caller = rm_pf_caller(gsp);
+
+	return vgpu_pf_read_ecc(&caller, ret_is_on);
 }
 
 static int rm_read_host_engines(struct vgpu_gsp *gsp,
@@ -309,19 +275,16 @@ int vgpu_rm_read_gsp_vector(struct vgpu_gsp *gsp, u32 *ret_vector)
 
 int vgpu_rm_start(struct vgpu_gsp *gsp, struct vgpu_properties *ret_properties)
 {
+	const struct vgpu_pf_caller caller = rm_pf_caller(gsp);
 	struct vgpu_properties properties = {};
 	bool has_client = false;
 	int rc;
 
 	rc = rm_make_objects(gsp, &has_client);
 	if (rc == 0)
-		rc = rm_read_vmmu_segment(gsp, &properties.vmmu_segment_bytes);
-	if (rc == 0)
-		rc = vgpu_rm_read_ecc(gsp, &properties.is_ecc_on);
-	if (rc == 0)
 		rc = rm_check_version(gsp);
 	if (rc == 0)
-		rc = rm_read_engines(gsp, &properties.engines);
+		rc = vgpu_pf_read_properties(&caller, &properties);
 	if (rc) {
 		if (has_client)
 			vgpu_rm_stop(gsp);

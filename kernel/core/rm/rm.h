@@ -4,6 +4,7 @@
 #define VGPU_KERNEL_CORE_RM_RM_H
 
 #include "kernel/core/gsp/gsp.h"
+#include "pf.h"
 
 /*
  * The handles of its objects. Any numbers will do that the firmware has not
@@ -16,13 +17,6 @@ enum vgpu_rm_handle {
 	VGPU_RM_VASPACE, /* channel.c's, from here on */
 	VGPU_RM_CHANNEL,
 	VGPU_RM_COPY,
-};
-
-/* What vGPUs need to know of the GPU, as its firmware says. */
-struct vgpu_properties {
-	u64 vmmu_segment_bytes;
-	bool is_ecc_on;
-	struct vgpu_engine_set engines; /* bits: engine types of the RM's */
 };
 
 /* Make a client, a device and a subdevice, and ask what vGPUs will need. */

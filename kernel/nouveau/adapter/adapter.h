@@ -7,7 +7,7 @@
 #include "kernel/core/rm/events.h"
 #include "kernel/nouveau/nouveau_vgpu.h"
 
-struct vgpu_dir;
+struct adapter_recovery;
 
 /* A PF that nouveau drives, with a vGPU manager. */
 struct nouveau_pf {
@@ -21,17 +21,20 @@ struct nouveau_pf {
 	struct vgpu_fb fb;
 	struct vgpu_chids chids;
 
-	struct vgpu_dir *dir;
-	struct dentry *debugfs;
-	const char *why_wedged; /* a static text; NULL: it does not answer */
-	bool is_closed;		/* no more vGPUs are opened */
+	atomic_t uses;	/* vGPUs that are open */
+	bool is_closed; /* no more vGPUs are opened */
+	struct adapter_recovery *recovery;
 };
 
 /* ops.c: what the manager calls; each PF refers to it. */
 extern const struct vgpu_core_ops adapter_pf_ops;
 
-/* sysfs.c: the folder vgpu/ of the PF. */
-int adapter_add_files(struct nouveau_pf *npf);
-void adapter_remove_files(struct nouveau_pf *npf);
+/* recovery.c: nouveau has the GPU, or has it no more. The first: -ENOMEM. */
+int adapter_recovery_attach(struct nouveau_pf *npf);
+void adapter_recovery_detach(struct nouveau_pf *npf);
+/* Its firmware is out of order: it is reset soon. Any context. */
+void adapter_recovery_schedule(struct adapter_recovery *recovery);
+/* Once no GPU is attached, nor will be: nothing is reset any more. */
+void adapter_recovery_finish(void);
 
 #endif

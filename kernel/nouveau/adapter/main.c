@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* vgpu_nouveau: has the vGPU manager on GPUs that nouveau drives. */
-#include <linux/log2.h>
+#include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "adapter.h"
-#include "kernel/core/abi/rm_abi.h"
 #include "kernel/core/pure/bar1.h"
+#include "kernel/core/pf_files.h"
+#include "kernel/core/rm/pf.h"
 #include "kernel/mgr/manager.h"
-
-#define FB_RANGES 512 /* as kernel/core/rm/resources.c */
 
 static int main_read_static_info(struct nouveau_pf *npf)
 {
@@ -26,91 +25,68 @@ static int main_read_static_info(struct nouveau_pf *npf)
 	return rc;
 }
 
-/* As kernel/core/rm/rm.c asks for them. */
-static int main_read_engines(struct nouveau_pf *npf)
+static int main_control(void *owner, u32 command, void *params, u32 bytes)
 {
-	const struct vgpu_abi *abi = npf->pf.abi;
-	u32 bytes = max(abi->engine_list_bytes, abi->ecc_status_bytes);
-	void *params = kzalloc(bytes, GFP_KERNEL);
-	int rc;
-
-	if (!params)
-		return -ENOMEM;
-	rc = adapter_pf_ops.control(&npf->pf, VGPU_RM_GET_ENGINES, params,
-				    abi->engine_list_bytes);
-	if (rc == 0)
-		rc = abi->get_engines(params, abi->engine_list_bytes,
-				      &npf->pf.engines);
-	memset(params, 0, bytes);
-	if (rc == 0)
-		rc = adapter_pf_ops.control(&npf->pf, VGPU_RM_QUERY_ECC_STATUS,
-					    params, abi->ecc_status_bytes);
-	if (rc == 0)
-		rc = abi->get_ecc_state(params, abi->ecc_status_bytes,
-					&npf->pf.is_ecc_on);
-	kfree(params);
-	return rc;
-}
-
-/* What the firmware says is usable; of that the lower end is nouveau's. */
-static int main_make_fb(struct nouveau_pf *npf, u64 segment_bytes)
-{
-	const struct vgpu_static_info *info = &npf->info;
-	struct vgpu_range usable[VGPU_FB_REGIONS_MAX], *array;
-	u32 count = 0, i;
-	int rc;
-
-	array = kvcalloc(FB_RANGES, sizeof(*array), GFP_KERNEL);
-	if (!array)
-		return -ENOMEM;
-	rc = vgpu_fb_init(&npf->fb, 0, info->fb_bytes, segment_bytes, array,
-			  FB_RANGES);
-	if (rc) {
-		kvfree(array);
-		return rc;
-	}
-	for (i = 0; i < info->region_count; i++) {
-		if (info->regions[i].is_usable)
-			usable[count++] = (struct vgpu_range){
-				.start = info->regions[i].base,
-				.size = info->regions[i].bytes,
-			};
-	}
-	return vgpu_fb_reserve_others(&npf->fb, usable, count);
+	return adapter_pf_ops.control(owner, command, params, bytes);
 }
 
 static int main_make_allocators(struct nouveau_pf *npf)
 {
-	u64 segment_bytes = 0;
-	int rc;
+	const struct vgpu_pf_caller caller = {
+		.pdev = npf->pf.pdev,
+		.abi = npf->pf.abi,
+		.control = main_control,
+		.owner = &npf->pf,
+	};
+	struct vgpu_properties properties;
+	int rc = vgpu_pf_read_properties(&caller, &properties);
 
-	rc = adapter_pf_ops.control(&npf->pf, VGPU_RM_GET_VMMU_SEGMENT_SIZE,
-				    &segment_bytes, sizeof(segment_bytes));
 	if (rc)
 		return rc;
 	/* Where nouveau's part ends, a segment does. */
-	if (!is_power_of_2(segment_bytes) ||
-	    !IS_ALIGNED(npf->host.fb_end, segment_bytes)) {
+	if (!IS_ALIGNED(npf->host.fb_end, properties.vmmu_segment_bytes)) {
 		pci_err(npf->pf.pdev, "VMMU segments of %#llx bytes\n",
-			segment_bytes);
+			properties.vmmu_segment_bytes);
 		return -EBADMSG;
 	}
-	rc = main_make_fb(npf, segment_bytes);
+	npf->pf.engines = properties.engines;
+	npf->pf.is_ecc_on = properties.is_ecc_on;
+	rc = vgpu_pf_make_fb(&npf->fb, &npf->info, properties.vmmu_segment_bytes);
 	if (rc)
 		return rc;
 	return vgpu_chids_init(&npf->chids, VGPU_CHIDS_MAX, npf->host.chids,
 			       npf->info.needs_power_of_2_channels);
 }
 
+/* Each of these files is the manager's. */
+static int main_add_files(struct nouveau_pf *npf)
+{
+	struct vgpu_pf *pf = &npf->pf;
+	char name[32];
+	int rc;
+
+	vgpu_pf_set_info(pf, &npf->info);
+	pf->chip = npf->host.chip;
+	pf->fb_host_bytes = npf->host.fb_end;
+	rc = vgpu_pf_add_dir(pf, NULL);
+	if (rc)
+		return rc;
+	snprintf(name, sizeof(name), "vgpu-%s", pci_name(pf->pdev));
+	pf->debugfs = debugfs_create_dir(name, NULL);
+	return 0;
+}
+
 static bool main_destroy(struct nouveau_pf *npf)
 {
 	bool is_held;
 
+	adapter_recovery_detach(npf);
 	WRITE_ONCE(npf->is_closed, true);
 	is_held = vgpu_mgr_destroy(&npf->pf);
-	adapter_remove_files(npf);
+	vgpu_pf_remove_dir(&npf->pf);
+	debugfs_remove(npf->pf.debugfs);
 	nouveau_vgpu_close(npf->gpu);
-	kvfree(npf->fb.ranges.array);
+	vgpu_pf_drop_fb(&npf->fb);
 	mutex_destroy(&npf->lock);
 	kfree(npf);
 	return is_held;
@@ -123,8 +99,6 @@ static int main_bring_up(struct nouveau_pf *npf)
 	nouveau_vgpu_get_host(npf->gpu, &npf->host);
 	rc = main_read_static_info(npf);
 	if (rc == 0)
-		rc = main_read_engines(npf);
-	if (rc == 0)
 		rc = main_make_allocators(npf);
 	if (rc)
 		return rc;
@@ -135,7 +109,7 @@ static int main_bring_up(struct nouveau_pf *npf)
 		return rc;
 	npf->pf.vf_total = npf->info.vf_total;
 	npf->pf.fb_host_end = npf->host.fb_end;
-	rc = adapter_add_files(npf);
+	rc = main_add_files(npf);
 	return rc ? rc : vgpu_mgr_create(&npf->pf);
 }
 
@@ -159,15 +133,22 @@ static int main_attach(struct nouveau_vgpu *gpu, void **ret_owner)
 	};
 	vgpu_events_init(&npf->events, &pdev->dev, npf->pf.abi);
 	*ret_owner = npf;
-	rc = nouveau_vgpu_open(gpu);
+	rc = adapter_recovery_attach(npf);
+	if (rc == 0)
+		rc = nouveau_vgpu_open(gpu);
 	if (rc) {
+		adapter_recovery_detach(npf);
 		kfree(npf);
 		return rc;
 	}
 	rc = main_bring_up(npf);
-	if (rc)
+	if (rc) {
 		main_destroy(npf);
-	return rc;
+		return rc;
+	}
+	/* nouveau may have been bound long ago: udev looks at the folder now. */
+	kobject_uevent(&pdev->dev.kobj, KOBJ_CHANGE);
+	return 0;
 }
 
 static bool main_detach(void *owner)
@@ -193,6 +174,8 @@ static void main_handle_event(void *owner, u32 event, const u8 *payload, u32 byt
 {
 	struct nouveau_pf *npf = owner;
 
+	if (event == NOUVEAU_VGPU_WEDGED)
+		adapter_recovery_schedule(npf->recovery);
 	vgpu_events_dispatch(&npf->events,
 			     event == NOUVEAU_VGPU_WEDGED ? VGPU_EVENT_WEDGED
 							  : event,
@@ -216,6 +199,7 @@ module_init(main_init);
 static void __exit main_exit(void)
 {
 	nouveau_vgpu_unregister(&main_driver);
+	adapter_recovery_finish();
 }
 module_exit(main_exit);
 

@@ -81,13 +81,15 @@ static int ops_get_use(struct vgpu_pf *pf)
 {
 	struct nouveau_pf *npf = ops_pf(pf);
 
-	if (READ_ONCE(npf->is_closed) || nouveau_vgpu_is_wedged(npf->gpu))
+	if (READ_ONCE(npf->is_closed) || nouveau_vgpu_why_wedged(npf->gpu))
 		return -ENODEV;
+	atomic_inc(&npf->uses);
 	return 0;
 }
 
 static void ops_put_use(struct vgpu_pf *pf)
 {
+	atomic_dec(&ops_pf(pf)->uses);
 }
 
 static void ops_subscribe(struct vgpu_pf *pf,
@@ -107,14 +109,13 @@ static void ops_ring_doorbell(struct vgpu_pf *pf, u32 value)
 	nouveau_vgpu_write_register(ops_pf(pf)->gpu, VGPU_TASK_DOORBELL, value);
 }
 
-static bool ops_is_wedged(struct vgpu_pf *pf)
+static const char *ops_why_wedged(struct vgpu_pf *pf)
 {
-	return nouveau_vgpu_is_wedged(ops_pf(pf)->gpu);
+	return nouveau_vgpu_why_wedged(ops_pf(pf)->gpu);
 }
 
 static void ops_wedge(struct vgpu_pf *pf, const char *why)
 {
-	WRITE_ONCE(ops_pf(pf)->why_wedged, why);
 	nouveau_vgpu_wedge(ops_pf(pf)->gpu, why);
 }
 
@@ -136,7 +137,7 @@ const struct vgpu_core_ops adapter_pf_ops = {
 	.subscribe = ops_subscribe,
 	.unsubscribe = ops_unsubscribe,
 	.ring_doorbell = ops_ring_doorbell,
-	.is_wedged = ops_is_wedged,
+	.why_wedged = ops_why_wedged,
 	.wedge = ops_wedge,
 	.is_present = ops_is_present,
 };
