@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VFs of vgpu_core: docs/dev/abi/sysfs-vgpu-core and docs/dev/abi/sysfs-vgpu-manager. */
+/*
+ * VFs of vgpu_core, or of nouveau with vgpu_nouveau:
+ * docs/dev/abi/sysfs-vgpu-core and docs/dev/abi/sysfs-vgpu-manager.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -143,7 +146,7 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 	int root = sriov->manager->sysfs;
 	struct vgpu_gpu *gpu = sriov->gpu;
 	uint64_t total = 0, reserved = 0;
-	char state[sizeof(gpu->unusable)], version[32], mode[32];
+	char state[sizeof(gpu->unusable)], version[32], mode[32], driver[32];
 	int r;
 
 	r = vgpu_sysfs_read(root, state, sizeof(state), PF "/state", gpu->id);
@@ -158,7 +161,10 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 	if (vgpu_sysfs_read(root, gpu->name, sizeof(gpu->name), PF "/name",
 			    gpu->id) < 0)
 		VGPU_TEXT_SET(gpu->name, "?");
-	snprintf(gpu->driver, sizeof(gpu->driver), "vgpu_core, firmware %s",
+	if (vgpu_sysfs_read_link(root, driver, sizeof(driver),
+				 "bus/pci/devices/%s/driver", gpu->id) < 0)
+		VGPU_TEXT_SET(driver, "?");
+	snprintf(gpu->driver, sizeof(gpu->driver), "%s, firmware %s", driver,
 		 version);
 	gpu->memory_mib = total / VGPU_MIB;
 	gpu->framebuffer.size = total - VGPU_MIN(total, reserved);
@@ -169,7 +175,7 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 	else if (sriov->type_count == 0 && read_types(sriov) < 0)
 		VGPU_TEXT_SET(
 			gpu->unusable,
-			"vgpu_core offers no types: was it loaded with vgpu=0?");
+			"its driver offers no types: was it loaded with vgpu=0?");
 	sriov->is_mixed = vgpu_sysfs_read_choice(root, mode, sizeof(mode),
 						 PF "/placement", gpu->id) == 0 &&
 			  strcmp(mode, "heterogeneous") == 0;
