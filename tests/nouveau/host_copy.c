@@ -87,12 +87,19 @@ static void fill_buffer(uint32_t round, uint32_t number)
 
 static void check_buffer(uint32_t round, uint32_t number)
 {
+	uint64_t is, was;
 	uint32_t i;
 
-	for (i = 0; i < BUFFER_WORDS; i++)
-		if (i % PAGE_WORDS < FILLED_WORDS)
-			CHECK(buffers[number].words[i] ==
-			      word_of(round, number, i));
+	for (i = 0; i < BUFFER_WORDS; i++) {
+		is = buffers[number].words[i];
+		was = word_of(round, number, i);
+		if (i % PAGE_WORDS >= FILLED_WORDS || is == was)
+			continue;
+		printf("host_copy: buffer %u, word %#x: %#llx, not %#llx\n",
+		       number, i, (unsigned long long)is,
+		       (unsigned long long)was);
+		CHECK(is == was);
+	}
 }
 
 /* How many have been moved out of the framebuffer: what is used of it is less. */

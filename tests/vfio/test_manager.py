@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vgpud and vgpuctl in a host VM whose GPU is the hardware model, with the modules as
-they are. In the model's lab (lab/run --model)."""
+they are, on the driver that VGPU_CORE names. In the model's lab (lab/run --model)."""
 
 import os
 import re
@@ -13,14 +13,14 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
+from cores import CORE, folder, machine  # noqa: E402
 from host import Host  # noqa: E402
 from host_manager import HostManager  # noqa: E402
 
-BUILT = os.path.join(TOP, 'build/vfio')
 TYPE_1Q, TYPE_8Q = 1147, 1152
 BAR1 = {'1Q': 32, '8Q': 64}  # MiB
 VFS = 32
-LOAD = ('load', 'run vf load')
+LOAD = (*CORE.LOAD, 'run vf load')
 SECOND_NS = 10**9
 WORK_SECONDS = 60  # for a second's work
 # A vgpud that was asked for something is killed after so many seconds.
@@ -30,8 +30,8 @@ MOMENTS = (0, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)
 class Managed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(BUILT, 'fb-size=48G', mib=1536,
-                        initrd=os.path.join(BUILT, 'machine.cpio'))
+        cls.host = Host(folder(), 'fb-size=48G', mib=CORE.HOST_MIB,
+                        initrd=machine())
         cls.m = HostManager(cls.host)
         for line in LOAD:
             cls.host.do(line)
@@ -80,7 +80,8 @@ class Managed(unittest.TestCase):
         """As where the host is shut down: nothing of VFs is kept."""
         self.do('vfs 0')
         self.do('run vf unload')
-        self.do('unload')
+        for line in CORE.UNLOAD:
+            self.do(line)
 
     def read(self, path):
         return re.search(r'test: value (.*?)\|?\r?\n',
@@ -298,12 +299,12 @@ class Restarts(Managed):
         self.do('run vf load')
         self.assertEqual(self.where('a', 'b'), before)
 
-    def test_only_vgpu_core_is_loaded_again(self):
+    def test_only_the_gpus_driver_is_bound_again(self):
         before = self.two()
         self.do('vfs 0')
         self.do('run vf unbind-gpu')
         self.assertIn('not bound', self.m.show('b')['failure'])
-        self.do('run vf bind-gpu')
+        self.do(CORE.BIND)
         self.assertEqual(self.where('a', 'b'), before)
 
     def test_vfs_are_disabled(self):
@@ -350,7 +351,7 @@ class Restarts(Managed):
 
 
 if __name__ == '__main__':
-    for command in ('model/build', 'tests/vfio/build'):
+    for command in ('model/build', CORE.BUILD):
         built = subprocess.run([os.path.join(TOP, command)], check=False)
         if built.returncode:
             raise SystemExit(built.returncode)

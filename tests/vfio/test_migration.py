@@ -8,13 +8,17 @@ import os
 import re
 import unittest
 
-from vfio_case import LARGE, LARGE_BAR1, TYPE, TYPE_BAR1, VfioCase, build
+from vfio_case import VfioCase, build  # first: it says where
+from cores import CORE
+from host import KERNEL
+from vf_users import LARGE, LARGE_BAR1, TYPE, TYPE_BAR1
 
 # How much of the framebuffer moves: the ring is 2 MiB; the model takes 0.2 s a MiB.
 MIB = int(os.environ.get('VGPU_MIGRATE_MIB', '32'))
 # As linux/vfio.h counts them.
 STOP, RUNNING, STOP_COPY, RESUMING = 1, 2, 3, 4
 MOVE_SECONDS = 300
+GUEST_SECONDS = 600
 BROKEN_STREAM = 'a stream to restore|message of type 9'
 
 
@@ -118,14 +122,42 @@ class Migration(Migrating):
         start = self.begin('read', 'test: reads')
         self.host.fault('crash-now')
         self.host.wait('test: read is as it is to be', start)
-        self.host.wait('MiB, 32 VFs', start)  # it has booted again
+        self.recovered(start)
         self.migrate('states')
 
     def test_the_gpu_is_unbound_while_it_is_read(self):
         start = self.begin('read', 'test: reads')
         self.do('run vf unbind-gpu')
         self.host.wait('test: read is as it is to be', start)
-        self.do('run vf bind-gpu')
+        self.do(CORE.BIND)
+
+
+@unittest.skipIf(KERNEL == 'debug', 'this kernel has no KVM')
+class Machines(VfioCase):
+    """QEMU moves a guest from one VF to another of the same type, in one host."""
+    HAS_GUESTS = True
+    TYPES = {1: TYPE, 2: TYPE}
+
+    def test_qemu_migrates_a_guest(self):
+        start = len(self.host.log())
+        self.addCleanup(self.host.do, 'run moved end')
+        self.do('run vf move 1 2')
+        self.host.wait('test: from: guest: test passed', start, GUEST_SECONDS)
+        self.host.wait('test: from: guest: look 5 is right', start, GUEST_SECONDS)
+        self.do('run moved now')
+        self.host.wait(r'test: to: guest: look \d+ is right', start, GUEST_SECONDS)
+        self.host.wait(r'test: to: guest: look \d+5 is right', start, GUEST_SECONDS)
+        said = self.host.log()[start:]
+        self.assertNotIn('FAILED', said)
+        looks = [(who, int(number)) for who, number in
+                 re.findall(r'test: (from|to): guest: look (\d+) is right', said)]
+        # It went on where it was: no look is twice there, and none is missing.
+        self.assertEqual([number for _, number in looks],
+                         list(range(1, len(looks) + 1)))
+        self.assertEqual([who for who, _ in looks],
+                         sorted(who for who, _ in looks))
+        self.do('run moved told from info status')
+        self.host.wait('test: from: monitor: VM status: paused .postmigrate.', start)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,8 @@ and another that is put in, on the kernel that VGPU_KERNEL names. In the model's
 import time
 import unittest
 
-from vfio_case import COMMAND_SECONDS, TYPE, VFS, VfioCase, build
+from vfio_case import COMMAND_SECONDS, VFS, VfioCase, build  # first: it says where
+from vf_users import TYPE
 
 HANG_SECONDS = 5
 

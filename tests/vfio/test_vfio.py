@@ -10,7 +10,8 @@ import re
 import time
 import unittest
 
-from vfio_case import KERNEL, LARGE, TYPE, TYPE_BAR1, VFS, VfioCase, build
+from vfio_case import KERNEL, VFS, VfioCase, build  # first: it says where
+from vf_users import LARGE, TYPE, TYPE_BAR1
 
 VFS_MAX = 32
 STEPS = range(1, 5)  # as kernel/mgr/lifecycle.c counts them

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tests of VFs by VFIO begin with: a host on the kernel that VGPU_KERNEL
-names, with VFs, of which two have a type."""
+names, whose GPU has the driver that VGPU_CORE names, with VFs, of which two have a
+type."""
 
 import os
 import re
@@ -11,25 +12,23 @@ import unittest
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
+from cores import CORE, OTHER, folder, machine  # noqa: E402
 from host import COMMAND_SECONDS, KERNEL, Host  # noqa: E402
+from vf_users import LARGE, TYPE, VfUsers  # noqa: E402
 
-OTHER = [] if KERNEL == '7.2' else [KERNEL]
-BUILT = os.path.join(TOP, '-'.join(['build/vfio', *OTHER]))
-TYPE, TYPE_BAR1 = 1147, 32  # L40S-1Q, MiB
-LARGE, LARGE_BAR1 = 1152, 64  # L40S-8Q
+BUILT = folder()
 VFS = 4
 
 
 def build():
-    """Modules for another kernel than the model's lab has were built before."""
-    for command in (['model/build'], ['tests/vfio/build', *OTHER]):
+    for command in (['model/build'], [CORE.BUILD, *OTHER]):
         built = subprocess.run(command, cwd=TOP, check=False)
         if built.returncode:
             raise SystemExit(built.returncode)
 
 
-class VfioCase(unittest.TestCase):
-    MACHINE = os.path.join(BUILT, 'machine.cpio')
+class VfioCase(VfUsers, unittest.TestCase):
+    MACHINE = machine()
     OPTIONS = ()
     PROPERTIES = ('fb-size=48G',)  # of the GPU
     HAS_GUESTS = False
@@ -38,7 +37,7 @@ class VfioCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(BUILT, *cls.PROPERTIES, mib=1536, options=cls.OPTIONS,
+        cls.host = Host(BUILT, *cls.PROPERTIES, mib=CORE.HOST_MIB, options=cls.OPTIONS,
                         initrd=cls.MACHINE, has_guests=cls.HAS_GUESTS)
 
     @classmethod
@@ -52,13 +51,11 @@ class VfioCase(unittest.TestCase):
         self.start = len(self.host.log())
         self.refused = len(self.host.refusals())
         self.addCleanup(self.put_back)
-        self.do('load')
+        self.load()
         self.do(f'vfs {VFS}')
         self.do('run vf load')
         self.do('run vf bind 1 2')
-        self.do('write vgpu/placement heterogeneous')
-        for vf, number in self.TYPES.items():
-            self.do(f'run vf type {vf} {number}')
+        self.set_types()
 
     def put_back(self):
         if self.host.is_plugged:
@@ -66,30 +63,28 @@ class VfioCase(unittest.TestCase):
         self.host.do('run vf kill')
         self.do('vfs 0')
         self.do('run vf unload')
-        self.do('unload')
+        self.unload()
         found = self.host.complaint(self.start)
         self.assertIsNone(found, found)
         self.assertEqual([line for line in self.host.refusals()[self.refused:]
                           if not re.search(self.allowed, line)], [])
 
-    def do(self, line, **limit):
-        status, said = self.host.do(line, **limit)
-        self.assertEqual(status, 0, f'{line}: {said}')
-        return said
+    def load(self):
+        for line in CORE.LOAD:
+            self.do(line)
 
-    def check(self, name, vf=1, argument=TYPE, other=''):
-        bar1 = TYPE_BAR1 if vf == 1 else LARGE_BAR1
-        self.do(f'run vf test {name} {vf} {bar1} {argument} {other}')
+    def set_types(self):
+        self.do('write vgpu/placement heterogeneous')
+        for vf, number in self.TYPES.items():
+            self.do(f'run vf type {vf} {number}')
 
-    def opens(self, vf=1, with_errno=0):
-        self.check('open', vf, with_errno)
+    def recovered(self, start):
+        """The firmware has crashed since, and vGPUs can be made again."""
+        self.host.wait(CORE.RECOVERED, start)
+        if not CORE.KEEPS_TYPES:
+            self.host.do('run vf bind 1 2')  # unless VFs stayed, for one was open
+            self.set_types()
 
-    def hold(self, vf=1):
-        start = len(self.host.log())
-        self.do(f'run vf hold {vf} {TYPE_BAR1 if vf == 1 else LARGE_BAR1}')
-        self.host.wait('test: held', start)
-        return start
-
-    def state(self, vf=1):
-        return re.search(r'test: state is (.*?)\r?\n',
-                         self.do(f'run vf show {vf} state')).group(1)
+    def unload(self):
+        for line in CORE.UNLOAD:
+            self.do(line)
