@@ -20,9 +20,10 @@ deb:
 demo:
 	@VGPU_KEEP=$(KEEP) lab/demo
 
-# The host of SR-IOV GPUs, on the hardware model.
+# The host of SR-IOV GPUs, on the hardware model. CORE=nouveau: with nouveau as the
+# GPU's driver, by which the host uses it meanwhile.
 demo-sriov:
-	@lab/demo-sriov
+	@lab/demo-sriov $(CORE)
 
 # What to run after each edit: unit tests, and the fast suites of the files that
 # differ from the last commit, or that it changed where none do.
