@@ -10,16 +10,16 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '../tests/manager'))
+sys.path[:0] = [os.path.join(HERE, path) for path in ('../tests/manager', '../lab')]
 # pylint: disable=wrong-import-position
 import chromium  # noqa: E402
 import web  # noqa: E402
 from harness import Manager  # noqa: E402
 from painter import Painter  # noqa: E402
+from web_console import CANVAS  # noqa: E402
 
 WIDTH, HEIGHT = 1920, 1080
 PORT = 9847
-CANVAS = "document.querySelector('#screen canvas')"
 
 
 def cpu_s(pid):

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 
+from chromium import Chromium
 from gpu import DEVICE_NAME_MAX, check_vulkan, start_cube
 from manager import Manager, ManagerError, SEGMENT_MIB
 from vm import LIMIT_SECONDS, Vm, VmError, accel_args
+from web_console import CANVAS, WebConsole, WebConsoleError
 
 SCRATCH = "/tmp/demo"
 OUT = "demo"
 VM_MIB = 1024
 SPARE_MIB = 1024  # for QEMU, the devices, and what runs here besides
+# For what is only seen in a picture.
+WINDOW_SECONDS = 5
 SECOND_MONITOR = "1920x1080"
 
 # Largest first: pairs of types and the framebuffer that each takes.
@@ -92,6 +96,33 @@ def save_pictures(manager, name, color):
     return paths
 
 
+def open_terminal(machine):
+    """A shell for whoever types into the guest; a new window has the keyboard."""
+    machine.check(
+        "export XDG_RUNTIME_DIR=/run/desktop WAYLAND_DISPLAY=wayland-0 HOME=/root "
+        "WESTON_CONFIG_FILE=/run/weston.ini; "
+        "setsid weston-terminal --shell=/bin/bash >/dev/null 2>&1 </dev/null &")
+    time.sleep(WINDOW_SECONDS)
+
+
+def save_console(web, machine, width):
+    """A picture of the page with a console, typed into; returns its path."""
+    browser = Chromium()
+    try:
+        page = browser.page(web.link(machine.name))
+        page.wait(f"{CANVAS}?.width === {width}", "the picture")
+        page.run(f"{CANVAS}.focus()")
+        open_terminal(machine)
+        page.write("uname -srm; date\n")
+        time.sleep(WINDOW_SECONDS)
+        page.picture(f"{OUT}/console.png")
+    except AssertionError as error:
+        raise WebConsoleError(f"the web console: {error}") from error
+    finally:
+        browser.close()
+    return f"{OUT}/console.png"
+
+
 def show_vulkan(machine, framebuffer_mib):
     """Check the guest's Vulkan and show it on the desktop; None if the GPU
     does not render."""
@@ -135,16 +166,19 @@ def print_table(manager, pictures, vulkans):
     print(flush=True)
 
 
-def keep(manager):
+def keep(manager, web):
+    print("A browser on this machine shows both consoles, and types into them:\n"
+          f"  {web.link()}\n"
+          "It is for one use; 'vgpuctl console NAME' prints others.\n")
     print("The machines run on until you leave this shell. Try:\n"
           "  vgpuctl list\n  vgpuctl top\n"
           f"  vgpuctl mode {NAMES[0]} 1920x1080 --head 2\n"
           f"  vgpuctl screenshot {NAMES[0]} demo/now.png\n"
           f"  vgpuctl vnc {NAMES[0]} unix:$PWD/demo/vnc.sock\n"
-          "The lab has a network of its own: a viewer outside reaches a socket "
-          "in this\ncheckout, and no port.\n", flush=True)
+          "A viewer outside the lab reaches a socket in this checkout.\n", flush=True)
     subprocess.call(["bash", "--norc", "-i"],
                     env={**os.environ, "VGPU_SOCKET": manager.socket,
+                         "VGPU_WEB_SOCKET": web.agents,
                          "PS1": "demo$ "})
 
 
@@ -152,6 +186,7 @@ def show(manager, pair):
     machines = []
     is_kept = bool(os.environ.get("VGPU_KEEP"))
     time_limit = None if is_kept else LIMIT_SECONDS
+    web = WebConsole(manager, SCRATCH)
     try:
         for name, color, (type_name, _) in zip(NAMES, COLORS, pair):
             create(manager, name, type_name)
@@ -174,10 +209,16 @@ def show(manager, pair):
             pictures[machine.name] = save_pictures(
                 manager, machine.name, machine.color)
             say(f"{machine.name}: {', '.join(pictures[machine.name])}")
+        width = manager.vgpu(NAMES[0])["heads"][0]["width"]
+        say(f"the web console: {save_console(web, machines[0], width)}")
         print_table(manager, pictures, vulkans)
         if is_kept:
-            keep(manager)
+            keep(manager, web)
+        else:
+            print(f"{web.link()}\nshowed both machines in a browser; "
+                  "with 'make demo KEEP=1' they run on, and it does.\n", flush=True)
     finally:
+        web.stop()
         for machine in machines:
             machine.kill()
 
@@ -207,7 +248,8 @@ def main():
             say(f"vgpud runs, with {framebuffer_mib} MiB of framebuffer; "
                 f"the machines use {accel.upper()}")
             show(manager, pair)
-    except (OSError, ManagerError, VmError, KeyboardInterrupt) as error:
+    except (OSError, ManagerError, VmError, WebConsoleError,
+            KeyboardInterrupt) as error:
         text = "interrupted" if isinstance(error, KeyboardInterrupt) else error
         say(f"failed: {text}; all logs: {save_logs()}/")
         return 1

@@ -12,24 +12,20 @@ import tempfile
 import threading
 import unittest
 
-import chromium
 import harness
 import web
 from harness import HERE, ManagerTest, wait_for
 from painter import Painter
 
-sys.path.insert(0, os.path.join(HERE, '../device/vhost'))
-import test_input as seat  # pylint: disable=wrong-import-position
+sys.path[:0] = [os.path.join(HERE, path) for path in ('../device/vhost', '../../lab')]
+# pylint: disable=wrong-import-position
+import chromium  # noqa: E402
+import test_input as seat  # noqa: E402
+from web_console import CANVAS, free_port  # noqa: E402
 
 NOVNC = '/usr/share/novnc/core/rfb.js'
 # A folder for pictures of the pages, if one wants them.
 PICTURES = os.environ.get('VGPU_PICTURES')
-CANVAS = "document.querySelector('#screen canvas')"
-
-
-def free_port():
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        return server.getsockname()[1]
 
 
 def pixel(x, y):

@@ -2,6 +2,7 @@
 """A machine with two heads is typed into and pointed at by VNC: its kernel's
 drivers are stock, and so are those of its desktop."""
 
+import json
 import os
 import shutil
 import struct
@@ -15,13 +16,17 @@ sys.path[:0] = [os.path.join(os.environ["VGPU_SOURCE"], folder)
 os.environ["PATH"] = os.environ["VGPU_BUILD"] + ":" + os.environ["PATH"]
 
 # pylint: disable=wrong-import-position
+from chromium import Chromium
 from gpu_vnc import Client
 from manager import Manager
 from vm import Vm
+from web_console import CANVAS, WebConsole
 
 # Only to end a test that hangs.
 SECONDS = 240
 COLOR = "204060"
+# A folder for a picture of the page, if one wants it.
+PICTURES = os.environ.get("VGPU_PICTURES")
 LEFT_SIZE, RIGHT_SIZE = (1920, 1080), (1280, 1024)
 RANGE = 65536
 
@@ -253,6 +258,34 @@ class Input(unittest.TestCase):
         type(self).devices = devices
         self.test_02_keys_reach_the_guest()
         self.assertTrue(self.vm.is_running())
+
+    def test_09_a_browser_is_typed_into(self):
+        """The web console's page: what is typed there reaches the guest's terminal,
+        and is seen on the head."""
+        web = WebConsole(self.manager, self.folder)
+        self.addCleanup(web.stop)
+        browser = Chromium()
+        self.addCleanup(browser.close)
+        page = browser.page(web.link("seat"))
+        page.wait(f"{CANVAS}?.width === {LEFT_SIZE[0]}", "the picture")
+        page.run(f"{CANVAS}.focus()")
+        self.vm.check(TERMINAL)
+        end = time.monotonic() + SECONDS
+        while self.vm.run("test -e /tmp/reading")[0]:
+            self.assertLess(time.monotonic(), end, self.vm.run("cat /tmp/terminal.log")[1])
+            page.write("ready\n")
+            time.sleep(2)
+        before = page.run(f"{CANVAS}.toDataURL()")
+        text = "Typed in a browser: 42 times, \"x\" <y> #%&*()_+-=[];/?@^$`~"
+        page.write(text)
+        page.wait(f"{CANVAS}.toDataURL() !== {json.dumps(before)}", "the text on the head")
+        if PICTURES:
+            page.picture(os.path.join(PICTURES, "console.png"))
+        page.write("\n")
+        while self.vm.run("test -s /tmp/typed")[0]:
+            self.assertLess(time.monotonic(), end, "nothing was typed")
+            time.sleep(0.5)
+        self.assertEqual(self.vm.check("cat /tmp/typed"), text)
 
 
 if __name__ == "__main__":

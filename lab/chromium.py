@@ -11,9 +11,9 @@ import subprocess
 import tempfile
 import time
 
-from harness import TIMEOUT
-
 PROGRAM = 'chromium-headless-shell'
+# Only a hang reaches it.
+TIMEOUT = 120
 
 
 class Chromium:
@@ -114,6 +114,17 @@ class Page:
             self.call('Input.dispatchKeyEvent', type=kind, key=character, code=code,
                       windowsVirtualKeyCode=key_code,
                       **({'text': character} if kind == 'keyDown' else {}))
+
+    def write(self, text):
+        """Type characters of an American keyboard, as a hand does."""
+        for character in text:
+            if character == '\n':
+                self.type('\r', 'Enter', 13)
+            else:
+                # Those of other characters are other keys' numbers.
+                self.type(character, '', ord(character.upper())
+                          if character.isalnum() or character == ' ' else 0)
+            time.sleep(0.05)
 
     def click(self, selector):
         self.run(f'document.querySelector({json.dumps(selector)}).click()')
