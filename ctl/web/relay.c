@@ -174,7 +174,9 @@ static void take_message(wslay_event_context_ptr wslay,
 		return;
 	}
 	memmove(relay->to_vnc, relay->to_vnc + relay->to_vnc_sent, pending);
-	memcpy(relay->to_vnc + pending, message->msg, message->msg_length);
+	if (message->msg_length > 0) /* else it may be NULL */
+		memcpy(relay->to_vnc + pending, message->msg,
+		       message->msg_length);
 	relay->to_vnc_bytes = pending + message->msg_length;
 	relay->to_vnc_sent = 0;
 }
@@ -243,7 +245,9 @@ static void go_on(struct web_relay *relay, bool is_well)
 	is_well = is_well && write_vnc(relay);
 	/* That it ends is said, if there is room for it. */
 	is_well = is_well && wslay_event_send(relay->wslay) == 0;
+	/* After a broken frame wslay reads no more, and what comes stays unread. */
 	if (!is_well || relay->is_over ||
+	    !wslay_event_get_read_enabled(relay->wslay) ||
 	    wslay_event_get_close_received(relay->wslay) || !update(relay))
 		web_relay_destroy(relay);
 }

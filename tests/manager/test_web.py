@@ -297,6 +297,19 @@ class Console(WebTest):
         other.socket.sendall(struct.pack('>BBHHHH', 3, 0, 0, 0, 2, 2))
         other.update()
 
+    def test_more_after_a_wrong_message(self):
+        """Nobody reads it, and nobody is kept busy by it."""
+        console = self.open(self.log_in('a')).socket
+        before = self.processor_seconds()
+        console.socket.sendall(b'\x82\x01x' + bytes(20000))
+        self.assertTrue(console.has_ended())
+        self.assertLess(self.processor_seconds() - before, 2)
+
+    def processor_seconds(self):
+        with open(f'/proc/{self.web.process.pid}/stat', encoding='utf-8') as file:
+            fields = file.read().rpartition(') ')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
     def test_too_many_consoles(self):
         browser = self.log_in('a')
         consoles = [browser.vnc(self.uuid) for _ in range(8)]
