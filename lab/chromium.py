@@ -103,7 +103,7 @@ class Page:
         end = time.monotonic() + TIMEOUT
         while not (value := self.run(script)):
             assert time.monotonic() < end, f'in vain for {what}: {self.text()}'
-            time.sleep(0.05)
+            time.sleep(0.1)
         return value
 
     def text(self):
@@ -116,7 +116,8 @@ class Page:
                       **({'text': character} if kind == 'keyDown' else {}))
 
     def write(self, text):
-        """Type characters of an American keyboard, as a hand does."""
+        """Type characters of an American keyboard; a guest that is slow drops keys of
+        faster hands."""
         for character in text:
             if character == '\n':
                 self.type('\r', 'Enter', 13)
@@ -124,7 +125,7 @@ class Page:
                 # Those of other characters are other keys' numbers.
                 self.type(character, '', ord(character.upper())
                           if character.isalnum() or character == ' ' else 0)
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def click(self, selector):
         self.run(f'document.querySelector({json.dumps(selector)}).click()')
