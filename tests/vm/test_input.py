@@ -39,7 +39,8 @@ RETURN, SHIFT, CONTROL = 0xff0d, 0xffe1, 0xffe3
 
 TERMINAL = """cat >/tmp/reader <<'END'
 #!/bin/sh
-while [ "${line:-ready}" = ready ]; do
+# What is typed until the window has the keyboard: "ready", or the end of it.
+while case ready in *"$line") ;; *) false ;; esac; do
 	read -r line
 	touch /tmp/reading
 done
