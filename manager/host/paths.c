@@ -261,9 +261,10 @@ void vgpu_paths_remove_vnc_sockets(const char *path)
 
 void vgpu_paths_remove_instance(const struct vgpu_paths *paths, const char *uuid)
 {
-	static const char *const names[] = {"vhost.sock",  "keyboard.sock",
-					    "tablet.sock", "vtest.sock",
-					    "device.new",  NULL};
+	static const char *const names[] = {
+		"vhost.sock", "keyboard.sock", "tablet.sock",
+		"vtest.sock", "device.new",    VGPU_PATHS_NO_RENDERER,
+		NULL};
 	char path[VGPU_SOCKET_PATH_SIZE];
 
 	vgpu_paths_remove_control(paths, uuid);

@@ -11,7 +11,9 @@
 
 #include "lib/err.h"
 
-#define VGPU_PATHS_VNC_SUFFIX ".vnc"
+/* A file in the folder of a vGPU whose first process had no renderer. */
+#define VGPU_PATHS_NO_RENDERER "no-renderer"
+#define VGPU_PATHS_VNC_SUFFIX  ".vnc"
 
 #define VGPU_PATH_STATE	  "/var/lib/vgpu"
 #define VGPU_PATH_RUNTIME "/run/vgpu"

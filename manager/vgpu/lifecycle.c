@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "manager/host/closer.h"
@@ -13,6 +14,7 @@
 #include "manager/device/retire.h"
 #include "lib/util.h"
 #include "manager/device/listen.h"
+#include "manager/host/file.h"
 #include "manager/host/log.h"
 #include "manager/host/text.h"
 #include "machine.h"
@@ -39,6 +41,47 @@ static uint64_t now_usec(struct vgpu_instance *instance)
 	return now;
 }
 
+static void no_renderer_path(const struct vgpu_instance *instance,
+			     char path[VGPU_SOCKET_PATH_SIZE])
+{
+	vgpu_paths_instance(&instance->manager->paths, instance->definition.uuid,
+			    VGPU_PATHS_NO_RENDERER, path);
+}
+
+/* No process has served what its virtual machine has, if there is one. */
+static bool is_first(const struct vgpu_instance *instance)
+{
+	return vgpu_fd_store_get(&instance->fds, VGPU_SLOT_STATE) < 0;
+}
+
+/*
+ * Whether guests have Vulkan, and a window into their memory. That is a matter of
+ * the first process: with it a virtual machine got its devices. A later vgpud may
+ * find a driver that was not there, or not find one because its probe was slow.
+ */
+static bool has_renderer(const struct vgpu_instance *instance)
+{
+	char path[VGPU_SOCKET_PATH_SIZE];
+
+	if (is_first(instance))
+		return instance->gpu->device_uuid[0];
+	no_renderer_path(instance, path);
+	return access(path, F_OK) < 0;
+}
+
+static int note_renderer(const struct vgpu_instance *instance,
+			 bool has_renderer, struct vgpu_err *err)
+{
+	char path[VGPU_SOCKET_PATH_SIZE];
+	int r;
+
+	no_renderer_path(instance, path);
+	r = has_renderer ? vgpu_file_remove(path) : vgpu_file_write(path, "", 0);
+	return r < 0 ? vgpu_err_set(err, r, "Internal", "%s: %s", path,
+				    strerror(-r))
+		     : 0;
+}
+
 static void fill_start(const struct vgpu_instance *instance,
 		       struct vgpu_control_start *ret_start)
 {
@@ -54,14 +97,7 @@ static void fill_start(const struct vgpu_instance *instance,
 		.segment_bytes = segment,
 		.framebuffer_bytes = d->type.framebuffer_mib * VGPU_MIB,
 		.host_memory_bytes = d->type.host_memory_mib * VGPU_MIB,
-		/*
-		 * If a Vulkan driver was found for it; or its last device had
-		 * one, whose machine has a window into its memory, and this
-		 * vgpud has found none (the probe may just have been too slow).
-		 */
-		.has_renderer = instance->gpu->device_uuid[0] ||
-				vgpu_fd_store_get(&instance->fds,
-						  VGPU_SLOT_LAUNCHER) >= 0,
+		.has_renderer = has_renderer(instance),
 		.is_framebuffer_new = instance->is_framebuffer_new,
 		.is_for_container = d->is_for_container,
 	};
@@ -150,6 +186,7 @@ static void start_device(struct vgpu_instance *instance)
 	const char *uuid = instance->definition.uuid;
 	char pid_path[VGPU_SOCKET_PATH_SIZE], temporary[VGPU_SOCKET_PATH_SIZE];
 	struct vgpu_control_start start;
+	bool is_new = is_first(instance);
 	struct vgpu_err err = {};
 	int r;
 
@@ -170,6 +207,8 @@ static void start_device(struct vgpu_instance *instance)
 	vgpu_paths_instance(paths, uuid, "device.new", temporary);
 
 	r = prepare_sockets(instance, &err);
+	if (r >= 0 && is_new)
+		r = note_renderer(instance, start.has_renderer, &err);
 	if (r >= 0)
 		r = vgpu_launcher_have(instance->manager->event, &instance->fds,
 				       instance->group, &err);

@@ -118,6 +118,30 @@ class Vgpud(FdStoreTest):
         self.assertEqual(front.ask(frontend.GET_SHMEM_CONFIG), window)
         self.assertEqual(create_context(front, 2), OK_NODATA)
 
+    def test_probe_fails_first(self):
+        """A machine that was given no window gets none later, though the next vgpud
+        finds a driver."""
+        m = self.service()
+        m.helper('vgpu-probe', '#!/bin/sh\nexit 1\n')
+        m.restart()
+        m.create(type='256MQ', name='a')
+        front = self.attach(m, 'a')
+        window = front.ask(frontend.GET_SHMEM_CONFIG)
+        for probe in '#!/bin/sh\nexit 1\n', None:
+            m.helper('vgpu-probe', probe)
+            m.restart()
+            harness.replace_device(m, 'a')
+            self.assert_works(front)
+            self.assertEqual(front.ask(frontend.GET_SHMEM_CONFIG), window)
+        # Started anew it has what the host has now.
+        front.close()
+        wait_for(lambda: m.show('a')['state'] == 'active', 'detach')
+        m.call('Stop', vgpu='a')
+        m.call('Start', vgpu='a')
+        front = self.attach(m, 'a')
+        self.assertNotEqual(front.ask(frontend.GET_SHMEM_CONFIG), window)
+        self.assertEqual(create_context(front, 1), OK_NODATA)
+
     def test_watchdog(self):
         """systemd is told that vgpud is not frozen."""
         m = self.service()
