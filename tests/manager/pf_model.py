@@ -219,8 +219,9 @@ class Gpu(Pf):
         for name, read in (
                 ('chip', lambda: 'AD102'), ('name', lambda: 'NVIDIA L40S'),
                 ('firmware_version', lambda: '570.144'),
-                ('framebuffer_total', lambda: (self.gib + 1) * GIB),
+                ('framebuffer_total', lambda: (self.gib + 3) * GIB),
                 ('framebuffer_reserved', lambda: GIB),
+                ('framebuffer_host', lambda: 2 * GIB),
                 ('state', lambda: self.state)):
             self.files.add(f'{top}/{name}', fuse.Attribute(read))
         self.writable(f'{top}/placement', lambda: self.choice(

@@ -20,7 +20,7 @@ class Life(SriovTest):
             ('NVIDIA L40S', 'AD102', 'sriov', PF))
         self.assertEqual((gpu['memoryMib'], gpu['framebufferMib'],
                           gpu['freeMib'], gpu['vgpus']),
-                         (49 * 1024, 48 * 1024, 48 * 1024, 0))
+                         (51 * 1024, 48 * 1024, 48 * 1024, 0))
         self.assertEqual((gpu['vfsTotal'], gpu['vfsEnabled'], gpu['vfsUsed']),
                          (8, 0, 0))
         self.assertEqual((gpu['placement'], gpu['scheduler']),

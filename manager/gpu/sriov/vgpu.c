@@ -145,7 +145,7 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 {
 	int root = sriov->manager->sysfs;
 	struct vgpu_gpu *gpu = sriov->gpu;
-	uint64_t total = 0, reserved = 0;
+	uint64_t total = 0, reserved = 0, host = 0;
 	char state[sizeof(gpu->unusable)], version[32], mode[32], driver[32];
 	int r;
 
@@ -155,6 +155,7 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 	vgpu_sysfs_read_number(root, &total, PF "/framebuffer_total", gpu->id);
 	vgpu_sysfs_read_number(root, &reserved, PF "/framebuffer_reserved",
 			       gpu->id);
+	vgpu_sysfs_read_number(root, &host, PF "/framebuffer_host", gpu->id);
 	if (vgpu_sysfs_read(root, version, sizeof(version),
 			    PF "/firmware_version", gpu->id) < 0)
 		VGPU_TEXT_SET(version, "?");
@@ -168,6 +169,7 @@ static int vgpu_read_gpu(struct vgpu_sriov *sriov)
 		 version);
 	gpu->memory_mib = total / VGPU_MIB;
 	gpu->framebuffer.size = total - VGPU_MIN(total, reserved);
+	gpu->framebuffer.size -= VGPU_MIN(gpu->framebuffer.size, host);
 
 	gpu->unusable[0] = '\0';
 	if (strcmp(state, "ready") != 0)
