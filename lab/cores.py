@@ -23,6 +23,7 @@ class VgpuCore:
     # types and drivers still?
     RECOVERED = 'MiB, 32 VFs'
     KEEPS_TYPES = True
+    PLACES_LOST = 0  # of the smallest type's, to the host
 
 
 class Nouveau:
@@ -36,6 +37,7 @@ class Nouveau:
     BIND = 'run nouveau bind'
     RECOVERED = 'nouveau has the GPU again'
     KEEPS_TYPES = False
+    PLACES_LOST = 1
 
 
 CORES = {core.NAME: core for core in (VgpuCore, Nouveau)}

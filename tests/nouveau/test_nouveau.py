@@ -16,7 +16,7 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 sys.path.insert(0, os.path.join(TOP, 'lab'))
 
 from cores import OTHER, Nouveau, folder, machine  # noqa: E402
-from host import Host  # noqa: E402
+from host import KERNEL, Host  # noqa: E402
 from vf_users import LARGE, TYPE, VfUsers  # noqa: E402
 
 FB = 8192  # MiB
@@ -194,6 +194,7 @@ class Merged(MergedCase):
             self.check('framebuffer')
         self.copied(start)
 
+    @unittest.skipIf(KERNEL == 'debug', 'this kernel has no tracing')
     def test_the_host_copies_by_the_engine(self):
         """And not by the CPU, which it would fall back on."""
         self.do('run busybox mount -t tracefs tracefs /sys/kernel/tracing')
@@ -324,6 +325,7 @@ class Merged(MergedCase):
         self.copied(start)
 
 
+@unittest.skipIf(KERNEL == 'debug', 'this kernel has no KVM')
 class MergedGuests(MergedCase):
     HAS_GUESTS = True
     # With two, what one writes into BAR1 is lost, or QEMU aborts, while the other
