@@ -476,6 +476,7 @@ static int bring_up(struct vgpu_device *device, struct vgpu_err *err)
 			return r;
 		config.gpu.render = &device->render;
 		config.gpu.capset = device->config.capset;
+		config.gpu.has_gfxstream = device->config.has_gfxstream;
 	}
 	r = make_transport(device, &config, err);
 	if (r >= 0)

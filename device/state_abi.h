@@ -19,7 +19,7 @@
  * Whoever reads a block that it did not write itself checks all of it first.
  */
 #define VGPU_STATE_MAGIC   0x4b434f4c42555047ULL /* "GPUBLOCK" */
-#define VGPU_STATE_VERSION 5
+#define VGPU_STATE_VERSION 6
 
 #define VGPU_STATE_QUEUES      2    /* control and cursor (virtio 1.3, 5.7.2) */
 #define VGPU_STATE_QUEUE_NUM   1024 /* largest ring; QEMU's limit too */

@@ -92,8 +92,10 @@ enum vgpu_gpu_format {
 /* mappable, shareable, shareable across devices */
 #define VGPU_GPU_BLOB_FLAGS 7u
 
-#define VGPU_GPU_CAPSET_VENUS 4u
-#define VGPU_GPU_CAPSET_BYTES 160u /* of venus' */
+#define VGPU_GPU_CAPSET_GFXSTREAM 3u
+#define VGPU_GPU_CAPSET_VENUS	  4u
+/* Of venus'; zeros follow the other, of which guests take what they know. */
+#define VGPU_GPU_CAPSET_BYTES 160u
 #define VGPU_GPU_MAP_CACHED   1u
 
 #define VGPU_GPU_SCANOUTS_MAX 16

@@ -302,7 +302,7 @@ void vgpu_gpu_config_read(struct vgpu_gpu *gpu,
 	struct vgpu_gpu_config_space space = {
 		.events_read = gpu->state->events_read,
 		.n_scanouts = gpu->n_scanouts,
-		.n_capsets = gpu->config.render ? 1 : 0,
+		.n_capsets = vgpu_gpu_count_capsets(gpu),
 	};
 
 	static_assert(sizeof(space) == VGPU_GPU_CONFIG_BYTES, "5.7.4");

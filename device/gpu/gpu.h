@@ -37,6 +37,7 @@ struct vgpu_gpu_config {
 	 */
 	const struct vgpu_render_config *render;
 	const void *capset;
+	bool has_gfxstream; /* contexts may have that wire, too */
 	bool is_retired; /* offers what its guest knew, and does nothing of it */
 	uint64_t window_bytes;
 	uint64_t framebuffer_bytes;

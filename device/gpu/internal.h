@@ -10,6 +10,7 @@ vgpu_gpu_handler vgpu_gpu_resource_unref, vgpu_gpu_resource_assign_uuid;
 
 /* capset.c */
 vgpu_gpu_handler vgpu_gpu_get_capset_info, vgpu_gpu_get_capset;
+uint32_t vgpu_gpu_count_capsets(const struct vgpu_gpu *gpu);
 
 /* resume.c */
 /*

@@ -20,7 +20,7 @@
  *     lookup of ids, the extents in use).
  *   - No pointers: indices and offsets, all checked when a process begins.
  */
-#define VGPU_GPU_STATE_MAGIC   0x35555047u /* "GPU5" */
+#define VGPU_GPU_STATE_MAGIC   0x36555047u /* "GPU6" */
 #define VGPU_GPU_RESOURCES_MAX 4096u
 #define VGPU_GPU_ENTRIES_MAX   (1u << 20) /* 4 GiB in scattered pages */
 #define VGPU_GPU_CONTEXTS_MAX  64u	  /* each is a process of the host */
@@ -94,6 +94,8 @@ struct vgpu_gpu_state_context {
 	struct vgpu_render_state render;
 	/* By resource slot: what its process has been told of. */
 	uint64_t attached[VGPU_GPU_RESOURCES_MAX / 64];
+	uint32_t capset; /* its wire */
+	uint32_t pad;
 };
 
 /* Whoever's process does not end, and so may still use what it has. */
@@ -143,7 +145,7 @@ static_assert(sizeof(struct vgpu_gpu_state_view) == 40, "view size");
 static_assert(sizeof(struct vgpu_gpu_state_head) == 120, "head size");
 static_assert(offsetof(struct vgpu_gpu_state, head) == 64, "state layout");
 static_assert(offsetof(struct vgpu_gpu_state, resource) == 4096, "state layout");
-static_assert(sizeof(struct vgpu_gpu_state_context) == 8 + 1088 + 512,
+static_assert(sizeof(struct vgpu_gpu_state_context) == 8 + 1088 + 512 + 8,
 	      "context size");
 static_assert(sizeof(struct vgpu_gpu_state_allocation) == 32, "allocation size");
 static_assert(offsetof(struct vgpu_gpu_state, context) == 4096 + 4096 * 72,

@@ -54,6 +54,56 @@ static void test_capset(void **state)
 	assert_int_equal(capset(m, 4, 1), VGPU_GPU_ERR_INVALID_PARAMETER);
 }
 
+static struct vgpu_render *make_context(struct machine *m, uint32_t id,
+					uint32_t wire)
+{
+	const struct vgpu_gpu_ctx_create create = {.context_init = wire};
+
+	m->context = id;
+	assert_int_equal(answer_of(machine_send(m, VGPU_GPU_CTX_CREATE, &create,
+						sizeof(create))),
+			 OK);
+	assert_int_equal(render_last->config.wire, wire);
+	return render_last;
+}
+
+/* The other wire, where it is offered: each context has its own. */
+static void test_gfxstream(void **state)
+{
+	struct machine *m = *state;
+	uint8_t config[VGPU_GPU_CONFIG_BYTES];
+	const struct sent *sent;
+	uint32_t words[40];
+
+	m->config.has_gfxstream = true;
+	machine_resume(m);
+	vgpu_gpu_config_read(m->gpu, config);
+	assert_int_equal(config[12], 2);
+	assert_int_equal(capset_info(m, 0), VGPU_GPU_OK_CAPSET_INFO);
+	assert_int_equal(m->sent[m->n_sent - 1]->answer.capset_info.capset_id, 4);
+	assert_int_equal(capset_info(m, 1), VGPU_GPU_OK_CAPSET_INFO);
+	assert_int_equal(m->sent[m->n_sent - 1]->answer.capset_info.capset_id, 3);
+	assert_int_equal(capset_info(m, 2), VGPU_GPU_ERR_INVALID_PARAMETER);
+	assert_int_equal(capset(m, 3, 1), VGPU_GPU_ERR_INVALID_PARAMETER);
+	assert_int_equal(capset(m, 3, 0), VGPU_GPU_OK_CAPSET);
+	sent = m->sent[m->n_sent - 1];
+	memcpy(words, sent->answer.capset.data, sizeof(words));
+	assert_int_equal(words[0], 1);
+	assert_int_equal(words[1], 12288);
+	assert_int_equal(words[2], 1 << 20);
+	assert_int_equal(words[28], 0);
+
+	render_is_slow = true;
+	make_context(m, 1, 3);
+	make_context(m, 2, 4);
+	/* They were given nothing yet: a successor starts other processes. */
+	machine_resume(m);
+	assert_int_equal(render_alive, 2);
+	assert_int_equal(render_last->config.wire, 4);
+	assert_int_equal(m->state->context[0].capset, 3);
+	render_is_slow = false;
+}
+
 static void test_no_renderer(void **state)
 {
 	struct machine *m = *state;
@@ -609,21 +659,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, machine_set_up, machine_tear_down)
-		TEST(test_capset),
-		TEST(test_no_renderer),
-		TEST(test_life),
-		TEST(test_slow_start),
-		TEST(test_submit),
-		TEST(test_fences),
-		TEST(test_figures),
-		TEST(test_death),
-		TEST(test_lost_while_told),
-		TEST(test_lost_rings),
-		TEST(test_attach),
-		TEST(test_lanes),
-		TEST(test_lane_ends),
-		TEST(test_flood),
-		TEST(test_reset),
+		TEST(test_capset),	TEST(test_gfxstream),
+		TEST(test_no_renderer), TEST(test_life),
+		TEST(test_slow_start),	TEST(test_submit),
+		TEST(test_fences),	TEST(test_figures),
+		TEST(test_death),	TEST(test_lost_while_told),
+		TEST(test_lost_rings),	TEST(test_attach),
+		TEST(test_lanes),	TEST(test_lane_ends),
+		TEST(test_flood),	TEST(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ LAYOUTS = {
         'device/state_abi.h',
         ['device/state_abi.h', 'device/gpu/state_abi.h', 'device/render/state_abi.h',
          'device/input/state_abi.h'],
-        5, '97e319d7cc1728e3'),
+        6, 'b12276923c26cfb9'),
     'VGPU_DEFINITION_VERSION': (
         'manager/vgpu/store.h', ['manager/vgpu/store.c', 'lib/type_fields.h'], 8, 'b1faded705bd3e46'),
     'VGPU_RECORDING_VERSION': (

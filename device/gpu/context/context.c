@@ -272,17 +272,29 @@ static void unmake_context(struct vgpu_gpu_context *context)
 	free(context);
 }
 
+static int start_process(struct vgpu_gpu_context *context, struct vgpu_err *err)
+{
+	struct vgpu_gpu_state_context *at = state_of(context);
+	struct vgpu_render_config config = context->gpu->render;
+
+	config.wire = at->capset;
+	return vgpu_render_create(&config, &at->render, &render_ops, context,
+				  &context->render, err);
+}
+
 uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 {
 	uint32_t id = call->header.ctx_id;
 	struct vgpu_gpu_context *context = find_context(gpu, id);
 	struct vgpu_gpu_state_context *at;
+	uint32_t capset = call->ctx_create.context_init;
 	struct vgpu_err err = {};
 	uint32_t index = 0;
 
 	if (id == 0 || (context && !call->is_retry))
 		return VGPU_GPU_ERR_INVALID_CONTEXT_ID;
-	if (call->ctx_create.context_init != VGPU_GPU_CAPSET_VENUS)
+	if (capset != VGPU_GPU_CAPSET_VENUS &&
+	    (capset != VGPU_GPU_CAPSET_GFXSTREAM || !gpu->config.has_gfxstream))
 		return VGPU_GPU_ERR_INVALID_PARAMETER;
 	/* A predecessor made it, and told nobody. */
 	if (context && context->render)
@@ -299,8 +311,8 @@ uint32_t vgpu_gpu_ctx_create(struct vgpu_gpu *gpu, struct vgpu_gpu_call *call)
 	context = make_context(gpu, index, id);
 	if (!context)
 		return VGPU_GPU_ERR_OUT_OF_MEMORY;
-	if (vgpu_render_create(&gpu->render, &at->render, &render_ops, context,
-			       &context->render, &err) < 0) {
+	at->capset = capset;
+	if (start_process(context, &err) < 0) {
 		char text[VGPU_CONTROL_TEXT_MAX];
 
 		unmake_context(context);
@@ -704,8 +716,7 @@ static void resume_process(struct vgpu_gpu_context *context)
 			r == 0;
 	} else {
 		memset(at->attached, 0, sizeof(at->attached));
-		r = vgpu_render_create(&gpu->render, &at->render, &render_ops,
-				       context, &context->render, &err);
+		r = start_process(context, &err);
 	}
 	if (r == 0)
 		return;
