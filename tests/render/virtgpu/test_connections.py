@@ -51,8 +51,9 @@ CREATE_INFO = words(1) + struct.pack(">I", 0) + words(0) + pointer(False) + \
 class Guest:
     """A context, and one connection of it."""
 
-    def __init__(self, path):
-        self.client = Client(path).begin(GFXSTREAM)
+    def __init__(self, server):
+        self.server = server
+        self.client = Client(server.socket).begin(GFXSTREAM)
         self.connections = []
         self.connect()
 
@@ -88,13 +89,17 @@ class Connection:
     def word(self, at):
         return struct.unpack_from("<I", self.memory, at)[0]
 
+    def put(self, at, *values):
+        """At once: struct.pack_into() writes zeros first."""
+        self.memory[at:at + 4 * len(values)] = words(*values)
+
     def ping(self):
         self.guest.submit(PING, self.resource)
 
     def put_entry(self, offset, size):
-        struct.pack_into("<II", self.memory, DATA + self.entries % RING, offset, size)
+        self.put(DATA + self.entries % RING, offset, size)
         self.entries += 8
-        struct.pack_into("<I", self.memory, WRITE, self.entries)
+        self.put(WRITE, self.entries)
         self.ping()
 
     def write(self, data):
@@ -110,7 +115,7 @@ class Connection:
             part = data[:min(BUFFER - at, BUFFER // 4)]
             self.memory[RINGS + at:RINGS + at + len(part)] = part
             self.large += len(part)
-            struct.pack_into("<I", self.memory, LARGE + WRITE, self.large)
+            self.put(LARGE + WRITE, self.large)
             self.ping()
             self.wait(lambda: self.word(LARGE + READ) == self.large)
             data = data[len(part):]
@@ -124,15 +129,16 @@ class Connection:
                     BUFFER - at, size - len(data))
             data += self.memory[RINGS + at:RINGS + at + n]
             self.answers += n
-            struct.pack_into("<I", self.memory, ANSWERS + READ, self.answers)
+            self.put(ANSWERS + READ, self.answers)
         return data
 
-    @staticmethod
-    def wait(condition):
+    def wait(self, condition):
         end = time.monotonic() + TIMEOUT
         while not condition():
             if time.monotonic() > end:
-                raise TimeoutError
+                raise TimeoutError(
+                    f"state {self.word(STATE)}, written {self.word(WRITE)}, read "
+                    f"{self.word(READ)}; the device says: {self.guest.server.log()}")
             time.sleep(0.001)
 
     def version(self, seqno):
@@ -155,11 +161,11 @@ class Connections(unittest.TestCase):
         cls.server = cls.enterClassContext(Vtest(
             command=["vgpu-device", "--vtest", "{socket}", "--gfxstream"]))
         # What happens to others must not matter to it.
-        cls.bystander = cls.enterClassContext(Guest(cls.server.socket))
+        cls.bystander = cls.enterClassContext(Guest(cls.server))
         cls.seqno = 0
 
     def guest(self):
-        guest = self.enterContext(Guest(self.server.socket))
+        guest = self.enterContext(Guest(self.server))
         return guest, guest.connections[0]
 
     def tearDown(self):
@@ -267,7 +273,7 @@ class Connections(unittest.TestCase):
                     resource, fd = guest.client.blob(RINGS + BUFFER)
                     os.close(fd)
                     guest.submit(CREATE, resource)
-            except (OSError, EOFError, IndexError):
+            except (OSError, EOFError, AssertionError):
                 pass  # it is lost already
         # Or too much memory, whichever comes first.
         self.assert_lost("too many connections|memory", connect)
