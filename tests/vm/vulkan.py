@@ -139,15 +139,21 @@ class VulkanTest(unittest.TestCase):
     @classmethod
     def use_layers(cls):
         """vgpud gives its devices no environment: have a script do it."""
-        folder = os.path.join(cls.folder, "programs")
-        os.mkdir(folder)
-        for name in ("vgpu-probe", "vgpu-device", "vgpu-vnc"):
-            os.symlink(os.path.join(BUILD, name), os.path.join(folder, name))
-        path = os.path.join(folder, "vgpu-launch")
-        with open(path, "w", encoding="ascii") as file:
-            file.write("#!/bin/sh\n"
+        cls.use_script("vgpu-launch",
                        f"export VK_INSTANCE_LAYERS={cls.LAYERS}\n"
                        f'exec {BUILD}/vgpu-launch "$@"\n')
+
+    @classmethod
+    def use_script(cls, program, lines):
+        """vgpud is to start a script in the place of a program."""
+        folder = os.path.join(cls.folder, "programs")
+        os.mkdir(folder)
+        for name in ("vgpu-probe", "vgpu-device", "vgpu-launch", "vgpu-vnc"):
+            if name != program:
+                os.symlink(os.path.join(BUILD, name), os.path.join(folder, name))
+        path = os.path.join(folder, program)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n{lines}")
         os.chmod(path, 0o755)
         os.environ["VGPU_LIBEXECDIR"] = folder
 
