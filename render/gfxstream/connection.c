@@ -31,7 +31,7 @@
  * A command waits so long for the one before it, which another thread of the
  * guest is to send; and an answer so long for its reader.
  */
-#define TURN_NS_MAX   (30 * 1000000000ULL)
+#define TURN_USEC_MAX (30 * 1000000ULL)
 #define READER_NS_MAX (30 * 1000000000ULL)
 #define SLICE_NS      (100 * 1000000ULL)
 
@@ -187,7 +187,7 @@ static bool wait_for_turn(struct vgpu_gfx_connection *connection)
 
 		if ((int32_t)(wanted - ctx->gfx.seqno) < 0)
 			fail(connection, "a sequence number that was used");
-		if (waited >= TURN_NS_MAX)
+		if (waited >= TURN_USEC_MAX * 1000)
 			fail(connection,
 			     "a sequence number whose predecessor does not come");
 		pthread_cond_timedwait(&ctx->gfx.turn, &ctx->gfx.lock, &until);

@@ -2,6 +2,7 @@
 /* What gfxstream's guest driver submits: it makes connections, and wakes them. */
 #include "render/gfxstream/abi.h"
 #include "render/gfxstream/connection.h"
+#include "render/vulkan/recording.h"
 #include "render/wire/gfxstream.h"
 
 #include <string.h>
@@ -10,6 +11,9 @@ void vgpu_gfx_init(struct vgpu_context *ctx)
 {
 	pthread_condattr_t attr;
 
+	/* Only what the device says is in there, and not what the guest does. */
+	if (ctx->replay)
+		vgpu_replay_end(ctx, "a context of gfxstream is not recorded");
 	pthread_mutex_init(&ctx->gfx.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
