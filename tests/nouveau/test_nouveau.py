@@ -23,6 +23,10 @@ FB = 8192  # MiB
 QUARTER = 2048
 WHOLE = 1156  # L40S-48Q
 GUEST_SECONDS = 600
+# nouveau's own: what r535_vfn_new() allocates nobody frees, 64 bytes each time that a
+# GPU is bound. It is known by the offset and size of the registers that it holds.
+KNOWN_LEAK = re.compile(r'unreferenced object \S+ \(size 64\):(?:(?!unreferenced).)*?'
+                        r'00 00 03 00 00 00 01 00 .*?(?=\[[ .0-9]+\] unref|\Z)', re.DOTALL)
 
 
 class Case(VfUsers, unittest.TestCase):
@@ -40,7 +44,7 @@ class Case(VfUsers, unittest.TestCase):
     def tearDownClass(cls):
         leaks = cls.host.leaks()
         cls.host.close()
-        if leaks:
+        if leaks and 'unreferenced' in KNOWN_LEAK.sub('', leaks):
             raise AssertionError(leaks)
 
     def setUp(self):
