@@ -27,6 +27,7 @@
 #define SEGMENT_BYTES	  (256U * 1024)
 #define SEGMENTS	  2
 #define FRAMEBUFFER_BYTES (SEGMENTS * SEGMENT_BYTES)
+#define HOST_MEMORY_BYTES (512ULL << 20)
 #define USER_BASE	  0x7f0000000000ULL
 #define RING_NUM	  16
 #define BUFFERS		  0x10000 /* of guest memory; below are the rings */
@@ -722,6 +723,7 @@ static void set_config(void)
 				.segments = SEGMENTS,
 				.segment_bytes = SEGMENT_BYTES,
 				.framebuffer_bytes = FRAMEBUFFER_BYTES,
+				.host_memory_bytes = HOST_MEMORY_BYTES,
 				.host_visible_bytes = 1 << 20,
 				.has_renderer = 1,
 				.is_framebuffer_new = 1,

@@ -43,6 +43,10 @@ struct vgpu_render {
 	sd_event_source *on_resumed;
 };
 
+/* A process that takes nothing may be one that does not end at once. */
+static struct vgpu_render *late[RENDERS_MAX];
+static unsigned int n_late;
+
 const char *vgpu_render_last_words(struct vgpu_render *render)
 {
 	return NULL;
@@ -62,8 +66,11 @@ int vgpu_launcher_create(sd_event *event, int fd,
 	return 0;
 }
 
+/* Nothing more is known of processes: whose memory it was is gone, too. */
 void vgpu_launcher_destroy(struct vgpu_launcher *launcher)
 {
+	while (n_late)
+		free(late[--n_late]);
 }
 
 /* Nobody has a process that is limited. */
@@ -241,6 +248,13 @@ void vgpu_render_spare_free(struct vgpu_render_spare *spare)
 {
 }
 
+/* Its process has ended. */
+static void end(struct vgpu_render *render)
+{
+	render->config.memory->free_all(render->config.memory_opaque, render);
+	free(render);
+}
+
 void vgpu_render_destroy(struct vgpu_render *render)
 {
 	unsigned int i = 0;
@@ -249,11 +263,19 @@ void vgpu_render_destroy(struct vgpu_render *render)
 		return;
 	sd_event_source_disable_unref(render->on_end);
 	sd_event_source_disable_unref(render->on_resumed);
-	render->config.memory->free_all(render->config.memory_opaque, render);
 	while (renders[i] != render)
 		i++;
 	renders[i] = renders[--renders_alive];
-	free(render);
+	if (render->is_full && n_late < RENDERS_MAX)
+		late[n_late++] = render;
+	else
+		end(render);
+}
+
+void end_late_renders(void)
+{
+	while (n_late)
+		end(late[--n_late]);
 }
 
 static int tell(struct vgpu_render *render, uint64_t *token)
@@ -417,6 +439,8 @@ void play_render(struct input *in)
 	uint8_t how = take8(in);
 	struct vgpu_render *render;
 
+	if (how == UINT8_MAX)
+		end_late_renders();
 	if (!renders_alive)
 		return;
 	render = renders[how / 16 % renders_alive];
@@ -447,7 +471,7 @@ void play_render(struct input *in)
 			render->ops->ready(render->opaque);
 		} else if (!render->is_resuming) {
 			render->is_full = how & 8;
-			if (!render->is_full)
+			if (!render->is_full && render->ops->room)
 				render->ops->room(render->opaque);
 		}
 		break;

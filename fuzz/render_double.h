@@ -11,6 +11,9 @@
  */
 void play_render(struct input *in);
 
+/* Those whose processes did not end when they were destroyed end now. */
+void end_late_renders(void);
+
 /* How many there are. */
 extern unsigned int renders_alive;
 

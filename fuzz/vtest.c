@@ -20,6 +20,7 @@
 #define CLIENTS		  4
 #define PENDING_BYTES_MAX 4096
 #define FRAMEBUFFER_BYTES (1ULL << 20)
+#define HOST_MEMORY_BYTES (512ULL << 20)
 
 struct client {
 	int socket;
@@ -331,6 +332,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct vgpu_vtest_config config = {
 		.name = "fuzz",
 		.framebuffer_bytes = FRAMEBUFFER_BYTES,
+		.host_memory_bytes = HOST_MEMORY_BYTES,
 		.capset = capset,
 		.capset_bytes = sizeof(capset),
 	};
@@ -351,6 +353,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* With nobody left there is nothing left: not only when vtest ends. */
 	run_events();
 	FUZZ_CHECK(renders_alive == 0);
+	end_late_renders();
 	vgpu_vtest_destroy(vtest);
 	check_fds(fds + LAZY_FDS);
 	return 0;

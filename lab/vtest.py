@@ -16,6 +16,10 @@ ICD = "/usr/share/vulkan/icd.d"
 VENUS = f"{ICD}/virtio_icd.json"
 GFXSTREAM = f"{ICD}/gfxstream_vk_icd.json"
 NATIVE = f"{ICD}/lvp_icd.json"
+# OpenGL by Zink, on whatever Vulkan driver is chosen. Without
+# LIBGL_ALWAYS_SOFTWARE Zink looks for a GPU with a node of the kernel's.
+ZINK = {"GALLIUM_DRIVER": "zink", "MESA_LOADER_DRIVER_OVERRIDE": "zink",
+        "LIBGL_ALWAYS_SOFTWARE": "1"}
 
 
 class VtestError(Exception):

@@ -5,6 +5,8 @@
  */
 #include "fd_share.h"
 
+#include <stdlib.h>
+
 #include "lib/util.h"
 
 /* What one share can have of the common part, against what is left then. */
@@ -18,13 +20,16 @@ void vgpu_fd_pool_init(struct vgpu_fd_pool *pool, uint32_t n, uint32_t shares)
 
 static uint32_t beyond_base(const struct vgpu_fd_share *share, uint32_t used)
 {
-	return used > share->pool->base ? used - share->pool->base : 0;
+	uint32_t base = share->is_left ? 0 : share->pool->base;
+
+	return used > base ? used - base : 0;
 }
 
 static bool has_room(const struct vgpu_fd_share *share, uint32_t n)
 {
 	const struct vgpu_fd_pool *pool = share->pool;
-	uint32_t free = pool->common - pool->common_used;
+	/* What those hold who left may be more than there is of it. */
+	uint32_t free = pool->common - VGPU_MIN(pool->common_used, pool->common);
 	uint32_t then = beyond_base(share, share->used + n);
 	uint32_t more = then - beyond_base(share, share->used);
 
@@ -47,4 +52,30 @@ void vgpu_fd_share_give(struct vgpu_fd_share *share, uint32_t n)
 
 	share->used -= n;
 	share->pool->common_used -= now - beyond_base(share, share->used);
+	if (share->is_left && !share->used)
+		free(share);
+}
+
+struct vgpu_fd_share *vgpu_fd_share_new(struct vgpu_fd_pool *pool)
+{
+	struct vgpu_fd_share *share = malloc(sizeof(*share));
+
+	if (share)
+		*share = (struct vgpu_fd_share){.pool = pool};
+	return share;
+}
+
+void vgpu_fd_share_leave(struct vgpu_fd_share *share)
+{
+	uint32_t now;
+
+	if (!share)
+		return;
+	if (!share->used) {
+		free(share);
+		return;
+	}
+	now = beyond_base(share, share->used);
+	share->is_left = true;
+	share->pool->common_used += beyond_base(share, share->used) - now;
 }

@@ -394,13 +394,13 @@ int vgpu_connection_create(struct vgpu_vtest *vtest, int socket)
 		.socket = socket,
 		.answer_fd = -1,
 		.fds = {.pool = &vtest->fds},
-		.memory_fds = {.pool = &vtest->fds},
+		.memory_fds = vgpu_fd_share_new(&vtest->fds),
 	};
 	vgpu_syncs_init(&c->syncs, &c->fds);
 	TAILQ_INSERT_TAIL(&vtest->connections, c, link);
 	vtest->n_connections++;
 	c->pid = vgpu_peer_pid(socket);
-	r = add_sources(c);
+	r = c->memory_fds ? add_sources(c) : -ENOMEM;
 	if (r < 0)
 		vgpu_connection_destroy(c);
 	return r;
@@ -412,6 +412,7 @@ void vgpu_connection_destroy(struct connection *c)
 	sd_event_source_disable_unref(c->on_late);
 	sd_event_source_disable_unref(c->on_end);
 	vgpu_context_finish(c);
+	vgpu_fd_share_leave(c->memory_fds);
 	vgpu_resources_finish(c);
 	vgpu_syncs_finish(&c->syncs);
 	vgpu_close(c->answer_fd);

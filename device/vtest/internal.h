@@ -121,7 +121,7 @@ struct connection {
 
 	/* Allocations may fail; who has no fd for a ring or a wait is lost. */
 	struct vgpu_fd_share fds;
-	struct vgpu_fd_share memory_fds;
+	struct vgpu_fd_share *memory_fds; /* as long as its process is there */
 	struct vgpu_render *render;
 	uint32_t capset; /* once there is a render process */
 	bool is_started; /* the render process is */

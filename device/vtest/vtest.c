@@ -119,7 +119,7 @@ static struct vgpu_fd_share *find_fds(void *opaque,
 
 	for (c = TAILQ_FIRST(&vtest->connections); c; c = TAILQ_NEXT(c, link))
 		if (c->render == context)
-			return &c->memory_fds;
+			return c->memory_fds;
 	return NULL;
 }
 

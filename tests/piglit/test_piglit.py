@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(os.environ["VGPU_SOURCE"], "lab"))
 os.environ["PATH"] = os.environ["VGPU_BUILD"] + ":" + os.environ["PATH"]
 
 # pylint: disable=wrong-import-position
-from vtest import Vtest, native_env
+from vtest import ZINK, Vtest, native_env
 
 PIGLIT = "/usr/lib/x86_64-linux-gnu/piglit"
 PROFILE = os.path.join(PIGLIT, "tests", "quick_gl.xml.gz")
@@ -38,13 +38,12 @@ FRAMEBUFFER_MIB_ALL = 4096  # for textures as large as there can be
 HOST_MEMORY_MIB = 4096
 TIMEOUT = 300  # of what takes half a minute on an idle machine
 SLOWER = 4  # and on a vGPU so many times as long as it took natively
-# Without LIBGL_ALWAYS_SOFTWARE Zink looks for a GPU with a node of the kernel's.
-ZINK = {"PIGLIT_PLATFORM": PLATFORM, "PIGLIT_SOURCE_DIR": PIGLIT,
-        "MESA_LOADER_DRIVER_OVERRIDE": "zink", "GALLIUM_DRIVER": "zink",
-        "LIBGL_ALWAYS_SOFTWARE": "1", "MESA_SHADER_CACHE_DISABLE": "1",
-        # Venus has no descriptor buffers. Of descriptor sets lavapipe bears some
-        # 60,000 in a process, natively as in ours: each is a mapping.
-        "ZINK_DESCRIPTORS": "lazy"}
+SETTINGS = {
+    **ZINK, "PIGLIT_PLATFORM": PLATFORM, "PIGLIT_SOURCE_DIR": PIGLIT,
+    "MESA_SHADER_CACHE_DISABLE": "1",
+    # Venus has no descriptor buffers. Of descriptor sets lavapipe bears some
+    # 60,000 in a process, natively as in ours: each is a mapping.
+    "ZINK_DESCRIPTORS": "lazy"}
 # These need VK_EXT_external_memory_host, which no guest has.
 NOT_OFFERED = {"amd_pinned_memory"}
 
@@ -81,7 +80,7 @@ def read_chosen():
 def run(program, env, timeout=TIMEOUT):
     """What it says of itself ("") and of its subtests, and how long it took."""
     began = time.monotonic()
-    with subprocess.Popen(program.command, env={**env, **ZINK}, text=True,
+    with subprocess.Popen(program.command, env={**env, **SETTINGS}, text=True,
                           cwd=os.path.dirname(program.command[0]),
                           errors="replace", stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

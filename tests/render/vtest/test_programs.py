@@ -11,13 +11,10 @@ sys.path.insert(0, os.path.join(os.environ["VGPU_SOURCE"], "lab"))
 os.environ["PATH"] = os.environ["VGPU_BUILD"] + ":" + os.environ["PATH"]
 
 # pylint: disable=wrong-import-position
-from vtest import Vtest, has_vtest, native_env
+from vtest import ZINK, Vtest, has_vtest, native_env
 
 HERE = os.path.join(os.environ["VGPU_BUILD"], "tests", "render", "vtest")
 SOURCE = os.path.dirname(os.path.abspath(__file__))
-# Without LIBGL_ALWAYS_SOFTWARE Zink looks for a GPU with a node of the kernel's.
-ZINK = {"GALLIUM_DRIVER": "zink", "MESA_LOADER_DRIVER_OVERRIDE": "zink",
-        "LIBGL_ALWAYS_SOFTWARE": "1", "EGL_PLATFORM": "surfaceless"}
 QUOTA_MIB = 256
 TIMEOUT = 120
 CONTEXTS = 30
@@ -78,7 +75,7 @@ class Programs(Test):
         with Vtest(1024) as server:
             program = subprocess.Popen(
                 [sys.executable, os.path.join(SOURCE, "texture.py"), "4096"],
-                env={**server.env(), **ZINK}, text=True, stdin=subprocess.DEVNULL,
+                env={**server.env(), **ZINK, "EGL_PLATFORM": "surfaceless"}, text=True, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             said = self.finish(program)
             self.assertEqual(server.log(), "")
