@@ -82,8 +82,10 @@ class Module(unittest.TestCase):
             self.unload()
             said = self.machine.do('memory')[1]
             slabs.append(int(re.search(r'slab (\d+)', said).group(1)))
-        # What the first ones leave are caches of the kernel's.
-        self.assertLess(slabs[-1] - slabs[1], 1024, slabs)
+        # What the first ones leave are caches of the kernel's. KASAN keeps what was
+        # freed for a while, and kmemleak's notes are there, too: it tells of leaks.
+        if not self.machine.has_kmemleak:
+            self.assertLess(slabs[-1] - slabs[1], 1024, slabs)
 
     def test_vfs_come_and_go(self):
         self.load()
