@@ -432,6 +432,18 @@ int vgpu_gfx_connection_create(struct vgpu_context *ctx, uint32_t resource_id)
 		free(connection);
 		return -EINVAL;
 	}
+	connection->received = malloc(KEPT_BYTES);
+	connection->reply = malloc(KEPT_BYTES / 8);
+	if (!connection->received || !connection->reply) {
+		vgpu_resource_put(connection->resource);
+		free(connection->received);
+		free(connection->reply);
+		free(connection);
+		return -ENOMEM;
+	}
+	connection->capacity = KEPT_BYTES;
+	connection->reply_capacity = KEPT_BYTES / 8;
+	atomic_fetch_add(&ctx->copied_bytes, KEPT_BYTES);
 	pthread_mutex_init(&connection->lock, NULL);
 	pthread_cond_init(&connection->wake, NULL);
 	connection->memory = (void *)connection->resource->map;
