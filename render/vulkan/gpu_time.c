@@ -308,7 +308,7 @@ void vgpu_gpu_wait(struct vgpu_stream *stream)
 		return;
 	atomic_fetch_add(&ctx->n_asking, 1);
 	while ((ns = vgpu_gpu_time_wait_ns(ctx->gpu_time, vgpu_now_ns())) &&
-	       !(stream->ring && atomic_load(&stream->ring->is_stopping))) {
+	       !(stream->stop && atomic_load(stream->stop))) {
 		const struct timespec time = {
 			.tv_nsec = (long)VGPU_MIN(ns, LOOK_AGAIN_NS)};
 
