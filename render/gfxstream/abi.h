@@ -54,6 +54,9 @@ static_assert(sizeof(struct vgpu_gfx_ring) == 4096, "ring size");
 #define VGPU_GFX_STATE_ASLEEP  0U /* the guest has to ping */
 #define VGPU_GFX_STATE_WORKING 4U /* it need not */
 
+/* In its transfer_mode: a large piece is on its way. */
+#define VGPU_GFX_MODE_LARGE 3U
+
 /* What the guest puts into the first ring: where in the buffer something is. */
 struct vgpu_gfx_entry {
 	uint32_t offset;

@@ -27,6 +27,8 @@
 #define REPLY_BYTES_MAX (64ULL << 20)
 /* After this time without commands it sleeps until it is notified. */
 #define IDLE_NS (2 * 1000000ULL)
+/* How often it looks for the rest of a large piece. */
+#define LOOK_NS (1000 * 1000ULL)
 /*
  * A command waits so long for the one before it, which another thread of the
  * guest is to send; and an answer so long for its reader.
@@ -351,7 +353,33 @@ static bool has_input(const struct vgpu_gfx_connection *connection)
 		       VGPU_GFX_BUFFER_BYTES;
 }
 
-/* Sleep until the guest pings, or it is to stop. */
+/*
+ * In the middle of a large piece the guest pings only once, and waits for room:
+ * it has to be looked for. (The mode is the guest's word for that: if it is
+ * wrong, we look in vain, or the guest waits.)
+ */
+static bool is_amid(const struct vgpu_gfx_connection *connection)
+{
+	return connection->received_bytes ||
+	       load(&connection->memory->entries.transfer_mode) ==
+		       VGPU_GFX_MODE_LARGE;
+}
+
+/* Wait to be woken, for a while or for as long as it takes. With the lock. */
+static void wait_for_ping(struct vgpu_gfx_connection *connection)
+{
+	uint64_t until_ns = vgpu_now_ns() + LOOK_NS;
+	const struct timespec until = {until_ns / 1000000000,
+				       until_ns % 1000000000};
+
+	if (is_amid(connection))
+		pthread_cond_timedwait(&connection->wake, &connection->lock,
+				       &until);
+	else
+		pthread_cond_wait(&connection->wake, &connection->lock);
+}
+
+/* Sleep until the guest pings or writes, or it is to stop. */
 static void sleep_idle(struct vgpu_gfx_connection *connection)
 {
 	store(&connection->memory->entries.state, VGPU_GFX_STATE_ASLEEP);
@@ -359,7 +387,7 @@ static void sleep_idle(struct vgpu_gfx_connection *connection)
 	/* Look again: a guest that had not seen the state does not ping. */
 	while (!connection->is_stopping && !connection->is_notified &&
 	       !has_input(connection))
-		pthread_cond_wait(&connection->wake, &connection->lock);
+		wait_for_ping(connection);
 	connection->is_notified = false;
 	pthread_mutex_unlock(&connection->lock);
 	store(&connection->memory->entries.state, VGPU_GFX_STATE_WORKING);
@@ -416,6 +444,7 @@ static void prepare(struct vgpu_gfx_memory *memory)
 int vgpu_gfx_connection_create(struct vgpu_context *ctx, uint32_t resource_id)
 {
 	struct vgpu_gfx_connection *connection;
+	pthread_condattr_t attr;
 	int r;
 
 	if (vgpu_gfx_connection_find(ctx, resource_id))
@@ -445,7 +474,10 @@ int vgpu_gfx_connection_create(struct vgpu_context *ctx, uint32_t resource_id)
 	connection->reply_capacity = KEPT_BYTES / 8;
 	atomic_fetch_add(&ctx->copied_bytes, KEPT_BYTES);
 	pthread_mutex_init(&connection->lock, NULL);
-	pthread_cond_init(&connection->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&connection->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	connection->memory = (void *)connection->resource->map;
 	vgpu_stream_init(&connection->stream, ctx, NULL);
 	connection->stream.command_name = vgpu_gfx_command_name;

@@ -23,7 +23,7 @@ TIMEOUT = 120
 CREATE, PING = 0x1001, 0x1002
 RINGS, BUFFER, RING = 12288, 1 << 20, 2048
 LARGE, ANSWERS = 4096, 8192            # the second ring, and the third
-WRITE, READ, DATA, STATE, IN_ERROR = 8, 64, 128, 2176, 2208 - 4
+WRITE, READ, DATA, STATE, MODE = 8, 64, 128, 2176, 2196
 ASLEEP, WORKING = 0, 4
 ENUMERATE_VERSION, CREATE_INSTANCE, ENUMERATE_DEVICES = 20137, 20000, 20002
 DESTROY_INSTANCE, FLUSH, DRAW, LAYERS = 20001, 20340, 20106, 20015
@@ -108,17 +108,24 @@ class Connection:
         self.put_entry(0, len(data))
         self.wait(lambda: self.word(READ) == self.entries)
 
-    def write_large(self, data):
+    def write_large(self, data, is_slow=False):
         """Through the buffer as a ring."""
+        self.put(MODE, 3)
+        is_first = True
         while data:
             at = self.large % BUFFER
             part = data[:min(BUFFER - at, BUFFER // 4)]
+            if is_slow and not is_first:
+                self.wait(lambda: self.word(STATE) == ASLEEP)
             self.memory[RINGS + at:RINGS + at + len(part)] = part
             self.large += len(part)
             self.put(LARGE + WRITE, self.large)
-            self.ping()
+            # Mesa's driver pings once for all of it, however slow it is.
+            if is_first or not is_slow:
+                self.ping()
             self.wait(lambda: self.word(LARGE + READ) == self.large)
-            data = data[len(part):]
+            data, is_first = data[len(part):], False
+        self.put(MODE, 1)
 
     def read(self, size):
         data = b""
@@ -217,6 +224,13 @@ class Connections(unittest.TestCase):
         connection.write(two[:9])
         connection.write_large(two[9:])
         self.assertEqual(len(connection.read(16)), 16)
+
+    def test_a_slow_large_piece(self):
+        """It sleeps amid a large piece, and is not woken for the rest of it."""
+        _, connection = self.guest()
+        one = packet(ENUMERATE_DEVICES, 1, bytes(3 * BUFFER // 4))
+        self.assert_lost("not known",
+                         lambda: connection.write_large(one, is_slow=True))
 
     def test_the_order_of_threads(self):
         """A command waits for those with lower numbers, on another connection."""
