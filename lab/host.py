@@ -39,7 +39,13 @@ REPORT = 8000  # characters that are told of a complaint
 # whose VFs are enabled: sriov_numvfs takes the lock that it misses, unbind does not.
 KNOWN = re.compile(r'WARNING: drivers/pci/remove\.c:\d+ at pci_stop_and_remove_bus_dev'
                    r'ice\+(?:(?!end trace).)*sriov_disable\+(?:(?!end trace).)*'
-                   r'(?:core_destroy|nouveau_\w+_remove)\+.*?end trace', re.DOTALL)
+                   r'(?:core_destroy|nouveau_\w+_remove)\+.*?end trace'
+                   # VFIO's type 1 containers call dma_unmap() of a device under a lock
+                   # that they take within the one that vfio_unpin_pages() takes, which
+                   # dma_unmap() has to call. lockdep says it once, and then no more.
+                   r'|WARNING: possible circular locking dependency(?:(?!</TASK>).)*'
+                   r'vfio_iommu_type1_unpin_pages\+(?:(?!</TASK>).)*'
+                   r'vgpu_mdev_dma_unmap\+.*?</TASK>', re.DOTALL)
 
 
 def build():
