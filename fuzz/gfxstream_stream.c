@@ -134,13 +134,15 @@ static void put_part(struct input *in)
 static bool grow_reply(struct vgpu_decoder *d, uint64_t bytes)
 {
 	size_t used = (size_t)(d->reply - reply);
+	uint8_t *grown;
 
 	if (bytes > (16u << 20))
 		return false;
 	reply_bytes = used + bytes;
-	reply = realloc(reply, reply_bytes);
-	if (!reply)
+	grown = realloc(reply, reply_bytes);
+	if (!grown)
 		abort();
+	reply = grown;
 	d->reply = reply + used;
 	d->reply_end = reply + reply_bytes;
 	return true;

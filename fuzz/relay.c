@@ -179,7 +179,7 @@ static void begin(struct input *in)
 {
 	int web[2], vnc[2];
 	struct web_relay *relay;
-	char extra[64];
+	char extra[64] = "";
 	size_t n = 0;
 
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, web) == 0 &&

@@ -8,7 +8,6 @@
 #include "context.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "lib/gpu_time.h"
@@ -23,8 +22,8 @@
 struct vgpu_meter {
 	VkQueryPool queries; /* two of each batch, its begin and its end */
 	VkCommandPool pool;
-	VkCommandBuffer commands[2 * BATCHES_MAX]; /* that write them */
-	uint64_t mask;				   /* bits that count */
+	VkCommandBuffer commands[BATCHES_MAX][2]; /* that write them */
+	uint64_t mask;				  /* bits that count */
 	uint64_t n_begun; /* protected by the submit lock */
 	atomic_uint_fast64_t n_read;
 	/* Of the queue's thread: */
@@ -41,8 +40,8 @@ static bool record(const struct vgpu_queue *queue, struct vgpu_meter *meter,
 		.flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT,
 	};
 	const struct vgpu_vk *vk = queue->vk;
-	VkCommandBuffer begin = meter->commands[2 * i];
-	VkCommandBuffer end = meter->commands[2 * i + 1];
+	VkCommandBuffer begin = meter->commands[i][0];
+	VkCommandBuffer end = meter->commands[i][1];
 
 	if (vk->BeginCommandBuffer(begin, &info) != VK_SUCCESS ||
 	    vk->BeginCommandBuffer(end, &info) != VK_SUCCESS)
@@ -80,7 +79,7 @@ static bool set_up(const struct vgpu_queue *queue, struct vgpu_meter *meter)
 		return false;
 	commands.commandPool = meter->pool;
 	if (vk->AllocateCommandBuffers(queue->device, &commands,
-				       meter->commands) != VK_SUCCESS)
+				       &meter->commands[0][0]) != VK_SUCCESS)
 		return false;
 	for (uint32_t i = 0; i < BATCHES_MAX; i++)
 		if (!record(queue, meter, i))
@@ -182,11 +181,10 @@ VkResult vgpu_meter_submit(struct vgpu_queue *queue, uint32_t n,
 		}
 		own[i].commandBufferCount = count + 2;
 		own[i].pCommandBuffers = &commands[at];
-		commands[at++] = queue->meter->commands[2 * batch];
-		memcpy(&commands[at], submits[i].pCommandBuffers,
-		       count * sizeof(*commands));
-		at += count;
-		commands[at++] = queue->meter->commands[2 * batch + 1];
+		commands[at++] = queue->meter->commands[batch][0];
+		for (uint32_t k = 0; k < count; k++)
+			commands[at++] = submits[i].pCommandBuffers[k];
+		commands[at++] = queue->meter->commands[batch][1];
 	}
 	return queue->vk->QueueSubmit(queue->handle, n, own, fence);
 }
@@ -229,11 +227,12 @@ VkResult vgpu_meter_submit2(struct vgpu_queue *queue, uint32_t n,
 		for (uint32_t k = 0; k < count; k++)
 			commands[at + 1 + k] = submits[i].pCommandBufferInfos[k];
 		for (uint32_t k = 0; k < 2; k++)
-			commands[at + k * (count + 1)] = (VkCommandBufferSubmitInfo){
-				.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
-				.commandBuffer =
-					queue->meter->commands[2 * batch + k],
-			};
+			commands[at + (size_t)k * (count + 1)] =
+				(VkCommandBufferSubmitInfo){
+					.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
+					.commandBuffer =
+						queue->meter->commands[batch][k],
+				};
 		at += count + 2;
 	}
 	return queue->vk->QueueSubmit2(queue->handle, n, own, fence);

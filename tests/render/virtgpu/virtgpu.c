@@ -208,7 +208,7 @@ static int open_node(void)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(ENAMETOOLONG);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	node = calloc(1, sizeof(*node));
 	if (fd < 0 || fd >= FDS_MAX || !node ||
