@@ -369,9 +369,9 @@ class Emitter:
             if leaves is not None:
                 run += leaves
                 continue
-            w._flush(run, lines)
+            w.flush(run, lines)
             lines += self._parameter(f, command)
-        w._flush(run, lines)
+        w.flush(run, lines)
         lines += ['if (d->fatal)', '\treturn;']
         kind = 'handle' if command.handled else 'default'
         lines.append(f'vgpu_{kind}_{short}(d, v);')

@@ -13,7 +13,7 @@ import copy
 import hashlib
 
 from model import BYTES
-from wire import Wire, indent
+from wire import TAKE_MAX, Wire, indent
 
 GETTERS = {'u32': 'vgpu_get_u32({})', 'i32': '(int32_t)vgpu_get_u32({})',
            'u64': 'vgpu_get_u64({})', 'size': 'vgpu_get_be64({})',
@@ -22,7 +22,6 @@ GETTERS = {'u32': 'vgpu_get_u32({})', 'i32': '(int32_t)vgpu_get_u32({})',
 # Kinds of which an array is on the wire as it is in memory.
 PACKED = {'u8', 'char', 'u16', 'u32', 'i32', 'float', 'u64', 'enum', 'bit', 'bit64',
           'void'}
-TAKE_MAX = 1024
 # Mesa's guest only says that these are there, or only sends them, where they count.
 FILTERS = {
     ('VkGraphicsPipelineCreateInfo', 'pTessellationState'): 'd->has_tessellation',
@@ -179,32 +178,6 @@ class Gfxstream(Wire):
                           f'\t{path}[i] = {check};']
             return lines
         return [(bytes_, take)]
-
-    def decode_fields(self, fields, owner):
-        """Lines that decode members or in-parameters of v."""
-        lines, run = [], []
-        for f in fields:
-            leaves = self.flat(f, f'v->{f.name}', owner)
-            if leaves is not None:
-                if sum(b for b, _ in run + leaves) > TAKE_MAX:
-                    self.flush(run, lines)
-                run += leaves
-                continue
-            self.flush(run, lines)
-            lines += self.decode_variable(f, fields, owner)
-        self.flush(run, lines)
-        return lines
-
-    @staticmethod
-    def flush(run, lines):
-        if not run:
-            return
-        lines.append(f'in = vgpu_decoder_take(d, {sum(b for b, _ in run)});')
-        offset = 0
-        for bytes_, emit in run:
-            lines += emit(f'in + {offset}' if offset else 'in')
-            offset += bytes_
-        run.clear()
 
     def call(self, kind, name, pointer):
         """Decode, shape or answer a struct."""

@@ -7,7 +7,7 @@ commands, and that answers them.
 import re
 
 from model import BYTES
-from wire import Wire, indent
+from wire import TAKE_MAX, Wire, indent
 
 # The C getter of each kind.
 GETTERS = {'u32': 'vgpu_get_u32({})', 'i32': '(int32_t)vgpu_get_u32({})',
@@ -16,7 +16,6 @@ GETTERS = {'u32': 'vgpu_get_u32({})', 'i32': '(int32_t)vgpu_get_u32({})',
            'u16': '(uint16_t)vgpu_get_u32({})', 'bit64': 'vgpu_get_u64({})'}
 # Kinds of which an array is on the wire as it is in memory.
 PACKED = {'u32', 'i32', 'float', 'u64', 'size', 'enum', 'bit', 'bit64'}
-TAKE_MAX = 1024
 
 
 class Venus(Wire):
@@ -158,32 +157,6 @@ class Venus(Wire):
                 return None
             leaves += one
         return leaves
-
-    def decode_fields(self, fields, owner):
-        """Lines that decode members or in-parameters of v."""
-        lines, run = [], []
-        for f in fields:
-            leaves = self.flat(f, f'v->{f.name}', owner)
-            if leaves is not None:
-                if sum(b for b, _ in run + leaves) > TAKE_MAX:
-                    self._flush(run, lines)
-                run += leaves
-                continue
-            self._flush(run, lines)
-            lines += self.decode_variable(f, fields, owner)
-        self._flush(run, lines)
-        return lines
-
-    @staticmethod
-    def _flush(run, lines):
-        if not run:
-            return
-        lines.append(f'in = vgpu_decoder_take(d, {sum(b for b, _ in run)});')
-        offset = 0
-        for bytes_, emit in run:
-            lines += emit(f'in + {offset}' if offset else 'in')
-            offset += bytes_
-        run.clear()
 
     def call_decode(self, name, pointer):
         kind = 'decode' if self.structs[name].stype else 'body'

@@ -13,6 +13,9 @@ KEPT = {('VkCommandBufferAllocateInfo', 'commandPool'),
         ('VkCopyImageToMemoryInfoMESA', 'srcImage'),
         ('VkCopyMemoryToImageInfoMESA', 'dstImage')}
 
+# So many bytes of a command are looked for at once.
+TAKE_MAX = 1024
+
 
 def indent(lines, by=1):
     return ['\t' * by + line if line else '' for line in lines]
@@ -128,3 +131,31 @@ class Wire:
         if (owner, f.name) in KEPT:
             return f'({f.type})(uintptr_t)vgpu_decoder_kept{arguments}'
         return f'({f.type})(uintptr_t)vgpu_decoder_handle{arguments}'
+
+    # -- what can be read at once -----------------------------------------
+
+    def decode_fields(self, fields, owner):
+        """Lines that decode members or in-parameters of v."""
+        lines, run = [], []
+        for f in fields:
+            leaves = self.flat(f, f'v->{f.name}', owner)
+            if leaves is not None:
+                if sum(b for b, _ in run + leaves) > TAKE_MAX:
+                    self.flush(run, lines)
+                run += leaves
+                continue
+            self.flush(run, lines)
+            lines += self.decode_variable(f, fields, owner)
+        self.flush(run, lines)
+        return lines
+
+    @staticmethod
+    def flush(run, lines):
+        if not run:
+            return
+        lines.append(f'in = vgpu_decoder_take(d, {sum(b for b, _ in run)});')
+        offset = 0
+        for bytes_, emit in run:
+            lines += emit(f'in + {offset}' if offset else 'in')
+            offset += bytes_
+        run.clear()
